@@ -1,0 +1,139 @@
+"""The error tree of Gatewright.
+
+GatewrightError                       exit code 4 unless a subclass says otherwise
+├── ConfigurationError                exit 3: something a person wrote is wrong; carries every problem found
+│   └── CredentialError               exit 3: a credential is missing or has the wrong form
+├── RefusedError                      exit 1: understood, and not allowed (a hold, a revoked model)
+├── WaitingError                      exit 2: a person has to decide first
+└── InfrastructureError               exit 4: something outside failed
+    ├── SamplingError                 the endpoint cannot be asked at all (authentication, address)
+    ├── PlatformError                 the control plane refused or broke; carries status and code
+    ├── RegistryError                 the registry cannot be read or written, or is not intact
+    │   └── StaleGenerationError      compare-and-swap lost: somebody changed the pointer first
+    └── PublishError                  a publisher could not write, or read back something else
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import ClassVar
+
+__all__ = [
+    "ConfigurationError",
+    "CredentialError",
+    "GatewrightError",
+    "InfrastructureError",
+    "PlatformError",
+    "Problem",
+    "PublishError",
+    "RefusedError",
+    "RegistryError",
+    "SamplingError",
+    "StaleGenerationError",
+    "WaitingError",
+    "nearest",
+]
+
+
+class GatewrightError(Exception):
+    """Root of every error Gatewright raises on purpose; `exit_code` is what the command line returns."""
+
+    exit_code: ClassVar[int] = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong in a file a person wrote.
+
+    `where` is the file (or option, or environment variable); `line` is 1-based, None when the whole file is meant;
+    `field` is a dotted path within the document; `message` says what was expected and found; `fix` what to do.
+    """
+
+    where: str
+    message: str
+    line: int | None = None
+    field: str | None = None
+    fix: str | None = None
+
+    def __str__(self) -> str:
+        place = self.where if self.line is None else f"{self.where}:{self.line}"
+        field = f" field '{self.field}':" if self.field else ""
+        fix = f" ({self.fix})" if self.fix else ""
+        return f"{place}:{field} {self.message}{fix}"
+
+
+class ConfigurationError(GatewrightError):
+    """Something a person wrote is wrong. Holds all problems found, in file order."""
+
+    exit_code = 3
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = (
+            (problems,) if isinstance(problems, Problem) else tuple(problems)
+        )
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class CredentialError(ConfigurationError):
+    """A credential is missing or unusable; never carries the credential itself."""
+
+
+class RefusedError(GatewrightError):
+    """The request was understood and is not allowed now; the message says who or what forbids it."""
+
+    exit_code = 1
+
+
+class WaitingError(GatewrightError):
+    """Nothing can go on before a person decides."""
+
+    exit_code = 2
+
+
+class InfrastructureError(GatewrightError):
+    """Something outside Gatewright failed; trying again later may help."""
+
+
+class SamplingError(InfrastructureError):
+    """An endpoint cannot be asked at all, so that going on would only burn the cases."""
+
+
+class PlatformError(InfrastructureError):
+    """A platform's control plane refused or failed. `code` is the service's own; `hint` says what to do."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.status = status
+        self.code = code
+        self.hint = hint
+        super().__init__(f"{message} — {hint}" if hint else message)
+
+
+class RegistryError(InfrastructureError):
+    """The registry cannot be read or written, or its records contradict one another."""
+
+
+class StaleGenerationError(RegistryError):
+    """The live pointer moved since it was read, so that nothing was changed."""
+
+
+class PublishError(InfrastructureError):
+    """A publisher could not write the live pointer, or read back something else than it wrote."""
+
+
+def nearest(name: str, valid: Sequence[str]) -> str | None:
+    """Return a fix such as "did you mean 'accuracy'?", or the valid names, or None when there are none."""
+    if not valid:
+        return None
+    close = get_close_matches(name, valid, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return "valid: " + ", ".join(sorted(valid)[:12])

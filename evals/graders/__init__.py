@@ -1,0 +1,149 @@
+"""Graders: one family a file, and the table from the type a suite names to its class.
+
+A class is named by its address and imported when a suite asks for it, because some families need libraries that take
+a second to import.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, cast
+
+from evals.authored import display, refuse
+from evals.errors import ConfigurationError, Problem, nearest
+from evals.graders.base import (
+    INVALID_LABEL,
+    Column,
+    Context,
+    Grader,
+    GraderBase,
+    ParameterError,
+    grade_response,
+    problem_of,
+    read_parameters,
+)
+from evals.records import digest
+from evals.suites import GraderSpec, Suite
+
+__all__ = [
+    "GRADERS",
+    "INVALID_LABEL",
+    "Column",
+    "Context",
+    "Grader",
+    "build",
+    "case_problems",
+    "fingerprint",
+    "grade_response",
+]
+
+GRADERS: dict[str, str] = {
+    "contains": "evals.graders.texts:ContainsGrader",
+    "exact": "evals.graders.texts:ExactGrader",
+    "fields": "evals.graders.structured:FieldsGrader",
+    "json_schema": "evals.graders.structured:JsonSchemaGrader",
+    "label": "evals.graders.labels:LabelGrader",
+    "numeric": "evals.graders.texts:NumericGrader",
+    "refusal": "evals.graders.refusals:RefusalGrader",
+    "regex": "evals.graders.texts:RegexGrader",
+}
+"""The type a suite names -> "module:class" of its grader."""
+
+
+def build(suite: Suite, asker: Any = None) -> tuple[Grader, ...]:
+    """Make the suite's graders, in its order. `asker` asks judge models; see `evals.graders.asking`.
+
+    Raises:
+        ConfigurationError: with everything wrong in the graders' options.
+    """
+    problems: list[Problem] = []
+    context = Context(suite=suite, asker=asker)
+    built = tuple(_build(spec, context, problems) for spec in suite.graders)
+    problems.extend(_shared_columns(suite, [grader for grader in built if grader is not None]))
+    refuse(problems)
+    return cast("tuple[Grader, ...]", built)
+
+
+def case_problems(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:
+    """Return what the graders miss in the suite's cases: empty expected answers, labels nobody declared."""
+    where = display(suite.case_file)
+    return [
+        Problem(
+            where=where,
+            line=suite.case_lines.get(case.id),
+            field=found.field,
+            message=f"case '{case.id}': {found.message}",
+            fix=found.fix,
+        )
+        for case in suite.cases
+        for found in dict.fromkeys(found for grader in graders for found in grader.check(case))
+    ]
+
+
+def fingerprint(suite: Suite, graders: tuple[Grader, ...]) -> str:
+    """Digest of all that must be equal for two models' results to be comparable: cases, graders, their versions."""
+    return digest(
+        {
+            "content": suite.content_digest,
+            "graders": {
+                spec.name: {
+                    "type": spec.type,
+                    "version": grader.version,
+                    "params": dict(spec.params),
+                    "identity": dict(grader.identity),
+                }
+                for spec, grader in zip(suite.graders, graders, strict=True)
+            },
+        }
+    )
+
+
+def _build(spec: GraderSpec, context: Context, problems: list[Problem]) -> Grader | None:
+    where = display(context.suite.folder / "suite.yaml")
+    if spec.type not in GRADERS:
+        problems.append(
+            Problem(
+                where=where,
+                line=spec.line,
+                field=f"{spec.field}.type",
+                message=f"grader '{spec.name}': unknown type '{spec.type}'",
+                fix=nearest(spec.type, sorted(GRADERS)),
+            )
+        )
+        return None
+    kind = load_grader(spec.type)
+    options, errors = read_parameters(spec, kind.Options)
+    if not errors:
+        try:
+            return cast("Grader", kind(spec.name, options, context))
+        except ParameterError as error:
+            errors = [error]
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    problems.extend(problem_of(spec, where, error) for error in errors)
+    return None
+
+
+def load_grader(kind: str) -> type[GraderBase]:
+    """Import the class of a grader's type."""
+    module, _, name = GRADERS[kind].partition(":")
+    return cast("type[GraderBase]", getattr(import_module(module), name))
+
+
+def _shared_columns(suite: Suite, graders: list[Grader]) -> list[Problem]:
+    """Two graders may not yield one name: which of them a check meant could not be told."""
+    owners: dict[str, str] = {}
+    problems = []
+    for grader in graders:
+        for name in (*(column.name for column in grader.columns()), *grader.metrics()):
+            owner = owners.setdefault(name, grader.name)
+            if owner != grader.name:
+                problems.append(
+                    Problem(
+                        where=display(suite.folder / "suite.yaml"),
+                        field="graders",
+                        message=f"graders '{owner}' and '{grader.name}' both yield '{name}'",
+                        fix="rename one of them",
+                    )
+                )
+    return problems

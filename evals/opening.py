@@ -1,0 +1,37 @@
+"""Opening a suite: read it, build its graders, hold the cases against them; everything wrong is said at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evals.authored import refuse
+from evals.errors import Problem
+from evals.graders import Grader, build, case_problems, fingerprint
+from evals.suites import Suite, read_suite
+
+__all__ = ["OpenedSuite", "open_suite"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedSuite:
+    """A suite that is ready to be asked and graded. `fingerprint` says what its results may be compared with."""
+
+    suite: Suite
+    graders: tuple[Grader, ...]
+    fingerprint: str
+
+
+def open_suite(folder: Path, asker: Any = None) -> OpenedSuite:
+    """Read a suite's folder and make its graders.
+
+    Raises:
+        ConfigurationError: with every problem of suite.yaml, of the cases, and of what the graders miss in them.
+    """
+    problems: list[Problem] = []
+    suite = read_suite(folder, problems)
+    graders = build(suite, asker)
+    problems.extend(case_problems(suite, graders))
+    refuse(problems)
+    return OpenedSuite(suite=suite, graders=graders, fingerprint=fingerprint(suite, graders))

@@ -1,0 +1,286 @@
+"""The frozen records that rooms hand to one another, and the one codec that serialises them.
+
+Every record is immutable, keyword-only and refuses unknown keys when decoded. Non-finite numbers never pass
+the codec: a record holding one cannot be written, so that NaN can't travel into a decision unseen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+__all__ = [
+    "INFRASTRUCTURE_OUTCOMES",
+    "MODEL_OUTCOMES",
+    "Candidate",
+    "Case",
+    "CheckOutcome",
+    "CheckResult",
+    "Endpoint",
+    "LivePointer",
+    "Message",
+    "Outcome",
+    "Price",
+    "Record",
+    "Response",
+    "Role",
+    "Score",
+    "Slot",
+    "SuiteResult",
+    "Usage",
+    "Verdict",
+    "VerdictOutcome",
+    "decode",
+    "digest",
+    "encode",
+]
+
+Role = Literal["candidate", "baseline"]
+Slot = Literal["developer", "production"]
+
+Outcome = Literal[
+    "answered",
+    "refused",
+    "truncated",
+    "content_filtered",
+    "invalid_request",
+    "timed_out",
+    "rate_limited",
+    "server_error",
+    "connection_error",
+]
+MODEL_OUTCOMES: frozenset[str] = frozenset({"answered", "refused", "truncated", "content_filtered"})
+"""Outcomes that are the model's own: they are graded and stay in the denominator."""
+INFRASTRUCTURE_OUTCOMES: frozenset[str] = frozenset(
+    {"invalid_request", "timed_out", "rate_limited", "server_error", "connection_error"}
+)
+"""Outcomes that say nothing of the model: they lower coverage and never quality."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of all records."""
+
+
+class Message(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One chat message; `content` is text, or the provider's list of content parts."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[dict[str, Any]] | None = None
+    name: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    tool_call_id: str | None = None
+
+
+class Case(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One input with what is expected of the answer. `messages` are rendered; `item` is the authored data."""
+
+    id: str
+    messages: tuple[Message, ...]
+    expected: Any = None
+    item: dict[str, Any] = msgspec.field(default_factory=dict)
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
+    cluster: str | None = None
+    weight: float = 1.0
+
+
+class Endpoint(Record, frozen=True, kw_only=True):
+    """Where a model answers. Never holds a secret.
+
+    `base_url` ends before `/chat/completions` or `/responses`; `model` is what goes in the request body (model id or
+    deployment name); `model_id` is the pinned identity of the model behind it.
+    """
+
+    base_url: str
+    model: str
+    model_id: str
+    api: Literal["chat", "responses"] = "chat"
+    slot: Slot = "developer"
+    api_version: str | None = None
+
+
+class Usage(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Tokens of one response. `prompt_tokens` includes the cached ones."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+class Response(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a model said to a case, or the class of failure. `latency_ms` is that of the attempt that counted."""
+
+    case_id: str
+    model_id: str
+    outcome: Outcome
+    repeat: int = 0
+    text: str | None = None
+    finish_reason: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
+    usage: Usage | None = None
+    latency_ms: float | None = None
+    attempts: int = 1
+    error: str | None = None
+    error_code: str | None = None
+    reused: bool = False
+
+
+class Score(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a grader made of a response.
+
+    Exactly one of these holds: `value` is a number in [0, 1]; or `predicted` and `truth` are labels (`value` then says
+    whether they agree); or all are None and `reason` says why the response is unscored.
+    """
+
+    case_id: str
+    grader: str
+    version: str
+    repeat: int = 0
+    value: float | None = None
+    truth: str | None = None
+    predicted: str | None = None
+    reason: str = ""
+
+    @property
+    def unscored(self) -> bool:
+        """True when the grader could not judge the response."""
+        return self.value is None
+
+
+class Price(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a model costs, in USD per 1,000,000 tokens; hosting in USD per hour. None = unknown, never free."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+    hosting_per_hour: float | None = None
+    source: str = ""
+
+
+class SuiteResult(Record, frozen=True, kw_only=True):
+    """Summary of one model's answers to one suite. `metrics` maps a metric's name to its point estimate."""
+
+    run_id: str
+    role: Role
+    model_id: str
+    suite: str
+    suite_fingerprint: str
+    grader_versions: dict[str, str]
+    planned: int
+    answered: int
+    scored: int
+    errored: int
+    outcomes: dict[str, int]
+    metrics: dict[str, float | None]
+    evidence_digest: str
+
+
+CheckOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
+VerdictOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
+
+
+class CheckResult(Record, frozen=True, kw_only=True):
+    """What one check of a gate came to, with the numbers that decided it.
+
+    `candidate` and `baseline` are point estimates of the metric; `estimate`, `lower` and `upper` belong to the quantity
+    that is held against `threshold` (the metric itself, the difference, or the ratio): each bound is one-sided at
+    `confidence`. `decides` is False for shadow checks and for slices that are only reported.
+    """
+
+    check: str
+    metric: str
+    kind: str
+    threshold: float
+    outcome: CheckOutcome
+    reason: str
+    decides: bool
+    suite: str | None
+    slice: dict[str, str]
+    n: int
+    candidate: float | None = None
+    baseline: float | None = None
+    estimate: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    method: str = ""
+    confidence: float = 0.95
+    overridable: bool = True
+    measure_on: Slot = "developer"
+    decide_on: Literal["bound", "point"] = "bound"
+    warnings: tuple[str, ...] = ()
+
+
+class Verdict(Record, frozen=True, kw_only=True):
+    """The gate's answer: the worst outcome of the checks that decide, bound to what it was judged on."""
+
+    outcome: VerdictOutcome
+    reasons: tuple[str, ...]
+    checks: tuple[CheckResult, ...]
+    policy: str
+    policy_digest: str
+    evidence_digest: str
+    candidate_model: str
+    baseline_model: str | None
+    first_release: bool = False
+
+
+class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A model that wants in, with what is known of its origin."""
+
+    model_id: str
+    target: str
+    base_model: str | None = None
+    job_id: str | None = None
+    checkpoint: str | None = None
+    training_file: str | None = None
+    training_digest: str | None = None
+
+
+class LivePointer(Record, frozen=True, kw_only=True):
+    """What is live for a target. `generation` counts changes from 1; `since` is UTC, ISO 8601."""
+
+    target: str
+    model_id: str
+    platform: str
+    endpoint: Endpoint
+    deployment: str | None
+    generation: int
+    since: str
+    run_id: str | None = None
+
+
+R = TypeVar("R")
+
+
+def encode(record: Any) -> bytes:
+    """Serialise a record (or plain JSON data) to canonical JSON: sorted keys, UTF-8, no spaces.
+
+    Raises ValueError when a number is NaN or infinite.
+    """
+    plain = msgspec.to_builtins(record)
+    _refuse_non_finite(plain)
+    return msgspec.json.encode(plain, order="sorted")
+
+
+def decode(data: bytes | str, kind: type[R]) -> R:
+    """Read a record of `kind` back. Raises msgspec.ValidationError naming the field that does not fit."""
+    return msgspec.json.decode(data, type=kind)
+
+
+def digest(data: Any) -> str:
+    """Return 'sha256:<hex>' of the canonical JSON of `data` (a record, or plain JSON data)."""
+    return "sha256:" + hashlib.sha256(encode(data)).hexdigest()
+
+
+def _refuse_non_finite(value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"a record can't hold the non-finite number {value!r}")
+    if isinstance(value, dict):
+        for item in value.values():
+            _refuse_non_finite(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_non_finite(item)

@@ -1,0 +1,138 @@
+"""What a report is made from: plain records of what happened in one run, with no wording and no rounding in them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from evals.records import Candidate, LivePointer, Record, Role, SuiteResult, Verdict
+
+__all__ = ["Confusion", "Example", "PromotionStep", "RunFacts", "SliceRow", "SuiteTrace"]
+
+ExampleKind = Literal["regression", "improvement", "both_wrong", "error"]
+RunState = Literal[
+    "promoted", "refused", "waiting", "passed", "inconclusive", "failed", "rolled_back", "error"
+]
+
+
+class Example(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One case with both models' answers. Scores are in [0, 1]; None means not asked, not answered or unscored.
+
+    `grader` names the grader whose scores these are; the reasons are its own words.
+    """
+
+    case_id: str
+    suite: str
+    kind: ExampleKind
+    prompt: str
+    expected: str | None = None
+    candidate_text: str | None = None
+    baseline_text: str | None = None
+    candidate_score: float | None = None
+    baseline_score: float | None = None
+    candidate_reason: str = ""
+    baseline_reason: str = ""
+    grader: str = ""
+    repeat: int = 0
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class SliceRow(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One metric on one slice, as estimated; `n` counts cases. The bounds belong to candidate - baseline, or to the
+    candidate's own value when there is no baseline; each is one-sided at `confidence`.
+    """
+
+    suite: str
+    metric: str
+    slice: dict[str, str]
+    n: int
+    candidate: float | None = None
+    baseline: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    confidence: float = 0.95
+    method: str = ""
+    note: str = ""
+
+
+class Confusion(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Counts of answers by true label (rows) and predicted label (columns).
+
+    There is one row per label; a row has one column per label and may have one more, for answers that were no label.
+    """
+
+    suite: str
+    grader: str
+    role: Role
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+class PromotionStep(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One event in the promotion's record. `at` is UTC, ISO 8601."""
+
+    step: str
+    state: str
+    at: str
+    detail: str = ""
+
+
+class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Where one model's answers to one suite are kept, and what is not visible in their count.
+
+    `suite_cases` is how many cases the suite holds (more than were planned when sampling stopped early), `reused` how
+    many answers were taken over from an earlier run, `unscored` how many answers each grader could not judge.
+    """
+
+    role: Role
+    suite: str
+    journal: str
+    suite_cases: int | None = None
+    reused: int = 0
+    unscored: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Everything known of one run. Times are UTC, ISO 8601.
+
+    Attributes:
+        kind: what was run, e.g. "promotion", "regression", "evaluation".
+        state: what the run came to; None lets the report derive it from the verdict, and then it never says promoted.
+        baseline: what was live when the run started, pinned.
+        production_verdict: the verdict on the production deployment, measured before the switch.
+        sampling: plain numbers by name. Worded specially: calls, retries, reused, wall_s, cost_usd (None = price
+            unknown), prompt_tokens, completion_tokens, cached_tokens. Other names are shown as they are.
+        names: short names of model ids, e.g. {"ft:gpt-4.1-mini:…": "v2"}.
+        live_now: one sentence on what is live after this run, since when and on whose word.
+        gate_path: the policy file that was applied.
+        notes: things a reader should know, e.g. a leak found between training file and suite.
+        next_steps: what the reader can do now, usually a command with a word on what it does.
+        error: why the run broke off, when it did.
+    """
+
+    run_id: str
+    target: str
+    kind: str
+    candidate: Candidate
+    started: str
+    finished: str | None = None
+    trigger: str = ""
+    requested_by: str = ""
+    state: RunState | None = None
+    baseline: LivePointer | None = None
+    verdict: Verdict | None = None
+    production_verdict: Verdict | None = None
+    suite_results: tuple[SuiteResult, ...] = ()
+    traces: tuple[SuiteTrace, ...] = ()
+    examples: tuple[Example, ...] = ()
+    slices: tuple[SliceRow, ...] = ()
+    confusions: tuple[Confusion, ...] = ()
+    sampling: dict[str, int | float | None] = msgspec.field(default_factory=dict)
+    promotion: tuple[PromotionStep, ...] = ()
+    names: dict[str, str] = msgspec.field(default_factory=dict)
+    live_now: str = ""
+    gate_path: str = ""
+    notes: tuple[str, ...] = ()
+    next_steps: tuple[str, ...] = ()
+    error: str | None = None

@@ -1,0 +1,242 @@
+"""Facts in, a page's words out: everything a report shows, worded, rounded and ordered once for all its forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+from evals.records import Verdict
+from evals.report.answer import Answer, answer, model_name
+from evals.report.checks import CheckView, check_view
+from evals.report.cleaning import cleaned
+from evals.report.cost import Pair, sampling
+from evals.report.evidence import (
+    ConfusionView,
+    CoverageRow,
+    MetricRow,
+    SliceView,
+    confusions,
+    coverage,
+    metrics,
+    slices,
+)
+from evals.report.examples import ExampleGroup, example_groups
+from evals.report.facts import PromotionStep, RunFacts
+from evals.report.figures import counted, duration, instant, parse
+
+__all__ = ["Board", "CheckGroup", "ReportView", "build_view"]
+
+_GRAVITY = {"ERROR": 0, "FAIL": 1, "INCONCLUSIVE": 2, "PASS": 3, "NOT JUDGED": 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckGroup:
+    """Checks that stand under one heading."""
+
+    title: str
+    lead: str
+    checks: tuple[CheckView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """One verdict with its checks in groups, what speaks against promotion first."""
+
+    title: str
+    outcome: str
+    summary: str
+    reasons: tuple[str, ...]
+    groups: tuple[CheckGroup, ...]
+
+    @property
+    def checks(self) -> tuple[CheckView, ...]:
+        """All checks, in the order shown."""
+        return tuple(check for group in self.groups for check in group.checks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportView:
+    """A report in words. All texts are free of control characters; escaping is the page's."""
+
+    title: str
+    run_id: str
+    target: str
+    kind: str
+    answer: Answer
+    candidate: str
+    baseline: str
+    header: tuple[Pair, ...]
+    notes: tuple[str, ...]
+    next_steps: tuple[str, ...]
+    boards: tuple[Board, ...]
+    coverage: tuple[CoverageRow, ...]
+    metrics: tuple[MetricRow, ...]
+    slices: tuple[SliceView, ...]
+    confusions: tuple[ConfusionView, ...]
+    example_groups: tuple[ExampleGroup, ...]
+    sampling: tuple[Pair, ...]
+    promotion: tuple[PromotionStep, ...]
+    provenance: tuple[Pair, ...]
+
+
+def build_view(facts: RunFacts) -> ReportView:
+    """Word the facts of a run. Pure: no clock, no files; the same facts give the same words."""
+    examples = example_groups(
+        facts
+    )  # from the raw texts, to be able to say what was taken out of them
+    facts = cleaned(msgspec.structs.replace(facts, examples=()))
+    return ReportView(
+        title=f"{facts.target}: {model_name(facts, facts.candidate.model_id)}",
+        run_id=facts.run_id,
+        target=facts.target,
+        kind=facts.kind,
+        answer=answer(facts),
+        candidate=model_name(facts, facts.candidate.model_id),
+        baseline=model_name(facts, facts.baseline.model_id if facts.baseline else None),
+        header=tuple(_header(facts)),
+        notes=tuple(_notes(facts)),
+        next_steps=facts.next_steps,
+        boards=tuple(_boards(facts)),
+        coverage=coverage(facts),
+        metrics=metrics(facts),
+        slices=slices(facts),
+        confusions=confusions(facts),
+        example_groups=examples,
+        sampling=sampling(facts),
+        promotion=tuple(_step(step) for step in facts.promotion),
+        provenance=tuple(_provenance(facts)),
+    )
+
+
+def _header(facts: RunFacts) -> Iterator[Pair]:
+    yield Pair(name="candidate", value=_named(facts, facts.candidate.model_id))
+    if facts.baseline is None:
+        yield Pair(name="baseline", value="none: nothing was live when this run started")
+    else:
+        since = (
+            f"live since {instant(facts.baseline.since)}, generation {facts.baseline.generation}"
+        )
+        yield Pair(name="baseline", value=f"{_named(facts, facts.baseline.model_id)}, {since}")
+    if facts.trigger:
+        yield Pair(name="trigger", value=facts.trigger)
+    if facts.requested_by:
+        yield Pair(name="requested by", value=facts.requested_by)
+    yield Pair(name="time", value=_time(facts))
+
+
+def _named(facts: RunFacts, model_id: str) -> str:
+    name = model_name(facts, model_id)
+    return model_id if name == model_id else f"{name} ({model_id})"
+
+
+def _time(facts: RunFacts) -> str:
+    start, end = parse(facts.started), parse(facts.finished)
+    if end is None:
+        return f"{instant(facts.started)}, not finished"
+    took = f", took {duration((end - start).total_seconds())}" if start is not None else ""
+    return f"{instant(facts.started)} to {instant(facts.finished)}{took}"
+
+
+def _notes(facts: RunFacts) -> Iterator[str]:
+    if facts.error:
+        yield f"The run broke off: {facts.error}"
+    if facts.verdict is not None and facts.verdict.first_release:
+        yield "First release: nothing was live to compare with, so checks against a baseline could not be judged."
+    yield from facts.notes
+
+
+def _boards(facts: RunFacts) -> Iterator[Board]:
+    if facts.verdict is not None:
+        yield _board("Checks", facts.verdict)
+    if facts.production_verdict is not None:
+        yield _board("Checks on the production deployment", facts.production_verdict)
+
+
+def _board(title: str, verdict: Verdict) -> Board:
+    views = [check_view(check, first_release=verdict.first_release) for check in verdict.checks]
+    views.sort(key=lambda view: _GRAVITY[view.outcome])
+    deciding = [view for view in views if view.decides]
+    blocking = [view for view in deciding if view.outcome != "PASS"]
+    holding = [view for view in deciding if view.outcome == "PASS"]
+    rest = [view for view in views if not view.decides]
+    groups = (
+        (
+            "Not held",
+            "Each of these alone is enough to keep the verdict from being PASS.",
+            blocking,
+        ),
+        ("Held", "Shown with the margin by which they hold.", holding),
+        (
+            "Reported only",
+            "These do not decide: shadow checks, slices too small to judge, checks for elsewhere.",
+            rest,
+        ),
+    )
+    return Board(
+        title=title,
+        outcome=verdict.outcome,
+        summary=_summary(len(holding), len(blocking), len(rest)),
+        reasons=verdict.reasons,
+        groups=tuple(
+            CheckGroup(title=title, lead=lead, checks=tuple(checks))
+            for title, lead, checks in groups
+            if checks
+        ),
+    )
+
+
+def _summary(held: int, blocking: int, rest: int) -> str:
+    deciding = held + blocking
+    if not deciding:
+        return "No check decides: that is never a pass."
+    reported = f"; {rest:,} more {'is' if rest == 1 else 'are'} reported only" if rest else ""
+    if not blocking:
+        held_all = (
+            "The one deciding check holds"
+            if deciding == 1
+            else f"All {deciding:,} deciding checks hold"
+        )
+        return f"{held_all}{reported}."
+    return f"{held:,} of {counted(deciding, 'deciding check')} {'holds' if held == 1 else 'hold'}{reported}."
+
+
+def _step(step: PromotionStep) -> PromotionStep:
+    return msgspec.structs.replace(step, at=instant(step.at))
+
+
+def _provenance(facts: RunFacts) -> Iterator[Pair]:
+    yield Pair(name="run", value=facts.run_id, code=True)
+    candidate = facts.candidate
+    origin = {
+        "candidate model": candidate.model_id,
+        "base model": candidate.base_model,
+        "fine-tuning job": candidate.job_id,
+        "checkpoint": candidate.checkpoint,
+        "training file": candidate.training_file,
+        "training digest": candidate.training_digest,
+        "baseline model": facts.baseline.model_id if facts.baseline else None,
+        "gate": facts.gate_path,
+    }
+    yield from (Pair(name=name, value=value, code=True) for name, value in origin.items() if value)
+    verdicts = {"": facts.verdict, " (production)": facts.production_verdict}
+    for suffix, verdict in verdicts.items():
+        if verdict is not None:
+            yield Pair(name=f"policy digest{suffix}", value=verdict.policy_digest, code=True)
+            yield Pair(name=f"evidence digest{suffix}", value=verdict.evidence_digest, code=True)
+    yield from _suites(facts)
+
+
+def _suites(facts: RunFacts) -> Iterator[Pair]:
+    seen: set[tuple[str, str]] = set()
+    for result in facts.suite_results:
+        if (result.suite, result.suite_fingerprint) in seen:
+            continue
+        seen.add((result.suite, result.suite_fingerprint))
+        yield Pair(name=f"suite {result.suite}", value=result.suite_fingerprint, code=True)
+        graders = ", ".join(
+            f"{name} {version}" for name, version in sorted(result.grader_versions.items())
+        )
+        if graders:
+            yield Pair(name=f"graders of {result.suite}", value=graders, code=True)

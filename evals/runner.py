@@ -1,0 +1,253 @@
+"""One contest: suites asked of one or two models in rounds, graded, and laid out for judging.
+
+Everything is on disk before it counts: answers in the journal, scores beside it. A contest opened again on the same
+folder goes on where it was killed; the order of the cases depends on the run id alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from evals.columns import ModelResults
+from evals.graders.base import grade_response
+from evals.metrics import summarise, tabulate
+from evals.opening import OpenedSuite
+from evals.ordering import look_sizes, stratified_order
+from evals.records import (
+    Case,
+    Message,
+    Price,
+    Response,
+    Role,
+    Score,
+    SuiteResult,
+    encode,
+)
+from evals.sampling.asks import Ask, Connection, SamplingSettings, interleave
+from evals.sampling.budget import Budget
+from evals.sampling.journal import Journal
+from evals.sampling.progress import ProgressSink
+from evals.sampling.sampler import sample
+from evals.sampling.store import ResponseStore
+from evals.sampling.summary import SamplingSummary
+from evals.scores import ScoreBook
+
+__all__ = ["Contest", "Side"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One model of a contest: where it answers, how it is asked, what it costs.
+
+    `system_prompt` replaces the suite's own system message for this model only.
+    """
+
+    connection: Connection
+    settings: SamplingSettings
+    price: Price | None = None
+    system_prompt: str | None = None
+
+    @property
+    def model_id(self) -> str:
+        """The pinned identity of the model."""
+        return self.connection.endpoint.model_id
+
+    def settings_for(self, opened: OpenedSuite) -> SamplingSettings:
+        """How this model is asked a suite: the target's settings, and the suite's where the target says nothing."""
+        suite = opened.suite
+        declared = {
+            name: value
+            for name, value in suite.sampling.items()
+            if getattr(self.settings, name) is None
+        }
+        return msgspec.structs.replace(
+            self.settings,
+            **declared,
+            response_format=suite.response_format,
+            tools=tuple(suite.tools) if suite.tools else None,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contest:
+    """Suites, roles and rounds of one run, bound to its folder.
+
+    `looks` is how many rounds are planned at most; `strata` are the tags whose proportions every round keeps.
+    """
+
+    run_id: str
+    folder: Path
+    suites: tuple[OpenedSuite, ...]
+    roles: tuple[Role, ...]
+    repeats: int = 1
+    looks: int = 1
+    strata: tuple[str, ...] = ()
+    limit: int | None = None
+    _cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """Cases asked of each suite up to each look, shape (looks,) for every suite."""
+        wanted = {opened.suite.name: len(self.order(opened)) for opened in self.suites}
+        looks = max(len(look_sizes(count, self.looks)) for count in wanted.values())
+        return {
+            name: tuple(-(-count * step // looks) for step in range(1, looks + 1))
+            for name, count in wanted.items()
+        }
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds there are at most."""
+        return len(next(iter(self.sizes.values())))
+
+    def order(self, opened: OpenedSuite) -> tuple[int, ...]:
+        """Positions of a suite's cases in asking order, cut to `limit`."""
+        name = opened.suite.name
+        if name not in self._cache:
+            tags = [tag for tag in self.strata if tag in opened.suite.tags]
+            order = stratified_order(opened.suite.cases, tags, f"{self.run_id}/{name}")
+            self._cache[name] = order[: self.limit]
+        return self._cache[name]
+
+    def cases(self, opened: OpenedSuite, look: int) -> tuple[Case, ...]:
+        """The cases asked up to and including a look (1-based), in asking order."""
+        upto = self.sizes[opened.suite.name][look - 1]
+        return tuple(opened.suite.cases[position] for position in self.order(opened)[:upto])
+
+    def planned_calls(self) -> int:
+        """Calls of all rounds together, repeats and roles counted."""
+        cases = sum(sizes[-1] for sizes in self.sizes.values())
+        return cases * self.repeats * len(self.roles)
+
+    async def ask(
+        self,
+        look: int,
+        sides: Mapping[Role, Side],
+        *,
+        progress: ProgressSink | None = None,
+        budget: Budget | None = None,
+        store: ResponseStore | None = None,
+    ) -> tuple[SamplingSummary, ...]:
+        """Ask every model the cases of a round that have no answer yet; one summary for each kind of request.
+
+        Stops after the first kind that the budget ended.
+
+        Raises:
+            SamplingError: an endpoint can't be asked at all, or is gone.
+        """
+        found: list[SamplingSummary] = []
+        with Journal.open(self.folder / "journal") as journal:
+            for group in _alike(self.suites):
+                asks = interleave(
+                    *(self._asks(role, side, group, look) for role, side in sides.items())
+                )
+                summary = await sample(
+                    asks,
+                    connections={role: side.connection for role, side in sides.items()},
+                    settings={role: side.settings_for(group[0]) for role, side in sides.items()},
+                    prices={role: side.price for role, side in sides.items()},
+                    planned=dict.fromkeys(sides, self._planned(group, look)),
+                    journal=journal,
+                    progress=progress,
+                    budget=budget,
+                    store=store,
+                )
+                found.append(summary)
+                if summary.stopped:
+                    break
+            journal.close(compress=look == self.rounds)
+        return tuple(found)
+
+    async def grade(self) -> None:
+        """Score every answer in the journal that has no score of the present grader versions yet."""
+        for opened in self.suites:
+            cases = {case.id: case for case in opened.suite.cases}
+            for role in self.roles:
+                book = ScoreBook(self.folder, role, opened)
+                for response in self.responses(role, opened.suite.name):
+                    if not book.has(response) and response.case_id in cases:
+                        book.add(
+                            await grade_response(opened.graders, cases[response.case_id], response)
+                        )
+                book.save()
+
+    def responses(self, role: Role, suite: str) -> Iterator[Response]:
+        """Read a role's answers to a suite back, in the order in which they were written."""
+        with Journal.open(self.folder / "journal", read_only=True) as journal:
+            yield from journal.responses(role, suite)
+
+    def scores(self, role: Role, opened: OpenedSuite) -> Sequence[Score]:
+        """Read a role's scores of a suite back."""
+        return ScoreBook(self.folder, role, opened).scores()
+
+    def results(
+        self, look: int, sides: Mapping[Role, tuple[str, Price | None]]
+    ) -> dict[Role, dict[str, ModelResults]]:
+        """Lay out what was answered up to a look; `sides` gives each role's model id and price."""
+        return {
+            role: {
+                opened.suite.name: tabulate(
+                    opened,
+                    self.responses(role, opened.suite.name),
+                    self.scores(role, opened),
+                    model_id=model_id,
+                    price=price,
+                    asked=[case.id for case in self.cases(opened, look)],
+                )
+                for opened in self.suites
+            }
+            for role, (model_id, price) in sides.items()
+        }
+
+    def summaries(
+        self, results: Mapping[Role, Mapping[str, ModelResults]]
+    ) -> tuple[SuiteResult, ...]:
+        """Summarise each model's results on each suite for the registry and the report."""
+        return tuple(
+            summarise(self.run_id, role, found)
+            for role, by_suite in results.items()
+            for opened in self.suites
+            for found in [by_suite[opened.suite.name]]
+        )
+
+    def _planned(self, group: Sequence[OpenedSuite], look: int) -> int:
+        return self.repeats * sum(self.sizes[opened.suite.name][look - 1] for opened in group)
+
+    def _asks(
+        self, role: Role, side: Side, group: Sequence[OpenedSuite], look: int
+    ) -> Iterator[Ask]:
+        for opened in group:
+            for case in self.cases(opened, look):
+                messages = _prompted(case.messages, side.system_prompt)
+                for repeat in range(self.repeats):
+                    yield Ask(
+                        role=role,
+                        suite=opened.suite.name,
+                        case_id=case.id,
+                        repeat=repeat,
+                        messages=messages,
+                    )
+
+
+def _alike(suites: Sequence[OpenedSuite]) -> list[tuple[OpenedSuite, ...]]:
+    """Group suites whose requests have the same shape, so that they can be asked in one go."""
+    groups: dict[bytes, tuple[OpenedSuite, ...]] = {}
+    for opened in suites:
+        suite = opened.suite
+        shape = encode([suite.response_format, suite.tools, dict(suite.sampling)])
+        groups[shape] = (*groups.get(shape, ()), opened)
+    return list(groups.values())
+
+
+def _prompted(messages: tuple[Message, ...], system_prompt: str | None) -> tuple[Message, ...]:
+    if system_prompt is None:
+        return messages
+    rest: Iterable[Message] = (
+        message for message in messages if message.role not in ("system", "developer")
+    )
+    return (Message(role="system", content=system_prompt), *rest)

@@ -1,0 +1,34 @@
+"""Failures that end a sampling run, because going on would only burn the cases."""
+
+from __future__ import annotations
+
+from evals.errors import SamplingError
+from evals.records import Endpoint
+
+__all__ = ["EndpointGoneError", "fatal_error"]
+
+_ADVICE = {
+    "auth": "check that the credential belongs to this resource, has not expired and carries the role to call the model",
+    "quota": "the account's own quota is used up: raise it or wait for the new period, then run again to resume",
+    "address": "check the endpoint's base_url, model and api_version",
+    "unavailable": "bring the model back into service, then run again to resume",
+}
+
+
+class EndpointGoneError(SamplingError):
+    """The deployment or model behind the endpoint is not there (any more); it may be deployed again.
+
+    `endpoint` is the one that was asked.
+    """
+
+    def __init__(self, message: str, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        super().__init__(message)
+
+
+def fatal_error(kind: str, endpoint: Endpoint, status: int, detail: str) -> SamplingError:
+    """Return the error for a fatal answer: which endpoint, what it said, what to do. `detail` is already redacted."""
+    said = f"{endpoint.base_url} (model {endpoint.model}) answered {status}: {detail}"
+    if kind == "gone":
+        return EndpointGoneError(f"{said} — the model is not deployed there (any more)", endpoint)
+    return SamplingError(f"{said} — {_ADVICE[kind]}")

@@ -1,0 +1,121 @@
+"""`sample`: asks every question, keeps every answer, and accounts for all of it.
+
+A fixed set of workers for each role takes asks from one feed. A failed attempt is parked until its time has come, so that
+waiting costs no worker. A worker goes on to its next ask only when its answer is durable: after a kill, at most
+`concurrency` asks of a role have to be asked again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from evals.records import Price, Response, Role
+from evals.sampling.asks import Ask, Connection, SamplingSettings
+from evals.sampling.budget import Budget
+from evals.sampling.feed import Feed
+from evals.sampling.journal import Journal
+from evals.sampling.lane import Lane
+from evals.sampling.limits import AdaptiveLimit
+from evals.sampling.progress import ProgressSink
+from evals.sampling.redaction import Redactor
+from evals.sampling.reporting import report_progress
+from evals.sampling.run import Run
+from evals.sampling.store import ResponseStore
+from evals.sampling.summary import SamplingSummary
+from evals.sampling.transport import Transport
+from evals.sampling.worker import work
+
+__all__ = ["sample"]
+
+
+async def sample(
+    asks: Iterable[Ask],
+    *,
+    connections: Mapping[Role, Connection],
+    settings: Mapping[Role, SamplingSettings],
+    journal: Journal,
+    prices: Mapping[Role, Price | None] | None = None,
+    budget: Budget | None = None,
+    store: ResponseStore | None = None,
+    progress: ProgressSink | None = None,
+    planned: Mapping[Role, int] | None = None,
+    on_response: Callable[[Ask, Response], None] | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    seed: int | None = None,
+) -> SamplingSummary:
+    """Ask every one of `asks` that `journal` does not hold settled, and return what it came to.
+
+    `asks` is read as it is needed and should alternate between the roles (see `interleave`); each (role, suite, case, repeat) may
+    come once. `on_response` is called on the event loop when an answer has become durable. `store` keeps answers for
+    other runs, and lends them to roles whose settings have `reuse_max_age_s`. `clock` must be monotonic; `seed` fixes the jitter of
+    the backoff. Cancelling leaves the journal whole.
+
+    Raises SamplingError (EndpointGoneError when the deployment is not there) when an endpoint can't be asked at all,
+    ConfigurationError when a USD budget meets a model of unknown price, InfrastructureError when the journal can't be
+    written; answers that came before are in the journal, and the same call again resumes.
+    """
+    budget = budget or Budget()
+    redactor = Redactor()
+    lanes = _lanes(connections, settings, prices or {}, budget, redactor, clock)
+    async with Transport() as transport:
+        run = Run(
+            lanes=lanes,
+            journal=journal,
+            budget=budget,
+            store=store,
+            transport=transport,
+            redactor=redactor,
+            on_response=on_response,
+            clock=clock,
+            rng=random.Random(seed),  # noqa: S311 - jitter, not a secret
+        )
+        lead = {role: max(64, 2 * lane.settings.concurrency) for role, lane in lanes.items()}
+        feed = Feed(asks, lead, run.settled)
+        run.on_stop(feed.moved.ring)
+        workers = [
+            asyncio.create_task(work(run, feed, role))
+            for role, lane in lanes.items()
+            for _ in range(lane.settings.concurrency)
+        ]
+        reporter = asyncio.create_task(report_progress(run, feed, progress, planned or {}))
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            await _end(workers, reporter, run)
+    if run.failure:
+        raise run.failure
+    return run.summary(feed.resumed)
+
+
+def _lanes(
+    connections: Mapping[Role, Connection],
+    settings: Mapping[Role, SamplingSettings],
+    prices: Mapping[Role, Price | None],
+    budget: Budget,
+    redactor: Redactor,
+    clock: Callable[[], float],
+) -> dict[Role, Lane]:
+    limits: dict[tuple[str, str], AdaptiveLimit] = {}
+    lanes: dict[Role, Lane] = {}
+    for role, connection in connections.items():
+        budget.check_price(role, prices.get(role))
+        chosen = settings.get(role) or SamplingSettings()
+        address = (connection.endpoint.base_url, connection.endpoint.model)
+        limit = limits.setdefault(address, AdaptiveLimit(chosen.concurrency, clock=clock))
+        lanes[role] = Lane(
+            connection, chosen, prices.get(role), limit=limit, redactor=redactor, clock=clock
+        )
+    return lanes
+
+
+async def _end(workers: list[asyncio.Task[None]], reporter: asyncio.Task[None], run: Run) -> None:
+    for task in (*workers, reporter):
+        task.cancel()
+    await asyncio.gather(*workers, reporter, return_exceptions=True)
+    for lane in run.lanes.values():
+        lane.give_all_back(run.budget)
+    if run.store:
+        run.store.flush()

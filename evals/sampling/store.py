@@ -1,0 +1,86 @@
+"""Answers kept across runs, so that a baseline need not be asked the same question again.
+
+Content-addressed: the key is a digest of model id, slot kind, request and repeat (`RequestShape.key`), so an answer is only ever
+found for the very same question to the very same model. One SQLite file; losing it costs money, never correctness.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from time import time
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from evals.records import MODEL_OUTCOMES, Response
+
+__all__ = ["ResponseStore"]
+
+_BATCH = 500
+
+
+class ResponseStore:
+    """The store in `folder`. Not for use by several threads at once; several processes may share the folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(
+            folder / "responses.sqlite", timeout=10, check_same_thread=False
+        )
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=NORMAL")
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS response (key BLOB PRIMARY KEY, at REAL NOT NULL, record BLOB NOT NULL)"
+            " WITHOUT ROWID"
+        )
+        self._waiting: list[tuple[bytes, float, bytes]] = []
+
+    def get(self, key: bytes, *, max_age_s: float) -> Response | None:
+        """Return the stored answer if it is not older than `max_age_s`, marked as reused; else None."""
+        row = self._database.execute(
+            "SELECT record FROM response WHERE key = ? AND at BETWEEN ? AND ?",
+            (key, time() - max_age_s, time() + 60),
+        ).fetchone()
+        if row is None:
+            return None
+        stored = msgspec.json.decode(row[0], type=Response)
+        return msgspec.structs.replace(stored, reused=True, attempts=0)
+
+    def put(self, key: bytes, response: Response) -> None:
+        """Keep an answer (only the model's own outcomes are kept); it is written with the next batch."""
+        if response.outcome not in MODEL_OUTCOMES or response.reused:
+            return
+        self._waiting.append((key, time(), msgspec.json.encode(response)))
+        if len(self._waiting) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        waiting, self._waiting = self._waiting, []
+        with self._database:
+            self._database.executemany("INSERT OR REPLACE INTO response VALUES (?, ?, ?)", waiting)
+
+    def prune(self, max_age_s: float) -> int:
+        """Forget answers older than `max_age_s`; return how many."""
+        with self._database:
+            return self._database.execute(
+                "DELETE FROM response WHERE at < ?", (time() - max_age_s,)
+            ).rowcount
+
+    def close(self) -> None:
+        """Write what is waiting and close the file."""
+        self.flush()
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,51 @@
+"""What a sampling run came to: exact counts, so that everything asked can be accounted for."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from evals.records import Record, Role, Usage
+from evals.sampling.limits import LimitChange
+
+__all__ = ["RoleSummary", "SamplingSummary", "StopReason"]
+
+StopReason = Literal["budget"]
+
+
+class RoleSummary(Record, frozen=True, kw_only=True):
+    """One role's part of a call to `sample`.
+
+    `outcomes` counts the responses that became durable in this call, reused ones included; `resumed` the asks that an earlier
+    process had settled; `unfinished` those begun and given up without a response when the run stopped. `requests` counts HTTP
+    requests, `retries` their repetitions by cause. `usage` and `spent_usd` (None: price unknown) cover what this call paid for;
+    `unconfirmed_usd` is the part of it that is estimated, for requests whose answer was lost.
+    """
+
+    model_id: str
+    outcomes: dict[str, int]
+    reused: int
+    resumed: int
+    unfinished: int
+    requests: int
+    retries: dict[str, int]
+    usage: Usage
+    spent_usd: float | None
+    unconfirmed_usd: float
+    credential_renewals: int
+    adjustments: tuple[str, ...]
+    limits: tuple[LimitChange, ...]
+
+    @property
+    def done(self) -> int:
+        """Responses that became durable in this call."""
+        return sum(self.outcomes.values())
+
+
+class SamplingSummary(Record, frozen=True, kw_only=True):
+    """The whole call. `stopped` is 'budget' when the ceiling ended it; `reason` says so in words. Times in seconds."""
+
+    roles: dict[Role, RoleSummary]
+    wall_s: float
+    first_request_s: float | None = None
+    stopped: StopReason | None = None
+    reason: str = ""

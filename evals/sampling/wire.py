@@ -1,0 +1,99 @@
+"""Reading what came over the wire, trusting none of it: JSON, counts, and the many shapes of an error body."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NamedTuple
+
+import orjson
+
+__all__ = ["Fault", "count", "read_fault", "read_json"]
+
+_LARGEST = 2**53
+_UNRECOGNISED = re.compile(r"Unrecognized request arguments? supplied: ([a-z_]+)", re.ASCII)
+
+
+class Fault(NamedTuple):
+    """An error body in one form. `filtered` is a sentence when a content filter refused, else empty."""
+
+    code: str | None
+    message: str
+    type: str | None = None
+    parameter: str | None = None
+    filtered: str = ""
+    unrecognised: str | None = None
+
+
+def read_json(body: bytes) -> Any:
+    """Return the parsed body, or None when it is not JSON. Lone surrogates, which models do emit, become U+FFFD."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        pass
+    try:
+        return _mend(json.loads(body))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _mend(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [_mend(item) for item in value]
+    if isinstance(value, dict):
+        return {_mend(key): _mend(item) for key, item in value.items()}
+    if type(value) is int and abs(value) >= 2**63:
+        return float(value) if abs(value) < 1e300 else None
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return None
+    return value
+
+
+def count(value: Any) -> int:
+    """Return a token count, 0 when it is not a credible whole number."""
+    return value if type(value) is int and 0 <= value < _LARGEST else 0
+
+
+def read_fault(data: Any, body: bytes) -> Fault:
+    """Return code, message and parameter of an error body, whatever its shape; `body` is quoted when it is not JSON."""
+    if not isinstance(data, dict):
+        return Fault(None, body[:400].decode("utf-8", "replace").strip() or "empty body")
+    error = data.get("error", data)
+    if not isinstance(error, dict):
+        return Fault(None, str(error))
+    code, kind = _word(error.get("code", error.get("statusCode"))), _word(error.get("type"))
+    message = _word(error.get("message", error.get("detail"))) or "no message"
+    unrecognised = _UNRECOGNISED.match(message)
+    return Fault(
+        code,
+        message,
+        kind,
+        _word(error.get("param")),
+        _filter_words(error, code, message),
+        unrecognised[1] if unrecognised else None,
+    )
+
+
+def _word(value: Any) -> str | None:
+    return None if value is None or value == "" else str(value)
+
+
+def _filter_words(error: dict[str, Any], code: str | None, message: str) -> str:
+    inner = error.get("innererror", error.get("inner_error"))
+    inner = inner if isinstance(inner, dict) else {}
+    result = inner.get("content_filter_result", inner.get("content_filter_results"))
+    by_name = code == "content_filter" or inner.get("code") == "ResponsibleAIPolicyViolation"
+    if not by_name and not result:
+        return ""
+    hits = [_hit(*item) for item in result.items()] if isinstance(result, dict) else []
+    named = ", ".join(hit for hit in hits if hit)
+    return f"content filter: {named}" if named else f"content filter: {message}"
+
+
+def _hit(category: str, verdict: Any) -> str:
+    if not isinstance(verdict, dict) or not (verdict.get("filtered") or verdict.get("detected")):
+        return ""
+    severity = verdict.get("severity")
+    return f"{category} ({severity})" if severity else category

@@ -1,0 +1,194 @@
+"""Looking whenever one likes, without a plan: betting confidence sequences.
+
+For regression runs week after week: the bounds hold at all times at once, so no schedule has
+to be kept. They are wider than those of a plan; a gate that knows its n_max uses `sequential`.
+
+A gambler bets on "the mean is above m" at fair odds; capital K after seeing x is a product of
+1 + b (x - m). If the mean were m, it would reach 1 / alpha with probability at most alpha
+(Ville 1939). The bets are the predictable plug-in of Waudby-Smith & Ramdas (2024).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import optimize, special
+
+from evals.stats.inputs import Floats, tail, within
+from evals.stats.interval import Interval
+
+Bet = float | Literal["predmix_eb"]
+
+_CLOSEST = 1e-9
+
+
+class Capital(NamedTuple):
+    """Capital after each value of a gambler on "above m" and one on "below m", shape (n,)."""
+
+    up: Floats
+    down: Floats
+
+
+def betting_capital(
+    x: ArrayLike,
+    m: float,
+    *,
+    bet: Bet = "predmix_eb",
+    alpha: float = 0.05,
+    trunc_scale: float = 0.5,
+) -> Capital:
+    """Capital of both gamblers after each value.
+
+    Args:
+        x: shape (n,), in [0, 1], in the order seen.
+        m: mean bet against, in (0, 1).
+        bet: the predictable empirical-Bernstein plug-in on both sides; or a constant, which
+            is staked on "above" alone (the capital of "below" is then 0).
+        alpha: the plug-in is tuned for it.
+        trunc_scale: largest share of the capital that may be lost at once.
+
+    Raises:
+        ValueError: for values outside [0, 1] or m outside (0, 1).
+    """
+    values = within(x, 0.0, 1.0, "x")
+    if not 0.0 < m < 1.0:
+        raise ValueError(f"m must be in (0, 1), got {m}")
+    if bet != "predmix_eb":
+        # A constant may stake everything, but never more.
+        stake = min(float(bet), 1.0 / m)
+        return Capital(_grown(stake * (values - m)), np.zeros(values.size))
+    wanted = _plug_in(values, alpha)
+    up = np.minimum(wanted, trunc_scale / m)
+    down = np.minimum(wanted, trunc_scale / (1.0 - m))
+    return Capital(_grown(up * (values - m)), _grown(down * (m - values)))
+
+
+def betting_bounds(
+    values: ArrayLike, *, confidence: float = 0.95, lo: float = 0.0, hi: float = 1.0
+) -> Interval:
+    """Bounds of the mean that hold at all times at once (hedged capital, theta = 1/2).
+
+    Unlike every other method here the order of the values matters: it is the order of time.
+
+    Args:
+        values: shape (n,), in [lo, hi]; differences of paired scores lie in [lo - hi, hi - lo].
+        confidence: of each bound alone, over all looks together.
+        lo: smallest possible value.
+        hi: largest possible value.
+
+    Returns:
+        the running intersection up to the last value; [lo, hi] where it is empty, as when
+        the mean has moved.
+
+    Raises:
+        ValueError: for empty, non-finite or out-of-range values.
+    """
+    array = within(values, lo, hi, "values")
+    alpha = tail(confidence)
+    scaled = (array - lo) / (hi - lo)
+    lower = _bound(scaled, alpha)
+    upper = 1.0 - _bound(1.0 - scaled, alpha)
+    mean = float(array.mean())
+    low, high = lo + (hi - lo) * lower, lo + (hi - lo) * upper
+    if low > high:
+        low, high = lo, hi
+    return Interval(
+        lower=low,
+        upper=high,
+        estimate=mean,
+        n=array.size,
+        method="betting",
+        confidence=confidence,
+    )
+
+
+def log_e_value(values: ArrayLike, null_mean: float, *, lo: float = 0.0, hi: float = 1.0) -> float:
+    """Log of the largest capital reached against "the mean is at most `null_mean`".
+
+    Above log(1 / alpha) the null is rejected at level alpha, whenever one looked.
+
+    Raises:
+        ValueError: for out-of-range values, or a null outside (lo, hi).
+    """
+    array = within(values, lo, hi, "values")
+    if not lo < null_mean < hi:
+        raise ValueError(f"null_mean must be in ({lo}, {hi}), got {null_mean}")
+    scaled = (array - lo) / (hi - lo)
+    return _best_log_capital(scaled, (null_mean - lo) / (hi - lo), 0.05)
+
+
+def normal_mixture_boundary(
+    v: float,
+    *,
+    v_opt: float,
+    alpha: float = 0.05,
+    alpha_opt: float | None = None,
+    two_sided: bool = False,
+) -> float:
+    """Boundary that a sum with intrinsic time `v` stays below at all times, 1 - alpha sure.
+
+    The normal mixture of Robbins (1970) as in Howard, Ramdas, McAuliffe & Sekhon (2021),
+    tightest at `v_opt` for `alpha_opt` (alpha itself when left out).
+
+    Raises:
+        ValueError: unless v and v_opt are positive and alpha is in (0, 0.5).
+    """
+    if not (v > 0.0 and v_opt > 0.0 and 0.0 < alpha < 0.5):
+        raise ValueError("intrinsic times must be positive, and alpha in (0, 0.5)")
+    # One tail of a two-sided mixture at 2 alpha is nearly the one-sided one at alpha.
+    tuned_for = (alpha if alpha_opt is None else alpha_opt) * (1.0 if two_sided else 2.0)
+    rho = v_opt / (2.0 * math.log(1.0 / tuned_for) + math.log1p(2.0 * math.log(1.0 / tuned_for)))
+    width = v + rho
+    if two_sided:
+        return math.sqrt(width * (math.log(width / rho) - 2.0 * math.log(alpha)))
+
+    def excess(s: float) -> float:
+        log_tail = float(special.log_ndtr(s / math.sqrt(width)))
+        mixture = 0.5 * math.log(4.0 * rho / width) + s * s / (2.0 * width) + log_tail
+        return mixture + math.log(alpha)
+
+    top = math.sqrt(width)
+    while excess(top) < 0.0:
+        top *= 2.0
+    return float(optimize.brentq(excess, 0.0, top, xtol=1e-10))
+
+
+def _grown(gains: Floats) -> Floats:
+    return np.cumprod(1.0 + gains).astype(np.float64)
+
+
+def _plug_in(x: Floats, alpha: float) -> Floats:
+    """Bets from the past only: prior mean 1/2, prior variance 1/4, one fake observation."""
+    t = np.arange(1, x.size + 1)
+    mean = (0.5 + np.cumsum(x)) / (t + 1)
+    variance = (0.25 + np.cumsum(np.square(x - mean))) / (t + 1)
+    before = np.concatenate([[0.25], variance[:-1]])
+    bets: Floats = np.sqrt(2.0 * math.log(1.0 / alpha) / (t * np.log1p(t) * before))
+    return bets
+
+
+def _best_log_capital(x: Floats, m: float, alpha: float) -> float:
+    bets = np.minimum(_plug_in(x, alpha), 0.5 / m)
+    return float(np.max(np.cumsum(np.log1p(bets * (x - m)))))
+
+
+def _bound(x: Floats, alpha: float) -> float:
+    """Largest m that the gambler on "above" has ruined; capital falls in m, so one root.
+
+    Hedging halves the stake of each side, and a one-sided alpha is half the two-sided one:
+    so a side's own capital must reach 1 / alpha.
+    """
+    goal = math.log(1.0 / alpha)
+
+    def excess(m: float) -> float:
+        return _best_log_capital(x, m, alpha) - goal
+
+    top = 1.0 - _CLOSEST
+    if excess(_CLOSEST) <= 0.0:
+        return 0.0
+    if excess(top) >= 0.0:
+        return top
+    return float(optimize.brentq(excess, _CLOSEST, top, xtol=1e-9))

@@ -1,0 +1,328 @@
+"""Writing deployments: create, re-put, patch, delete, pause and resume, with the refusals of the control plane."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+from flows.emulator.accounts import Account
+from flows.emulator.armviews import deployment_id
+from flows.emulator.catalogue import PROVISIONED, canonical_sku
+from flows.emulator.deployable import check_sku, resolve_model
+from flows.emulator.documents import Deployment, MintedToken, ModelRef, Operation
+from flows.emulator.errors import Refusal, arm_refusal
+from flows.emulator.lifecycle import (
+    at_rest,
+    deployment_key,
+    find_deployment,
+    is_fine_tuned,
+    recent_stone,
+    served_model,
+    tidy,
+)
+from flows.emulator.quota import check_quota
+from flows.emulator.world import World
+
+__all__ = ["Wish", "Writer", "read_wish"]
+
+_KEPT_PROPERTIES = ["versionUpgradeOption", "raiPolicyName", "spilloverDeploymentName", "parentDeploymentName", "serviceTier", "capacitySettings", "scaleSettings", "modelProviderData", "routing", "contextCacheContainerId"]
+_PAUSABLE = ("Standard", "DataZoneStandard", "GlobalStandard")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """A PUT body, read."""
+
+    model: ModelRef
+    sku: str
+    capacity: int
+    properties: dict[str, Any]
+    tags: dict[str, str]
+
+
+def read_wish(world: World, body: Mapping[str, Any]) -> Wish:
+    """Read a PUT body. A sku inside `properties` is ignored, which makes it Standard. Raises 400."""
+    properties = body.get("properties")
+    if not isinstance(properties, dict) or not isinstance(properties.get("model"), dict):
+        raise _invalid("The request content was invalid: 'properties.model' is required.")
+    try:
+        model = msgspec.convert(properties["model"], ModelRef)
+    except msgspec.ValidationError as error:
+        raise _invalid(f"The request content was invalid: properties.model: {error}") from None
+    sku, capacity = _read_sku(world, body.get("sku"))
+    return Wish(
+        model=model,
+        sku=sku,
+        capacity=capacity,
+        properties={name: properties[name] for name in _KEPT_PROPERTIES if name in properties},
+        tags=_read_tags(body.get("tags")),
+    )
+
+
+def _read_sku(world: World, sku: Any) -> tuple[str, int]:
+    if sku is None:
+        return "Standard", world.switches.default_capacity
+    if not isinstance(sku, dict) or not isinstance(sku.get("name"), str):
+        raise _invalid("The request content was invalid: 'sku.name' is required.")
+    capacity = sku.get("capacity", world.switches.default_capacity)
+    if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
+        raise _invalid(f"The capacity should be a positive integer; got {capacity!r}.")
+    return sku["name"], capacity
+
+
+def _read_tags(tags: Any) -> dict[str, str]:
+    if tags is None:
+        return {}
+    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise _invalid("The request content was invalid: 'tags' is a map of strings.")
+    return dict(tags)
+
+
+class Writer:
+    """Changes deployments of a world; every method raises a Refusal when the service would."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def put(
+        self,
+        account: Account,
+        name: str,
+        wish: Wish,
+        *,
+        caller: MintedToken,
+        headers: Mapping[str, str],
+    ) -> tuple[Deployment, int, Operation | None]:
+        """Create or change a deployment; return it with the HTTP status and the operation, if one runs."""
+        existing = find_deployment(self.world, account.key, name)
+        self._one_at_a_time(account)
+        found = resolve_model(self.world, account, wish.model, caller=caller, headers=headers)
+        sku = canonical_sku(wish.sku) or wish.sku
+        if existing is not None and existing.outcome == "Succeeded":
+            self._check_change(existing, wish.model, sku, wish.capacity)
+        check_sku(account.spec.location, wish.model, found, sku)
+        key = deployment_key(account.key, name)
+        check_quota(
+            self.world,
+            account,
+            found.base,
+            sku,
+            wish.capacity,
+            key=key,
+            fine_tuned=found.tuned is not None,
+        )
+        if existing is None or existing.outcome != "Succeeded":
+            made, operation = self._create(account, name, wish, sku, caller)
+            return made, 201 if existing is None else 200, operation
+        return self._change(account, existing, wish, sku, caller)
+
+    def patch(
+        self, account: Account, one: Deployment, body: Mapping[str, Any], caller: MintedToken
+    ) -> Operation:
+        """Change tags and capacity."""
+        self._one_at_a_time(account)
+        extra = sorted(set(body) - {"tags", "sku"})
+        if extra:
+            raise _invalid(f"The request content was invalid: {extra} can't be patched.")
+        sku, capacity = one.sku, one.capacity
+        if "sku" in body:
+            wished, capacity = _read_sku(
+                self.world, {"name": one.sku, "capacity": one.capacity, **body["sku"]}
+            )
+            sku = canonical_sku(wished) or wished
+        self._check_change(one, one.model, sku, capacity)
+        found = (
+            resolve_model(self.world, account, one.model, caller=caller, headers={})
+            if "sku" in body
+            else None
+        )
+        if found is not None:
+            check_quota(
+                self.world,
+                account,
+                found.base,
+                sku,
+                capacity,
+                key=one.id,
+                fine_tuned=found.tuned is not None,
+            )
+        tags = _read_tags(body["tags"]) if "tags" in body else one.tags
+        merge = self.world.switches.patch_tags == "merge"
+        one.tags = {**one.tags, **tags} if merge else tags
+        one.sku, one.capacity = sku, capacity
+        self._touch(one, caller)
+        return self._operation("patch", account, one, self.world.clock.now())
+
+    def delete(self, account: Account, one: Deployment) -> Operation:
+        """Start deleting; asked again meanwhile it names the same operation."""
+        if one.phase == "deleting":
+            running = self.world.store.get(Operation, one.operation)
+            if running is not None:
+                return running
+        self._one_at_a_time(account)
+        one.phase = "deleting"
+        one.settles_at = self.world.clock.now() + self.world.switches.deleting_s
+        operation = self._operation("delete", account, one, one.settles_at)
+        one.operation = operation.id
+        self.world.store.put(one)
+        return operation
+
+    def set_paused(self, one: Deployment, paused: bool, caller: MintedToken) -> None:
+        """Pause or resume; asking twice is no error."""
+        if one.sku not in _PAUSABLE:
+            raise arm_refusal(
+                400,
+                self.world.switches.pause_refusal_code,
+                f"Pause and resume are not supported for deployments of the SKU '{one.sku}'.",
+            )
+        if one.paused != paused:
+            one.paused = paused
+            self._touch(one, caller)
+
+    def _one_at_a_time(self, account: Account) -> None:
+        if not self.world.switches.serialise_writes:
+            return
+        tidy(self.world)
+        for one in self.world.store.all(Deployment):
+            if one.account == account.key and not at_rest(self.world, one):
+                wait = self.world.switches.conflict_retry_after_s
+                raise arm_refusal(
+                    409,
+                    "RequestConflict",
+                    f"Another operation is being performed on the parent resource '{account.resource_id}'. Please try"
+                    " again later.",
+                    headers={} if wait is None else {"Retry-After": str(wait)},
+                )
+
+    def _check_change(self, old: Deployment, model: ModelRef, sku: str, capacity: int) -> None:
+        same_model = (old.model.name, old.model.version or "1") == (
+            model.name,
+            model.version or "1",
+        )
+        same_model = same_model or (old.model.name == model.name and not model.version)
+        if old.sku != sku and self.world.switches.sku_change == "refuse":
+            raise arm_refusal(
+                400,
+                "SkuChangeNotSupported",
+                f"The SKU of the deployment '{old.name}' can't be changed from '{old.sku}' to '{sku}'.",
+            )
+        if same_model:
+            identical = old.sku == sku and old.capacity == capacity
+            if (
+                identical
+                and is_fine_tuned(old.model)
+                and self.world.switches.identical_put == "refuse"
+            ):
+                raise _retarget_refusal("refuse")
+            return
+        self._check_retarget(old, model, capacity)
+
+    def _check_retarget(self, old: Deployment, model: ModelRef, capacity: int) -> None:
+        allowed = self.world.switches.retarget_finetuned
+        if is_fine_tuned(old.model):
+            if allowed != "allow":
+                raise _retarget_refusal(allowed)
+            return
+        if is_fine_tuned(model) or (old.model.name != model.name and old.sku not in PROVISIONED):
+            raise _retarget_refusal("legacy")
+        if old.capacity != capacity:
+            raise arm_refusal(
+                400,
+                "CannotChangeCapacityAndModel",
+                "Cannot change capacity and model at the same time for deployment.",
+            )
+
+    def _create(
+        self, account: Account, name: str, wish: Wish, sku: str, caller: MintedToken
+    ) -> tuple[Deployment, Operation]:
+        world, now = self.world, self.world.clock.now()
+        stone = recent_stone(world, account.key, name)
+        stale = (
+            stone is not None and now < stone.gone_at + 3600 and world.switches.stale_serving_s > 0
+        )
+        settles = now + world.switches.provisioning_s
+        one = Deployment(
+            id=deployment_key(account.key, name), account=account.key, name=name, sku=sku,
+            capacity=wish.capacity, model=wish.model, properties=wish.properties, tags=wish.tags,
+            created_at=now, created_by=caller.name, modified_at=now, modified_by=caller.name,
+            etag=_etag(), operation="", settles_at=settles, serves_at=settles + world.switches.dataplane_lag_s,
+            outcome=self._outcome(name), stale=stone.model if stone and stale else None,
+            stale_until=now + world.switches.stale_serving_s,
+        )  # fmt: skip
+        operation = self._operation("put", account, one, settles)
+        one.operation = operation.id
+        world.store.put(one)
+        return one, operation
+
+    def _change(
+        self, account: Account, one: Deployment, wish: Wish, sku: str, caller: MintedToken
+    ) -> tuple[Deployment, int, Operation | None]:
+        operation = None
+        if (one.model.name, one.model.version) != (
+            wish.model.name,
+            wish.model.version or one.model.version,
+        ):
+            now = self.world.clock.now()
+            one.previous, one.model = served_model(self.world, one), wish.model
+            one.phase, one.settles_at = "updating", now + self.world.switches.update_s
+            one.serves_at, one.stale = one.settles_at, None
+            operation = self._operation("put", account, one, one.settles_at)
+            one.operation = operation.id
+        one.sku, one.capacity = sku, wish.capacity
+        one.properties, one.tags = {**one.properties, **wish.properties}, wish.tags
+        self._touch(one, caller)
+        return one, 200, operation
+
+    def _outcome(self, name: str) -> Literal["Succeeded", "Failed", "Canceled"]:
+        switches = self.world.switches
+        return (
+            switches.provisioning_outcome
+            if switches.provisioning_outcome_match in name
+            else "Succeeded"
+        )
+
+    def _operation(
+        self,
+        kind: Literal["put", "patch", "delete"],
+        account: Account,
+        one: Deployment,
+        settles_at: float,
+    ) -> Operation:
+        failed = kind == "put" and one.outcome != "Succeeded"
+        operation = Operation(
+            id=str(uuid.uuid4()), kind=kind, deployment=one.id, resource_id=deployment_id(account, one.name),
+            started_at=self.world.clock.now(), settles_at=settles_at, outcome=one.outcome if failed else "Succeeded",
+            error={"code": "DeploymentFailed", "message": f"The deployment '{one.name}' could not be provisioned."}
+            if failed else None,
+        )  # fmt: skip
+        self.world.store.put(operation)
+        return operation
+
+    def _touch(self, one: Deployment, caller: MintedToken) -> None:
+        one.modified_at, one.modified_by, one.etag = self.world.clock.now(), caller.name, _etag()
+        self.world.store.put(one)
+
+
+def _etag() -> str:
+    return f'"{uuid.UUID(bytes=secrets.token_bytes(16))}"'
+
+
+def _invalid(message: str) -> Refusal:
+    return arm_refusal(400, "InvalidRequestContent", message)
+
+
+def _retarget_refusal(style: Literal["refuse", "legacy", "allow"]) -> Refusal:
+    if style == "legacy":
+        return arm_refusal(
+            400, "CannotChangeDeploymentModel", "The model of deployment cannot be changed."
+        )
+    return arm_refusal(
+        400,
+        "ModelUpgradeNotSupported",
+        "Model updates are not supported for finetuned model deployments.",
+    )

@@ -1,0 +1,220 @@
+"""Who is asking and what they may: bearer tokens with audience, tenant, lifetime and roles; API keys.
+
+The emulator is its own token issuer: `POST /_emulator/tokens` gives out opaque tokens. `embedded-arm-token` and
+`embedded-data-token` always work as the owner; they open nothing but this loopback server.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+
+from flows.emulator.accounts import DEFAULT_ACCOUNT, Account, accounts, same_name
+from flows.emulator.documents import Flavour, MintedToken
+from flows.emulator.errors import Refusal, arm_refusal, data_refusal
+from flows.emulator.world import World
+
+__all__ = [
+    "ARM_AUDIENCE",
+    "DATA_AUDIENCES",
+    "allowed",
+    "arm_caller",
+    "auxiliary_callers",
+    "check_right",
+    "data_account",
+    "mint",
+]
+
+ARM_AUDIENCE = "https://management.azure.com"
+DATA_AUDIENCES = ("https://ai.azure.com", "https://cognitiveservices.azure.com")
+PROVIDER = "Microsoft.CognitiveServices"
+
+_READ = {
+    "accounts/read",
+    "accounts/deployments/read",
+    "accounts/models/read",
+    "locations/usages/read",
+}
+_DEPLOY = {"accounts/deployments/write", "accounts/deployments/delete"}
+_INFER, _TRAIN = {"data/infer"}, {"data/train"}
+_ROLES: dict[str, set[str]] = {
+    "Owner": _READ | _DEPLOY | _INFER | _TRAIN,
+    "Contributor": _READ | _DEPLOY,
+    "Reader": _READ,
+    "Foundry Owner": _READ | _DEPLOY | _INFER | _TRAIN,
+    "Foundry User": _READ | _INFER | _TRAIN,
+    "Cognitive Services Contributor": _READ | _DEPLOY,
+    "Cognitive Services OpenAI Contributor": (_READ - {"locations/usages/read"})
+    | _DEPLOY
+    | _INFER
+    | _TRAIN,
+    "Cognitive Services OpenAI User": {"accounts/read", "accounts/deployments/read"} | _INFER,
+    "Cognitive Services Usages Reader": {"locations/usages/read"},
+}
+
+
+def mint(
+    world: World,
+    *,
+    audience: str = ARM_AUDIENCE,
+    tenant: str = DEFAULT_ACCOUNT.tenant,
+    expires_in_s: float = 3600.0,
+    roles: Mapping[str, str] | None = None,
+    name: str = "someone@embedded.example",
+) -> MintedToken:
+    """Give out a token. `roles` maps a scope prefix or '*' to a role's name."""
+    token = MintedToken(
+        id=f"emulated-{secrets.token_hex(16)}",
+        audience=audience.removesuffix("/.default").rstrip("/"),
+        tenant=tenant,
+        expires_at=world.clock.now() + expires_in_s,
+        roles=dict(roles or {"*": "Owner"}),
+        name=name,
+    )
+    world.store.put(token)
+    return token
+
+
+def arm_caller(world: World, headers: Mapping[str, str], tenant: str) -> MintedToken:
+    """Return who calls the control plane. Raises the 401s of ARM, with WWW-Authenticate naming the right tenant."""
+    token = _bearer(headers)
+    if token is None:
+        raise _arm_401(
+            tenant,
+            "AuthenticationFailed",
+            "The 'Authorization' header is missing or has no bearer token.",
+        )
+    caller = _known(world, token)
+    if caller is None:
+        raise _arm_401(tenant, "InvalidAuthenticationToken", "The access token is not valid.")
+    if caller.audience != ARM_AUDIENCE:
+        raise _arm_401(
+            tenant,
+            "InvalidAuthenticationTokenAudience",
+            f"The token was issued for the audience '{caller.audience}'; '{ARM_AUDIENCE}' is expected.",
+        )
+    if caller.expires_at <= world.clock.now():
+        raise _arm_401(
+            tenant, "ExpiredAuthenticationToken", "The access token expired; ask for a new one."
+        )
+    if not same_name(caller.tenant, tenant):
+        raise _arm_401(
+            tenant,
+            "InvalidAuthenticationTokenTenant",
+            f"The access token is from the wrong issuer: tenant '{caller.tenant}', not '{tenant}' of the subscription.",
+        )
+    return caller
+
+
+def auxiliary_callers(world: World, headers: Mapping[str, str]) -> list[MintedToken]:
+    """Return who stands behind the `x-ms-authorization-auxiliary` header; unusable tokens are left out."""
+    parts = headers.get("x-ms-authorization-auxiliary", "").replace(";", ",").split(",")
+    tokens = (part.strip().removeprefix("Bearer ").strip() for part in parts if part.strip())
+    known = (_known(world, token) for token in tokens)
+    now = world.clock.now()
+    return [one for one in known if one and one.audience == ARM_AUDIENCE and one.expires_at > now]
+
+
+def allowed(caller: MintedToken, action: str, scope: str) -> bool:
+    """Say whether one of the caller's roles at or above `scope` has the action ('accounts/deployments/write')."""
+    wanted = scope.casefold()
+    return any(
+        action in _ROLES.get(role, set())
+        for prefix, role in caller.roles.items()
+        if prefix == "*" or wanted.startswith(prefix.casefold())
+    )
+
+
+def check_right(caller: MintedToken, action: str, scope: str) -> None:
+    """Raise 403 AuthorizationFailed unless the caller has the right."""
+    if not allowed(caller, action, scope):
+        raise arm_refusal(
+            403,
+            "AuthorizationFailed",
+            f"The client '{caller.name}' does not have authorization to perform action '{PROVIDER}/{action}' over scope"
+            f" '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials.",
+        )
+
+
+def data_account(
+    world: World, headers: Mapping[str, str], named: Account | None, flavour: Flavour, right: str
+) -> Account:
+    """Return the account that a data-plane request is for, after checking its key or token.
+
+    `named` is the account of the host or path prefix; without one a key tells the account. Raises 401 or 403.
+    """
+    key = headers.get("api-key") if flavour == "azure" else None
+    bearer = _bearer(headers)
+    account = _by_key(world, key or bearer or "", named)
+    if account is not None:
+        if flavour == "azure" and not world.switches.key_auth:
+            raise data_refusal(
+                403,
+                "AuthenticationTypeDisabled",
+                "Key based authentication is disabled for this resource.",
+                flavour=flavour,
+            )
+        return account
+    account = named or Account(DEFAULT_ACCOUNT)
+    caller = _known(world, bearer) if bearer and flavour == "azure" else None
+    if caller is None or not _fits_data_plane(world, caller):
+        raise _data_401(flavour)
+    if not allowed(caller, right, account.resource_id):
+        raise data_refusal(
+            403,
+            "PermissionDenied",
+            f"The principal '{caller.name}' lacks the data action for this operation on '{account.spec.name}'.",
+            flavour=flavour,
+        )
+    return account
+
+
+def _fits_data_plane(world: World, caller: MintedToken) -> bool:
+    return caller.audience in DATA_AUDIENCES and caller.expires_at > world.clock.now()
+
+
+def _by_key(world: World, key: str, named: Account | None) -> Account | None:
+    for account in accounts(world.switches):
+        if key == account.api_key and (named is None or named.key == account.key):
+            return account
+    return None
+
+
+def _bearer(headers: Mapping[str, str]) -> str | None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def _known(world: World, token: str) -> MintedToken | None:
+    for name, audience in (("arm", ARM_AUDIENCE), ("data", DATA_AUDIENCES[0])):
+        if token == f"embedded-{name}-token":
+            return MintedToken(
+                id=token,
+                audience=audience,
+                tenant=DEFAULT_ACCOUNT.tenant,
+                expires_at=float("inf"),
+                roles={"*": "Owner"},
+                name="owner@embedded.example",
+            )
+    return world.store.get(MintedToken, token)
+
+
+def _arm_401(tenant: str, code: str, message: str) -> Refusal:
+    challenge = (
+        f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token",'
+        f' error_description="{message}"'
+    )
+    return arm_refusal(401, code, message, headers={"WWW-Authenticate": challenge})
+
+
+def _data_401(flavour: Flavour) -> Refusal:
+    if flavour == "openai":
+        return data_refusal(401, "invalid_api_key", "Incorrect API key provided.", flavour=flavour)
+    return data_refusal(
+        401,
+        "401",
+        "Access denied due to invalid subscription key, expired token or wrong audience. Make sure to provide a valid"
+        " key for an active subscription.",
+        flavour=flavour,
+        headers={"WWW-Authenticate": "Bearer"},
+    )

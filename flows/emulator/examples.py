@@ -1,0 +1,137 @@
+"""Training files: chat-format JSON lines -> examples, with the errors a fine-tuning service reports.
+
+A supervised line is {"messages": […]}; a preference line is {"input": {"messages"}, "preferred_output": […]}.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "Example",
+    "InvalidTrainingFile",
+    "flat_text",
+    "question",
+    "read_examples",
+    "system_prompt",
+]
+
+_ROLES = {"system", "developer", "user", "assistant", "tool"}
+
+
+class InvalidTrainingFile(ValueError):  # noqa: N818 - the service's own word, `invalid_training_file`
+    """A training file that the service would refuse; the message names the lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One training example: the system prompt, what the user said, and the answer.
+
+    `answer` is the assistant's text; an answer that is a tool call is its JSON, `{"tool_calls": […]}`.
+    """
+
+    prompt: str
+    question: str
+    answer: str
+
+
+def flat_text(content: Any) -> str:
+    """Return the text of a message's content: a string, or a list of parts of which the texts are joined."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Mapping):
+        content = [content]
+    if not isinstance(content, Sequence):
+        return ""
+    texts = (part.get("text") for part in content if isinstance(part, Mapping))
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def system_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the system (or developer) text of a conversation, stripped; '' when there is none."""
+    texts = (
+        flat_text(one.get("content"))
+        for one in messages
+        if one.get("role") in ("system", "developer")
+    )
+    return "\n".join(texts).strip()
+
+
+def question(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return what has to be answered: the user's last message, after the earlier turns."""
+    turns = [
+        flat_text(one.get("content"))
+        for one in messages
+        if one.get("role") in ("user", "assistant", "tool")
+    ]
+    return "\n".join(turn for turn in turns if turn)
+
+
+def read_examples(data: bytes, *, minimum: int, method: str = "supervised") -> list[Example]:
+    """Read a training file. Raises InvalidTrainingFile naming every bad line (at most ten)."""
+    examples: list[Example] = []
+    problems: list[str] = []
+    text = data.decode("utf-8-sig", errors="replace")
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            examples.append(_example(line, method))
+        except InvalidTrainingFile as error:
+            problems.append(f"line {number}: {error}")
+    if problems:
+        more = f" (and {len(problems) - 10} more)" if len(problems) > 10 else ""
+        raise InvalidTrainingFile(
+            f"The job failed due to an invalid training file. Invalid file format: {'; '.join(problems[:10])}{more}"
+        )
+    if len(examples) < minimum:
+        raise InvalidTrainingFile(
+            f"Training file has {len(examples)} example(s), but must have at least {minimum} examples"
+        )
+    return examples
+
+
+def _example(line: str, method: str) -> Example:
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise InvalidTrainingFile(f"not valid JSON ({error.msg} at column {error.colno})") from None
+    if not isinstance(row, dict):
+        raise InvalidTrainingFile("expected a JSON object")
+    if method == "dpo":
+        return _preference(row)
+    messages = _checked(row.get("messages"))
+    if messages[-1]["role"] != "assistant":
+        raise InvalidTrainingFile("the last message must be from the assistant")
+    return Example(system_prompt(messages[:-1]), question(messages[:-1]), _answer(messages[-1]))
+
+
+def _preference(row: dict[str, Any]) -> Example:
+    given = row.get("input")
+    asked = _checked(given.get("messages") if isinstance(given, dict) else None)
+    preferred = _checked(row.get("preferred_output"))
+    _checked(row.get("non_preferred_output"))
+    return Example(system_prompt(asked), question(asked), _answer(preferred[-1]))
+
+
+def _checked(messages: Any) -> list[dict[str, Any]]:
+    if not isinstance(messages, list) or not messages:
+        raise InvalidTrainingFile('expected a non-empty list of "messages"')
+    for message in messages:
+        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+            raise InvalidTrainingFile("every message needs a known role")
+        if message["role"] != "assistant" and not flat_text(message.get("content")):
+            raise InvalidTrainingFile(f"a {message['role']} message has no content")
+    return messages
+
+
+def _answer(message: Mapping[str, Any]) -> str:
+    if message.get("tool_calls"):
+        return json.dumps({"tool_calls": message["tool_calls"]}, ensure_ascii=False)
+    text = flat_text(message.get("content"))
+    if not text:
+        raise InvalidTrainingFile("the assistant message has no content")
+    return text

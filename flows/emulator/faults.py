@@ -1,0 +1,125 @@
+"""The outermost layer: injected faults, the request log, and refusals turned into answers.
+
+Faults act before anything else looks at the request: a status, a throttle, latency, a hang, a connection reset, or an
+answer that is cut off in the middle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+
+from flows.emulator.switches import Fault
+from flows.emulator.world import LogEntry, World
+
+__all__ = ["FaultLayer"]
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_SECRET_HEADERS = {"authorization", "api-key", "x-ms-authorization-auxiliary"}
+_LOGGED_BODY = 64_000
+
+
+class FaultLayer:
+    """ASGI layer around the whole application."""
+
+    def __init__(self, app: App, world: World) -> None:
+        self.app, self.world = app, world
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request, or break it."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body: list[bytes] = []
+        status = 0
+
+        async def listening() -> Message:
+            message = await receive()
+            body.append(message.get("body", b""))
+            return message
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        if not await self._broken(scope, receive, sending):
+            await self.app(scope, listening, sending)
+        if not scope["path"].startswith("/_emulator"):
+            self._note(scope, b"".join(body), status)
+
+    async def _broken(self, scope: Message, receive: Receive, send: Send) -> bool:
+        """Apply the faults that match; say whether one of them answered (or ended the connection)."""
+        line = f"{scope['method']} {scope['path']}"
+        for number, fault in enumerate(self.world.switches.faults):
+            if fault.match in line and self._hits(number, fault):
+                if fault.kind == "latency":
+                    await asyncio.sleep(fault.latency_s)
+                    continue
+                await _break(fault, receive, send)
+                return True
+        return False
+
+    def _hits(self, number: int, fault: Fault) -> bool:
+        seen = self.world.count(f"fault-{number}-seen")
+        if seen < fault.skip or not self.world.chance(f"fault-{number}", fault.rate, seen):
+            return False
+        return fault.times is None or self.world.count(f"fault-{number}-hits") < fault.times
+
+    def _note(self, scope: Message, body: bytes, status: int) -> None:
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in scope["headers"]
+            if name.decode("latin-1") not in _SECRET_HEADERS
+        }
+        self.world.log.append(
+            LogEntry(
+                at=self.world.clock.now(), method=scope["method"], path=scope["path"],
+                query=re.sub(r"(sig|key)=[^&]*", r"\1=…", scope["query_string"].decode("latin-1")),
+                status=status, headers=headers, body=body[:_LOGGED_BODY],
+            )
+        )  # fmt: skip
+
+
+async def _break(fault: Fault, receive: Receive, send: Send) -> None:
+    if fault.kind == "hang":
+        await asyncio.sleep(fault.latency_s or 3600.0)
+        _abort(receive)
+    elif fault.kind == "reset":
+        _abort(receive)
+    elif fault.kind == "cut":
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"1000")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b'{"id": "chatcmpl-', "more_body": True})
+        _abort(receive)
+    else:
+        await _answer(fault, send)
+
+
+async def _answer(fault: Fault, send: Send) -> None:
+    throttle = fault.kind == "throttle"
+    status = 429 if throttle else fault.status
+    code = fault.code or ("429" if throttle else str(status))
+    body = orjson.dumps({"error": {"code": code, "message": f"Injected fault: {status}."}})
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    if fault.retry_after is not None:
+        headers.append((b"retry-after", fault.retry_after.encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _abort(receive: Receive) -> None:
+    """Close the connection under the client; the server's own receive method knows its transport."""
+    cycle = getattr(receive, "__self__", None)
+    transport = getattr(cycle, "transport", None)
+    if transport is not None:
+        transport.abort()

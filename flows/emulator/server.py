@@ -1,0 +1,167 @@
+"""Starting the emulator: as a server of its own, or inside a test's process.
+
+`with Emulator(folder) as emulator:` runs uvicorn in a thread and gives `.url`, `.clock`, `.switches`, `.log`.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+from flows.emulator.accounts import DEFAULT_ACCOUNT
+from flows.emulator.app import build_app
+from flows.emulator.clock import Clock
+from flows.emulator.documents import MintedToken
+from flows.emulator.hooks import register
+from flows.emulator.shelf import Shelf
+from flows.emulator.signing import secret_key
+from flows.emulator.state import Store
+from flows.emulator.switches import Switches, changed
+from flows.emulator.world import LogEntry, World
+
+__all__ = ["Emulator", "serve"]
+
+_STARTING_S = 20.0
+
+
+def make_world(state: Path, switches: Switches) -> World:
+    """Open the state folder and put the emulator's inside together."""
+    folder = Path(state).resolve()
+    store = Store(folder)
+    return World(
+        folder=folder,
+        store=store,
+        clock=Clock(store),
+        switches=switches,
+        shelf=Shelf(folder / "models"),
+    )
+
+
+def add_webhook(world: World, url: str, secret: str) -> None:
+    """Send every event of the default account to `url`. Raises ValueError for a secret that is none."""
+    secret_key(secret)
+    register(
+        world,
+        DEFAULT_ACCOUNT.name,
+        url,
+        secret=secret,
+        name="command line",
+        key="we_commandline",
+        flavour="azure",
+    )
+
+
+def _configure(world: World, port: int) -> uvicorn.Config:
+    return uvicorn.Config(
+        build_app(world),
+        host="127.0.0.1",
+        port=port,
+        log_level="critical",
+        access_log=False,
+        ws="none",
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
+
+
+def serve(world: World, port: int) -> None:
+    """Serve until the process is told to stop. Raises OSError when the port is taken."""
+    listener = _listen(port)
+    try:
+        uvicorn.Server(_configure(world, port)).run(sockets=[listener])
+    finally:
+        listener.close()
+        world.store.close()
+
+
+class Emulator:
+    """An emulator in a thread of this process, for tests."""
+
+    def __init__(
+        self,
+        state: Path,
+        port: int = 0,
+        *,
+        switches: Switches | None = None,
+        webhook_url: str | None = None,
+        webhook_secret: str | None = None,
+        **changes: Any,
+    ) -> None:
+        self.world = make_world(state, changed(switches or Switches(), changes))
+        if webhook_url and webhook_secret:
+            add_webhook(self.world, webhook_url, webhook_secret)
+        self._listener = _listen(port)
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._server = uvicorn.Server(_configure(self.world, self.port))
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True
+        )
+
+    @property
+    def clock(self) -> Clock:
+        """The emulator's time; `advance(seconds)` moves it."""
+        return self.world.clock
+
+    @property
+    def switches(self) -> Switches:
+        """The switches of this moment; assign a changed record to change them."""
+        return self.world.switches
+
+    @switches.setter
+    def switches(self, switches: Switches) -> None:
+        self.world.switches = switches
+
+    @property
+    def log(self) -> list[LogEntry]:
+        """The requests answered so far."""
+        return list(self.world.log)
+
+    def set(self, **changes: Any) -> None:
+        """Change some switches."""
+        self.world.switches = changed(self.world.switches, changes)
+
+    def token(self, **wish: Any) -> str:
+        """Give out a bearer token; see `auth.mint` for what can be wished."""
+        from flows.emulator.auth import mint
+
+        token: MintedToken = mint(self.world, **wish)
+        return token.id
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        deadline = time.monotonic() + _STARTING_S
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise RuntimeError("the emulator did not start")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._listener.close()
+        self.world.store.close()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(512)
+    except OSError:
+        listener.close()
+        raise
+    return listener

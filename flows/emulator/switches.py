@@ -1,0 +1,178 @@
+"""The switches: everything about the emulated services that is uncertain, optional, slow or unkind.
+
+Each field is a switch with its default; they can be set by `--switch name=value`, by `--switches file.json` and by
+`POST /_emulator/switches`. Numbers in brackets point to the checklist of behaviours that the tests go through.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from evals.records import Record
+
+__all__ = ["AccountSpec", "Fault", "Switches", "changed", "profile"]
+
+
+class AccountSpec(Record, frozen=True, kw_only=True):
+    """An account that exists besides the default one; `tenant` owns its subscription."""
+
+    name: str
+    subscription: str = "00000000-0000-0000-0000-000000000000"
+    resource_group: str = "embedded"
+    location: str = "swedencentral"
+    tenant: str = "00000000-0000-0000-0000-00000000aaaa"
+
+
+class Fault(Record, frozen=True, kw_only=True):
+    """An injected failure: requests whose `METHOD /path` contains `match` meet it with probability `rate`.
+
+    `times` ends it after so many hits; `skip` lets the first matching requests pass. For 'status', `status` is answered
+    with `code`; `retry_after` is the header's text, or None for no header. `latency_s` is for 'latency' and 'hang'.
+    """
+
+    match: str
+    kind: Literal["status", "throttle", "reset", "cut", "latency", "hang"] = "status"
+    rate: float = 1.0
+    times: int | None = None
+    skip: int = 0
+    status: int = 500
+    code: str | None = None
+    retry_after: str | None = None
+    latency_s: float = 0.0
+
+
+class Switches(Record, frozen=True, kw_only=True):
+    """All switches with their defaults. Durations are seconds of the emulator's clock unless named otherwise."""
+
+    flavour: Literal["path", "azure", "openai"] = "path"
+    seed: int = 0
+
+    # deployments (1-4, 6-8)
+    provisioning_s: float = 0.4
+    provisioning_outcome: Literal["Succeeded", "Failed", "Canceled"] = "Succeeded"
+    provisioning_outcome_match: str = (
+        ""  # only deployments whose name contains this meet the outcome above
+    )
+    first_state: Literal["Creating", "Accepted"] = "Creating"
+    arm_retry_after_s: int = 1
+    arm_page_size: int = 100
+    deleting_s: float = 0.3
+    update_s: float = 0.4
+    patch_style: Literal["200", "202"] = "200"
+    patch_tags: Literal["merge", "replace"] = "replace"
+    retarget_finetuned: Literal["refuse", "legacy", "allow"] = "refuse"
+    identical_put: Literal["accept", "refuse"] = "accept"
+    sku_change: Literal["refuse", "allow"] = "refuse"
+    serialise_writes: bool = True
+    conflict_retry_after_s: int | None = None
+    dataplane_lag_s: float = 0.2
+    stale_serving_s: float = 0.0
+
+    # quota (5, 6)
+    quota_limits: dict[str, int] = msgspec.field(
+        default_factory=dict
+    )  # usage row -> limit, over the defaults of the catalogue
+    finetuned_deployments_limit: int = 10
+    quota_release_s: float = 15.0
+    default_capacity: int = 1
+
+    # lifetimes (9, 10, 11)
+    developer_hours: float = 24.0
+    developer_removal_lag_s: float = 0.0
+    idle_days: float = 15.0
+    pause_refusal_code: str = "OperationNotSupported"
+    paused_code: str = "DeploymentPaused"
+
+    # models and catalogue
+    deprecating_models: tuple[str, ...] = ()  # new base deployments blocked
+    retired_models: tuple[str, ...] = ()  # calls answer 410, deployments refused
+    source_and_account_interchangeable: bool = True
+    cross_tenant_auxiliary: bool = True
+
+    # api-versions (17, 19)
+    unknown_api_version: Literal["refuse", "accept"] = "refuse"
+    tolerated_api_versions: tuple[str, ...] = ()
+    v1_dated_api_version: Literal["refuse", "accept"] = "refuse"
+
+    # rights (18)
+    key_auth: bool = True
+    accounts: tuple[AccountSpec, ...] = ()
+
+    # inference
+    latency_ms: tuple[float, float] = (5.0, 15.0)
+    base_invalid_json_rate: float = 0.08
+    base_keeps_json_mode: bool = False
+    echo_model: Literal["model_id", "base", "deployment"] = "model_id"
+    filter_annotations: Literal["present", "absent", "mix"] = "present"
+    system_fingerprint: bool = True
+    cached_token_rate: float = 0.0
+    request_limit: int = 2_000_000  # bytes of a body
+    context_tokens: int = 128_000
+
+    # rate limits (12)
+    enforce_rate_limits: bool = False
+    requests_per_unit: float = 1.0
+    tokens_per_unit: float = 1000.0
+    throttle_rate: float = 0.0
+    throttle_style: Literal[
+        "mix", "retry-after", "retry-after-ms", "missing", "minus-one", "day"
+    ] = "mix"
+    throttle_code: Literal["429", "RateLimitReached"] = "429"
+
+    # content filter (13)
+    filter_prompt_rate: float = 0.0
+    filter_output_rate: float = 0.0
+    filter_phrases: tuple[str, ...] = ()  # a prompt that contains one is always filtered
+    filter_style: Literal["mix", "innererror", "inner_error", "plural", "absent"] = "mix"
+
+    # files and jobs (14)
+    file_processing_s: float = 0.05
+    pending_s: float = 0.05
+    validating_s: float = 0.05
+    queued_s: float = 0.05
+    running_s: float = 0.2
+    running_jobs: int = 3
+    minimum_examples: int = 10
+    job_error_style: Literal["missing", "empty", "null", "nulls"] = "missing"
+    openai_model_lag_s: float = 0.0
+
+    # webhooks (15)
+    webhook_duplicate_rate: float = 0.0
+    webhook_late_s: float = 0.0
+    webhook_shuffle: bool = False
+    webhook_retry_s: float = 0.5
+    webhook_give_up_s: float = 72 * 3600.0
+    webhook_timestamp_skew_s: float = 0.0
+    webhook_timeout_s: float = 10.0
+    webhook_two_signatures: bool = False
+
+    # eval runs and batches (16)
+    eval_run_s: float = 0.1
+    eval_error_rate: float = 0.03
+    eval_outcome: Literal["completed", "failed"] = "completed"
+    batch_s: float = 0.1
+
+    faults: tuple[Fault, ...] = ()
+
+
+def changed(switches: Switches, changes: dict[str, Any]) -> Switches:
+    """Return the switches with some of them changed. Raises msgspec.ValidationError naming what does not fit."""
+    merged = {**msgspec.to_builtins(switches), **changes}
+    return msgspec.convert(merged, Switches, strict=False)
+
+
+def profile(name: Literal["calm", "mix"]) -> Switches:
+    """Return 'calm' (the defaults) or 'mix': throttling, content filters and unruly webhooks in small doses."""
+    if name == "calm":
+        return Switches()
+    return Switches(
+        throttle_rate=0.05,
+        filter_prompt_rate=0.01,
+        filter_output_rate=0.01,
+        filter_annotations="mix",
+        webhook_duplicate_rate=0.3,
+        webhook_late_s=1.0,
+        webhook_shuffle=True,
+    )

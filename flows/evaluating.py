@@ -1,0 +1,301 @@
+"""The steps of a run up to its verdict, as plain functions: no Prefect here, every step safe to do again.
+
+    request -> resolve -> preflight -> deploy -> ask (round by round) -> conclude -> clean up
+
+A step takes the run's id and opens what it needs; all it leaves is in the registry and in the run's folder, so that a
+run killed between two steps, or within one, goes on from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from evals.errors import ConfigurationError, PlatformError, Problem
+from evals.gate import Evidence, judge, worst
+from evals.records import Role, Verdict, encode
+from evals.runner import Side
+from evals.sampling.budget import Budget
+from evals.sampling.faults import EndpointGoneError
+from evals.sampling.progress import ProgressSink
+from evals.sampling.store import ResponseStore
+from evals.sampling.summary import SamplingSummary
+from flows.opening import OpenRun, load_plan, open_registry, open_run
+from flows.platforms.base import Connection, Finding, TriggerRef
+from flows.progress import run_progress
+from flows.registry.records import RunKind, RunRecord
+from flows.run_folder import read_record, write_record
+from flows.settings import Settings
+
+__all__ = [
+    "ask_round",
+    "clean_up",
+    "conclude",
+    "deploy_candidate",
+    "preflight",
+    "request_run",
+    "resolve",
+    "rounds",
+    "slot_name",
+]
+
+_REDEPLOYS = 3
+
+
+def request_run(
+    settings: Settings,
+    target: str,
+    ref: TriggerRef,
+    *,
+    kind: RunKind,
+    actor: str,
+    again: str = "",
+) -> tuple[RunRecord, bool]:
+    """Record a run, or find the one that the same trigger already started (then the second value is False).
+
+    `again` makes a trigger another one on purpose: any text, such as the time of day.
+
+    Raises:
+        ConfigurationError: the target, its gate or its suites have problems; nothing is recorded then.
+    """
+    plan = load_plan(settings, target)
+    trigger = {key: value for key, value in _plain(ref).items() if value}
+    if again:
+        trigger["again"] = again
+    stem = hashlib.sha256(encode({"target": target, "kind": kind, "trigger": trigger})).hexdigest()[
+        :10
+    ]
+    with open_registry(settings) as registry:
+        return registry.start_run(
+            RunRecord(
+                run_id=f"{target}-{stem}",
+                target=target,
+                kind=kind,
+                requested_by=actor,
+                trigger=trigger,
+                policy=plan.policy.name,
+                policy_digest=plan.policy.digest,
+                fingerprints={opened.suite.name: opened.fingerprint for opened in plan.suites},
+            )
+        )
+
+
+async def resolve(settings: Settings, run_id: str) -> str:
+    """Name the candidate behind the trigger and pin the baseline. Returns the candidate's model id.
+
+    Raises:
+        RefusedError: the job is not finished, or the model is not known.
+    """
+    with open_run(settings, run_id) as run:
+        if run.record.candidate is not None:
+            return run.record.candidate_model
+        ref = TriggerRef(
+            **{key: value for key, value in run.record.trigger.items() if key != "again"}
+        )
+        try:
+            candidate = await run.platform.resolve(ref, target=run.target.name)
+        finally:
+            await run.platform.aclose()
+        live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
+        run.registry.note_run(
+            run_id,
+            actor="gatewright",
+            candidate=candidate,
+            candidate_model=candidate.model_id,
+            baseline_model=live.model_id if live else None,
+            baseline_generation=run.registry.generation(run.target.name),
+        )
+        return candidate.model_id
+
+
+async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
+    """Look at all that could stop the run, before money is spent.
+
+    Raises:
+        ConfigurationError: with every finding that forbids going on.
+    """
+    with open_run(settings, run_id) as run:
+        run.registry.set_run_state(run_id, "preflight")
+        assert run.record.candidate is not None
+        try:
+            found = await run.platform.preflight(
+                run.record.candidate, (run.target.developer, run.target.production)
+            )
+        finally:
+            await run.platform.aclose()
+        write_record(run.folder / "preflight.json", list(found))
+    problems = [
+        Problem(where=run.target.path, field=item.name, message=item.message, fix=item.fix or None)
+        for item in found
+        if item.level == "fail"
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
+async def deploy_candidate(settings: Settings, run_id: str) -> str:
+    """Deploy the candidate to its developer slot and wait until it really answers. Returns the deployment's name."""
+    with open_run(settings, run_id) as run:
+        run.registry.set_run_state(run_id, "deploying")
+        try:
+            await _candidate_connection(run)
+        finally:
+            await run.platform.aclose()
+        return slot_name(run.record)
+
+
+async def ask_round(
+    settings: Settings, run_id: str, look: int, *, progress: ProgressSink | None = None
+) -> tuple[SamplingSummary, ...]:
+    """Ask both models the cases of one round that have no answer yet, and grade the answers.
+
+    A developer slot that disappears while it is asked (it lives 24 h) is deployed again and the round goes on.
+    """
+    with open_run(settings, run_id) as run:
+        run.registry.set_run_state(run_id, "evaluating")
+        try:
+            summary = await _ask(run, look, progress)
+        finally:
+            await run.platform.aclose()
+        await run.contest.grade()
+        write_record(run.folder / sampling_file(look), summary)
+        return summary
+
+
+def rounds(settings: Settings, run_id: str) -> int:
+    """How many rounds the run has at most."""
+    with open_run(settings, run_id) as run:
+        return run.contest.rounds
+
+
+def conclude(settings: Settings, run_id: str) -> Verdict:
+    """Judge what was answered, and store verdict and results. Judging again gives the stored verdict."""
+    with open_run(settings, run_id) as run:
+        stored = run.registry.verdict(run_id)
+        if stored is not None:
+            return stored
+        verdict, results = _judge(run)
+        for result in run.contest.summaries(results):
+            run.registry.save_suite_result(result)
+        run.registry.save_verdict(run_id, verdict)
+        run.registry.set_run_state(run_id, "judged", "; ".join(verdict.reasons)[:500])
+        write_record(run.folder / "verdict.json", verdict)
+        return verdict
+
+
+async def clean_up(settings: Settings, run_id: str) -> None:
+    """Delete the candidate's developer slot, whatever happened before."""
+    with open_run(settings, run_id) as run:
+        if run.record.kind == "regression" or not run.record.candidate_model:
+            return
+        try:
+            await run.platform.delete(slot_name(run.record))
+        finally:
+            await run.platform.aclose()
+
+
+def slot_name(record: RunRecord) -> str:
+    """Name of a run's developer deployment: derived from the run, so that it is found again after a crash."""
+    stem = record.run_id.rpartition("-")[2]
+    return f"gw-{record.target[:36]}-{stem}-dev"
+
+
+def _judge(run: OpenRun) -> tuple[Verdict, Mapping[Role, Mapping[str, Any]]]:
+    models: dict[Role, str] = {"candidate": run.record.candidate_model}
+    if run.record.baseline_model:
+        models["baseline"] = run.record.baseline_model
+    results = run.contest.results(
+        run.contest.rounds, {role: (model, run.price(role)) for role, model in models.items()}
+    )
+    evidence = Evidence(
+        candidate=results["candidate"],
+        baseline=results.get("baseline"),
+        release=run.record.kind == "promotion",
+    )
+    return _with_stop(judge(run.policy, evidence), samplings(run)), results
+
+
+def samplings(run: OpenRun) -> tuple[SamplingSummary, ...]:
+    """What every round of a run came to, as far as it was asked."""
+    found = (
+        read_record(run.folder / sampling_file(look), tuple[SamplingSummary, ...])
+        for look in range(1, run.contest.rounds + 1)
+    )
+    return tuple(summary for summaries in found for summary in summaries or ())
+
+
+def sampling_file(look: int) -> str:
+    """Name of the file, in the run's folder, that says what asking a round came to."""
+    return f"sampling-{look}.json"
+
+
+def _with_stop(verdict: Verdict, asked: tuple[SamplingSummary, ...]) -> Verdict:
+    """A run that its budget ended is never better than inconclusive, and says why."""
+    stops = tuple(summary.reason for summary in asked if summary.stopped)
+    if not stops:
+        return verdict
+    return msgspec.structs.replace(
+        verdict,
+        outcome=worst([verdict.outcome, "INCONCLUSIVE"]),
+        reasons=(*stops, *(verdict.reasons if verdict.outcome != "PASS" else ())),
+    )
+
+
+async def _ask(
+    run: OpenRun, look: int, progress: ProgressSink | None
+) -> tuple[SamplingSummary, ...]:
+    budget = Budget(
+        usd=run.target.sampling.get("budget_usd"), tokens=run.target.sampling.get("budget_tokens")
+    )
+    for attempt in range(_REDEPLOYS + 1):
+        sides: dict[Role, Side] = {
+            "candidate": run.side("candidate", await _candidate_connection(run))
+        }
+        if run.record.baseline_model:
+            sides["baseline"] = run.side("baseline", await _baseline_connection(run))
+        try:
+            with ResponseStore(run.settings.home / "responses") as store:
+                sink = run_progress(run.folder, progress)
+                return await run.contest.ask(look, sides, progress=sink, budget=budget, store=store)
+        except EndpointGoneError:
+            if attempt == _REDEPLOYS:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def _candidate_connection(run: OpenRun) -> Connection:
+    """Connect to the candidate's slot, deploying it if it does not stand; a regression asks the live deployment."""
+    model, target = run.record.candidate_model, run.target
+    if run.record.kind == "regression":
+        return await _live_connection(run, model)
+    tags = {
+        "gatewright": "1",
+        "gatewright-run": run.record.run_id,
+        "gatewright-target": target.name,
+        "gatewright-role": "candidate",
+    }
+    deployment = await run.platform.deploy(
+        slot_name(run.record), model, target.developer, tags=tags
+    )
+    return await run.platform.wait_ready(deployment)
+
+
+async def _baseline_connection(run: OpenRun) -> Connection:
+    return await _live_connection(run, run.record.baseline_model or "")
+
+
+async def _live_connection(run: OpenRun, model: str) -> Connection:
+    pointer = run.registry.find(run.target.name, model)
+    if pointer is None:
+        raise PlatformError(
+            f"{model} was never live for {run.target.name}, so it has no deployment to ask"
+        )
+    return run.platform.connect(pointer.deployment or model, model, "production")
+
+
+def _plain(ref: TriggerRef) -> dict[str, str | None]:
+    return {"job_id": ref.job_id, "model_id": ref.model_id, "checkpoint": ref.checkpoint}

@@ -1,0 +1,197 @@
+"""Opens everything a run works with, from its id alone, so that each step can run in a process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from evals.errors import ConfigurationError, Problem, nearest
+from evals.gate_rules import validate_policy
+from evals.opening import OpenedSuite, open_suite
+from evals.policy import GatePolicy, load_policy, seconds
+from evals.records import Price, Role
+from evals.runner import Contest, Side
+from evals.sampling.asks import SamplingSettings
+from flows.platforms.base import Connection, Platform
+from flows.platforms.opening import open_platform
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+from flows.settings import Settings
+from flows.target import Target, load_target
+
+__all__ = ["OpenRun", "Plan", "load_plan", "open_registry", "open_run"]
+
+_ASKING = (
+    "temperature",
+    "max_completion_tokens",
+    "seed",
+    "concurrency",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "max_attempts",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A target with its gate and suites, read and checked together."""
+
+    target: Target
+    policy: GatePolicy
+    suites: tuple[OpenedSuite, ...]
+
+
+def load_plan(settings: Settings, target_name: str) -> Plan:
+    """Read a target, its gate and its suites, and check that every check of the gate can be measured.
+
+    Raises:
+        ConfigurationError: with every problem of the first file that has any.
+    """
+    target = load_target(settings.targets, target_name)
+    policy = load_policy(_named(settings.gates, f"{target.gate}.yaml", "gate", target))
+    suites = tuple(
+        open_suite(_named(settings.datasets, name, "suite", target)) for name in target.suites
+    )
+    validate_policy(policy, suites)
+    return Plan(target=target, policy=policy, suites=suites)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenRun:
+    """A run with all it needs; made for one step and closed after it."""
+
+    settings: Settings
+    registry: Registry
+    record: RunRecord
+    plan: Plan
+
+    @property
+    def folder(self) -> Path:
+        """Where the run keeps its journals, scores and report."""
+        return self.settings.run_folder(self.record.run_id)
+
+    @property
+    def target(self) -> Target:
+        return self.plan.target
+
+    @property
+    def policy(self) -> GatePolicy:
+        return self.plan.policy
+
+    @cached_property
+    def platform(self) -> Platform:
+        """The target's platform, opened when first asked for."""
+        return open_platform(self.target.platform, self.target.options, os.environ)
+
+    @cached_property
+    def contest(self) -> Contest:
+        """The contest of this run: candidate alone, or against the pinned baseline."""
+        roles: tuple[Role, ...] = (
+            ("candidate", "baseline") if self.record.baseline_model else ("candidate",)
+        )
+        return Contest(
+            run_id=self.record.run_id,
+            folder=self.folder,
+            suites=self.plan.suites,
+            roles=roles,
+            repeats=int(self.target.sampling.get("repeats", 1)),
+            looks=1,
+            strata=strata(self.policy),
+        )
+
+    def price(self, role: Role) -> Price | None:
+        """The price of a role's model, None when it is not known."""
+        if role == "baseline":
+            return self.platform.price(self.record.baseline_model or "")
+        candidate = self.record.candidate
+        return self.platform.price(
+            self.record.candidate_model, candidate.base_model if candidate else None
+        )
+
+    def side(self, role: Role, connection: Connection) -> Side:
+        """How a role is asked: the target's sampling, the role's own settings over it."""
+        return Side(
+            connection=connection,
+            settings=sampling_settings(self.target, role, self.plan.suites),
+            price=self.price(role),
+            system_prompt=self.target.sampling.get(role, {}).get("system_prompt"),
+        )
+
+
+def strata(policy: GatePolicy) -> tuple[str, ...]:
+    """Tags that the gate slices by: their proportions are kept in every round."""
+    tags = {tag for check in policy.checks for tag in check.where}
+    return tuple(sorted(tags | {check.each for check in policy.checks if check.each}))
+
+
+def sampling_settings(
+    target: Target, role: Role, suites: tuple[OpenedSuite, ...]
+) -> SamplingSettings:
+    """Merge what the suites declare, what the target says, and what it says for this role; the last one wins."""
+    stated: dict[str, Any] = {}
+    for layer in (
+        *(opened.suite.sampling for opened in suites),
+        target.sampling,
+        target.sampling.get(role, {}),
+    ):
+        stated |= {key: layer[key] for key in _ASKING if key in layer}
+    if "timeout" in target.sampling:
+        stated["timeout_s"] = float(seconds(target.sampling["timeout"]))
+    if role == "baseline" and "reuse_baseline" in target.sampling:
+        stated["reuse_max_age_s"] = float(seconds(target.sampling["reuse_baseline"]))
+    return SamplingSettings(**stated)
+
+
+@contextmanager
+def open_registry(settings: Settings) -> Iterator[Registry]:
+    """Open the registry for the length of a block."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    registry = Registry.open(settings.registry_url)
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+@contextmanager
+def open_run(settings: Settings, run_id: str) -> Iterator[OpenRun]:
+    """Open a run for the length of a block. Raises ConfigurationError when its files are no longer right."""
+    with open_registry(settings) as registry:
+        record = require_run(registry, run_id)
+        yield OpenRun(
+            settings=settings,
+            registry=registry,
+            record=record,
+            plan=load_plan(settings, record.target),
+        )
+
+
+def require_run(registry: Registry, run_id: str) -> RunRecord:
+    """Return a run. Raises ConfigurationError with the nearest id when there is none."""
+    record = registry.run(run_id)
+    if record is None:
+        known = [run.run_id for run in registry.runs(limit=50)]
+        raise ConfigurationError(
+            Problem(where="run", message=f"there is no run '{run_id}'", fix=nearest(run_id, known))
+        )
+    return record
+
+
+def _named(folder: Path, name: str, what: str, target: Target) -> Path:
+    path = folder / name
+    if path.exists():
+        return path
+    known = [entry.stem if what == "gate" else entry.name for entry in sorted(folder.glob("*"))]
+    raise ConfigurationError(
+        Problem(
+            where=target.path,
+            field=what if what == "gate" else "suites",
+            message=f"there is no {what} '{path.stem if what == 'gate' else name}' in {folder}",
+            fix=nearest(path.stem, known),
+        )
+    )

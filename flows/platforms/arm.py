@@ -1,0 +1,261 @@
+"""The control plane's transport: one request with our own rules of retrying, pages, and operations that take long.
+
+Retried until the deadline: 409 RequestConflict (writes of one account are serialised by the service). Retried a few
+times: 408, 429, 500, 502, 503, 504 and broken connections, so that a request must be safe to repeat. A token that has
+expired is renewed once. Everything else becomes an error a person can act upon, at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from evals.errors import ConfigurationError, CredentialError, PlatformError, Problem
+from flows.platforms.azure_openai_credentials import ARM_SCOPE, TokenSource
+from flows.platforms.azure_openai_errors import explained, service_error
+from flows.platforms.waiting import Deadline, Pace, growing_pause, retry_after
+
+__all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "Answer", "ArmClient", "out_of_time"]
+
+ARM_ENDPOINT = "https://management.azure.com"
+ARM_API_VERSION = "2025-06-01"
+
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_ENDED = {"succeeded": True, "failed": False, "canceled": False}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the control plane answered: lower-cased header names, and the decoded body ({} when there is none)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def code(self) -> str | None:
+        """The service's error code, None when there is none."""
+        return service_error(self.body)[0]
+
+
+class ArmClient:
+    """Requests to one control plane. `auxiliary` gives the second token of a cross-tenant request.
+
+    `absent` is the hint shown when nothing answers at the address.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenSource,
+        *,
+        base_url: str = ARM_ENDPOINT,
+        api_version: str = ARM_API_VERSION,
+        pace: Pace | None = None,
+        auxiliary: TokenSource | None = None,
+        absent: str = "check the network and 'arm_endpoint'",
+    ) -> None:
+        _refuse_plain_http(base_url)
+        self._base = base_url.rstrip("/")
+        self._tokens, self._auxiliary = tokens, auxiliary
+        self._api_version = api_version
+        self._absent = absent
+        self.pace = pace or Pace()
+        self._http = httpx.AsyncClient(timeout=self.pace.request, follow_redirects=False)
+
+    async def aclose(self) -> None:
+        """Close connections and credentials."""
+        await self._http.aclose()
+        await self._tokens.aclose()
+        if self._auxiliary is not None:
+            await self._auxiliary.aclose()
+
+    async def token(self) -> str:
+        """Return a control-plane token. Raises CredentialError when none is to be had."""
+        return await self._tokens.token(ARM_SCOPE)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        doing: str,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        deadline: Deadline | None = None,
+        allow: frozenset[int] = frozenset(),
+        auxiliary: bool = False,
+    ) -> Answer:
+        """Send until it is answered for good; returns a 2xx answer, or one whose status is in `allow`.
+
+        `path` is a path below the base, or an address of the same origin. Raises PlatformError or CredentialError.
+        """
+        limit = deadline or Deadline(self.pace.request * 5)
+        tries, fresh = 0, False
+        while True:
+            headers = await self._headers(auxiliary=auxiliary, fresh=fresh)
+            answer = await self._once(method, path, body, params, headers)
+            if answer is not None and (answer.status < 300 or answer.status in allow):
+                return answer
+            if answer is not None and _expired(answer) and not fresh:
+                fresh = True
+                continue
+            tries += 0 if answer is not None and answer.code == "RequestConflict" else 1
+            pause = self._pause(answer, tries)
+            if pause is None or not await limit.pause(pause):
+                raise self._refusal(doing, answer)
+
+    async def pages(
+        self, path: str, *, doing: str, params: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the items of every page of a list."""
+        items: list[dict[str, Any]] = []
+        following: str | None = path
+        seen: set[str] = set()
+        while following and following not in seen:
+            seen.add(following)
+            answer = await self.send("GET", following, doing=doing, params=params)
+            items.extend(answer.body.get("value") or ())
+            following, params = answer.body.get("nextLink"), None
+        return items
+
+    async def follow(self, begun: Answer, *, doing: str, deadline: Deadline) -> None:
+        """Wait for the end of the operation that `begun` started, by the address its headers name.
+
+        Returns when it succeeded, or when the headers name nothing usable: the caller then looks at the resource
+        itself. A state that is not known counts as still going. Raises PlatformError when the operation failed.
+        """
+        address = begun.headers.get("azure-asyncoperation") or begun.headers.get("location")
+        if address is None or not self._ours(address):
+            return
+        by_status = "azure-asyncoperation" in begun.headers
+        asked = retry_after(begun.headers)
+        while True:
+            answer = await self.send(
+                "GET", address, doing=doing, deadline=deadline, allow=frozenset({404})
+            )
+            if _at_its_end(answer, by_status=by_status, doing=doing):
+                return
+            asked = retry_after(answer.headers) or asked or self.pace.poll
+            if not await deadline.pause(asked):
+                raise out_of_time(doing, deadline)
+
+    def _ours(self, address: str) -> bool:
+        mine, other = urlsplit(self._base), urlsplit(address)
+        return not other.netloc or (mine.scheme, mine.netloc) == (other.scheme, other.netloc)
+
+    def _address(self, path: str) -> str:
+        if path.startswith("/"):
+            return self._base + path
+        if not self._ours(path):  # the token must not travel to another host
+            raise PlatformError(
+                f"the control plane names an address of another host, {urlsplit(path).netloc}"
+            )
+        return path
+
+    async def _headers(self, *, auxiliary: bool, fresh: bool) -> dict[str, str]:
+        token = await self._tokens.token(ARM_SCOPE, fresh=fresh)
+        headers = {"Authorization": f"Bearer {token}"}
+        if auxiliary and self._auxiliary is not None:
+            second = await self._auxiliary.token(ARM_SCOPE, fresh=fresh)
+            headers["x-ms-authorization-auxiliary"] = f"Bearer {second}"
+        return headers
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        params: Mapping[str, str] | None,
+        headers: dict[str, str],
+    ) -> Answer | None:
+        address = httpx.URL(self._address(path)).copy_merge_params(dict(params or {}))
+        if "api-version" not in address.params:
+            address = address.copy_set_param("api-version", self._api_version)
+        content = None if body is None else msgspec.json.encode(body)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            answer = await self._http.request(method, address, content=content, headers=headers)
+        except httpx.TransportError:
+            return None
+        return Answer(status=answer.status_code, headers=answer.headers, body=_decoded(answer))
+
+    def _pause(self, answer: Answer | None, tries: int) -> float | None:
+        conflict = answer is not None and answer.status == 409 and answer.code == "RequestConflict"
+        if not conflict and (tries >= self.pace.attempts or not _passing(answer)):
+            return None
+        asked = retry_after(answer.headers) if answer is not None else None
+        if asked is not None:
+            return asked
+        return growing_pause(min(tries, 5), self.pace.first_pause)
+
+    def _refusal(self, doing: str, answer: Answer | None) -> PlatformError | CredentialError:
+        if answer is None:
+            return PlatformError(
+                f"could not {doing}: nothing answers at {self._base}", hint=self._absent
+            )
+        return explained(doing, status=answer.status, body=answer.body, headers=answer.headers)
+
+
+def out_of_time(doing: str, deadline: Deadline) -> PlatformError:
+    """Build the error for an operation that did not come to an end in time."""
+    return PlatformError(
+        f"could not {doing}: not done after {deadline.seconds:.0f} s",
+        code="DeadlineExceeded",
+        hint="it may still succeed: run the same command again, it goes on from what stands",
+    )
+
+
+def _at_its_end(answer: Answer, *, by_status: bool, doing: str) -> bool:
+    if (
+        answer.status == 404
+    ):  # the operation is forgotten, or what was deleted is gone: look at the resource
+        return True
+    if not by_status:
+        return answer.status != 202
+    status = answer.body.get("status") if isinstance(answer.body, dict) else None
+    if not isinstance(status, str):
+        return True
+    succeeded = _ENDED.get(status.lower())
+    if succeeded is False:
+        error = explained(doing, status=None, body=answer.body)
+        raise (
+            error
+            if answer.code
+            else PlatformError(f"could not {doing}: it ended {status}", code=status)
+        )
+    return succeeded is True
+
+
+def _passing(answer: Answer | None) -> bool:
+    return answer is None or answer.status in _PASSING
+
+
+def _expired(answer: Answer) -> bool:
+    return answer.status == 401 and answer.code != "InvalidAuthenticationTokenTenant"
+
+
+def _decoded(answer: httpx.Response) -> Any:
+    try:
+        body = msgspec.json.decode(answer.content) if answer.content else {}
+    except msgspec.DecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _refuse_plain_http(base_url: str) -> None:
+    parts = urlsplit(base_url)
+    if parts.scheme == "https" or parts.hostname in {"127.0.0.1", "::1", "localhost"}:
+        return
+    raise ConfigurationError(
+        Problem(
+            where="arm_endpoint",
+            message=f"expected an https address; found {base_url!r}",
+            fix="tokens are sent over https only; plain http is for loopback",
+        )
+    )

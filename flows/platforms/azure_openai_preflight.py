@@ -1,0 +1,255 @@
+"""The preflight on Azure: everything that could stop a run, looked at before money is spent. Reports, never raises."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
+from typing import Any, Protocol
+
+from evals.errors import ConfigurationError, GatewrightError, PlatformError
+from evals.records import Candidate, Price
+from flows.platforms.azure_openai_account import ArmAccount
+from flows.platforms.azure_openai_options import AzureOptions
+from flows.platforms.azure_openai_quota import FINE_TUNED_COUNT, QuotaRow, find_row, read_rows
+from flows.platforms.azure_openai_wire import sku_of
+from flows.platforms.base import Finding, SlotSpec
+from flows.platforms.candidates import known_model
+from flows.platforms.data_plane import DataPlane
+from flows.platforms.findings import lifetime_finding, price_finding
+from flows.platforms.model_names import base_of, base_parts, is_checkpoint_id, is_fine_tuned
+
+__all__ = ["Preflight"]
+
+_PROVIDER = "Microsoft.CognitiveServices"
+_NEEDED = tuple(f"{_PROVIDER}/accounts/deployments/{verb}" for verb in ("read", "write", "delete"))
+_ROLE = "have 'Cognitive Services OpenAI Contributor' assigned at the account"
+_BILLED_BY_THE_HOUR = frozenset({"Standard", "GlobalStandard", "DataZoneStandard"})
+
+
+class _Looked(Protocol):
+    options: AzureOptions
+    account: ArmAccount
+
+    @property
+    def data(self) -> DataPlane: ...
+
+
+class Preflight:
+    """One look at an account for one candidate and the slots it is to stand in."""
+
+    def __init__(
+        self,
+        platform: _Looked,
+        candidate: Candidate,
+        slots: tuple[SlotSpec, ...],
+        price: Price | None,
+    ) -> None:
+        self._platform, self._account = platform, platform.account
+        self._candidate, self._slots, self._price = candidate, slots, price
+        self._findings: list[Finding] = []
+        self._base = base_of(candidate.model_id) or candidate.base_model or candidate.model_id
+
+    async def run(self) -> tuple[Finding, ...]:
+        """Return one finding for each thing looked at; what can't be looked at is a finding itself."""
+        signed_in = await self._look("credentials", self._credentials, _signing_in)
+        await self._look("model", self._model, "check the model id and the data plane's credential")
+        if signed_in:
+            location = await self._look(
+                "account", self._describe, "check 'azure_openai' in the target file"
+            )
+            await self._look("rights", self._rights, _ROLE)
+            await self._look("region", self._region, _ROLE)
+            if location:
+                reader = "have 'Cognitive Services Usages Reader' assigned at the subscription"
+                await self._look("quota", lambda: self._quota(str(location)), reader, level="warn")
+        hosted = any(_sku(slot) in _BILLED_BY_THE_HOUR for slot in self._slots)
+        self._findings.append(
+            price_finding(self._price, hosted=hosted and is_fine_tuned(self._candidate.model_id))
+        )
+        return tuple(self._findings)
+
+    async def _look(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[object]],
+        fix: str,
+        *,
+        level: str = "fail",
+    ) -> object:
+        """Run a step and turn its error into a finding; returns None then."""
+        try:
+            return await step()
+        except GatewrightError as error:
+            self._add(name, level, *_told(error, fix))
+            return None
+
+    def _add(self, name: str, level: str, message: str, fix: str = "") -> None:
+        known: Mapping[str, Any] = {"ok": "ok", "warn": "warn", "fail": "fail"}
+        self._findings.append(Finding(name=name, level=known[level], message=message, fix=fix))
+
+    async def _credentials(self) -> bool:
+        await self._account.arm.token()
+        self._add("credentials", "ok", "a token for the control plane is to be had")
+        return True
+
+    async def _describe(self) -> str:
+        account = await self._account.describe()
+        location = str(account.get("location") or "").replace(" ", "").lower()
+        name = account.get("name") or self._platform.options.account
+        self._add("account", "ok", f"{name} in {location or 'an unnamed region'}")
+        told = str((account.get("properties") or {}).get("endpoint") or "").rstrip("/")
+        mine = self._platform.options.data_endpoint
+        if self._platform.options.endpoint is None and told and told.lower() != mine.lower():
+            self._add(
+                "endpoint",
+                "warn",
+                f"the account's own address is {told}, used is {mine}",
+                f"set 'endpoint: {told}' in the target's azure_openai block",
+            )
+        return location
+
+    async def _rights(self) -> None:
+        granted = await self._account.permissions()
+        if granted is None:
+            return  # not everybody may read permissions; a missing right then shows when it is used
+        missing = [action for action in _NEEDED if not _allowed(granted, action)]
+        if missing:
+            where = self._account.account_id
+            self._add("rights", "fail", f"missing at {where}: {', '.join(missing)}", _ROLE)
+        else:
+            self._add("rights", "ok", "deployments can be read, written and deleted")
+
+    async def _model(self) -> None:
+        model_id = self._candidate.model_id
+        if self._platform.options.source is not None:
+            self._add("model", "ok", f"{model_id} is in the source account and was not looked up")
+        elif is_checkpoint_id(model_id):
+            self._add("model", "ok", f"{model_id} is a checkpoint of {self._candidate.job_id}")
+        elif await known_model(self._platform, model_id) is None:
+            fix = "check the model id; for a model of another account name it under 'source'"
+            self._add("model", "fail", f"{model_id} is not known to the account", fix)
+        else:
+            self._add("model", "ok", f"{model_id} is there")
+
+    async def _region(self) -> None:
+        """SKUs and lifetime, from the account's list of models."""
+        models = await self._account.models()
+        own = _entry(models, self._candidate.model_id)
+        base = _entry(models, *base_parts(self._base)) or own
+        for slot in self._slots:
+            self._sku_offered(slot, own, base)
+        if base is None:
+            self._add("lifetime", "warn", f"the region does not list {self._base}")
+        else:
+            self._lifetime(base)
+
+    def _sku_offered(
+        self, slot: SlotSpec, own: Mapping[str, Any] | None, base: Mapping[str, Any] | None
+    ) -> None:
+        name, sku = f"sku {slot.slot}", _sku(slot)
+        offered = _skus(own or base)
+        if own is None and is_fine_tuned(self._candidate.model_id):
+            offered = (*offered, "DeveloperTier")  # never in a base model's list
+        if sku in offered:
+            self._add(name, "ok", f"{sku} is offered here")
+        elif not offered:
+            self._add(name, "warn", f"the region does not say whether {sku} is offered")
+        else:
+            fix = f"offered here: {', '.join(offered)}"
+            self._add(name, "fail", f"{sku} is not offered for this model in this region", fix)
+
+    def _lifetime(self, base: Mapping[str, Any]) -> None:
+        status = str(base.get("lifecycleStatus") or "")
+        if status == "Deprecated":  # the service's word for retired
+            fix = "train the successor on a newer base model"
+            self._add("lifetime", "fail", f"the base model {base.get('name')} is retired", fix)
+            return
+        ends = _day((base.get("deprecation") or {}).get("inference"))
+        what = f"base model {base.get('name')}"
+        self._findings.append(lifetime_finding(what, ends, today=datetime.now(UTC).date()))
+        if status == "Deprecating" and not is_fine_tuned(self._candidate.model_id):
+            message = f"new deployments of {base.get('name')} are blocked, except for who has one"
+            self._add("lifetime", "warn", message, "take a newer base model")
+
+    async def _quota(self, location: str) -> None:
+        rows = read_rows(await self._account.usages(location))
+        models = await self._account.models()
+        entry = _entry(models, self._candidate.model_id) or _entry(models, *base_parts(self._base))
+        needed: dict[str, float] = {}
+        for slot in self._slots:
+            row = find_row(
+                rows,
+                sku=_sku(slot),
+                model_id=self._candidate.model_id,
+                base_model=self._base,
+                usage_names=_usage_names(entry, _sku(slot)),
+            )
+            if row is None:
+                self._add(f"quota {slot.slot}", "warn", f"no quota row for {_sku(slot)} was found")
+                continue
+            needed[row.name] = needed.get(row.name, 0.0) + slot.capacity
+            self._enough(f"quota {slot.slot}", row, needed[row.name], "lower the slot's capacity")
+        count = rows.get(FINE_TUNED_COUNT)
+        if count is not None and is_fine_tuned(self._candidate.model_id):
+            self._enough("deployments", count, float(len(self._slots)), "run 'gatewright sweep'")
+
+    def _enough(self, name: str, row: QuotaRow, needed: float, fix: str) -> None:
+        numbers = f"{row.name}: needed {needed:g}, left {row.left:g} of {row.limit:g}"
+        if row.left >= needed:
+            self._add(name, "ok", numbers)
+        else:
+            self._add(name, "fail", numbers, f"{fix}, or ask for more in the portal under 'Quota'")
+
+
+_signing_in = "run 'az login', or give a service principal or a managed identity"
+
+
+def _told(error: GatewrightError, fix: str) -> tuple[str, str]:
+    if isinstance(error, PlatformError) and error.hint:
+        return str(error).removesuffix(f" — {error.hint}"), error.hint
+    if isinstance(error, ConfigurationError) and error.problems[0].fix:
+        return error.problems[0].message, error.problems[0].fix
+    return str(error), fix
+
+
+def _sku(slot: SlotSpec) -> str:
+    try:
+        return sku_of(slot)
+    except ConfigurationError:
+        return slot.sku  # an unknown one: it will not be among those offered
+
+
+def _entry(
+    models: Iterable[Mapping[str, Any]], name: str, version: str | None = None
+) -> Mapping[str, Any] | None:
+    fitting = [model for model in models if model.get("name") == name]
+    exact = [model for model in fitting if version is None or model.get("version") == version]
+    return next(iter(exact), None)
+
+
+def _skus(entry: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return tuple(str(sku.get("name")) for sku in (entry or {}).get("skus") or ())
+
+
+def _usage_names(entry: Mapping[str, Any] | None, sku: str) -> tuple[str, ...]:
+    offered = (entry or {}).get("skus") or ()
+    return tuple(
+        str(one["usageName"]) for one in offered if one.get("name") == sku and one.get("usageName")
+    )
+
+
+def _allowed(granted: Iterable[Mapping[str, Any]], action: str) -> bool:
+    def matches(patterns: Any) -> bool:
+        return any(fnmatchcase(action.lower(), str(one).lower()) for one in patterns or ())
+
+    return any(
+        matches(one.get("actions")) and not matches(one.get("notActions")) for one in granted
+    )
+
+
+def _day(text: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(text)[:10]) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,123 @@
+"""What every platform can do: the Protocol, and the records that cross it.
+
+Deploying, waiting and deleting are idempotent: a process killed in the middle calls them again with the same name and
+finds what it left. Azure's words stay inside its own module; here a slot has a `sku` and a `capacity`, no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import msgspec
+
+from evals.records import Candidate, Endpoint, Price, Record, Slot
+
+__all__ = [
+    "AuthHeaders",
+    "Connection",
+    "Deployment",
+    "Finding",
+    "Platform",
+    "SlotSpec",
+    "TriggerRef",
+]
+
+AuthHeaders = Callable[[], Awaitable[Mapping[str, str]]]
+"""Fresh request headers that authenticate; called for each batch of requests, so that tokens can be renewed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """An endpoint together with the way to authenticate to it."""
+
+    endpoint: Endpoint
+    auth: AuthHeaders
+
+
+class SlotSpec(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a target asks of a slot; `capacity` is in the platform's unit (1,000 tokens a minute on Azure)."""
+
+    slot: Slot
+    sku: str = ""
+    capacity: int = 1
+
+
+class Deployment(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A model standing in a slot, as the control plane tells it."""
+
+    name: str
+    model_id: str
+    state: Literal["creating", "ready", "failed", "deleting", "paused", "unknown"]
+    slot: Slot
+    sku: str = ""
+    capacity: int = 0
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
+    created_at: str | None = None
+
+
+class Finding(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One line of a preflight: what was looked at, how it stands, and what to do when it does not."""
+
+    name: str
+    level: Literal["ok", "warn", "fail"]
+    message: str
+    fix: str = ""
+
+
+class TriggerRef(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """How a candidate is named by whoever triggers: exactly one of the three is given."""
+
+    job_id: str | None = None
+    model_id: str | None = None
+    checkpoint: str | None = None
+
+
+class Platform(Protocol):
+    """A host of models. Every method raises PlatformError (or CredentialError) and nothing of the transport's own."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def resolve(self, ref: TriggerRef, *, target: str) -> Candidate:
+        """Name the model behind a job, model or checkpoint id. Raises RefusedError when it is not finished or unknown."""
+        ...
+
+    async def preflight(
+        self, candidate: Candidate, slots: tuple[SlotSpec, ...]
+    ) -> tuple[Finding, ...]:
+        """Look at everything that could stop a run, before money is spent. Never raises for what it can report."""
+        ...
+
+    async def deploy(
+        self, name: str, model_id: str, slot: SlotSpec, *, tags: Mapping[str, str]
+    ) -> Deployment:
+        """Make `model_id` stand under `name` and wait until the control plane says so; what already stands is kept."""
+        ...
+
+    async def wait_ready(self, deployment: Deployment) -> Connection:
+        """Return the connection once the data plane really answers with the asked model."""
+        ...
+
+    def connect(self, name: str, model_id: str, slot: Slot) -> Connection:
+        """Return the connection to a standing deployment without asking anything."""
+        ...
+
+    async def get(self, name: str) -> Deployment | None:
+        """Return the deployment as the control plane sees it, None when there is none."""
+        ...
+
+    async def list_deployments(self) -> tuple[Deployment, ...]:
+        """Return every deployment of the account, ours and others'; ours carry the tag 'gatewright'."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Delete and wait until it is gone; deleting what is not there is no error."""
+        ...
+
+    def price(self, model_id: str, base_model: str | None = None) -> Price | None:
+        """Return the price of a model, None when it is not known."""
+        ...
+
+    async def aclose(self) -> None: ...

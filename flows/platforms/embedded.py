@@ -1,0 +1,73 @@
+"""The embedded platform: the Azure client pointed at the emulator on this machine. Same code path, other addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from evals.errors import ConfigurationError, Problem
+from flows.platforms.azure_openai import AzureOpenAIPlatform
+from flows.platforms.azure_openai_credentials import FixedToken
+from flows.platforms.azure_openai_options import read_options
+from flows.platforms.waiting import Pace
+
+__all__ = ["DEFAULT_URL", "EmbeddedPlatform", "open_embedded"]
+
+DEFAULT_URL = "http://127.0.0.1:8790"
+
+# Well known on purpose: they open nothing but a server on loopback.
+_ARM_TOKEN = "embedded-arm-token"  # noqa: S105
+_DEFAULTS = {
+    "subscription": "00000000-0000-0000-0000-000000000000",
+    "resource_group": "embedded",
+    "account": "embedded",
+}
+_PACE = Pace(
+    request=30.0, poll=0.2, probe=0.2, deploy=120.0, delete=60.0, ready=60.0, first_pause=0.1
+)
+
+
+class EmbeddedPlatform(AzureOpenAIPlatform):
+    """Deployments stand within seconds here."""
+
+    expected_replace_s = (1.0, 10.0)
+
+
+def open_embedded(options: Mapping[str, Any], env: Mapping[str, str]) -> EmbeddedPlatform:
+    """Open the platform at GATEWRIGHT_EMBEDDED_URL; `options` may hold any key of the block `azure_openai`.
+
+    Raises ConfigurationError for an address that isn't on loopback: the credentials are publicly known.
+    """
+    url = (env.get("GATEWRIGHT_EMBEDDED_URL") or DEFAULT_URL).rstrip("/")
+    _require_loopback(url)
+    account = str(options.get("account") or _DEFAULTS["account"])
+    # accounts beside the default one answer under a path of their own
+    data = url if account == _DEFAULTS["account"] else f"{url}/accounts/{account}"
+    given = {**_DEFAULTS, "endpoint": data, "arm_endpoint": url, **options}
+    credentials = {"AZURE_OPENAI_API_KEY": f"{account}-api-key", **_explicit(env)}
+    return EmbeddedPlatform(
+        read_options(given, where="embedded"),
+        credentials,
+        pace=_PACE,
+        name="embedded",
+        absent="start the embedded platform ('python -m flows.emulator --help' says how), or set GATEWRIGHT_EMBEDDED_URL",
+        tokens=FixedToken(env.get("GATEWRIGHT_ARM_TOKEN") or _ARM_TOKEN),
+    )
+
+
+def _explicit(env: Mapping[str, str]) -> dict[str, str]:
+    token = env.get("GATEWRIGHT_ARM_SOURCE_TOKEN")
+    return {"GATEWRIGHT_ARM_SOURCE_TOKEN": token} if token else {}
+
+
+def _require_loopback(url: str) -> None:
+    if urlsplit(url).hostname in {"127.0.0.1", "::1", "localhost"}:
+        return
+    raise ConfigurationError(
+        Problem(
+            where="GATEWRIGHT_EMBEDDED_URL",
+            message=f"expected an address on loopback; found {url!r}",
+            fix="the embedded platform's credentials are publicly known",
+        )
+    )

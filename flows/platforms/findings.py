@@ -1,0 +1,53 @@
+"""Lines of a preflight that every platform reports alike: how long the model still lives, and what it costs."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from evals.records import Price
+from flows.platforms.base import Finding
+
+__all__ = ["WARN_DAYS", "lifetime_finding", "price_finding"]
+
+WARN_DAYS = 90
+"""How long before a model's end the warning begins: long enough to train and promote a successor."""
+
+
+def lifetime_finding(
+    what: str, ends: date | None, *, today: date, name: str = "lifetime"
+) -> Finding:
+    """Report on the day a model stops answering: warned of early, refused once it has come."""
+    if ends is None:
+        return Finding(name=name, level="ok", message=f"no end of the {what} is announced")
+    days = (ends - today).days
+    fix = "train the successor on a newer base model"
+    if days <= 0:
+        return Finding(name=name, level="fail", message=f"the {what} ended on {ends}", fix=fix)
+    if days <= WARN_DAYS:
+        message = f"the {what} ends on {ends}, in {days} days"
+        return Finding(name=name, level="warn", message=message, fix=fix)
+    return Finding(name=name, level="ok", message=f"the {what} lives until {ends}")
+
+
+def price_finding(price: Price | None, *, hosted: bool = False) -> Finding:
+    """Report what tokens cost, and hosting when a slot of the run is billed by the hour."""
+    if price is None:
+        return Finding(
+            name="price",
+            level="warn",
+            message="the price of the model is not known: costs of the run will be unknown",
+            fix="give it under 'prices' in the target's platform block",
+        )
+    tokens = f"${price.input:g} in, ${price.output:g} out per 1,000,000 tokens"
+    if not hosted:
+        return Finding(name="price", level="ok", message=tokens)
+    if price.hosting_per_hour is None:
+        return Finding(
+            name="price",
+            level="warn",
+            message=f"{tokens}; the price of hosting is not known",
+            fix="give 'hosting_per_hour' under 'prices' in the target's platform block",
+        )
+    monthly = price.hosting_per_hour * 730
+    hosting = f"hosting ${price.hosting_per_hour:g} an hour (about ${monthly:,.0f} a month)"
+    return Finding(name="price", level="ok", message=f"{tokens}; {hosting}")

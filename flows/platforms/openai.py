@@ -1,0 +1,237 @@
+"""OpenAI, and any server that speaks its API: a fine-tuned model is callable by its id, so a slot is only a pointer.
+
+Nothing is created when a model is deployed: it is looked up, its shutdown date is read, and the first answer is awaited.
+What slots exist is known to the registry, not here; `get` and `list_deployments` tell what this object has deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from evals.errors import (
+    ConfigurationError,
+    CredentialError,
+    GatewrightError,
+    PlatformError,
+    Problem,
+    RefusedError,
+    nearest,
+)
+from evals.records import Candidate, Endpoint, Price, Record, Slot
+from flows.platforms.base import Connection, Deployment, Finding, SlotSpec, TriggerRef
+from flows.platforms.candidates import known_model, resolve_candidate
+from flows.platforms.data_plane import DataPlane, missing_credential
+from flows.platforms.findings import lifetime_finding, price_finding
+from flows.platforms.prices import PriceTable
+from flows.platforms.probing import probe_until_ready
+from flows.platforms.waiting import Deadline, Pace
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+__all__ = ["OpenAIOptions", "OpenAIPlatform", "read_openai_options"]
+
+_PUBLIC = "https://api.openai.com/v1"
+
+
+class OpenAIOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """The target file's block `openai`. `key_variable` names the environment variable that holds the key.
+
+    `key_variable: none` sends no key, for servers that ask for none. `prices` overrides the price table.
+    """
+
+    base_url: str = _PUBLIC
+    key_variable: str = "OPENAI_API_KEY"
+    organization: str | None = None
+    project: str | None = None
+    prices: dict[str, Price] = msgspec.field(default_factory=dict)
+
+
+class OpenAIPlatform:
+    """The OpenAI API. `env` holds the key; it is read when the first request is made."""
+
+    def __init__(
+        self, options: OpenAIOptions, env: Mapping[str, str], *, pace: Pace | None = None
+    ) -> None:
+        self._options, self._env = options, env
+        self._pace = pace or Pace()
+        self._prices = PriceTable("openai", options.prices)
+        self._standing: dict[str, Deployment] = {}
+        self._plane = DataPlane(
+            options.base_url, self._make, self._headers, credential=options.key_variable
+        )
+
+    @property
+    def name(self) -> str:
+        """The platform's name in target files."""
+        return "openai"
+
+    @property
+    def data(self) -> DataPlane:
+        """The API, for fine-tuning jobs and files."""
+        return self._plane
+
+    async def resolve(self, ref: TriggerRef, *, target: str) -> Candidate:
+        """Name the model behind a job, model or checkpoint id. Raises RefusedError when it is not finished or unknown."""
+        return await resolve_candidate(self, ref, target=target, deploys_checkpoint_ids=False)
+
+    async def preflight(
+        self, candidate: Candidate, slots: tuple[SlotSpec, ...]
+    ) -> tuple[Finding, ...]:
+        """Report on the key, the model, its shutdown date and its price."""
+        try:
+            model = await known_model(self, candidate.model_id)
+        except CredentialError as error:
+            return (_failed("credentials", error, "set the key"),)
+        except GatewrightError as error:
+            return (_failed("service", error, "check base_url and the network"),)
+        found = [Finding(name="credentials", level="ok", message="the key is accepted")]
+        if model is None:
+            message = f"{candidate.model_id} is not known at {self._options.base_url}"
+            fix = "check the id and that the key belongs to the organisation that owns the model"
+            return (*found, Finding(name="model", level="fail", message=message, fix=fix))
+        found.append(Finding(name="model", level="ok", message=f"{candidate.model_id} is there"))
+        found.append(lifetime_finding("model", _shutdown(model), today=_today()))
+        found.append(price_finding(self.price(candidate.model_id, candidate.base_model)))
+        return tuple(found)
+
+    async def deploy(
+        self, name: str, model_id: str, slot: SlotSpec, *, tags: Mapping[str, str]
+    ) -> Deployment:
+        """Check that the model exists and is not shut down, and remember the name; nothing is created."""
+        model = await known_model(self, model_id)
+        if model is None:
+            raise PlatformError(
+                f"could not deploy {name}: there is no model {model_id} at {self._options.base_url}",
+                status=404,
+                code="model_not_found",
+                hint="check the id and that the key belongs to the organisation that owns the model",
+            )
+        ends = _shutdown(model)
+        if ends is not None and ends <= _today():
+            raise RefusedError(f"{model_id} was shut down on {ends}: train on a newer base model")
+        self._standing[name] = Deployment(
+            name=name,
+            model_id=model_id,
+            state="ready",
+            slot=slot.slot,
+            capacity=slot.capacity,
+            tags={**tags, "gatewright": slot.slot},
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        return self._standing[name]
+
+    async def wait_ready(self, deployment: Deployment) -> Connection:
+        """Ask the model until it answers; `model_not_found` is normal for some minutes after training."""
+        await probe_until_ready(
+            self._plane,
+            model=deployment.model_id,
+            model_id=deployment.model_id,
+            pace=self._pace,
+            deadline=Deadline(self._pace.ready),
+        )
+        return self.connect(deployment.name, deployment.model_id, deployment.slot)
+
+    def connect(self, name: str, model_id: str, slot: Slot) -> Connection:
+        """Return the connection: the model's id is what goes into the request, whatever the slot is called."""
+        endpoint = Endpoint(
+            base_url=self._options.base_url.rstrip("/"),
+            model=model_id,
+            model_id=model_id,
+            slot=slot,
+        )
+        return Connection(endpoint=endpoint, auth=self._headers)
+
+    async def get(self, name: str) -> Deployment | None:
+        """Return what this object has deployed under the name, None otherwise: the service keeps no names."""
+        return self._standing.get(name)
+
+    async def list_deployments(self) -> tuple[Deployment, ...]:
+        """Return what this object has deployed."""
+        return tuple(self._standing.values())
+
+    async def delete(self, name: str) -> None:
+        """Forget the name. The model itself is never deleted."""
+        self._standing.pop(name, None)
+
+    def price(self, model_id: str, base_model: str | None = None) -> Price | None:
+        """Return the price of a model, None when it is not known."""
+        return self._prices.price(model_id, base_model)
+
+    async def aclose(self) -> None:
+        """Close the client."""
+        await self._plane.aclose()
+
+    def _key(self) -> str | None:
+        variable = self._options.key_variable
+        if variable == "none":
+            return None
+        key = self._env.get(variable)
+        if not key:
+            raise missing_credential(
+                "OpenAI", variable, "set it to an API key of the project that owns the model"
+            )
+        return key
+
+    def _make(self) -> AsyncOpenAI:
+        from openai import AsyncOpenAI
+
+        return AsyncOpenAI(
+            base_url=self._options.base_url,
+            api_key=self._key() or "none",
+            organization=self._options.organization,
+            project=self._options.project,
+        )
+
+    async def _headers(self) -> Mapping[str, str]:
+        key = self._key()
+        chosen = {
+            "OpenAI-Organization": self._options.organization,
+            "OpenAI-Project": self._options.project,
+            "Authorization": f"Bearer {key}" if key else None,
+        }
+        return {header: value for header, value in chosen.items() if value}
+
+
+def read_openai_options(options: Mapping[str, Any], *, where: str = "openai") -> OpenAIOptions:
+    """Read the block. Raises ConfigurationError naming what does not fit."""
+    valid = OpenAIOptions.__struct_fields__
+    problems = [
+        Problem(where=where, field=key, message="unknown key", fix=nearest(key, valid))
+        for key in options
+        if key not in valid
+    ]
+    if problems:
+        raise ConfigurationError(problems)
+    try:
+        read = msgspec.convert(dict(options), OpenAIOptions)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(Problem(where=where, message=str(error))) from error
+    if urlsplit(read.base_url).scheme not in {"http", "https"}:
+        message = f"expected an http(s) address; found {read.base_url!r}"
+        raise ConfigurationError(Problem(where=where, field="base_url", message=message))
+    return read
+
+
+def _shutdown(model: Mapping[str, Any]) -> date | None:
+    try:
+        return (
+            date.fromisoformat(str(model["shutdown_date"])[:10])
+            if model.get("shutdown_date")
+            else None
+        )
+    except ValueError:
+        return None
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()
+
+
+def _failed(name: str, error: GatewrightError, fix: str) -> Finding:
+    return Finding(name=name, level="fail", message=str(error), fix=fix)

@@ -1,0 +1,70 @@
+"""What models cost: a table in prices.json, and a target's own figures over it. Unknown is None, never zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from evals.errors import ConfigurationError, Problem
+from evals.records import Price
+from flows.platforms.model_names import base_of, base_parts, is_fine_tuned
+
+__all__ = ["PriceTable"]
+
+_FILE = Path(__file__).with_name("prices.json")
+
+
+class _Platform(msgspec.Struct, frozen=True):
+    fine_tuned: dict[str, Price]
+    base: dict[str, Price]
+
+
+class _File(msgspec.Struct, frozen=True):
+    about: str
+    platforms: dict[str, _Platform]
+
+
+class PriceTable:
+    """Prices of one platform. `overrides` maps a model id, or a base model with or without its date, to a price."""
+
+    def __init__(self, platform: str, overrides: Mapping[str, Price] | None = None) -> None:
+        self._known = _shipped().platforms.get(platform, _Platform({}, {}))
+        self._overrides = dict(overrides or {})
+        _refuse_nonsense(self._overrides)
+
+    def price(self, model_id: str, base_model: str | None = None) -> Price | None:
+        """Return the price of a model: the target's own figure first, then the table's by its base; else None."""
+        base = base_of(model_id) or base_model
+        if base is not None:
+            base = base_of(base) or base  # training that was continued names the earlier fine-tune
+        name = base_parts(base or model_id)[0]
+        for key in (model_id, base, name):
+            if key is not None and key in self._overrides:
+                return self._overrides[key]
+        tuned = is_fine_tuned(model_id) or base_model is not None
+        return (self._known.fine_tuned if tuned else self._known.base).get(name)
+
+
+@cache
+def _shipped() -> _File:
+    return msgspec.json.decode(_FILE.read_bytes(), type=_File)
+
+
+def _refuse_nonsense(prices: Mapping[str, Price]) -> None:
+    problems = [
+        Problem(
+            where="prices",
+            field=f"{model}.{field}",
+            message=f"expected USD, zero or more; found {value!r}",
+        )
+        for model, price in prices.items()
+        for field in ("input", "output", "cached_input", "hosting_per_hour")
+        if (value := getattr(price, field)) is not None
+        and not (math.isfinite(value) and value >= 0)
+    ]
+    if problems:
+        raise ConfigurationError(problems)

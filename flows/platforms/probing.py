@@ -1,0 +1,122 @@
+"""Asking a slot until it really answers, with the asked model: the last step of waiting.
+
+The control plane's word is not enough: a fresh deployment answers 404 for minutes, and one that was deleted and created
+again under the same name may go on answering with the old model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, Literal
+
+from evals.errors import PlatformError
+from flows.platforms.data_plane import DataPlane
+from flows.platforms.model_names import base_parts, is_checkpoint_id, is_fine_tuned
+from flows.platforms.waiting import Deadline, Pace, retry_after
+
+__all__ = ["agreement", "probe_until_ready"]
+
+_NOT_YET = frozenset({"deploymentnotfound", "deploymentnotready", "model_not_found"})
+_ANSWERING = frozenset(
+    {
+        "content_filter",
+        "context_length_exceeded",
+        "unsupported_parameter",
+        "unsupported_value",
+        "invalid_prompt",
+    }
+)
+_SILENT_ANSWERS = 3
+"""Answers in a row that must come when none of them names its model."""
+
+
+def agreement(
+    asked: str, told: str | None, also: Collection[str] = ()
+) -> Literal["yes", "no", "unknown"]:
+    """Say whether the model an answer names is the asked one. Services may name the base, the slot, or nothing."""
+    if not told:
+        return "unknown"
+    names = {asked.lower(), *(name.lower() for name in also)}
+    if told.lower() in names:
+        return "yes"
+    if is_fine_tuned(told):
+        unknowable = is_checkpoint_id(asked) and not also
+        return "unknown" if unknowable else "no"
+    same_base = not is_fine_tuned(asked) and base_parts(told)[0] == base_parts(asked)[0]
+    return "yes" if same_base else "unknown"
+
+
+async def probe_until_ready(
+    plane: DataPlane,
+    *,
+    model: str,
+    model_id: str,
+    pace: Pace,
+    deadline: Deadline,
+    also: Collection[str] = (),
+) -> None:
+    """Ask `model` (what goes into the request) until an answer shows that `model_id` stands behind it.
+
+    `also` are other names of the same model. Raises PlatformError when the deadline passes, saying what was seen last.
+    """
+    silent = 0
+    while True:
+        told, reason, asked_wait = await _probe(plane, model)
+        verdict = agreement(model_id, told, also) if reason is None else None
+        if verdict == "yes":
+            return
+        silent = silent + 1 if verdict == "unknown" else 0
+        if silent >= _SILENT_ANSWERS:
+            return
+        if not await deadline.pause(asked_wait or pace.probe):
+            raise _never_ready(model, model_id, reason, told, deadline)
+
+
+async def _probe(plane: DataPlane, model: str) -> tuple[str | None, str | None, float | None]:
+    """Return (model named by the answer, why there is none, seconds the server asks to wait)."""
+    import openai
+
+    async def ask(client: Any) -> Any:
+        quick = client.with_options(max_retries=0)
+        return await quick.chat.completions.create(
+            model=model,
+            messages=[{"role": "user", "content": "ping"}],
+            max_completion_tokens=16,
+        )
+
+    try:
+        answer = await plane.ask(f"ask {model}", ask)
+    except PlatformError as error:
+        status, code = error.status, (error.code or "").lower()
+        if status == 400 and code in _ANSWERING:
+            return None, None, None
+        if not _passing(status, code):
+            raise
+        cause = error.__cause__
+        headers = cause.response.headers if isinstance(cause, openai.APIStatusError) else {}
+        return None, str(error), _bounded(retry_after(headers))
+    return answer.model, None, None
+
+
+def _passing(status: int | None, code: str) -> bool:
+    if code in _NOT_YET or status is None:
+        return True
+    if code == "insufficient_quota":
+        return False
+    return status in {408, 409, 429} or status >= 500
+
+
+def _bounded(seconds: float | None) -> float | None:
+    # some answers ask for a whole day: the deadline decides, not they
+    return None if seconds is None else min(seconds, 60.0)
+
+
+def _never_ready(
+    model: str, model_id: str, reason: str | None, told: str | None, deadline: Deadline
+) -> PlatformError:
+    seen = reason or f"it answers with {told or 'an unnamed model'}"
+    return PlatformError(
+        f"{model} did not answer with {model_id} within {deadline.seconds:.0f} s: {seen}",
+        code="NotReady",
+        hint="nothing was switched; run it again, or delete the slot and deploy anew",
+    )

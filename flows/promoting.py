@@ -1,0 +1,186 @@
+"""The guarded act of making a model live: a state machine that a crash at any point resumes. No Prefect here.
+
+    requested ─▶ deploying ─▶ ready ─▶ smoke_tested ─▶ measured ─▶ switched ─▶ published ─▶ live
+        │            │          │           │             │            │            │
+        ▼            └──────────┴─────┬─────┴─────────────┘            └─────┬──────┘
+     refused                          ▼                                      ▼
+     waiting            failed, refused or waiting:                     rolled_back:
+                        the old model was live all along          the old model is live again
+
+Before the switch nothing an application reads has changed. The switch is one transaction of the registry; it demands
+once more the verdict, its digests, the generation and that nobody holds the target. After it, applications are told and
+what they read is read back; when that fails, pointer and publishers are put back. A run deletes only what it created.
+The deployment that was live before stays, for an instant rollback; `flows.retiring` takes it away when its time is up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from evals.errors import (
+    ConfigurationError,
+    PublishError,
+    RefusedError,
+    StaleGenerationError,
+    WaitingError,
+)
+from evals.records import LivePointer, Record
+from flows.platforms.base import Platform
+from flows.promotion_clearance import Promotion
+from flows.promotion_steps import (
+    Journey,
+    Measure,
+    Smoke,
+    SmokeResult,
+    deployment_name,
+    without_secrets,
+)
+from flows.promotion_undo import put_back
+from flows.publishers.base import Published, Publisher
+from flows.publishing_live import publish_live
+from flows.registry.records import RunState
+from flows.registry.store import Registry
+from flows.rolling_back import RollbackOutcome, roll_back
+
+__all__ = [
+    "Promotion",
+    "PromotionOutcome",
+    "PromotionState",
+    "RollbackOutcome",
+    "SmokeResult",
+    "deployment_name",
+    "promote",
+    "roll_back",
+]
+
+PromotionState = Literal["live", "superseded", "refused", "waiting", "rolled_back", "failed"]
+
+
+class PromotionOutcome(Record, frozen=True, kw_only=True):
+    """How a promotion ended. `detail` is one sentence for a person; `pointer` is what is live for the target now.
+
+    superseded: it was live, and something else has been made live since.
+    """
+
+    run_id: str
+    state: PromotionState
+    detail: str
+    pointer: LivePointer | None
+    published: tuple[Published, ...] = ()
+
+
+async def promote(
+    act: Promotion,
+    *,
+    platform: Platform,
+    registry: Registry,
+    publishers: Sequence[Publisher],
+    smoke: Smoke,
+    measure: Measure,
+    policy_digest_now: Callable[[], str] | None = None,
+) -> PromotionOutcome:
+    """Make the candidate live, or leave the old model live and say why. Call it again after a crash, or an approval.
+
+    `smoke` asks a few cases through the production connection; `measure` judges the production checks (None: there are
+    none). `policy_digest_now` reads the policy file again. The run's state in the registry follows.
+    Raises ConfigurationError when a publisher misses something, before anything is done; RegistryError when the registry
+    itself fails. Every other failure is an outcome. A cancelled promotion is left as it is, for the next call to resume.
+    """
+    journey = Journey(
+        act=act,
+        platform=platform,
+        registry=registry,
+        publishers=publishers,
+        smoke=smoke,
+        measure=measure,
+        policy_digest_now=policy_digest_now,
+    )
+    if registry.pointers_of(act.run_id):
+        return await _after_switch(journey)
+    if problems := [problem for publisher in publishers for problem in publisher.problems()]:
+        raise ConfigurationError(problems)
+    try:
+        await _up_to_switch(journey)
+    except WaitingError as error:
+        return _end(journey, "waiting", str(error))
+    except (RefusedError, StaleGenerationError) as error:
+        return await _leave(journey, "refused", str(error))
+    except Exception as error:
+        return await _leave(journey, "failed", f"{type(error).__name__}: {error}")
+    return await _after_switch(journey)
+
+
+async def _up_to_switch(journey: Journey) -> None:
+    cleared = journey.clear()
+    detail = f"{cleared.outcome}, deploying as {journey.deployment}"
+    journey.registry.set_run_state(journey.act.run_id, "promoting", detail, actor=journey.act.actor)
+    connection = await journey.deploy()
+    await journey.smoke_test(connection)
+    await journey.measure_production(connection, cleared)
+    journey.switch(connection, journey.clear())
+
+
+async def _after_switch(journey: Journey) -> PromotionOutcome:
+    """Go on from the switch, in this process or a later one."""
+    act, registry = journey.act, journey.registry
+    if any(mark.step == "put_back" for mark in registry.steps(act.run_id)):
+        return await _undo(journey, "the way back was interrupted")
+    published: tuple[Published, ...] = ()
+    try:
+        with journey.step("published"):
+            published = await publish_live(registry, journey.publishers, act.target)
+            if failed := [found.problem for found in published if found.problem]:
+                raise PublishError("; ".join(failed))
+    except Exception as error:
+        return await _undo(journey, str(error))
+    live = registry.live(act.target)
+    if live is None or live.run_id != act.run_id:
+        named = live.model_id if live is not None else "nothing"
+        return _end(journey, "superseded", f"{named} was made live since", published)
+    with journey.step("live"):
+        pass
+    return _end(journey, "live", f"generation {live.generation} is live", published)
+
+
+async def _undo(journey: Journey, why: str) -> PromotionOutcome:
+    """Put the old model back and say what happened."""
+    problems = await put_back(journey, why)
+    detail = "; ".join([f"put back: {without_secrets(why)}", *problems])
+    return _end(journey, "rolled_back", detail)
+
+
+async def _leave(journey: Journey, state: PromotionState, why: str) -> PromotionOutcome:
+    """Leave the old model live. The state goes first: it bars a second process of this run from switching."""
+    outcome = _end(journey, state, without_secrets(why))
+    if journey.registry.pointers_of(journey.act.run_id):  # that second process was faster
+        return await _after_switch(journey)
+    problem = await asyncio.shield(journey.remove_own_deployment())
+    return outcome if problem is None else _end(journey, state, f"{outcome.detail}; {problem}")
+
+
+_RUN_STATES: dict[PromotionState, RunState] = {
+    "live": "promoted",
+    "superseded": "promoted",
+    "refused": "refused",
+    "waiting": "waiting",
+    "rolled_back": "failed",
+    "failed": "failed",
+}
+
+
+def _end(
+    journey: Journey, state: PromotionState, detail: str, published: tuple[Published, ...] = ()
+) -> PromotionOutcome:
+    act, registry = journey.act, journey.registry
+    run = registry.run(act.run_id)
+    if run is not None and (run.kind, run.target) == ("promotion", act.target):
+        registry.set_run_state(act.run_id, _RUN_STATES[state], detail, actor=act.actor)
+    return PromotionOutcome(
+        run_id=act.run_id,
+        state=state,
+        detail=detail,
+        pointer=registry.live(act.target),
+        published=published,
+    )

@@ -1,0 +1,58 @@
+"""The way back of a promotion that failed after its switch: pointer first, then publishers, then its deployment."""
+
+from __future__ import annotations
+
+from msgspec.structs import asdict
+
+from evals.errors import StaleGenerationError
+from evals.records import LivePointer
+from flows.promotion_steps import Journey, without_secrets
+from flows.publishing_live import publish_live
+from flows.registry.records import NewPointer
+
+__all__ = ["put_back"]
+
+
+async def put_back(journey: Journey, why: str) -> list[str]:
+    """Make the old model live again and tell applications; return what could not be done. Safe to do again."""
+    reason = f"put back: {without_secrets(why)}"
+    with journey.step("put_back", reason=reason):
+        _restore(journey, reason)
+        published = await publish_live(journey.registry, journey.publishers, journey.act.target)
+    problems = [found.problem for found in published if found.problem]
+    left = await journey.remove_own_deployment()
+    return [*problems, *([left] if left else [])]
+
+
+def _restore(journey: Journey, reason: str) -> None:
+    """Undo this run's switch, unless that is done or somebody made something else live since."""
+    act, registry = journey.act, journey.registry
+    live = registry.live(act.target)
+    if live is None or live.run_id != act.run_id or live.deployment != journey.deployment:
+        return
+    before = registry.pointer_at(act.target, live.generation - 1)
+    try:
+        if before is None:
+            registry.withdraw(
+                act.target,
+                expected_generation=live.generation,
+                actor=act.actor,
+                reason=reason,
+                run_id=act.run_id,
+            )
+        else:
+            registry.switch(
+                _again(before, act.run_id),
+                expected_generation=live.generation,
+                actor=act.actor,
+                reason=reason,
+                kind="restore",
+            )
+    except StaleGenerationError:
+        return  # somebody was faster; what they made live stays
+
+
+def _again(pointer: LivePointer, run_id: str) -> NewPointer:
+    plain = asdict(pointer)
+    kept = {key: plain[key] for key in ("target", "model_id", "platform", "endpoint", "deployment")}
+    return NewPointer(**kept, run_id=run_id)

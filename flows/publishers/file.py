@@ -1,0 +1,142 @@
+"""Publishes to a file: JSON, or dotenv for programs that read their settings from the environment.
+
+The file is replaced in one step and flushed to disk with its folder, so that a reader sees the old pointer or the new
+one, never half of one, also after a power cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from evals.errors import Problem, PublishError
+from evals.records import LivePointer, Record, decode, encode
+
+__all__ = ["FileOptions", "FilePublisher"]
+
+
+class FileOptions(Record, frozen=True, kw_only=True):
+    """`path` is relative to the root of publishing; `format` follows the suffix (.env is dotenv) unless given.
+
+    `prefix` goes before every variable of a dotenv file.
+    """
+
+    path: str
+    format: Literal["json", "dotenv"] | None = None
+    prefix: str = "GATEWRIGHT_"
+
+
+class FilePublisher:
+    """One file for one target."""
+
+    reads_back = True
+
+    def __init__(self, target: str, options: FileOptions, root: Path) -> None:
+        self.target = target
+        self.path = root / Path(options.path).expanduser()
+        self.name = f"file {options.path}"
+        suffix = "dotenv" if self.path.suffix == ".env" or self.path.name == ".env" else "json"
+        self._dotenv = (options.format or suffix) == "dotenv"
+        self._prefix = options.prefix
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return nothing: folders are made when they are needed."""
+        return ()
+
+    async def publish(self, pointer: LivePointer) -> None:
+        """Replace the file. Raises PublishError."""
+        try:
+            if await self._unchanged(pointer):
+                return
+            replace_file(self.path, self._written(pointer))
+        except OSError as error:
+            raise PublishError(f"{self.name} can't be written: {error}") from error
+
+    async def read_back(self) -> LivePointer | None:
+        """Read the file. Raises PublishError when it holds something else than a pointer."""
+        try:
+            data = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise PublishError(f"{self.name} can't be read: {error}") from error
+        try:
+            return _from_dotenv(data, self._prefix) if self._dotenv else decode(data, LivePointer)
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise PublishError(f"{self.name} holds no live pointer: {error}") from error
+
+    async def withdraw(self) -> None:
+        """Remove the file; removing what is not there is no error."""
+        try:
+            self.path.unlink(missing_ok=True)
+            if self.path.parent.exists():
+                _flush_folder(self.path.parent)
+        except OSError as error:
+            raise PublishError(f"{self.name} can't be removed: {error}") from error
+
+    async def _unchanged(self, pointer: LivePointer) -> bool:
+        try:
+            return await self.read_back() == pointer
+        except PublishError:
+            return False  # what can't be read is replaced
+
+    def _written(self, pointer: LivePointer) -> bytes:
+        if self._dotenv:
+            return _to_dotenv(pointer, self._prefix)
+        return msgspec.json.format(encode(pointer), indent=2) + b"\n"
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file in one step: beside it, flushed, renamed over it, and the folder flushed. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    number, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(beside).replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            Path(beside).unlink()
+        raise
+    _flush_folder(path.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _to_dotenv(pointer: LivePointer, prefix: str) -> bytes:
+    plain: dict[str, Any] = msgspec.to_builtins(pointer)
+    endpoint = {f"endpoint_{key}": value for key, value in plain.pop("endpoint").items()}
+    lines = [
+        f"{prefix}{key.upper()}={json.dumps(str(value), ensure_ascii=False)}\n"
+        for key, value in sorted({**plain, **endpoint}.items())
+        if value is not None
+    ]
+    return "".join(lines).encode()
+
+
+def _from_dotenv(text: str, prefix: str) -> LivePointer:
+    found: dict[str, Any] = {"endpoint": {}}
+    for line in filter(None, text.splitlines()):
+        key, _, value = line.partition("=")
+        field = key.removeprefix(prefix).lower()
+        owner, name = found, field
+        if field.startswith("endpoint_"):
+            owner, name = found["endpoint"], field.removeprefix("endpoint_")
+        owner[name] = json.loads(value)
+    return msgspec.convert(found, LivePointer, strict=False)

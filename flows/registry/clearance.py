@@ -1,0 +1,88 @@
+"""What the registry itself demands before it lets a promotion switch, whoever asks.
+
+The promoting state machine looks at more (how many approvers, expiry, the policy file). This is the last door, inside
+the transaction of the switch: without a verdict that clears this very model against this very baseline, nothing goes
+live as a promotion.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from evals.errors import RefusedError, StaleGenerationError
+from evals.records import Slot, Verdict
+from flows.registry import answers, holds, runs, verdicts
+from flows.registry.pointers import live
+from flows.registry.records import Binding, NewPointer, RunRecord
+from flows.registry.standing import standing_event
+
+__all__ = ["require_cleared"]
+
+
+def require_cleared(connection: Connection, new: NewPointer, expected_generation: int) -> Verdict:
+    """Return the verdict that clears `new`. Raises RefusedError, or StaleGenerationError when the baseline moved."""
+    run = _promoting_run(connection, new)
+    if run.baseline_generation != expected_generation:
+        raise StaleGenerationError(
+            f"run {run.run_id} was judged against generation {run.baseline_generation} of {new.target},"
+            f" not {expected_generation}: judge it again"
+        )
+    if (hold := holds.held(connection, new.target)) is not None:
+        raise RefusedError(
+            f"{new.target} is held by {hold.actor} since {hold.since}: {hold.reason}"
+        )
+    verdict = verdicts.require_verdict(connection, run.run_id, "developer")
+    _refuse_other_models(connection, verdict, new)
+    _refuse_uncleared(connection, run.run_id, verdict, "developer")
+    production = verdicts.verdict(connection, run.run_id, "production")
+    if production is not None:
+        _refuse_uncleared(connection, run.run_id, production, "production")
+    _refuse_revoked(connection, new, run.run_id)
+    return verdict
+
+
+def _promoting_run(connection: Connection, new: NewPointer) -> RunRecord:
+    if new.run_id is None:
+        raise RefusedError("a promotion belongs to a run; this one names none")
+    run = runs.require(connection, new.run_id)
+    if (run.kind, run.target) != ("promotion", new.target):
+        raise RefusedError(
+            f"run {run.run_id} is a {run.kind} of {run.target}, no promotion of {new.target}"
+        )
+    if run.state != "promoting":
+        raise RefusedError(f"run {run.run_id} is {run.state}, not promoting")
+    return run
+
+
+def _refuse_other_models(connection: Connection, verdict: Verdict, new: NewPointer) -> None:
+    if verdict.candidate_model != new.model_id:
+        raise RefusedError(f"the verdict is on {verdict.candidate_model}, not on {new.model_id}")
+    pointer = live(connection, new.target)
+    model = pointer.model_id if pointer is not None else None
+    if verdict.baseline_model != model:
+        raise StaleGenerationError(
+            f"the verdict compares with {verdict.baseline_model or 'nothing'}; live is {model or 'nothing'}"
+        )
+
+
+def _refuse_uncleared(connection: Connection, run_id: str, verdict: Verdict, slot: Slot) -> None:
+    so_far = answers.given(connection, run_id, slot)
+    if (closed := answers.rejected(so_far)) is not None:
+        raise RefusedError(f"rejected by {closed.actor} at {closed.at}: {closed.reason}")
+    missing = verdicts.shortfall(verdict, f"the {slot} verdict")
+    if missing is None:
+        return
+    wanted = {"INCONCLUSIVE": "approve", "FAIL": "override"}.get(verdict.outcome)
+    bound = Binding.of(verdict)
+    if not any(answer.decision == wanted and answer.binding == bound for answer in so_far):
+        raise RefusedError(missing)
+
+
+def _refuse_revoked(connection: Connection, new: NewPointer, run_id: str) -> None:
+    event = standing_event(connection, new.target, new.model_id)
+    judged = verdicts.judged_at(connection, run_id, "developer")
+    if event is None or event.kind != "model_revoked" or judged is None or event.seq < judged[1]:
+        return
+    raise RefusedError(
+        f"{new.model_id} was revoked after it was judged, by {event.actor}: {event.reason}"
+    )

@@ -1,0 +1,46 @@
+"""Holds: while one stands, automation may not promote to its target."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete, insert, select
+
+from flows.registry.database import Writer
+from flows.registry.records import Hold
+from flows.registry.schema import holds
+from flows.registry.standing import refuse_blank
+
+__all__ = ["held", "place", "release"]
+
+
+def held(connection: Connection, target: str) -> Hold | None:
+    """Return the hold on a target, None when there is none."""
+    columns = (holds.c.target, holds.c.actor, holds.c.reason, holds.c.since)
+    query = select(*columns).where(holds.c.target == target)
+    row = connection.execute(query).mappings().one_or_none()
+    return Hold(**row) if row is not None else None
+
+
+def place(
+    writer: Writer, target: str, *, actor: str, reason: str, run_id: str | None = None
+) -> Hold:
+    """Hold a target. A hold that stands already keeps its place; the second one is on record as an event."""
+    refuse_blank(actor, reason)
+    standing = held(writer.connection, target)
+    event = writer.append("hold", actor=actor, reason=reason, target=target, run_id=run_id)
+    if standing is not None:
+        return standing
+    hold = Hold(target=target, actor=actor, reason=reason, since=writer.at)
+    values = {"target": target, "actor": actor, "reason": reason, "since": writer.at}
+    writer.connection.execute(insert(holds).values(seq=event.seq, **values))
+    return hold
+
+
+def release(writer: Writer, target: str, *, actor: str, reason: str) -> Hold | None:
+    """Release a target and return the hold it had; None (and no event) when it had none."""
+    refuse_blank(actor, reason)
+    standing = held(writer.connection, target)
+    if standing is None:
+        return None
+    writer.append("release", actor=actor, reason=reason, target=target)
+    writer.connection.execute(delete(holds).where(holds.c.target == target))
+    return standing

@@ -1,0 +1,108 @@
+"""The registry: what is live, on whose word, on which evidence. One door to it for every room.
+
+Each method is one transaction; its parameters and errors are described with the function it stands for. What changes
+state appends its event in the same transaction. Methods are synchronous and take milliseconds; a writer waits up to 30 s
+for another one.
+"""
+
+from __future__ import annotations
+
+from flows.registry import (
+    answers,
+    auditing,
+    holds,
+    inbox,
+    pointers,
+    progress,
+    proofs,
+    runs,
+    standing,
+    steps,
+    switching,
+    verdicts,
+)
+from flows.registry.database import Clock, Database, utc_now
+from flows.registry.doors import reading, writing
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """Opened with `Registry.open(url)`; every error of the database comes out as RegistryError."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    @classmethod
+    def open(cls, url: str, *, now: Clock = utc_now) -> Registry:
+        """Open and migrate. Raises ConfigurationError for a URL that is no registry's, RegistryError otherwise."""
+        return cls(Database.open(url, now))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.database.close()
+
+    def now(self) -> str:
+        """Return the registry's time: UTC, ISO 8601."""
+        return self.database.now()
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # what is live
+    live = reading(pointers.live)
+    generation = reading(pointers.generation)
+    targets = reading(pointers.targets)
+    previous = reading(pointers.previous)
+    find = reading(pointers.find)
+    pointer_at = reading(pointers.at)
+    pointers_of = reading(pointers.of_run)
+    superseded = reading(pointers.superseded)
+    switch = writing(switching.switch)
+    withdraw = writing(switching.withdraw)
+
+    # what happened
+    history = reading(auditing.history)
+    verify = reading(auditing.verify)
+    chain_head = reading(auditing.chain_head)
+
+    # holds, and the standing of models
+    hold = writing(holds.place)
+    release = writing(holds.release)
+    held = reading(holds.held)
+    revoke = writing(switching.revoke)
+    reinstate = writing(standing.reinstate)
+    barred = reading(standing.bar)
+
+    # runs
+    start_run = writing(runs.start)
+    run = reading(runs.get)
+    note_run = writing(runs.note)
+    set_run_state = writing(progress.set_state)
+    runs = reading(runs.listing)
+
+    # evidence
+    save_verdict = writing(verdicts.save)
+    verdict = reading(verdicts.verdict)
+    judged_at = reading(verdicts.judged_at)
+    save_suite_result = writing(verdicts.save_result)
+    suite_results = reading(verdicts.results)
+    save_statement = writing(proofs.save)
+    statement = reading(proofs.statement)
+
+    # people
+    answer = writing(answers.give)
+    answers = reading(answers.given)
+
+    # steps of a promotion
+    record_step = writing(steps.mark)
+    steps = reading(steps.marks)
+
+    # triggers that arrived
+    inbox_put = writing(inbox.put)
+    inbox_pending = reading(inbox.pending)
+    inbox_missed = writing(inbox.missed)
+    inbox_done = writing(inbox.done)

@@ -1,0 +1,167 @@
+"""Hands a judged run to the guarded act of promotion, and takes a target back to what was live before.
+
+What the act needs from the outside is made here: smoke questions and the checks that are measured on the production
+deployment, each in a folder of its own below the run's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from evals.errors import ConfigurationError, Problem
+from evals.gate import Evidence, judge
+from evals.policy import GatePolicy
+from evals.records import MODEL_OUTCOMES, Role, Verdict
+from evals.runner import Contest, Side
+from flows.opening import OpenRun, load_plan, open_registry, open_run, strata
+from flows.platforms.base import Connection
+from flows.platforms.opening import open_platform
+from flows.promoting import (
+    Promotion,
+    PromotionOutcome,
+    RollbackOutcome,
+    SmokeResult,
+    promote,
+    roll_back,
+)
+from flows.publishers.base import Publisher
+from flows.publishers.table import build_publishers
+from flows.settings import Settings
+from flows.target import Target, load_target
+
+__all__ = ["go_back", "go_live", "publishers_of", "wants_release"]
+
+
+def wants_release(settings: Settings, run_id: str) -> bool:
+    """Return whether a run's verdict, or a person's answer to it, allows it to try to go live."""
+    with open_run(settings, run_id) as run:
+        verdict = run.registry.verdict(run_id)
+        if verdict is None or run.record.kind != "promotion":
+            return False
+        return verdict.outcome != "ERROR"
+
+
+async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
+    """Promote the candidate of a judged run, if its verdict or a person's answer allows it; safe to call again."""
+    with open_run(settings, run_id) as run:
+        verdict = run.registry.verdict(run_id)
+        if verdict is None or run.record.candidate is None:
+            raise ConfigurationError(Problem(where=run_id, message="the run has no verdict yet"))
+        act = Promotion(
+            run_id=run_id,
+            candidate=run.record.candidate,
+            slot=run.target.production,
+            policy_digest=run.policy.digest,
+            evidence_digest=verdict.evidence_digest,
+            approval=run.policy.approval,
+            override=run.policy.override,
+            actor=run.record.requested_by,
+        )
+        try:
+            return await promote(
+                act,
+                platform=run.platform,
+                registry=run.registry,
+                publishers=publishers_of(settings, run.target),
+                smoke=_smoke(run),
+                measure=_measure(run),
+            )
+        finally:
+            await run.platform.aclose()
+
+
+async def go_back(
+    settings: Settings, target_name: str, *, to: str | None, reason: str, actor: str
+) -> RollbackOutcome:
+    """Return a target to the model that was live before (or to `to`), and hold automation off."""
+    target = load_target(settings.targets, target_name)
+    platform = open_platform(target.platform, target.options, os.environ)
+    with open_registry(settings) as registry:
+        try:
+            return await roll_back(
+                target_name,
+                to=to,
+                reason=reason,
+                actor=actor,
+                platform=platform,
+                registry=registry,
+                publishers=publishers_of(settings, target),
+                slot=target.production,
+            )
+        finally:
+            await platform.aclose()
+
+
+def publishers_of(settings: Settings, target: Target) -> tuple[Publisher, ...]:
+    """Make the publishers a target names. Relative paths start at the folder above the home."""
+    return build_publishers(
+        list(target.publish), target=target.name, root=settings.home.parent, where=target.path
+    )
+
+
+def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:
+    async def smoke(connection: Connection) -> SmokeResult:
+        contest = _small_contest(
+            run, run.folder / "smoke", run.target.promotion.smoke_cases, ("candidate",)
+        )
+        await contest.ask(1, {"candidate": run.side("candidate", connection)})
+        answers = [
+            response
+            for opened in contest.suites
+            for response in contest.responses("candidate", opened.suite.name)
+        ]
+        failed = [answer for answer in answers if answer.outcome not in MODEL_OUTCOMES]
+        detail = "; ".join(f"{answer.case_id}: {answer.outcome}" for answer in failed[:3])
+        return SmokeResult(asked=len(answers), passed=len(answers) - len(failed), detail=detail)
+
+    return smoke
+
+
+def _measure(run: OpenRun) -> Callable[[Connection], Awaitable[Verdict | None]]:
+    async def measure(connection: Connection) -> Verdict | None:
+        due = [check for check in run.policy.checks if check.measure_on == "production"]
+        if not due:
+            return None
+        sides: dict[Role, Side] = {"candidate": run.side("candidate", connection)}
+        pointer = run.registry.live(run.target.name)
+        if pointer is not None and any(check.relative for check in due):
+            live = run.platform.connect(
+                pointer.deployment or pointer.model_id, pointer.model_id, "production"
+            )
+            sides["baseline"] = run.side("baseline", live)
+        return await _production_verdict(run, run.policy, sides)
+
+    return measure
+
+
+async def _production_verdict(run: OpenRun, policy: GatePolicy, sides: dict[Role, Side]) -> Verdict:
+    contest = _small_contest(
+        run, run.folder / "production", run.target.promotion.production_cases, tuple(sides)
+    )
+    await contest.ask(1, sides)
+    await contest.grade()
+    results = contest.results(
+        1, {role: (side.model_id, side.price) for role, side in sides.items()}
+    )
+    return judge(
+        policy,
+        Evidence(
+            candidate=results["candidate"], baseline=results.get("baseline"), slot="production"
+        ),
+    )
+
+
+def _small_contest(run: OpenRun, folder: Path, cases: int, roles: tuple[Role, ...]) -> Contest:
+    return Contest(
+        run_id=run.record.run_id,
+        folder=folder,
+        suites=run.plan.suites,
+        roles=roles,
+        strata=strata(run.policy),
+        limit=cases,
+    )
+
+
+_ = load_plan

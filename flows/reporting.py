@@ -1,0 +1,221 @@
+"""Gathers what is known of a run into report facts, and writes the report whatever the outcome."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from evals.columns import ModelResults
+from evals.comparison import IncomparableError, compare, measure
+from evals.metrics import confusion
+from evals.opening import OpenedSuite
+from evals.policy import Check
+from evals.records import LivePointer, Role
+from evals.report.facts import (
+    Confusion,
+    PromotionStep,
+    RunFacts,
+    RunState,
+    SliceRow,
+    SuiteTrace,
+)
+from evals.report.writing import write_report
+from flows.evaluating import samplings
+from flows.examples import examples_of, primary_column
+from flows.opening import OpenRun, open_run
+from flows.registry.records import RunRecord
+from flows.settings import Settings
+
+__all__ = ["gather", "report_run"]
+
+_STATES: dict[str, RunState] = {
+    "promoted": "promoted",
+    "refused": "refused",
+    "waiting": "waiting",
+    "inconclusive": "inconclusive",
+    "failed": "failed",
+}
+
+
+def report_run(settings: Settings, run_id: str, *, error: str | None = None) -> Path:
+    """Write the report of a run and note where it is. Returns the path of the HTML file."""
+    with open_run(settings, run_id) as run:
+        page = write_report(gather(run, error=error), run.folder)[0]
+        run.registry.note_run(run_id, actor="gatewright", report=str(page))
+        return page
+
+
+def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
+    """Collect the facts of a run from the registry, its journals and its scores."""
+    record, results = run.record, _results(run)
+    assert record.candidate is not None
+    live = run.registry.live(record.target)
+    baseline = (
+        run.registry.find(record.target, record.baseline_model) if record.baseline_model else None
+    )
+    return RunFacts(
+        run_id=record.run_id,
+        target=record.target,
+        kind=record.kind,
+        candidate=record.candidate,
+        started=record.created_at,
+        finished=record.updated_at,
+        trigger=", ".join(f"{key} {value}" for key, value in sorted(record.trigger.items())),
+        requested_by=record.requested_by,
+        state=_STATES.get(record.state),
+        baseline=baseline,
+        verdict=run.registry.verdict(record.run_id),
+        production_verdict=run.registry.verdict(record.run_id, "production"),
+        suite_results=tuple(run.registry.suite_results(record.run_id)),
+        traces=tuple(_traces(run)),
+        examples=tuple(
+            example for opened in run.plan.suites for example in examples_of(run, opened)
+        ),
+        slices=tuple(row for opened in run.plan.suites for row in _slices(run, opened, results)),
+        confusions=tuple(_confusions(run, results)),
+        sampling=_sampling(run),
+        promotion=tuple(
+            PromotionStep(step=step.step, state=step.phase, at=step.at, detail=_words(step.detail))
+            for step in run.registry.steps(record.run_id)
+        ),
+        names=_names(run),
+        live_now=_live_now(live),
+        gate_path=run.policy.path,
+        next_steps=_next_steps(record),
+        error=error,
+    )
+
+
+def _results(run: OpenRun) -> Mapping[Role, Mapping[str, ModelResults]]:
+    models: dict[Role, str] = {"candidate": run.record.candidate_model}
+    if run.record.baseline_model:
+        models["baseline"] = run.record.baseline_model
+    sides = {role: (model, run.price(role)) for role, model in models.items()}
+    return run.contest.results(run.contest.rounds, sides)
+
+
+def _traces(run: OpenRun) -> Iterator[SuiteTrace]:
+    for role in run.contest.roles:
+        for opened in run.plan.suites:
+            responses = run.contest.responses(role, opened.suite.name)
+            unscored = Counter(
+                score.grader for score in run.contest.scores(role, opened) if score.unscored
+            )
+            yield SuiteTrace(
+                role=role,
+                suite=opened.suite.name,
+                journal=f"journal ({role}, {opened.suite.name})",
+                suite_cases=len(opened.suite.cases),
+                reused=sum(response.reused for response in responses),
+                unscored=dict(unscored),
+            )
+
+
+def _slices(
+    run: OpenRun, opened: OpenedSuite, results: Mapping[Role, Mapping[str, ModelResults]]
+) -> Iterator[SliceRow]:
+    """One row for each value of each tag, on the metric the gate looks at first; shown, never deciding."""
+    name, column = opened.suite.name, primary_column(run.policy, opened)
+    candidate = results["candidate"][name]
+    baseline = results["baseline"][name] if "baseline" in results else None
+    for tag in opened.suite.tags:
+        for value in sorted({str(found) for found in candidate.tags[tag] if found}):
+            check = Check(
+                metric=column,
+                kind="max_drop" if baseline else "at_least",
+                threshold=0.0,
+                where={tag: value},
+            )
+            try:
+                found = (
+                    compare(check, candidate, baseline, run.policy.confidence)
+                    if baseline
+                    else measure(check, candidate, None, run.policy.confidence)
+                )
+            except IncomparableError:
+                continue
+            yield SliceRow(
+                suite=name,
+                metric=column,
+                slice={tag: value},
+                n=found.n,
+                candidate=found.candidate,
+                baseline=found.baseline,
+                lower=found.lower,
+                upper=found.upper,
+                confidence=run.policy.confidence,
+                method=found.method,
+                note=found.blocked or "",
+            )
+
+
+def _confusions(
+    run: OpenRun, results: Mapping[Role, Mapping[str, ModelResults]]
+) -> Iterator[Confusion]:
+    for role, by_suite in results.items():
+        for suite, found in by_suite.items():
+            for grader, column in found.labels.items():
+                counts = confusion(found, grader)
+                yield Confusion(
+                    suite=suite,
+                    grader=grader,
+                    role=role,
+                    labels=column.labels,
+                    counts=tuple(tuple(int(count) for count in row) for row in counts),
+                )
+
+
+def _sampling(run: OpenRun) -> dict[str, int | float | None]:
+    asked = samplings(run)
+    roles = [role for summary in asked for role in summary.roles.values()]
+    costs = [role.spent_usd for role in roles]
+    return {
+        "calls": sum(role.requests for role in roles),
+        "retries": sum(sum(role.retries.values()) for role in roles),
+        "reused": sum(role.reused for role in roles),
+        "wall_s": sum(summary.wall_s for summary in asked),
+        "cost_usd": None if None in costs else sum(cost for cost in costs if cost is not None),
+        "prompt_tokens": sum(role.usage.prompt_tokens for role in roles),
+        "completion_tokens": sum(role.usage.completion_tokens for role in roles),
+        "cached_tokens": sum(role.usage.cached_tokens for role in roles),
+    }
+
+
+def _names(run: OpenRun) -> dict[str, str]:
+    """Short names of the models: their suffix, where the id carries one."""
+    models = [run.record.candidate_model, run.record.baseline_model or ""]
+    return {model: short for model in models if model and (short := short_name(model)) != model}
+
+
+def short_name(model_id: str) -> str:
+    """Return the suffix a person gave a fine-tune ('v2'), or the id itself when it has none."""
+    if model_id.startswith("ft:"):
+        parts = model_id.split(":")
+        return parts[3] if len(parts) > 3 and parts[3] else model_id
+    _base, found, tail = model_id.partition(".ft-")
+    suffix = tail.partition("-")[2] if found else ""
+    return suffix or model_id
+
+
+def _live_now(live: LivePointer | None) -> str:
+    if live is None:
+        return "nothing is live"
+    return f"{live.model_id} is live since {live.since} (generation {live.generation})"
+
+
+def _next_steps(record: RunRecord) -> tuple[str, ...]:
+    if record.state == "waiting":
+        return (
+            f"gatewright approve {record.run_id} --reason '…'   lets it go live",
+            f"gatewright reject {record.run_id} --reason '…'   ends it",
+        )
+    if record.state == "promoted":
+        return (
+            f"gatewright rollback {record.target} --reason '…'   goes back to the model before",
+        )
+    return ()
+
+
+def _words(detail: Mapping[str, object]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in detail.items() if value not in (None, ""))

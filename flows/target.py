@@ -1,0 +1,114 @@
+"""Target files: a production use of a model, where its candidates are tried and how the winner goes live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from evals.authored import Authored, load_yaml, validate
+from evals.errors import ConfigurationError, Problem, nearest
+from evals.policy import seconds
+from evals.records import Record, Slot, digest
+from flows.platforms.base import SlotSpec
+
+__all__ = ["PromotionPlan", "Target", "load_target", "target_names"]
+
+
+class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """How a winner goes live. `keep_previous_s` is how long the previous deployment stays warm, in seconds."""
+
+    strategy: Literal["blue_green", "replace"] = "blue_green"
+    smoke_cases: int = 5
+    production_cases: int = 120
+    keep_previous_s: int = 14 * 86400
+
+
+class Target(Record, frozen=True, kw_only=True):
+    """A parsed target file. `options` is the block of its platform; `digest` covers all that was authored."""
+
+    name: str
+    path: str
+    digest: str
+    platform: Literal["azure_openai", "openai", "embedded"]
+    options: dict[str, Any]
+    suites: tuple[str, ...]
+    gate: str
+    sampling: dict[str, Any]
+    developer: SlotSpec
+    production: SlotSpec
+    promotion: PromotionPlan
+    publish: tuple[dict[str, Any], ...]
+    regression: dict[str, Any]
+    watch: dict[str, Any]
+
+
+def target_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of all target files in a folder, sorted; none when there is no such folder."""
+    return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
+
+
+def load_target(folder: Path, name: str) -> Target:
+    """Read the target file `<folder>/<name>.yaml`.
+
+    Raises:
+        ConfigurationError: there is no such target (the nearest name is given), or the file has problems.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        raise ConfigurationError(
+            Problem(
+                where=str(folder),
+                message=f"there is no target '{name}': expected the file {path.name}",
+                fix=nearest(name, target_names(folder))
+                or "write a target file, or set GATEWRIGHT_TARGETS",
+            )
+        )
+    authored = load_yaml(path)
+    validate(authored, "target")
+    _require_name(authored, name)
+    return _target(authored.data, path)
+
+
+def _require_name(authored: Authored, name: str) -> None:
+    if authored.data["name"] != name:
+        raise ConfigurationError(
+            Problem(
+                where=str(authored.path),
+                line=authored.line("name"),
+                field="name",
+                message=f"expected '{name}', as the file is called; found '{authored.data['name']}'",
+                fix="rename the file or the target",
+            )
+        )
+
+
+def _target(data: Mapping[str, Any], path: Path) -> Target:
+    platform = data["platform"]
+    promotion = dict(data.get("promotion", {}))
+    if "keep_previous" in promotion:
+        promotion["keep_previous_s"] = seconds(promotion.pop("keep_previous"))
+    return Target(
+        name=data["name"],
+        path=str(path),
+        digest=digest(data),
+        platform=platform,
+        options=data.get(platform, {}),
+        suites=tuple(data["suites"]),
+        gate=data["gate"],
+        sampling=data.get("sampling", {}),
+        developer=_slot(data, "developer", "DeveloperTier"),
+        production=_slot(data, "production", "GlobalStandard"),
+        promotion=msgspec.convert(promotion, PromotionPlan),
+        publish=tuple(data.get("publish", ())),
+        regression=data.get("regression", {}),
+        watch=data.get("watch", {}),
+    )
+
+
+def _slot(data: Mapping[str, Any], slot: Slot, default_sku: str) -> SlotSpec:
+    stated = data.get("slots", {}).get(slot, {})
+    sku = stated.get("sku", default_sku if data["platform"] != "openai" else "")
+    return SlotSpec(slot=slot, sku=sku, capacity=stated.get("capacity", 50))

@@ -1,0 +1,134 @@
+"""Every Prefect task: one step of a run each, thin, with the retries that Prefect makes.
+
+A step is safe to do again, so a task is retried on trouble of the infrastructure and on nothing else. At most about a
+hundred task runs make a flow run: the grain is a round of questions, never a case.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import Task
+
+from evals.errors import InfrastructureError, RegistryError
+from flows import artifacts, evaluating, monitoring, releasing, reporting, triggers
+from flows.prefect_api import prefect_api_from_environment
+from flows.settings import load_settings
+
+__all__ = [
+    "ask_round",
+    "clean_up",
+    "conclude",
+    "deploy_candidate",
+    "go_live",
+    "preflight",
+    "report",
+    "resolve",
+    "roll_back",
+    "settle_regression",
+    "start_new",
+]
+
+
+async def _worth_retrying(task_: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
+    try:
+        await state.aresult()
+    except RegistryError:
+        return False
+    except InfrastructureError:
+        return True
+    except Exception:  # a refusal, a mistake in a file: trying again changes nothing
+        return False
+    return False
+
+
+_STEP: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay_seconds": [2, 10],
+    "retry_condition_fn": _worth_retrying,
+    "cache_policy": NO_CACHE,
+    "persist_result": False,
+}
+
+
+@task(name="resolve", **_STEP)
+async def resolve(run_id: str) -> str:
+    """Name the candidate and pin the baseline."""
+    return await evaluating.resolve(load_settings(), run_id)
+
+
+@task(name="preflight", **_STEP)
+async def preflight(run_id: str) -> list[str]:
+    """Look at all that could stop the run before money is spent; returns the warnings."""
+    found = await evaluating.preflight(load_settings(), run_id)
+    return [f"{item.name}: {item.message}" for item in found if item.level == "warn"]
+
+
+@task(name="deploy", **_STEP)
+async def deploy_candidate(run_id: str) -> str:
+    """Deploy the candidate to its developer slot."""
+    return await evaluating.deploy_candidate(load_settings(), run_id)
+
+
+@task(name="ask", **_STEP)
+async def ask_round(run_id: str, look: int) -> bool:
+    """Ask and grade one round; returns False when the budget ended it."""
+    asked = await evaluating.ask_round(load_settings(), run_id, look)
+    return not any(summary.stopped for summary in asked)
+
+
+@task(name="judge", **_STEP)
+async def conclude(run_id: str) -> str:
+    """Judge the run; returns the verdict's outcome."""
+    verdict = await asyncio.to_thread(evaluating.conclude, load_settings(), run_id)
+    return verdict.outcome
+
+
+@task(name="go live", **_STEP)
+async def go_live(run_id: str) -> str:
+    """Promote, if verdict or answer allow it; returns the state the promotion came to."""
+    outcome = await releasing.go_live(load_settings(), run_id)
+    return outcome.state
+
+
+@task(name="report", **_STEP)
+async def report(run_id: str, error: str | None = None) -> str:
+    """Write the report and show it in Prefect; returns the path of the page."""
+    settings = load_settings()
+    page = await asyncio.to_thread(reporting.report_run, settings, run_id, error=error)
+    await artifacts.publish_report(run_id, page.with_name("report.md"))
+    return str(page)
+
+
+@task(name="clean up", **_STEP)
+async def clean_up(run_id: str) -> None:
+    """Delete the developer slot."""
+    await evaluating.clean_up(load_settings(), run_id)
+
+
+@task(name="settle regression", **_STEP)
+async def settle_regression(run_id: str) -> str:
+    """Act on what a regression run found, as the target file says; returns the verdict's outcome."""
+    return await asyncio.to_thread(monitoring.settle, load_settings(), run_id)
+
+
+@task(name="roll back", cache_policy=NO_CACHE, persist_result=False)
+async def roll_back(target: str, to: str | None, reason: str, actor: str) -> str:
+    """Return to an earlier model; returns the model that is live now."""
+    outcome = await releasing.go_back(load_settings(), target, to=to, reason=reason, actor=actor)
+    return outcome.pointer.model_id
+
+
+@task(name="start new", **_STEP)
+async def start_new(target: str | None) -> list[str]:
+    """Start a promotion for every fine-tune that finished since the last look; returns the jobs' ids."""
+    settings, started = load_settings(), []
+    async with prefect_api_from_environment() as api:
+        for found in triggers.all_targets(settings):
+            if target in (None, found.name):
+                started += await triggers.start_finished(settings, api, found)
+    return started

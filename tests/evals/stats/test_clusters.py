@@ -1,0 +1,97 @@
+"""Clustered errors agree with statsmodels and with the matrices they are defined by."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from evals.stats import bounded_score_bounds, cluster_errors, design_effect, paired_interval
+
+
+@pytest.fixture
+def sample() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(7)
+    clusters = np.repeat(np.arange(14), rng.integers(1, 9, size=14))
+    values = rng.normal(size=14)[clusters] + rng.normal(size=clusters.size)
+    return values, clusters
+
+
+def test_cr0_and_cr1_agree_with_statsmodels(sample: tuple[np.ndarray, np.ndarray]) -> None:
+    values, clusters = sample
+    model = sm.OLS(values, np.ones(values.size))
+    for corrected, name in ((False, "se_cr0"), (True, "se_cr1")):
+        options = {"groups": clusters, "use_correction": corrected}
+        expected = model.fit(cov_type="cluster", cov_kwds=options).bse[0]
+        # statsmodels' correction has (n - 1) / (n - k) in it, which is 1 for a mean.
+        assert getattr(cluster_errors(values, clusters), name) == pytest.approx(expected)
+
+
+def test_cr2_and_its_degrees_of_freedom_follow_from_their_matrices(
+    sample: tuple[np.ndarray, np.ndarray],
+) -> None:
+    values, clusters = sample
+    n = values.size
+    residual_maker = np.eye(n) - np.full((n, n), 1.0 / n)
+    residuals = residual_maker @ values
+    columns = []
+    for cluster in np.unique(clusters):
+        inside = clusters == cluster
+        block = residual_maker[np.ix_(inside, inside)]
+        roots, vectors = np.linalg.eigh(block)
+        inverse = np.where(roots > 1e-10, 1.0 / np.sqrt(np.maximum(roots, 1e-10)), 0.0)
+        adjust = vectors @ np.diag(inverse) @ vectors.T
+        columns.append(residual_maker[:, inside] @ adjust @ np.ones(inside.sum()) / n)
+    form = np.array(columns)
+    found = cluster_errors(values, clusters)
+    assert found.se_cr2 == pytest.approx(math.sqrt(np.sum((form @ residuals) ** 2)))
+    gram = form @ form.T
+    expected = np.trace(gram) ** 2 / np.sum(gram**2)
+    assert found.df_satterthwaite == pytest.approx(expected)
+
+
+def test_clusters_of_one_case_change_nothing() -> None:
+    values = np.array([0.1, 0.4, 0.9, 0.7])
+    assert design_effect(values, ["a", "b", "c", "d"]) == pytest.approx(1.0)
+    errors = cluster_errors(values, ["a", "b", "c", "d"])
+    assert errors.se_cr2 == pytest.approx(errors.se_iid)
+
+
+def test_equal_values_count_once_for_each_cluster() -> None:
+    clusters = np.repeat(np.arange(10), 5)
+    assert design_effect(np.ones(50), clusters) == 5.0
+    # ... also when they are equal up to rounding only.
+    almost = np.where(np.arange(50) % 2, 0.9 - 0.8, 0.1)
+    assert design_effect(almost, clusters) == 5.0
+
+
+def test_the_same_answer_throughout_a_cluster_counts_as_one_case() -> None:
+    rng = np.random.default_rng(3)
+    passed = (rng.random(200) < 0.7).astype(float)
+    alone = bounded_score_bounds(passed)
+    clusters = np.repeat(np.arange(200), 5)
+    together = bounded_score_bounds(
+        np.repeat(passed, 5), design_effect=design_effect(np.repeat(passed, 5), clusters)
+    )
+    assert together == pytest.approx(alone, abs=2e-4)
+
+
+def test_labels_of_any_kind_make_the_same_clusters() -> None:
+    rng = np.random.default_rng(5)
+    new, old = rng.random(60), rng.random(60)
+    numbers = np.repeat(np.arange(12), 5)
+    names = [f"customer {number}" for number in numbers]
+    assert paired_interval(new, old, clusters=numbers) == paired_interval(new, old, clusters=names)
+
+
+def test_one_cluster_has_no_spread() -> None:
+    with pytest.raises(ValueError, match="two clusters"):
+        cluster_errors([1.0, 2.0], ["a", "a"])
+    assert design_effect([1.0, 2.0], ["a", "a"]) == 2.0
+
+
+def test_a_label_for_every_case_is_needed() -> None:
+    with pytest.raises(ValueError, match="clusters has 1 entries"):
+        cluster_errors([1.0, 2.0], ["a"])
