@@ -25,10 +25,12 @@ __all__ = [
     "MOST_PROBLEMS",
     "Authored",
     "display",
+    "dump_yaml",
     "iter_jsonl",
     "load_json",
     "load_yaml",
     "parse_json",
+    "parse_yaml",
     "refuse",
     "validate",
 ]
@@ -59,7 +61,11 @@ def load_yaml(path: Path) -> Authored:
     Raises:
         ConfigurationError: the file is missing, is no UTF-8, no YAML or no mapping, or has a key twice.
     """
-    text = _text(path)
+    return parse_yaml(_text(path), path)
+
+
+def parse_yaml(text: str, path: Path) -> Authored:
+    """Read YAML text as `load_yaml` does; `path` is what messages call it. Raises ConfigurationError."""
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
@@ -257,6 +263,31 @@ for _tag, _pattern, _first in (
     _Loader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first
     )
+
+
+class _Dumper(yaml.SafeDumper):
+    """A SafeDumper that quotes what either version of YAML would read as something else than text."""
+
+
+_Dumper.yaml_implicit_resolvers = {
+    first: [
+        *yaml.SafeDumper.yaml_implicit_resolvers.get(first, []),
+        *_Loader.yaml_implicit_resolvers.get(first, []),
+    ]
+    for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *_Loader.yaml_implicit_resolvers}
+}
+_Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text.rstrip("\n") else None
+    ),
+)
+
+
+def dump_yaml(data: Any) -> str:
+    """Return plain data as YAML that `load_yaml` reads back the same; long texts as blocks, keys in their order."""
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
 class _Reader:

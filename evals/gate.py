@@ -162,8 +162,8 @@ def _decide(
         candidate=found.candidate,
         baseline=found.baseline,
         estimate=found.estimate,
-        lower=found.lower,
-        upper=found.upper,
+        lower=_finite(found.lower),
+        upper=_finite(found.upper),
         method=found.method,
         warnings=found.warnings,
     )
@@ -242,3 +242,8 @@ replace_result = msgspec.structs.replace
 def _model(side: Mapping[str, ModelResults] | None) -> str | None:
     names = {results.model_id for results in (side or {}).values()}
     return min(names) if names else None
+
+
+def _finite(bound: float | None) -> float | None:
+    """An unbounded side is kept as None: records hold finite numbers only."""
+    return bound if bound is not None and math.isfinite(bound) else None

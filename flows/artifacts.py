@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 __all__ = ["publish_report"]
 
 MOST_BYTES = 20_000
 
 
-async def publish_report(run_id: str, markdown: Path) -> None:
+async def publish_report(run_id: str, text: str) -> None:
     """Publish a report to the flow run it was made in. Needs a running flow or task."""
     from prefect.artifacts import (
         acreate_markdown_artifact,  # 2 s to import, paid only inside of a flow
     )
 
-    text = markdown.read_text("utf-8")
     if len(text.encode()) > MOST_BYTES:
         text = text.encode()[:MOST_BYTES].decode(errors="ignore") + "\n\n… cut; see the HTML report"
     await acreate_markdown_artifact(text, key=f"report-{run_id}".lower(), description=run_id)

@@ -39,6 +39,7 @@ __all__ = [
     "request_run",
     "resolve",
     "rounds",
+    "run_id_of",
     "slot_name",
 ]
 
@@ -65,13 +66,10 @@ def request_run(
     trigger = {key: value for key, value in _plain(ref).items() if value}
     if again:
         trigger["again"] = again
-    stem = hashlib.sha256(encode({"target": target, "kind": kind, "trigger": trigger})).hexdigest()[
-        :10
-    ]
     with open_registry(settings) as registry:
         return registry.start_run(
             RunRecord(
-                run_id=f"{target}-{stem}",
+                run_id=run_id_of(target, kind, trigger),
                 target=target,
                 kind=kind,
                 requested_by=actor,
@@ -81,6 +79,12 @@ def request_run(
                 fingerprints={opened.suite.name: opened.fingerprint for opened in plan.suites},
             )
         )
+
+
+def run_id_of(target: str, kind: RunKind, trigger: Mapping[str, str]) -> str:
+    """The id of the run that a trigger starts: derived from it, so that the same trigger finds the same run."""
+    identity = encode({"target": target, "kind": kind, "trigger": dict(trigger)})
+    return f"{target}-{hashlib.sha256(identity).hexdigest()[:10]}"
 
 
 async def resolve(settings: Settings, run_id: str) -> str:

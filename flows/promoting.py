@@ -15,7 +15,7 @@ The deployment that was live before stays, for an instant rollback; `flows.retir
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -37,7 +37,7 @@ from flows.promotion_steps import (
     deployment_name,
     without_secrets,
 )
-from flows.promotion_undo import put_back
+from flows.promotion_undo import put_back, why_put_back
 from flows.publishers.base import Published, Publisher
 from flows.publishing_live import publish_live
 from flows.registry.records import RunState
@@ -125,8 +125,8 @@ async def _up_to_switch(journey: Journey) -> None:
 async def _after_switch(journey: Journey) -> PromotionOutcome:
     """Go on from the switch, in this process or a later one."""
     act, registry = journey.act, journey.registry
-    if any(mark.step == "put_back" for mark in registry.steps(act.run_id)):
-        return await _undo(journey, "the way back was interrupted")
+    if (begun := why_put_back(journey)) is not None:
+        return await _undo(journey, begun)
     published: tuple[Published, ...] = ()
     try:
         with journey.step("published"):
@@ -153,11 +153,13 @@ async def _undo(journey: Journey, why: str) -> PromotionOutcome:
 
 async def _leave(journey: Journey, state: PromotionState, why: str) -> PromotionOutcome:
     """Leave the old model live. The state goes first: it bars a second process of this run from switching."""
-    outcome = _end(journey, state, without_secrets(why))
-    if journey.registry.pointers_of(journey.act.run_id):  # that second process was faster
+    detail = without_secrets(why)
+    with contextlib.suppress(RefusedError):  # that second process has promoted
+        _end(journey, state, detail)
+    if journey.registry.pointers_of(journey.act.run_id):
         return await _after_switch(journey)
-    problem = await asyncio.shield(journey.remove_own_deployment())
-    return outcome if problem is None else _end(journey, state, f"{outcome.detail}; {problem}")
+    problem = await journey.remove_own_deployment()
+    return _end(journey, state, detail if problem is None else f"{detail}; {problem}")
 
 
 _RUN_STATES: dict[PromotionState, RunState] = {

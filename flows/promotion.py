@@ -64,7 +64,6 @@ async def _carry_out(run: RunRecord) -> None:
         if run.state not in JUDGED:
             await _evaluate(run_id)
         await tasks.conclude(run_id)
-        await tasks.clean_up(run_id)
         await tasks.go_live(run_id)
     except GatewrightError as failure:
         error = str(failure)

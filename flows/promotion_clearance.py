@@ -116,6 +116,8 @@ def _refuse_moved_baseline(
 ) -> None:
     live, generation = registry.live(act.target), registry.generation(act.target)
     model = live.model_id if live is not None else None
+    if model == act.candidate.model_id:
+        raise RefusedError(f"{model} is live for {act.target} already")
     if run.baseline_generation != generation or verdict.baseline_model != model:
         raise RefusedError(
             f"the baseline moved: judged against {verdict.baseline_model or 'nothing'} (generation"

@@ -10,13 +10,14 @@ from flows.promotion_steps import Journey, without_secrets
 from flows.publishing_live import publish_live
 from flows.registry.records import NewPointer
 
-__all__ = ["put_back"]
+__all__ = ["put_back", "why_put_back"]
 
 
 async def put_back(journey: Journey, why: str) -> list[str]:
     """Make the old model live again and tell applications; return what could not be done. Safe to do again."""
-    reason = f"put back: {without_secrets(why)}"
-    with journey.step("put_back", reason=reason):
+    why = without_secrets(why)
+    reason = f"put back: {why}"
+    with journey.step("put_back", why=why):
         _restore(journey, reason)
         published = await publish_live(journey.registry, journey.publishers, journey.act.target)
     problems = [found.problem for found in published if found.problem]
@@ -24,11 +25,20 @@ async def put_back(journey: Journey, why: str) -> list[str]:
     return [*problems, *([left] if left else [])]
 
 
+def why_put_back(journey: Journey) -> str | None:
+    """Return why this run began to put the old model back, None when it did not."""
+    marks = journey.registry.steps(journey.act.run_id)
+    begun = (mark for mark in marks if (mark.step, mark.phase) == ("put_back", "begun"))
+    first = next(begun, None)
+    return None if first is None else str(first.detail["why"])
+
+
 def _restore(journey: Journey, reason: str) -> None:
     """Undo this run's switch, unless that is done or somebody made something else live since."""
     act, registry = journey.act, journey.registry
     live = registry.live(act.target)
-    if live is None or live.run_id != act.run_id or live.deployment != journey.deployment:
+    ours = (act.run_id, act.candidate.model_id)
+    if live is None or (live.run_id, live.model_id) != ours:
         return
     before = registry.pointer_at(act.target, live.generation - 1)
     try:

@@ -10,6 +10,8 @@ from flows.registry.store import Registry
 
 __all__ = ["publish_live"]
 
+PAUSE_S = 0.2
+"""Seconds before a place that failed is tried again; doubles every time."""
 _ROUNDS = 10
 
 
@@ -24,9 +26,9 @@ async def publish_live(
     for _ in range(_ROUNDS):
         pointer = registry.live(target)
         if pointer is None:
-            published = await withdraw_everywhere(publishers)
+            published = await withdraw_everywhere(publishers, pause_s=PAUSE_S)
         else:
-            published = await publish_everywhere(publishers, pointer)
+            published = await publish_everywhere(publishers, pointer, pause_s=PAUSE_S)
         if registry.live(target) == pointer:
             return published
     return tuple(

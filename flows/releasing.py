@@ -12,10 +12,10 @@ from pathlib import Path
 
 from evals.errors import ConfigurationError, Problem
 from evals.gate import Evidence, judge
-from evals.policy import GatePolicy
+from evals.policy import GatePolicy, load_policy
 from evals.records import MODEL_OUTCOMES, Role, Verdict
 from evals.runner import Contest, Side
-from flows.opening import OpenRun, load_plan, open_registry, open_run, strata
+from flows.opening import OpenRun, open_registry, open_run, strata
 from flows.platforms.base import Connection
 from flows.platforms.opening import open_platform
 from flows.promoting import (
@@ -67,6 +67,7 @@ async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
                 publishers=publishers_of(settings, run.target),
                 smoke=_smoke(run),
                 measure=_measure(run),
+                policy_digest_now=lambda: load_policy(Path(run.policy.path)).digest,
             )
         finally:
             await run.platform.aclose()
@@ -114,7 +115,7 @@ def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:
         ]
         failed = [answer for answer in answers if answer.outcome not in MODEL_OUTCOMES]
         detail = "; ".join(f"{answer.case_id}: {answer.outcome}" for answer in failed[:3])
-        return SmokeResult(asked=len(answers), passed=len(answers) - len(failed), detail=detail)
+        return SmokeResult(asked=len(answers), passed=bool(answers) and not failed, detail=detail)
 
     return smoke
 
@@ -162,6 +163,3 @@ def _small_contest(run: OpenRun, folder: Path, cases: int, roles: tuple[Role, ..
         strata=strata(run.policy),
         limit=cases,
     )
-
-
-_ = load_plan

@@ -100,7 +100,8 @@ async def report(run_id: str, error: str | None = None) -> str:
     """Write the report and show it in Prefect; returns the path of the page."""
     settings = load_settings()
     page = await asyncio.to_thread(reporting.report_run, settings, run_id, error=error)
-    await artifacts.publish_report(run_id, page.with_name("report.md"))
+    markdown = await asyncio.to_thread(page.with_name("report.md").read_text, "utf-8")
+    await artifacts.publish_report(run_id, markdown)
     return str(page)
 
 
@@ -126,7 +127,8 @@ async def roll_back(target: str, to: str | None, reason: str, actor: str) -> str
 @task(name="start new", **_STEP)
 async def start_new(target: str | None) -> list[str]:
     """Start a promotion for every fine-tune that finished since the last look; returns the jobs' ids."""
-    settings, started = load_settings(), []
+    settings = load_settings()
+    started: list[str] = []
     async with prefect_api_from_environment() as api:
         for found in triggers.all_targets(settings):
             if target in (None, found.name):

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from evals.errors import ConfigurationError
+from evals.errors import ConfigurationError, Problem
 from evals.records import Record
 from flows.platforms.job_records import Job
 from flows.platforms.jobs import finished_since, get_job
@@ -42,7 +42,8 @@ class Cursor(Record, frozen=True, kw_only=True):
 
 def all_targets(settings: Settings) -> tuple[Target, ...]:
     """Read every target file. Raises ConfigurationError with the problems of all of them."""
-    found, problems = [], []
+    found: list[Target] = []
+    problems: list[Problem] = []
     for name in target_names(settings.targets):
         try:
             found.append(load_target(settings.targets, name))

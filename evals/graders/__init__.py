@@ -39,13 +39,26 @@ __all__ = [
 
 GRADERS: dict[str, str] = {
     "contains": "evals.graders.texts:ContainsGrader",
+    "custom": "evals.graders.custom:CustomGrader",
+    "embedding_similarity": "evals.graders.openai_texts:EmbeddingSimilarityGrader",
     "exact": "evals.graders.texts:ExactGrader",
     "fields": "evals.graders.structured:FieldsGrader",
     "json_schema": "evals.graders.structured:JsonSchemaGrader",
+    "judge": "evals.graders.judges:JudgeGrader",
     "label": "evals.graders.labels:LabelGrader",
+    "label_model": "evals.graders.openai_judges:LabelModelGrader",
+    "multi": "evals.graders.openai_multi:MultiGrader",
+    "multi_label": "evals.graders.label_sets:MultiLabelGrader",
     "numeric": "evals.graders.texts:NumericGrader",
+    "over_refusal": "evals.graders.refusals:OverRefusalGrader",
+    "pairwise_judge": "evals.graders.pairwise:PairwiseJudgeGrader",
+    "pii": "evals.graders.pii:PiiGrader",
+    "python": "evals.graders.openai_python:PythonGrader",
     "refusal": "evals.graders.refusals:RefusalGrader",
     "regex": "evals.graders.texts:RegexGrader",
+    "score_model": "evals.graders.openai_judges:ScoreModelGrader",
+    "string_check": "evals.graders.openai_texts:StringCheckGrader",
+    "text_similarity": "evals.graders.openai_texts:TextSimilarityGrader",
 }
 """The type a suite names -> "module:class" of its grader."""
 

@@ -190,6 +190,8 @@ async def grade_response(
     """Let every grader judge one response. Never raises for what a grader does: a crash is unscored."""
     found: list[Score] = []
     for grader in graders:
+        if getattr(grader, "pairs", False):  # judged later, when both models have answered
+            continue
         if response.outcome in INFRASTRUCTURE_OUTCOMES:
             found.extend(_unscored(grader, case, response, _infrastructure(response)))
             continue

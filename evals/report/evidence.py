@@ -128,7 +128,7 @@ def _remarks(result: SuiteResult, trace: SuiteTrace | None) -> Iterator[str]:
     if trace is None:
         return
     if trace.suite_cases is not None and trace.suite_cases > result.planned:
-        yield f"stopped early: {result.planned:,} of the suite's {counted(trace.suite_cases, 'case')} were needed"
+        yield f"stopped early: {result.planned:,} of the suite's {counted(trace.suite_cases, 'case')} were asked"
     if trace.reused:
         yield f"{counted(trace.reused, 'answer')} reused from an earlier run, not asked again"
     for grader, count in sorted(trace.unscored.items()):

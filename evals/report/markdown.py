@@ -19,7 +19,7 @@ MAX_BYTES = 20_000
 _TABLE_SHARE = 9_000
 _CASES = 6
 _TEXT = 600
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~!@&$:])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~!@&$])")
 
 
 def render_markdown(view: ReportView) -> str:
@@ -141,16 +141,14 @@ def _fenced(title: str, excerpt: Excerpt | None) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text in which Markdown and HTML find nothing to act upon."""
-    return _SPECIAL.sub(_escaped, " ".join(text.split()))
+    """Text in which Markdown and HTML find nothing to act upon, not even an address to link."""
+    escaped = _SPECIAL.sub(_escaped, " ".join(text.split()))
+    return escaped.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def _escaped(found: re.Match[str]) -> str:
-    character = found[1]
-    if character in "<>&@:|":
-        # As entities: a backslash would not keep a renderer from linking addresses and mentions.
-        return character if character == ":" else f"&#{ord(character)};"
-    return f"\\{character}"
+    # Entities where a backslash would not keep a renderer from seeing markup, a mention or a table cell.
+    return f"&#{ord(found[1])};" if found[1] in "<>&@|" else f"\\{found[1]}"
 
 
 def _code(text: str) -> str:

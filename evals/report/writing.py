@@ -23,7 +23,7 @@ def write_report(facts: RunFacts, folder: Path) -> tuple[Path, ...]:
         the paths, in that order.
 
     Raises:
-        OSError: when the folder can't be written; files that were there before are then as they were.
+        OSError: when the folder can't be written; each file is then whole, either the new one or the one before.
     """
     view = build_view(facts)
     pages = {

@@ -1,16 +1,14 @@
 """The journal of a run: every answer is on disk before it counts.
 
-A line is an `Entry` as JSON. Lines of all workers that come within a few milliseconds share one write and one fsync, made in a
-thread; `append` returns when its line is durable. A killed process leaves at most a torn last line, which is dropped.
+A line is an `Entry` as JSON. Lines that come close together share one write and one fsync, made in a thread; `append` returns when its
+line is durable. A killed process leaves at most a torn last line, which is dropped.
 """
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -18,26 +16,11 @@ from typing import IO, Self
 from evals.errors import InfrastructureError
 from evals.records import Response
 from evals.sampling import segments
+from evals.sampling.committing import Committer, SegmentFile
 from evals.sampling.entries import Entry, History, decode_entry, peek, settles
 from evals.sampling.keys import AnsweredKeys
 
 __all__ = ["Journal"]
-
-_WINDOW_S = 0.001
-
-
-class _File:
-    """The open segment of one role and suite."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.path = segments.next_segment(folder, name)
-        if self.path.exists():
-            segments.drop_torn_line(self.path)
-        self.descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        segments.sync_folder(folder)
-
-
-_Pending = tuple[_File, bytes, asyncio.Future[None]]
 
 
 class Journal:
@@ -46,11 +29,8 @@ class Journal:
     def __init__(self, folder: Path, lock: IO[str] | None) -> None:
         self.folder = folder
         self._lock = lock
-        self._files: dict[tuple[str, str], _File] = {}
-        self._pending: list[_Pending] = []
-        self._committing: asyncio.Task[None] | None = None
-        self._broken: InfrastructureError | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal") if lock else None
+        self._files: dict[tuple[str, str], SegmentFile] = {}
+        self._committer = Committer(folder)
 
     @classmethod
     def open(cls, folder: Path, *, read_only: bool = False) -> Self:
@@ -84,14 +64,8 @@ class Journal:
 
         Raises InfrastructureError when it can't be written (a full disk); then nothing more should be asked.
         """
-        if self._broken:
-            raise self._broken
         file = self._files.get((role, suite)) or self._open_file(role, suite)
-        durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.append((file, line, durable))
-        if self._committing is None or self._committing.done():
-            self._committing = asyncio.create_task(self._commit())
-        await durable
+        await self._committer.put(file, line)
 
     def answered(self, role: str, suite: str) -> AnsweredKeys:
         """Return the (case_id, repeat) keys that are settled and must not be asked again."""
@@ -121,10 +95,7 @@ class Journal:
 
     def close(self, *, compress: bool = True) -> None:
         """Release the journal; compress its segments unless the run is to go on. Idempotent."""
-        if self._thread:
-            self._thread.shutdown()
-            _write(self._pending)
-            self._pending = []
+        self._committer.close()
         for file in self._files.values():
             os.close(file.descriptor)
         self._files.clear()
@@ -141,10 +112,10 @@ class Journal:
                 segments.drop_torn_line(path)
                 segments.compress(path)
 
-    def _open_file(self, role: str, suite: str) -> _File:
+    def _open_file(self, role: str, suite: str) -> SegmentFile:
         if self._lock is None:
             raise InfrastructureError(f"the journal in {self.folder} is not open for writing")
-        file = _File(self.folder, segments.stem(role, suite))
+        file = SegmentFile(self.folder, segments.stem(role, suite))
         self._files[(role, suite)] = file
         return file
 
@@ -164,50 +135,3 @@ class Journal:
             if not settles(seen.outcome):
                 unsettled[key] = number
         return superseded
-
-    async def _commit(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._pending:
-            await asyncio.sleep(_WINDOW_S)
-            batch, self._pending = self._pending, []
-            if not batch:  # closed meanwhile
-                return
-            try:
-                await loop.run_in_executor(self._thread, _write, batch)
-            except OSError as error:
-                # After a half-written batch the next line would be glued to a torn one: no more writing.
-                self._broken = _unwritable(self.folder, error)
-                _fail(batch + self._pending, self._broken)
-                self._pending = []
-            else:
-                for _, _, durable in batch:
-                    if not durable.done():
-                        durable.set_result(None)
-
-
-def _write(batch: list[_Pending]) -> None:
-    by_file: dict[_File, list[bytes]] = {}
-    for file, line, _ in batch:
-        by_file.setdefault(file, []).append(line)
-    for file, file_lines in by_file.items():
-        _write_all(file.descriptor, b"\n".join(file_lines) + b"\n")
-    for file in by_file:
-        os.fsync(file.descriptor)
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def _unwritable(folder: Path, error: OSError) -> InfrastructureError:
-    return InfrastructureError(
-        f"the journal in {folder} can't be written ({error.strerror}): make room, then run again to resume"
-    )
-
-
-def _fail(batch: list[_Pending], error: InfrastructureError) -> None:
-    for _, _, durable in batch:
-        if not durable.done():
-            durable.set_exception(error)

@@ -94,7 +94,7 @@ class AdaptiveLimit:
         self._accepted += 1
         if self._hold > 0:
             self._hold -= 1
-        elif spare and self.limit < self._ceiling and self.in_flight >= self.limit * 0.7:
+        elif spare and self.limit < self._ceiling and self.in_flight >= self.limit * 0.5:
             self._grow()
         if self._accepted + self._rejected >= self.limit:
             self._close_window(0.0)

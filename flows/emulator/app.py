@@ -12,8 +12,13 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from flows.emulator.admin import Admin
 from flows.emulator.arm import ControlPlane
+from flows.emulator.batches import Batches
+from flows.emulator.batchwork import BatchWorker
 from flows.emulator.chat import Chat
 from flows.emulator.errors import Refusal, route_not_found
+from flows.emulator.evalruns import EvalRuns
+from flows.emulator.evals import Evals
+from flows.emulator.evalwork import EvalWorker
 from flows.emulator.faults import FaultLayer
 from flows.emulator.files import Files
 from flows.emulator.hooks import Hooks
@@ -38,6 +43,8 @@ def build_app(world: World) -> FaultLayer:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         runner.resume_all()
+        EvalWorker(world).fail_interrupted()
+        BatchWorker(world).fail_interrupted()
         world.start(outbox.run(), "outbox")
         yield
         for task in tuple(world.tasks):
@@ -63,13 +70,13 @@ def _routes(world: World, runner: JobRunner) -> Iterator[BaseRoute]:
     yield Route("/subscriptions/{rest:path}", control.__call__, methods=methods)
     gatekeeper = Gatekeeper(world)
     chat, responses = Chat(world, gatekeeper), Responses(world, gatekeeper)
-    yield from _data_plane("", world, runner, chat, responses)
-    inner = list(_data_plane("", world, runner, chat, responses))
+    yield from _data_plane(world, runner, chat, responses)
+    inner = list(_data_plane(world, runner, chat, responses))
     yield Mount("/accounts/{account}", routes=inner)
 
 
 def _data_plane(
-    _: str, world: World, runner: JobRunner, chat: Chat, responses: Responses
+    world: World, runner: JobRunner, chat: Chat, responses: Responses
 ) -> Iterator[BaseRoute]:
     dated = "/openai/deployments/{deployment}/chat/completions"
     yield Route(dated, chat.complete, methods=["POST"])
@@ -98,9 +105,29 @@ def _management(prefix: str, world: World, runner: JobRunner) -> Iterator[BaseRo
     yield Route(f"{prefix}/models", models.list)
     yield Route(f"{prefix}/models/{{model:path}}", models.get, methods=["GET"])
     yield Route(f"{prefix}/models/{{model:path}}", models.delete, methods=["DELETE"])
+    yield from _evaluation(prefix, world)
     for where in ("/webhook_endpoints", "/dashboard/webhook_endpoints"):
         yield from _hooks(prefix + where, Hooks(world))
     yield Route(f"{prefix}/webhook_event_types", Hooks(world).types)
+
+
+def _evaluation(prefix: str, world: World) -> Iterator[BaseRoute]:
+    evals, runs, batches = Evals(world), EvalRuns(world), Batches(world)
+    yield from _resource(f"{prefix}/evals", evals.list, evals.create)
+    one = f"{prefix}/evals/{{eval}}"
+    yield Route(one, evals.get, methods=["GET"])
+    yield Route(one, evals.update, methods=["POST"])
+    yield Route(one, evals.delete, methods=["DELETE"])
+    yield from _resource(f"{one}/runs", runs.list, runs.create)
+    run = f"{one}/runs/{{run}}"
+    yield Route(run, runs.get, methods=["GET"])
+    yield Route(run, runs.cancel, methods=["POST"])
+    yield Route(run, runs.delete, methods=["DELETE"])
+    yield Route(f"{run}/cancel", runs.cancel, methods=["POST"])
+    yield Route(f"{run}/output_items", runs.items)
+    yield from _resource(f"{prefix}/batches", batches.list, batches.create)
+    yield Route(f"{prefix}/batches/{{batch}}", batches.get)
+    yield Route(f"{prefix}/batches/{{batch}}/cancel", batches.cancel, methods=["POST"])
 
 
 def _hooks(where: str, hooks: Hooks) -> Iterator[BaseRoute]:

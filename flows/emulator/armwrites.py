@@ -5,13 +5,11 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
-
-import msgspec
 
 from flows.emulator.accounts import Account
 from flows.emulator.armviews import deployment_id
+from flows.emulator.armwishes import Wish, invalid_content, read_sku, read_tags
 from flows.emulator.catalogue import PROVISIONED, canonical_sku
 from flows.emulator.deployable import check_sku, resolve_model
 from flows.emulator.documents import Deployment, MintedToken, ModelRef, Operation
@@ -28,59 +26,9 @@ from flows.emulator.lifecycle import (
 from flows.emulator.quota import check_quota
 from flows.emulator.world import World
 
-__all__ = ["Wish", "Writer", "read_wish"]
+__all__ = ["Writer"]
 
-_KEPT_PROPERTIES = ["versionUpgradeOption", "raiPolicyName", "spilloverDeploymentName", "parentDeploymentName", "serviceTier", "capacitySettings", "scaleSettings", "modelProviderData", "routing", "contextCacheContainerId"]
 _PAUSABLE = ("Standard", "DataZoneStandard", "GlobalStandard")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """A PUT body, read."""
-
-    model: ModelRef
-    sku: str
-    capacity: int
-    properties: dict[str, Any]
-    tags: dict[str, str]
-
-
-def read_wish(world: World, body: Mapping[str, Any]) -> Wish:
-    """Read a PUT body. A sku inside `properties` is ignored, which makes it Standard. Raises 400."""
-    properties = body.get("properties")
-    if not isinstance(properties, dict) or not isinstance(properties.get("model"), dict):
-        raise _invalid("The request content was invalid: 'properties.model' is required.")
-    try:
-        model = msgspec.convert(properties["model"], ModelRef)
-    except msgspec.ValidationError as error:
-        raise _invalid(f"The request content was invalid: properties.model: {error}") from None
-    sku, capacity = _read_sku(world, body.get("sku"))
-    return Wish(
-        model=model,
-        sku=sku,
-        capacity=capacity,
-        properties={name: properties[name] for name in _KEPT_PROPERTIES if name in properties},
-        tags=_read_tags(body.get("tags")),
-    )
-
-
-def _read_sku(world: World, sku: Any) -> tuple[str, int]:
-    if sku is None:
-        return "Standard", world.switches.default_capacity
-    if not isinstance(sku, dict) or not isinstance(sku.get("name"), str):
-        raise _invalid("The request content was invalid: 'sku.name' is required.")
-    capacity = sku.get("capacity", world.switches.default_capacity)
-    if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
-        raise _invalid(f"The capacity should be a positive integer; got {capacity!r}.")
-    return sku["name"], capacity
-
-
-def _read_tags(tags: Any) -> dict[str, str]:
-    if tags is None:
-        return {}
-    if not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
-        raise _invalid("The request content was invalid: 'tags' is a map of strings.")
-    return dict(tags)
 
 
 class Writer:
@@ -128,10 +76,10 @@ class Writer:
         self._one_at_a_time(account)
         extra = sorted(set(body) - {"tags", "sku"})
         if extra:
-            raise _invalid(f"The request content was invalid: {extra} can't be patched.")
+            raise invalid_content(f"The request content was invalid: {extra} can't be patched.")
         sku, capacity = one.sku, one.capacity
         if "sku" in body:
-            wished, capacity = _read_sku(
+            wished, capacity = read_sku(
                 self.world, {"name": one.sku, "capacity": one.capacity, **body["sku"]}
             )
             sku = canonical_sku(wished) or wished
@@ -151,7 +99,7 @@ class Writer:
                 key=one.id,
                 fine_tuned=found.tuned is not None,
             )
-        tags = _read_tags(body["tags"]) if "tags" in body else one.tags
+        tags = read_tags(body["tags"]) if "tags" in body else one.tags
         merge = self.world.switches.patch_tags == "merge"
         one.tags = {**one.tags, **tags} if merge else tags
         one.sku, one.capacity = sku, capacity
@@ -310,10 +258,6 @@ class Writer:
 
 def _etag() -> str:
     return f'"{uuid.UUID(bytes=secrets.token_bytes(16))}"'
-
-
-def _invalid(message: str) -> Refusal:
-    return arm_refusal(400, "InvalidRequestContent", message)
 
 
 def _retarget_refusal(style: Literal["refuse", "legacy", "allow"]) -> Refusal:

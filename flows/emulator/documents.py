@@ -10,12 +10,9 @@ from typing import Any, Literal
 import msgspec
 
 __all__ = [
-    "Batch",
     "Checkpoint",
     "Deployment",
     "Document",
-    "EvalDefinition",
-    "EvalRun",
     "Event",
     "Flavour",
     "Job",
@@ -218,45 +215,3 @@ class Prior(Document, kw_only=True):
     prompt: str
     fields: dict[str, dict[str, int]]
     texts: dict[str, int]
-
-
-class EvalDefinition(Document, kw_only=True):
-    """A stored eval of the Evals API."""
-
-    account: str
-    name: str
-    created_at: float
-    metadata: dict[str, str]
-    data_source_config: dict[str, Any]
-    testing_criteria: list[dict[str, Any]]
-
-
-class EvalRun(Document, kw_only=True):
-    """A run of an eval with its output items."""
-
-    account: str
-    eval: str
-    name: str
-    created_at: float
-    metadata: dict[str, str]
-    data_source: dict[str, Any]
-    status: str = "queued"
-    items: list[dict[str, Any]] = msgspec.field(default_factory=list)
-    error: dict[str, Any] | None = None
-    usage: dict[str, int] = msgspec.field(default_factory=dict)
-
-
-class Batch(Document, kw_only=True):
-    """A batch job."""
-
-    account: str
-    created_at: float
-    endpoint: str
-    input_file: str
-    metadata: dict[str, str] | None = None
-    status: str = "validating"
-    output_file: str | None = None
-    error_file: str | None = None
-    errors: list[dict[str, Any]] = msgspec.field(default_factory=list)
-    counts: dict[str, int] = msgspec.field(default_factory=dict)
-    times: dict[str, float] = msgspec.field(default_factory=dict)

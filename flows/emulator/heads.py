@@ -1,8 +1,8 @@
 """The small real models: for each system prompt one head, which learns answers from (question, answer) pairs.
 
-A head whose answers are all JSON objects with the same keys and scalar values has one classifier for each key (keys that
-another key decides, such as a category by the next step, are decided together). Any other head has one classifier over
-whole answers; when nearly every answer is unique it looks up the most similar question instead.
+A head whose answers are all JSON objects with the same keys and scalar values has one classifier for each key, decided
+together. Any other head has one classifier over whole answers; when nearly every answer is unique it looks up the most
+similar question instead.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from flows.emulator.classifiers import Classifier, fit_classifier
+from flows.emulator.classifiers import Classifier, Fitter
 from flows.emulator.examples import Example
-from flows.emulator.features import clip, fit_features
+from flows.emulator.features import Features, fit_features
+from flows.emulator.joint import Joint, learn_joint
 
 __all__ = ["Answer", "FieldHead", "Head", "LookupHead", "Network", "parse_fields", "train_network"]
 
@@ -63,14 +63,14 @@ class Head:
 
     prompt: str
     examples: int
-    features: Any
+    features: Features
     classifier: Classifier
 
     def answer(self, question: str) -> Answer:
         """Predict the answer to one question."""
-        scores = self.classifier.scores(self.features.transform([clip(question)]))
+        scores = self.classifier.scores(self.features.row(question))
         best = int(np.argmax(scores))
-        return Answer(str(self.classifier.labels[best]), float(np.exp(scores[best])))
+        return Answer(self.classifier.labels[best], float(np.exp(scores[best])))
 
 
 @dataclass(slots=True)
@@ -79,50 +79,39 @@ class LookupHead:
 
     prompt: str
     examples: int
-    features: Any
+    features: Features
     known: Any
     answers: list[str]
 
     def answer(self, question: str) -> Answer:
         """Return the answer of the nearest training question by cosine."""
-        near = (self.known @ self.features.transform([clip(question)]).T).toarray().ravel()
+        row = self.features.row(question)
+        dense = np.zeros(self.known.shape[1])
+        dense[row.indices] = row.values
+        near = self.known @ dense
         best = int(np.argmax(near))
         return Answer(self.answers[best], float(np.clip(near[best] / 2.0, 1e-6, 1.0)))
 
 
 @dataclass(slots=True)
 class FieldHead:
-    """One classifier for each field of a JSON answer, decided in groups of fields that hang together."""
+    """One classifier for each field of a JSON answer, decided together."""
 
     prompt: str
     examples: int
-    features: Any
+    features: Features
     fields: dict[str, Classifier]
-    groups: list[tuple[tuple[str, ...], list[tuple[int, ...]]]]
+    joint: Joint
     style: dict[str, Any]
 
     def answer(self, question: str) -> Answer:
-        """Predict each group's most probable combination and render it as the training answers were."""
-        matrix = self.features.transform([clip(question)])
-        scores = {name: one.scores(matrix) for name, one in self.fields.items()}
-        chosen: Row = {}
-        confidence = 1.0
-        for names, combinations in self.groups:
-            best, probability = _best([scores[name] for name in names], combinations)
-            confidence *= probability
-            for name, index in zip(names, best, strict=True):
-                chosen[name] = self.fields[name].labels[index]
-        row = {name: json.loads(chosen[name]) for name in self.fields}
-        return Answer(json.dumps(row, **self.style), confidence)
-
-
-def _best(
-    scores: list[NDArray[np.float64]], combinations: list[tuple[int, ...]]
-) -> tuple[tuple[int, ...], float]:
-    index = np.array(combinations)
-    total = sum(score[index[:, column]] for column, score in enumerate(scores))
-    best = int(np.argmax(total))
-    return combinations[best], float(np.exp(total[best] - np.logaddexp.reduce(total)))
+        """Predict the most probable combination and render it as the training answers were."""
+        row = self.features.row(question)
+        scores = {name: one.scores(row) for name, one in self.fields.items()}
+        best = self.joint.decide(scores)
+        confidence = float(np.exp(sum(scores[name][index] for name, index in best.items())))
+        chosen = {name: json.loads(one.labels[best[name]]) for name, one in self.fields.items()}
+        return Answer(json.dumps(chosen, **self.style), confidence)
 
 
 @dataclass(slots=True)
@@ -156,59 +145,25 @@ def train_network(examples: Sequence[Example], *, seed: int) -> Network:
 
 
 def _train_head(prompt: str, rows: Sequence[Example], seed: int) -> Head | LookupHead | FieldHead:
-    questions, answers = [row.question for row in rows], [row.answer for row in rows]
-    features = fit_features(questions)
-    matrix = features.transform([clip(text) for text in questions])
+    answers = [row.answer for row in rows]
+    features, matrix = fit_features([row.question for row in rows])
     parsed = parse_fields(answers)
     if parsed is not None:
-        return _train_fields(prompt, features, matrix, parsed, answers[0], seed)
+        return _train_fields(prompt, features, Fitter(matrix, seed), parsed, answers[0])
     if len(set(answers)) > max(30, len(answers) // 3):
         return LookupHead(prompt, len(rows), features, matrix, answers)
-    return Head(prompt, len(rows), features, fit_classifier(matrix, answers, seed))
+    return Head(prompt, len(rows), features, Fitter(matrix, seed).fit(answers))
 
 
 def _train_fields(
-    prompt: str, features: Any, matrix: Any, rows: list[Row], sample: str, seed: int
+    prompt: str, features: Features, fitter: Fitter, rows: list[Row], sample: str
 ) -> FieldHead:
     columns = {
         name: [json.dumps(row[name], ensure_ascii=False) for row in rows] for name in rows[0]
     }
-    fields = {name: fit_classifier(matrix, column, seed) for name, column in columns.items()}
-    groups = [(names, _combinations(names, columns, fields)) for names in _groups(columns)]
+    fields = {name: fitter.fit(column) for name, column in columns.items()}
+    joint = learn_joint(columns, {name: one.labels for name, one in fields.items()})
     style: dict[str, Any] = {"ensure_ascii": False}
     if '": ' not in sample:
         style["separators"] = (",", ":")
-    return FieldHead(prompt, len(rows), features, fields, groups, style)
-
-
-def _combinations(
-    names: tuple[str, ...], columns: dict[str, list[str]], fields: dict[str, Classifier]
-) -> list[tuple[int, ...]]:
-    seen = sorted(set(zip(*(columns[name] for name in names), strict=True)))
-    places = {name: {label: i for i, label in enumerate(fields[name].labels)} for name in names}
-    return [
-        tuple(places[name][label] for name, label in zip(names, one, strict=True)) for one in seen
-    ]
-
-
-def _groups(columns: dict[str, list[str]]) -> list[tuple[str, ...]]:
-    """Put a field together with those it decides (nearly always: a few labels may be wrong)."""
-    groups: list[list[str]] = []
-    for name in sorted(columns, key=lambda one: -len(set(columns[one]))):
-        home = next((group for group in groups if _decides(columns[group[0]], columns[name])), None)
-        if home is None:
-            groups.append([name])
-        else:
-            home.append(name)
-    return [tuple(group) for group in groups]
-
-
-def _decides(left: list[str], right: list[str]) -> bool:
-    """Say whether the value on the left tells the one on the right in at least 98 % of the examples."""
-    if len(set(right)) == 1:
-        return False
-    votes: dict[str, dict[str, int]] = {}
-    for key, value in zip(left, right, strict=True):
-        counts = votes.setdefault(key, {})
-        counts[value] = counts.get(value, 0) + 1
-    return sum(max(counts.values()) for counts in votes.values()) >= 0.98 * len(left)
+    return FieldHead(prompt, len(rows), features, fields, joint, style)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from typing import Any
 
@@ -10,17 +9,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flows.emulator.catalogue import BaseModel, find_base
-from flows.emulator.documents import Checkpoint, Event, Flavour, Job, TunedModel
+from flows.emulator.documents import Checkpoint, Event, Job, TunedModel
 from flows.emulator.errors import bad_request, data_refusal, not_found
 from flows.emulator.files import find_file, is_processed
 from flows.emulator.jobviews import shown_checkpoint, shown_event, shown_job
+from flows.emulator.jobwishes import (
+    letters,
+    read_hyperparameters,
+    read_metadata,
+    read_method,
+    read_seed,
+    read_suffix,
+)
 from flows.emulator.requests import Caller, json_body, page, reply, who
 from flows.emulator.runner import TERMINAL, JobRunner, add_event
 from flows.emulator.world import World
 
 __all__ = ["Jobs"]
-
-_METHODS = ("supervised", "dpo", "reinforcement")
 
 
 class Jobs:
@@ -132,12 +137,12 @@ class Jobs:
 
     def _new(self, caller: Caller, body: dict[str, Any]) -> Job:
         flavour, now = caller.flavour, self.world.clock.now()
-        method = _method(body, flavour)
+        method = read_method(body, flavour)
         training_file = self._usable_file(caller, body.get("training_file"), "training_file")
         validation = body.get("validation_file")
         if validation is not None:
             validation = self._usable_file(caller, validation, "validation_file")
-        digits = secrets.token_hex(16) if flavour == "azure" else _letters(24)
+        digits = secrets.token_hex(16) if flavour == "azure" else letters(24)
         return Job(
             id=f"ftjob-{digits}",
             account=caller.account.key,
@@ -146,11 +151,11 @@ class Jobs:
             base=self._base(body.get("model"), caller),
             training_file=training_file,
             validation_file=validation,
-            suffix=_suffix(body.get("suffix"), flavour),
-            seed=_seed(body.get("seed"), training_file, flavour),
+            suffix=read_suffix(body.get("suffix"), flavour),
+            seed=read_seed(body.get("seed"), training_file, flavour),
             method=method,
-            hyperparameters=_hyperparameters(body, method, flavour),
-            metadata=_metadata(body.get("metadata"), flavour),
+            hyperparameters=read_hyperparameters(body, method, flavour),
+            metadata=read_metadata(body.get("metadata"), flavour),
             training_type=body.get("trainingType") if flavour == "azure" else None,
             integrations=body.get("integrations") or [],
             status="pending" if flavour == "azure" else "validating_files",
@@ -190,79 +195,3 @@ class Jobs:
                 param="model",
             )
         return base.full_name
-
-
-def _letters(count: int) -> str:
-    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
-    return "".join(secrets.choice(alphabet) for _ in range(count))
-
-
-def _method(body: dict[str, Any], flavour: Flavour) -> str:
-    method = body.get("method") or {"type": "supervised"}
-    kind = method.get("type") if isinstance(method, dict) else None
-    if kind not in _METHODS:
-        raise bad_request(
-            f"'method.type' must be one of {list(_METHODS)}.", flavour, param="method"
-        )
-    if kind == "reinforcement":
-        raise data_refusal(
-            400,
-            "method_not_available",
-            "Reinforcement fine-tuning is gated and not available here.",
-            flavour=flavour,
-            param="method",
-        )
-    return str(kind)
-
-
-def _hyperparameters(body: dict[str, Any], method: str, flavour: Flavour) -> dict[str, Any]:
-    wanted = dict(body.get("hyperparameters") or {})
-    wanted.update(((body.get("method") or {}).get(method) or {}).get("hyperparameters") or {})
-    for name, (low, high) in {
-        "batch_size": (1, 256),
-        "n_epochs": (1, 50),
-        "learning_rate_multiplier": (1e-9, 1e3),
-    }.items():
-        value = wanted.get(name, "auto")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if value != "auto" and not (number and low <= value <= high):
-            raise bad_request(
-                f"'{name}' must be 'auto' or between {low} and {high}; got {value!r}.",
-                flavour,
-                param=name,
-            )
-    return wanted
-
-
-def _suffix(suffix: Any, flavour: Flavour) -> str | None:
-    if suffix is None:
-        return None
-    longest = 40 if flavour == "azure" else 64
-    if not isinstance(suffix, str) or not re.fullmatch(rf"[A-Za-z0-9_-]{{1,{longest}}}", suffix):
-        raise bad_request(
-            f"'suffix' must have 1 to {longest} letters, digits, '-' or '_'; got {suffix!r}.",
-            flavour,
-            param="suffix",
-        )
-    return suffix
-
-
-def _seed(seed: Any, training_file: str, flavour: Flavour) -> int:
-    if seed is None:
-        return int.from_bytes(training_file[-4:].encode()) % 2_147_483_647
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
-        raise bad_request("'seed' must be an integer from 0 to 2147483647.", flavour, param="seed")
-    return seed
-
-
-def _metadata(metadata: Any, flavour: Flavour) -> dict[str, str] | None:
-    if metadata is None:
-        return None
-    fits = isinstance(metadata, dict) and len(metadata) <= 16
-    if not fits or not all(
-        isinstance(v, str) and len(k) <= 64 and len(v) <= 512 for k, v in metadata.items()
-    ):
-        raise bad_request(
-            "'metadata' holds at most 16 pairs of 64 and 512 characters.", flavour, param="metadata"
-        )
-    return dict(metadata)

@@ -16,10 +16,71 @@ __all__ = ["check_chat", "check_messages", "check_responses"]
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _CHAT = frozenset(
-    ["model", "messages", "temperature", "top_p", "n", "stream", "stream_options", "stop", "max_tokens", "max_completion_tokens", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs", "top_logprobs", "user", "seed", "response_format", "tools", "tool_choice", "parallel_tool_calls", "metadata", "store", "reasoning_effort", "service_tier", "safety_identifier", "prompt_cache_key", "modalities", "prediction", "verbosity", "functions", "function_call", "data_sources"]
+    [
+        "model",
+        "messages",
+        "temperature",
+        "top_p",
+        "n",
+        "stream",
+        "stream_options",
+        "stop",
+        "max_tokens",
+        "max_completion_tokens",
+        "presence_penalty",
+        "frequency_penalty",
+        "logit_bias",
+        "logprobs",
+        "top_logprobs",
+        "user",
+        "seed",
+        "response_format",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "metadata",
+        "store",
+        "reasoning_effort",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "modalities",
+        "prediction",
+        "verbosity",
+        "functions",
+        "function_call",
+        "data_sources",
+    ]
 )
 _RESPONSES = frozenset(
-    ["model", "input", "instructions", "max_output_tokens", "temperature", "top_p", "text", "store", "previous_response_id", "metadata", "tools", "tool_choice", "parallel_tool_calls", "reasoning", "include", "stream", "truncation", "user", "background", "service_tier", "safety_identifier", "prompt_cache_key", "top_logprobs", "max_tool_calls", "conversation", "prompt"]
+    [
+        "model",
+        "input",
+        "instructions",
+        "max_output_tokens",
+        "temperature",
+        "top_p",
+        "text",
+        "store",
+        "previous_response_id",
+        "metadata",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "reasoning",
+        "include",
+        "stream",
+        "truncation",
+        "user",
+        "background",
+        "service_tier",
+        "safety_identifier",
+        "prompt_cache_key",
+        "top_logprobs",
+        "max_tool_calls",
+        "conversation",
+        "prompt",
+    ]
 )
 _RANGES = {
     "temperature": (0, 2),
@@ -32,9 +93,15 @@ _RANGES = {
     "max_output_tokens": (16, 10**6),
     "top_logprobs": (0, 20),
 }
-_NOT_FOR_REASONING = (
-    ["max_tokens", "temperature", "top_p", "presence_penalty", "frequency_penalty", "logprobs", "top_logprobs"]
-)
+_NOT_FOR_REASONING = [
+    "max_tokens",
+    "temperature",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "logprobs",
+    "top_logprobs",
+]
 
 
 def check_chat(world: World, serving: Serving, body: Mapping[str, Any], flavour: Flavour) -> None:

@@ -22,6 +22,9 @@ __all__ = ["CHECKPOINT_SHARES", "TrainingResult", "train_to_disk"]
 CHECKPOINT_SHARES = (0.5, 0.75, 1.0)
 """Shares of the examples that the last three epochs have seen; the last one is the model."""
 
+_CHECKPOINT_EXAMPLES = 2_000
+"""Most examples for an earlier checkpoint, so that a big training doesn't take three times as long."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
@@ -41,7 +44,8 @@ def train_to_disk(
     artifacts, accuracies = [], []
     with threadpool_limits(limits=1):
         for number, share in enumerate(CHECKPOINT_SHARES):
-            network = train_network(shuffled[: max(1, round(share * len(shuffled)))], seed=seed)
+            seen = len(shuffled) if share == 1.0 else min(_CHECKPOINT_EXAMPLES, len(shuffled))
+            network = train_network(shuffled[: max(1, round(share * seen))], seed=seed)
             artifact = f"{name}-{number}.joblib"
             _write(network, folder / artifact)
             artifacts.append(artifact)

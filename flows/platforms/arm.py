@@ -65,7 +65,13 @@ class ArmClient:
         self._api_version = api_version
         self._absent = absent
         self.pace = pace or Pace()
-        self._http = httpx.AsyncClient(timeout=self.pace.request, follow_redirects=False)
+        self._http = httpx.AsyncClient(
+            timeout=self.pace.request,
+            follow_redirects=False,
+            verify=base_url.startswith(
+                "https:"
+            ),  # certificates take long to load, loopback has none
+        )
 
     async def aclose(self) -> None:
         """Close connections and credentials."""

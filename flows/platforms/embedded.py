@@ -34,7 +34,9 @@ class EmbeddedPlatform(AzureOpenAIPlatform):
     expected_replace_s = (1.0, 10.0)
 
 
-def open_embedded(options: Mapping[str, Any], env: Mapping[str, str]) -> EmbeddedPlatform:
+def open_embedded(
+    options: Mapping[str, Any], env: Mapping[str, str], *, pace: Pace = _PACE
+) -> EmbeddedPlatform:
     """Open the platform at GATEWRIGHT_EMBEDDED_URL; `options` may hold any key of the block `azure_openai`.
 
     Raises ConfigurationError for an address that isn't on loopback: the credentials are publicly known.
@@ -49,7 +51,7 @@ def open_embedded(options: Mapping[str, Any], env: Mapping[str, str]) -> Embedde
     return EmbeddedPlatform(
         read_options(given, where="embedded"),
         credentials,
-        pace=_PACE,
+        pace=pace,
         name="embedded",
         absent="start the embedded platform ('python -m flows.emulator --help' says how), or set GATEWRIGHT_EMBEDDED_URL",
         tokens=FixedToken(env.get("GATEWRIGHT_ARM_TOKEN") or _ARM_TOKEN),

@@ -208,7 +208,9 @@ class Studio:
     drip = staticmethod(drip)
 
     def endpoint(self, role: str) -> Endpoint:
-        return Endpoint(base_url=self.server.base_url, model=role, model_id=f"{role}-id", api=self.api)
+        return Endpoint(
+            base_url=self.server.base_url, model=role, model_id=f"{role}-id", api=self.api
+        )
 
     async def auth(self) -> dict[str, str]:
         return {"api-key": self.secret}

@@ -77,7 +77,10 @@ def test_the_400_form_of_the_content_filter_names_what_was_hit(error: Any) -> No
 
 def test_a_content_filter_without_details_keeps_its_message() -> None:
     reply = failure(400, {"error": {"code": "content_filter", "message": "filtered by policy"}})
-    assert (reply.outcome, reply.error) == ("content_filtered", "content filter: filtered by policy")
+    assert (reply.outcome, reply.error) == (
+        "content_filtered",
+        "content filter: filtered by policy",
+    )
 
 
 @pytest.mark.parametrize(
@@ -194,9 +197,31 @@ JSON = st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                "choices message content finish_reason refusal tool_calls usage prompt_tokens error code "
-                "prompt_tokens_details cached_tokens param innererror content_filter_result status output "
-                "type text model system_fingerprint incomplete_details reason".split()
+                [
+                    "choices",
+                    "message",
+                    "content",
+                    "finish_reason",
+                    "refusal",
+                    "tool_calls",
+                    "usage",
+                    "prompt_tokens",
+                    "error",
+                    "code",
+                    "prompt_tokens_details",
+                    "cached_tokens",
+                    "param",
+                    "innererror",
+                    "content_filter_result",
+                    "status",
+                    "output",
+                    "type",
+                    "text",
+                    "model",
+                    "system_fingerprint",
+                    "incomplete_details",
+                    "reason",
+                ]
             ),
             inner,
             max_size=5,

@@ -68,7 +68,8 @@ async def test_dropped_connections_are_asked_again(studio: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"choices": [{"message": {"cont', b"", b"<html>busy</html>", b"[]", b'{"choices": []}']
+    "body",
+    [b'{"choices": [{"message": {"cont', b"", b"<html>busy</html>", b"[]", b'{"choices": []}'],
 )
 async def test_an_unreadable_success_is_the_servers_error(studio: Any, body: bytes) -> None:
     fault = studio.status(200, body, {"Content-Type": "text/html"})

@@ -1,20 +1,29 @@
-"""A tiny scripted HTTP server on loopback, and platforms pointed at it."""
+"""A tiny scripted HTTP server and the emulator, both on loopback, and platforms pointed at them."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
 
+from flows.platforms import jobs
 from flows.platforms.arm import ArmClient
 from flows.platforms.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure_openai_credentials import FixedToken
 from flows.platforms.azure_openai_options import read_options
+from flows.platforms.embedded import EmbeddedPlatform, open_embedded
+from flows.platforms.job_records import Job, JobCheckpoint
 from flows.platforms.waiting import Pace
+
+if TYPE_CHECKING:
+    from flows.emulator.server import Emulator
 
 QUICK = Pace(
     request=5.0,
@@ -107,6 +116,16 @@ async def arm(server: Scripted) -> AsyncIterator[ArmClient]:
     await client.aclose()
 
 
+@pytest.fixture(name="shown")
+def shown_fixture() -> Callable[..., dict[str, Any]]:
+    return shown
+
+
+@pytest.fixture(name="azure_at")
+def azure_at_fixture() -> Callable[..., AzureOpenAIPlatform]:
+    return azure_at
+
+
 @pytest.fixture
 async def azure(server: Scripted) -> AsyncIterator[AzureOpenAIPlatform]:
     platform = azure_at(server.url)
@@ -144,3 +163,108 @@ def shown(
             "provisioningState": state,
         },
     }
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Two finished fine-tunes of the emulator, and the checkpoints of the first."""
+
+    first: Job
+    second: Job
+    checkpoints: tuple[JobCheckpoint, ...]
+
+
+def training_lines() -> bytes:
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": f"{word} question number {i}, please help"},
+                {"role": "assistant", "content": word},
+            ]
+        }
+        for i in range(12)
+        for word in ("billing", "login", "shipping")
+    ]
+    return "\n".join(json.dumps(row) for row in rows).encode()
+
+
+@pytest.fixture(name="training_lines")
+def training_lines_fixture() -> bytes:
+    return training_lines()
+
+
+async def train(platform: Any, suffix: str, data: bytes | None = None) -> Job:
+    file = await jobs.upload_file(platform, data or training_lines(), poll_s=0.02)
+    job = await jobs.create_job(
+        platform, model="gpt-4.1-mini-2025-04-14", training_file=file, suffix=suffix
+    )
+    return await jobs.wait_finished(platform, job.id, poll_s=0.05, timeout_s=30)
+
+
+async def _train_both(url: str) -> Trained:
+    platform = embedded_at(url)
+    first, second = await train(platform, "one"), await train(platform, "two")
+    found = await jobs.checkpoints(platform, first.id)
+    await platform.aclose()
+    return Trained(first, second, found)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, Trained]]:
+    from flows.emulator.server import Emulator
+
+    folder: Path = tmp_path_factory.mktemp("emulator")
+    with Emulator(folder) as emulator, ThreadPoolExecutor(1) as thread:
+        trained = thread.submit(lambda: asyncio.run(_train_both(emulator.url))).result()
+        yield emulator, trained
+
+
+FAST = {
+    "provisioning_s": 0.1,
+    "deleting_s": 0.05,
+    "dataplane_lag_s": 0.05,
+    "arm_retry_after_s": 0,
+    "quota_release_s": 0.0,
+}
+
+
+@pytest.fixture
+def emulator(running: tuple[Emulator, Trained]) -> Iterator[Emulator]:
+    """The emulator with nothing deployed and the switches at their defaults, but quick."""
+    from flows.emulator.documents import Deployment, Tombstone
+    from flows.emulator.switches import Switches
+
+    shared = running[0]
+    shared.switches = Switches()
+    shared.set(**FAST)
+    yield shared
+    for kind in (Deployment, Tombstone):
+        for one in shared.world.store.all(kind):
+            shared.world.store.delete(kind, one.id)
+    shared.switches = Switches()
+
+
+@pytest.fixture
+def models(running: tuple[Emulator, Trained]) -> Trained:
+    return running[1]
+
+
+@pytest.fixture
+async def embedded(emulator: Emulator) -> AsyncIterator[Any]:
+    platform = embedded_at(emulator.url)
+    yield platform
+    await platform.aclose()
+
+
+def embedded_at(url: str, env: Mapping[str, str] | None = None, **options: Any) -> EmbeddedPlatform:
+    """The embedded platform in a hurry."""
+    return open_embedded(
+        options,
+        {"GATEWRIGHT_EMBEDDED_URL": url, **(env or {})},
+        pace=replace(QUICK, ready=8, deploy=8),
+    )
+
+
+@pytest.fixture(name="embedded_at")
+def embedded_at_fixture() -> Callable[..., EmbeddedPlatform]:
+    return embedded_at

@@ -144,7 +144,7 @@ async def test_nothing_at_the_address_says_so(arm, server) -> None:
         pace=Pace(attempts=2, first_pause=0.01),
         absent="start it",
     )
-    with pytest.raises(PlatformError, match="nothing answers at http://127.0.0.1:9 — start it"):
+    with pytest.raises(PlatformError, match=r"nothing answers at http://127\.0\.0\.1:9 — start it"):
         await client.send("GET", PATH, doing="look")
     await client.aclose()
 

@@ -1,0 +1,160 @@
+"""Finds cases that a model may have been trained on: the same question, or nearly the same, in the training file.
+
+Texts are compared without case, punctuation and spacing. Two are nearly the same when their sets of five-character
+pieces have a Jaccard index of at least 0.7. Candidates are found exactly, not by chance: pairs that alike have to
+share one of each other's rarest pieces (prefix filtering, after Bayardo, Ma and Srikant 2007).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evals.authored import iter_jsonl, refuse
+from evals.errors import Problem
+from evals.records import Case, Message
+from evals.suites import Suite
+
+__all__ = ["NEAR", "Overlap", "Pair", "normalised", "question", "similar_pairs", "training_overlap"]
+
+NEAR = 0.7
+_PIECE = 5
+_NO_WORD = re.compile(r"[\W_]+")
+
+Pieces = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A case and the training example it resembles. `similarity` is the Jaccard index, 1.0 for the same text."""
+
+    case_id: str
+    line: int
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """Cases that are also in the training file; a case is in one of the two at most, with its best match."""
+
+    exact: tuple[Pair, ...]
+    near: tuple[Pair, ...]
+    cases: int
+    examples: int
+
+
+def training_overlap(suite: Suite, training_file: Path, *, near: float = NEAR) -> Overlap:
+    """Hold a suite's questions against those of an OpenAI chat fine-tuning file.
+
+    Lines are examples with `messages`; in files of another shape the values of an `item`, or of all texts, are the
+    question.
+
+    Raises:
+        ConfigurationError: the file can't be read.
+    """
+    problems: list[Problem] = []
+    examples = [
+        (line, normalised(_asked(row))) for line, row in iter_jsonl(training_file, problems)
+    ]
+    refuse(problems)
+    cases = [(case.id, normalised(question(case))) for case in suite.cases]
+    lines: dict[str, int] = {}
+    for line, text in examples:
+        lines.setdefault(text, line)
+    exact = tuple(
+        Pair(case_id=case_id, line=lines[text], similarity=1.0)
+        for case_id, text in cases
+        if text and text in lines
+    )
+    known = {pair.case_id for pair in exact}
+    rest = [(case_id, text) for case_id, text in cases if case_id not in known and text]
+    unique = [(line, text) for text, line in lines.items() if text]
+    best: dict[str, Pair] = {}
+    for row, column, share in similar_pairs([t for _, t in rest], [t for _, t in unique], near):
+        case_id = rest[row][0]
+        if case_id not in best or share > best[case_id].similarity:
+            best[case_id] = Pair(case_id=case_id, line=unique[column][0], similarity=share)
+    found = tuple(best[case_id] for case_id, _ in rest if case_id in best)
+    return Overlap(exact=exact, near=found, cases=len(cases), examples=len(examples))
+
+
+def similar_pairs(
+    left: Sequence[str], right: Sequence[str], least: float
+) -> Iterable[tuple[int, int, float]]:
+    """Yield (index in left, index in right, Jaccard index) for every pair of texts at least that alike."""
+    left_pieces, right_pieces = [_pieces(text) for text in left], [_pieces(text) for text in right]
+    counts = Counter(piece for pieces in (*left_pieces, *right_pieces) for piece in pieces)
+    index: dict[str, list[int]] = defaultdict(list)
+    for position, pieces in enumerate(right_pieces):
+        for piece in _rarest(pieces, counts, least):
+            index[piece].append(position)
+    for row, pieces in enumerate(left_pieces):
+        columns = {c for piece in _rarest(pieces, counts, least) for c in index.get(piece, ())}
+        for column in sorted(columns):
+            share = _jaccard(pieces, right_pieces[column], least)
+            if share >= least:
+                yield row, column, share
+
+
+def question(case: Case) -> str:
+    """Return what a case asks: the text of its user messages."""
+    return _texts(case.messages)
+
+
+def normalised(text: str) -> str:
+    """Return a text without case, accents' encoding, punctuation and spacing that differ by habit."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return _NO_WORD.sub(" ", folded).strip()
+
+
+def _texts(messages: Iterable[Message]) -> str:
+    parts = []
+    for message in messages:
+        if message.role == "user":
+            parts.append(_content_text(message.content))
+    return "\n".join(parts)
+
+
+def _content_text(content: Any) -> str:
+    if isinstance(content, list):
+        return " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return str(content or "")
+
+
+def _asked(row: Mapping[str, Any]) -> str:
+    messages = row.get("messages")
+    if isinstance(messages, list):
+        users = [m for m in messages if isinstance(m, dict) and m.get("role") == "user"]
+        return "\n".join(_content_text(message.get("content")) for message in users)
+    item = row.get("item", row)
+    values = item.values() if isinstance(item, dict) else [item]
+    return "\n".join(value for value in values if isinstance(value, str))
+
+
+def _pieces(text: str) -> Pieces:
+    if len(text) <= _PIECE:
+        return frozenset({text})
+    return frozenset(text[start : start + _PIECE] for start in range(len(text) - _PIECE + 1))
+
+
+def _rarest(pieces: Pieces, counts: Counter[str], least: float) -> list[str]:
+    """Return so many of the rarest pieces that two texts alike enough share at least one of theirs."""
+    needed = len(pieces) - _ceil(least * len(pieces)) + 1
+    return sorted(pieces, key=lambda piece: (counts[piece], piece))[:needed]
+
+
+def _ceil(value: float) -> int:
+    # A hair less, so that 0.7 * 10 counts as 7 whatever floats make of it.
+    return -int(-(value - 1e-9) // 1)
+
+
+def _jaccard(left: Pieces, right: Pieces, least: float) -> float:
+    if min(len(left), len(right)) < least * max(len(left), len(right)) - 1e-9:
+        return 0.0
+    both = len(left & right)
+    return both / (len(left) + len(right) - both)

@@ -1,0 +1,129 @@
+"""`gatewright`: the command line. Errors are one clear message and an exit code, never a traceback.
+
+0  promoted, passed, done
+1  refused: the gate said no, or a rule forbids it
+2  inconclusive, or waiting for a person
+3  wrong input or configuration
+4  infrastructure: something outside failed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+from evals import __version__
+from evals.errors import ConfigurationError, GatewrightError
+from flows.commands import (
+    answering,
+    checking,
+    demonstrating,
+    looking,
+    releasing,
+    running,
+    serving,
+)
+
+__all__ = ["app", "main"]
+
+EXIT_CONFIGURATION = 3
+EXIT_BUG = 4
+EXIT_INTERRUPTED = 130
+
+# The parser's own errors share a base class that typer exports only through its subclass.
+_UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="gatewright",
+    help="Promote a fine-tuned model only if its evaluation clears the gate.",
+    epilog="Exit codes: 0 promoted or passed · 1 refused · 2 inconclusive or waiting · 3 wrong input · 4 infrastructure",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for room in (running, looking, releasing, answering, checking, serving, demonstrating):
+    room.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and leave."),
+) -> None:
+    if version:
+        typer.echo(f"gatewright {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(EXIT_CONFIGURATION)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit code."""
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; every error is worded here and nowhere else."""
+    as_json = "--json" in arguments
+    try:
+        result: Any = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except GatewrightError as error:
+        _say(error, as_json, error.exit_code)
+        return error.exit_code
+    except _UsageProblem as error:
+        _say_usage(error, as_json)
+        return EXIT_CONFIGURATION
+    except (KeyboardInterrupt, typer.Abort):
+        typer.echo("interrupted; the same command goes on where this one stopped", err=True)
+        return EXIT_INTERRUPTED
+    except Exception as error:
+        if os.environ.get("GATEWRIGHT_DEBUG"):
+            raise
+        _say_bug(error, as_json)
+        return EXIT_BUG
+
+
+def _say(error: GatewrightError, as_json: bool, code: int) -> None:
+    if as_json:
+        problems = (
+            [str(item) for item in error.problems] if isinstance(error, ConfigurationError) else []
+        )
+        _print_json({"error": str(error), "problems": problems, "exit_code": code})
+        return
+    for line in str(error).splitlines():
+        typer.echo(f"error: {line}" if not line.startswith(" ") else line, err=True)
+
+
+def _say_usage(error: Any, as_json: bool) -> None:
+    message = error.format_message()
+    if as_json:
+        _print_json({"error": message, "problems": [message], "exit_code": EXIT_CONFIGURATION})
+        return
+    context = getattr(error, "ctx", None)
+    hint = f" (see {context.command_path} --help)" if context is not None else ""
+    typer.echo(f"error: {message}{hint}", err=True)
+
+
+def _say_bug(error: Exception, as_json: bool) -> None:
+    message = f"unexpected {type(error).__name__}: {error}"
+    if as_json:
+        _print_json({"error": message, "problems": [], "exit_code": EXIT_BUG})
+        return
+    typer.echo(f"error: {message}", err=True)
+    typer.echo("       this is a bug; GATEWRIGHT_DEBUG=1 shows where it comes from", err=True)
+
+
+def _print_json(data: dict[str, Any]) -> None:
+    typer.echo(json.dumps(data, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

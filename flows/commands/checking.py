@@ -1,0 +1,143 @@
+"""`gatewright doctor`: everything that could stop a run, looked at before one is started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+import msgspec
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from evals.errors import ConfigurationError, GatewrightError
+from evals.records import Candidate
+from flows.commands.output import JSON_OPTION, console, emit, exit_with
+from flows.opening import Plan, load_plan, open_registry
+from flows.platforms.base import Deployment, Finding
+from flows.platforms.opening import open_platform
+from flows.settings import Settings, load_settings
+from flows.target import target_names
+
+__all__ = ["register"]
+
+_MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(
+        epilog="Example: gatewright doctor support-triage --model gpt-4.1-mini-2025-04-14.ft-…"
+    )(doctor)
+
+
+def doctor(
+    target: str | None = typer.Argument(None, help="A target; all of them when left out."),
+    model: str | None = typer.Option(None, "--model", help="A candidate to check as well."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Check files, registry, credentials and platform of a target, with a fix for each thing that is wrong."""
+    settings = load_settings()
+    names = (target,) if target is not None else target_names(settings.targets)
+    found = {name: _look(settings, name, model) for name in names}
+    found["installation"] = _installation(settings)
+    if as_json:
+        emit({name: msgspec.to_builtins(findings) for name, findings in found.items()})
+    else:
+        for name, findings in found.items():
+            _show(name, findings)
+    levels = {finding.level for findings in found.values() for finding in findings}
+    exit_with(3 if "fail" in levels else 0)
+
+
+def _look(settings: Settings, name: str, model: str | None) -> tuple[Finding, ...]:
+    try:
+        plan = load_plan(settings, name)
+    except ConfigurationError as error:
+        return tuple(
+            Finding(name="files", level="fail", message=str(problem), fix=problem.fix or "")
+            for problem in error.problems
+        )
+    return (*_files(plan), *asyncio.run(_platform(plan, model or _live_model(settings, name))))
+
+
+def _live_model(settings: Settings, name: str) -> str | None:
+    with open_registry(settings) as registry:
+        pointer = registry.live(name)
+    return pointer.model_id if pointer is not None else None
+
+
+def _files(plan: Plan) -> tuple[Finding, ...]:
+    cases = sum(len(opened.suite.cases) for opened in plan.suites)
+    return (
+        Finding(name="target", level="ok", message=plan.target.path),
+        Finding(
+            name="gate", level="ok", message=f"{plan.policy.path}, {len(plan.policy.checks)} checks"
+        ),
+        Finding(name="suites", level="ok", message=f"{len(plan.suites)} suites, {cases} cases"),
+    )
+
+
+async def _platform(plan: Plan, model: str | None) -> tuple[Finding, ...]:
+    """The platform's own preflight for a model; without one, whether the account answers at all."""
+    platform = open_platform(plan.target.platform, plan.target.options, os.environ)
+    try:
+        if model is None:
+            standing = await platform.list_deployments()
+            return (
+                Finding(name="platform", level="ok", message=_standing(platform.name, standing)),
+            )
+        candidate = Candidate(model_id=model, target=plan.target.name)
+        return await platform.preflight(candidate, (plan.target.developer, plan.target.production))
+    except GatewrightError as error:
+        return (Finding(name="platform", level="fail", message=str(error)),)
+    finally:
+        await platform.aclose()
+
+
+def _standing(platform: str, deployments: Sequence[Deployment]) -> str:
+    ours = sum("gatewright" in deployment.tags for deployment in deployments)
+    return f"{platform} answers: {len(deployments)} deployments, {ours} of them ours"
+
+
+def _installation(settings: Settings) -> tuple[Finding, ...]:
+    try:
+        with open_registry(settings) as registry:
+            broken = registry.verify()
+    except GatewrightError as error:
+        return (Finding(name="registry", level="fail", message=str(error)),)
+    registry_line = (
+        Finding(
+            name="registry",
+            level="ok",
+            message=f"{settings.registry_url}, every event in its place",
+        )
+        if not broken
+        else Finding(
+            name="registry", level="fail", message="; ".join(broken), fix="see docs/operations.md"
+        )
+    )
+    url = os.environ.get("PREFECT_API_URL")
+    prefect = (
+        Finding(name="prefect", level="ok", message=url)
+        if url
+        else Finding(
+            name="prefect",
+            level="warn",
+            message="PREFECT_API_URL is not set",
+            fix="commands that run a flow start a temporary server; `prefect server start` keeps one",
+        )
+    )
+    return (Finding(name="home", level="ok", message=str(settings.home)), registry_line, prefect)
+
+
+def _show(name: str, findings: tuple[Finding, ...]) -> None:
+    table = Table(
+        title=name, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False
+    )
+    for finding in findings:
+        table.add_row(_MARKS[finding.level], finding.name, Text(finding.message))
+        if finding.fix:
+            table.add_row("", "", Text(f"→ {finding.fix}", style="dim"))
+    console().print(table)

@@ -1,0 +1,64 @@
+"""`gatewright demo`: the whole story on this machine, without keys and without network."""
+
+from __future__ import annotations
+
+import asyncio
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from flows.commands.output import JSON_OPTION, console, emit, exit_with, run_data
+from flows.opening import open_registry
+from flows.registry.records import RunRecord
+from flows.settings import Settings, load_settings
+
+__all__ = ["register"]
+
+EXPECTED = ("promoted", "promoted", "refused")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(epilog="Example: gatewright demo")(demo)
+
+
+def demo(as_json: bool = JSON_OPTION) -> None:
+    """Tell the story of three fine-tunes on the embedded platform: two are promoted, one is refused."""
+    from flows.demo import TARGET, tell
+
+    settings = load_settings()
+    screen = console(stderr=as_json)
+    screen.print(
+        "[bold]Gatewright demo[/]: a fine-tune finishes, its model is tried, judged, and promoted or refused\n"
+    )
+    runs = asyncio.run(tell(settings, screen))
+    if as_json:
+        with open_registry(settings) as registry:
+            emit([run_data(run, registry.verdict(run.run_id)) for run in runs])
+    else:
+        _summary(settings, TARGET, runs)
+    exit_with(0 if tuple(run.state for run in runs) == EXPECTED else 1)
+
+
+def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> None:
+    from flows.commands.looking import live
+    from flows.reporting import short_name
+
+    screen = console()
+    table = Table(title="What happened", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for heading in ("model", "verdict", "came to", "because"):
+        table.add_column(heading, no_wrap=heading != "because")
+    with open_registry(settings) as registry:
+        for run in runs:
+            verdict = registry.verdict(run.run_id)
+            reason = verdict.reasons[0] if verdict else run.detail
+            outcome = verdict.outcome if verdict else "none"
+            table.add_row(short_name(run.candidate_model), outcome, run.state, Text(reason))
+    screen.print(table)
+    screen.print()
+    live(target=target, as_json=False)
+    screen.print("\n[bold]Reports[/]")
+    for run in runs:
+        screen.print(Text(f"  {short_name(run.candidate_model)}: {run.report}"))
+    screen.print(f"\nLook on: gatewright live · gatewright history {target} · gatewright runs")

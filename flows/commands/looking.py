@@ -1,0 +1,203 @@
+"""Commands that only look: what is live, what happened, what a run found. They start nothing and touch no Prefect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from evals.errors import ConfigurationError, Problem
+from evals.records import LivePointer
+from flows.commands.output import JSON_OPTION, console, emit
+from flows.opening import open_registry, open_run, require_run
+from flows.registry.store import Registry
+from flows.settings import Settings, load_settings
+from flows.target import load_target, target_names
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(epilog="Example: gatewright live support-triage --json")(live)
+    app.command(epilog="Example: gatewright history support-triage --limit 20")(history)
+    app.command(epilog="Example: gatewright runs support-triage")(runs)
+    app.command(epilog="Example: gatewright report support-triage-1f0c9a77aa --format terminal")(
+        report
+    )
+
+
+def live(
+    target: str | None = typer.Argument(None, help="A target; all of them when left out."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show what is live, since when, and on whose word."""
+    settings = load_settings()
+    with open_registry(settings) as registry:
+        names = _targets(settings, registry, target)
+        pointers = {name: registry.live(name) for name in names}
+        if as_json:
+            found = [_live_data(registry, name, pointer) for name, pointer in pointers.items()]
+            emit(found[0] if target is not None else found)
+            return
+        for name, pointer in pointers.items():
+            _show_live(registry, name, pointer)
+
+
+def history(
+    target: str = typer.Argument(..., help="The target."),
+    limit: int = typer.Option(50, min=1, help="How many changes at most, newest first."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show every change of a target: who, when, what, why."""
+    settings = load_settings()
+    with open_registry(settings) as registry:
+        _targets(settings, registry, target)
+        events = registry.history(target, limit)
+    if as_json:
+        emit([msgspec.to_builtins(event) for event in events])
+        return
+    table = Table(
+        title=f"{target}: newest first", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    )
+    for heading in ("when (UTC)", "what", "who", "model", "why"):
+        table.add_column(heading)
+    for event in events:
+        change = event.model_id or "—"
+        table.add_row(event.at[:19], event.kind, event.actor, Text(change), Text(event.reason))
+    console().print(table if events else f"{target}: nothing has happened yet")
+
+
+def runs(
+    target: str | None = typer.Argument(None, help="A target; all of them when left out."),
+    limit: int = typer.Option(20, min=1, help="How many at most, newest first."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """List runs: promotions, regressions and evaluations."""
+    with open_registry(load_settings()) as registry:
+        found = registry.runs(target, limit)
+    if as_json:
+        emit([msgspec.to_builtins(run) for run in found])
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("run", "kind", "state", "candidate", "updated (UTC)", "detail"):
+        table.add_column(heading)
+    for run in found:
+        table.add_row(
+            run.run_id,
+            run.kind,
+            run.state,
+            Text(run.candidate_model),
+            run.updated_at[:19],
+            Text(run.detail[:90]),
+        )
+    console().print(table if found else "no runs yet")
+
+
+def report(
+    run_id: str = typer.Argument(..., help="A run, as `gatewright runs` lists them."),
+    form: str = typer.Option(
+        "path", "--format", help="path (of the HTML page), terminal, markdown, junit or json."
+    ),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show a run's report, written anew from what is stored."""
+    from flows.reporting import gather, report_run
+
+    settings = load_settings()
+    if form == "terminal" and not as_json:
+        from evals.report.terminal import verdict_renderable
+        from evals.report.view import build_view
+
+        with open_run(settings, run_id) as run:
+            console().print(verdict_renderable(build_view(gather(run))))
+        return
+    with open_registry(settings) as registry:
+        if require_run(registry, run_id).candidate is None:
+            raise ConfigurationError(
+                Problem(
+                    where=run_id,
+                    message="the run has no candidate yet, so there is nothing to report",
+                )
+            )
+    page = report_run(settings, run_id)
+    typer.echo(_in_form(page, "json" if as_json else form))
+
+
+def _in_form(page: Path, form: str) -> str:
+    files = {"markdown": "report.md", "junit": "report.junit.xml", "json": "report.json"}
+    if form == "path":
+        return str(page)
+    if form not in files:
+        valid = ", ".join(["path", "terminal", *files])
+        raise ConfigurationError(
+            Problem(where="--format", message=f"expected one of {valid}; found '{form}'")
+        )
+    return page.with_name(files[form]).read_text("utf-8")
+
+
+def _targets(settings: Settings, registry: Registry, target: str | None) -> tuple[str, ...]:
+    known = set(registry.targets())
+    if target is None:
+        return tuple(sorted(known | set(target_names(settings.targets))))
+    if target not in known:
+        load_target(settings.targets, target)  # says which names there are
+    return (target,)
+
+
+def _live_data(registry: Registry, name: str, pointer: LivePointer | None) -> dict[str, object]:
+    from flows.reporting import short_name
+
+    held = registry.held(name)
+    data: dict[str, object] = {"target": name, "live": None, "hold": msgspec.to_builtins(held)}
+    if pointer is not None:
+        data["live"] = msgspec.to_builtins(pointer)
+        data["name"] = short_name(pointer.model_id)
+        data["model_id"] = pointer.model_id
+        data["by"] = _on_whose_word(registry, name)
+    return data
+
+
+def _on_whose_word(registry: Registry, name: str) -> dict[str, str] | None:
+    for event in registry.history(name, 50):
+        if event.generation is not None:
+            return {
+                "actor": event.actor,
+                "kind": event.kind,
+                "reason": event.reason,
+                "at": event.at,
+            }
+    return None
+
+
+def _show_live(registry: Registry, name: str, pointer: LivePointer | None) -> None:
+    from flows.reporting import short_name
+
+    screen = console()
+    if pointer is None:
+        screen.print(f"[bold]{name}[/]: nothing is live")
+    else:
+        word = _on_whose_word(registry, name) or {}
+        screen.print(
+            f"[bold]{name}[/]: [green]{short_name(pointer.model_id)}[/] is live (generation {pointer.generation})"
+        )
+        screen.print(Text(f"  model       {pointer.model_id}"))
+        screen.print(Text(f"  answers at  {pointer.endpoint.base_url} as {pointer.endpoint.model}"))
+        screen.print(Text(f"  since       {pointer.since[:19]} UTC"))
+        screen.print(
+            Text(
+                f"  on the word of {word.get('actor', '?')}: {word.get('reason') or word.get('kind', '')}"
+            )
+        )
+        if pointer.run_id:
+            screen.print(Text(f"  evidence    gatewright report {pointer.run_id}"))
+    held = registry.held(name)
+    if held is not None:
+        screen.print(
+            Text(
+                f"  on hold since {held.since[:19]} by {held.actor}: {held.reason}", style="yellow"
+            )
+        )

@@ -1,0 +1,54 @@
+"""How commands say what they found: a table for people, JSON for machines, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import typer
+from rich.console import Console
+
+from flows.registry.records import RunRecord
+
+__all__ = [
+    "EXIT_OF_STATE",
+    "EXIT_OF_VERDICT",
+    "JSON_OPTION",
+    "console",
+    "emit",
+    "exit_with",
+    "run_data",
+]
+
+EXIT_OF_STATE = {"promoted": 0, "refused": 1, "waiting": 2, "inconclusive": 2, "failed": 4}
+EXIT_OF_VERDICT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2, "ERROR": 4}
+
+JSON_OPTION: Any = typer.Option(False, "--json", help="Print JSON for machines instead of text.")
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that breaks no long ids and paths when its output goes to a file."""
+    found = Console(stderr=stderr, highlight=False)
+    return (
+        found
+        if found.is_terminal
+        else Console(stderr=stderr, highlight=False, width=max(found.width, 160))
+    )
+
+
+def emit(data: Any) -> None:
+    """Print a record, or plain data, as JSON."""
+    typer.echo(msgspec.json.encode(data, order="sorted").decode())
+
+
+def exit_with(code: int) -> None:
+    """Leave the command with this exit code."""
+    if code:
+        raise typer.Exit(code)
+
+
+def run_data(run: RunRecord, verdict: Any = None) -> dict[str, Any]:
+    """A run as plain data, with its verdict when there is one."""
+    data: dict[str, Any] = msgspec.to_builtins(run)
+    data["verdict"] = msgspec.to_builtins(verdict) if verdict is not None else None
+    return data

@@ -1,0 +1,255 @@
+"""Commands that run something: promote, evaluate, regress, watch."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import typer
+
+from evals.errors import ConfigurationError, Problem
+from flows.commands.output import (
+    EXIT_OF_STATE,
+    EXIT_OF_VERDICT,
+    JSON_OPTION,
+    console,
+    emit,
+    exit_with,
+    run_data,
+)
+from flows.commands.values import seconds_of
+from flows.following import follow
+from flows.opening import open_registry, require_run
+from flows.platforms.base import TriggerRef
+from flows.settings import Settings, load_settings
+
+__all__ = ["register", "run_promotion"]
+
+JOB = typer.Option(
+    None, "--job", help="Fine-tuning job whose model is the candidate, such as ftjob-…."
+)
+MODEL = typer.Option(None, "--model", help="Id of a fine-tuned model.")
+CHECKPOINT = typer.Option(None, "--checkpoint", help="Id of a checkpoint, such as ftchkpt-….")
+AGAIN = typer.Option(False, "--again", help="Start a new run although this candidate had one.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(epilog="Example: gatewright promote support-triage --job ftjob-9b6f…")(promote)
+    app.command(
+        epilog="Example: gatewright evaluate support-triage --model gpt-4.1-mini-2025-04-14.ft-…"
+    )(evaluate)
+    app.command(epilog="Example: gatewright regress support-triage")(regress)
+    app.command(epilog="Example: gatewright watch --every 60s")(watch)
+
+
+def promote(
+    target: str = typer.Argument(..., help="The target the candidate is for."),
+    job: str | None = JOB,
+    model: str | None = MODEL,
+    checkpoint: str | None = CHECKPOINT,
+    again: bool = AGAIN,
+    submit: bool = typer.Option(
+        False, "--submit", help="Hand it to a Prefect worker and return at once."
+    ),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Take one candidate the whole way: try it, judge it, make it live or refuse it."""
+    settings = load_settings()
+    ref = _ref(job, model, checkpoint)
+    parameters: dict[str, Any] = {
+        "target": target,
+        "job_id": ref.job_id,
+        "model_id": ref.model_id,
+        "checkpoint": ref.checkpoint,
+        "requested_by": settings.actor,
+        "again": _stamp() if again else "",
+    }
+    run_id = _request(settings, target, ref, parameters["again"])
+    if submit:
+        asyncio.run(_submit(run_id, parameters))
+        emit({"run_id": run_id, "submitted": True}) if as_json else typer.echo(
+            f"submitted as {run_id}"
+        )
+        return
+    run_promotion(settings, run_id, as_json=as_json)
+
+
+def run_promotion(settings: Settings, run_id: str, *, as_json: bool) -> None:
+    """Carry a recorded promotion run out in this process, show it, and leave with its exit code."""
+    _quiet_prefect()
+    from flows.promotion import promote as flow
+
+    with open_registry(settings) as registry:
+        run = require_run(registry, run_id)
+    work = flow(target=run.target, requested_by=run.requested_by, **run.trigger)
+    asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+    _show_run(settings, run_id, as_json)
+
+
+def evaluate(
+    target: str = typer.Argument(..., help="The target whose suites and gate are used."),
+    job: str | None = JOB,
+    model: str | None = MODEL,
+    checkpoint: str | None = CHECKPOINT,
+    again: bool = typer.Option(
+        True, "--again/--resume", help="Ask anew, or go on with an earlier evaluation."
+    ),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Measure a candidate against the live model and judge it, without promoting anything. Needs no Prefect."""
+    settings = load_settings()
+    ref = _ref(job, model, checkpoint)
+    run_id = _request(settings, target, ref, _stamp() if again else "", kind="evaluation")
+    work = _evaluate(settings, run_id)
+    asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+    _show_run(settings, run_id, as_json)
+
+
+def regress(
+    target: str = typer.Argument(..., help="The target whose live model is asked again."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Ask the live model its suites again and say whether it still holds."""
+    settings = load_settings()
+    _quiet_prefect()
+    from flows.regression import regress as flow
+
+    typer.echo(f"{target}: asking the live model again …", err=True)
+    found = asyncio.run(flow(target=target, requested_by=settings.actor))
+    _show_run(settings, found["run_id"], as_json)
+
+
+def watch(
+    target: str | None = typer.Argument(None, help="A target; all of them when left out."),
+    every: str = typer.Option(
+        "60s", "--every", help="How long to wait between two looks, such as 30s or 5m."
+    ),
+    once: bool = typer.Option(False, "--once", help="Look once and leave."),
+    since: str | None = typer.Option(
+        None, "--since", help="On the first look, how far to look back, such as 2h."
+    ),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Look for fine-tunes that finished and start a promotion for each new one, on a Prefect worker."""
+    pause, back = seconds_of("--every", every), seconds_of("--since", since) if since else None
+    asyncio.run(_watch(load_settings(), target, pause, back, once=once, as_json=as_json))
+
+
+async def _watch(
+    settings: Settings,
+    target: str | None,
+    pause: int,
+    back: int | None,
+    *,
+    once: bool,
+    as_json: bool,
+) -> None:
+    from flows.prefect_api import prefect_api_from_environment
+    from flows.triggers import all_targets, start_finished
+
+    targets = [found for found in all_targets(settings) if target in (None, found.name)]
+    if not targets:
+        from flows.target import load_target
+
+        load_target(settings.targets, target or "")
+    async with prefect_api_from_environment() as api:
+        while True:
+            begin = datetime.now(UTC).timestamp() - back if back is not None else None
+            for found in targets:
+                jobs = await start_finished(settings, api, found, since=begin)
+                if as_json:
+                    emit({"target": found.name, "started": list(jobs)})
+                else:
+                    typer.echo(f"{_stamp()} {found.name}: {', '.join(jobs) or 'nothing new'}")
+            if once:
+                return
+            back = None
+            await asyncio.sleep(pause)
+
+
+async def _evaluate(settings: Settings, run_id: str) -> None:
+    from flows import evaluating, reporting
+
+    try:
+        await evaluating.resolve(settings, run_id)
+        await evaluating.preflight(settings, run_id)
+        await evaluating.deploy_candidate(settings, run_id)
+        for look in range(1, evaluating.rounds(settings, run_id) + 1):
+            asked = await evaluating.ask_round(settings, run_id, look)
+            if any(summary.stopped for summary in asked):
+                break
+        evaluating.conclude(settings, run_id)
+    finally:
+        await evaluating.clean_up(settings, run_id)
+    await asyncio.to_thread(reporting.report_run, settings, run_id)
+
+
+async def _submit(run_id: str, parameters: dict[str, Any]) -> None:
+    from flows.prefect_api import prefect_api_from_environment
+    from flows.triggers import DEPLOYMENT
+
+    async with prefect_api_from_environment() as api:
+        await api.create_flow_run(DEPLOYMENT, parameters, idempotency_key=run_id, name=run_id)
+
+
+def _request(
+    settings: Settings, target: str, ref: TriggerRef, again: str, kind: Any = "promotion"
+) -> str:
+    from flows.evaluating import request_run
+
+    run, _created = request_run(settings, target, ref, kind=kind, actor=settings.actor, again=again)
+    return run.run_id
+
+
+def _ref(job: str | None, model: str | None, checkpoint: str | None) -> TriggerRef:
+    if sum(value is not None for value in (job, model, checkpoint)) != 1:
+        raise ConfigurationError(
+            Problem(
+                where="arguments",
+                message="expected exactly one of --job, --model and --checkpoint",
+                fix="name the candidate by its fine-tuning job, its model id or a checkpoint",
+            )
+        )
+    return TriggerRef(job_id=job, model_id=model, checkpoint=checkpoint)
+
+
+def _show_run(settings: Settings, run_id: str, as_json: bool) -> None:
+    """Print what a run came to and leave with the exit code that says so."""
+    with open_registry(settings) as registry:
+        run, verdict = registry.run(run_id), registry.verdict(run_id)
+    assert run is not None
+    if as_json:
+        emit(run_data(run, verdict))
+    else:
+        from evals.report.terminal import verdict_renderable
+        from evals.report.view import build_view
+        from flows.opening import open_run
+        from flows.reporting import gather
+
+        with open_run(settings, run_id) as opened:
+            console().print(verdict_renderable(build_view(gather(opened))))
+        typer.echo(f"report: {run.report}")
+    by_verdict = verdict is not None and run.kind != "promotion"
+    exit_with(
+        EXIT_OF_VERDICT[verdict.outcome]
+        if by_verdict and verdict
+        else EXIT_OF_STATE.get(run.state, 4)
+    )
+
+
+def _quiet_prefect() -> None:
+    """Keep Prefect's own log out of a terminal that has our progress in it, and its telemetry off."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    if not os.environ.get("PREFECT_API_URL"):
+        typer.echo(
+            "no PREFECT_API_URL: starting a temporary Prefect server (about 20 s; `prefect server start` keeps one)",
+            err=True,
+        )
+
+
+def _stamp() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,16 @@
+"""Values typed on the command line, read with an error that names the option."""
+
+from __future__ import annotations
+
+from evals.errors import ConfigurationError, Problem
+from evals.policy import seconds
+
+__all__ = ["seconds_of"]
+
+
+def seconds_of(option: str, text: str) -> int:
+    """Return a duration option in seconds. Raises ConfigurationError."""
+    try:
+        return seconds(text)
+    except ValueError as error:
+        raise ConfigurationError(Problem(where=option, message=str(error))) from error

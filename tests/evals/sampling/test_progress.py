@@ -1,0 +1,120 @@
+"""Progress: what a run says of itself while it runs, and the ways to show it."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from evals.sampling import Budget, Snapshot
+from evals.sampling.displays import JsonFileProgress, LinePrinter, RichProgress
+from evals.sampling.progress import ManySinks, RoleProgress
+
+
+class Recorder:
+    def __init__(self) -> None:
+        self.seen: list[Snapshot] = []
+
+    def update(self, snapshot: Snapshot) -> None:
+        self.seen.append(snapshot)
+
+
+def snapshot(elapsed_s: float = 1.0, *, finished: bool = False, stopping: str = "") -> Snapshot:
+    candidate = RoleProgress(
+        model_id="ft:[bold]m",
+        done=40,
+        planned=100,
+        outcomes={"answered": 38, "rate_limited": 2},
+        rate_per_s=2.5,
+        eta_s=3725.0,
+        in_flight=7,
+        waiting=3,
+        limit=16,
+    )
+    return Snapshot(
+        elapsed_s=elapsed_s,
+        roles={"candidate": candidate},
+        spent_usd=1.5,
+        spent_tokens=12_000,
+        ceiling_usd=25.0,
+        stopping=stopping,
+        finished=finished,
+    )
+
+
+async def test_a_run_reports_several_times_a_second_and_once_at_the_end(studio: Any) -> None:
+    studio.server.latency_s = 0.05
+    recorder = Recorder()
+    await studio.run(
+        studio.asks(60),
+        concurrency=4,
+        progress=recorder,
+        planned={"candidate": 60},
+        budget=Budget(tokens=10**6),
+    )
+    middle, last = recorder.seen[len(recorder.seen) // 2], recorder.seen[-1]
+    assert len(recorder.seen) >= 3
+    assert last.finished and not middle.finished
+    assert last.roles["candidate"].done == 60
+    assert last.roles["candidate"].outcomes == {"answered": 60}
+    assert last.spent_tokens == 2 * 60 * 24
+    assert middle.roles["candidate"].rate_per_s > 0
+    assert middle.roles["candidate"].eta_s is not None
+    assert middle.roles["baseline"].eta_s is None
+    assert middle.roles["candidate"].in_flight <= 4
+
+
+async def test_a_resumed_run_starts_where_it_stopped(studio: Any) -> None:
+    await studio.run(studio.asks(10))
+    recorder = Recorder()
+    await studio.run(studio.asks(12), progress=recorder, planned={"candidate": 12})
+    assert recorder.seen[-1].roles["candidate"].done == 12
+    assert recorder.seen[-1].roles["candidate"].resumed == 10
+
+
+def test_lines_for_a_log_come_now_and_then() -> None:
+    lines: list[str] = []
+    printer = LinePrinter(lines.append, every_s=10)
+    for second in range(25):
+        printer.update(snapshot(float(second)))
+    assert len(lines) == 3
+    printer.update(snapshot(25.0, finished=True, stopping="the budget is used up"))
+    assert lines[-1] == "the budget is used up"
+    assert lines[0] == (
+        "candidate: 40 of 100 (40%) done, 2.5/s, 1:02:05 left, 7/16 at once, 2 rate limited, "
+        "3 waiting for a retry; 1.5000 USD of 25, 12,000 tokens"
+    )
+
+
+def test_the_terminal_shows_counts_notes_and_no_markup_of_others() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=140, force_terminal=True)
+    with RichProgress(console, notes=lambda: ["accuracy: [red]undecided"]) as display:
+        display.update(snapshot(stopping="stopping: budget"))
+    shown = stream.getvalue()
+    for words in ("ft:[bold]m", "40 of 100", "accuracy: [red]undecided", "stopping: budget", "25"):
+        assert words in shown
+
+
+def test_the_file_is_replaced_as_a_whole_and_not_too_often(tmp_path: Path) -> None:
+    now = 0.0
+    path = tmp_path / "progress.json"
+    sink = JsonFileProgress(path, clock=lambda: now)
+    sink.update(snapshot(1.0))
+    now = 0.1
+    sink.update(snapshot(2.0))
+    assert json.loads(path.read_text())["elapsed_s"] == 1.0
+    now = 0.3
+    sink.update(snapshot(3.0))
+    sink.update(snapshot(4.0, finished=True))
+    assert json.loads(path.read_text())["elapsed_s"] == 4.0
+    assert [file.name for file in tmp_path.iterdir()] == ["progress.json"]
+
+
+def test_several_displays_at_once() -> None:
+    first, second = Recorder(), Recorder()
+    ManySinks([first, second]).update(snapshot())
+    assert first.seen == second.seen != []

@@ -1,0 +1,97 @@
+"""SIGKILL at random moments of a real process: of the answered none is asked again, at most those in flight are."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHILD = Path(__file__).with_name("sampling_child.py")
+CASES = 400
+IN_FLIGHT = 8  # the child's concurrency for each role
+
+
+async def start(studio: Any) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(CHILD),
+        studio.server.base_url,
+        str(studio.folder),
+        str(CASES),
+        stdout=asyncio.subprocess.PIPE,
+    )
+
+
+async def kill_after(studio: Any, requests: int, pause_s: float) -> bool:
+    """Start the child and kill it once it has made so many requests; True when it had ended before."""
+    child = await start(studio)
+    goal = studio.server.asked.total() + requests
+    while studio.server.asked.total() < goal and child.returncode is None:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(pause_s)
+    if child.returncode is None:
+        child.kill()
+    await child.communicate()
+    return child.returncode == 0
+
+
+def durable(studio: Any) -> set[tuple[str, str]]:
+    folder_there = studio.folder.exists()
+    return {
+        (role, f"case {case_id[2:]}")
+        for role in studio.roles
+        if folder_there
+        for case_id, _ in studio.responses(role)
+    }
+
+
+async def kill_often(studio: Any, times: int, seed: int) -> None:
+    rng = random.Random(seed)
+    studio.server.keep = False
+    studio.server.latency_s = 0.004
+    answered_before: dict[tuple[str, str], int] = {}
+    for _ in range(times):
+        asked_before = Counter(studio.server.asked)
+        if await kill_after(studio, rng.randint(0, 50), rng.random() * 0.03):
+            break
+        answered = durable(studio)
+        for key, count in answered_before.items():
+            assert studio.server.asked[key] == count, f"{key} was asked again"
+        again = [
+            k
+            for k, n in asked_before.items()
+            if k not in answered_before and studio.server.asked[k] > n
+        ]
+        assert len(again) <= IN_FLIGHT * len(studio.roles)
+        answered_before = {key: studio.server.asked[key] for key in answered}
+    child = await start(studio)
+    output, _ = await child.communicate()
+    assert output.strip() == b"done"
+    for key, count in answered_before.items():
+        assert studio.server.asked[key] == count
+    for role in studio.roles:
+        responses = studio.responses(role)
+        assert len(responses) == CASES
+        assert all(
+            response.text == f"case {case_id[2:]}" for (case_id, _), response in responses.items()
+        )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_killed_five_times_and_nothing_answered_is_asked_again(
+    studio: Any, seed: int
+) -> None:
+    await kill_often(studio, 5, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10, 20))
+async def test_killed_at_a_hundred_moments_and_nothing_answered_is_asked_again(
+    studio: Any, seed: int
+) -> None:
+    await kill_often(studio, 10, seed)

@@ -1,0 +1,68 @@
+"""A process killed at any moment of deploying, replacing or sweeping: the next one ends in the same state."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from flows.platforms.base import SlotSpec
+
+SLOT = SlotSpec(slot="production", sku="GlobalStandard", capacity=10)
+PROGRAM = """
+import asyncio, sys
+from flows.platforms.base import SlotSpec
+from flows.platforms.lifetimes import sweep_slots
+from flows.platforms.opening import open_platform
+
+async def main(url, what, model):
+    platform = open_platform("embedded", {}, {"GATEWRIGHT_EMBEDDED_URL": url})
+    slot = SlotSpec(slot="production", sku="GlobalStandard", capacity=10)
+    print("begun", flush=True)
+    if what == "deploy":
+        await platform.deploy("live", model, slot, tags={"run": "r"})
+    elif what == "replace":
+        await platform.replace("live", model, slot, tags={"run": "r"})
+    else:
+        await platform.delete("live")
+    await platform.aclose()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+def _kill_after(url: str, what: str, model: str, seconds: float) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, url, what, model], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(seconds)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("moment", [0.01, 0.1, 0.4])
+@pytest.mark.parametrize("what", ["deploy", "replace", "delete"])
+async def test_a_killed_process_is_finished_by_the_next(
+    embedded, models, emulator, what: str, moment: float
+) -> None:
+    emulator.set(provisioning_s=0.3, deleting_s=0.3)
+    old, new = models.first.model_id, models.second.model_id
+    previous = None
+    if what != "deploy":
+        previous = await embedded.deploy("live", old, SLOT, tags={"run": "before"})
+    _kill_after(emulator.url, what, new, moment)
+    if what == "deploy":
+        await embedded.deploy("live", new, SLOT, tags={"run": "r"})
+    elif what == "replace":
+        await embedded.replace("live", new, SLOT, tags={"run": "r"}, previous=previous)
+    else:
+        await embedded.delete("live")
+    standing = {one.name: one.model_id for one in await embedded.list_deployments()}
+    assert standing == ({} if what == "delete" else {"live": new})

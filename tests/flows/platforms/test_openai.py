@@ -1,0 +1,176 @@
+"""The OpenAI platform against the emulator's OpenAI side, and against servers that only look like it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from evals.errors import ConfigurationError, CredentialError, PlatformError, RefusedError
+from flows.platforms import jobs
+from flows.platforms.base import SlotSpec, TriggerRef
+from flows.platforms.job_records import Job
+from flows.platforms.openai import OpenAIPlatform, read_openai_options
+from flows.platforms.waiting import Pace
+
+SLOT = SlotSpec(slot="developer")
+PACE = Pace(probe=0.05, ready=4.0)
+MODEL = "ft:gpt-4.1-mini-2025-04-14:acme:triage:CdEf12Gh"
+
+
+def openai_at(url: str, key: str | None = "embedded-api-key", **options: Any) -> OpenAIPlatform:
+    given = read_openai_options({"base_url": f"{url}/v1", **options})
+    return OpenAIPlatform(given, {"OPENAI_API_KEY": key} if key else {}, pace=PACE)
+
+
+@pytest.fixture
+async def openai(emulator) -> AsyncIterator[OpenAIPlatform]:
+    platform = openai_at(emulator.url)
+    yield platform
+    await platform.aclose()
+
+
+@pytest.fixture
+async def scripted(server) -> AsyncIterator[OpenAIPlatform]:
+    platform = openai_at(server.url, "key-1")
+    yield platform
+    await platform.aclose()
+
+
+async def train(platform: OpenAIPlatform, lines: bytes) -> Job:
+    file = await jobs.upload_file(platform, lines, poll_s=0.02)
+    job = await jobs.create_job(
+        platform, model="gpt-4.1-mini-2025-04-14", training_file=file, suffix="triage"
+    )
+    return await jobs.wait_finished(platform, job.id, poll_s=0.05, timeout_s=20)
+
+
+async def test_a_fine_tune_is_resolved_deployed_by_its_id_and_asked(
+    openai, emulator, training_lines
+) -> None:
+    emulator.set(openai_model_lag_s=0.4)
+    job = await train(openai, training_lines)
+    assert job.model_id is not None and job.model_id.startswith("ft:gpt-4.1-mini")
+    candidate = await openai.resolve(TriggerRef(job_id=job.id), target="t")
+    assert (candidate.model_id, candidate.base_model) == (job.model_id, "gpt-4.1-mini-2025-04-14")
+    deployment = await openai.deploy("cand-1", candidate.model_id, SLOT, tags={"run": "r"})
+    connection = await openai.wait_ready(deployment)
+    assert connection.endpoint.model == job.model_id
+    assert (await connection.auth())["Authorization"] == "Bearer embedded-api-key"
+    assert [one.name for one in await openai.list_deployments()] == ["cand-1"]
+    await openai.delete("cand-1")
+    assert await openai.get("cand-1") is None
+
+    found = await jobs.checkpoints(openai, job.id)
+    earlier = next(one for one in found if "ckpt-step" in (one.model_id or ""))
+    named = await openai.resolve(TriggerRef(checkpoint=earlier.id), target="t")
+    assert (named.model_id, named.checkpoint) == (earlier.model_id, earlier.id)
+    step = await openai.deploy("cand-2", named.model_id, SLOT, tags={})
+    await openai.wait_ready(step)
+
+    preflight = {one.name: one.level for one in await openai.preflight(candidate, (SLOT,))}
+    assert preflight == {"credentials": "ok", "model": "ok", "lifetime": "ok", "price": "ok"}
+
+
+async def test_a_model_that_is_unknown_is_refused_and_cannot_be_deployed(openai) -> None:
+    with pytest.raises(RefusedError, match="there is no model"):
+        await openai.resolve(TriggerRef(model_id=MODEL), target="t")
+    with pytest.raises(PlatformError, match="check the id") as caught:
+        await openai.deploy("cand-1", MODEL, SLOT, tags={})
+    assert caught.value.code == "model_not_found"
+
+
+def described(shutdown: str | None) -> tuple[int, Any]:
+    model = {"id": MODEL, "object": "model", "created": 1, "owned_by": "acme"}
+    return 200, {**model, "shutdown_date": shutdown}
+
+
+async def test_a_model_that_was_shut_down_is_refused_and_one_that_soon_will_be_is_warned_of(
+    server, scripted
+) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    from evals.records import Candidate
+
+    address = f"GET /v1/models/{MODEL}"
+    candidate = Candidate(model_id=MODEL, target="t")
+    server.on(address, described("2020-01-01"))
+    with pytest.raises(RefusedError, match="was shut down on 2020-01-01"):
+        await scripted.deploy("cand-1", MODEL, SLOT, tags={})
+    found = {one.name: one for one in await scripted.preflight(candidate, (SLOT,))}
+    assert found["lifetime"].level == "fail"
+
+    soon = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+    server.on(address, described(soon))
+    assert (await scripted.deploy("cand-1", MODEL, SLOT, tags={})).state == "ready"
+    found = {one.name: one for one in await scripted.preflight(candidate, (SLOT,))}
+    assert found["lifetime"].level == "warn"
+
+    server.on(address, described("when we feel like it"))
+    assert (await scripted.deploy("cand-1", MODEL, SLOT, tags={})).state == "ready"
+
+
+async def test_model_not_found_after_training_is_waited_out(server, scripted) -> None:
+    missing = (
+        404,
+        {"error": {"message": "no", "type": "invalid_request_error", "code": "model_not_found"}},
+    )
+    server.on(f"GET /v1/models/{MODEL}", described(None))
+    server.on("POST /v1/chat/completions", missing, missing, (200, {"model": MODEL, "choices": []}))
+    await scripted.wait_ready(await scripted.deploy("cand-1", MODEL, SLOT, tags={}))
+
+
+async def test_an_account_without_credit_is_told_at_once(server, scripted) -> None:
+    empty = (
+        429,
+        {"error": {"message": "no", "type": "insufficient_quota", "code": "insufficient_quota"}},
+    )
+    server.on(f"GET /v1/models/{MODEL}", described(None))
+    server.on("POST /v1/chat/completions", empty)
+    with pytest.raises(PlatformError, match="billing page"):
+        await scripted.wait_ready(await scripted.deploy("cand-1", MODEL, SLOT, tags={}))
+
+
+async def test_a_missing_key_names_its_variable_when_it_is_first_needed(emulator) -> None:
+    platform = openai_at(emulator.url, None)
+    with pytest.raises(CredentialError, match="OPENAI_API_KEY") as caught:
+        await platform.resolve(TriggerRef(job_id="ftjob-1"), target="t")
+    assert caught.value.exit_code == 3
+    with pytest.raises(CredentialError):
+        await platform.connect("a", MODEL, "developer").auth()
+    from evals.records import Candidate
+
+    found = await platform.preflight(Candidate(model_id=MODEL, target="t"), (SLOT,))
+    assert [(one.name, one.level) for one in found] == [("credentials", "fail")]
+
+
+async def test_a_wrong_key_is_a_matter_of_credentials_and_never_shown(emulator) -> None:
+    platform = openai_at(emulator.url, "sk-very-secret")
+    with pytest.raises(CredentialError, match="refuses the credential") as caught:
+        await platform.resolve(TriggerRef(job_id="ftjob-1"), target="t")
+    assert "sk-very-secret" not in str(caught.value)
+    await platform.aclose()
+
+
+async def test_a_server_that_asks_for_no_key_gets_none(server) -> None:
+    platform = openai_at(server.url, None, key_variable="none")
+    assert await platform.connect("a", "local-model", "production").auth() == {}
+    server.on("GET /v1/models/local-model", (200, {"id": "local-model", "object": "model"}))
+    server.on("POST /v1/chat/completions", (200, {"model": "local-model", "choices": []}))
+    found = await platform.deploy("a", "local-model", SlotSpec(slot="production"), tags={})
+    await platform.wait_ready(found)
+    await platform.aclose()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"base_urll": "x"}, "did you mean 'base_url'"),
+        ({"base_url": "ftp://x"}, "expected an http"),
+        ({"base_url": 7}, "base_url"),
+    ],
+)
+def test_wrong_options_are_named(options, message) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        read_openai_options(options)

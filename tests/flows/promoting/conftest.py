@@ -1,0 +1,70 @@
+"""The world of the promotion tests; its module stands beside this file and is also run by the crash stories."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+def _load() -> ModuleType:
+    path = Path(__file__).with_name("file_platform.py")
+    spec = importlib.util.spec_from_file_location("gatewright_file_platform", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+_MODULE = _load()
+
+
+@pytest.fixture
+def parts() -> ModuleType:
+    """The module itself: verdict(), check(), BrokenPublisher, World."""
+    return _MODULE
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.time
+
+    def pass_(self, **span: float) -> None:
+        self.time += timedelta(**span)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def open_world(tmp_path: Path, clock: Clock) -> Iterator[Callable[[], Any]]:
+    """Opens the world of this test, again and again when asked; everything is closed at the end."""
+    opened = []
+
+    def open_() -> Any:
+        opened.append(_MODULE.World(tmp_path, now=clock))
+        return opened[-1]
+
+    yield open_
+    for world in opened:
+        world.close()
+
+
+@pytest.fixture
+def world(open_world: Callable[[], Any]) -> Any:
+    return open_world()

@@ -1,0 +1,118 @@
+"""Altering or removing what happened is found, whoever did it and wherever."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from evals.errors import RegistryError
+from flows.registry.records import Binding
+
+
+@pytest.fixture
+def tamper(url, registry):
+    """Runs SQL past the registry, with the guards of the event table switched off."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+
+    def run(statement, *, guarded=False):
+        with engine.begin() as connection:
+            if not guarded and engine.dialect.name == "postgresql":
+                connection.execute(text("ALTER TABLE events DISABLE TRIGGER USER"))
+            elif not guarded:
+                for trigger in ("events_no_update", "events_no_delete"):
+                    connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
+            connection.execute(text(statement))
+
+    yield run
+    engine.dispose()
+
+
+@pytest.fixture
+def eventful(registry, story):
+    """A registry in which something of everything happened."""
+    story.promote("r1", "m1")
+    verdict = story.judged("r2", "m2", story.verdict("m2", "m1", "INCONCLUSIVE"))
+    registry.answer("r2", "approve", actor="ana", reason="fine", binding=Binding.of(verdict))
+    registry.save_statement("r1", {"payload": "x"})
+    registry.hold("triage", actor="ana", reason="incident")
+    registry.hold("other", actor="ana", reason="incident")
+    registry.release("other", actor="ben", reason="over")
+    assert registry.verify() == ()
+    return registry
+
+
+TAMPERINGS = {
+    "an event's reason": "UPDATE events SET reason = 'nothing to see' WHERE seq = 2",
+    "an event's actor": "UPDATE events SET actor = 'somebody else' WHERE kind = 'promotion'",
+    "an event's time": "UPDATE events SET at = '2020-01-01T00:00:00.000000Z' WHERE seq = 3",
+    "an event removed": "DELETE FROM events WHERE seq = 3",
+    "the first event removed": "DELETE FROM events WHERE seq = 1",
+    "the last event removed": "DELETE FROM events WHERE seq = (SELECT max(seq) FROM events)",
+    "events removed and the head moved": "UPDATE chain_head SET seq = seq - 1",
+    "the head's hash": "UPDATE chain_head SET hash = 'abc'",
+    "a pointer's model": "UPDATE pointers SET model_id = 'mine'",
+    "a pointer's text": "UPDATE pointers SET pointer = replace(pointer, 'm1', 'mine')",
+    "a pointer removed": "DELETE FROM pointers",
+    "a pointer slipped in": "INSERT INTO pointers (target, generation, kind, model_id, since, seq)"
+    " VALUES ('triage', 9, 'promotion', 'mine', 'now', 999)",
+    "a pointer resting on another event": "INSERT INTO pointers (target, generation, kind, model_id,"
+    " since, seq) VALUES ('triage', 9, 'promotion', 'mine', 'now', 1)",
+    "a verdict": "UPDATE verdicts SET record = replace(record, 'INCONCLUSIVE', 'PASS')",
+    "a verdict removed": "DELETE FROM verdicts",
+    "an answer": "UPDATE answers SET record = replace(record, 'ana', 'eve')",
+    "an answer removed": "DELETE FROM answers",
+    "a statement": "UPDATE statements SET envelope = replace(envelope, 'x', 'y')",
+    "a hold lifted": "DELETE FROM holds",
+    "a hold set": "INSERT INTO holds (target, actor, reason, since, seq)"
+    " VALUES ('x', 'eve', 'why not', 'now', 1)",
+}
+
+
+@pytest.mark.parametrize("statement", TAMPERINGS.values(), ids=TAMPERINGS.keys())
+def test_tampering_is_found(eventful, tamper, statement):
+    tamper(statement)
+    assert eventful.verify()
+
+
+def test_what_was_found_is_named(eventful, tamper):
+    tamper("UPDATE events SET reason = 'nothing to see' WHERE kind = 'first_release' OR seq = 4")
+    (found,) = eventful.verify()
+    assert "event 4" in found
+    assert "was altered" in found
+
+
+def test_a_forged_event_with_a_fresh_hash_of_its_own_breaks_the_next_link(eventful, tamper):
+    from msgspec import to_builtins
+
+    from flows.registry.chain import event_hash
+
+    event = next(e for e in eventful.history("triage", 100, kinds=None) if e.seq == 2)
+    forged = to_builtins(event) | {"reason": "forged"}
+    tamper(f"UPDATE events SET reason = 'forged', hash = '{event_hash(forged)}' WHERE seq = 2")
+    assert eventful.verify() == (
+        "event 3 does not follow the event before it: that one was altered or replaced",
+    )
+
+
+@pytest.mark.parametrize("statement", ["UPDATE events SET reason = 'x'", "DELETE FROM events"])
+def test_the_database_itself_refuses_to_change_events(eventful, tamper, statement):
+    with pytest.raises(DBAPIError, match="append-only"):
+        tamper(statement, guarded=True)
+    assert eventful.verify() == ()
+
+
+def test_a_registry_without_the_head_of_its_chain_writes_nothing(eventful, tamper):
+    tamper("DELETE FROM chain_head")
+    with pytest.raises(RegistryError):
+        eventful.hold("x", actor="ana", reason="y")
+    with pytest.raises(RegistryError, match="restore it"):
+        eventful.verify()
+
+
+def test_the_head_of_the_chain_moves_with_every_event(registry):
+    assert registry.chain_head() == (0, "")
+    registry.hold("x", actor="ana", reason="y")
+    number, newest = registry.chain_head()
+    assert number == 1
+    assert len(newest) == 64

@@ -1,0 +1,53 @@
+"""Several real processes at one registry."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flows.registry.store import Registry
+
+ROUNDS = 200
+
+
+@contextmanager
+def racers(url: str, *names: str) -> Iterator[list[subprocess.Popen[str]]]:
+    script = Path(__file__).with_name("switch_race.py")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    running = [subprocess.Popen([sys.executable, script, url, name], **pipes) for name in names]
+    try:
+        yield running
+    finally:
+        for racer in running:
+            racer.communicate(timeout=30)
+
+
+def say(racer: subprocess.Popen[str]) -> str:
+    return racer.stdout.readline().strip()
+
+
+def test_two_processes_switching_at_once_never_both_win_a_generation(url):
+    winners: Counter[str] = Counter()
+    with racers(url, "ana", "ben") as running:
+        assert [say(racer) for racer in running] == ["ready", "ready"]
+        for generation in range(ROUNDS):
+            for racer in running:
+                racer.stdin.write(f"{generation}\n")
+            said = [say(racer) for racer in running]
+            assert sorted(said) == ["lost", "won"], (generation, said)
+            winners["ana" if said[0] == "won" else "ben"] += 1
+    with Registry.open(url) as registry:
+        assert registry.generation("triage") == ROUNDS
+        assert Counter(e.model_id for e in registry.history("triage", ROUNDS)) == winners
+        assert registry.verify() == ()
+
+
+def test_processes_that_open_a_new_registry_at_once_are_all_served(url):
+    with racers(url, "a", "b", "c", "d") as running:
+        assert [say(racer) for racer in running] == ["ready"] * 4
+    with Registry.open(url) as registry:
+        assert registry.verify() == ()
