@@ -7,7 +7,6 @@ dates and `.nan` stay text, and a key given twice is refused instead of the last
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
-import yaml
 from jsonschema import Draft202012Validator
 
 from evals.errors import ConfigurationError, Problem
 from evals.schema_errors import compile_schema, schema_problems
+from evals.yaml_lines import dump_yaml, read_yaml
 
 __all__ = [
     "MOST_PROBLEMS",
@@ -36,7 +35,6 @@ __all__ = [
 ]
 
 MOST_PROBLEMS = 50
-_MOST_NODES = 200_000  # aliases can make a small file a huge document
 _SCHEMAS = Path(__file__).parent / "schemas"
 
 
@@ -66,21 +64,8 @@ def load_yaml(path: Path) -> Authored:
 
 def parse_yaml(text: str, path: Path) -> Authored:
     """Read YAML text as `load_yaml` does; `path` is what messages call it. Raises ConfigurationError."""
-    try:
-        node = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        _refuse_file(
-            path, f"expected YAML; found: {error.problem}", mark.line + 1 if mark else None
-        )
-    except yaml.YAMLError as error:
-        _refuse_file(path, f"expected YAML; found: {error}")
-    if not isinstance(node, yaml.MappingNode):
-        _refuse_file(path, "expected a mapping of keys; found something else or nothing")
-    reader = _Reader(path)
-    data = reader.read(node, "", ())
-    refuse(reader.problems)
-    return Authored(data, path, reader.lines)
+    data, lines = read_yaml(text, display(path))
+    return Authored(data, path, lines)
 
 
 def load_json(path: Path) -> Authored:
@@ -246,120 +231,3 @@ def _refuse_file(path: Path, message: str, line: int | None = None) -> NoReturn:
 def _named_validator(name: str) -> Draft202012Validator:
     path = _SCHEMAS / f"{name}.schema.json"
     return compile_schema(json.loads(path.read_text(encoding="utf-8")), path.name)
-
-
-class _Loader(yaml.SafeLoader):
-    """A SafeLoader that resolves plain scalars by YAML 1.2's core schema, without non-finite numbers."""
-
-
-_Loader.yaml_implicit_resolvers = {}
-for _tag, _pattern, _first in (
-    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
-    ("merge", r"<<", ["<"]),
-):
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first
-    )
-
-
-class _Dumper(yaml.SafeDumper):
-    """A SafeDumper that quotes what either version of YAML would read as something else than text."""
-
-
-_Dumper.yaml_implicit_resolvers = {
-    first: [
-        *yaml.SafeDumper.yaml_implicit_resolvers.get(first, []),
-        *_Loader.yaml_implicit_resolvers.get(first, []),
-    ]
-    for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *_Loader.yaml_implicit_resolvers}
-}
-_Dumper.ignore_aliases = lambda self, data: True  # type: ignore[method-assign]
-_Dumper.add_representer(
-    str,
-    lambda dumper, text: dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, style="|" if "\n" in text.rstrip("\n") else None
-    ),
-)
-
-
-def dump_yaml(data: Any) -> str:
-    """Return plain data as YAML that `load_yaml` reads back the same; long texts as blocks, keys in their order."""
-    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
-
-
-class _Reader:
-    """Turns a node tree into plain data, keeping lines and collecting problems."""
-
-    def __init__(self, path: Path) -> None:
-        self.where = display(path)
-        self.lines: dict[str, int] = {}
-        self.problems: list[Problem] = []
-        self._nodes = 0
-
-    def read(self, node: yaml.Node, name: str, above: tuple[int, ...]) -> Any:
-        self.lines.setdefault(name, node.start_mark.line + 1)
-        self._nodes += 1
-        if id(node) in above or self._nodes > _MOST_NODES:
-            self._refuse(
-                node, name, "expected a finite document; found an alias that unfolds without end"
-            )
-            raise ConfigurationError(self.problems)
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, name, (*above, id(node)))
-        if isinstance(node, yaml.SequenceNode):
-            return [
-                self.read(item, f"{name}[{index}]", (*above, id(node)))
-                for index, item in enumerate(node.value)
-            ]
-        return self._scalar(node, name)
-
-    def _mapping(self, node: yaml.MappingNode, name: str, above: tuple[int, ...]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        merged: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                merged |= self._merge(value_node, name, above)
-                continue
-            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
-            field_name = f"{name}.{key}" if name else key
-            if key in found:
-                first = self.lines[field_name]
-                self._refuse(
-                    key_node, field_name, f"expected every key once; '{key}' is on line {first} too"
-                )
-            self.lines.setdefault(field_name, key_node.start_mark.line + 1)
-            found[key] = self.read(value_node, field_name, above)
-        return {**merged, **found}
-
-    def _merge(self, node: yaml.Node, name: str, above: tuple[int, ...]) -> dict[str, Any]:
-        value = self.read(node, f"{name}.<<" if name else "<<", above)
-        parts = value if isinstance(value, list) else [value]
-        if not all(isinstance(part, dict) for part in parts):
-            self._refuse(node, name, "expected a mapping after '<<'; found something else")
-            return {}
-        return {key: item for part in reversed(parts) for key, item in part.items()}
-
-    def _scalar(self, node: yaml.Node, name: str) -> Any:
-        kind = node.tag.removeprefix("tag:yaml.org,2002:")
-        text = str(node.value)
-        if kind == "str":
-            return text
-        if kind == "null":
-            return None
-        if kind == "bool":
-            return text.lower() == "true"
-        if kind == "int":
-            return int(text, 8 if text.startswith("0o") else 16 if text.startswith("0x") else 10)
-        if kind == "float":
-            return float(text)
-        self._refuse(node, name, f"expected plain data; found the tag {node.tag}")
-        return None
-
-    def _refuse(self, node: yaml.Node, name: str, message: str) -> None:
-        line = node.start_mark.line + 1
-        self.problems.append(
-            Problem(where=self.where, line=line, field=name or None, message=message)
-        )

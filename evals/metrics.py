@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from evals.columns import INVALID, UNSCORED, LabelColumn, ModelResults
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.graders.base import LABEL_STATISTICS
+from evals.label_scores import label_score
 from evals.opening import OpenedSuite
 from evals.records import Role, SuiteResult
 from evals.tabulation import BUILT_IN_COLUMNS, tabulate
@@ -215,58 +215,4 @@ def _label_estimate(column: LabelColumn, statistic: str, rows: NDArray[np.bool_]
     truth, predicted = _answered(column, rows)
     if truth.size == 0:
         return None
-    value = _SCORERS[statistic](truth, predicted, range(len(column.labels)))
-    return value if math.isfinite(value) else None
-
-
-def _f1(average: str) -> Callable[..., float]:
-    def score(truth: Any, predicted: Any, labels: Sequence[int]) -> float:
-        from sklearn.metrics import (
-            f1_score,
-        )  # 1 s to import, and start-up of a run without label metrics matters
-
-        return float(
-            f1_score(truth, predicted, labels=list(labels), average=average, zero_division=0)
-        )
-
-    return score
-
-
-def _precision(truth: Any, predicted: Any, labels: Sequence[int]) -> float:
-    from sklearn.metrics import precision_score
-
-    return float(
-        precision_score(truth, predicted, labels=list(labels), average="macro", zero_division=0)
-    )
-
-
-def _recall(truth: Any, predicted: Any, labels: Sequence[int]) -> float:
-    from sklearn.metrics import recall_score
-
-    return float(
-        recall_score(truth, predicted, labels=list(labels), average="macro", zero_division=0)
-    )
-
-
-def _mcc(truth: Any, predicted: Any, labels: Sequence[int]) -> float:
-    """Matthews correlation, the invalid answer as a class of its own; undefined when only one truth occurs."""
-    from sklearn.metrics import matthews_corrcoef
-
-    return math.nan if np.unique(truth).size < 2 else float(matthews_corrcoef(truth, predicted))
-
-
-def _kappa(truth: Any, predicted: Any, labels: Sequence[int]) -> float:
-    """Cohen's kappa, the invalid answer as a class of its own; undefined when only one truth occurs."""
-    from sklearn.metrics import cohen_kappa_score
-
-    return math.nan if np.unique(truth).size < 2 else float(cohen_kappa_score(truth, predicted))
-
-
-_SCORERS: dict[str, Callable[..., float]] = {
-    "macro_f1": _f1("macro"),
-    "weighted_f1": _f1("weighted"),
-    "macro_precision": _precision,
-    "macro_recall": _recall,
-    "mcc": _mcc,
-    "kappa": _kappa,
-}
+    return label_score(statistic, truth, predicted, len(column.labels))

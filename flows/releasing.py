@@ -10,6 +10,8 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
+
 from evals.errors import ConfigurationError, Problem
 from evals.gate import Evidence, judge
 from evals.policy import GatePolicy, load_policy
@@ -146,12 +148,12 @@ async def _production_verdict(run: OpenRun, policy: GatePolicy, sides: dict[Role
     results = contest.results(
         1, {role: (side.model_id, side.price) for role, side in sides.items()}
     )
-    return judge(
-        policy,
-        Evidence(
-            candidate=results["candidate"], baseline=results.get("baseline"), slot="production"
-        ),
+    evidence = Evidence(
+        candidate=results["candidate"], baseline=results.get("baseline"), slot="production"
     )
+    verdict = judge(policy, evidence)
+    here = tuple(check for check in verdict.checks if check.measure_on == "production")
+    return msgspec.structs.replace(verdict, checks=here)
 
 
 def _small_contest(run: OpenRun, folder: Path, cases: int, roles: tuple[Role, ...]) -> Contest:

@@ -49,7 +49,7 @@ GRADERS: dict[str, str] = {
     "label_model": "evals.graders.openai_judges:LabelModelGrader",
     "multi": "evals.graders.openai_multi:MultiGrader",
     "multi_label": "evals.graders.label_sets:MultiLabelGrader",
-    "numeric": "evals.graders.texts:NumericGrader",
+    "numeric": "evals.graders.numbers:NumericGrader",
     "over_refusal": "evals.graders.refusals:OverRefusalGrader",
     "pairwise_judge": "evals.graders.pairwise:PairwiseJudgeGrader",
     "pii": "evals.graders.pii:PiiGrader",

@@ -61,7 +61,7 @@ _KINDS: dict[str, tuple[re.Pattern[str], Callable[[str], bool]]] = {
     "card": (re.compile(r"\b\d(?:[ -]?\d){12,18}\b"), _luhn),
     "ssn": (re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), _ssn),
     "ip": (re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b"), _ip),
-    "phone": (re.compile(r"(?<![\w.-])(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,14}(?!\w)"), _phone),
+    "phone": (re.compile(r"(?<![\w.-])(?<!\d )(?:\+|00)\d(?:[ ()./-]{0,2}\d){7,14}(?!\w)"), _phone),
 }
 
 

@@ -1,8 +1,7 @@
-"""Graders of text and numbers: exact, contains, regex, numeric. What is expected stands in the case."""
+"""Graders of text: exact, contains, regex. What is expected stands in the case."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from evals.graders.base import CaseProblem, GraderBase, ParameterError, Paramete
 from evals.records import Case, Response, Score
 from evals.schema_errors import shown
 
-__all__ = ["ContainsGrader", "ExactGrader", "NumericGrader", "RegexGrader"]
+__all__ = ["ContainsGrader", "ExactGrader", "RegexGrader", "TextGrader", "TextOptions"]
 
 
 class TextOptions(Parameters, frozen=True, kw_only=True):
@@ -192,66 +191,3 @@ class RegexGrader(TextGrader):
         full = self.options.match == "full"
         found = pattern.fullmatch(text) if full else pattern.search(text)
         return None if found else f"doesn't match {wanted}"
-
-
-class NumericOptions(TextOptions, frozen=True, kw_only=True):
-    """`abs_tol` and `rel_tol`: how far off is right (the wider of both). `take`: the whole answer, or a number in it."""
-
-    abs_tol: float = 0.0
-    rel_tol: float = 0.0
-    take: Literal["whole", "first", "last"] = "whole"
-
-
-_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
-
-
-@dataclass(slots=True)
-class NumericGrader(TextGrader):
-    """1 when the answer is a number within the tolerance of the expected one."""
-
-    Options = NumericOptions
-
-    def __post_init__(self) -> None:
-        for name in ("abs_tol", "rel_tol"):
-            if not 0 <= getattr(self.options, name) < math.inf:
-                raise ParameterError("expected a finite number, at least 0", name)
-
-    def complaint_of_expected(self, wanted: Any) -> str | None:
-        return (
-            None
-            if _number(wanted, "whole") is not None
-            else f"expected a number; found {shown(wanted)}"
-        )
-
-    def complaint(self, said: Any, wanted: Any) -> str | None:
-        found, right = _number(said, self.options.take), _number(wanted, "whole")
-        assert right is not None
-        if found is None:
-            return f"expected a number; found {shown(said)}"
-        close = math.isclose(
-            found,
-            right,
-            rel_tol=0.0,
-            abs_tol=max(self.options.abs_tol, self.options.rel_tol * abs(right)),
-        )
-        return None if close else f"expected {right:g}; found {found:g}"
-
-
-def _number(value: Any, take: str) -> float | None:
-    """Return a finite number; text in the English way of writing (1,234.5). None when there is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, str):
-        text = value.strip()
-        found = [text] if take == "whole" and _NUMBER.fullmatch(text) else []
-        found = found if take == "whole" else _NUMBER.findall(text)
-        if not found:
-            return None
-        value = found[0 if take == "first" else -1].replace(",", "")
-    elif not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None

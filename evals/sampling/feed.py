@@ -65,7 +65,7 @@ class Feed:
         return AGAIN
 
     def _pop(self, role: Role, queue: deque[Ask]) -> Ask:
-        if len(queue) == self._lead[role]:
+        if len(queue) == self._lead[role] // 2:  # not at every step: all who are blocked wake up
             self.moved.ring()
         return queue.popleft()
 

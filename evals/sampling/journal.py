@@ -1,11 +1,12 @@
 """The journal of a run: every answer is on disk before it counts.
 
-A line is an `Entry` as JSON. Lines that come close together share one write and one fsync, made in a thread; `append` returns when its
-line is durable. A killed process leaves at most a torn last line, which is dropped.
+A line is an `Entry` as JSON. Lines that come close together share one synchronous write, made in a thread; an answer counts only when
+its line is durable. A killed process leaves at most a torn last line, which is dropped.
 """
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 from collections.abc import Iterator
@@ -59,13 +60,13 @@ class Journal:
     ) -> None:
         self.close(compress=kind is None)
 
-    async def append(self, role: str, suite: str, line: bytes) -> None:
-        """Write one encoded entry (without line end) and return when it is durable.
+    def put(self, role: str, suite: str, line: bytes) -> asyncio.Future[None]:
+        """Write one encoded entry (without line end); the future resolves when it is durable.
 
-        Raises InfrastructureError when it can't be written (a full disk); then nothing more should be asked.
+        It fails with InfrastructureError when nothing can be written (a full disk); then nothing more should be asked.
         """
         file = self._files.get((role, suite)) or self._open_file(role, suite)
-        await self._committer.put(file, line)
+        return self._committer.put(file, line)
 
     def answered(self, role: str, suite: str) -> AnsweredKeys:
         """Return the (case_id, repeat) keys that are settled and must not be asked again."""

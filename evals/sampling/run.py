@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping
+from functools import partial
 from time import time
 
 from evals.records import Price, Response, Role, Usage
@@ -17,6 +19,7 @@ from evals.sampling.redaction import Redactor
 from evals.sampling.store import ResponseStore
 from evals.sampling.summary import SamplingSummary, StopReason
 from evals.sampling.transport import Transport
+from evals.sampling.waking import Bell
 
 __all__ = ["Run"]
 
@@ -50,6 +53,7 @@ class Run:
         self.stopped: StopReason | None = None
         self.reason = ""
         self.failure: Exception | None = None
+        self.written = Bell()
         self._on_response = on_response
         self._settled: dict[tuple[Role, str], AnsweredKeys] = {}
         self._rings: list[Callable[[], None]] = [budget.settled.ring]
@@ -96,18 +100,37 @@ class Run:
         self.budget.restore((str(self.journal.folder), role, suite), usd, tokens)
 
     async def keep(self, lane: Lane, job: Job, entry: Entry) -> None:
-        """Write an answer down; once it is durable, count it and tell whoever listens."""
-        ask = job.ask
+        """Write an answer down. It counts when it is durable; the worker need not wait for that unless many are being written."""
         line = encode_entry(entry)
         clean = self.redactor.line(line)
         if clean is not line:
             entry = decode_entry(clean)
-        await self.journal.append(ask.role, ask.suite, clean)
-        lane.count(entry.response)
-        if self.store and job.key:
-            self.store.put(job.key, entry.response)
-        if self._on_response:
-            self._on_response(ask, entry.response)
+        lane.writing += 1
+        durable = self.journal.put(job.ask.role, job.ask.suite, clean)
+        durable.add_done_callback(partial(self._kept, lane, job, entry.response))
+        if lane.writing > lane.most_writing:
+            await asyncio.wait((durable,))
+
+    def _kept(
+        self, lane: Lane, job: Job, response: Response, durable: asyncio.Future[None]
+    ) -> None:
+        lane.writing -= 1
+        try:
+            durable.result()
+            lane.count(response)
+            if self.store and job.key:
+                self.store.put(job.key, response)
+            if self._on_response:
+                self._on_response(job.ask, response)
+        except Exception as error:
+            self.fail(error)
+        if not lane.writing:
+            self.written.ring()
+
+    async def all_written(self) -> None:
+        """Return when every answer handed to `keep` is durable and counted."""
+        while any(lane.writing for lane in self.lanes.values()):
+            await self.written.wait()
 
     def now(self) -> float:
         """Wall-clock time for the record only; nothing is decided by it."""

@@ -1,8 +1,8 @@
 """`sample`: asks every question, keeps every answer, and accounts for all of it.
 
 A fixed set of workers for each role takes asks from one feed. A failed attempt is parked until its time has come, so that
-waiting costs no worker. A worker goes on to its next ask only when its answer is durable: after a kill, at most
-`concurrency` asks of a role have to be asked again.
+waiting costs no worker. An answer counts when it is durable. A worker may go on while its answer is being written, but only
+an eighth of the role's concurrency at a time: after a kill, at most 9/8 of `concurrency` asks of a role are asked again.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ async def sample(
         reporter = asyncio.create_task(report_progress(run, feed, progress, planned or {}))
         try:
             await asyncio.gather(*workers)
+            await run.all_written()
         finally:
             await _end(workers, reporter, run)
     if run.failure:

@@ -12,7 +12,7 @@ from flows.emulator.accounts import Account, accounts, same_name
 from flows.emulator.armask import Ask, no_route
 from flows.emulator.armdeployments import Deployments
 from flows.emulator.armregion import Region
-from flows.emulator.auth import arm_caller
+from flows.emulator.auth import arm_caller, shown_permissions
 from flows.emulator.catalogue import API_VERSIONS
 from flows.emulator.errors import Refusal, arm_refusal
 from flows.emulator.quota import usages
@@ -130,6 +130,8 @@ class ControlPlane:
         if rest == ["usages"] and method == "GET":
             ask.may("accounts/read")
             return reply({"value": usages(self.world, ask.account)})
+        if rest == ["providers", "microsoft.authorization", "permissions"] and method == "GET":
+            return reply({"value": [shown_permissions(ask.caller, ask.account.resource_id)]})
         if rest[:1] == ["deployments"]:
             return await self.deployments(ask)
         raise no_route(ask.request)

@@ -23,6 +23,7 @@ __all__ = [
     "check_right",
     "data_account",
     "mint",
+    "shown_permissions",
 ]
 
 ARM_AUDIENCE = "https://management.azure.com"
@@ -37,6 +38,10 @@ _READ = {
 }
 _DEPLOY = {"accounts/deployments/write", "accounts/deployments/delete"}
 _INFER, _TRAIN = {"data/infer"}, {"data/train"}
+_DATA_ACTIONS = {
+    "data/infer": "accounts/OpenAI/deployments/chat/completions/action",
+    "data/train": "accounts/OpenAI/fine-tunes/write",
+}
 _ROLES: dict[str, set[str]] = {
     "Owner": _READ | _DEPLOY | _INFER | _TRAIN,
     "Contributor": _READ | _DEPLOY,
@@ -123,6 +128,19 @@ def allowed(caller: MintedToken, action: str, scope: str) -> bool:
         for prefix, role in caller.roles.items()
         if prefix == "*" or wanted.startswith(prefix.casefold())
     )
+
+
+def shown_permissions(caller: MintedToken, scope: str) -> dict[str, list[str]]:
+    """Return what a caller may at a scope, as `Microsoft.Authorization/permissions` shows it."""
+    rights = [one for one in sorted(_ROLES["Owner"]) if allowed(caller, one, scope)]
+    return {
+        "actions": [f"{PROVIDER}/{one}" for one in rights if not one.startswith("data/")],
+        "notActions": [],
+        "dataActions": [
+            f"{PROVIDER}/{_DATA_ACTIONS[one]}" for one in rights if one in _DATA_ACTIONS
+        ],
+        "notDataActions": [],
+    }
 
 
 def check_right(caller: MintedToken, action: str, scope: str) -> None:

@@ -62,11 +62,12 @@ class BatchWorker:
         self.world.store.put(batch)
 
     async def _work(self, caller: Caller, batch: Batch) -> None:
-        await self.world.clock.sleep(self.world.switches.batch_s / 2)
+        half = self.world.switches.batch_s / 2
+        await self.world.clock.sleep_until(batch.created_at + half)
         lines = self._lines(batch)
         if batch.status == "validating":
             self.set(batch, "failed" if batch.errors else "in_progress")
-        await self.world.clock.sleep(self.world.switches.batch_s / 2)
+        await self.world.clock.sleep_until(batch.created_at + 2 * half)
         if batch.status == "in_progress":
             self._answer_all(caller, batch, lines)
             self.set(batch, "finalizing")

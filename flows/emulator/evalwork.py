@@ -58,11 +58,12 @@ class EvalWorker:
     async def _work(
         self, caller: Caller, definition: EvalDefinition, run: EvalRun, rows: Rows
     ) -> None:
-        await self.world.clock.sleep(self.world.switches.eval_run_s / 2)
+        half = self.world.switches.eval_run_s / 2
+        await self.world.clock.sleep_until(run.created_at + half)
         if run.status == "queued":
             run.status = "in_progress"
             self.world.store.put(run)
-        await self.world.clock.sleep(self.world.switches.eval_run_s / 2)
+        await self.world.clock.sleep_until(run.created_at + 2 * half)
         if run.status != "in_progress":
             return
         if self.world.switches.eval_outcome == "failed":

@@ -22,6 +22,29 @@ __all__ = ["Caller", "form_parts", "json_body", "page", "reply", "who"]
 
 T = TypeVar("T")
 
+_CUSTOM_HEADERS = 10
+_USUAL_PREFIXES = ("x-stainless-", "x-ms-", "openai-", "traceparent", "tracestate", "idempotency-")
+_USUAL_HEADERS = frozenset(
+    [
+        "host",
+        "accept",
+        "accept-encoding",
+        "accept-language",
+        "connection",
+        "user-agent",
+        "content-type",
+        "content-length",
+        "authorization",
+        "api-key",
+        "cookie",
+        "cache-control",
+        "expect",
+        "transfer-encoding",
+        "aoai-evals",
+        "aoai-copy-ft-checkpoints",
+    ]
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
@@ -46,11 +69,29 @@ def who(world: World, request: Request, right: str) -> Caller:
         "openai" if inner.startswith("v1/") else "v1" if inner.startswith("openai/v1/") else "dated"
     )
     flavour: Flavour = "openai" if style == "openai" else "azure"
+    _check_headers(request)
     _check_version(world, style, request.query_params.get("api-version"))
     account = data_account(world, request.headers, named, flavour, right)
     if world.switches.flavour != "path":
         flavour = world.switches.flavour
     return Caller(account=account, flavour=flavour, style=style)
+
+
+def _check_headers(request: Request) -> None:
+    """Raise 431 for more than ten headers of the client's own; those of the SDKs are not counted."""
+    names = request.headers.keys()
+    if len(names) <= _CUSTOM_HEADERS:
+        return
+    own = [
+        one for one in names if one not in _USUAL_HEADERS and not one.startswith(_USUAL_PREFIXES)
+    ]
+    if len(own) > _CUSTOM_HEADERS:
+        raise data_refusal(
+            431,
+            "431",
+            f"The request has {len(own)} custom headers; at most {_CUSTOM_HEADERS} are allowed.",
+            flavour="azure",
+        )
 
 
 def _named_account(world: World, request: Request) -> Account | None:

@@ -1,4 +1,4 @@
-"""The control plane's transport: one request with our own rules of retrying, pages, and operations that take long.
+"""The control plane's transport: one request with our own rules of retrying, and the pages of a list.
 
 Retried until the deadline: 409 RequestConflict (writes of one account are serialised by the service). Retried a few
 times: 408, 429, 500, 502, 503, 504 and broken connections, so that a request must be safe to repeat. A token that has
@@ -20,13 +20,12 @@ from flows.platforms.azure_openai_credentials import ARM_SCOPE, TokenSource
 from flows.platforms.azure_openai_errors import explained, service_error
 from flows.platforms.waiting import Deadline, Pace, growing_pause, retry_after
 
-__all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "Answer", "ArmClient", "out_of_time"]
+__all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "Answer", "ArmClient"]
 
 ARM_ENDPOINT = "https://management.azure.com"
 ARM_API_VERSION = "2025-06-01"
 
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
-_ENDED = {"succeeded": True, "failed": False, "canceled": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +60,7 @@ class ArmClient:
     ) -> None:
         _refuse_plain_http(base_url)
         self._base = base_url.rstrip("/")
-        self._tokens, self._auxiliary = tokens, auxiliary
+        self._tokens, self.auxiliary = tokens, auxiliary
         self._api_version = api_version
         self._absent = absent
         self.pace = pace or Pace()
@@ -77,8 +76,8 @@ class ArmClient:
         """Close connections and credentials."""
         await self._http.aclose()
         await self._tokens.aclose()
-        if self._auxiliary is not None:
-            await self._auxiliary.aclose()
+        if self.auxiliary is not None:
+            await self.auxiliary.aclose()
 
     async def token(self) -> str:
         """Return a control-plane token. Raises CredentialError when none is to be had."""
@@ -129,35 +128,15 @@ class ArmClient:
             following, params = answer.body.get("nextLink"), None
         return items
 
-    async def follow(self, begun: Answer, *, doing: str, deadline: Deadline) -> None:
-        """Wait for the end of the operation that `begun` started, by the address its headers name.
-
-        Returns when it succeeded, or when the headers name nothing usable: the caller then looks at the resource
-        itself. A state that is not known counts as still going. Raises PlatformError when the operation failed.
-        """
-        address = begun.headers.get("azure-asyncoperation") or begun.headers.get("location")
-        if address is None or not self._ours(address):
-            return
-        by_status = "azure-asyncoperation" in begun.headers
-        asked = retry_after(begun.headers)
-        while True:
-            answer = await self.send(
-                "GET", address, doing=doing, deadline=deadline, allow=frozenset({404})
-            )
-            if _at_its_end(answer, by_status=by_status, doing=doing):
-                return
-            asked = retry_after(answer.headers) or asked or self.pace.poll
-            if not await deadline.pause(asked):
-                raise out_of_time(doing, deadline)
-
-    def _ours(self, address: str) -> bool:
+    def same_origin(self, address: str) -> bool:
+        """True for a path, and for an address of this very control plane: the token travels nowhere else."""
         mine, other = urlsplit(self._base), urlsplit(address)
         return not other.netloc or (mine.scheme, mine.netloc) == (other.scheme, other.netloc)
 
     def _address(self, path: str) -> str:
         if path.startswith("/"):
             return self._base + path
-        if not self._ours(path):  # the token must not travel to another host
+        if not self.same_origin(path):
             raise PlatformError(
                 f"the control plane names an address of another host, {urlsplit(path).netloc}"
             )
@@ -166,8 +145,8 @@ class ArmClient:
     async def _headers(self, *, auxiliary: bool, fresh: bool) -> dict[str, str]:
         token = await self._tokens.token(ARM_SCOPE, fresh=fresh)
         headers = {"Authorization": f"Bearer {token}"}
-        if auxiliary and self._auxiliary is not None:
-            second = await self._auxiliary.token(ARM_SCOPE, fresh=fresh)
+        if auxiliary and self.auxiliary is not None:
+            second = await self.auxiliary.token(ARM_SCOPE, fresh=fresh)
             headers["x-ms-authorization-auxiliary"] = f"Bearer {second}"
         return headers
 
@@ -206,36 +185,6 @@ class ArmClient:
                 f"could not {doing}: nothing answers at {self._base}", hint=self._absent
             )
         return explained(doing, status=answer.status, body=answer.body, headers=answer.headers)
-
-
-def out_of_time(doing: str, deadline: Deadline) -> PlatformError:
-    """Build the error for an operation that did not come to an end in time."""
-    return PlatformError(
-        f"could not {doing}: not done after {deadline.seconds:.0f} s",
-        code="DeadlineExceeded",
-        hint="it may still succeed: run the same command again, it goes on from what stands",
-    )
-
-
-def _at_its_end(answer: Answer, *, by_status: bool, doing: str) -> bool:
-    if (
-        answer.status == 404
-    ):  # the operation is forgotten, or what was deleted is gone: look at the resource
-        return True
-    if not by_status:
-        return answer.status != 202
-    status = answer.body.get("status") if isinstance(answer.body, dict) else None
-    if not isinstance(status, str):
-        return True
-    succeeded = _ENDED.get(status.lower())
-    if succeeded is False:
-        error = explained(doing, status=None, body=answer.body)
-        raise (
-            error
-            if answer.code
-            else PlatformError(f"could not {doing}: it ended {status}", code=status)
-        )
-    return succeeded is True
 
 
 def _passing(answer: Answer | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evals.errors import PlatformError
+from evals.errors import GatewrightError, PlatformError
 from evals.records import Candidate, Price, Slot
 from flows.platforms.arm import ArmClient
 from flows.platforms.azure_openai_account import ArmAccount
@@ -15,7 +15,12 @@ from flows.platforms.azure_openai_credentials import (
     arm_tokens,
     source_tokens,
 )
-from flows.platforms.azure_openai_data import AzureAuth, azure_endpoint, azure_plane
+from flows.platforms.azure_openai_data import (
+    SOURCE_KEY,
+    AzureAuth,
+    azure_endpoint,
+    azure_plane,
+)
 from flows.platforms.azure_openai_deploying import Deployer
 from flows.platforms.azure_openai_options import AzureOptions
 from flows.platforms.azure_openai_preflight import Preflight
@@ -62,12 +67,19 @@ class AzureOpenAIPlatform:
             absent=absent,
         )
         self.account = ArmAccount(arm, options.account_id)
-        identity = (
-            IdentityTokens(tenant=options.tenant) if isinstance(control, FixedToken) else control
-        )
-        self._identity = identity
+        identity = _for_data(control, options.tenant)
+        self._identities = [identity]
         self._auth = AzureAuth(env, identity)
         self._plane = azure_plane(options, self._auth, absent=absent)
+        self._training = self._plane
+        if options.source is not None:
+            tenant = options.source.tenant or options.tenant
+            there = _for_data(arm.auxiliary or identity, tenant)
+            self._identities.append(there)
+            auth = AzureAuth(env, there, key_variable=SOURCE_KEY)
+            self._training = azure_plane(
+                options, auth, absent=absent, endpoint=options.training_endpoint
+            )
         self._prices = PriceTable(name, options.prices)
         self._deployer = Deployer(
             self.account, source=options.model_source, content_policy=options.content_policy
@@ -80,8 +92,8 @@ class AzureOpenAIPlatform:
 
     @property
     def data(self) -> DataPlane:
-        """The data plane, for fine-tuning jobs and files."""
-        return self._plane
+        """The data plane where models are trained, for jobs and files: the source account's when there is one."""
+        return self._training
 
     async def resolve(self, ref: TriggerRef, *, target: str) -> Candidate:
         """Name the model behind a job, model or checkpoint id. Raises RefusedError when it is not finished or unknown."""
@@ -161,6 +173,10 @@ class AzureOpenAIPlatform:
             self, self._deployer, name, model_id, slot, tags=tags, previous=previous
         )
 
+    async def tag(self, name: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a deployment of ours, such as until when it is kept warm."""
+        await self._deployer.tag(name, tags)
+
     async def pause(self, name: str) -> None:
         """Stop a kept deployment from answering; not offered for the developer tier."""
         await self.account.pause(name)
@@ -176,15 +192,25 @@ class AzureOpenAIPlatform:
     async def aclose(self) -> None:
         """Close connections and credentials."""
         await self._plane.aclose()
+        await self._training.aclose()
         await self.account.arm.aclose()
-        await self._identity.aclose()
+        for identity in self._identities:
+            await identity.aclose()
 
     async def _other_names(self, model_id: str) -> tuple[str, ...]:
         """A checkpoint answers under its model's name, which only its job tells."""
-        if not is_checkpoint_id(model_id) or self.options.source is not None:
+        if not is_checkpoint_id(model_id):
             return ()
-        found = await find_checkpoint(self, model_id)
+        try:
+            found = await find_checkpoint(self, model_id)
+        except GatewrightError:
+            return ()  # the source account's jobs need not be readable
         return (found[1].model_id,) if found and found[1].model_id else ()
+
+
+def _for_data(tokens: TokenSource, tenant: str | None) -> TokenSource:
+    """A token given for the control plane opens no data plane; then azure-identity is asked."""
+    return IdentityTokens(tenant=tenant) if isinstance(tokens, FixedToken) else tokens
 
 
 def _auxiliary(options: AzureOptions, env: Mapping[str, str]) -> TokenSource | None:

@@ -10,7 +10,8 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from evals.errors import PlatformError
-from flows.platforms.arm import ArmClient, out_of_time
+from flows.platforms.arm import ArmClient
+from flows.platforms.arm_operations import follow, out_of_time
 from flows.platforms.azure_openai_wire import ArmDeployment, to_deployment
 from flows.platforms.base import Deployment
 from flows.platforms.waiting import Deadline
@@ -75,7 +76,7 @@ class ArmAccount:
             deadline=deadline,
             auxiliary=cross_tenant,
         )
-        await self.arm.follow(begun, doing=doing, deadline=deadline)
+        await follow(self.arm, begun, doing=doing, deadline=deadline)
 
     async def patch(self, name: str, body: Mapping[str, Any], *, deadline: Deadline) -> None:
         """Change sku or tags only, and wait for the end of the operation."""
@@ -84,7 +85,7 @@ class ArmAccount:
             "PATCH", self._path(name), doing=doing, body=body, deadline=deadline
         )
         if begun.status == 202:
-            await self.arm.follow(begun, doing=doing, deadline=deadline)
+            await follow(self.arm, begun, doing=doing, deadline=deadline)
 
     async def delete(self, name: str, *, deadline: Deadline) -> None:
         """Delete and wait until the control plane answers 404."""
@@ -93,7 +94,7 @@ class ArmAccount:
             "DELETE", self._path(name), doing=doing, deadline=deadline, allow=_MISSING
         )
         if begun.status == 202:
-            await self.arm.follow(begun, doing=doing, deadline=deadline)
+            await follow(self.arm, begun, doing=doing, deadline=deadline)
         while await self.get(name, deadline=deadline) is not None:
             if not await deadline.pause(self.arm.pace.poll):
                 raise out_of_time(doing, deadline)

@@ -72,9 +72,10 @@ class IdentityTokens:
         return kept[0]
 
     async def aclose(self) -> None:
-        """Close the credential's own connections."""
-        if self._credential is not None:
-            await self._credential.close()
+        """Close the credential's own connections; may be called again."""
+        credential, self._credential = self._credential, None
+        if credential is not None:
+            await credential.close()
 
     async def _ask(self, scope: str) -> tuple[str, float]:
         from azure.core.exceptions import ClientAuthenticationError

@@ -14,17 +14,22 @@ from flows.platforms.data_plane import DataPlane, missing_credential
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["AzureAuth", "azure_endpoint", "azure_plane"]
+__all__ = ["KEY", "SOURCE_KEY", "AzureAuth", "azure_endpoint", "azure_plane"]
 
-_KEY = "AZURE_OPENAI_API_KEY"
+KEY = "AZURE_OPENAI_API_KEY"
+SOURCE_KEY = "AZURE_OPENAI_SOURCE_API_KEY"
+"""Key of the account that holds the models, when that is another one."""
 _TOKEN = "AZURE_OPENAI_AD_TOKEN"  # noqa: S105 - the name of a variable
 
 
 class AzureAuth:
-    """Key from AZURE_OPENAI_API_KEY, else token from AZURE_OPENAI_AD_TOKEN, else one of azure-identity."""
+    """Key from the variable `key_variable`, else token from AZURE_OPENAI_AD_TOKEN, else one of azure-identity."""
 
-    def __init__(self, env: Mapping[str, str], identity: TokenSource) -> None:
-        self.key = env.get(_KEY) or None
+    def __init__(
+        self, env: Mapping[str, str], identity: TokenSource, *, key_variable: str = KEY
+    ) -> None:
+        self.key_variable = key_variable
+        self.key = env.get(key_variable) or None
         given = env.get(_TOKEN)
         self._tokens: TokenSource = FixedToken(given) if given else identity
         self._scopes = list(DATA_SCOPES)
@@ -35,7 +40,9 @@ class AzureAuth:
             return await self._tokens.token(self._scopes[0])
         except CredentialError as error:
             fix = f"set it to a key of the account, or sign in: {error.problems[0].fix}"
-            raise missing_credential("the data plane of Azure OpenAI", _KEY, fix) from error
+            raise missing_credential(
+                "the data plane of Azure OpenAI", self.key_variable, fix
+            ) from error
 
     async def headers(self) -> Mapping[str, str]:
         """Return the headers of one request."""
@@ -51,14 +58,17 @@ class AzureAuth:
         return True
 
 
-def azure_plane(options: AzureOptions, auth: AzureAuth, *, absent: str) -> DataPlane:
-    """Build the data plane of an account. The client is made when it is first used."""
+def azure_plane(
+    options: AzureOptions, auth: AzureAuth, *, absent: str, endpoint: str | None = None
+) -> DataPlane:
+    """Build the data plane of the account, or of the one at `endpoint`. The client is made when it is first used."""
     make = _dated if options.api == "dated" else _v1
+    address = endpoint or options.data_endpoint
     return DataPlane(
-        options.data_endpoint,
-        lambda: make(options, auth),
+        address,
+        lambda: make(address, options.api_version, auth),
         auth.headers,
-        credential=_KEY if auth.key else "Azure credentials",
+        credential=auth.key_variable if auth.key else "Azure credentials",
         absent=absent,
         renew=auth.other_scope,
     )
@@ -73,21 +83,20 @@ def azure_endpoint(options: AzureOptions, name: str, model_id: str, slot: Slot) 
     return Endpoint(base_url=base, model=name, model_id=model_id, slot=slot, api_version=version)
 
 
-def _v1(options: AzureOptions, auth: AzureAuth) -> AsyncOpenAI:
+def _v1(address: str, version: str, auth: AzureAuth) -> AsyncOpenAI:
     from openai import AsyncOpenAI
 
     # the v1 address takes a key as a bearer token too, which is what the SDK sends
-    base = f"{options.data_endpoint}/openai/v1/"
-    return AsyncOpenAI(base_url=base, api_key=auth.key or auth.token)
+    return AsyncOpenAI(base_url=f"{address}/openai/v1/", api_key=auth.key or auth.token)
 
 
-def _dated(options: AzureOptions, auth: AzureAuth) -> AsyncOpenAI:
+def _dated(address: str, version: str, auth: AzureAuth) -> AsyncOpenAI:
     from openai import AsyncAzureOpenAI
 
     provider = None if auth.key else auth.token
     return AsyncAzureOpenAI(
-        azure_endpoint=options.data_endpoint,
-        api_version=options.api_version,
+        azure_endpoint=address,
+        api_version=version,
         api_key=auth.key,
         azure_ad_token_provider=provider,
     )

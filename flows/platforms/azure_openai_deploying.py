@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from evals.errors import PlatformError
 from flows.platforms.azure_openai_account import ArmAccount
+from flows.platforms.azure_openai_models import find_entry, offered_skus
 from flows.platforms.azure_openai_wire import PROVISIONED, ModelSource, is_ours, put_body, sku_of
 from flows.platforms.base import Deployment, SlotSpec
 from flows.platforms.model_names import base_parts, is_fine_tuned, same_model
@@ -49,6 +50,18 @@ class Deployer:
                 await self._resize(standing, slot, deadline)
             settled = await self._account.settled(name, deadline=deadline)
         return _as_asked(settled, model_id)
+
+    async def tag(self, name: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a deployment of ours. The whole map is sent: whether a PATCH merges or replaces is not promised."""
+        deadline = Deadline(self._account.arm.pace.deploy)
+        async with self._account.writing:
+            standing = await self._account.get(name)
+            if standing is None or not is_ours(standing):
+                raise PlatformError(
+                    f"there is no deployment {name} of Gatewright's", code="NotOurs"
+                )
+            body = {"tags": {**standing.tags, **tags}}
+            await self._account.patch(name, body, deadline=deadline)
 
     async def delete(self, name: str) -> None:
         """Delete what Gatewright made, and wait until it is gone. Raises PlatformError for what others made."""
@@ -158,10 +171,8 @@ class Deployer:
             models = await self._account.models()
         except PlatformError:
             return ()
-        for model in models:
-            if model.get("name") in {model_id, base_parts(model_id)[0]}:
-                return tuple(str(sku.get("name")) for sku in model.get("skus") or ())
-        return ()
+        entry = find_entry(models, model_id) or find_entry(models, base_parts(model_id)[0])
+        return offered_skus(entry)
 
     async def _resize(self, standing: Deployment, slot: SlotSpec, deadline: Deadline) -> None:
         # PATCH: a PUT would send the model again, which may be refused as a change of it

@@ -20,9 +20,13 @@ _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}(-preview)?$")
 
 
 class SourceOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """The account that holds the model. `subscription` and `resource_group` default to the target's own."""
+    """The account that holds the model, and whose jobs are read.
+
+    `subscription` and `resource_group` default to the target's own, `endpoint` to the account's usual address.
+    """
 
     account: str
+    endpoint: str | None = None
     resource_group: str | None = None
     subscription: str | None = None
     tenant: str | None = None
@@ -58,6 +62,14 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     def data_endpoint(self) -> str:
         """Address of the data plane, without a slash at its end."""
         return (self.endpoint or f"https://{self.account}.openai.azure.com").rstrip("/")
+
+    @property
+    def training_endpoint(self) -> str:
+        """Address of the data plane where models are trained: the source account's when there is one."""
+        if self.source is None:
+            return self.data_endpoint
+        given = self.source.endpoint or f"https://{self.source.account}.openai.azure.com"
+        return given.rstrip("/")
 
     @property
     def model_source(self) -> ModelSource | None:

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from evals.errors import ConfigurationError, GatewrightError, PlatformError
 from evals.records import Candidate, Price
 from flows.platforms.azure_openai_account import ArmAccount
+from flows.platforms.azure_openai_models import (
+    find_entry,
+    inference_ends,
+    offered_skus,
+    usage_names,
+)
 from flows.platforms.azure_openai_options import AzureOptions
-from flows.platforms.azure_openai_quota import FINE_TUNED_COUNT, QuotaRow, find_row, read_rows
-from flows.platforms.azure_openai_wire import sku_of
+from flows.platforms.azure_openai_quota import Wanted, quota_findings, read_rows
+from flows.platforms.azure_openai_wire import is_ours, sku_of
 from flows.platforms.base import Finding, SlotSpec
 from flows.platforms.candidates import known_model
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.findings import lifetime_finding, price_finding
-from flows.platforms.model_names import base_of, base_parts, is_checkpoint_id, is_fine_tuned
+from flows.platforms.model_names import (
+    base_of,
+    base_parts,
+    is_checkpoint_id,
+    is_fine_tuned,
+    same_model,
+)
 
 __all__ = ["Preflight"]
 
@@ -48,11 +60,12 @@ class Preflight:
         self._platform, self._account = platform, platform.account
         self._candidate, self._slots, self._price = candidate, slots, price
         self._findings: list[Finding] = []
+        self._models: list[dict[str, Any]] = []
         self._base = base_of(candidate.model_id) or candidate.base_model or candidate.model_id
 
     async def run(self) -> tuple[Finding, ...]:
         """Return one finding for each thing looked at; what can't be looked at is a finding itself."""
-        signed_in = await self._look("credentials", self._credentials, _signing_in)
+        signed_in = await self._look("credentials", self._credentials, _SIGN_IN)
         await self._look("model", self._model, "check the model id and the data plane's credential")
         if signed_in:
             location = await self._look(
@@ -122,21 +135,21 @@ class Preflight:
 
     async def _model(self) -> None:
         model_id = self._candidate.model_id
-        if self._platform.options.source is not None:
-            self._add("model", "ok", f"{model_id} is in the source account and was not looked up")
-        elif is_checkpoint_id(model_id):
-            self._add("model", "ok", f"{model_id} is a checkpoint of {self._candidate.job_id}")
+        if is_checkpoint_id(model_id):
+            of = self._candidate.job_id or "a job that was not looked up"
+            self._add("model", "ok", f"{model_id} is a checkpoint of {of}")
         elif await known_model(self._platform, model_id) is None:
             fix = "check the model id; for a model of another account name it under 'source'"
-            self._add("model", "fail", f"{model_id} is not known to the account", fix)
+            where = self._platform.data.address
+            self._add("model", "fail", f"{model_id} is not known at {where}", fix)
         else:
             self._add("model", "ok", f"{model_id} is there")
 
     async def _region(self) -> None:
         """SKUs and lifetime, from the account's list of models."""
-        models = await self._account.models()
-        own = _entry(models, self._candidate.model_id)
-        base = _entry(models, *base_parts(self._base)) or own
+        models = self._models = await self._account.models()
+        own = find_entry(models, self._candidate.model_id)
+        base = find_entry(models, *base_parts(self._base)) or own
         for slot in self._slots:
             self._sku_offered(slot, own, base)
         if base is None:
@@ -148,8 +161,8 @@ class Preflight:
         self, slot: SlotSpec, own: Mapping[str, Any] | None, base: Mapping[str, Any] | None
     ) -> None:
         name, sku = f"sku {slot.slot}", _sku(slot)
-        offered = _skus(own or base)
-        if own is None and is_fine_tuned(self._candidate.model_id):
+        offered = offered_skus(own or base)
+        if offered and own is None and is_fine_tuned(self._candidate.model_id):
             offered = (*offered, "DeveloperTier")  # never in a base model's list
         if sku in offered:
             self._add(name, "ok", f"{sku} is offered here")
@@ -165,44 +178,38 @@ class Preflight:
             fix = "train the successor on a newer base model"
             self._add("lifetime", "fail", f"the base model {base.get('name')} is retired", fix)
             return
-        ends = _day((base.get("deprecation") or {}).get("inference"))
+        ends = inference_ends(base)
         what = f"base model {base.get('name')}"
         self._findings.append(lifetime_finding(what, ends, today=datetime.now(UTC).date()))
         if status == "Deprecating" and not is_fine_tuned(self._candidate.model_id):
             message = f"new deployments of {base.get('name')} are blocked, except for who has one"
-            self._add("lifetime", "warn", message, "take a newer base model")
+            self._add("availability", "warn", message, "take a newer base model")
 
     async def _quota(self, location: str) -> None:
         rows = read_rows(await self._account.usages(location))
-        models = await self._account.models()
-        entry = _entry(models, self._candidate.model_id) or _entry(models, *base_parts(self._base))
-        needed: dict[str, float] = {}
-        for slot in self._slots:
-            row = find_row(
-                rows,
-                sku=_sku(slot),
-                model_id=self._candidate.model_id,
-                base_model=self._base,
-                usage_names=_usage_names(entry, _sku(slot)),
-            )
-            if row is None:
-                self._add(f"quota {slot.slot}", "warn", f"no quota row for {_sku(slot)} was found")
-                continue
-            needed[row.name] = needed.get(row.name, 0.0) + slot.capacity
-            self._enough(f"quota {slot.slot}", row, needed[row.name], "lower the slot's capacity")
-        count = rows.get(FINE_TUNED_COUNT)
-        if count is not None and is_fine_tuned(self._candidate.model_id):
-            self._enough("deployments", count, float(len(self._slots)), "run 'gatewright sweep'")
+        models = self._models or await self._account.models()
+        entry = find_entry(models, self._candidate.model_id) or find_entry(
+            models, *base_parts(self._base)
+        )
+        wanted = [
+            Wanted(slot.slot, _sku(slot), slot.capacity, usage_names(entry, _sku(slot)))
+            for slot in await self._not_standing()
+        ]
+        model_id = self._candidate.model_id
+        self._findings += quota_findings(rows, wanted, model_id=model_id, base_model=self._base)
 
-    def _enough(self, name: str, row: QuotaRow, needed: float, fix: str) -> None:
-        numbers = f"{row.name}: needed {needed:g}, left {row.left:g} of {row.limit:g}"
-        if row.left >= needed:
-            self._add(name, "ok", numbers)
-        else:
-            self._add(name, "fail", numbers, f"{fix}, or ask for more in the portal under 'Quota'")
+    async def _not_standing(self) -> list[SlotSpec]:
+        """The slots that a run would still create: one that is resumed finds its own standing."""
+        mine = [
+            one
+            for one in await self._account.deployments()
+            if is_ours(one) and same_model(self._candidate.model_id, one.model_id)
+        ]
+        standing = {(one.slot, one.sku) for one in mine}
+        return [slot for slot in self._slots if (slot.slot, _sku(slot)) not in standing]
 
 
-_signing_in = "run 'az login', or give a service principal or a managed identity"
+_SIGN_IN = "run 'az login', or give a service principal or a managed identity"
 
 
 def _told(error: GatewrightError, fix: str) -> tuple[str, str]:
@@ -220,25 +227,6 @@ def _sku(slot: SlotSpec) -> str:
         return slot.sku  # an unknown one: it will not be among those offered
 
 
-def _entry(
-    models: Iterable[Mapping[str, Any]], name: str, version: str | None = None
-) -> Mapping[str, Any] | None:
-    fitting = [model for model in models if model.get("name") == name]
-    exact = [model for model in fitting if version is None or model.get("version") == version]
-    return next(iter(exact), None)
-
-
-def _skus(entry: Mapping[str, Any] | None) -> tuple[str, ...]:
-    return tuple(str(sku.get("name")) for sku in (entry or {}).get("skus") or ())
-
-
-def _usage_names(entry: Mapping[str, Any] | None, sku: str) -> tuple[str, ...]:
-    offered = (entry or {}).get("skus") or ()
-    return tuple(
-        str(one["usageName"]) for one in offered if one.get("name") == sku and one.get("usageName")
-    )
-
-
 def _allowed(granted: Iterable[Mapping[str, Any]], action: str) -> bool:
     def matches(patterns: Any) -> bool:
         return any(fnmatchcase(action.lower(), str(one).lower()) for one in patterns or ())
@@ -246,10 +234,3 @@ def _allowed(granted: Iterable[Mapping[str, Any]], action: str) -> bool:
     return any(
         matches(one.get("actions")) and not matches(one.get("notActions")) for one in granted
     )
-
-
-def _day(text: Any) -> date | None:
-    try:
-        return date.fromisoformat(str(text)[:10]) if text else None
-    except ValueError:
-        return None

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evals.records import Slot
+from flows.platforms.base import Finding
 from flows.platforms.model_names import base_of, base_parts, is_fine_tuned
 
-__all__ = ["FINE_TUNED_COUNT", "QuotaRow", "find_row", "read_rows"]
+__all__ = ["FINE_TUNED_COUNT", "QuotaRow", "Wanted", "find_row", "quota_findings", "read_rows"]
 
 FINE_TUNED_COUNT = "OpenAI.FineTuned.Deployments"
 _TUNED = "-finetune"
@@ -31,6 +33,16 @@ class QuotaRow:
     def left(self) -> float:
         """What can still be taken."""
         return max(0.0, self.limit - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A deployment that is to be created; `usage_names` are what the model's description calls its row."""
+
+    slot: Slot
+    sku: str
+    capacity: int
+    usage_names: tuple[str, ...] = ()
 
 
 def read_rows(usages: Iterable[Mapping[str, Any]]) -> dict[str, QuotaRow]:
@@ -64,6 +76,46 @@ def find_row(
         if fits and _plain(model.removesuffix(_TUNED)) == wanted:
             return row
     return None
+
+
+def quota_findings(
+    rows: Mapping[str, QuotaRow],
+    wanted: Iterable[Wanted],
+    *,
+    model_id: str,
+    base_model: str | None,
+) -> list[Finding]:
+    """Report whether everything wanted fits together: capacity by row, and the count of fine-tuned deployments."""
+    found: list[Finding] = []
+    needed: dict[str, float] = {}
+    slots = list(wanted)
+    for one in slots:
+        row = find_row(
+            rows,
+            sku=one.sku,
+            model_id=model_id,
+            base_model=base_model,
+            usage_names=one.usage_names,
+        )
+        name = f"quota {one.slot}"
+        if row is None:
+            message = f"no quota row for {one.sku} was found"
+            found.append(Finding(name=name, level="warn", message=message))
+            continue
+        needed[row.name] = needed.get(row.name, 0.0) + one.capacity
+        found.append(_enough(name, row, needed[row.name], "lower the slot's capacity"))
+    count = rows.get(FINE_TUNED_COUNT)
+    if count is not None and is_fine_tuned(model_id) and slots:
+        found.append(_enough("deployments", count, float(len(slots)), "run 'gatewright sweep'"))
+    return found
+
+
+def _enough(name: str, row: QuotaRow, needed: float, fix: str) -> Finding:
+    numbers = f"{row.name}: needed {needed:g}, left {row.left:g} of {row.limit:g}"
+    if row.left >= needed:
+        return Finding(name=name, level="ok", message=numbers)
+    more = f"{fix}, or ask for more in the portal under 'Quota'"
+    return Finding(name=name, level="fail", message=numbers, fix=more)
 
 
 def _row(usage: Mapping[str, Any]) -> QuotaRow | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evals.errors import PlatformError, RefusedError
+from evals.errors import CredentialError, PlatformError, RefusedError
 from evals.records import Candidate
 from flows.platforms import jobs
 from flows.platforms.base import TriggerRef
@@ -15,6 +15,7 @@ from flows.platforms.model_names import base_of, is_checkpoint_id, job_of, step_
 __all__ = ["find_checkpoint", "known_model", "resolve_candidate"]
 
 _JOBS_LOOKED_THROUGH = 100
+_UNREADABLE = (PlatformError, CredentialError)
 
 
 async def resolve_candidate(
@@ -28,8 +29,8 @@ async def resolve_candidate(
     """Name the model behind `ref`.
 
     `deploys_checkpoint_ids`: a checkpoint is deployed by its own id (Azure) and not by its model name (OpenAI).
-    `elsewhere`: the model belongs to another account, whose jobs and models can't be read here; it is then taken at its
-    word. Raises RefusedError for what is unknown or not finished.
+    `elsewhere`: the model belongs to another account; where its jobs and models may not be read, a model or checkpoint id
+    is taken at its word. Raises RefusedError for what is unknown or not finished.
     """
     if ref.job_id:
         return await _from_job(platform, ref.job_id, target)
@@ -93,9 +94,12 @@ async def _from_job(platform: SpeaksOpenAI, job_id: str, target: str) -> Candida
 async def _from_checkpoint(
     platform: SpeaksOpenAI, named: str, target: str, *, by_id: bool, elsewhere: bool
 ) -> Candidate:
-    if elsewhere:
+    try:
+        found = await find_checkpoint(platform, named)
+    except _UNREADABLE:
+        if not elsewhere:
+            raise
         return Candidate(model_id=named, target=target, checkpoint=named)
-    found = await find_checkpoint(platform, named)
     if found is None:
         raise RefusedError(
             f"no job at {platform.data.address} has a checkpoint {named}; only the last epochs' are kept"
@@ -108,7 +112,13 @@ async def _from_checkpoint(
 async def _from_model(
     platform: SpeaksOpenAI, model_id: str, target: str, *, elsewhere: bool
 ) -> Candidate:
-    if not elsewhere and await known_model(platform, model_id) is None:
+    try:
+        known = await known_model(platform, model_id) is not None
+    except _UNREADABLE:
+        known = elsewhere
+        if not elsewhere:
+            raise
+    if not known:
         raise RefusedError(f"there is no model {model_id} at {platform.data.address}")
     return Candidate(
         model_id=model_id, target=target, base_model=base_of(model_id), job_id=job_of(model_id)

@@ -136,6 +136,10 @@ class SpeaksOpenAI(Protocol):
 class HostingPlatform(Platform, SpeaksOpenAI, Protocol):
     """A platform together with its data plane: what `open_platform` gives."""
 
+    async def tag(self, name: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a deployment of ours."""
+        ...
+
 
 def missing_credential(platform: str, variables: str, fix: str) -> CredentialError:
     """Build the error for a credential that is not there; `variables` are those that would hold it."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from evals.errors import ConfigurationError, Problem
 from flows.platforms.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure_openai_credentials import FixedToken
+from flows.platforms.azure_openai_data import KEY, SOURCE_KEY
 from flows.platforms.azure_openai_options import read_options
 from flows.platforms.waiting import Pace
 
@@ -44,10 +45,12 @@ def open_embedded(
     url = (env.get("GATEWRIGHT_EMBEDDED_URL") or DEFAULT_URL).rstrip("/")
     _require_loopback(url)
     account = str(options.get("account") or _DEFAULTS["account"])
-    # accounts beside the default one answer under a path of their own
-    data = url if account == _DEFAULTS["account"] else f"{url}/accounts/{account}"
-    given = {**_DEFAULTS, "endpoint": data, "arm_endpoint": url, **options}
-    credentials = {"AZURE_OPENAI_API_KEY": f"{account}-api-key", **_explicit(env)}
+    given = {**_DEFAULTS, "endpoint": _data_at(url, account), "arm_endpoint": url, **options}
+    credentials = {KEY: f"{account}-api-key", **_explicit(env)}
+    source = options.get("source")
+    if isinstance(source, Mapping) and source.get("account"):
+        given["source"] = {"endpoint": _data_at(url, source["account"]), **source}
+        credentials[SOURCE_KEY] = f"{source['account']}-api-key"
     return EmbeddedPlatform(
         read_options(given, where="embedded"),
         credentials,
@@ -56,6 +59,11 @@ def open_embedded(
         absent="start the embedded platform ('python -m flows.emulator --help' says how), or set GATEWRIGHT_EMBEDDED_URL",
         tokens=FixedToken(env.get("GATEWRIGHT_ARM_TOKEN") or _ARM_TOKEN),
     )
+
+
+def _data_at(url: str, account: str) -> str:
+    """Accounts beside the default one answer under a path of their own."""
+    return url if account == _DEFAULTS["account"] else f"{url}/accounts/{account}"
 
 
 def _explicit(env: Mapping[str, str]) -> dict[str, str]:

@@ -19,7 +19,6 @@ from evals.errors import (
     GatewrightError,
     PlatformError,
     Problem,
-    RefusedError,
     nearest,
 )
 from evals.records import Candidate, Endpoint, Price, Record, Slot
@@ -114,7 +113,11 @@ class OpenAIPlatform:
             )
         ends = _shutdown(model)
         if ends is not None and ends <= _today():
-            raise RefusedError(f"{model_id} was shut down on {ends}: train on a newer base model")
+            raise PlatformError(
+                f"could not deploy {name}: {model_id} was shut down on {ends}",
+                code="ModelShutDown",
+                hint="train on a newer base model",
+            )
         self._standing[name] = Deployment(
             name=name,
             model_id=model_id,
@@ -158,6 +161,13 @@ class OpenAIPlatform:
     async def delete(self, name: str) -> None:
         """Forget the name. The model itself is never deleted."""
         self._standing.pop(name, None)
+
+    async def tag(self, name: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a name, for as long as this object lives: the service keeps none."""
+        standing = self._standing.get(name)
+        if standing is not None:
+            merged = {**standing.tags, **tags}
+            self._standing[name] = msgspec.structs.replace(standing, tags=merged)
 
     def price(self, model_id: str, base_model: str | None = None) -> Price | None:
         """Return the price of a model, None when it is not known."""

@@ -7,7 +7,6 @@ one, never half of one, also after a power cut.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -123,20 +122,29 @@ def _to_dotenv(pointer: LivePointer, prefix: str) -> bytes:
     plain: dict[str, Any] = msgspec.to_builtins(pointer)
     endpoint = {f"endpoint_{key}": value for key, value in plain.pop("endpoint").items()}
     lines = [
-        f"{prefix}{key.upper()}={json.dumps(str(value), ensure_ascii=False)}\n"
+        f"{prefix}{key.upper()}={_quoted(key, str(value))}\n"
         for key, value in sorted({**plain, **endpoint}.items())
         if value is not None
     ]
     return "".join(lines).encode()
 
 
+def _quoted(key: str, value: str) -> str:
+    """Single quotes: within them neither a shell nor a dotenv reader expands anything."""
+    if "'" in value or not value.isprintable():
+        raise PublishError(f"{key} {value!r} can't be written to a dotenv file")
+    return f"'{value}'"
+
+
 def _from_dotenv(text: str, prefix: str) -> LivePointer:
-    found: dict[str, Any] = {"endpoint": {}}
+    found: dict[str, Any] = {"endpoint": {}, "deployment": None}
     for line in filter(None, text.splitlines()):
         key, _, value = line.partition("=")
+        if not key.startswith(prefix):
+            raise ValueError(f"expected variables that begin with {prefix}; found {key[:40]!r}")
         field = key.removeprefix(prefix).lower()
         owner, name = found, field
         if field.startswith("endpoint_"):
             owner, name = found["endpoint"], field.removeprefix("endpoint_")
-        owner[name] = json.loads(value)
+        owner[name] = value.removeprefix("'").removesuffix("'")
     return msgspec.convert(found, LivePointer, strict=False)

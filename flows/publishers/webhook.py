@@ -42,8 +42,9 @@ class WebhookPublisher:
     """One receiver for one target."""
 
     def __init__(self, target: str, options: WebhookOptions, root: Path) -> None:
-        for url in filter(None, (options.url, options.read_url)):
-            _refuse_open_road(url)
+        _refuse_open_road(options.url)
+        if options.read_url is not None:
+            _refuse_open_road(options.read_url)
         self.target = target
         self.name = f"webhook {_shown(options.url)}"
         self.reads_back = options.read_url is not None

@@ -22,8 +22,15 @@ from evals.authored import (
 from evals.errors import ConfigurationError, Problem
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(codec="utf-8"), max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8"), max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=8), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -33,7 +40,9 @@ def yaml_of(text: str):
 
 
 def test_every_field_knows_its_line() -> None:
-    authored = yaml_of("name: a\nchecks:\n  - metric: m\n    slices:\n      - where: {plan: free}\n")
+    authored = yaml_of(
+        "name: a\nchecks:\n  - metric: m\n    slices:\n      - where: {plan: free}\n"
+    )
     assert authored.line("name") == 1
     assert authored.line("checks[0].slices[0].where") == 5
     assert authored.line("checks[0].slices[0].where.plan") == 5
@@ -46,12 +55,26 @@ def test_a_field_that_is_missing_has_the_line_of_what_encloses_it() -> None:
 
 
 def test_yaml_is_read_by_version_1_2() -> None:
-    data = yaml_of("a: no\nb: 2026-01-01\nc: 1:30\nd: 1e3\ne: true\nf: .nan\ng: ~\nh: 0x10\ni: .5\n").data
-    assert data == {"a": "no", "b": "2026-01-01", "c": "1:30", "d": 1000.0, "e": True, "f": ".nan", "g": None, "h": 16, "i": 0.5}
+    data = yaml_of(
+        "a: no\nb: 2026-01-01\nc: 1:30\nd: 1e3\ne: true\nf: .nan\ng: ~\nh: 0x10\ni: .5\n"
+    ).data
+    assert data == {
+        "a": "no",
+        "b": "2026-01-01",
+        "c": "1:30",
+        "d": 1000.0,
+        "e": True,
+        "f": ".nan",
+        "g": None,
+        "h": 16,
+        "i": 0.5,
+    }
 
 
 def test_a_key_given_twice_names_both_lines() -> None:
-    with pytest.raises(ConfigurationError, match=r"gate.yaml:3: field 'name': .*'name' is on line 1 too"):
+    with pytest.raises(
+        ConfigurationError, match=r"gate.yaml:3: field 'name': .*'name' is on line 1 too"
+    ):
         yaml_of("name: a\nchecks: []\nname: b\n")
 
 
@@ -92,18 +115,31 @@ def test_a_missing_file_is_a_problem_and_no_traceback(tmp_path: Path) -> None:
 
 
 def test_unknown_keys_name_the_nearest_and_all_errors_come_at_once() -> None:
-    authored = yaml_of("version: 1\nname: x\nfirst_release: refuse\nchecks:\n  - metrc: a\n    at_leest: 1\n")
+    authored = yaml_of(
+        "version: 1\nname: x\nfirst_release: refuse\nchecks:\n  - metrc: a\n    at_leest: 1\n"
+    )
     with pytest.raises(ConfigurationError) as caught:
         validate(authored, "gate")
     text = str(caught.value)
-    assert "gate.yaml:5: field 'checks[0].metrc': unknown key 'metrc' (did you mean 'metric'?)" in text
-    assert "gate.yaml:6: field 'checks[0].at_leest': unknown key 'at_leest' (did you mean 'at_least'?)" in text
+    assert (
+        "gate.yaml:5: field 'checks[0].metrc': unknown key 'metrc' (did you mean 'metric'?)" in text
+    )
+    assert (
+        "gate.yaml:6: field 'checks[0].at_leest': unknown key 'at_leest' (did you mean 'at_least'?)"
+        in text
+    )
     assert "expected a key 'metric'; found none (is it 'metrc'?)" in text
 
 
 def test_alternatives_are_told_in_words() -> None:
-    schema = {"properties": {"a": {"oneOf": [{"type": "number"}, {"type": "string", "pattern": "^[0-9]+%$"}]}}}
-    with pytest.raises(ConfigurationError, match=r"expected text that matches \^\[0-9\]\+%\$; found \"ten\""):
+    schema = {
+        "properties": {
+            "a": {"oneOf": [{"type": "number"}, {"type": "string", "pattern": "^[0-9]+%$"}]}
+        }
+    }
+    with pytest.raises(
+        ConfigurationError, match=r"expected text that matches \^\[0-9\]\+%\$; found \"ten\""
+    ):
         validate(yaml_of("a: ten\n"), schema)
     with pytest.raises(ConfigurationError, match=r"expected a number or text; found \[\]"):
         validate(yaml_of("a: []\n"), schema)
@@ -157,6 +193,7 @@ def test_more_than_fifty_problems_are_counted() -> None:
     assert str(caught.value.problems[-1]) == "f: … and 30 more problems"
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_any_json_is_read_back(value: object) -> None:
     import json
@@ -164,6 +201,7 @@ def test_any_json_is_read_back(value: object) -> None:
     assert parse_json(json.dumps(value)) == value
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_json_or_a_value_error(text: str) -> None:
     try:
@@ -172,7 +210,7 @@ def test_any_text_is_json_or_a_value_error(text: str) -> None:
         return
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
 def test_any_text_is_yaml_or_a_configuration_error(text: str) -> None:
     try:
@@ -181,7 +219,7 @@ def test_any_text_is_yaml_or_a_configuration_error(text: str) -> None:
         return
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), JSON, min_size=1, max_size=4))
 def test_what_is_dumped_is_read_back_the_same(data: dict) -> None:
     # Control characters other than tab and line feed aren't YAML; texts with them are quoted by escapes.

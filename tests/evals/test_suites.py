@@ -71,7 +71,11 @@ def test_a_suite_has_rendered_messages_tags_and_clusters(write) -> None:
     suite = load_suite(write([case(1), case(2)]))
     first = suite.cases[0]
     assert [message.content for message in first.messages] == ["Triage.", "ticket 1"]
-    assert (first.tags, first.cluster, first.expected) == ({"language": "en"}, "c-1", {"urgency": "high"})
+    assert (first.tags, first.cluster, first.expected) == (
+        {"language": "en"},
+        "c-1",
+        {"urgency": "high"},
+    )
     assert suite.case_lines == {"t-1": 1, "t-2": 2}
 
 
@@ -81,7 +85,11 @@ def test_fixed_messages_are_shared_by_all_cases(write) -> None:
 
 
 def test_a_case_may_have_messages_of_its_own(write) -> None:
-    turns = [{"role": "user", "content": "{{ as it is }}"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+    turns = [
+        {"role": "user", "content": "{{ as it is }}"},
+        {"role": "assistant", "content": "b"},
+        {"role": "user", "content": "c"},
+    ]
     suite = load_suite(write([case(1, messages=turns)]))
     assert [message.content for message in suite.cases[0].messages] == ["{{ as it is }}", "b", "c"]
 
@@ -89,13 +97,17 @@ def test_a_case_may_have_messages_of_its_own(write) -> None:
 def test_a_broken_line_7_is_the_one_problem(write) -> None:
     found = problems(write([*map(case, range(6)), '{"id": "t-7", "item": }', case(8)]))
     assert len(found) == 1
-    assert found[0].startswith("datasets/triage/cases.jsonl:7: expected a JSON object; found broken JSON: ")
+    assert found[0].startswith(
+        "datasets/triage/cases.jsonl:7: expected a JSON object; found broken JSON: "
+    )
     assert found[0].endswith("(column 23)")
 
 
 def test_a_duplicate_id_names_both_lines(write) -> None:
     found = problems(write([case(1), case(2), case(1)]))
-    assert found == ["datasets/triage/cases.jsonl:3: field 'id': expected every id once; 't-1' is on line 1 too"]
+    assert found == [
+        "datasets/triage/cases.jsonl:3: field 'id': expected every id once; 't-1' is on line 1 too"
+    ]
 
 
 def test_all_problems_come_at_once_in_the_order_of_the_file(write) -> None:
@@ -113,8 +125,14 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(write) -> None:
     )
     start = "datasets/triage/cases.jsonl:"
     assert [text.split(":")[1] for text in found] == ["1", "2", "3", "4", "5", "5", "6"]
-    assert found[0] == f"{start}1: field 'expected.urgency': case 't-1': expected one of the declared labels of grader 'urgency'; found 'hgh' (did you mean 'high'?)"
-    assert found[1] == f"{start}2: field 'tags.language': expected a tag 'language'; found none (is it 'langage'?)"
+    assert (
+        found[0]
+        == f"{start}1: field 'expected.urgency': case 't-1': expected one of the declared labels of grader 'urgency'; found 'hgh' (did you mean 'high'?)"
+    )
+    assert (
+        found[1]
+        == f"{start}2: field 'tags.language': expected a tag 'language'; found none (is it 'langage'?)"
+    )
     assert "no 'ticket' in item" in found[2]
     assert "unknown key 'expectd' (did you mean 'expected'?)" in found[3]
     assert "expected an object; found none" in found[4]
@@ -122,20 +140,29 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(write) -> None:
 
 
 def test_an_empty_suite_is_refused(write) -> None:
-    assert problems(write([])) == ["datasets/triage/cases.jsonl: expected at least one case; found none"]
+    assert problems(write([])) == [
+        "datasets/triage/cases.jsonl: expected at least one case; found none"
+    ]
 
 
 def test_a_missing_case_file_is_refused(write, folder) -> None:
     write([case(1)])
     (folder / "cases.jsonl").unlink()
-    assert problems(folder) == ["datasets/triage/cases.jsonl: expected a readable file; found: no such file"]
+    assert problems(folder) == [
+        "datasets/triage/cases.jsonl: expected a readable file; found: no such file"
+    ]
 
 
 def test_a_case_schema_holds_for_the_whole_line(write, folder) -> None:
-    schema = {"type": "object", "properties": {"item": {"properties": {"ticket": {"minLength": 5}}}}}
+    schema = {
+        "type": "object",
+        "properties": {"item": {"properties": {"ticket": {"minLength": 5}}}},
+    }
     (folder / "case.schema.json").write_text(json.dumps(schema))
     found = problems(write([case(1, item={"ticket": "x"})], case_schema="case.schema.json"))
-    assert found == ["datasets/triage/cases.jsonl:1: field 'item.ticket': expected text of at least 5 characters; found \"x\""]
+    assert found == [
+        "datasets/triage/cases.jsonl:1: field 'item.ticket': expected text of at least 5 characters; found \"x\""
+    ]
 
 
 @pytest.mark.parametrize(
@@ -144,12 +171,27 @@ def test_a_case_schema_holds_for_the_whole_line(write, folder) -> None:
         ({"graders": []}, "expected a list of at least 1 entries"),
         ({"promt": []}, "unknown key 'promt' (did you mean 'prompt'?)"),
         ({"name": "Über"}, "expected text that matches"),
-        ({"graders": [{"name": "a", "type": "exat"}]}, "unknown type 'exat' (did you mean 'exact'?)"),
-        ({"graders": [{"name": "a", "type": "exact", "ignorecase": True}]}, "unknown key 'ignorecase' (did you mean 'ignore_case'?)"),
+        (
+            {"graders": [{"name": "a", "type": "exat"}]},
+            "unknown type 'exat' (did you mean 'exact'?)",
+        ),
+        (
+            {"graders": [{"name": "a", "type": "exact", "ignorecase": True}]},
+            "unknown key 'ignorecase' (did you mean 'ignore_case'?)",
+        ),
         ({"graders": [{"name": "a", "type": "fields"}]}, "needs a key 'fields'; found none"),
-        ({"graders": [{"name": "a", "type": "exact"}, {"name": "a", "type": "label"}]}, "expected every grader's name once"),
-        ({"graders": [{"name": "a", "type": "numeric", "abs_tol": "wide"}]}, "expected `float`, got `str`"),
-        ({"prompt": [{"role": "user", "content": "{{ case.x }}"}]}, "expected variables of item; found 'case.x'"),
+        (
+            {"graders": [{"name": "a", "type": "exact"}, {"name": "a", "type": "label"}]},
+            "expected every grader's name once",
+        ),
+        (
+            {"graders": [{"name": "a", "type": "numeric", "abs_tol": "wide"}]},
+            "expected `float`, got `str`",
+        ),
+        (
+            {"prompt": [{"role": "user", "content": "{{ case.x }}"}]},
+            "expected variables of item; found 'case.x'",
+        ),
         ({"prompt": [{"role": "user", "content": "{{ item.x"}]}, "expected '}}' after '{{'"),
         ({"case_schema": "none.json"}, "no such file"),
         ({"training": "none.jsonl"}, "expected a file; found no datasets/triage/none.jsonl"),
@@ -157,13 +199,18 @@ def test_a_case_schema_holds_for_the_whole_line(write, folder) -> None:
     ],
 )
 def test_a_mistake_in_suite_yaml_is_said(write, change: dict, said: str) -> None:
-    assert any(said in text and "suite.yaml" in text or "none.json" in text for text in problems(write([case(1)], **change)))
+    assert any(
+        (said in text and "suite.yaml" in text) or "none.json" in text
+        for text in problems(write([case(1)], **change))
+    )
     assert any(said in text for text in problems(write([case(1)], **change)))
 
 
 def test_an_unknown_folder_names_the_nearest(write) -> None:
     write([case(1)])
-    assert problems(Path("datasets/triag")) == ["datasets/triag: expected a suite's folder; found none (did you mean 'triage'?)"]
+    assert problems(Path("datasets/triag")) == [
+        "datasets/triag: expected a suite's folder; found none (did you mean 'triage'?)"
+    ]
 
 
 def test_two_graders_may_not_yield_the_same_name(write) -> None:
@@ -184,10 +231,16 @@ def test_the_fingerprint_stays_when_lines_move_and_changes_with_anything_that_co
         write([case(1), case(2, expected={"urgency": "low"})]),
     ]
     seen = {first} | {open_suite(folder).fingerprint for folder in changed}
-    seen.add(open_suite(write([case(1), case(2)], prompt=[{"role": "user", "content": "{{ item.ticket }}?"}])).fingerprint)
+    seen.add(
+        open_suite(
+            write([case(1), case(2)], prompt=[{"role": "user", "content": "{{ item.ticket }}?"}])
+        ).fingerprint
+    )
     graders = [{**SUITE["graders"][0], "normalise": True}, SUITE["graders"][1]]
     seen.add(open_suite(write([case(1), case(2)], graders=graders)).fingerprint)
-    seen.add(open_suite(write([case(1), case(2)], response_format={"type": "json_object"})).fingerprint)
+    seen.add(
+        open_suite(write([case(1), case(2)], response_format={"type": "json_object"})).fingerprint
+    )
     assert len(seen) == 5
 
 

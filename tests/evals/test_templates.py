@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.templates import TemplateError, render, render_tree, variables
 
-ITEM = {"item": {"name": "Ada", "tags": ["a", {"b": "c"}], "n": 1.5, "yes": True, "none": None, "odd key": "x"}}
+ITEM = {
+    "item": {
+        "name": "Ada",
+        "tags": ["a", {"b": "c"}],
+        "n": 1.5,
+        "yes": True,
+        "none": None,
+        "odd key": "x",
+    }
+}
 
 
 @pytest.mark.parametrize(
@@ -28,7 +37,9 @@ def test_a_template_is_filled(template: str, text: str) -> None:
     assert render(template, ITEM) == text
 
 
-@pytest.mark.parametrize("name", ["item.nam", "item.tags[7]", "item.name.x", "sample.output_text", "item.n[0]"])
+@pytest.mark.parametrize(
+    "name", ["item.nam", "item.tags[7]", "item.name.x", "sample.output_text", "item.n[0]"]
+)
 def test_a_variable_without_a_value_is_an_error_that_names_it(name: str) -> None:
     with pytest.raises(TemplateError) as caught:
         render(f"a {{{{ {name} }}}}", ITEM)
@@ -36,18 +47,31 @@ def test_a_variable_without_a_value_is_an_error_that_names_it(name: str) -> None
     assert name in str(caught.value)
 
 
-@pytest.mark.parametrize("template", ["{{ }}", "{{ item..x }}", "{{ item.x | upper }}", "{{ 1 + 1 }}", "{{ item.x", "{{ .x }}", "{{ item[x] }}"])
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ }}",
+        "{{ item..x }}",
+        "{{ item.x | upper }}",
+        "{{ 1 + 1 }}",
+        "{{ item.x",
+        "{{ .x }}",
+        "{{ item[x] }}",
+    ],
+)
 def test_what_is_no_path_is_refused(template: str) -> None:
     with pytest.raises(TemplateError):
         render(template, ITEM)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_data_that_holds_braces_stays_data(text: str) -> None:
     hostile = text + "{{ item.name }}"
     assert render("<{{ item.x }}>", {"item": {"x": hostile}}) == f"<{hostile}>"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_filled_or_refused(text: str) -> None:
     try:

@@ -45,7 +45,10 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ope
     monkeypatch.syspath_prepend(str(Path(__file__).parents[3]))
 
     def build(
-        graders: list[Definition] | Definition, cases: list[Definition], asker: Any = None, **more: Any
+        graders: list[Definition] | Definition,
+        cases: list[Definition],
+        asker: Any = None,
+        **more: Any,
     ) -> OpenedSuite:
         graders = [graders] if isinstance(graders, dict) else graders
         prompt = [{"role": "user", "content": "{{ item.text }}"}]

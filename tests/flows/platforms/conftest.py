@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 QUICK = Pace(
     request=5.0,
-    poll=0.02,
-    probe=0.02,
+    poll=0.01,
+    probe=0.01,
     deploy=4.0,
     delete=4.0,
     ready=4.0,
@@ -220,9 +220,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator
 
 
 FAST = {
-    "provisioning_s": 0.1,
-    "deleting_s": 0.05,
-    "dataplane_lag_s": 0.05,
+    "provisioning_s": 0.03,
+    "deleting_s": 0.02,
+    "dataplane_lag_s": 0.0,
     "arm_retry_after_s": 0,
     "quota_release_s": 0.0,
 }

@@ -26,7 +26,13 @@ def accounts(emulator):
 
 async def test_a_model_is_deployed_in_another_region(accounts, embedded_at, models) -> None:
     platform = embedded_at(accounts.url, account="acme-ncus", source={"account": "embedded"})
-    candidate = await platform.resolve(TriggerRef(model_id=models.first.model_id), target="t")
+    candidate = await platform.resolve(TriggerRef(job_id=models.first.id), target="t")
+    assert candidate.model_id == models.first.model_id
+    named = await platform.resolve(TriggerRef(model_id=models.first.model_id), target="t")
+    assert named.job_id == models.first.id
+    slots = (SLOT,)
+    levels = {one.name: one.level for one in await platform.preflight(candidate, slots)}
+    assert set(levels.values()) == {"ok"}
     deployment = await platform.deploy("cand-1", candidate.model_id, SLOT, tags={})
     connection = await platform.wait_ready(deployment)
     assert "/accounts/acme-ncus/" in connection.endpoint.base_url
@@ -107,4 +113,22 @@ async def test_a_missing_role_names_the_action_and_the_scope(emulator, embedded_
         PlatformError, match="accounts/deployments/write is missing at /subscriptions/"
     ):
         await platform.deploy("cand-1", models.first.model_id, SLOT, tags={})
+    await platform.aclose()
+
+
+async def test_where_the_source_may_not_be_read_a_model_is_taken_at_its_word(
+    server, azure_at
+) -> None:
+    model = "gpt-4.1-mini-2025-04-14.ft-" + "5d1e" * 8
+    checkpoint = "ftchkpt-" + "0a" * 16
+    refused = (403, {"error": {"code": "PermissionDenied", "message": "no"}})
+    source = {"account": "acme-eus2", "endpoint": server.url}
+    platform = azure_at(server.url, {"AZURE_OPENAI_SOURCE_API_KEY": "there"}, source=source)
+    server.on(f"GET /openai/v1/models/{model}", refused)
+    server.on("GET /openai/v1/fine_tuning/jobs", refused)
+    candidate = await platform.resolve(TriggerRef(model_id=model), target="t")
+    assert candidate.base_model == "gpt-4.1-mini-2025-04-14"
+    named = await platform.resolve(TriggerRef(checkpoint=checkpoint), target="t")
+    assert named.model_id == checkpoint
+    assert {one.headers["Authorization"] for one in server.seen} == {"Bearer there"}
     await platform.aclose()

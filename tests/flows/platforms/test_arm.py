@@ -11,6 +11,7 @@ import pytest
 
 from evals.errors import ConfigurationError, CredentialError, PlatformError
 from flows.platforms.arm import ArmClient
+from flows.platforms.arm_operations import follow
 from flows.platforms.azure_openai_credentials import FixedToken
 from flows.platforms.waiting import Deadline, Pace, growing_pause, retry_after
 
@@ -189,7 +190,7 @@ async def test_an_operation_is_followed_to_its_success_through_states_not_known(
     server.on(
         "GET /op", (200, {"status": odd}), (200, {"status": odd}), (200, {"status": "succeeded"})
     )
-    await arm.follow(begun, doing="make", deadline=Deadline(4))
+    await follow(arm, begun, doing="make", deadline=Deadline(4))
     assert len(server.asked("GET /op")) == 3
 
 
@@ -199,20 +200,20 @@ async def test_an_operation_that_failed_says_why(server, arm, end) -> None:
     error = {"code": "InsufficientQuota", "message": "require 5, current available capacity 2"}
     server.on("GET /op", (200, {"status": end, "error": error}))
     with pytest.raises(PlatformError, match="needed 5, left 2"):
-        await arm.follow(begun, doing="make", deadline=Deadline(4))
+        await follow(arm, begun, doing="make", deadline=Deadline(4))
 
 
 async def test_an_operation_that_failed_without_a_reason_still_failed(server, arm) -> None:
     begun = await _begin(server, arm, {"Azure-AsyncOperation": "{url}/op"})
     server.on("GET /op", (200, {"status": "Failed"}))
     with pytest.raises(PlatformError, match="could not make: it ended Failed"):
-        await arm.follow(begun, doing="make", deadline=Deadline(4))
+        await follow(arm, begun, doing="make", deadline=Deadline(4))
 
 
 async def test_a_location_is_followed_until_it_is_no_longer_202(server, arm) -> None:
     begun = await _begin(server, arm, {"Location": "{url}/op", "Retry-After": "0"})
     server.on("GET /op", (202, None), (202, None), (204, None))
-    await arm.follow(begun, doing="make", deadline=Deadline(4))
+    await follow(arm, begun, doing="make", deadline=Deadline(4))
     assert len(server.asked("GET /op")) == 3
 
 
@@ -223,14 +224,14 @@ async def test_an_operation_elsewhere_or_forgotten_leaves_it_to_the_resource(ser
         {"Location": "{url}/no"},
     ]:
         begun = await _begin(server, arm, headers)
-        await arm.follow(begun, doing="make", deadline=Deadline(4))
+        await follow(arm, begun, doing="make", deadline=Deadline(4))
 
 
 async def test_an_operation_that_never_ends_is_given_up(server, arm) -> None:
     begun = await _begin(server, arm, {"Azure-AsyncOperation": "{url}/op"})
     server.on("GET /op", (200, {"status": "Running"}))
     with pytest.raises(PlatformError, match="run the same command again"):
-        await arm.follow(begun, doing="make", deadline=Deadline(0.1))
+        await follow(arm, begun, doing="make", deadline=Deadline(0.1))
 
 
 async def test_plain_http_is_for_loopback_only() -> None:

@@ -127,7 +127,7 @@ async def test_parallel_deployments_of_one_account_all_stand(
 
 
 async def test_a_write_of_another_process_is_waited_for(embedded, models, emulator) -> None:
-    emulator.set(provisioning_s=0.8)
+    emulator.set(provisioning_s=0.4)
     address = (
         f"{emulator.url}/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/embedded"
         "/providers/Microsoft.CognitiveServices/accounts/embedded/deployments/other?api-version=2025-06-01"
@@ -149,7 +149,7 @@ async def test_a_write_of_another_process_is_waited_for(embedded, models, emulat
 async def test_a_candidate_lost_by_its_process_is_found_again_while_it_is_created(
     embedded, models, emulator
 ) -> None:
-    emulator.set(provisioning_s=1.0)
+    emulator.set(provisioning_s=0.5)
     before = len(emulator.log)
     task = asyncio.create_task(
         embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
@@ -169,7 +169,7 @@ async def test_a_name_that_is_being_deleted_is_waited_for_and_created_anew(
     embedded, models, emulator
 ) -> None:
     await embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
-    emulator.set(deleting_s=0.5)
+    emulator.set(deleting_s=0.3)
     task = asyncio.create_task(embedded.delete("cand-1"))
     await asyncio.sleep(0.2)
     task.cancel()
@@ -217,15 +217,15 @@ async def test_an_untuned_model_is_deployed_by_its_name_and_date(embedded) -> No
 
 async def test_every_deployment_is_listed_over_all_pages(embedded, models, emulator) -> None:
     emulator.set(arm_page_size=2, provisioning_s=0.0)
-    for number in range(5):
+    for number in range(3):
         await embedded.deploy(f"cand-{number}", models.first.model_id, DEVELOPER, tags=TAGS)
-    assert len(await embedded.list_deployments()) == 5
+    assert len(await embedded.list_deployments()) == 3
 
 
 async def test_the_data_plane_is_waited_for_after_the_control_plane(
     embedded, models, emulator
 ) -> None:
-    emulator.set(dataplane_lag_s=0.8)
+    emulator.set(dataplane_lag_s=0.4)
     before = len(emulator.log)
     deployment = await embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
     await embedded.wait_ready(deployment)
@@ -245,7 +245,7 @@ async def test_any_model_name_in_the_answer_is_survived(embedded, models, emulat
 
 async def test_the_stale_old_model_is_not_taken_for_the_new_one(embedded, models, emulator) -> None:
     await embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
-    emulator.set(stale_serving_s=1.5)
+    emulator.set(stale_serving_s=0.8)
     await embedded.delete("cand-1")
     deployment = await embedded.deploy("cand-1", models.second.model_id, DEVELOPER, tags=TAGS)
     connection = await embedded.wait_ready(deployment)
@@ -308,3 +308,17 @@ async def test_a_paused_deployment_is_resumed_when_it_is_deployed(embedded, mode
         await embedded.wait_ready(deployment)
     again = await embedded.deploy("prod-1", models.first.model_id, PRODUCTION, tags=TAGS)
     await embedded.wait_ready(again)
+
+
+async def test_tags_are_added_to_what_is_ours_and_nothing_is_lost(
+    embedded, models, emulator
+) -> None:
+    await embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
+    for style in ("replace", "merge"):
+        emulator.set(patch_tags=style)
+        await embedded.tag("cand-1", {"gatewright-expires": style})
+        found = await embedded.get("cand-1")
+        assert found.tags == {**TAGS, "gatewright": "developer", "gatewright-expires": style}
+        assert found.capacity == 50
+    with pytest.raises(PlatformError, match="no deployment nothing of Gatewright's"):
+        await embedded.tag("nothing", {})

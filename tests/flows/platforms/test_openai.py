@@ -96,7 +96,7 @@ async def test_a_model_that_was_shut_down_is_refused_and_one_that_soon_will_be_i
     address = f"GET /v1/models/{MODEL}"
     candidate = Candidate(model_id=MODEL, target="t")
     server.on(address, described("2020-01-01"))
-    with pytest.raises(RefusedError, match="was shut down on 2020-01-01"):
+    with pytest.raises(PlatformError, match="was shut down on 2020-01-01"):
         await scripted.deploy("cand-1", MODEL, SLOT, tags={})
     found = {one.name: one for one in await scripted.preflight(candidate, (SLOT,))}
     assert found["lifetime"].level == "fail"

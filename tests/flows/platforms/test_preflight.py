@@ -69,6 +69,17 @@ async def test_the_count_of_fine_tuned_deployments_is_a_limit_of_its_own(
     assert "gatewright sweep" in found["deployments"].fix
 
 
+async def test_a_run_that_is_resumed_does_not_stumble_over_its_own_slot(
+    embedded, models, emulator
+) -> None:
+    await embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags={})
+    emulator.set(
+        finetuned_deployments_limit=2,
+        quota_limits={"OpenAI.DeveloperTier.gpt4.1-mini-finetune": 50},
+    )
+    assert levels(await look(embedded, models.first.model_id)) == {}
+
+
 async def test_a_sku_that_is_not_offered_or_not_known_names_those_that_are(
     embedded, models
 ) -> None:
@@ -81,7 +92,7 @@ async def test_a_sku_that_is_not_offered_or_not_known_names_those_that_are(
 async def test_a_model_that_is_not_there_is_told(embedded) -> None:
     found = await look(embedded, TUNED)
     assert found["model"].level == "fail"
-    assert "is not known to the account" in found["model"].message
+    assert "is not known at" in found["model"].message
 
 
 async def test_a_retired_base_is_refused(embedded, models, emulator) -> None:

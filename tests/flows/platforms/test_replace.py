@@ -27,9 +27,9 @@ async def test_a_replace_ends_with_the_new_model_and_says_how_long_nothing_answe
 
 async def test_the_stale_old_model_counts_as_downtime(embedded, models, emulator) -> None:
     await embedded.deploy("live", models.first.model_id, SLOT, tags=TAGS)
-    emulator.set(stale_serving_s=1.0)
+    emulator.set(stale_serving_s=0.5)
     done = await embedded.replace("live", models.second.model_id, SLOT, tags=TAGS)
-    assert done.downtime_s >= 1.0
+    assert done.downtime_s >= 0.5
 
 
 async def test_a_second_replace_by_the_same_model_deletes_nothing(
@@ -83,7 +83,7 @@ async def test_a_replace_broken_off_after_the_deletion_is_finished_by_the_next(
     embedded, models, emulator
 ) -> None:
     previous = await embedded.deploy("live", models.first.model_id, SLOT, tags=TAGS)
-    emulator.set(deleting_s=0.4)
+    emulator.set(deleting_s=0.2)
     before = len(emulator.log)
     task = asyncio.create_task(embedded.replace("live", models.second.model_id, SLOT, tags=TAGS))
     while not any(entry.method == "DELETE" for entry in emulator.log[before:]):

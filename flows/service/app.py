@@ -1,0 +1,123 @@
+"""The service as one ASGI application, and the server that runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from flows.registry.store import Registry
+from flows.service import answering, health, hooks, live, pages
+from flows.service.config import ServiceConfig
+from flows.service.dispatch import Dispatcher, Pauses
+from flows.service.parts import Parts
+from flows.service.prefect_runs import PrefectRuns
+from flows.service.security import Guard
+from flows.service.watching import Changes
+from flows.settings import Settings
+
+__all__ = ["build_app", "serve"]
+
+PREFECT_PATIENCE_S = 5.0
+
+_log = logging.getLogger(__name__)
+
+
+def build_app(settings: Settings, config: ServiceConfig, pauses: Pauses | None = None) -> Starlette:
+    """Return the application; registry and background work are opened when it starts and closed when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.parts = parts = await _open(stack, settings, config, pauses)
+            for work in (parts.dispatcher.run, parts.changes.run, _warm_up):
+                await stack.enter_async_context(_in_background(work))
+            yield
+
+    return Starlette(
+        routes=_routes(),
+        middleware=[Middleware(Guard, settings=settings, config=config)],
+        exception_handlers=pages.ERRORS,
+        lifespan=lifespan,
+    )
+
+
+def _routes() -> list[Route]:
+    return [
+        Route("/webhooks/openai", hooks.receive, methods=["POST"]),
+        Route("/webhooks/azure", hooks.receive, methods=["POST"]),
+        Route("/healthz", health.alive),
+        Route("/readyz", health.ready),
+        Route("/v1/targets/{target}/live", live.tell),
+        Route("/", pages.overview),
+        Route("/inbox", pages.inbox),
+        Route("/targets/{target}", pages.target),
+        Route("/runs/{run_id}", pages.run),
+        Route("/runs/{run_id}/report", pages.report),
+        Route("/runs/{run_id}/answer", answering.answer, methods=["POST"]),
+    ]
+
+
+async def _open(
+    stack: AsyncExitStack, settings: Settings, config: ServiceConfig, pauses: Pauses | None
+) -> Parts:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    registry = stack.enter_context(await asyncio.to_thread(Registry.open, settings.registry_url))
+    api = None
+    if config.prefect_url:
+        api = await stack.enter_async_context(
+            PrefectRuns(
+                config.prefect_url, auth=config.prefect_auth, patience_s=PREFECT_PATIENCE_S
+            )
+        )
+    return Parts(
+        settings=settings,
+        config=config,
+        registry=registry,
+        dispatcher=Dispatcher(settings, registry, api, pauses),
+        changes=Changes(registry),
+        form_key=secrets.token_bytes(32),
+    )
+
+
+@asynccontextmanager
+async def _in_background(work: Callable[[], Any]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _warm_up() -> None:
+    await asyncio.to_thread(hooks.warm_up)
+
+
+def serve(settings: Settings, config: ServiceConfig) -> None:
+    """Serve until the process is told to stop."""
+    import uvicorn
+
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    uvicorn.run(
+        build_app(settings, config),
+        host=config.host,
+        port=config.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=3,
+    )

@@ -1,0 +1,191 @@
+"""The dispatcher: works through the inbox in the background, and lets go of a message only when it is dealt with.
+
+What can't be done now is tried again, at growing pauses, for as long as it takes: after many tries once an hour, and it
+is shown as stuck. Every try that failed is counted in the registry; the pauses are not, so that a restart tries at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+
+from evals.errors import (
+    ConfigurationError,
+    GatewrightError,
+    Problem,
+    RefusedError,
+    RegistryError,
+)
+from flows.opening import require_run
+from flows.platforms.job_records import Job
+from flows.registry.records import InboxMessage
+from flows.registry.store import Registry
+from flows.service.finding import Found, NotYetError, find
+from flows.service.messages import SUCCEEDED, Trigger, answer_id, read_trigger
+from flows.service.prefect_runs import PrefectRuns
+from flows.service.starting import SILENCE_S, Order, job_order, start
+from flows.settings import Settings
+
+__all__ = ["STUCK_AFTER", "Dispatcher", "Pauses"]
+
+STUCK_AFTER = 20
+UNKNOWN_AFTER = 6
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pauses:
+    """How long the dispatcher waits, in seconds: between looks, after a failed try, and once a message is stuck."""
+
+    look: float = 2.0
+    first: float = 2.0
+    longest: float = 300.0
+    stuck: float = 3600.0
+    silence: float = SILENCE_S
+
+    def after(self, attempts: int) -> float:
+        """Return the pause after so many failed tries."""
+        if attempts >= STUCK_AFTER:
+            return self.stuck
+        return float(min(self.longest, self.first * 2 ** max(0, attempts - 1)))
+
+
+class Dispatcher:
+    """Empties the inbox of one installation. Several at once do no harm: each start has its key."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        api: PrefectRuns | None,
+        pauses: Pauses | None = None,
+        *,
+        at_once: int = 4,
+    ) -> None:
+        self._settings, self._registry, self._api = settings, registry, api
+        self._pauses = pauses or Pauses()
+        self._due: dict[str, float] = {}
+        self._woken = asyncio.Event()
+        self._slots = asyncio.Semaphore(at_once)
+
+    def wake(self) -> None:
+        """Look at the inbox now."""
+        self._woken.set()
+
+    def due_in(self, message_id: str) -> float:
+        """Return in how many seconds a message is tried again; 0 when it is next."""
+        return max(0.0, self._due.get(message_id, 0.0) - time.monotonic())
+
+    async def run(self) -> None:
+        """Work for ever; a registry that fails is asked again."""
+        while True:
+            self._woken.clear()
+            try:
+                await self.drain()
+            except GatewrightError as error:
+                _log.error("the inbox can't be read: %s", error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._pauses.look)
+
+    async def drain(self, *, all_of_it: bool = False) -> dict[str, str]:
+        """Try every message that is due once; returns what was said of each. `all_of_it` ignores the pauses."""
+        pending = await asyncio.to_thread(self._registry.inbox_pending, limit=1000)
+        known = {message.message_id for message in pending}
+        self._due = {key: due for key, due in self._due.items() if key in known}
+        chosen = [one for one in pending if all_of_it or not self.due_in(one.message_id)]
+        said = await asyncio.gather(*(self._try(message) for message in chosen))
+        return dict(zip((one.message_id for one in chosen), said, strict=True))
+
+    async def _try(self, message: InboxMessage) -> str:
+        async with self._slots:
+            try:
+                outcome = await self._carry_out(message)
+                await asyncio.to_thread(self._registry.inbox_done, message.message_id, outcome)
+                _log.info("%s: %s", message.message_id, outcome)
+                return outcome
+            except RegistryError:
+                raise
+            except Exception as error:
+                return await self._missed(message, error)
+
+    async def _missed(self, message: InboxMessage, error: Exception) -> str:
+        known = isinstance(error, GatewrightError)
+        why = str(error) if known else f"{type(error).__name__}: {error}"
+        attempts = await asyncio.to_thread(
+            self._registry.inbox_missed, message.message_id, why[:1000]
+        )
+        self._due[message.message_id] = time.monotonic() + self._pauses.after(attempts)
+        _log.warning("%s, try %d: %s", message.message_id, attempts, why, exc_info=not known)
+        return why
+
+    async def _carry_out(self, message: InboxMessage) -> str:
+        try:
+            trigger = read_trigger(message.payload)
+        except msgspec.ValidationError as error:
+            return f"nothing was done: it can't be read ({error})"
+        if trigger.kind == "answer":
+            return await self._start(await asyncio.to_thread(self._answered, trigger))
+        if trigger.event != SUCCEEDED:
+            return f"noted: {trigger.event.rpartition('.')[2]} {trigger.subject}"
+        try:
+            found = await find(self._settings, trigger.subject)
+        except RefusedError as error:
+            if message.attempts + 1 < UNKNOWN_AFTER:  # a platform may tell of a job before it shows it
+                raise NotYetError(str(error)) from error
+            return f"nothing was started: {error}"
+        return await self._promote(found)
+
+    async def _promote(self, found: Found) -> str:
+        job = found.job
+        if not found.targets:
+            return f"nothing was started: {_unwanted(found)}"
+        if job.ended and not job.succeeded:
+            return f"nothing was started: the platform says {job.id} {job.status}"
+        if not job.ended or not job.model_id:
+            raise NotYetError(f"the platform says {job.id} is {job.status}, not finished yet")
+        said = await asyncio.gather(
+            *(self._start(job_order(target.name, job.id)) for target in found.targets),
+            return_exceptions=True,
+        )
+        failures = [one for one in said if isinstance(one, BaseException)]
+        if failures:
+            raise failures[0]
+        return "; ".join(str(one) for one in said)
+
+    async def _start(self, order: Order) -> str:
+        if self._api is None:
+            raise ConfigurationError(_no_prefect())
+        return await start(
+            self._api, self._registry, self._settings, order, silence_s=self._pauses.silence
+        )
+
+    def _answered(self, trigger: Trigger) -> Order:
+        run = require_run(self._registry, trigger.subject)
+        return Order(
+            target=run.target,
+            run_id=run.run_id,
+            key=answer_id(run.run_id, trigger.number),
+            parameters={"target": run.target, "requested_by": run.requested_by, **run.trigger},
+            name=f"{run.run_id} answered",
+        )
+
+
+def _unwanted(found: Found) -> str:
+    job: Job = found.job
+    named = job.metadata.get("target")
+    whose = f" (its metadata says '{named}')" if named else f" (suffix {job.suffix or 'none'})"
+    return f"{job.id} is for no target here{whose}; there are {', '.join(found.known) or 'none'}"
+
+
+def _no_prefect() -> Problem:
+    return Problem(
+        where="PREFECT_API_URL",
+        message="expected the address of a Prefect server; it was not set when the service was started",
+        fix="export PREFECT_API_URL=http://127.0.0.1:4200/api and start the service again",
+    )

@@ -1,0 +1,36 @@
+"""What the parts of a running service share; made when it starts, handed to requests by the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from flows.registry.store import Registry
+from flows.service.config import ServiceConfig
+from flows.service.watching import Changes
+from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.service.dispatch import Dispatcher
+
+__all__ = ["Parts", "parts_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """One running service. `form_key` signs the forms of its pages and is forgotten when it stops."""
+
+    settings: Settings
+    config: ServiceConfig
+    registry: Registry
+    dispatcher: Dispatcher
+    changes: Changes
+    form_key: bytes
+
+
+def parts_of(request: Request) -> Parts:
+    """Return the service a request came to."""
+    parts: Parts = request.app.state.parts
+    return parts
