@@ -57,6 +57,9 @@ class CaseReader:
         self._problems = problems
         self._keys = dict.fromkeys((*_KEYS, cluster_by) if cluster_by else _KEYS)
         self._clustered: set[bool] = set()
+        # Equal tags and equal expected texts are kept once: a large suite has few of them and many cases.
+        self._tag_sets: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._texts: dict[str, str] = {}
         self._rows = 0
 
     def read(self, row: Row) -> Case | None:
@@ -79,11 +82,14 @@ class CaseReader:
         return Case(
             id=row.data["id"],
             messages=messages,
-            expected=row.data.get("expected"),
+            expected=self._shared(row.data.get("expected")),
             item=row.data.get("item", {}),
-            tags=tags,
-            cluster=cluster,
+            tags=self._tag_sets.setdefault(tuple(tags.items()), tags),
+            cluster=self._shared(cluster),
         )
+
+    def _shared(self, value: Any) -> Any:
+        return self._texts.setdefault(value, value) if isinstance(value, str) else value
 
     def finish(self) -> None:
         """Note what only shows when all rows are read: that there were none."""

@@ -6,51 +6,49 @@ suite fingerprint, another grader version, other case ids) is refused as `Incomp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.columns import UNSCORED, ModelResults, pooled
-from evals.errors import GatewrightError
+from evals.columns import UNSCORED, ModelResults
+from evals.conditions import Check
+from evals.measuring import (
+    IncomparableError,
+    difference_of,
+    floor,
+    level_of,
+    ratio_of,
+    warnings,
+)
 from evals.metrics import MetricSpec, estimate_rows, metric_spec
-from evals.policy import Check
-from evals.stats import checks as intervals
+from evals.sides import Sides, measures, require_comparable, results_for
 from evals.stats.interval import Interval
 
 __all__ = [
     "IncomparableError",
     "Measurement",
+    "Sides",
     "compare",
     "coverage",
+    "due_rows",
     "measure",
+    "paired_rows",
     "require_comparable",
     "results_for",
     "rows_of",
 ]
 
-MIN_CLUSTERS = 10
-FEW_CLUSTERS = 20
-MIN_LABEL_CASES = 100
-MIN_RATIO_QUANTILE_CASES = 200
-MIN_QUANTILE_CASES = 59
-
-Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-
-class IncomparableError(GatewrightError):
-    """The evidence can't be measured or compared; the check is an ERROR and never a pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """A quantity held against a bar. All values are unrounded; None where nothing could be measured.
 
-    `estimate`, `lower` and `upper` are of the metric itself, of candidate - baseline (baseline - candidate for a gain
-    in a metric where lower is better), or of candidate / baseline when `ratio` is set. `blocked` names a floor that
-    forbids deciding (too few clusters, too few cases for the method).
+    `n` counts cases (pairs of them against a baseline), whatever the repeats. `estimate`, `lower` and `upper` are of
+    the metric itself, of candidate - baseline (baseline - candidate for a gain in a metric where lower is better), or
+    of candidate / baseline when `ratio` is set. `blocked` names a floor that forbids deciding.
     """
 
     n: int
@@ -59,40 +57,15 @@ class Measurement:
     estimate: float | None = None
     lower: float | None = None
     upper: float | None = None
+    confidence: float = 0.95
     method: str = ""
     ratio: bool = False
     blocked: str | None = None
     warnings: tuple[str, ...] = ()
 
 
-def results_for(check: Check, side: Mapping[str, ModelResults]) -> ModelResults:
-    """Return the results that hold the check's metric: of its suite, of the one suite that has it, or of all pooled."""
-    if check.suite is not None:
-        if check.suite not in side:
-            raise IncomparableError(f"no results of suite '{check.suite}'")
-        return side[check.suite]
-    having = [
-        results for results in side.values() if metric_spec(check.metric, results) is not None
-    ]
-    if not having:
-        raise IncomparableError(f"no suite measured '{check.metric}'")
-    return having[0] if len(having) == 1 else pooled(having)
-
-
-def require_comparable(candidate: ModelResults, baseline: ModelResults) -> None:
-    """Raise IncomparableError unless both models were asked the same cases of the same suite and graded alike."""
-    if candidate.fingerprint != baseline.fingerprint:
-        raise IncomparableError("the suite's fingerprint differs between candidate and baseline")
-    if dict(candidate.grader_versions) != dict(baseline.grader_versions):
-        raise IncomparableError("grader versions differ between candidate and baseline")
-    if candidate.case_ids != baseline.case_ids:
-        raise IncomparableError("candidate and baseline were not asked the same cases")
-    if len(set(candidate.case_ids)) != len(candidate.case_ids):
-        raise IncomparableError("a case id occurs twice")
-
-
 def rows_of(check: Check, results: ModelResults) -> Mask:
-    """Return which planned cases the check is about, shape (cases,). Raises IncomparableError when it matches none."""
+    """Return which cases the check is about, asked or not, shape (cases,). Raises IncomparableError for none."""
     rows = np.ones(len(results.case_ids), dtype=np.bool_)
     for tag, value in check.where.items():
         if tag not in results.tags:
@@ -102,165 +75,107 @@ def rows_of(check: Check, results: ModelResults) -> Mask:
         raise IncomparableError(f"no case has a value for the tag '{check.each}'")
     if not rows.any():
         raise IncomparableError("the slice matches no case")
-    return rows & results.planned
+    return rows
 
 
-def coverage(check: Check, results: ModelResults) -> float:
-    """Share of the asked cases that have a score for the check's metric, over the whole suite; 0.0 of none."""
-    spec = _spec(check, results)
-    due = results.planned & results.applicable_to(spec.column)
-    asked = int(due.sum())
-    return float(np.count_nonzero(_scored(spec, results) & due)) / asked if asked else 0.0
+def due_rows(check: Check, results: ModelResults) -> Mask:
+    """Return the cases that the check is about and that its metric applies to, asked or not."""
+    column = _spec(check, results).column
+    name = column if column in results.applicable else column.removesuffix(".accuracy")
+    return rows_of(check, results) & results.applicable_to(name)
+
+
+def coverage(check: Check, results: ModelResults) -> tuple[int, int]:
+    """Return how many of the asked cases of the check have a score for its metric, and how many were asked."""
+    due = due_rows(check, results) & results.planned
+    return int(np.count_nonzero(_scored(_spec(check, results), results) & due)), int(due.sum())
+
+
+def paired_rows(check: Check, candidate: ModelResults, baseline: ModelResults | None) -> Mask:
+    """Return the cases the check can be measured on: asked and scored, of both models when it is relative."""
+    rows = rows_of(check, candidate) & candidate.planned
+    rows &= _scored(_spec(check, candidate), candidate)
+    if check.relative and baseline is not None:
+        rows &= baseline.planned & _scored(_spec(check, baseline), baseline)
+    return rows
 
 
 def measure(
     check: Check, candidate: ModelResults, baseline: ModelResults | None, confidence: float
 ) -> Measurement:
-    """Measure the candidate alone, with one-sided bounds at `confidence` each. Raises IncomparableError."""
+    """Measure the candidate alone, with one-sided bounds at `confidence` each.
+
+    Raises:
+        IncomparableError: nothing fits the check.
+        ValueError: the scores are none the metric can be computed from.
+    """
     spec = _spec(check, candidate)
-    rows = rows_of(check, candidate) & _scored(spec, candidate)
+    rows = rows_of(check, candidate) & candidate.planned & _scored(spec, candidate)
     other = None if baseline is None else _point(spec, baseline, rows & _scored(spec, baseline))
     if not rows.any():
         return Measurement(n=0, candidate=None, baseline=other, blocked="no case was scored")
-    clusters = _clusters(candidate, rows)
-    if spec.family == "label":
-        column = candidate.labels[spec.column]
-        found = intervals.label_metric_interval(
-            *_flat(column.truth, column.predicted, rows),
-            labels=range(len(column.labels)),
-            metric=spec.statistic,
-            confidence=confidence,
-            clusters=_repeated(clusters, rows, column.truth),
-        )
-    elif spec.family == "quantile":
-        found = intervals.quantile_interval(
-            candidate.columns[spec.column][rows], q=spec.quantile, confidence=confidence
-        )
-    elif spec.bounded:
-        found = intervals.absolute_interval(
-            candidate.columns[spec.column][rows],
-            confidence=confidence,
-            lo=spec.lo,
-            hi=spec.hi,
-            clusters=clusters,
-        )
-    else:
-        found = intervals.mean_interval(
-            candidate.columns[spec.column][rows] * spec.scale,
-            confidence=confidence,
-            clusters=clusters,
-        )
-    return _measurement(spec, found, found.estimate, other, ratio=False)
+    undefined = _undefined(spec, candidate, rows)
+    if undefined:
+        return Measurement(n=int(rows.sum()), candidate=None, baseline=other, blocked=undefined)
+    found = level_of(spec, candidate, rows, confidence)
+    return _measurement(spec, found, rows, (found.estimate, other), ratio=False)
 
 
 def compare(
     check: Check, candidate: ModelResults, baseline: ModelResults, confidence: float
 ) -> Measurement:
-    """Measure candidate against baseline on the cases both have a score for. Raises IncomparableError."""
+    """Measure candidate against baseline on the cases both have a score for. Raises as `measure`."""
     spec = _spec(check, candidate)
-    rows = rows_of(check, candidate) & _scored(spec, candidate) & _scored(spec, baseline)
-    ours, theirs = _point(spec, candidate, rows), _point(spec, baseline, rows)
+    if check.percent and check.kind == "min_gain" and not spec.higher_is_better:
+        raise IncomparableError("a gain in % needs a metric where higher is better")
+    rows = rows_of(check, candidate) & candidate.planned & baseline.planned
+    rows &= _scored(spec, candidate) & _scored(spec, baseline)
     if not rows.any():
-        return Measurement(n=0, candidate=ours, baseline=theirs, blocked="no pair was scored")
-    if check.percent:
-        found = _ratio(spec, candidate, baseline, rows, confidence)
-    else:
-        found = _difference(spec, candidate, baseline, rows, confidence)
+        return Measurement(n=0, candidate=None, baseline=None, blocked="no pair was scored")
+    points = _point(spec, candidate, rows), _point(spec, baseline, rows)
+    undefined = _undefined(spec, candidate, rows)
+    if undefined:
+        return Measurement(
+            n=int(rows.sum()), candidate=points[0], baseline=points[1], blocked=undefined
+        )
+    interval = ratio_of if check.percent else difference_of
+    found = interval(spec, candidate, baseline, rows, confidence)
     if check.kind == "min_gain" and not spec.higher_is_better:
         found = _mirrored(found)
-    return _measurement(spec, found, ours, theirs, ratio=check.percent)
-
-
-def _difference(
-    spec: MetricSpec, candidate: ModelResults, baseline: ModelResults, rows: Mask, confidence: float
-) -> Interval:
-    clusters = _clusters(candidate, rows)
-    if spec.family == "label":
-        ours, theirs = candidate.labels[spec.column], baseline.labels[spec.column]
-        truth, predicted = _flat(ours.truth, ours.predicted, rows)
-        return intervals.label_metric_interval(
-            truth,
-            predicted,
-            labels=range(len(ours.labels)),
-            metric=spec.statistic,
-            confidence=confidence,
-            baseline=_flat(theirs.truth, theirs.predicted, rows)[1],
-            clusters=_repeated(clusters, rows, ours.truth),
-        )
-    if spec.family == "quantile":
-        raise IncomparableError(
-            f"'{spec.name}' is compared as a ratio only; write the margin with a % sign"
-        )
-    ours_, theirs_ = candidate.columns[spec.column][rows], baseline.columns[spec.column][rows]
-    if not spec.bounded:
-        return intervals.mean_interval(
-            (ours_ - theirs_) * spec.scale, confidence=confidence, clusters=clusters
-        )
-    return intervals.paired_interval(
-        ours_, theirs_, confidence=confidence, lo=spec.lo, hi=spec.hi, clusters=clusters
-    )
-
-
-def _ratio(
-    spec: MetricSpec, candidate: ModelResults, baseline: ModelResults, rows: Mask, confidence: float
-) -> Interval:
-    if spec.family == "label":
-        raise IncomparableError(
-            f"'{spec.name}' is compared by difference only; write the margin without %"
-        )
-    ours, theirs = candidate.columns[spec.column][rows], baseline.columns[spec.column][rows]
-    if spec.family == "quantile":
-        # A fixed seed: judging is pure, so the same evidence has to give the same bound every time.
-        return intervals.quantile_ratio_interval(
-            ours,
-            theirs,
-            q=spec.quantile,
-            confidence=confidence,
-            rng=np.random.default_rng(20_260_101),
-        )
-    return intervals.relative_mean_interval(
-        ours, theirs, confidence=confidence, clusters=_clusters(candidate, rows)
-    )
+    return _measurement(spec, found, rows, points, ratio=check.percent)
 
 
 def _measurement(
-    spec: MetricSpec, found: Interval, ours: float | None, theirs: float | None, *, ratio: bool
+    spec: MetricSpec,
+    found: Interval,
+    rows: Mask,
+    points: tuple[float | None, float | None],
+    *,
+    ratio: bool,
 ) -> Measurement:
+    cases = int(rows.sum())
     return Measurement(
-        n=found.n,
-        candidate=ours,
-        baseline=theirs,
+        n=cases,
+        candidate=points[0],
+        baseline=points[1],
         estimate=found.estimate,
         lower=found.lower,
         upper=found.upper,
+        confidence=found.confidence,
         method=found.method,
         ratio=ratio,
-        blocked=_floor(spec, found, ratio=ratio),
-        warnings=_warnings(found),
+        blocked=floor(spec, found, cases, ratio=ratio),
+        warnings=warnings(found),
     )
 
 
-def _floor(spec: MetricSpec, found: Interval, *, ratio: bool) -> str | None:
-    """Name the floor below which a method's error rate is not known, and nothing may be decided."""
-    clusters = found.detail.get("clusters")
-    if clusters is not None and clusters < MIN_CLUSTERS:
-        return f"only {clusters:g} clusters; at least {MIN_CLUSTERS} are needed to decide"
-    if spec.family == "label" and spec.statistic != "accuracy" and found.n < MIN_LABEL_CASES:
-        return f"only {found.n} cases; {spec.statistic} needs at least {MIN_LABEL_CASES} to decide"
-    if spec.family == "quantile":
-        least = MIN_RATIO_QUANTILE_CASES if ratio else MIN_QUANTILE_CASES
-        if found.n < least:
-            return f"only {found.n} cases; this quantile needs at least {least} to decide"
+def _undefined(spec: MetricSpec, results: ModelResults, rows: Mask) -> str | None:
+    """Say why a metric has no value on these cases, whatever was answered."""
+    if spec.family == "label" and spec.statistic in ("mcc", "kappa"):
+        truth = results.labels[spec.column].truth[rows]
+        if truth.min() == truth.max():
+            return f"{spec.statistic} is undefined: only one true label occurs"
     return None
-
-
-def _warnings(found: Interval) -> tuple[str, ...]:
-    clusters = found.detail.get("clusters")
-    if clusters is not None and MIN_CLUSTERS <= clusters < FEW_CLUSTERS:
-        return (
-            f"{clusters:g} clusters are few: below {FEW_CLUSTERS} the error rate is less certain",
-        )
-    return ()
 
 
 def _mirrored(found: Interval) -> Interval:
@@ -277,7 +192,7 @@ def _mirrored(found: Interval) -> Interval:
 
 def _spec(check: Check, results: ModelResults) -> MetricSpec:
     spec = metric_spec(check.metric, results)
-    if spec is None:
+    if spec is None or not measures(check.metric, results):
         raise IncomparableError(f"no suite measured '{check.metric}'")
     return spec
 
@@ -290,23 +205,3 @@ def _scored(spec: MetricSpec, results: ModelResults) -> Mask:
 
 def _point(spec: MetricSpec, results: ModelResults, rows: Mask) -> float | None:
     return estimate_rows(results, spec, rows) if rows.any() else None
-
-
-def _clusters(results: ModelResults, rows: Mask) -> NDArray[np.int64] | None:
-    return None if results.clusters is None else results.clusters[rows]
-
-
-def _flat(
-    truth: NDArray[np.int64], predicted: NDArray[np.int64], rows: Mask
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return truth[rows].ravel(), predicted[rows].ravel()
-
-
-def _repeated(
-    clusters: NDArray[np.int64] | None, rows: Mask, column: NDArray[np.int64]
-) -> NDArray[np.int64] | None:
-    """Clusters of a flattened label column: repeats of one case belong together even without declared clusters."""
-    repeats = column.shape[1]
-    if clusters is not None:
-        return np.repeat(clusters, repeats)
-    return np.repeat(np.arange(int(rows.sum())), repeats) if repeats > 1 else None

@@ -7,73 +7,73 @@ unmatched pair, a number that is none.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
-from evals.comparison import (
-    IncomparableError,
-    Measurement,
-    compare,
-    measure,
-    require_comparable,
-    results_for,
-)
-from evals.metrics import ModelResults
-from evals.policy import Check, GatePolicy
-from evals.records import CheckOutcome, CheckResult, Slot, Verdict, VerdictOutcome, digest
-from evals.wording import explain, too_few, unscored_share
+from evals.columns import ModelResults
+from evals.conditions import Check
+from evals.examining import Evidence, Examiner
+from evals.holding import bar_of, hold
+from evals.looks import CheckLook, LookEvent, Looks, Need
+from evals.measuring import IncomparableError
+from evals.policy import GatePolicy
+from evals.records import Verdict, VerdictOutcome, digest
+from evals.sides import results_for
 
-__all__ = ["Evidence", "judge", "worst"]
+__all__ = ["Evidence", "bar_of", "hold", "judge", "take_look", "unfold", "worst"]
 
 _SEVERITY: dict[str, int] = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "ERROR": 3}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What is judged: results by suite name. `baseline` is None for a first release.
+def judge(policy: GatePolicy, evidence: Evidence, looks: Looks | None = None) -> Verdict:
+    """Judge the evidence by the policy. Pure: the same input gives the same verdict, on any machine, at any time.
 
-    `release` is False for a look at what is live already. `level` is the one-sided error level at which bounds are taken, None for the policy's own (a scheduled early look
-    spends less). `slot` says where the candidate was measured.
+    Args:
+        policy: the gate.
+        evidence: all that was answered up to now.
+        looks: where a run that looks early stands, with its earlier looks; None for a sample of fixed size, judged once.
     """
-
-    candidate: Mapping[str, ModelResults]
-    baseline: Mapping[str, ModelResults] | None
-    slot: Slot = "developer"
-    level: float | None = None
-    release: bool = True
-
-    def digest(self) -> str:
-        """Digest of every response and score of both models, in no particular order."""
-        sides = {"candidate": self.candidate, "baseline": self.baseline or {}}
-        return digest(
-            {
-                role: {suite: results.evidence_digest for suite, results in side.items()}
-                for role, side in sides.items()
-            }
-        )
-
-
-def judge(policy: GatePolicy, evidence: Evidence) -> Verdict:
-    """Judge the evidence by the policy. Pure: the same input gives the same verdict, on any machine, at any time."""
-    results = tuple(
-        _judge_check(policy, check, evidence)
-        for authored in policy.checks
-        for check in unfold(authored, evidence)
-    )
-    outcome, reasons = _overall(policy, evidence, results)
+    found = [examined for _, examined in _examined(policy, evidence, looks)]
+    results = tuple(examined.result for examined in found)
+    outcome, reasons = _overall(policy, evidence, found)
+    broken = _broken(evidence)
+    if broken:
+        outcome, reasons = "ERROR", broken
     return Verdict(
         outcome=outcome,
-        reasons=reasons,
+        reasons=(*reasons, *_ending(looks)),
         checks=results,
         policy=policy.name,
         policy_digest=policy.digest,
-        evidence_digest=evidence.digest(),
+        evidence_digest=evidence_digest(evidence),
         candidate_model=_model(evidence.candidate) or "",
         baseline_model=_model(evidence.baseline),
         first_release=evidence.release and evidence.baseline is None,
+    )
+
+
+def take_look(policy: GatePolicy, evidence: Evidence, looks: Looks) -> LookEvent:
+    """Judge what there is at one look and say what is still needed. Pure; the caller stores the event.
+
+    The run stops when every deciding check is decided, and as soon as one of them can only keep the verdict from being
+    PASS: what it would cost to know more changes nothing then.
+    """
+    found = _examined(policy, evidence, looks)
+    open_ = [(check, one) for check, one in found if one.result.decides and not one.decided]
+    lost = [one for _, one in found if one.result.decides and one.decided and not _passed(one)]
+    why = _why(open_, lost, looks)
+    needs = () if why else tuple(_needs(evidence, [check for check, _ in open_]))
+    return LookEvent(
+        look=looks.look,
+        rounds=looks.rounds,
+        policy_digest=policy.digest,
+        evidence_digest=evidence_digest(evidence),
+        checks=tuple(one for _, one in found),
+        needs=needs,
+        stop=bool(why),
+        why=why,
     )
 
 
@@ -83,11 +83,14 @@ def worst(outcomes: Iterable[VerdictOutcome]) -> VerdictOutcome:
 
 
 def unfold(check: Check, evidence: Evidence) -> Iterator[Check]:
-    """Turn `each: tag` into one check for every value the planned cases have; other checks stay as they are."""
+    """Turn `each: tag` into one check for every value the cases have; other checks stay as they are."""
     if check.each is None:
         yield check
         return
-    tags = results_for(check, evidence.candidate).tags.get(check.each)
+    try:
+        tags = results_for(check, evidence.candidate).tags.get(check.each)
+    except (IncomparableError, ValueError):
+        tags = None  # examining the check says why, and that is an ERROR
     values = sorted({str(value) for value in tags if value}) if tags is not None else []
     if not values:
         yield check
@@ -95,155 +98,135 @@ def unfold(check: Check, evidence: Evidence) -> Iterator[Check]:
         yield msgspec.structs.replace(check, each=None, where={**check.where, check.each: value})
 
 
+def evidence_digest(evidence: Evidence) -> str:
+    """Digest of every response and score of both models, in no particular order."""
+    sides = {"candidate": evidence.candidate, "baseline": evidence.baseline or {}}
+    return digest(
+        {
+            role: {suite: results.evidence_digest for suite, results in side.items()}
+            for role, side in sides.items()
+        }
+    )
+
+
+def _examined(
+    policy: GatePolicy, evidence: Evidence, looks: Looks | None
+) -> list[tuple[Check, CheckLook]]:
+    examiner = Examiner(policy, evidence, looks)
+    return [
+        (check, examiner.examine(check))
+        for authored in policy.checks
+        for check in unfold(authored, evidence)
+    ]
+
+
 def _overall(
-    policy: GatePolicy, evidence: Evidence, results: tuple[CheckResult, ...]
+    policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook]
 ) -> tuple[VerdictOutcome, tuple[str, ...]]:
-    deciding = [result for result in results if result.decides]
+    deciding = [one.result for one in found if one.result.decides]
+    first = evidence.release and evidence.baseline is None and evidence.slot == "developer"
     if not deciding:
-        return "ERROR", ("nothing was checked: no check of this gate decides on this evidence",)
+        reason = "nothing was checked: no check of this gate decides on this evidence"
+        if not (first and policy.first_release == "needs_approval"):
+            return "ERROR", (reason,)
+        return "INCONCLUSIVE", (_FIRST, reason)
     outcome = worst(result.outcome for result in deciding)
     reasons = [result.reason for result in deciding if result.outcome == outcome != "PASS"]
-    if evidence.release and evidence.baseline is None and evidence.slot == "developer":
+    if first:
         outcome, reasons = _first_release(policy, outcome, reasons)
     return outcome, tuple(reasons) or (f"all {len(deciding)} deciding checks hold",)
+
+
+_FIRST = "first release: no live baseline to compare with, so a person has to approve"
 
 
 def _first_release(
     policy: GatePolicy, outcome: VerdictOutcome, reasons: list[str]
 ) -> tuple[VerdictOutcome, list[str]]:
     if policy.first_release == "refuse":
-        return worst(["FAIL", outcome]), [
-            "first release: the policy refuses without a live baseline",
-            *reasons,
-        ]
+        refusal = "first release: the policy refuses without a live baseline"
+        return worst(["FAIL", outcome]), [refusal, *reasons]
     if policy.first_release == "needs_approval":
-        note = "first release: no live baseline to compare with, so a person has to approve"
-        return worst(["INCONCLUSIVE", outcome]), [note, *reasons]
+        return worst(["INCONCLUSIVE", outcome]), [_FIRST, *reasons]
     return outcome, reasons
 
 
-def _judge_check(policy: GatePolicy, check: Check, evidence: Evidence) -> CheckResult:
-    confidence = 1 - evidence.level if evidence.level is not None else policy.confidence
-    blank = _blank(check, confidence)
-    if check.measure_on != evidence.slot:
-        where = f"measured on the {check.measure_on} deployment"
-        return replace_result(blank, decides=False, reason=f"{check.label}: {where}, not here")
-    if check.relative and evidence.baseline is None:
-        return replace_result(
-            blank, decides=False, reason=f"{check.label}: no live baseline to compare with"
-        )
-    try:
-        return _measured(policy, check, evidence, blank, confidence)
-    except IncomparableError as error:
-        return replace_result(blank, outcome="ERROR", reason=f"{check.label}: {error}")
+def _broken(evidence: Evidence) -> tuple[str, ...]:
+    """Why the evidence as a whole can't be judged, whatever single checks say."""
+    if not any(results.case_ids for results in evidence.candidate.values()):
+        return ("nothing was measured: there is no case with an answer of the candidate",)
+    for role, side in (("candidate", evidence.candidate), ("baseline", evidence.baseline or {})):
+        models = sorted({results.model_id for results in side.values()})
+        if len(models) > 1:
+            return (f"the {role}'s answers are of several models: {', '.join(models)}",)
+    return ()
 
 
-def _measured(
-    policy: GatePolicy, check: Check, evidence: Evidence, blank: CheckResult, confidence: float
-) -> CheckResult:
-    candidate = results_for(check, evidence.candidate)
-    baseline = results_for(check, evidence.baseline) if evidence.baseline is not None else None
-    if baseline is not None:
-        require_comparable(candidate, baseline)
-    uncovered = unscored_share(check, candidate, baseline, policy.min_scored)
-    if check.relative and baseline is not None:
-        found = compare(check, candidate, baseline, confidence)
-    else:
-        found = measure(check, candidate, baseline, confidence)
-    return _decide(check, found, blank, uncovered)
+def _ending(looks: Looks | None) -> tuple[str, ...]:
+    """Where a run that could look early ended, for the reasons of its verdict."""
+    if looks is None or looks.rounds == 1:
+        return ()
+    made = [event for event in looks.past if event.look == looks.look]
+    if not made:
+        return (f"looked {looks.look} of {looks.rounds} times",)
+    decided = []
+    for event in looks.past:
+        before = set(_decided_before(looks.past, event.look))
+        labels = [
+            f"{check.result.check} ({check.result.outcome}, n={check.n})"
+            for check in event.checks
+            if check.decided and check.result.decides and check.key not in before
+        ]
+        if labels:
+            decided.append(f"decided at look {event.look} of {event.rounds}: {'; '.join(labels)}")
+    return (*decided, f"asking ended after look {looks.look} of {looks.rounds}: {made[0].why}")
 
 
-def _decide(
-    check: Check, found: Measurement, blank: CheckResult, uncovered: str | None
-) -> CheckResult:
-    numbers = replace_result(
-        blank,
-        n=found.n,
-        candidate=found.candidate,
-        baseline=found.baseline,
-        estimate=found.estimate,
-        lower=_finite(found.lower),
-        upper=_finite(found.upper),
-        method=found.method,
-        warnings=found.warnings,
-    )
-    if uncovered is not None:
-        return replace_result(numbers, outcome="INCONCLUSIVE", reason=f"{check.label}: {uncovered}")
-    if check.min_cases is not None and found.n < check.min_cases:
-        return _too_few(check, numbers)
-    outcome = hold(check, found)
-    return replace_result(numbers, outcome=outcome, reason=explain(check, found, outcome))
+def _decided_before(past: Sequence[LookEvent], look: int) -> Iterator[str]:
+    for event in past:
+        if event.look < look:
+            yield from (check.key for check in event.checks if check.decided)
 
 
-def hold(check: Check, found: Measurement) -> CheckOutcome:
-    """Hold a measurement against the bar: PASS or FAIL only when the whole bound is on one side of it.
-
-    Equality with the bar proves nothing and is INCONCLUSIVE; with `decide_on: point` the estimate alone decides and
-    reaching the bar is enough.
-    """
-    if found.estimate is None or found.lower is None or found.upper is None or found.blocked:
-        return "INCONCLUSIVE"
-    bar, rising = bar_of(check, found), check.kind in ("at_most", "max_rise")
-    low, high, point = (
-        (-found.upper, -found.lower, -found.estimate)
-        if rising
-        else (found.lower, found.upper, found.estimate)
-    )
-    bar = -bar if rising else bar
-    if (
-        not all(math.isfinite(value) for value in (point, bar))
-        or math.isnan(low)
-        or math.isnan(high)
-    ):
-        return "INCONCLUSIVE"
-    if check.decide_on == "point":
-        return "PASS" if point >= bar else "FAIL"
-    return "PASS" if low > bar else "FAIL" if high < bar else "INCONCLUSIVE"
+def _passed(one: CheckLook) -> bool:
+    return one.result.outcome == "PASS"
 
 
-def bar_of(check: Check, found: Measurement) -> float:
-    """The value the measured quantity is held against: a level, a signed difference, or a ratio."""
-    sign = -1.0 if check.kind == "max_drop" else 1.0
-    if check.kind in ("at_least", "at_most"):
-        return check.threshold
-    return 1.0 + sign * check.threshold if found.ratio else sign * check.threshold
+def _why(open_: Sequence[tuple[Check, CheckLook]], lost: Sequence[CheckLook], looks: Looks) -> str:
+    if lost:
+        names = "; ".join(f"{one.result.check} ({_fate(one)})" for one in lost)
+        return f"the verdict can't become PASS any more: {names}"
+    if not open_:
+        return "every deciding check is decided"
+    return "every case has been asked" if looks.final else ""
 
 
-def _too_few(check: Check, result: CheckResult) -> CheckResult:
-    reason = too_few(check, result.n)
-    if check.if_too_few == "report":
-        return replace_result(result, outcome="INCONCLUSIVE", decides=False, reason=reason)
-    outcome: CheckOutcome = "FAIL" if check.if_too_few == "fail" else "INCONCLUSIVE"
-    return replace_result(result, outcome=outcome, reason=reason)
+def _fate(one: CheckLook) -> str:
+    return "would not pass" if one.futile else one.result.outcome
 
 
-def _blank(check: Check, confidence: float) -> CheckResult:
-    return CheckResult(
-        check=check.label,
-        metric=check.metric,
-        kind=check.kind,
-        threshold=check.threshold,
-        outcome="INCONCLUSIVE",
-        reason="",
-        decides=check.mode == "enforce",
-        suite=check.suite,
-        slice=check.where,
-        n=0,
-        confidence=confidence,
-        overridable=check.overridable,
-        measure_on=check.measure_on,
-        decide_on=check.decide_on,
-    )
+def _needs(evidence: Evidence, checks: Iterable[Check]) -> Iterator[Need]:
+    """What the open checks need, without what is part of something wider."""
+    wanted = [
+        Need(role=role, suite=suite, where=check.where)
+        for check in checks
+        for role, suite in evidence.asked(check)
+    ]
+    for need in dict.fromkeys(map(_frozen, wanted)):
+        plain = Need(role=need[0], suite=need[1], where=dict(need[2]))
+        if not any(_wider(other, plain) for other in wanted):
+            yield plain
 
 
-replace_result = msgspec.structs.replace
+def _frozen(need: Need) -> tuple[Any, str, tuple[tuple[str, str], ...]]:
+    return need.role, need.suite, tuple(sorted(need.where.items()))
+
+
+def _wider(other: Need, need: Need) -> bool:
+    same = (other.role, other.suite) == (need.role, need.suite)
+    return same and other.where != need.where and other.where.items() <= need.where.items()
 
 
 def _model(side: Mapping[str, ModelResults] | None) -> str | None:
     names = {results.model_id for results in (side or {}).values()}
     return min(names) if names else None
-
-
-def _finite(bound: float | None) -> float | None:
-    """An unbounded side is kept as None: records hold finite numbers only."""
-    return bound if bound is not None and math.isfinite(bound) else None

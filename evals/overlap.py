@@ -1,19 +1,21 @@
 """Finds cases that a model may have been trained on: the same question, or nearly the same, in the training file.
 
 Texts are compared without case, punctuation and spacing. Two are nearly the same when their sets of five-character
-pieces have a Jaccard index of at least 0.7. Candidates are found exactly, not by chance: pairs that alike have to
-share one of each other's rarest pieces (prefix filtering, after Bayardo, Ma and Srikant 2007).
+pieces have a Jaccard index of at least 0.7. Every pair is compared, none left to chance: how many pieces two texts
+share is a product of sparse matrices.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from scipy import sparse
 
 from evals.authored import iter_jsonl, refuse
 from evals.errors import Problem
@@ -24,6 +26,8 @@ __all__ = ["NEAR", "Overlap", "Pair", "normalised", "question", "similar_pairs",
 
 NEAR = 0.7
 _PIECE = 5
+_BLOCK = 256  # rows multiplied at once: bounds the memory of the product
+_HAIR = 1e-12  # a share of exactly 0.7 must not be lost to rounding
 _NO_WORD = re.compile(r"[\W_]+")
 
 Pieces = frozenset[str]
@@ -85,20 +89,20 @@ def training_overlap(suite: Suite, training_file: Path, *, near: float = NEAR) -
 
 def similar_pairs(
     left: Sequence[str], right: Sequence[str], least: float
-) -> Iterable[tuple[int, int, float]]:
+) -> Iterator[tuple[int, int, float]]:
     """Yield (index in left, index in right, Jaccard index) for every pair of texts at least that alike."""
-    left_pieces, right_pieces = [_pieces(text) for text in left], [_pieces(text) for text in right]
-    counts = Counter(piece for pieces in (*left_pieces, *right_pieces) for piece in pieces)
-    index: dict[str, list[int]] = defaultdict(list)
-    for position, pieces in enumerate(right_pieces):
-        for piece in _rarest(pieces, counts, least):
-            index[piece].append(position)
-    for row, pieces in enumerate(left_pieces):
-        columns = {c for piece in _rarest(pieces, counts, least) for c in index.get(piece, ())}
-        for column in sorted(columns):
-            share = _jaccard(pieces, right_pieces[column], least)
-            if share >= least:
-                yield row, column, share
+    codes: dict[str, int] = {}
+    ours, theirs = _counts(left, codes), _counts(right, codes)
+    ours.resize(len(left), len(codes))
+    theirs.resize(len(right), len(codes))
+    sizes, other_sizes = (np.diff(matrix.indptr).astype(np.float64) for matrix in (ours, theirs))
+    turned = theirs.T.tocsr()
+    for start in range(0, len(left), _BLOCK):
+        shared = (ours[start : start + _BLOCK] @ turned).tocoo()
+        rows = shared.row + start
+        shares = shared.data / (sizes[rows] + other_sizes[shared.col] - shared.data)
+        for index in np.flatnonzero(shares >= least - _HAIR):
+            yield int(rows[index]), int(shared.col[index]), float(shares[index])
 
 
 def question(case: Case) -> str:
@@ -142,19 +146,10 @@ def _pieces(text: str) -> Pieces:
     return frozenset(text[start : start + _PIECE] for start in range(len(text) - _PIECE + 1))
 
 
-def _rarest(pieces: Pieces, counts: Counter[str], least: float) -> list[str]:
-    """Return so many of the rarest pieces that two texts alike enough share at least one of theirs."""
-    needed = len(pieces) - _ceil(least * len(pieces)) + 1
-    return sorted(pieces, key=lambda piece: (counts[piece], piece))[:needed]
-
-
-def _ceil(value: float) -> int:
-    # A hair less, so that 0.7 * 10 counts as 7 whatever floats make of it.
-    return -int(-(value - 1e-9) // 1)
-
-
-def _jaccard(left: Pieces, right: Pieces, least: float) -> float:
-    if min(len(left), len(right)) < least * max(len(left), len(right)) - 1e-9:
-        return 0.0
-    both = len(left & right)
-    return both / (len(left) + len(right) - both)
+def _counts(texts: Sequence[str], codes: dict[str, int]) -> Any:
+    """Return a sparse matrix of shape (texts, pieces seen so far) with a 1 for every piece that a text has."""
+    rows = [[codes.setdefault(piece, len(codes)) for piece in _pieces(text)] for text in texts]
+    starts = np.cumsum([0, *map(len, rows)])
+    columns = np.fromiter((code for row in rows for code in row), dtype=np.int64, count=starts[-1])
+    ones = np.ones(len(columns), dtype=np.int32)
+    return sparse.csr_matrix((ones, columns, starts), shape=(len(texts), len(codes)))

@@ -6,61 +6,20 @@ each has its own result and its own reason.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-import msgspec
-
-from evals.authored import Authored, load_yaml, validate
-from evals.errors import ConfigurationError, Problem
-from evals.records import Record, Slot, digest
+from evals.authored import Authored, display, load_yaml, refuse, validate
+from evals.conditions import KINDS, Check, CheckKind
+from evals.errors import Problem
+from evals.records import Record, digest
 
 __all__ = ["Approval", "Check", "CheckKind", "GatePolicy", "Override", "load_policy", "seconds"]
 
-CheckKind = Literal["at_least", "at_most", "max_drop", "max_rise", "min_gain"]
-KINDS: tuple[CheckKind, ...] = get_args(CheckKind)
-RELATIVE_KINDS = frozenset({"max_drop", "max_rise", "min_gain"})
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-class Check(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """One condition on one metric, whole or on a slice.
-
-    `threshold` is in the metric's unit, or a fraction when `percent` is set (10% = 0.1). `where` selects a slice by
-    tags; `each` stands for one check for every value of a tag.
-    """
-
-    metric: str
-    kind: CheckKind
-    threshold: float
-    percent: bool = False
-    suite: str | None = None
-    where: dict[str, str] = msgspec.field(default_factory=dict)
-    each: str | None = None
-    min_cases: int | None = None
-    if_too_few: Literal["inconclusive", "report", "fail"] = "inconclusive"
-    mode: Literal["enforce", "shadow"] = "enforce"
-    overridable: bool = True
-    measure_on: Slot = "developer"
-    decide_on: Literal["bound", "point"] = "bound"
-    field: str = ""
-    line: int | None = None
-
-    @property
-    def relative(self) -> bool:
-        """True when the check needs the baseline."""
-        return self.kind in RELATIVE_KINDS
-
-    @property
-    def label(self) -> str:
-        """The check in one line, as a reader would say it: 'exact_match max_drop 0.02 [plan=enterprise]'."""
-        amount = f"{self.threshold * 100:g}%" if self.percent else f"{self.threshold:g}"
-        metric = f"{self.suite}/{self.metric}" if self.suite else self.metric
-        tags = ", ".join(f"{key}={value}" for key, value in sorted(self.where.items()))
-        slice_ = f" [{tags}]" if tags else f" [each {self.each}]" if self.each else ""
-        return f"{metric} {self.kind} {amount}{slice_}"
 
 
 class Approval(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -105,10 +64,10 @@ def load_policy(path: Path) -> GatePolicy:
     """
     authored = load_yaml(path)
     validate(authored, "gate")
-    checks = tuple(_checks(authored))
-    problems = [problem for check in checks for problem in _contradictions(authored, check)]
-    if problems:
-        raise ConfigurationError(problems)
+    problems: list[Problem] = []
+    checks = tuple(_checks(authored, problems))
+    problems += _contradictions(authored, checks)
+    refuse(problems)
     return _policy(authored.data, path, checks)
 
 
@@ -146,19 +105,19 @@ def _policy(data: Mapping[str, Any], path: Path, checks: tuple[Check, ...]) -> G
     )
 
 
-def _checks(authored: Authored) -> Iterator[Check]:
+def _checks(authored: Authored, problems: list[Problem]) -> Iterator[Check]:
     for index, entry in enumerate(authored.data["checks"]):
         field = f"checks[{index}]"
-        whole = list(_conditions(authored, entry, entry, field))
         slices = entry.get("slices", [])
-        if not whole and not slices:
-            raise ConfigurationError(_no_condition(authored, field))
-        yield from whole
+        found = list(_conditions(authored, entry, entry, field))
+        if not found and not slices:
+            problems.append(_no_condition(authored, field))
+        yield from found
         for number, slice_ in enumerate(slices):
             place = f"{field}.slices[{number}]"
             found = list(_conditions(authored, {**_inherited(entry), **slice_}, slice_, place))
             if not found:
-                raise ConfigurationError(_no_condition(authored, place))
+                problems.append(_no_condition(authored, place))
             yield from found
 
 
@@ -205,23 +164,33 @@ def _amount(value: float | str) -> tuple[float, bool]:
 
 
 def _no_condition(authored: Authored, field: str) -> Problem:
-    return Problem(
-        where=str(authored.path),
-        line=authored.line(field),
-        field=field,
-        message="expected at least one condition; found none",
-        fix="add one of " + ", ".join(KINDS),
-    )
+    fix = "add one of " + ", ".join(KINDS)
+    return _problem(authored, field, "expected at least one condition; found none", fix)
 
 
-def _contradictions(authored: Authored, check: Check) -> Iterator[Problem]:
-    field = check.field.rpartition(".")[0]
-    in_slice = ".slices[" in field
-    if in_slice and bool(check.where) == (check.each is not None):
-        yield Problem(
-            where=str(authored.path),
-            line=authored.line(field),
-            field=field,
-            message="expected exactly one of 'where' and 'each' in a slice",
-            fix="say where: {tag: value}, or each: tag",
+def _contradictions(authored: Authored, checks: tuple[Check, ...]) -> Iterator[Problem]:
+    for check in checks:
+        field = check.field.rpartition(".")[0]
+        if ".slices[" in field and bool(check.where) == (check.each is not None):
+            yield _problem(
+                authored,
+                field,
+                "expected exactly one of 'where' and 'each' in a slice",
+                "say where: {tag: value}, or each: tag",
+            )
+        if not math.isfinite(check.threshold):
+            yield _problem(
+                authored, check.field, f"expected a finite number; found {check.threshold}"
+            )
+    if checks and not any(c.mode == "enforce" and c.measure_on == "developer" for c in checks):
+        yield _problem(
+            authored,
+            "checks",
+            "expected a check that decides before the candidate goes live; all are shadow, or measured on production",
+            "leave out mode: shadow, or measure_on: production, in one check at least",
         )
+
+
+def _problem(authored: Authored, field: str, message: str, fix: str | None = None) -> Problem:
+    where = display(authored.path)
+    return Problem(where=where, line=authored.line(field), field=field, message=message, fix=fix)

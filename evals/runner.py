@@ -14,7 +14,8 @@ from pathlib import Path
 import msgspec
 
 from evals.columns import ModelResults
-from evals.graders.base import grade_response
+from evals.grading import grade_pairs, grade_role
+from evals.looks import Need
 from evals.metrics import summarise, tabulate
 from evals.opening import OpenedSuite
 from evals.ordering import look_sizes, stratified_order
@@ -77,7 +78,8 @@ class Side:
 class Contest:
     """Suites, roles and rounds of one run, bound to its folder.
 
-    `looks` is how many rounds are planned at most; `strata` are the tags whose proportions every round keeps.
+    `looks` is how many rounds are planned at most; `strata` are the tags whose proportions every round keeps. `needs`
+    says what is asked in a round (1-based) of which not everything is needed any more.
     """
 
     run_id: str
@@ -88,6 +90,7 @@ class Contest:
     looks: int = 1
     strata: tuple[str, ...] = ()
     limit: int | None = None
+    needs: Mapping[int, tuple[Need, ...]] = field(default_factory=dict)
     _cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -114,10 +117,35 @@ class Contest:
             self._cache[name] = order[: self.limit]
         return self._cache[name]
 
-    def cases(self, opened: OpenedSuite, look: int) -> tuple[Case, ...]:
-        """The cases asked up to and including a look (1-based), in asking order."""
-        upto = self.sizes[opened.suite.name][look - 1]
-        return tuple(opened.suite.cases[position] for position in self.order(opened)[:upto])
+    def cases(self, opened: OpenedSuite, look: int, role: Role = "candidate") -> tuple[Case, ...]:
+        """The cases asked of a role up to and including a look (1-based), in asking order."""
+        sizes, order = self.sizes[opened.suite.name], self.order(opened)
+        found: list[Case] = []
+        for step in range(1, look + 1):
+            start = sizes[step - 2] if step > 1 else 0
+            part = (opened.suite.cases[position] for position in order[start : sizes[step - 1]])
+            found.extend(case for case in part if self._wants(step, role, opened, case))
+        return tuple(found)
+
+    def whole_look(self, opened: OpenedSuite, look: int, role: Role) -> int:
+        """The last look, up to this one, before which every case of a suite was asked of a role, whatever its tags.
+
+        What was asked later is no fair sample of the suite, only of the slices that were still needed.
+        """
+        everything = Need(role=role, suite=opened.suite.name)
+        for step in range(2, look + 1):
+            if step in self.needs and everything not in self.needs[step]:
+                return step - 1
+        return look
+
+    def _wants(self, step: int, role: Role, opened: OpenedSuite, case: Case) -> bool:
+        if step not in self.needs:
+            return True
+        return any(
+            need.wants(case.tags)
+            for need in self.needs[step]
+            if need.role == role and need.suite == opened.suite.name
+        )
 
     def planned_calls(self) -> int:
         """Calls of all rounds together, repeats and roles counted."""
@@ -151,7 +179,7 @@ class Contest:
                     connections={role: side.connection for role, side in sides.items()},
                     settings={role: side.settings_for(group[0]) for role, side in sides.items()},
                     prices={role: side.price for role, side in sides.items()},
-                    planned=dict.fromkeys(sides, self._planned(group, look)),
+                    planned={role: self._planned(role, group, look) for role in sides},
                     journal=journal,
                     progress=progress,
                     budget=budget,
@@ -166,15 +194,15 @@ class Contest:
     async def grade(self) -> None:
         """Score every answer in the journal that has no score of the present grader versions yet."""
         for opened in self.suites:
-            cases = {case.id: case for case in opened.suite.cases}
             for role in self.roles:
-                book = ScoreBook(self.folder, role, opened)
-                for response in self.responses(role, opened.suite.name):
-                    if not book.has(response) and response.case_id in cases:
-                        book.add(
-                            await grade_response(opened.graders, cases[response.case_id], response)
-                        )
-                book.save()
+                await grade_role(self.folder, role, opened, self.responses)
+            if len(self.roles) > 1:
+                await grade_pairs(self.folder, opened, self.responses)
+
+    def seal(self) -> None:
+        """Compress the journal of a contest that asks nothing more."""
+        with Journal.open(self.folder / "journal"):
+            pass
 
     def responses(self, role: Role, suite: str) -> Iterator[Response]:
         """Read a role's answers to a suite back, in the order in which they were written."""
@@ -183,12 +211,16 @@ class Contest:
 
     def scores(self, role: Role, opened: OpenedSuite) -> Sequence[Score]:
         """Read a role's scores of a suite back."""
-        return ScoreBook(self.folder, role, opened).scores()
+        alone = ScoreBook(self.folder, role, opened).scores()
+        return [*alone, *ScoreBook(self.folder, role, opened, pairs=True).scores()]
 
     def results(
-        self, look: int, sides: Mapping[Role, tuple[str, Price | None]]
+        self, look: int, sides: Mapping[Role, tuple[str, Price | None]], *, whole: bool = False
     ) -> dict[Role, dict[str, ModelResults]]:
-        """Lay out what was answered up to a look; `sides` gives each role's model id and price."""
+        """Lay out what was answered up to a look; `sides` gives each role's model id and price.
+
+        With `whole` only as far as every case was asked: the part that is a fair sample of each suite.
+        """
         return {
             role: {
                 opened.suite.name: tabulate(
@@ -197,7 +229,13 @@ class Contest:
                     self.scores(role, opened),
                     model_id=model_id,
                     price=price,
-                    asked=[case.id for case in self.cases(opened, look)],
+                    asked=[
+                        case.id
+                        for case in self.cases(
+                            opened, self.whole_look(opened, look, role) if whole else look, role
+                        )
+                    ],
+                    repeats=self.repeats,
                 )
                 for opened in self.suites
             }
@@ -205,24 +243,33 @@ class Contest:
         }
 
     def summaries(
-        self, results: Mapping[Role, Mapping[str, ModelResults]]
+        self,
+        results: Mapping[Role, Mapping[str, ModelResults]],
+        whole: Mapping[Role, Mapping[str, ModelResults]] | None = None,
     ) -> tuple[SuiteResult, ...]:
-        """Summarise each model's results on each suite for the registry and the report."""
+        """Summarise each model's results on each suite for the registry and the report.
+
+        Counts are of all that was asked; estimates of the `whole` part, when some was asked of a few slices only.
+        """
         return tuple(
-            summarise(self.run_id, role, found)
+            msgspec.structs.replace(
+                summarise(self.run_id, role, found),
+                metrics=summarise(self.run_id, role, fair).metrics,
+            )
             for role, by_suite in results.items()
             for opened in self.suites
             for found in [by_suite[opened.suite.name]]
+            for fair in [(whole or results)[role][opened.suite.name]]
         )
 
-    def _planned(self, group: Sequence[OpenedSuite], look: int) -> int:
-        return self.repeats * sum(self.sizes[opened.suite.name][look - 1] for opened in group)
+    def _planned(self, role: Role, group: Sequence[OpenedSuite], look: int) -> int:
+        return self.repeats * sum(len(self.cases(opened, look, role)) for opened in group)
 
     def _asks(
         self, role: Role, side: Side, group: Sequence[OpenedSuite], look: int
     ) -> Iterator[Ask]:
         for opened in group:
-            for case in self.cases(opened, look):
+            for case in self.cases(opened, look, role):
                 messages = _prompted(case.messages, side.system_prompt)
                 for repeat in range(self.repeats):
                     yield Ask(

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from evals.opening import OpenedSuite
-from evals.records import Response, Role, Score
+from evals.records import MODEL_OUTCOMES, Response, Role, Score
 
 __all__ = ["ScoreBook"]
 
@@ -22,18 +22,33 @@ Key = tuple[str, int]
 
 
 class ScoreBook:
-    """Scores of one role's answers to one suite."""
+    """Scores of one role's answers to one suite; those of graders that compare two answers stand in a book of their own."""
 
-    def __init__(self, folder: Path, role: Role, opened: OpenedSuite) -> None:
+    def __init__(
+        self, folder: Path, role: Role, opened: OpenedSuite, *, pairs: bool = False
+    ) -> None:
         stem = opened.fingerprint.removeprefix("sha256:")[:12]
-        self.path = folder / "scores" / f"{role}-{opened.suite.name}-{stem}.jsonl"
+        name = f"{role}-{opened.suite.name}-{stem}{'-pairs' if pairs else ''}.jsonl"
+        self.path = folder / "scores" / name
         self._scores: dict[Key, tuple[Score, ...]] = {}
         self._fresh: list[tuple[Score, ...]] = []
         self._read()
 
     def has(self, response: Response) -> bool:
-        """Return whether this answer was scored already."""
-        return (response.case_id, response.repeat) in self._scores
+        """Return whether this answer was scored already.
+
+        An answer that came only when it was asked for again takes the place of the failure that was noted before.
+        """
+        found = self._scores.get((response.case_id, response.repeat))
+        if found is None:
+            return False
+        came = response.outcome in MODEL_OUTCOMES
+        return not (came and all(_says_nothing_came(score) for score in found))
+
+    def has_pair(self, ours: Response, theirs: Response) -> bool:
+        """Return whether these two answers were compared already; as `has`, for both."""
+        came = theirs.outcome in MODEL_OUTCOMES
+        return self.has(ours) if came else (ours.case_id, ours.repeat) in self._scores
 
     def add(self, scores: Iterable[Score]) -> None:
         """Add the scores of one answer."""
@@ -69,3 +84,8 @@ class ScoreBook:
             with suppress(msgspec.DecodeError):
                 found = decoder.decode(line)
                 self._scores[(found[0].case_id, found[0].repeat)] = found
+
+
+def _says_nothing_came(score: Score) -> bool:
+    """Whether the score is unscored for want of an answer, as `evals.graders.base` words it."""
+    return score.unscored and score.reason.startswith("no answer came")

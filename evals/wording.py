@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from evals.columns import ModelResults
 from evals.comparison import Measurement, coverage
-from evals.policy import Check
+from evals.conditions import Check
+from evals.metrics import metric_spec
 from evals.records import CheckOutcome
 
 __all__ = ["explain", "number", "too_few", "unscored_share"]
@@ -18,14 +21,14 @@ _WANTED = {
 }
 
 
-def explain(check: Check, found: Measurement, outcome: CheckOutcome) -> str:
-    """Return one sentence with the measured quantity, its bounds, n and what follows."""
+def explain(check: Check, found: Measurement, outcome: CheckOutcome, when: str = "") -> str:
+    """Return one sentence with the measured quantity, its bounds, n and what follows; `when` says at which look."""
     if found.estimate is None or found.lower is None or found.upper is None:
-        return f"{check.label}: {found.blocked or 'nothing could be measured'}"
+        return f"{check.label}: {found.blocked or 'nothing could be measured'}{when}"
     amount = f"{check.threshold * 100:g} %" if check.percent else f"{check.threshold:g}"
     wanted = _WANTED[check.kind].format(bar=amount)
     shown = _quantity(check, found)
-    return f"{check.label}: {shown} over {found.n} {_counted(check, found)}; {wanted}{_follows(check, found, outcome)}"
+    return f"{check.label}: {shown} over {found.n} {_counted(check, found)}; {wanted}{_follows(check, found, outcome)}{when}"
 
 
 def too_few(check: Check, n: int) -> str:
@@ -36,15 +39,23 @@ def too_few(check: Check, n: int) -> str:
 def unscored_share(
     check: Check, candidate: ModelResults, baseline: ModelResults | None, min_scored: float
 ) -> str | None:
-    """Return why coverage forbids deciding, None when both models are covered well enough."""
+    """Return why coverage forbids deciding, None when both models are covered well enough.
+
+    Counted over the cases the check is about; on a slice one case may be missing, however small the slice.
+    """
     for role, results in (
         ("candidate", candidate),
         ("baseline", baseline if check.relative else None),
     ):
         if results is None:
             continue
-        share = coverage(check, results)
-        if not share >= min_scored:
+        scored, asked = coverage(check, results)
+        missing = (1.0 - min_scored) * asked
+        allowed = math.ceil(missing - 1e-9) if check.where else missing + 1e-9
+        if asked and scored == 0 and _is_cost(check, results):
+            return f"the cost of the {role} is not known: its price or its usage is missing"
+        if not asked or asked - scored > allowed:
+            share = scored / asked if asked else 0.0
             return f"only {share:.2%} of the cases asked of the {role} were scored, the policy asks for {min_scored:.2%}"
     return None
 
@@ -54,6 +65,11 @@ def number(value: float) -> str:
     if value == 0 or 1e-4 <= abs(value) < 1e6:
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
     return f"{value:.3e}"
+
+
+def _is_cost(check: Check, results: ModelResults) -> bool:
+    spec = metric_spec(check.metric, results)
+    return spec is not None and spec.family == "cost"
 
 
 def _quantity(check: Check, found: Measurement) -> str:

@@ -38,11 +38,13 @@ from flows.promotion_steps import (
     without_secrets,
 )
 from flows.promotion_undo import put_back, why_put_back
+from flows.proof import statement
 from flows.publishers.base import Published, Publisher
 from flows.publishing_live import publish_live
 from flows.registry.records import RunState
 from flows.registry.store import Registry
 from flows.rolling_back import RollbackOutcome, roll_back
+from flows.signing import envelope, signing_key
 
 __all__ = [
     "Promotion",
@@ -85,7 +87,7 @@ async def promote(
 
     `smoke` asks a few cases through the production connection; `measure` judges the production checks (None: there are
     none). `policy_digest_now` reads the policy file again. The run's state in the registry follows.
-    Raises ConfigurationError when a publisher misses something, before anything is done; RegistryError when the registry
+    Raises ConfigurationError when a publisher or the signing key misses something, before anything is done; RegistryError when the registry
     itself fails. Every other failure is an outcome. A cancelled promotion is left as it is, for the next call to resume.
     """
     journey = Journey(
@@ -99,6 +101,7 @@ async def promote(
     )
     if registry.pointers_of(act.run_id):
         return await _after_switch(journey)
+    signing_key()  # an unusable key is found before anything is done
     if problems := [problem for publisher in publishers for problem in publisher.problems()]:
         raise ConfigurationError(problems)
     try:
@@ -140,8 +143,20 @@ async def _after_switch(journey: Journey) -> PromotionOutcome:
         named = live.model_id if live is not None else "nothing"
         return _end(journey, "superseded", f"{named} was made live since", published)
     with journey.step("live"):
-        pass
-    return _end(journey, "live", f"generation {live.generation} is live", published)
+        unproved = _prove(journey, live)
+    return _end(journey, "live", f"generation {live.generation} is live{unproved}", published)
+
+
+def _prove(journey: Journey, live: LivePointer) -> str:
+    """Write the statement of this promotion, once. What is live stays live when that fails; return how to say so."""
+    registry, run_id = journey.registry, journey.act.run_id
+    try:
+        if registry.statement(run_id) is None:
+            told = statement(registry, live)
+            registry.save_statement(run_id, envelope(told, signing_key()), actor=journey.act.actor)
+    except ConfigurationError as error:  # the key was taken away since the promotion began
+        return f", and no statement could be signed: {error}"
+    return ""
 
 
 async def _undo(journey: Journey, why: str) -> PromotionOutcome:

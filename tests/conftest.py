@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# A busy machine must not fail a property; what is slow shows in the benchmarks.
+settings.register_profile("gatewright", deadline=None)
+settings.load_profile("gatewright")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -46,6 +46,7 @@ class Reply(msgspec.Struct, kw_only=True, gc=False):
     model: str | None = None
     fingerprint: str | None = None
     maybe_billed: bool = False
+    unreachable: bool = False
 
 
 def classify(api: str, status: int, headers: Mapping[str, str], body: bytes) -> Reply:

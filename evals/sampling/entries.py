@@ -11,7 +11,16 @@ from evals.errors import InfrastructureError
 from evals.records import INFRASTRUCTURE_OUTCOMES, Record, Response, Usage
 from evals.sampling.keys import AnsweredKeys
 
-__all__ = ["Entry", "History", "Seen", "decode_entry", "encode_entry", "peek", "settles"]
+__all__ = [
+    "Entry",
+    "History",
+    "Seen",
+    "decode_entry",
+    "encode_entry",
+    "peek",
+    "read_entry",
+    "settles",
+]
 
 
 class Entry(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,6 +83,18 @@ def peek(line: bytes, folder: Path) -> Seen:
     try:
         return _decode_peek(line).response
     except msgspec.DecodeError as error:
-        raise InfrastructureError(
-            f"the journal in {folder} is damaged ({error}): move it away and start a new run"
-        ) from error
+        raise _damaged(folder, error) from error
+
+
+def read_entry(line: bytes, folder: Path) -> Entry:
+    """Read a line whole. Raises InfrastructureError, naming the journal, when it is damaged."""
+    try:
+        return decode_entry(line)
+    except msgspec.DecodeError as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> InfrastructureError:
+    return InfrastructureError(
+        f"the journal in {folder} is damaged ({error}): move it away and start a new run"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evals.errors import SamplingError
 from evals.records import Endpoint
 
-__all__ = ["EndpointGoneError", "fatal_error"]
+__all__ = ["EndpointGoneError", "fatal_error", "unreachable_error"]
 
 _ADVICE = {
     "auth": "check that the credential belongs to this resource, has not expired and carries the role to call the model",
@@ -32,3 +32,10 @@ def fatal_error(kind: str, endpoint: Endpoint, status: int, detail: str) -> Samp
     if kind == "gone":
         return EndpointGoneError(f"{said} — the model is not deployed there (any more)", endpoint)
     return SamplingError(f"{said} — {_ADVICE[kind]}")
+
+
+def unreachable_error(endpoint: Endpoint, detail: str) -> SamplingError:
+    """Return the error for a service that no connection could ever be made to."""
+    return SamplingError(
+        f"{endpoint.base_url} can't be reached: {detail} — check base_url, name resolution, proxy and network"
+    )

@@ -18,7 +18,7 @@ from evals.errors import InfrastructureError
 from evals.records import Response
 from evals.sampling import segments
 from evals.sampling.committing import Committer, SegmentFile
-from evals.sampling.entries import Entry, History, decode_entry, peek, settles
+from evals.sampling.entries import Entry, History, peek, read_entry, settles
 from evals.sampling.keys import AnsweredKeys
 
 __all__ = ["Journal"]
@@ -84,7 +84,7 @@ class Journal:
         superseded = self._superseded(role, suite)
         for number, line in enumerate(self._lines(role, suite)):
             if number not in superseded:
-                yield decode_entry(line)
+                yield read_entry(line, self.folder)
 
     def responses(self, role: str, suite: str) -> Iterator[Response]:
         """Yield one response for each (case, repeat)."""

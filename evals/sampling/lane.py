@@ -94,6 +94,7 @@ class Lane:
         self.retries: Counter[str] = Counter()
         self.requests = self.reused = self.begun = self.finished = 0
         self.reserved: set[Job] = set()
+        self.heard = False  # whether the service ever answered
         self.writing = 0  # answers on their way to the disk
         self.most_writing = settings.concurrency // 8
         self.spent_usd = self.unconfirmed_usd = 0.0

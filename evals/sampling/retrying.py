@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evals.sampling.classify import Reply
-from evals.sampling.faults import fatal_error
+from evals.sampling.faults import fatal_error, unreachable_error
 from evals.sampling.lane import Job, Lane
 from evals.sampling.run import Run
 from evals.sampling.waits import backoff, named_wait, wait_in_message
@@ -30,7 +30,10 @@ async def next_wait(run: Run, lane: Lane, job: Job, reply: Reply) -> float | Non
         job.exempt += 1
         lane.retries["parameter"] += 1
         return 0.0
-    return _after_fault(run, lane, job, reply)
+    wait_s = _after_fault(run, lane, job, reply)
+    if wait_s is None and reply.unreachable and not lane.heard:
+        raise unreachable_error(lane.endpoint, run.redactor.text(reply.error or ""))
+    return wait_s
 
 
 def rejection_wait(run: Run, job: Job, reply: Reply) -> float:

@@ -109,12 +109,14 @@ class Run:
         durable = self.journal.put(job.ask.role, job.ask.suite, clean)
         durable.add_done_callback(partial(self._kept, lane, job, entry.response))
         if lane.writing > lane.most_writing:
-            await asyncio.wait((durable,))
+            await durable
 
     def _kept(
         self, lane: Lane, job: Job, response: Response, durable: asyncio.Future[None]
     ) -> None:
         lane.writing -= 1
+        if durable.cancelled():  # the whole run is; the line may be written all the same
+            return
         try:
             durable.result()
             lane.count(response)

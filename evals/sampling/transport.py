@@ -11,6 +11,7 @@ from urllib.request import getproxies, proxy_bypass
 import aiohttp
 from yarl import URL
 
+from evals.errors import SamplingError
 from evals.records import Outcome
 
 __all__ = ["Answer", "Route", "Transport", "TransportFailure"]
@@ -27,19 +28,22 @@ class Answer(NamedTuple):
 
 
 class TransportFailure(Exception):  # noqa: N818 - an outcome of one attempt, never raised to callers
-    """No whole answer came. `maybe_billed` when the service may have worked all the same."""
+    """No whole answer came. When `connected`, the service may have worked all the same."""
 
-    def __init__(self, outcome: Outcome, code: str, message: str, *, maybe_billed: bool) -> None:
+    def __init__(self, outcome: Outcome, code: str, message: str, *, connected: bool) -> None:
         self.outcome = outcome
         self.code = code
-        self.maybe_billed = maybe_billed
+        self.connected = connected
         super().__init__(message)
 
 
 class Route:
-    """Where the requests of a role go and how long they may take."""
+    """Where the requests of a role go and how long they may take. Raises SamplingError for what is no web address."""
 
     def __init__(self, url: str, timeout_s: float, connect_timeout_s: float) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SamplingError(f"an endpoint's base_url should be http(s)://host/…; found {url!r}")
         self.url = URL(url, encoded=True)
         self.timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=connect_timeout_s)
         self.proxy = _proxy(url)
@@ -83,7 +87,7 @@ class Transport:
                 "timed_out",
                 "connect_timeout" if connecting else "timeout",
                 f"no answer within {route.timeout.sock_connect if connecting else route.timeout.total} s",
-                maybe_billed=not connecting,
+                connected=not connecting,
             ) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             connecting = isinstance(error, aiohttp.ClientConnectorError)
@@ -91,7 +95,7 @@ class Transport:
                 "connection_error",
                 type(error).__name__,
                 str(error) or type(error).__name__,
-                maybe_billed=not connecting,
+                connected=not connecting,
             ) from error
 
 
@@ -113,6 +117,6 @@ def _proxy(url: str) -> str | None:
     """The proxy the environment names for a URL; looked up once, as looking it up for each request is slow."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if proxy_bypass(host):
+    if host in ("localhost", "::1") or host.startswith("127.") or proxy_bypass(host):
         return None
     return getproxies().get(parts.scheme)

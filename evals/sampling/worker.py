@@ -138,6 +138,7 @@ async def _ask(run: Run, lane: Lane, job: Job) -> Reply:
         reply, job.headers = _lost(failure), {}
     else:
         job.latency_ms = (perf_counter() - began) * 1000
+        lane.heard = True
         reply, job.headers = classify(lane.endpoint.api, *answer), answer.headers
     _tell_limit(run, lane, job, reply)
     if reply.maybe_billed:
@@ -151,7 +152,8 @@ def _lost(failure: TransportFailure) -> Reply:
         error=str(failure),
         error_code=failure.code,
         retryable=True,
-        maybe_billed=failure.maybe_billed,
+        maybe_billed=failure.connected,
+        unreachable=not failure.connected,
     )
 
 

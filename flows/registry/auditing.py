@@ -21,7 +21,7 @@ from flows.registry.schema import (
     verdicts,
 )
 
-__all__ = ["chain_head", "history", "verify"]
+__all__ = ["chain_head", "event_of", "history", "verify"]
 
 
 def verify(connection: Connection) -> tuple[str, ...]:
@@ -42,6 +42,13 @@ def history(
         query = query.where(events.c.kind.in_(sorted(kinds)))
     rows = connection.execute(query.order_by(events.c.seq.desc()).limit(limit)).mappings()
     return tuple(Event(**row) for row in rows)
+
+
+def event_of(connection: Connection, target: str, generation: int) -> Event | None:
+    """Return the event that made a generation live, None when there is none."""
+    query = select(events).where(events.c.target == target, events.c.generation == generation)
+    row = connection.execute(query).mappings().one_or_none()
+    return Event(**row) if row is not None else None
 
 
 def chain_head(connection: Connection) -> tuple[int, str]:

@@ -67,6 +67,7 @@ class Registry:
     # what happened
     history = reading(auditing.history)
     verify = reading(auditing.verify)
+    event_of = reading(auditing.event_of)
     chain_head = reading(auditing.chain_head)
 
     # holds, and the standing of models

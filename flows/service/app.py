@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from evals.errors import ConfigurationError, Problem
 from flows.registry.store import Registry
 from flows.service import answering, health, hooks, live, pages
 from flows.service.config import ServiceConfig
@@ -73,9 +76,7 @@ async def _open(
     api = None
     if config.prefect_url:
         api = await stack.enter_async_context(
-            PrefectRuns(
-                config.prefect_url, auth=config.prefect_auth, patience_s=PREFECT_PATIENCE_S
-            )
+            PrefectRuns(config.prefect_url, auth=config.prefect_auth, patience_s=PREFECT_PATIENCE_S)
         )
     return Parts(
         settings=settings,
@@ -103,17 +104,14 @@ async def _warm_up() -> None:
 
 
 def serve(settings: Settings, config: ServiceConfig) -> None:
-    """Serve until the process is told to stop."""
-    import uvicorn
-
+    """Serve until the process is told to stop. Raises ConfigurationError when it can't listen there."""
+    listener = _listen(config)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    uvicorn.run(
+    running = uvicorn.Config(
         build_app(settings, config),
-        host=config.host,
-        port=config.port,
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -121,3 +119,19 @@ def serve(settings: Settings, config: ServiceConfig) -> None:
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,
     )
+    with listener:
+        uvicorn.Server(running).run(sockets=[listener])
+
+
+def _listen(config: ServiceConfig) -> socket.socket:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server((config.host.strip("[]"), config.port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            Problem(
+                where="--port",
+                message=f"can't listen at {config.host}:{config.port}: {error.strerror}",
+                fix="is it served already? otherwise choose another port",
+            )
+        ) from error

@@ -26,6 +26,7 @@ from flows.platforms.job_records import Job
 from flows.registry.records import InboxMessage
 from flows.registry.store import Registry
 from flows.service.finding import Found, NotYetError, find
+from flows.service.following import GRACE_S, left_behind
 from flows.service.messages import SUCCEEDED, Trigger, answer_id, read_trigger
 from flows.service.prefect_runs import PrefectRuns
 from flows.service.starting import SILENCE_S, Order, job_order, start
@@ -48,6 +49,7 @@ class Pauses:
     longest: float = 300.0
     stuck: float = 3600.0
     silence: float = SILENCE_S
+    grace: float = GRACE_S
 
     def after(self, attempts: int) -> float:
         """Return the pause after so many failed tries."""
@@ -73,6 +75,7 @@ class Dispatcher:
         self._due: dict[str, float] = {}
         self._woken = asyncio.Event()
         self._slots = asyncio.Semaphore(at_once)
+        self._swept = float("-inf")
 
     def wake(self) -> None:
         """Look at the inbox now."""
@@ -87,9 +90,12 @@ class Dispatcher:
         while True:
             self._woken.clear()
             try:
+                await self._sweep()
                 await self.drain()
             except GatewrightError as error:
                 _log.error("the inbox can't be read: %s", error)
+            except Exception:  # a bug must not end the work for good
+                _log.exception("looking at the inbox failed")
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), self._pauses.look)
 
@@ -101,6 +107,14 @@ class Dispatcher:
         chosen = [one for one in pending if all_of_it or not self.due_in(one.message_id)]
         said = await asyncio.gather(*(self._try(message) for message in chosen))
         return dict(zip((one.message_id for one in chosen), said, strict=True))
+
+    async def _sweep(self) -> None:
+        """Now and then, look for answered runs that nobody carried on."""
+        if time.monotonic() - self._swept >= self._pauses.grace:
+            self._swept = time.monotonic()
+            await asyncio.to_thread(
+                left_behind, self._settings, self._registry, grace_s=self._pauses.grace
+            )
 
     async def _try(self, message: InboxMessage) -> str:
         async with self._slots:
@@ -136,7 +150,9 @@ class Dispatcher:
         try:
             found = await find(self._settings, trigger.subject)
         except RefusedError as error:
-            if message.attempts + 1 < UNKNOWN_AFTER:  # a platform may tell of a job before it shows it
+            if (
+                message.attempts + 1 < UNKNOWN_AFTER
+            ):  # a platform may tell of a job before it shows it
                 raise NotYetError(str(error)) from error
             return f"nothing was started: {error}"
         return await self._promote(found)
@@ -173,6 +189,7 @@ class Dispatcher:
             key=answer_id(run.run_id, trigger.number),
             parameters={"target": run.target, "requested_by": run.requested_by, **run.trigger},
             name=f"{run.run_id} answered",
+            resumes=True,
         )
 
 

@@ -11,7 +11,16 @@ import msgspec
 from evals.records import Record
 from flows.platforms.webhooks import WebhookEvent
 
-__all__ = ["ENDED", "SUCCEEDED", "Trigger", "again_id", "answer_id", "answer_trigger", "job_trigger", "read_trigger"]
+__all__ = [
+    "ENDED",
+    "SUCCEEDED",
+    "Trigger",
+    "again_id",
+    "answer_id",
+    "answer_trigger",
+    "job_trigger",
+    "read_trigger",
+]
 
 SUCCEEDED = "fine_tuning.job.succeeded"
 ENDED = frozenset({SUCCEEDED, "fine_tuning.job.failed", "fine_tuning.job.cancelled"})

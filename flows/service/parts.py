@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from flows.registry.store import Registry
 from flows.service.config import ServiceConfig
+from flows.service.dispatch import Dispatcher
 from flows.service.watching import Changes
 from flows.settings import Settings
-
-if TYPE_CHECKING:
-    from flows.service.dispatch import Dispatcher
 
 __all__ = ["Parts", "parts_of"]
 

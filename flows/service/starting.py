@@ -40,13 +40,17 @@ _ENDED_BADLY = frozenset({"FAILED", "CRASHED"})
 
 
 class Order(Record, frozen=True, kw_only=True):
-    """One promotion to be started: the flow's parameters, the key, and the run it is about."""
+    """One promotion to be started: the flow's parameters, the key, and the run it is about.
+
+    `resumes` is set when it follows a person's answer: then the run is expected to wait.
+    """
 
     target: str
     run_id: str
     key: str
     parameters: dict[str, Any]
     name: str
+    resumes: bool = False
 
 
 def job_order(target: str, job_id: str) -> Order:
@@ -91,14 +95,9 @@ async def start(
 
 def _settled(registry: Registry, order: Order) -> str | None:
     run = registry.run(order.run_id)
-    if run is None or run.state not in _SETTLED or _answered(run, order):
+    if run is None or run.state not in _SETTLED or (order.resumes and run.state == "waiting"):
         return None
     return f"{order.target}: run {run.run_id} is {run.state}"
-
-
-def _answered(run: RunRecord, order: Order) -> bool:
-    """An order that follows a person's answer is for a run that waits."""
-    return run.state == "waiting" and ":answer:" in order.key
 
 
 async def _is_dead(
@@ -112,7 +111,9 @@ async def _is_dead(
     state, run = str(found["state_type"]), registry.run(order.run_id)
     if state in _ENDED_BADLY:
         return True
-    if state == "COMPLETED":  # it ended in order, and what it tried failed outside of Prefect's sight
+    if (
+        state == "COMPLETED"
+    ):  # it ended in order, and what it tried failed outside of Prefect's sight
         return run is not None and run.state == "failed"
     if state != "RUNNING" or _silent_for(settings, run, found) < silence_s:
         return False

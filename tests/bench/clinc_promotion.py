@@ -59,14 +59,20 @@ def main() -> int:
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--train", type=Path, default=DATA / "train.jsonl")
     parser.add_argument("--test", type=Path, default=DATA / "test.jsonl")
     parser.add_argument("--text-key", default="text")
     parser.add_argument("--label-key", default="intent")
     parser.add_argument("--limit", type=int, default=2000, help="test cases at most; 0 for all")
-    parser.add_argument("--train-limit", type=int, default=6000, help="examples of the full model; 0 for all")
-    parser.add_argument("--small", type=float, default=0.15, help="share of them that the small model gets")
+    parser.add_argument(
+        "--train-limit", type=int, default=6000, help="examples of the full model; 0 for all"
+    )
+    parser.add_argument(
+        "--small", type=float, default=0.15, help="share of them that the small model gets"
+    )
     parser.add_argument("--early-stop", action="store_true", help="let the gate look early")
     return parser.parse_args()
 
@@ -81,7 +87,9 @@ class Bench:
         emulator = self.start_emulator()
         try:
             models = {
-                "small": await self.fine_tune("small", train[: round(len(train) * self.options.small)]),
+                "small": await self.fine_tune(
+                    "small", train[: round(len(train) * self.options.small)]
+                ),
                 "full": await self.fine_tune("full", train),
             }
             better = await self.promotions("better over worse", [models["small"], models["full"]])
@@ -134,7 +142,14 @@ class Bench:
 
         url = f"http://127.0.0.1:{(port := free_port())}"
         os.environ["GATEWRIGHT_EMBEDDED_URL"] = url
-        command = ["-m", "flows.emulator", "--port", str(port), "--state", str(self.folder / "emulator")]
+        command = [
+            "-m",
+            "flows.emulator",
+            "--port",
+            str(port),
+            "--state",
+            str(self.folder / "emulator"),
+        ]
         log = (self.folder / "emulator.log").open("wb")
         process = subprocess.Popen([sys.executable, *command], stdout=log, stderr=log, cwd=ROOT)
         deadline = time.monotonic() + 60
@@ -171,7 +186,10 @@ class Bench:
         finally:
             await platform.aclose()
         assert job.succeeded, job.error
-        print(f"fine-tuned {name} on {len(rows):,} examples in {time.perf_counter() - begin:.1f} s", flush=True)
+        print(
+            f"fine-tuned {name} on {len(rows):,} examples in {time.perf_counter() - begin:.1f} s",
+            flush=True,
+        )
         return job.id
 
     async def promotions(self, title: str, job_ids: list[str]) -> list[str]:
@@ -218,7 +236,9 @@ class Bench:
 
     def show(self, train: int, test: int) -> None:
         print(f"\n{train:,} training examples, {test:,} cases")
-        print(f"{'':20}{'candidate':>10}{'baseline':>10}{'difference':>24}{'verdict':>14}{'calls':>8}{'asking s':>10}{'whole s':>9}")
+        print(
+            f"{'':20}{'candidate':>10}{'baseline':>10}{'difference':>24}{'verdict':>14}{'calls':>8}{'asking s':>10}{'whole s':>9}"
+        )
         for title, verdict, check, calls, asking, whole, state in self.rows:
             bounds = f"[{check.lower:+.3f}, {check.upper:+.3f}]" if check.lower is not None else "-"
             baseline = f"{check.baseline:.3f}" if check.baseline is not None else "none"

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from evals.errors import ConfigurationError, CredentialError, InfrastructureError, SamplingError
@@ -218,6 +219,19 @@ async def test_an_endpoint_that_cannot_be_asked_ends_the_run_and_says_what_to_do
     with pytest.raises(SamplingError, match=words):
         await studio.run(studio.asks(500), concurrency=4)
     assert len(studio.server.requests) < 60
+
+
+async def test_an_address_nobody_listens_at_ends_the_run(studio: Any) -> None:
+    connections = studio.connections()
+    for role in studio.roles:
+        nowhere = msgspec.structs.replace(studio.endpoint(role), base_url="http://127.0.0.1:1/v1")
+        connections[role].endpoint = nowhere
+    settings = SamplingSettings(max_attempts=2)
+    with pytest.raises(SamplingError, match="can't be reached"):
+        await studio.run(studio.asks(5), connections=connections, settings=settings)
+    connections["candidate"].endpoint = msgspec.structs.replace(nowhere, base_url="example.com/v1")
+    with pytest.raises(SamplingError, match="http"):
+        await studio.run(studio.asks(5), connections=connections)
 
 
 async def test_a_deployment_that_is_gone_is_told_apart_so_that_it_can_be_redeployed(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,12 +54,23 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def open_world(tmp_path: Path, clock: Clock) -> Iterator[Callable[[], Any]]:
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory where that can be: a killed process loses nothing there that it would keep on a disk."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="gatewright-", dir=memory) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def open_world(folder: Path, clock: Clock) -> Iterator[Callable[[], Any]]:
     """Opens the world of this test, again and again when asked; everything is closed at the end."""
     opened = []
 
     def open_() -> Any:
-        opened.append(_MODULE.World(tmp_path, now=clock))
+        opened.append(_MODULE.World(folder, now=clock))
         return opened[-1]
 
     yield open_

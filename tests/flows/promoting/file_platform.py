@@ -21,7 +21,7 @@ from flows import publishing_live
 from flows.platforms.base import Connection, Deployment, SlotSpec
 from flows.promoting import Promotion, PromotionOutcome, SmokeResult, promote
 from flows.publishers.file import FileOptions, FilePublisher
-from flows.registry.records import Binding, NewPointer, RunRecord
+from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
 
 publishing_live.PAUSE_S = 0.0  # files need no time to recover
@@ -116,6 +116,10 @@ class FilePlatform:
         path = self.folder / f"{name}.json"
         return self._deployment(json.loads(path.read_text())) if path.exists() else None
 
+    async def list_deployments(self) -> tuple[Deployment, ...]:
+        found = [await self.get(name) for name in sorted(self.standing())]
+        return tuple(deployment for deployment in found if deployment is not None)
+
     async def delete(self, name: str) -> None:
         self._fail("delete")
         path = self.folder / f"{name}.json"
@@ -187,7 +191,7 @@ class World:
             for path in ("live/pointer.json", "live/pointer.env")
         ]
         self.smoke_result = SmokeResult(asked=3, passed=True)
-        self.production: Verdict | None | Exception = None
+        self.production: Verdict | Exception | None = None
         self.measured = 0
         self.approval = Approval()
         self.override = Override()

@@ -38,8 +38,8 @@ def assert_promoted_once(story):
 
 
 @pytest.mark.slow
-def test_killed_at_every_boundary_and_restarted_the_candidate_is_live_once(tmp_path):
-    told = stories(tmp_path, "boundaries")
+def test_killed_at_every_boundary_and_restarted_the_candidate_is_live_once(folder):
+    told = stories(folder, "boundaries")
     assert len(told) >= 40
     assert all(story["killed"] for story in told)
     for story in told:
@@ -47,8 +47,8 @@ def test_killed_at_every_boundary_and_restarted_the_candidate_is_live_once(tmp_p
 
 
 @pytest.mark.slow
-def test_killed_at_every_boundary_of_the_way_back_the_old_model_is_live(tmp_path):
-    told = stories(tmp_path, "boundaries", "put-back")
+def test_killed_at_every_boundary_of_the_way_back_the_old_model_is_live(folder):
+    told = stories(folder, "boundaries", "put-back")
     assert any("put_back" in story["at"] for story in told)
     for story in told:
         assert (story["state"], story["run_state"]) == ("rolled_back", "failed"), story
@@ -56,10 +56,13 @@ def test_killed_at_every_boundary_of_the_way_back_the_old_model_is_live(tmp_path
         assert story["standing"] == ["v1"], story
         assert story["switches"] == ["restore", "promotion", "adopt"], story
         assert story["damage"] == [], story
-        assert [line for line in story["log"] if NEW in line] == [f"created {NEW}", f"deleted {NEW}"]
+        assert [line for line in story["log"] if NEW in line] == [
+            f"created {NEW}",
+            f"deleted {NEW}",
+        ]
 
 
 @pytest.mark.slow
-def test_killed_at_200_random_moments_the_candidate_is_live_once(tmp_path):
-    for story in stories(tmp_path, "moments", 200, 20261121):
+def test_killed_at_200_random_moments_the_candidate_is_live_once(folder):
+    for story in stories(folder, "moments", 200, 20261121):
         assert_promoted_once(story)

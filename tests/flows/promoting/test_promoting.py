@@ -23,7 +23,11 @@ def done(world, run_id):
 
 async def test_a_cleared_candidate_goes_live_step_by_step(world):
     outcome = await world.promote("r1", "v1")
-    assert (outcome.state, outcome.pointer.model_id, outcome.pointer.generation) == ("live", "v1", 1)
+    assert (outcome.state, outcome.pointer.model_id, outcome.pointer.generation) == (
+        "live",
+        "v1",
+        1,
+    )
     assert done(world, "r1") == [
         "deploying",
         "ready",

@@ -87,7 +87,7 @@ async def test_without_a_server_it_says_which_variable_is_missing(variable, poin
 
 async def test_an_answer_that_is_no_success_is_an_error(variable, server, pointer):
     server.answer = lambda *_: (503, {"detail": "database is locked"})
-    with pytest.raises(PublishError, match="answered 503: .*database is locked"):
+    with pytest.raises(PublishError, match=r"answered 503: .*database is locked"):
         await variable.publish(pointer)
 
 

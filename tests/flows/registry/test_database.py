@@ -70,7 +70,7 @@ def test_folders_are_made_for_a_new_file(tmp_path):
 
 
 def test_sqlite_is_opened_so_that_committed_means_on_disk(tmp_path):
-    with Registry.open(f"sqlite:///{tmp_path}/registry.db") as registry:
-        with registry.database.read() as connection:
-            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+    url = f"sqlite:///{tmp_path}/registry.db"
+    with Registry.open(url) as registry, registry.database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2

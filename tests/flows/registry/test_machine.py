@@ -122,7 +122,7 @@ class Actors(RuleBasedStateMachine):
     @rule(who=WHO)
     def withdraw(self, who: int) -> None:
         expected, registry = self.seen[who], self.registries[who]
-        act = dict(expected_generation=expected, actor=f"p{who}", reason="r")
+        act = {"expected_generation": expected, "actor": f"p{who}", "reason": "r"}
         if expected == len(self.model.line):
             registry.withdraw(TARGET, **act)
             self.model.line.append((None, len(self.model.line) + 1))
@@ -229,7 +229,7 @@ def test_whatever_people_do_the_registry_agrees_with_the_model(new_url):
     run_state_machine_as_test(
         Here,
         settings=settings(
-            max_examples=10,
+            max_examples=8,
             stateful_step_count=20,
             deadline=None,
             derandomize=True,

@@ -144,9 +144,7 @@ def test_a_promotion_needs_a_run_that_is_promoting(registry, story):
     story.judged("r1", "m1")
     registry.set_run_state("r1", "failed", "its deployment is being removed")
     with pytest.raises(RefusedError, match="is failed, not promoting"):
-        registry.switch(
-            story.pointer("m1", "r1"), expected_generation=0, actor="a", reason="PASS"
-        )
+        registry.switch(story.pointer("m1", "r1"), expected_generation=0, actor="a", reason="PASS")
     with pytest.raises(RefusedError, match="names none"):
         registry.switch(story.pointer("m1"), expected_generation=0, actor="a", reason="PASS")
     assert registry.live(TARGET) is None

@@ -1,0 +1,62 @@
+"""One condition of a gate, as a record: a metric, a bar, and which cases it is about."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import msgspec
+
+from evals.records import Record, Slot
+
+__all__ = ["KINDS", "RELATIVE_KINDS", "RISING", "Check", "CheckKind"]
+
+CheckKind = Literal["at_least", "at_most", "max_drop", "max_rise", "min_gain"]
+KINDS: tuple[CheckKind, ...] = get_args(CheckKind)
+RELATIVE_KINDS: frozenset[str] = frozenset({"max_drop", "max_rise", "min_gain"})
+"""Conditions that need the baseline."""
+RISING: frozenset[str] = frozenset({"at_most", "max_rise"})
+"""Conditions that a rising quantity breaks."""
+
+
+class Check(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One condition on one metric, whole or on a slice.
+
+    `threshold` is in the metric's unit, or a fraction when `percent` is set (10% = 0.1). `where` selects a slice by
+    tags; `each` stands for one check for every value of a tag. `field` and `line` say where it was authored.
+    """
+
+    metric: str
+    kind: CheckKind
+    threshold: float
+    percent: bool = False
+    suite: str | None = None
+    where: dict[str, str] = msgspec.field(default_factory=dict)
+    each: str | None = None
+    min_cases: int | None = None
+    if_too_few: Literal["inconclusive", "report", "fail"] = "inconclusive"
+    mode: Literal["enforce", "shadow"] = "enforce"
+    overridable: bool = True
+    measure_on: Slot = "developer"
+    decide_on: Literal["bound", "point"] = "bound"
+    field: str = ""
+    line: int | None = None
+
+    @property
+    def relative(self) -> bool:
+        """True when the check needs the baseline."""
+        return self.kind in RELATIVE_KINDS
+
+    @property
+    def label(self) -> str:
+        """The check in one line, as a reader would say it: 'exact_match max_drop 0.02 [plan=enterprise]'."""
+        amount = f"{self.threshold * 100:g}%" if self.percent else f"{self.threshold:g}"
+        metric = f"{self.suite}/{self.metric}" if self.suite else self.metric
+        tags = ", ".join(f"{key}={value}" for key, value in sorted(self.where.items()))
+        slice_ = f" [{tags}]" if tags else f" [each {self.each}]" if self.each else ""
+        return f"{metric} {self.kind} {amount}{slice_}"
+
+    @property
+    def key(self) -> str:
+        """What tells the check from all others of its gate: where it was authored, and its slice."""
+        tags = ",".join(f"{key}={value}" for key, value in sorted(self.where.items()))
+        return f"{self.field or self.label}|{tags}"

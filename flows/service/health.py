@@ -1,0 +1,39 @@
+"""Is the process alive, and can it do its work: for supervisors and load balancers, without a credential."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from evals.errors import GatewrightError
+from flows.service.dispatch import STUCK_AFTER
+from flows.service.parts import parts_of
+
+__all__ = ["alive", "ready"]
+
+
+async def alive(request: Request) -> Response:
+    """GET /healthz: the process answers."""
+    return JSONResponse({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """GET /readyz: the registry can be read. A Prefect server that is down hinders nothing: the inbox keeps."""
+    parts = parts_of(request)
+    try:
+        async with asyncio.timeout(5):
+            pending = await asyncio.to_thread(parts.registry.inbox_pending, limit=1000)
+    except (GatewrightError, TimeoutError) as error:
+        why = str(error) or "the registry did not answer within 5 s"
+        return JSONResponse({"status": "unavailable", "registry": why}, 503)
+    stuck = sum(message.attempts >= STUCK_AFTER for message in pending)
+    return JSONResponse(
+        {
+            "status": "ready",
+            "registry": "ok",
+            "prefect": "set" if parts.config.prefect_url else "not set",
+            "inbox": {"pending": len(pending), "stuck": stuck},
+        }
+    )

@@ -1,0 +1,159 @@
+"""Who may come in, and who somebody is.
+
+Open to everyone: the webhooks, which are signed, and the health checks. Everything else asks for the token when one is
+set. A person has a name only where it can be believed: from the header a reverse proxy sets, or, when only this machine
+can reach the service and nothing was passed on to it, the actor of the settings.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from flows.service.config import ServiceConfig, is_loopback
+from flows.settings import Settings
+
+__all__ = ["FORM_LIFE_S", "Guard", "actor_of", "form_token", "form_token_fits", "same_origin"]
+
+FORM_LIFE_S = 8 * 3600
+_OPEN = ("/webhooks/", "/healthz", "/readyz")
+_PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+class Guard:
+    """Middleware: lets in who may come in, and puts the protecting headers on every answer that lacks them."""
+
+    def __init__(self, app: ASGIApp, *, settings: Settings, config: ServiceConfig) -> None:
+        self._app, self._settings, self._config = app, settings, config
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        headers, path = Headers(scope=scope), str(scope["path"])
+        refusal = None if path.startswith(_OPEN) else self._refusal(headers, path)
+        scope.setdefault("state", {})["actor"] = self._actor(headers)
+        await (refusal or self._app)(scope, receive, protected)
+
+    def _refusal(self, headers: Headers, path: str) -> Response | None:
+        config = self._config
+        if config.token:
+            return None if _has_token(headers, config.token) else _ask_for_token()
+        if config.actor_header:
+            needed = not config.loopback and not path.startswith("/v1/")
+            if needed and not _named(headers, config.actor_header):
+                return PlainTextResponse(
+                    f"Sign in first: no {config.actor_header} came with it.", 403
+                )
+            return None
+        if not self._own_host(headers):
+            return PlainTextResponse("Ask for this service by a name of this machine.", 421)
+        if _passed_on(headers):
+            return PlainTextResponse(
+                "This came through a proxy. Set GATEWRIGHT_ACTOR_HEADER or GATEWRIGHT_SERVE_TOKEN.",
+                403,
+            )
+        return None
+
+    def _own_host(self, headers: Headers) -> bool:
+        """A page of another site whose name was made to point here must not be answered."""
+        host = headers.get("host", "")
+        own = urlsplit(self._config.origin).netloc
+        return bool(host) and (host == own or is_loopback(urlsplit(f"//{host}").hostname or ""))
+
+    def _actor(self, headers: Headers) -> str | None:
+        if self._config.actor_header:
+            return _named(headers, self._config.actor_header)
+        if self._config.loopback and not _passed_on(headers) and self._own_host(headers):
+            return self._settings.actor
+        return None
+
+
+def actor_of(request: Request) -> str | None:
+    """Return who is asking, None when that can't be believed."""
+    actor: str | None = request.state.actor
+    return actor
+
+
+def same_origin(request: Request, origin: str) -> bool:
+    """Return whether a form came from a page of ours, as the browser tells; a sender that tells nothing is not ours."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None and site != "same-origin":
+        return False
+    stated = request.headers.get("origin")
+    if stated is None:
+        return site == "same-origin"
+    return stated == origin or urlsplit(stated).netloc == request.headers.get("host", "")
+
+
+def form_token(key: bytes, about: str, now: float | None = None) -> str:
+    """Return a token that belongs to one form for one person; `about` says which and whose."""
+    issued = str(int(now if now is not None else time.time()))
+    return f"{issued}.{_signed(key, issued, about)}"
+
+
+def form_token_fits(key: bytes, token: str, about: str, now: float | None = None) -> bool:
+    """Return whether a token is ours, for this form and person, and not too old."""
+    issued, _, signature = token.partition(".")
+    if not issued.isdigit() or not hmac.compare_digest(
+        signature.encode(), _signed(key, issued, about).encode()
+    ):
+        return False
+    return 0 <= (now if now is not None else time.time()) - int(issued) + 5 <= FORM_LIFE_S
+
+
+def _signed(key: bytes, issued: str, about: str) -> str:
+    return hmac.new(key, f"{issued}\n{about}".encode(), hashlib.sha256).hexdigest()
+
+
+def _has_token(headers: Mapping[str, str], token: str) -> bool:
+    scheme, _, value = headers.get("authorization", "").partition(" ")
+    given = value.strip()
+    if scheme.lower() == "basic":
+        try:
+            given = base64.b64decode(given, validate=True).decode().partition(":")[2]
+        except (binascii.Error, UnicodeDecodeError):
+            return False
+    return hmac.compare_digest(given.encode(), token.encode())
+
+
+def _ask_for_token() -> Response:
+    asks = {"WWW-Authenticate": 'Basic realm="Gatewright", charset="UTF-8"'}
+    return PlainTextResponse("This needs the token of the service.", 401, headers=asks)
+
+
+def _passed_on(headers: Mapping[str, str]) -> bool:
+    return any(name in headers for name in _PASSED_ON)
+
+
+def _named(headers: Mapping[str, str], name: str) -> str | None:
+    actor = headers.get(name.lower(), "").strip()
+    return actor if actor and len(actor) <= 200 and actor.isprintable() else None

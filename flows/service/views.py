@@ -1,0 +1,183 @@
+"""What the pages show, read from the registry: targets with what is live on whose word, their changes, and runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evals.records import LivePointer, Verdict
+from flows.registry.records import Event, Hold, RunRecord
+from flows.registry.store import Registry
+from flows.reporting import short_name
+from flows.service.wording import Mark, Moment, mark_of_state, mark_of_verdict, moment
+from flows.settings import Settings
+from flows.target import target_names
+
+__all__ = [
+    "Change",
+    "LiveView",
+    "Overview",
+    "RunRow",
+    "TargetPage",
+    "overview",
+    "run_row",
+    "target_page",
+]
+
+_CHANGES = {
+    "promotion": ("went live", "pass"),
+    "first_release": ("went live, the first", "pass"),
+    "rollback": ("was brought back", "undecided"),
+    "restore": ("was put back", "undecided"),
+    "adopt": ("was adopted", "plain"),
+    "withdrawal": ("was withdrawn", "undecided"),
+    "approve": ("approved", "pass"),
+    "reject": ("rejected", "fail"),
+    "override": ("overridden", "undecided"),
+    "hold": ("hold", "undecided"),
+    "release": ("hold released", "plain"),
+    "model_refused": ("refused", "fail"),
+    "model_revoked": ("revoked", "fail"),
+    "model_reinstated": ("reinstated", "plain"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A run in a list."""
+
+    run_id: str
+    target: str
+    kind: str
+    state: Mark
+    verdict: Mark | None
+    candidate: str
+    detail: str
+    updated: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveView:
+    """What is live for a target, since when and on whose word; `hold` when automation may not change it."""
+
+    target: str
+    name: str
+    pointer: LivePointer | None
+    since: Moment | None
+    word: Event | None
+    hold: Hold | None
+    held_since: Moment | None
+    waiting: tuple[RunRow, ...]
+    latest: RunRow | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of a target's history."""
+
+    at: Moment
+    word: str
+    tone: str
+    actor: str
+    model: str
+    model_id: str
+    reason: str
+    run_id: str | None
+    generation: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The first page."""
+
+    targets: tuple[LiveView, ...]
+    runs: tuple[RunRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetPage:
+    """The page of one target."""
+
+    live: LiveView
+    changes: tuple[Change, ...]
+    runs: tuple[RunRow, ...]
+
+
+def overview(settings: Settings, registry: Registry) -> Overview:
+    """Read the first page."""
+    names = sorted({*registry.targets(), *target_names(settings.targets)})
+    return Overview(
+        targets=tuple(_live(registry, name) for name in names),
+        runs=tuple(run_row(registry, run) for run in registry.runs(limit=15)),
+    )
+
+
+def target_page(settings: Settings, registry: Registry, target: str) -> TargetPage | None:
+    """Read a target's page; None when there is no such target."""
+    if target not in {*registry.targets(), *target_names(settings.targets)}:
+        return None
+    now = registry.now()
+    return TargetPage(
+        live=_live(registry, target),
+        changes=tuple(_change(event, now) for event in registry.history(target, 100)),
+        runs=tuple(run_row(registry, run) for run in registry.runs(target, 30)),
+    )
+
+
+def run_row(registry: Registry, run: RunRecord) -> RunRow:
+    """Return a run as lists show it."""
+    verdict = _worst(registry.verdict(run.run_id), registry.verdict(run.run_id, "production"))
+    return RunRow(
+        run_id=run.run_id,
+        target=run.target,
+        kind=run.kind,
+        state=mark_of_state(run.state),
+        verdict=mark_of_verdict(verdict.outcome) if verdict is not None else None,
+        candidate=short_name(run.candidate_model) if run.candidate_model else "",
+        detail=run.detail,
+        updated=moment(run.updated_at, registry.now()),
+    )
+
+
+def _worst(first: Verdict | None, second: Verdict | None) -> Verdict | None:
+    """The verdict that decides: that of the production checks where the first one passed."""
+    if first is not None and first.outcome == "PASS" and second is not None:
+        return second
+    return first
+
+
+def _live(registry: Registry, target: str) -> LiveView:
+    pointer, hold, now = registry.live(target), registry.held(target), registry.now()
+    runs = registry.runs(target, 50)
+    return LiveView(
+        target=target,
+        name=short_name(pointer.model_id) if pointer is not None else "",
+        pointer=pointer,
+        since=moment(pointer.since, now) if pointer is not None else None,
+        word=_word(registry, pointer),
+        hold=hold,
+        held_since=moment(hold.since, now) if hold is not None else None,
+        waiting=tuple(run_row(registry, run) for run in runs if run.state == "waiting"),
+        latest=run_row(registry, runs[0]) if runs else None,
+    )
+
+
+def _word(registry: Registry, pointer: LivePointer | None) -> Event | None:
+    if pointer is None:
+        return None
+    events = registry.history(pointer.target, 200)
+    return next((event for event in events if event.generation == pointer.generation), None)
+
+
+def _change(event: Event, now: str) -> Change:
+    word, tone = _CHANGES.get(event.kind, (event.kind, "plain"))
+    return Change(
+        at=moment(event.at, now),
+        word=word,
+        tone=tone,
+        actor=event.actor,
+        model=short_name(event.model_id) if event.model_id else "",
+        model_id=event.model_id or "",
+        reason=event.reason,
+        run_id=event.run_id,
+        generation=event.generation,
+    )

@@ -1,0 +1,173 @@
+"""Changes made past Gatewright are found, named, and adopted or put right; what is superseded goes when its time is up."""
+
+from __future__ import annotations
+
+import pytest
+
+from evals.errors import PlatformError, RefusedError
+from flows.drift import adopt, find_drift, repair
+from flows.retiring import remove_orphans, retire
+
+TARGET = "triage"
+DAY = 86400
+
+
+@pytest.fixture
+async def live(world):
+    await world.promote("r1", "v1")
+    return world
+
+
+async def drift(world):
+    return await find_drift(
+        TARGET, platform=world.platform, registry=world.registry, publishers=world.publishers
+    )
+
+
+def on(world, **other):
+    return {
+        "platform": world.platform,
+        "registry": world.registry,
+        "publishers": world.publishers,
+        "actor": "ana",
+        "reason": "changed in the portal",
+        **other,
+    }
+
+
+async def changed_in_the_portal(world, parts, model="by-hand"):
+    name = world.registry.live(TARGET).deployment
+    await world.platform.delete(name)
+    await world.platform.deploy(name, model, parts.SLOT, tags={})
+
+
+async def test_where_all_agree_there_is_no_drift(live):
+    assert await drift(live) == ()
+
+
+async def test_where_nothing_is_live_and_nothing_published_there_is_no_drift(world):
+    assert await drift(world) == ()
+
+
+async def test_a_model_changed_in_the_portal_is_found_and_named(live, parts):
+    await changed_in_the_portal(live, parts)
+    (found,) = await drift(live)
+    assert (found.kind, found.expected, found.found) == ("other_model", "v1", "by-hand")
+    assert "serves by-hand" in found.message
+
+
+async def test_a_deployment_that_is_gone_is_found(live):
+    await live.platform.delete(live.registry.live(TARGET).deployment)
+    (found,) = await drift(live)
+    assert (found.kind, found.found) == ("gone", None)
+
+
+async def test_a_platform_that_does_not_answer_is_no_agreement(live):
+    live.platform.failing["get"] = PlatformError("no answer")
+    (found,) = await drift(live)
+    assert (found.kind, found.message) == ("unreadable", "no answer")
+
+
+async def test_a_published_file_changed_by_hand_is_found(live):
+    json, env = live.publishers
+    json.path.write_text(json.path.read_text().replace('"v1"', '"mine"'))
+    await env.withdraw()
+    changed, gone = await drift(live)
+    assert (changed.kind, changed.found, changed.place) == ("stale", "mine", json.name)
+    assert (gone.kind, gone.found) == ("stale", None)
+
+
+async def test_a_published_file_that_is_rubbish_is_found(live):
+    live.publishers[0].path.write_text("{")
+    (found,) = await drift(live)
+    assert found.kind == "unreadable"
+
+
+async def test_what_was_done_in_the_portal_can_be_adopted(live, parts):
+    await changed_in_the_portal(live, parts)
+    pointer = await adopt(TARGET, **on(live))
+    assert (pointer.model_id, pointer.generation) == ("by-hand", 2)
+    assert await live.read_by_applications() == {"by-hand"}
+    assert await drift(live) == ()
+    change = live.registry.history(TARGET)[0]
+    assert (change.kind, change.actor, change.reason) == ("adopt", "ana", "changed in the portal")
+
+
+async def test_a_revoked_model_is_not_adopted(live, parts):
+    live.registry.revoke(TARGET, "by-hand", actor="ben", reason="leaks")
+    await changed_in_the_portal(live, parts)
+    with pytest.raises(RefusedError, match="leaks"):
+        await adopt(TARGET, **on(live))
+
+
+async def test_where_nothing_was_changed_there_is_nothing_to_adopt(live):
+    with pytest.raises(RefusedError, match="nothing to adopt"):
+        await adopt(TARGET, **on(live))
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_what_was_done_in_the_portal_can_be_put_right(live, parts, gone):
+    await changed_in_the_portal(live, parts)
+    if gone:
+        await live.platform.delete(live.registry.live(TARGET).deployment)
+    await repair(TARGET, **on(live, slot=parts.SLOT))
+    pointer = live.registry.live(TARGET)
+    assert pointer.model_id == "v1"
+    assert live.platform.standing()[pointer.deployment] == "v1"
+    assert await live.read_by_applications() == {"v1"}
+    assert await drift(live) == ()
+
+
+async def test_published_files_are_put_right_without_a_new_generation(live, parts):
+    await live.publishers[0].withdraw()
+    await repair(TARGET, **on(live, slot=parts.SLOT))
+    assert await drift(live) == ()
+    assert live.registry.live(TARGET).generation == 1
+
+
+async def test_the_previous_deployment_is_kept_as_long_as_the_target_says(live, clock):
+    await live.promote("r2", "v2")
+    clock.pass_(days=13)
+    swept = {"keep_s": 14 * DAY, "platform": live.platform, "registry": live.registry}
+    assert await retire(TARGET, **swept) == ()
+    clock.pass_(days=2)
+    (name,) = await retire(TARGET, **swept)
+    assert list(live.platform.standing().values()) == ["v2"]
+    assert name not in live.platform.standing()
+    assert await retire(TARGET, **swept) == ()
+
+
+async def test_what_was_rolled_back_to_is_never_retired(live, parts, clock):
+    from flows.promoting import roll_back
+
+    await live.promote("r2", "v2")
+    await roll_back(TARGET, **on(live, slot=parts.SLOT))
+    clock.pass_(days=30)
+    swept = {"keep_s": DAY, "platform": live.platform, "registry": live.registry}
+    assert len(await retire(TARGET, **swept)) == 1
+    assert list(live.platform.standing().values()) == ["v1"]
+
+
+async def test_a_deployment_that_is_not_ours_is_never_retired(live, parts, clock):
+    await changed_in_the_portal(live, parts)
+    await live.promote("r2", "v2")
+    clock.pass_(days=30)
+    swept = {"keep_s": DAY, "platform": live.platform, "registry": live.registry}
+    assert await retire(TARGET, **swept) == ()
+    assert "by-hand" in live.platform.standing().values()
+
+
+async def test_what_a_failed_run_could_not_remove_is_removed_later(live, parts):
+    live.smoke_result = parts.SmokeResult(asked=3, passed=False)
+    live.platform.failing["delete"] = PlatformError("conflict", status=409)
+    await live.promote("r2", "v2")
+    await live.platform.deploy("by-hand", "x", parts.SLOT, tags={})
+    live.judge("r3", "v3")
+    await live.platform.deploy(
+        "r3s", "v3", parts.SLOT, tags={"gatewright": TARGET, "gatewright-run": "r3"}
+    )
+    live.platform.failing.clear()
+    swept = {"platform": live.platform, "registry": live.registry}
+    assert len(await remove_orphans(TARGET, **swept)) == 1
+    assert set(live.platform.standing().values()) == {"v1", "x", "v3"}
+    assert await remove_orphans(TARGET, **swept) == ()
