@@ -15,6 +15,7 @@ from typing import Any, Literal
 from evals.authored import Authored, display, load_yaml, refuse, validate
 from evals.conditions import KINDS, Check, CheckKind
 from evals.errors import Problem
+from evals.leaks import DEFAULT_POLICY
 from evals.records import Record, digest
 
 __all__ = ["Approval", "Check", "CheckKind", "GatePolicy", "Override", "load_policy", "seconds"]
@@ -101,7 +102,7 @@ def _policy(data: Mapping[str, Any], path: Path, checks: tuple[Check, ...]) -> G
             approvers=override.get("approvers", 2),
             expires_after_s=seconds(override.get("expires_after", "7d")),
         ),
-        training_overlap={"exact": "refuse", "near": "report", **data.get("training_overlap", {})},
+        training_overlap={**DEFAULT_POLICY, **data.get("training_overlap", {})},
     )
 
 

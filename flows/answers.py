@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from evals.errors import RefusedError
 from evals.policy import GatePolicy, load_policy
 from evals.records import Record, Slot, Verdict
-from flows.opening import open_registry, require_run
 from flows.registry.records import Answer, Binding, Decision, RunRecord
 from flows.registry.store import Registry
 from flows.registry.verdicts import shortfall
 from flows.settings import Settings
+from flows.stores import open_registry, require_run
 from flows.target import load_target
 
 __all__ = ["Question", "answer_run", "give_answer", "question_of"]

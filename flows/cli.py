@@ -27,6 +27,9 @@ from flows.commands import (
     releasing,
     running,
     serving,
+    suites,
+    sweeping,
+    verifying,
 )
 
 __all__ = ["app", "main"]
@@ -47,7 +50,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for room in (running, looking, releasing, answering, checking, serving, demonstrating):
+for room in (
+    running,
+    looking,
+    releasing,
+    answering,
+    checking,
+    verifying,
+    suites,
+    serving,
+    sweeping,
+    demonstrating,
+):
     room.register(app)
 
 

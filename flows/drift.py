@@ -13,6 +13,7 @@ from msgspec.structs import asdict
 
 from evals.errors import GatewrightError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
+from flows.ownership import own_tags
 from flows.platforms.base import Platform, SlotSpec
 from flows.promotion_steps import deployment_name
 from flows.publishers.base import Published, Publisher
@@ -94,7 +95,7 @@ async def repair(
     if drift is not None and drift.kind in ("gone", "other_model"):
         run = f"repair-{live.generation}"
         name = deployment_name(target, run)
-        tags = {"gatewright": target, "gatewright-run": run, "gatewright-role": "production"}
+        tags = own_tags(target, run, "production")
         deployed = await platform.deploy(name, live.model_id, slot, tags=tags)
         endpoint = (await platform.wait_ready(deployed)).endpoint
         registry.switch(

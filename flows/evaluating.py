@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime
 
 import msgspec
 
 from evals.errors import ConfigurationError, PlatformError, Problem
-from evals.gate import Evidence, judge, worst
+from evals.gate import judge, worst
 from evals.records import Role, Verdict, encode
 from evals.runner import Side
 from evals.sampling.budget import Budget
@@ -23,8 +23,12 @@ from evals.sampling.faults import EndpointGoneError
 from evals.sampling.progress import ProgressSink
 from evals.sampling.store import ResponseStore
 from evals.sampling.summary import SamplingSummary
+from flows.expecting import expected_findings, last_results
+from flows.looking import Results, evidence_at, judge_look, require_same_gate, results_at, standing
 from flows.opening import OpenRun, load_plan, open_registry, open_run
+from flows.ownership import own_tags
 from flows.platforms.base import Connection, Finding, TriggerRef
+from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
 from flows.progress import run_progress
 from flows.registry.records import RunKind, RunRecord
 from flows.run_folder import read_record, write_record
@@ -35,6 +39,8 @@ __all__ = [
     "clean_up",
     "conclude",
     "deploy_candidate",
+    "judge_look",
+    "judged_anew",
     "preflight",
     "request_run",
     "resolve",
@@ -44,6 +50,7 @@ __all__ = [
 ]
 
 _REDEPLOYS = 3
+_MARKS = ("again", "early_stop")
 
 
 def request_run(
@@ -54,10 +61,12 @@ def request_run(
     kind: RunKind,
     actor: str,
     again: str = "",
+    early_stop: bool = True,
 ) -> tuple[RunRecord, bool]:
     """Record a run, or find the one that the same trigger already started (then the second value is False).
 
-    `again` makes a trigger another one on purpose: any text, such as the time of day.
+    `again` makes a trigger another one on purpose: any text, such as the time of day. Without `early_stop` the run
+    asks every case, whatever its gate says of looking early.
 
     Raises:
         ConfigurationError: the target, its gate or its suites have problems; nothing is recorded then.
@@ -66,6 +75,8 @@ def request_run(
     trigger = {key: value for key, value in _plain(ref).items() if value}
     if again:
         trigger["again"] = again
+    if not early_stop:
+        trigger["early_stop"] = "off"
     with open_registry(settings) as registry:
         return registry.start_run(
             RunRecord(
@@ -97,7 +108,7 @@ async def resolve(settings: Settings, run_id: str) -> str:
         if run.record.candidate is not None:
             return run.record.candidate_model
         ref = TriggerRef(
-            **{key: value for key, value in run.record.trigger.items() if key != "again"}
+            **{key: value for key, value in run.record.trigger.items() if key not in _MARKS}
         )
         try:
             candidate = await run.platform.resolve(ref, target=run.target.name)
@@ -128,6 +139,7 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
             found = await run.platform.preflight(
                 run.record.candidate, (run.target.developer, run.target.production)
             )
+            found += _expected(run)
         finally:
             await run.platform.aclose()
         write_record(run.folder / "preflight.json", list(found))
@@ -139,6 +151,14 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
     if problems:
         raise ConfigurationError(problems)
     return found
+
+
+def _expected(run: OpenRun) -> tuple[Finding, ...]:
+    models: dict[Role, str] = {"candidate": run.record.candidate_model}
+    if run.record.baseline_model:
+        models["baseline"] = run.record.baseline_model
+    seen = last_results(run.registry, run.target.name)
+    return expected_findings(run.plan, run.platform, models, seen)
 
 
 async def deploy_candidate(settings: Settings, run_id: str) -> str:
@@ -161,6 +181,7 @@ async def ask_round(
     """
     with open_run(settings, run_id) as run:
         run.registry.set_run_state(run_id, "evaluating")
+        run.keep_deal()
         try:
             summary = await _ask(run, look, progress)
         finally:
@@ -182,13 +203,19 @@ def conclude(settings: Settings, run_id: str) -> Verdict:
         stored = run.registry.verdict(run_id)
         if stored is not None:
             return stored
-        verdict, results = _judge(run)
-        for result in run.contest.summaries(results):
+        verdict, results, whole = _judge(run)
+        for result in run.contest.summaries(results, whole):
             run.registry.save_suite_result(result)
         run.registry.save_verdict(run_id, verdict)
         run.registry.set_run_state(run_id, "judged", "; ".join(verdict.reasons)[:500])
         write_record(run.folder / "verdict.json", verdict)
+        run.contest.seal()
         return verdict
+
+
+def judged_anew(run: OpenRun) -> Verdict:
+    """Judge what lies in a run's journals once more, storing nothing. Raises ConfigurationError on another gate."""
+    return _judge(run)[0]
 
 
 async def clean_up(settings: Settings, run_id: str) -> None:
@@ -208,19 +235,13 @@ def slot_name(record: RunRecord) -> str:
     return f"gw-{record.target[:36]}-{stem}-dev"
 
 
-def _judge(run: OpenRun) -> tuple[Verdict, Mapping[Role, Mapping[str, Any]]]:
-    models: dict[Role, str] = {"candidate": run.record.candidate_model}
-    if run.record.baseline_model:
-        models["baseline"] = run.record.baseline_model
-    results = run.contest.results(
-        run.contest.rounds, {role: (model, run.price(role)) for role, model in models.items()}
-    )
-    evidence = Evidence(
-        candidate=results["candidate"],
-        baseline=results.get("baseline"),
-        release=run.record.kind == "promotion",
-    )
-    return _with_stop(judge(run.policy, evidence), samplings(run)), results
+def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
+    """Judge at the look the run came to; also gives what both models answered, and its fair part (see `whole`)."""
+    require_same_gate(run)
+    look, looks = standing(run)
+    results, whole = results_at(run, look), results_at(run, look, whole=True)
+    verdict = judge(run.policy, evidence_at(run, results), looks)
+    return _with_stop(verdict, samplings(run)), results, whole
 
 
 def samplings(run: OpenRun) -> tuple[SamplingSummary, ...]:
@@ -276,11 +297,10 @@ async def _candidate_connection(run: OpenRun) -> Connection:
     model, target = run.record.candidate_model, run.target
     if run.record.kind == "regression":
         return await _live_connection(run, model)
+    wanted_until = datetime.now(UTC) + DEVELOPER_LIFE
     tags = {
-        "gatewright": "1",
-        "gatewright-run": run.record.run_id,
-        "gatewright-target": target.name,
-        "gatewright-role": "candidate",
+        **own_tags(target.name, run.record.run_id, "candidate"),
+        EXPIRES_TAG: wanted_until.isoformat(timespec="seconds"),
     }
     deployment = await run.platform.deploy(
         slot_name(run.record), model, target.developer, tags=tags

@@ -21,10 +21,10 @@ from rich.progress import (
 
 from evals.records import decode
 from evals.sampling.progress import RoleProgress, Snapshot
-from flows.opening import open_registry
 from flows.progress import PROGRESS_FILE
 from flows.registry.records import RunRecord
 from flows.settings import Settings
+from flows.stores import open_registry
 
 __all__ = ["RunDisplay", "follow"]
 

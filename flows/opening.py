@@ -12,16 +12,21 @@ from typing import Any
 
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.gate_rules import validate_policy
+from evals.look_book import LookBook
 from evals.opening import OpenedSuite, open_suite
+from evals.ordering import MAX_LOOKS
 from evals.policy import GatePolicy, load_policy, seconds
-from evals.records import Price, Role
+from evals.records import Price, Record, Role
 from evals.runner import Contest, Side
 from evals.sampling.asks import SamplingSettings
 from flows.platforms.base import Connection, Platform
 from flows.platforms.opening import open_platform
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
+from flows.run_folder import read_record, write_record
 from flows.settings import Settings
+from flows.stores import open_registry, require_run
+from flows.strategy import strategy_problems
 from flows.target import Target, load_target
 
 __all__ = ["OpenRun", "Plan", "load_plan", "open_registry", "open_run"]
@@ -57,8 +62,21 @@ def load_plan(settings: Settings, target_name: str) -> Plan:
     suites = tuple(
         open_suite(_named(settings.datasets, name, "suite", target)) for name in target.suites
     )
-    validate_policy(policy, suites)
+    validate_policy(policy, suites, production_cases=target.promotion.production_cases)
+    if problems := strategy_problems(target, policy):
+        raise ConfigurationError(problems)
     return Plan(target=target, policy=policy, suites=suites)
+
+
+_DEAL = "deal.json"
+
+
+class Deal(Record, frozen=True, kw_only=True):
+    """What decides which case a run asks in which round, besides its id and its suites."""
+
+    repeats: int
+    looks: int
+    strata: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,10 +117,33 @@ class OpenRun:
             folder=self.folder,
             suites=self.plan.suites,
             roles=roles,
+            repeats=self.deal.repeats,
+            looks=self.deal.looks,
+            strata=self.deal.strata,
+            needs=LookBook(self.folder).needs() if self.deal.looks > 1 else {},
+        )
+
+    @cached_property
+    def deal(self) -> Deal:
+        """How this run deals its cases: as it began, whatever the files say by now."""
+        kept = read_record(self.folder / _DEAL, Deal)
+        if kept is not None:
+            return kept
+        return Deal(
             repeats=int(self.target.sampling.get("repeats", 1)),
-            looks=1,
+            looks=MAX_LOOKS if self.early_stop else 1,
             strata=strata(self.policy),
         )
+
+    def keep_deal(self) -> None:
+        """Write down how the cases are dealt, before the first is asked."""
+        if not (self.folder / _DEAL).exists():
+            write_record(self.folder / _DEAL, self.deal)
+
+    @property
+    def early_stop(self) -> bool:
+        """Whether the run may stop asking early: its gate says so, and nobody switched it off for this run."""
+        return self.policy.early_stop and self.record.trigger.get("early_stop") != "off"
 
     def price(self, role: Role) -> Price | None:
         """The price of a role's model, None when it is not known."""
@@ -148,17 +189,6 @@ def sampling_settings(
 
 
 @contextmanager
-def open_registry(settings: Settings) -> Iterator[Registry]:
-    """Open the registry for the length of a block."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    registry = Registry.open(settings.registry_url)
-    try:
-        yield registry
-    finally:
-        registry.close()
-
-
-@contextmanager
 def open_run(settings: Settings, run_id: str) -> Iterator[OpenRun]:
     """Open a run for the length of a block. Raises ConfigurationError when its files are no longer right."""
     with open_registry(settings) as registry:
@@ -169,17 +199,6 @@ def open_run(settings: Settings, run_id: str) -> Iterator[OpenRun]:
             record=record,
             plan=load_plan(settings, record.target),
         )
-
-
-def require_run(registry: Registry, run_id: str) -> RunRecord:
-    """Return a run. Raises ConfigurationError with the nearest id when there is none."""
-    record = registry.run(run_id)
-    if record is None:
-        known = [run.run_id for run in registry.runs(limit=50)]
-        raise ConfigurationError(
-            Problem(where="run", message=f"there is no run '{run_id}'", fix=nearest(run_id, known))
-        )
-    return record
 
 
 def _named(folder: Path, name: str, what: str, target: Target) -> Path:

@@ -29,6 +29,7 @@ from evals.errors import (
 from evals.records import LivePointer, Record
 from flows.platforms.base import Platform
 from flows.promotion_clearance import Promotion
+from flows.promotion_replace import ReplacingJourney
 from flows.promotion_steps import (
     Journey,
     Measure,
@@ -90,7 +91,8 @@ async def promote(
     Raises ConfigurationError when a publisher or the signing key misses something, before anything is done; RegistryError when the registry
     itself fails. Every other failure is an outcome. A cancelled promotion is left as it is, for the next call to resume.
     """
-    journey = Journey(
+    kind = ReplacingJourney if act.strategy == "replace" else Journey
+    journey = kind(
         act=act,
         platform=platform,
         registry=registry,
@@ -107,7 +109,8 @@ async def promote(
     try:
         await _up_to_switch(journey)
     except WaitingError as error:
-        return _end(journey, "waiting", str(error))
+        problem = await journey.stand_by()
+        return _end(journey, "waiting", str(error) if problem is None else f"{error}; {problem}")
     except (RefusedError, StaleGenerationError) as error:
         return await _leave(journey, "refused", str(error))
     except Exception as error:
@@ -144,7 +147,12 @@ async def _after_switch(journey: Journey) -> PromotionOutcome:
         return _end(journey, "superseded", f"{named} was made live since", published)
     with journey.step("live"):
         unproved = _prove(journey, live)
-    return _end(journey, "live", f"generation {live.generation} is live{unproved}", published)
+    return _end(
+        journey,
+        "live",
+        f"generation {live.generation} is live{journey.remark()}{unproved}",
+        published,
+    )
 
 
 def _prove(journey: Journey, live: LivePointer) -> str:
@@ -163,7 +171,9 @@ async def _undo(journey: Journey, why: str) -> PromotionOutcome:
     """Put the old model back and say what happened."""
     problems = await put_back(journey, why)
     detail = "; ".join([f"put back: {without_secrets(why)}", *problems])
-    return _end(journey, "rolled_back", detail)
+    live = journey.registry.live(journey.act.target)
+    left = live is not None and live.model_id == journey.act.candidate.model_id
+    return _end(journey, "failed" if left else "rolled_back", detail)
 
 
 async def _leave(journey: Journey, state: PromotionState, why: str) -> PromotionOutcome:

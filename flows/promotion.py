@@ -11,10 +11,10 @@ from evals.errors import GatewrightError
 from flows import tasks
 from flows.evaluating import request_run, rounds
 from flows.locks import target_lock
-from flows.opening import open_registry
 from flows.platforms.base import TriggerRef
 from flows.registry.records import RunRecord, RunState
 from flows.settings import load_settings
+from flows.stores import open_registry
 
 __all__ = ["promote"]
 
@@ -80,7 +80,7 @@ async def _evaluate(run_id: str) -> None:
         get_run_logger().warning("%s", warning)
     await tasks.deploy_candidate(run_id)
     for look in range(1, rounds(load_settings(), run_id) + 1):
-        if not await tasks.ask_round(run_id, look):
+        if not await tasks.ask_round(run_id, look) or await tasks.judge_look(run_id, look):
             break
 
 

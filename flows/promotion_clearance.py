@@ -17,6 +17,7 @@ from flows.platforms.base import SlotSpec
 from flows.registry.records import Answer, Binding, RunRecord
 from flows.registry.store import Registry
 from flows.registry.verdicts import shortfall
+from flows.strategy import Strategy
 
 __all__ = ["Promotion", "require_clear", "require_consistent"]
 
@@ -26,7 +27,7 @@ class Promotion(Record, frozen=True, kw_only=True):
 
     `policy_digest` and `evidence_digest` are those the caller judged by; the registry must agree. `production_checks`
     says whether the gate measures on the production deployment; None reads it from the verdict. `deployment` is the
-    name to deploy under, None for one made from target and run.
+    name to deploy under, None for one made from target and run; with `strategy` replace it is the one that is kept.
     """
 
     run_id: str
@@ -40,6 +41,7 @@ class Promotion(Record, frozen=True, kw_only=True):
     on_inconclusive: Literal["needs_approval", "fail"] = "needs_approval"
     production_checks: bool | None = None
     deployment: str | None = None
+    strategy: Strategy = "blue_green"
     reason: str = ""
 
     @property

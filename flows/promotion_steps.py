@@ -15,6 +15,7 @@ from typing import Any
 
 from evals.errors import InfrastructureError, PlatformError, RefusedError
 from evals.records import LivePointer, Record, Verdict
+from flows.ownership import own_tags, run_of
 from flows.platforms.base import Connection, Platform
 from flows.promotion_clearance import Promotion, require_clear, require_consistent
 from flows.publishers.base import Publisher
@@ -80,13 +81,10 @@ class Journey:
         """Make the candidate stand in production and really answer."""
         created = await self._will_create()
         with self.step("deploying", deployment=self.deployment, created=created):
-            tags = {
-                "gatewright": self.act.target,
-                "gatewright-run": self.act.run_id,
-                "gatewright-role": "production",
-            }
-            model = self.act.candidate.model_id
-            deployed = await self.platform.deploy(self.deployment, model, self.act.slot, tags=tags)
+            act = self.act
+            tags = own_tags(act.target, act.run_id, "production", evidence=act.evidence_digest)
+            model = act.candidate.model_id
+            deployed = await self.platform.deploy(self.deployment, model, act.slot, tags=tags)
             if deployed.model_id != model:
                 raise PlatformError(f"{self.deployment} serves {deployed.model_id}, not {model}")
         with self.step("ready"):
@@ -157,6 +155,18 @@ class Journey:
             )
         return None
 
+    async def give_way(self) -> str | None:
+        """What has to be done before the pointer goes back; return what went wrong. Beside one another: nothing."""
+        return None
+
+    async def stand_by(self) -> str | None:
+        """What has to be done before people are waited for; return what went wrong. Beside one another: nothing."""
+        return None
+
+    def remark(self) -> str:
+        """What the outcome's sentence says besides."""
+        return ""
+
     async def _will_create(self) -> bool:
         if self.deployment in self._created():
             return True
@@ -167,7 +177,7 @@ class Journey:
             raise PlatformError(
                 f"{self.deployment} stands already and serves {standing.model_id}; it is not this run's"
             )
-        return standing.tags.get("gatewright-run") == self.act.run_id
+        return run_of(standing) == self.act.run_id
 
     def _created(self) -> set[str]:
         marks = self.registry.steps(self.act.run_id)

@@ -18,6 +18,8 @@ async def put_back(journey: Journey, why: str) -> list[str]:
     why = without_secrets(why)
     reason = f"put back: {why}"
     with journey.step("put_back", why=why):
+        if (stuck := await journey.give_way()) is not None:
+            return [stuck]  # what is live and what stands stay the same thing
         _restore(journey, reason)
         published = await publish_live(journey.registry, journey.publishers, journey.act.target)
     problems = [found.problem for found in published if found.problem]

@@ -9,9 +9,9 @@ from prefect import flow, get_run_logger
 from evals.errors import ConfigurationError, Problem
 from flows import tasks
 from flows.evaluating import request_run, rounds
-from flows.opening import open_registry
 from flows.platforms.base import TriggerRef
 from flows.settings import load_settings
+from flows.stores import open_registry
 
 __all__ = ["regress"]
 
@@ -36,7 +36,7 @@ async def regress(target: str, requested_by: str = "") -> dict[str, str]:
     )
     await tasks.resolve(run.run_id)
     for look in range(1, rounds(settings, run.run_id) + 1):
-        if not await tasks.ask_round(run.run_id, look):
+        if not await tasks.ask_round(run.run_id, look) or await tasks.judge_look(run.run_id, look):
             break
     await tasks.conclude(run.run_id)
     outcome = await tasks.settle_regression(run.run_id)

@@ -14,7 +14,7 @@ import msgspec
 
 from evals.errors import ConfigurationError, Problem
 from evals.gate import Evidence, judge
-from evals.policy import GatePolicy, load_policy
+from evals.policy import Check, GatePolicy, load_policy
 from evals.records import MODEL_OUTCOMES, Role, Verdict
 from evals.runner import Contest, Side
 from flows.opening import OpenRun, open_registry, open_run, strata
@@ -31,6 +31,7 @@ from flows.promoting import (
 from flows.publishers.base import Publisher
 from flows.publishers.table import build_publishers
 from flows.settings import Settings
+from flows.strategy import fixed_name
 from flows.target import Target, load_target
 
 __all__ = ["go_back", "go_live", "publishers_of", "wants_release"]
@@ -59,7 +60,11 @@ async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
             evidence_digest=verdict.evidence_digest,
             approval=run.policy.approval,
             override=run.policy.override,
+            on_inconclusive=run.policy.on_inconclusive,
+            production_checks=bool(_production_checks(run.policy)),
             actor=run.record.requested_by,
+            strategy=run.target.promotion.strategy,
+            deployment=fixed_name(run.target),
         )
         try:
             return await promote(
@@ -92,6 +97,7 @@ async def go_back(
                 registry=registry,
                 publishers=publishers_of(settings, target),
                 slot=target.production,
+                keeps_name=fixed_name(target),
             )
         finally:
             await platform.aclose()
@@ -124,7 +130,7 @@ def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:
 
 def _measure(run: OpenRun) -> Callable[[Connection], Awaitable[Verdict | None]]:
     async def measure(connection: Connection) -> Verdict | None:
-        due = [check for check in run.policy.checks if check.measure_on == "production"]
+        due = _production_checks(run.policy)
         if not due:
             return None
         sides: dict[Role, Side] = {"candidate": run.side("candidate", connection)}
@@ -137,6 +143,15 @@ def _measure(run: OpenRun) -> Callable[[Connection], Awaitable[Verdict | None]]:
         return await _production_verdict(run, run.policy, sides)
 
     return measure
+
+
+def _production_checks(policy: GatePolicy) -> list[Check]:
+    """The checks that decide on the production deployment; a shadow check alone is no reason to measure there."""
+    return [
+        check
+        for check in policy.checks
+        if check.measure_on == "production" and check.mode == "enforce"
+    ]
 
 
 async def _production_verdict(run: OpenRun, policy: GatePolicy, sides: dict[Role, Side]) -> Verdict:

@@ -23,6 +23,8 @@ from evals.report.facts import (
 from evals.report.writing import write_report
 from flows.evaluating import samplings
 from flows.examples import examples_of, primary_column
+from flows.looking import results_at, standing
+from flows.model_words import short_name
 from flows.opening import OpenRun, open_run
 from flows.registry.records import RunRecord
 from flows.settings import Settings
@@ -88,11 +90,8 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
 
 
 def _results(run: OpenRun) -> Mapping[Role, Mapping[str, ModelResults]]:
-    models: dict[Role, str] = {"candidate": run.record.candidate_model}
-    if run.record.baseline_model:
-        models["baseline"] = run.record.baseline_model
-    sides = {role: (model, run.price(role)) for role, model in models.items()}
-    return run.contest.results(run.contest.rounds, sides)
+    """What both models answered, as far as it is a fair sample of the suites."""
+    return results_at(run, standing(run)[0], whole=True)
 
 
 def _traces(run: OpenRun) -> Iterator[SuiteTrace]:
@@ -186,16 +185,6 @@ def _names(run: OpenRun) -> dict[str, str]:
     """Short names of the models: their suffix, where the id carries one."""
     models = [run.record.candidate_model, run.record.baseline_model or ""]
     return {model: short for model in models if model and (short := short_name(model)) != model}
-
-
-def short_name(model_id: str) -> str:
-    """Return the suffix a person gave a fine-tune ('v2'), or the id itself when it has none."""
-    if model_id.startswith("ft:"):
-        parts = model_id.split(":")
-        return parts[3] if len(parts) > 3 and parts[3] else model_id
-    _base, found, tail = model_id.partition(".ft-")
-    suffix = tail.partition("-")[2] if found else ""
-    return suffix or model_id
 
 
 def _live_now(live: LivePointer | None) -> str:

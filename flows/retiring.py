@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from flows.ownership import belongs_to, run_of
 from flows.platforms.base import Platform
 from flows.registry.store import Registry
 
-__all__ = ["remove_orphans", "retire"]
+__all__ = ["kept", "orphans", "remove_orphans", "retirable", "retire"]
 
 _OVER = frozenset({"refused", "failed"})
 
@@ -20,44 +22,79 @@ async def retire(
     Never what is live, and never a deployment without the target's own tag. Raises PlatformError; what was deleted until
     then stays deleted, and the next sweep goes on.
     """
-    retired = []
-    for name in _expired(registry, target, keep_s):
-        standing = await platform.get(name)
-        if standing is None or standing.tags.get("gatewright") != target:
-            continue
-        live = registry.live(target)
-        if live is not None and live.deployment == name:  # rolled back to it just now
-            continue
-        await platform.delete(name)
-        retired.append(name)
-    return tuple(retired)
+    found = await retirable(target, keep_s=keep_s, platform=platform, registry=registry)
+    return await _delete(target, found, platform, registry)
+
+
+async def retirable(
+    target: str,
+    *,
+    keep_s: int,
+    platform: Platform,
+    registry: Registry,
+    in_use: Collection[str] = (),
+) -> tuple[str, ...]:
+    """Return the names that `retire` would delete; `in_use` are deployments that a run still asks."""
+    over, _ = _superseded(registry, target, keep_s)
+    standing = [await platform.get(name) for name in over if name not in in_use]
+    return tuple(one.name for one in standing if one is not None and belongs_to(one, target))
+
+
+def kept(target: str, *, keep_s: int, registry: Registry) -> tuple[str, ...]:
+    """Return the deployments that are not live any more and are kept for a rollback, the latest last."""
+    return _superseded(registry, target, keep_s)[1]
 
 
 async def remove_orphans(target: str, *, platform: Platform, registry: Registry) -> tuple[str, ...]:
-    """Delete production deployments of runs that ended without going live (killed while cleaning up); return names.
+    """Delete production deployments of runs that ended without going live (killed while cleaning up); return names."""
+    found = await orphans(target, platform=platform, registry=registry)
+    return await _delete(target, found, platform, registry)
+
+
+async def orphans(target: str, *, platform: Platform, registry: Registry) -> tuple[str, ...]:
+    """Return the names that `remove_orphans` would delete.
 
     Only what carries the tags of a run that the registry knows as refused or failed, and what never was live.
     """
     was_live = {old.deployment for old in registry.superseded(target)}
-    removed = []
+    found = []
     for standing in await platform.list_deployments():
-        run = registry.run(standing.tags.get("gatewright-run", ""))
-        if standing.tags.get("gatewright") != target or standing.slot != "production":
+        run = registry.run(run_of(standing))
+        if not belongs_to(standing, target) or standing.slot != "production":
             continue
         if run is None or run.state not in _OVER or standing.name in was_live:
             continue
-        live = registry.live(target)
-        if live is None or live.deployment != standing.name:
-            await platform.delete(standing.name)
-            removed.append(standing.name)
-    return tuple(removed)
+        if not _is_live(registry, target, standing.name):
+            found.append(standing.name)
+    return tuple(found)
 
 
-def _expired(registry: Registry, target: str, keep_s: int) -> list[str]:
+async def _delete(
+    target: str, names: Collection[str], platform: Platform, registry: Registry
+) -> tuple[str, ...]:
+    deleted = []
+    for name in names:
+        if not _is_live(registry, target, name):  # rolled back to it just now
+            await platform.delete(name)
+            deleted.append(name)
+    return tuple(deleted)
+
+
+def _is_live(registry: Registry, target: str, name: str) -> bool:
+    live = registry.live(target)
+    return live is not None and live.deployment == name
+
+
+def _superseded(
+    registry: Registry, target: str, keep_s: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the deployments whose time is up, and those still kept; both in the order in which they were left."""
     live = registry.live(target)
     last: dict[str, str] = {}
     for old in registry.superseded(target):
         if old.deployment is not None and (live is None or old.deployment != live.deployment):
+            last.pop(old.deployment, None)
             last[old.deployment] = old.until
     limit = datetime.fromisoformat(registry.now()) - timedelta(seconds=keep_s)
-    return [name for name, until in last.items() if datetime.fromisoformat(until) < limit]
+    over = tuple(name for name, until in last.items() if datetime.fromisoformat(until) < limit)
+    return over, tuple(name for name in last if name not in over)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from evals.errors import RefusedError
+import msgspec
+
+from evals.errors import PlatformError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
-from flows.platforms.base import Platform, SlotSpec
+from flows.ownership import own_tags
+from flows.platforms.base import Deployment, Platform, SlotSpec
+from flows.promotion_replace import replaceable
 from flows.promotion_steps import deployment_name
 from flows.publishers.base import Published, Publisher
 from flows.publishing_live import publish_live
@@ -24,7 +28,7 @@ __all__ = ["RollbackOutcome", "roll_back"]
 class RollbackOutcome(Record, frozen=True, kw_only=True):
     """What is live after a rollback. `warm`: its deployment stood, so that nothing had to be deployed.
 
-    `switched` is False when it was live already and was only published again; `problems` names the places that could
+    `downtime_s` is how long nothing answered where the deployment keeps its name. `switched` is False when it was live already and was only published again; `problems` names the places that could
     not be told.
     """
 
@@ -34,6 +38,7 @@ class RollbackOutcome(Record, frozen=True, kw_only=True):
     switched: bool
     hold: Hold | None
     published: tuple[Published, ...]
+    downtime_s: float = 0.0
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -52,8 +57,11 @@ async def roll_back(
     publishers: Sequence[Publisher],
     slot: SlotSpec,
     run_id: str | None = None,
+    keeps_name: str | None = None,
 ) -> RollbackOutcome:
     """Go back to the previous live model, or to the model `to`, hold the target, and tell applications.
+
+    `keeps_name` is the deployment whose name applications know: where it is live, the model is replaced in it.
 
     Asked for what is live already, or again with the same `run_id`, it only publishes once more. Raises RefusedError
     when there is nothing to go back to or it is barred, StaleGenerationError when somebody changed the pointer
@@ -67,7 +75,9 @@ async def roll_back(
     if again:
         return await _outcome(registry, publishers, live, live, warm=True, switched=False)
     goal = _goal(registry, target, to)
-    endpoint, deployment, warm = await _stand(platform, goal, slot, run_id or _attempt(live))
+    attempt = run_id or _attempt(live)
+    stand = _stand_in_place if keeps_name and keeps_name == live.deployment else _stand
+    endpoint, deployment, warm, downtime_s = await stand(platform, goal, live, slot, attempt)
     pointer = registry.switch(
         NewPointer(
             target=target,
@@ -83,7 +93,8 @@ async def roll_back(
         kind="rollback",
         hold=True,
     )
-    return await _outcome(registry, publishers, pointer, live, warm=warm, switched=True)
+    outcome = await _outcome(registry, publishers, pointer, live, warm=warm, switched=True)
+    return msgspec.structs.replace(outcome, downtime_s=downtime_s)
 
 
 def _goal(registry: Registry, target: str, to: str | None) -> LivePointer:
@@ -98,18 +109,58 @@ def _goal(registry: Registry, target: str, to: str | None) -> LivePointer:
 
 
 async def _stand(
-    platform: Platform, goal: LivePointer, slot: SlotSpec, attempt: str
-) -> tuple[Endpoint, str | None, bool]:
-    """Return where the model answers, its deployment, and whether it stood there already."""
+    platform: Platform, goal: LivePointer, live: LivePointer, slot: SlotSpec, attempt: str
+) -> tuple[Endpoint, str | None, bool, float]:
+    """Return where the model answers, its deployment, whether it stood there already, and 0 s without an answer."""
     if goal.deployment is None:
-        return goal.endpoint, None, True
+        return goal.endpoint, None, True, 0.0
     standing = await platform.get(goal.deployment)
     if standing is not None and (standing.state, standing.model_id) == ("ready", goal.model_id):
-        return (await platform.wait_ready(standing)).endpoint, goal.deployment, True
+        return (await platform.wait_ready(standing)).endpoint, goal.deployment, True, 0.0
     name = deployment_name(goal.target, attempt)
-    tags = {"gatewright": goal.target, "gatewright-run": attempt, "gatewright-role": "production"}
+    tags = own_tags(goal.target, attempt, "production")
     deployed = await platform.deploy(name, goal.model_id, slot, tags=tags)
-    return (await platform.wait_ready(deployed)).endpoint, name, False
+    return (await platform.wait_ready(deployed)).endpoint, name, False, 0.0
+
+
+async def _stand_in_place(
+    platform: Platform, goal: LivePointer, live: LivePointer, slot: SlotSpec, attempt: str
+) -> tuple[Endpoint, str | None, bool, float]:
+    """The same where applications know one name only: the live model goes, the old one comes, in the same place.
+
+    When the old one can't be made to stand, the live one is put back and stays live.
+    """
+    name = live.deployment
+    assert name is not None, "only a deployment with a name keeps it"
+    standing = await platform.get(name)
+    if standing is not None and standing.model_id not in (goal.model_id, live.model_id):
+        raise PlatformError(
+            f"{name} serves {standing.model_id}, which is neither what is live nor what is gone back to",
+            hint="adopt what stands there, or repair it, first",
+        )
+    previous = standing if standing and standing.model_id == live.model_id else None
+    done = await replaceable(platform).replace(
+        name,
+        goal.model_id,
+        slot,
+        tags=own_tags(goal.target, attempt, "production"),
+        previous=previous or _as_recorded(name, live, slot),
+    )
+    warm = standing is not None and previous is None
+    return done.connection.endpoint, name, warm, done.downtime_s
+
+
+def _as_recorded(name: str, live: LivePointer, slot: SlotSpec) -> Deployment:
+    """What an earlier try deleted, put together from the registry, so that it can be put back."""
+    return Deployment(
+        name=name,
+        model_id=live.model_id,
+        state="unknown",
+        slot="production",
+        sku=slot.sku,
+        capacity=slot.capacity,
+        tags=own_tags(live.target, live.run_id or "", "production"),
+    )
 
 
 def _attempt(live: LivePointer) -> str:

@@ -18,9 +18,13 @@ __all__ = ["PromotionPlan", "Target", "load_target", "target_names"]
 
 
 class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """How a winner goes live. `keep_previous_s` is how long the previous deployment stays warm, in seconds."""
+    """How a winner goes live. `keep_previous_s` is how long the previous deployment stays warm, in seconds.
+
+    `deployment` is the name that strategy replace keeps, None for the target's own.
+    """
 
     strategy: Literal["blue_green", "replace"] = "blue_green"
+    deployment: str | None = None
     smoke_cases: int = 5
     production_cases: int = 120
     keep_previous_s: int = 14 * 86400

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task
 
 from evals.errors import InfrastructureError, RegistryError
-from flows import artifacts, evaluating, monitoring, releasing, reporting, triggers
+from flows import artifacts, evaluating, monitoring, releasing, reporting, sweeping, triggers
 from flows.prefect_api import prefect_api_from_environment
 from flows.settings import load_settings
 
@@ -25,12 +25,14 @@ __all__ = [
     "conclude",
     "deploy_candidate",
     "go_live",
+    "judge_look",
     "preflight",
     "report",
     "resolve",
     "roll_back",
     "settle_regression",
     "start_new",
+    "sweep_targets",
 ]
 
 
@@ -81,6 +83,12 @@ async def ask_round(run_id: str, look: int) -> bool:
     return not any(summary.stopped for summary in asked)
 
 
+@task(name="look", **_STEP)
+async def judge_look(run_id: str, look: int) -> bool:
+    """Judge what there is after a round; returns True when nothing more needs to be asked."""
+    return await asyncio.to_thread(evaluating.judge_look, load_settings(), run_id, look)
+
+
 @task(name="judge", **_STEP)
 async def conclude(run_id: str) -> str:
     """Judge the run; returns the verdict's outcome."""
@@ -115,6 +123,12 @@ async def clean_up(run_id: str) -> None:
 async def settle_regression(run_id: str) -> str:
     """Act on what a regression run found, as the target file says; returns the verdict's outcome."""
     return await asyncio.to_thread(monitoring.settle, load_settings(), run_id)
+
+
+@task(name="sweep", **_STEP)
+async def sweep_targets(target: str | None) -> tuple[sweeping.Swept, ...]:
+    """Delete what nobody needs any more and keep warm what a rollback may need; returns what was done."""
+    return await sweeping.sweep_all(load_settings(), target)
 
 
 @task(name="roll back", cache_policy=NO_CACHE, persist_result=False)

@@ -1,4 +1,4 @@
-"""The thread that makes lines durable: one synchronous write for all that came while the last one ran."""
+"""The thread that makes lines durable: one synchronous write for all that came within a few milliseconds."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
+from time import sleep
 
 from evals.errors import InfrastructureError
 from evals.sampling import segments
 
 __all__ = ["Committer", "SegmentFile"]
+
+_GATHER_S = (
+    0.002  # each turn of this thread costs the event loop some time, so a few lines should share it
+)
 
 
 class SegmentFile:
@@ -33,10 +38,7 @@ _Line = tuple[SegmentFile, bytes, asyncio.Future[None]]
 
 
 class Committer:
-    """Takes lines from the event loop and resolves their futures when they are on disk.
-
-    The write itself is what groups: a fast disk answers at once, a slow one gets larger groups.
-    """
+    """Takes lines from the event loop and resolves their futures when they are on disk; a slow disk gets larger groups."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -65,6 +67,7 @@ class Committer:
         while not ending:
             batch: list[_Line] = []
             item = self._queue.get()
+            sleep(_GATHER_S)
             with suppress(Empty):
                 while item is not None:
                     batch.append(item)

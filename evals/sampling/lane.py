@@ -96,7 +96,7 @@ class Lane:
         self.reserved: set[Job] = set()
         self.heard = False  # whether the service ever answered
         self.writing = 0  # answers on their way to the disk
-        self.most_writing = settings.concurrency // 8
+        self.most_writing = settings.concurrency // 4
         self.spent_usd = self.unconfirmed_usd = 0.0
         self.prompt_tokens = self.completion_tokens = 0
         self.cached_tokens = self.reasoning_tokens = 0

@@ -2,7 +2,7 @@
 
 A fixed set of workers for each role takes asks from one feed. A failed attempt is parked until its time has come, so that
 waiting costs no worker. An answer counts when it is durable. A worker may go on while its answer is being written, but only
-an eighth of the role's concurrency at a time: after a kill, at most 9/8 of `concurrency` asks of a role are asked again.
+a quarter of the role's concurrency at a time: after a kill, at most 5/4 of `concurrency` asks of a role are asked again.
 """
 
 from __future__ import annotations

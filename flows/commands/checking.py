@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 import typer
@@ -12,13 +13,16 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.errors import ConfigurationError, GatewrightError
-from evals.records import Candidate
+from evals.records import Candidate, Role, SuiteResult
 from flows.commands.output import JSON_OPTION, console, emit, exit_with
-from flows.opening import Plan, load_plan, open_registry
 from flows.platforms.base import Deployment, Finding
-from flows.platforms.opening import open_platform
 from flows.settings import Settings, load_settings
+from flows.stores import open_registry
 from flows.target import target_names
+
+if TYPE_CHECKING:
+    from flows.expecting import expected_findings, last_results
+from flows.opening import Plan
 
 __all__ = ["register"]
 
@@ -52,6 +56,8 @@ def doctor(
 
 
 def _look(settings: Settings, name: str, model: str | None) -> tuple[Finding, ...]:
+    from flows.opening import load_plan  # with the statistics behind it: a second
+
     try:
         plan = load_plan(settings, name)
     except ConfigurationError as error:
@@ -59,13 +65,13 @@ def _look(settings: Settings, name: str, model: str | None) -> tuple[Finding, ..
             Finding(name="files", level="fail", message=str(problem), fix=problem.fix or "")
             for problem in error.problems
         )
-    return (*_files(plan), *asyncio.run(_platform(plan, model or _live_model(settings, name))))
-
-
-def _live_model(settings: Settings, name: str) -> str | None:
     with open_registry(settings) as registry:
-        pointer = registry.live(name)
-    return pointer.model_id if pointer is not None else None
+        pointer, seen = registry.live(name), last_results(registry, name)
+    live = pointer.model_id if pointer is not None else None
+    models: dict[Role, str] = {"candidate": model or live or ""}
+    if live is not None:
+        models["baseline"] = live
+    return (*_files(plan), *asyncio.run(_platform(plan, models, seen)))
 
 
 def _files(plan: Plan) -> tuple[Finding, ...]:
@@ -79,17 +85,24 @@ def _files(plan: Plan) -> tuple[Finding, ...]:
     )
 
 
-async def _platform(plan: Plan, model: str | None) -> tuple[Finding, ...]:
-    """The platform's own preflight for a model; without one, whether the account answers at all."""
+async def _platform(
+    plan: Plan, models: Mapping[Role, str], seen: Sequence[SuiteResult]
+) -> tuple[Finding, ...]:
+    """The platform's own preflight for a model, and what a run would take; without one, whether the account answers."""
+    from flows.platforms.opening import open_platform
+
     platform = open_platform(plan.target.platform, plan.target.options, os.environ)
     try:
-        if model is None:
+        model = models["candidate"]
+        if not model:
             standing = await platform.list_deployments()
             return (
                 Finding(name="platform", level="ok", message=_standing(platform.name, standing)),
             )
         candidate = Candidate(model_id=model, target=plan.target.name)
-        return await platform.preflight(candidate, (plan.target.developer, plan.target.production))
+        slots = (plan.target.developer, plan.target.production)
+        found = await platform.preflight(candidate, slots)
+        return (*found, *expected_findings(plan, platform, models, seen))
     except GatewrightError as error:
         return (Finding(name="platform", level="fail", message=str(error)),)
     finally:

@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.commands.output import JSON_OPTION, console, emit, exit_with, run_data
-from flows.opening import open_registry
+from flows.model_words import short_name
 from flows.registry.records import RunRecord
 from flows.settings import Settings, load_settings
+from flows.stores import open_registry
 
 __all__ = ["register"]
 
@@ -43,7 +44,6 @@ def demo(as_json: bool = JSON_OPTION) -> None:
 
 def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> None:
     from flows.commands.looking import live
-    from flows.reporting import short_name
 
     screen = console()
     table = Table(title="What happened", title_justify="left", box=None, padding=(0, 2, 0, 0))

@@ -12,9 +12,10 @@ from rich.text import Text
 from evals.errors import ConfigurationError, Problem
 from evals.records import LivePointer
 from flows.commands.output import JSON_OPTION, console, emit
-from flows.opening import open_registry, open_run, require_run
+from flows.model_words import short_name
 from flows.registry.store import Registry
 from flows.settings import Settings, load_settings
+from flows.stores import open_registry, require_run
 from flows.target import load_target, target_names
 
 __all__ = ["register"]
@@ -105,12 +106,13 @@ def report(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show a run's report, written anew from what is stored."""
-    from flows.reporting import gather, report_run
+    from flows.reporting import gather, report_run  # with the statistics behind them: a second
 
     settings = load_settings()
     if form == "terminal" and not as_json:
         from evals.report.terminal import verdict_renderable
         from evals.report.view import build_view
+        from flows.opening import open_run
 
         with open_run(settings, run_id) as run:
             console().print(verdict_renderable(build_view(gather(run))))
@@ -149,7 +151,6 @@ def _targets(settings: Settings, registry: Registry, target: str | None) -> tupl
 
 
 def _live_data(registry: Registry, name: str, pointer: LivePointer | None) -> dict[str, object]:
-    from flows.reporting import short_name
 
     held = registry.held(name)
     data: dict[str, object] = {"target": name, "live": None, "hold": msgspec.to_builtins(held)}
@@ -174,7 +175,6 @@ def _on_whose_word(registry: Registry, name: str) -> dict[str, str] | None:
 
 
 def _show_live(registry: Registry, name: str, pointer: LivePointer | None) -> None:
-    from flows.reporting import short_name
 
     screen = console()
     if pointer is None:

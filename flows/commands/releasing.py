@@ -9,8 +9,8 @@ import typer
 
 from evals.errors import RefusedError
 from flows.commands.output import JSON_OPTION, console, emit
-from flows.opening import open_registry
 from flows.settings import load_settings
+from flows.stores import open_registry
 from flows.target import load_target
 
 __all__ = ["register"]
@@ -49,6 +49,10 @@ def rollback(
     screen = console()
     how = "it was still warm" if outcome.warm else "it was deployed again"
     screen.print(f"[green]✓[/] {target}: {outcome.pointer.model_id} is live again ({how})")
+    if outcome.downtime_s:
+        screen.print(
+            f"  {outcome.pointer.deployment} did not answer for {outcome.downtime_s:.0f} s"
+        )
     for problem in outcome.problems:
         screen.print(f"[yellow]![/] {problem}")
     screen.print(

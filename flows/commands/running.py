@@ -21,9 +21,9 @@ from flows.commands.output import (
 )
 from flows.commands.values import seconds_of
 from flows.following import follow
-from flows.opening import open_registry, require_run
 from flows.platforms.base import TriggerRef
 from flows.settings import Settings, load_settings
+from flows.stores import open_registry, require_run
 
 __all__ = ["register", "run_promotion"]
 
@@ -180,6 +180,8 @@ async def _evaluate(settings: Settings, run_id: str) -> None:
         for look in range(1, evaluating.rounds(settings, run_id) + 1):
             asked = await evaluating.ask_round(settings, run_id, look)
             if any(summary.stopped for summary in asked):
+                break
+            if evaluating.judge_look(settings, run_id, look):
                 break
         evaluating.conclude(settings, run_id)
     finally:

@@ -8,20 +8,18 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from flows.emulator.accounts import Account
+from flows.emulator.armrules import check_change, check_sku_change, one_at_a_time
 from flows.emulator.armviews import deployment_id
 from flows.emulator.armwishes import Wish, invalid_content, read_sku, read_tags
-from flows.emulator.catalogue import PROVISIONED, canonical_sku
+from flows.emulator.catalogue import canonical_sku
 from flows.emulator.deployable import check_sku, resolve_model
-from flows.emulator.documents import Deployment, MintedToken, ModelRef, Operation
-from flows.emulator.errors import Refusal, arm_refusal
+from flows.emulator.documents import Deployment, MintedToken, Operation
+from flows.emulator.errors import arm_refusal
 from flows.emulator.lifecycle import (
-    at_rest,
     deployment_key,
     find_deployment,
-    is_fine_tuned,
     recent_stone,
     served_model,
-    tidy,
 )
 from flows.emulator.quota import check_quota
 from flows.emulator.world import World
@@ -48,11 +46,11 @@ class Writer:
     ) -> tuple[Deployment, int, Operation | None]:
         """Create or change a deployment; return it with the HTTP status and the operation, if one runs."""
         existing = find_deployment(self.world, account.key, name)
-        self._one_at_a_time(account)
+        one_at_a_time(self.world, account)
         found = resolve_model(self.world, account, wish.model, caller=caller, headers=headers)
         sku = canonical_sku(wish.sku) or wish.sku
         if existing is not None and existing.outcome == "Succeeded":
-            self._check_change(existing, wish.model, sku, wish.capacity)
+            check_change(self.world, existing, wish.model, sku, wish.capacity)
         check_sku(account.spec.location, wish.model, found, sku)
         key = deployment_key(account.key, name)
         check_quota(
@@ -73,7 +71,7 @@ class Writer:
         self, account: Account, one: Deployment, body: Mapping[str, Any], caller: MintedToken
     ) -> Operation:
         """Change tags and capacity."""
-        self._one_at_a_time(account)
+        one_at_a_time(self.world, account)
         extra = sorted(set(body) - {"tags", "sku"})
         if extra:
             raise invalid_content(f"The request content was invalid: {extra} can't be patched.")
@@ -83,7 +81,7 @@ class Writer:
                 self.world, {"name": one.sku, "capacity": one.capacity, **body["sku"]}
             )
             sku = canonical_sku(wished) or wished
-        self._check_change(one, one.model, sku, capacity)
+        check_sku_change(self.world, one, sku)
         found = (
             resolve_model(self.world, account, one.model, caller=caller, headers={})
             if "sku" in body
@@ -112,7 +110,7 @@ class Writer:
             running = self.world.store.get(Operation, one.operation)
             if running is not None:
                 return running
-        self._one_at_a_time(account)
+        one_at_a_time(self.world, account)
         one.phase = "deleting"
         one.settles_at = self.world.clock.now() + self.world.switches.deleting_s
         operation = self._operation("delete", account, one, one.settles_at)
@@ -131,59 +129,6 @@ class Writer:
         if one.paused != paused:
             one.paused = paused
             self._touch(one, caller)
-
-    def _one_at_a_time(self, account: Account) -> None:
-        if not self.world.switches.serialise_writes:
-            return
-        tidy(self.world)
-        for one in self.world.store.all(Deployment):
-            if one.account == account.key and not at_rest(self.world, one):
-                wait = self.world.switches.conflict_retry_after_s
-                raise arm_refusal(
-                    409,
-                    "RequestConflict",
-                    f"Another operation is being performed on the parent resource '{account.resource_id}'. Please try"
-                    " again later.",
-                    headers={} if wait is None else {"Retry-After": str(wait)},
-                )
-
-    def _check_change(self, old: Deployment, model: ModelRef, sku: str, capacity: int) -> None:
-        same_model = (old.model.name, old.model.version or "1") == (
-            model.name,
-            model.version or "1",
-        )
-        same_model = same_model or (old.model.name == model.name and not model.version)
-        if old.sku != sku and self.world.switches.sku_change == "refuse":
-            raise arm_refusal(
-                400,
-                "SkuChangeNotSupported",
-                f"The SKU of the deployment '{old.name}' can't be changed from '{old.sku}' to '{sku}'.",
-            )
-        if same_model:
-            identical = old.sku == sku and old.capacity == capacity
-            if (
-                identical
-                and is_fine_tuned(old.model)
-                and self.world.switches.identical_put == "refuse"
-            ):
-                raise _retarget_refusal("refuse")
-            return
-        self._check_retarget(old, model, capacity)
-
-    def _check_retarget(self, old: Deployment, model: ModelRef, capacity: int) -> None:
-        allowed = self.world.switches.retarget_finetuned
-        if is_fine_tuned(old.model):
-            if allowed != "allow":
-                raise _retarget_refusal(allowed)
-            return
-        if is_fine_tuned(model) or (old.model.name != model.name and old.sku not in PROVISIONED):
-            raise _retarget_refusal("legacy")
-        if old.capacity != capacity:
-            raise arm_refusal(
-                400,
-                "CannotChangeCapacityAndModel",
-                "Cannot change capacity and model at the same time for deployment.",
-            )
 
     def _create(
         self, account: Account, name: str, wish: Wish, sku: str, caller: MintedToken
@@ -258,15 +203,3 @@ class Writer:
 
 def _etag() -> str:
     return f'"{uuid.UUID(bytes=secrets.token_bytes(16))}"'
-
-
-def _retarget_refusal(style: Literal["refuse", "legacy", "allow"]) -> Refusal:
-    if style == "legacy":
-        return arm_refusal(
-            400, "CannotChangeDeploymentModel", "The model of deployment cannot be changed."
-        )
-    return arm_refusal(
-        400,
-        "ModelUpgradeNotSupported",
-        "Model updates are not supported for finetuned model deployments.",
-    )

@@ -46,7 +46,8 @@ class Classifier:
         if len(self.labels) == 1:
             return np.zeros(1)
         raw = row.values @ self.weights[row.indices] + self.bias
-        return np.asarray(log_softmax(raw), dtype=np.float64)
+        raw -= raw.max()
+        return np.asarray(raw - np.log(np.exp(raw).sum()), dtype=np.float64)
 
 
 class Fitter:

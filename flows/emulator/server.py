@@ -17,6 +17,7 @@ import uvicorn
 
 from flows.emulator.accounts import DEFAULT_ACCOUNT
 from flows.emulator.app import build_app
+from flows.emulator.auth import mint
 from flows.emulator.clock import Clock
 from flows.emulator.documents import MintedToken
 from flows.emulator.hooks import register
@@ -91,6 +92,15 @@ class _QuickServer(uvicorn.Server):
             ticks += 1
             await asyncio.sleep(0.01)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close everything at once; whoever still waits for an answer gets none."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)
+        await self.lifespan.shutdown()
+
 
 class Emulator:
     """An emulator in a thread of this process, for tests."""
@@ -141,8 +151,6 @@ class Emulator:
 
     def token(self, **wish: Any) -> str:
         """Give out a bearer token; see `auth.mint` for what can be wished."""
-        from flows.emulator.auth import mint
-
         token: MintedToken = mint(self.world, **wish)
         return token.id
 

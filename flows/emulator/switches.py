@@ -46,111 +46,113 @@ class Fault(Record, frozen=True, kw_only=True):
 class Switches(Record, frozen=True, kw_only=True):
     """All switches with their defaults. Durations are seconds of the emulator's clock unless named otherwise."""
 
-    flavour: Literal["path", "azure", "openai"] = "path"
-    seed: int = 0
+    flavour: Literal["path", "azure", "openai"] = "path"  # whose shapes an answer has
+    seed: int = 0  # of everything that happens at some rate
 
     # deployments (1-4, 6-8)
-    provisioning_s: float = 0.4
+    provisioning_s: float = 0.4  # a PUT is Creating so long
     provisioning_outcome: Literal["Succeeded", "Failed", "Canceled"] = "Succeeded"
-    provisioning_outcome_match: str = (
-        ""  # only deployments whose name contains this meet the outcome above
-    )
+    provisioning_outcome_match: str = ""  # only deployments whose name contains this end so
     first_state: Literal["Creating", "Accepted"] = "Creating"
-    arm_retry_after_s: int = 1
-    arm_page_size: int = 100
-    deleting_s: float = 0.3
-    update_s: float = 0.4
+    arm_retry_after_s: int = 1  # Retry-After of long-running operations
+    arm_page_size: int = 100  # deployments in one page of the list
+    deleting_s: float = 0.3  # a DELETE takes so long
+    update_s: float = 0.4  # an in-place change takes so long; the old model serves meanwhile
     patch_style: Literal["200", "202"] = "200"
     patch_tags: Literal["merge", "replace"] = "replace"
+    # another model in place: ModelUpgradeNotSupported, CannotChangeDeploymentModel, or 200
     retarget_finetuned: Literal["refuse", "legacy", "allow"] = "refuse"
-    identical_put: Literal["accept", "refuse"] = "accept"
-    sku_change: Literal["refuse", "allow"] = "refuse"
-    serialise_writes: bool = True
-    conflict_retry_after_s: int | None = None
-    dataplane_lag_s: float = 0.2
-    stale_serving_s: float = 0.0
+    identical_put: Literal["accept", "refuse"] = "accept"  # the same fine-tuned model again
+    sku_change: Literal["refuse", "allow"] = "refuse"  # another deployment type in place
+    serialise_writes: bool = True  # 409 while another write of the account is under way
+    conflict_retry_after_s: int | None = None  # Retry-After of that 409
+    dataplane_lag_s: float = 0.2  # 404 so long after Succeeded
+    stale_serving_s: float = 0.0  # the old model answers so long under a name made again
 
     # quota (5, 6)
-    quota_limits: dict[str, int] = msgspec.field(
-        default_factory=dict
-    )  # usage row -> limit, over the defaults of the catalogue
-    finetuned_deployments_limit: int = 10
-    quota_release_s: float = 15.0
-    default_capacity: int = 1
+    # usage row -> limit, over the defaults
+    quota_limits: dict[str, int] = msgspec.field(default_factory=dict)
+    finetuned_deployments_limit: int = 10  # in a subscription and region
+    quota_release_s: float = 15.0  # after a deletion
+    default_capacity: int = 1  # when the sku has none
 
     # lifetimes (9, 10, 11)
-    developer_hours: float = 24.0
-    developer_removal_lag_s: float = 0.0
-    idle_days: float = 15.0
-    pause_refusal_code: str = "OperationNotSupported"
-    paused_code: str = "DeploymentPaused"
+    developer_hours: float = 24.0  # DeveloperTier is removed then
+    developer_removal_lag_s: float = 0.0  # or so much later
+    idle_days: float = 15.0  # other fine-tuned deployments go after so many days without a call
+    pause_refusal_code: str = "OperationNotSupported"  # of pausing a DeveloperTier deployment
+    paused_code: str = "DeploymentPaused"  # of the 423
 
     # models and catalogue
     deprecating_models: tuple[str, ...] = ()  # new base deployments blocked
     retired_models: tuple[str, ...] = ()  # calls answer 410, deployments refused
+    # else source within, sourceAccount across tenants
     source_and_account_interchangeable: bool = True
-    cross_tenant_auxiliary: bool = True
 
     # api-versions (17, 19)
     unknown_api_version: Literal["refuse", "accept"] = "refuse"
-    tolerated_api_versions: tuple[str, ...] = ()
+    tolerated_api_versions: tuple[str, ...] = ()  # such as 2024-10-21
     v1_dated_api_version: Literal["refuse", "accept"] = "refuse"
 
-    # rights (18)
-    key_auth: bool = True
-    accounts: tuple[AccountSpec, ...] = ()
+    # rights (18); tokens with other rights are given out by POST /_emulator/tokens
+    key_auth: bool = True  # False: the Azure data plane takes tokens only
+    accounts: tuple[AccountSpec, ...] = ()  # besides the default one
 
     # inference
-    latency_ms: tuple[float, float] = (5.0, 15.0)
-    base_invalid_json_rate: float = 0.08
-    base_keeps_json_mode: bool = False
-    echo_model: Literal["model_id", "base", "deployment"] = "model_id"
+    latency_ms: tuple[float, float] = (5.0, 15.0)  # least and most, wall clock
+    base_invalid_json_rate: float = 0.08  # the base model's answers that are no valid JSON
+    base_keeps_json_mode: bool = False  # True: none of them when response_format asks for JSON
+    echo_model: Literal["model_id", "base", "deployment"] = "model_id"  # `model` of an answer
+    # content_filter_results on Azure
     filter_annotations: Literal["present", "absent", "mix"] = "present"
-    system_fingerprint: bool = True
-    cached_token_rate: float = 0.0
-    request_limit: int = 2_000_000  # bytes of a body
-    context_tokens: int = 128_000
+    system_fingerprint: bool = True  # False: null
+    cached_token_rate: float = 0.0  # requests whose prompt tokens are (mostly) cached ones
+    request_limit: int = 2_000_000  # bytes of a body, else 413
+    context_tokens: int = 128_000  # else context_length_exceeded
 
     # rate limits (12)
-    enforce_rate_limits: bool = False
+    enforce_rate_limits: bool = False  # by the deployment's capacity
+    # a minute and capacity unit, fine-tuned; base models have six times that
     requests_per_unit: float = 1.0
     tokens_per_unit: float = 1000.0
-    throttle_rate: float = 0.0
+    throttle_rate: float = 0.0  # requests that meet a 429 anyway
     throttle_style: Literal[
         "mix", "retry-after", "retry-after-ms", "missing", "minus-one", "day"
     ] = "mix"
     throttle_code: Literal["429", "RateLimitReached"] = "429"
 
     # content filter (13)
-    filter_prompt_rate: float = 0.0
-    filter_output_rate: float = 0.0
+    filter_prompt_rate: float = 0.0  # prompts answered with 400
+    filter_output_rate: float = 0.0  # answers with finish_reason content_filter
     filter_phrases: tuple[str, ...] = ()  # a prompt that contains one is always filtered
     filter_style: Literal["mix", "innererror", "inner_error", "plural", "absent"] = "mix"
 
     # files and jobs (14)
-    file_processing_s: float = 0.05
-    pending_s: float = 0.05
+    file_processing_s: float = 0.05  # an Azure file is pending so long
+    pending_s: float = 0.05  # how long a job stays in each status
     validating_s: float = 0.05
     queued_s: float = 0.05
-    running_s: float = 0.2
-    running_jobs: int = 3
+    running_s: float = 0.2  # at least; the training itself takes what it takes
+    running_jobs: int = 3  # at once; read when the emulator starts
     minimum_examples: int = 10
+    # of a healthy Azure job
     job_error_style: Literal["missing", "empty", "null", "nulls"] = "missing"
-    openai_model_lag_s: float = 0.0
+    openai_model_lag_s: float = 0.0  # model_not_found so long after success
 
     # webhooks (15)
-    webhook_duplicate_rate: float = 0.0
+    webhook_duplicate_rate: float = 0.0  # sent again with the same id
     webhook_late_s: float = 0.0
-    webhook_shuffle: bool = False
-    webhook_retry_s: float = 0.5
+    webhook_shuffle: bool = False  # out of order, within half a second
+    webhook_retry_s: float = 0.5  # first pause before another try, then doubled
     webhook_give_up_s: float = 72 * 3600.0
-    webhook_timestamp_skew_s: float = 0.0
+    webhook_timestamp_skew_s: float = 0.0  # added to the signed timestamp
     webhook_timeout_s: float = 10.0
+    # as during a rotation, the first one with an unknown secret
     webhook_two_signatures: bool = False
 
     # eval runs and batches (16)
     eval_run_s: float = 0.1
-    eval_error_rate: float = 0.03
+    eval_error_rate: float = 0.03  # items of a completed run that errored
     eval_outcome: Literal["completed", "failed"] = "completed"
     batch_s: float = 0.1
 

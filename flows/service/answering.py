@@ -15,11 +15,11 @@ from starlette.responses import RedirectResponse, Response
 
 from evals.errors import RefusedError
 from flows.answers import give_answer
-from flows.opening import require_run
 from flows.registry.records import Decision
 from flows.service.following import follow_up, goes_on
 from flows.service.parts import Parts, parts_of
 from flows.service.security import actor_of, form_token_fits, same_origin
+from flows.stores import require_run
 
 __all__ = ["about_form", "answer"]
 
@@ -41,7 +41,13 @@ async def answer(request: Request) -> Response:
     if not reason:
         raise RefusedError("a reason is required: say in a sentence why; it stays in the record")
     await asyncio.to_thread(
-        _give, parts, run_id, _decision(form), actor, reason[:_LONGEST_REASON], form.get("evidence", "")
+        _give,
+        parts,
+        run_id,
+        _decision(form),
+        actor,
+        reason[:_LONGEST_REASON],
+        form.get("evidence", ""),
     )
     parts.dispatcher.wake()
     return RedirectResponse(f"/runs/{run_id}", status_code=303)

@@ -21,7 +21,6 @@ from evals.errors import (
     RefusedError,
     RegistryError,
 )
-from flows.opening import require_run
 from flows.platforms.job_records import Job
 from flows.registry.records import InboxMessage
 from flows.registry.store import Registry
@@ -31,6 +30,7 @@ from flows.service.messages import SUCCEEDED, Trigger, answer_id, read_trigger
 from flows.service.prefect_runs import PrefectRuns
 from flows.service.starting import SILENCE_S, Order, job_order, start
 from flows.settings import Settings
+from flows.stores import require_run
 
 __all__ = ["STUCK_AFTER", "Dispatcher", "Pauses"]
 

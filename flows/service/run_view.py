@@ -9,15 +9,16 @@ from evals.errors import GatewrightError
 from evals.records import Verdict
 from evals.report.checks import CheckView, check_view
 from flows.answers import Question, question_of
+from flows.model_words import short_name
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
-from flows.reporting import short_name
 from flows.service.parts import Parts
 from flows.service.views import RunRow, run_row
 from flows.service.wording import Mark, Moment, mark_of_verdict, moment
 
 __all__ = ["Asked", "RunPage", "VerdictView", "report_path", "run_page"]
 
+_MOVED = "Something else was made live since the verdict: judge the candidate again."
 _WORDS = {"approve": "approved", "reject": "rejected", "override": "overridden"}
 
 
@@ -55,9 +56,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """The question to people; `hindrance` says why this person can't answer it here, "" when they can."""
+    """The question to people; `hindrance` says why this person can't answer it here, "" when they can.
+
+    `aside` is set for a run that is over: nobody is waited for, and an override stays possible. `acceptable` is False
+    where this person may only say no.
+    """
 
     question: Question
+    aside: bool
+    acceptable: bool
     deadline: Moment | None
     hindrance: str
 
@@ -151,13 +158,22 @@ def _asked(parts: Parts, run: RunRecord, actor: str | None) -> tuple[Asked | Non
         question = question_of(parts.settings, parts.registry, run)
     except GatewrightError as error:
         return None, str(error)
-    if question is None or (run.state == "refused" and question.wanted is None):
+    moved = run.baseline_generation != parts.registry.generation(run.target)
+    aside = run.state == "refused"
+    if question is None or (aside and (question.wanted is None or moved)):
         return None, ""
     deadline = (
         moment(question.deadline, parts.registry.now()) if question.deadline is not None else None
     )
     hindrance = _hindrance(parts, question, actor)
-    return Asked(question=question, deadline=deadline, hindrance=hindrance), ""
+    asked = Asked(
+        question=question,
+        aside=aside,
+        acceptable=question.wanted is not None and not moved and actor != question.excluded,
+        deadline=deadline,
+        hindrance=hindrance,
+    )
+    return asked, _MOVED if moved else ""
 
 
 def _hindrance(parts: Parts, question: Question, actor: str | None) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evals.records import LivePointer, Verdict
+from flows.model_words import short_name
 from flows.registry.records import Event, Hold, RunRecord
 from flows.registry.store import Registry
-from flows.reporting import short_name
 from flows.service.wording import Mark, Moment, mark_of_state, mark_of_verdict, moment
 from flows.settings import Settings
 from flows.target import target_names

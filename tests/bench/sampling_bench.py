@@ -178,8 +178,8 @@ def measure_resume(table: Table, options: argparse.Namespace) -> None:
         again = server.stats()["asked_again"]
         one = run("ours", server, 1, 2)
     remaining_s = (2 * size - asked) * options.latency_ms / 1000 / options.at_once
-    # In flight is what was asked and is not durable yet: at most an eighth more than are at the server.
-    table.row("SIGKILL half-way: asked again", again, None, options.at_once * 9 / 8)
+    # In flight is what was asked and is not durable yet: at most a quarter more than are at the server.
+    table.row("SIGKILL half-way: asked again", again, None, options.at_once * 5 / 4)
     over = resumed.wall_s / (remaining_s * 1.25 + one.wall_s)
     table.row("  resumed wall / (1.25 x remaining share + start-up)", over, None, 1.0)
 

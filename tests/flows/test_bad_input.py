@@ -103,7 +103,6 @@ def test_two_ways_of_naming_the_candidate_are_one_too_many(project):
     ],
 )
 def test_wrong_words_on_the_command_line_exit_with_3_and_no_traceback(project, arguments):
-    refused(project.gatewright(*arguments)) if arguments else None
     answer = project.gatewright(*arguments)
     assert answer.code == 3
     assert "Traceback" not in answer.err

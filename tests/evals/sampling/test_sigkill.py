@@ -13,7 +13,7 @@ import pytest
 
 CHILD = Path(__file__).with_name("sampling_child.py")
 CASES = 400
-IN_FLIGHT = 8 + 1  # the child's concurrency for each role, and the one it may be writing
+IN_FLIGHT = 8 + 2  # the child's concurrency for each role, and what it may be writing
 
 
 async def start(studio: Any) -> asyncio.subprocess.Process:

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
-from openai import OpenAI
+from openai import DefaultHttpxClient, OpenAI
 
 from flows.emulator.documents import TunedModel
 from flows.emulator.examples import read_examples
@@ -180,9 +180,9 @@ class Workshop:
     def client(
         self, path: str = "/openai/v1", key: str = "embedded-api-key", **more: Any
     ) -> OpenAI:
-        client: OpenAI = self.keep(
-            OpenAI(base_url=self.url + path, api_key=key, max_retries=0, **more)
-        )
+        plain = DefaultHttpxClient(verify=False)  # loading certificates takes a while
+        wish = {"base_url": self.url + path, "api_key": key, "max_retries": 0, **more}
+        client: OpenAI = self.keep(OpenAI(**wish, http_client=plain))
         return client
 
     def tuned(self, suffix: str = "", account: str = "embedded") -> str:

@@ -18,6 +18,7 @@ from evals.errors import PlatformError
 from evals.policy import Approval, Override
 from evals.records import Candidate, CheckResult, Endpoint, Verdict
 from flows import publishing_live
+from flows.ownership import own_tags
 from flows.platforms.base import Connection, Deployment, SlotSpec
 from flows.promoting import Promotion, PromotionOutcome, SmokeResult, promote
 from flows.publishers.file import FileOptions, FilePublisher
@@ -259,7 +260,9 @@ class World:
     def adopt(self, model: str) -> None:
         """Say that a model is live already, deployment and all."""
         name = f"prod-{model}"
-        asyncio.run(self.platform.deploy(name, model, SLOT, tags={"gatewright": TARGET}))
+        asyncio.run(
+            self.platform.deploy(name, model, SLOT, tags=own_tags(TARGET, "adopted", "production"))
+        )
         self.registry.switch(
             NewPointer(
                 target=TARGET,

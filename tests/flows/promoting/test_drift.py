@@ -6,6 +6,7 @@ import pytest
 
 from evals.errors import PlatformError, RefusedError
 from flows.drift import adopt, find_drift, repair
+from flows.ownership import own_tags
 from flows.retiring import remove_orphans, retire
 
 TARGET = "triage"
@@ -163,9 +164,7 @@ async def test_what_a_failed_run_could_not_remove_is_removed_later(live, parts):
     await live.promote("r2", "v2")
     await live.platform.deploy("by-hand", "x", parts.SLOT, tags={})
     live.judge("r3", "v3")
-    await live.platform.deploy(
-        "r3s", "v3", parts.SLOT, tags={"gatewright": TARGET, "gatewright-run": "r3"}
-    )
+    await live.platform.deploy("r3s", "v3", parts.SLOT, tags=own_tags(TARGET, "r3", "production"))
     live.platform.failing.clear()
     swept = {"platform": live.platform, "registry": live.registry}
     assert len(await remove_orphans(TARGET, **swept)) == 1

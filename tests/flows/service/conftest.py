@@ -25,6 +25,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from sqlalchemy import select
 
 from evals.policy import load_policy
 from evals.records import CheckResult, Endpoint, Verdict
@@ -33,6 +34,7 @@ from flows.platforms import jobs
 from flows.platforms.job_records import Job
 from flows.platforms.opening import open_platform
 from flows.registry.records import NewPointer, RunRecord
+from flows.registry.schema import inbox
 from flows.registry.store import Registry
 from flows.service.app import build_app
 from flows.service.config import ServiceConfig
@@ -276,8 +278,27 @@ class Service:
         headers = signed(body, message_id, **options)
         return httpx.post(f"{self.url}/webhooks/openai", content=body, headers=headers)
 
+    def tried(self, message_id: str, times: int, patience_s: float = 10.0) -> str:
+        """Wait until a message was tried in vain so many times and return what was said last."""
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline:
+            found = self.message(message_id)
+            if found is not None and found[2] >= times:
+                return found[1]
+            time.sleep(0.02)
+        raise AssertionError(
+            f"{message_id} was not tried {times} times: {self.message(message_id)}"
+        )
+
     def get(self, path: str, **options: Any) -> httpx.Response:
         return httpx.get(self.url + path, timeout=20, **options)
+
+    def delivered(self) -> tuple[str, ...]:
+        """Ids of all messages that were ever kept, oldest first."""
+        with self.registry.database.read() as connection:
+            return tuple(
+                connection.execute(select(inbox.c.message_id).order_by(inbox.c.seq)).scalars()
+            )
 
     def outcome(self, message_id: str, patience_s: float = 10.0) -> str:
         """Wait until the message is dealt with and return what was said of it."""
@@ -290,10 +311,6 @@ class Service:
         raise AssertionError(f"{message_id} was not dealt with: {self.message(message_id)}")
 
     def message(self, message_id: str) -> tuple[str, str, int] | None:
-        from sqlalchemy import select
-
-        from flows.registry.schema import inbox
-
         with self.registry.database.read() as connection:
             query = select(inbox.c.state, inbox.c.outcome, inbox.c.attempts)
             row = connection.execute(query.where(inbox.c.message_id == message_id)).first()
@@ -325,6 +342,32 @@ def in_thread(settings: Settings, config: ServiceConfig) -> Iterator[str]:
         server.should_exit = True
         thread.join(10)
         listener.close()
+
+
+@pytest.fixture(name="signed")
+def signed_fixture() -> Callable[..., dict[str, str]]:
+    return signed
+
+
+@pytest.fixture(name="event")
+def event_fixture() -> Callable[..., bytes]:
+    return event
+
+
+@pytest.fixture(name="in_thread")
+def in_thread_fixture() -> Callable[..., Any]:
+    return in_thread
+
+
+@pytest.fixture(name="as_process")
+def as_process_fixture() -> Callable[..., Any]:
+    return as_process
+
+
+@pytest.fixture
+def secrets() -> tuple[str, str]:
+    """Ours, and one that is not."""
+    return SECRET, OTHER_SECRET
 
 
 @pytest.fixture

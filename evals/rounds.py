@@ -1,0 +1,87 @@
+"""Which cases a run asks in which round, and which of them are still needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from evals.looks import Need
+from evals.opening import OpenedSuite
+from evals.ordering import look_sizes, stratified_order
+from evals.records import Case, Role
+
+__all__ = ["Rounds"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounds:
+    """The cases of some suites, dealt into rounds; the deal depends on the run id alone.
+
+    `looks` is how many rounds are planned at most; `strata` are the tags whose proportions every round keeps; `limit`
+    is how many cases of a suite are asked at most. `needs` says what is asked in a round (1-based) of which not
+    everything is needed any more.
+    """
+
+    run_id: str
+    suites: tuple[OpenedSuite, ...]
+    repeats: int = 1
+    looks: int = 1
+    strata: tuple[str, ...] = ()
+    limit: int | None = None
+    needs: Mapping[int, tuple[Need, ...]] = field(default_factory=dict)
+    _cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def sizes(self) -> Mapping[str, tuple[int, ...]]:
+        """Cases asked of each suite up to each look, shape (looks,) for every suite."""
+        wanted = {opened.suite.name: len(self.order(opened)) for opened in self.suites}
+        looks = max(len(look_sizes(count, self.looks)) for count in wanted.values())
+        return {
+            name: tuple(-(-count * step // looks) for step in range(1, looks + 1))
+            for name, count in wanted.items()
+        }
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds there are at most."""
+        return len(next(iter(self.sizes.values())))
+
+    def order(self, opened: OpenedSuite) -> tuple[int, ...]:
+        """Positions of a suite's cases in asking order, cut to `limit`."""
+        name = opened.suite.name
+        if name not in self._cache:
+            tags = [tag for tag in self.strata if tag in opened.suite.tags]
+            order = stratified_order(opened.suite.cases, tags, f"{self.run_id}/{name}")
+            self._cache[name] = order[: self.limit]
+        return self._cache[name]
+
+    def cases(self, opened: OpenedSuite, look: int, role: Role = "candidate") -> tuple[Case, ...]:
+        """The cases asked of a role up to and including a look (1-based), in asking order."""
+        sizes, order = self.sizes[opened.suite.name], self.order(opened)
+        found: list[Case] = []
+        for step in range(1, look + 1):
+            start = sizes[step - 2] if step > 1 else 0
+            part = (opened.suite.cases[position] for position in order[start : sizes[step - 1]])
+            found.extend(case for case in part if self._wants(step, role, opened, case))
+        return tuple(found)
+
+    def whole_look(self, opened: OpenedSuite, look: int, role: Role) -> int:
+        """The last look, up to this one, before which every case of a suite was asked of a role, whatever its tags.
+
+        What was asked later is no fair sample of the suite, only of the slices that were still needed.
+        """
+        everything = Need(role=role, suite=opened.suite.name)
+        for step in range(2, look + 1):
+            if step in self.needs and everything not in self.needs[step]:
+                return step - 1
+        return look
+
+    def _wants(self, step: int, role: Role, opened: OpenedSuite, case: Case) -> bool:
+        if step not in self.needs:
+            return True
+        return any(
+            need.wants(case.tags)
+            for need in self.needs[step]
+            if need.role == role and need.suite == opened.suite.name
+        )

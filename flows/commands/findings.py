@@ -1,0 +1,40 @@
+"""How findings are shown: a tick or a cross for each, what was found, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+from rich.table import Table
+from rich.text import Text
+
+from flows.commands.output import console, emit, exit_with
+from flows.platforms.base import Finding
+
+__all__ = ["MARKS", "show_findings"]
+
+MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
+
+
+def show_findings(
+    found: Mapping[str, Iterable[Finding]], *, as_json: bool, exit_on_fail: int
+) -> None:
+    """Print findings under the names they belong to, and leave with `exit_on_fail` when one of them fails."""
+    if as_json:
+        emit({name: msgspec.to_builtins(tuple(findings)) for name, findings in found.items()})
+    else:
+        for name, findings in found.items():
+            console().print(_table(name, findings))
+    levels = {finding.level for findings in found.values() for finding in findings}
+    exit_with(exit_on_fail if "fail" in levels else 0)
+
+
+def _table(name: str, findings: Iterable[Finding]) -> Table:
+    table = Table(
+        title=name, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False
+    )
+    for finding in findings:
+        table.add_row(MARKS[finding.level], finding.name, Text(finding.message))
+        if finding.fix:
+            table.add_row("", "", Text(f"→ {finding.fix}", style="dim"))
+    return table

@@ -1,0 +1,186 @@
+"""A promotion that keeps one deployment name: the old model is deleted there, the new one created, the gap measured.
+
+For applications that can't follow a pointer. What stood under the name is written down before it is deleted, so that
+any later process can give it back: when the new model can't be created, fails its smoke test, is refused by what is
+measured on production, or has to wait for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from evals.errors import PlatformError, RefusedError
+from flows.ownership import belongs_to, own_tags
+from flows.platforms.base import Connection, Deployment, Platform, SlotSpec
+from flows.promotion_steps import Journey, without_secrets
+
+__all__ = ["Replaces", "ReplacingJourney", "downtime_words", "replaceable"]
+
+
+class Replaced(Protocol):
+    """What a platform says of a replace that went well; `downtime_s` is 0 when nothing was taken away."""
+
+    @property
+    def deployment(self) -> Deployment: ...
+    @property
+    def connection(self) -> Connection: ...
+    @property
+    def downtime_s(self) -> float: ...
+
+
+@runtime_checkable
+class Replaces(Protocol):
+    """What a platform with lasting deployment names can do; `expected_replace_s` is least and most seconds."""
+
+    expected_replace_s: tuple[float, float]
+
+    async def replace(
+        self,
+        name: str,
+        model_id: str,
+        slot: SlotSpec,
+        *,
+        tags: Mapping[str, str],
+        previous: Deployment | None = None,
+    ) -> Replaced: ...
+
+
+class ReplacingJourney(Journey):
+    """A promotion whose deployment keeps its name."""
+
+    async def deploy(self) -> Connection:
+        """Put the candidate where the old model stands, and measure how long nothing answered."""
+        platform, model = replaceable(self.platform), self.act.candidate.model_id
+        previous, cut_off = await self._previous(), self._cut_off_at()
+        told = {"deployment": self.deployment, "created": previous is None, "strategy": "replace"}
+        if previous is not None:
+            told |= {"previous": msgspec.to_builtins(previous)}
+            told |= {"expected_downtime_s": list(platform.expected_replace_s)}
+            self._announce(platform.expected_replace_s)
+        with self.step("deploying", **told) as found:
+            tags = own_tags(
+                self.act.target,
+                self.act.run_id,
+                "production",
+                evidence=self.act.evidence_digest,
+            )
+            done = await platform.replace(
+                self.deployment, model, self.act.slot, tags=tags, previous=previous
+            )
+            found["downtime_s"] = round(self._measured(done.downtime_s, cut_off), 1)
+        with self.step("ready"):
+            return done.connection
+
+    async def remove_own_deployment(self) -> str | None:
+        """Give the old model its deployment back, unless the candidate is live; without an old one, delete."""
+        previous = self._remembered()
+        if previous is None:
+            return await super().remove_own_deployment()
+        live = self.registry.live(self.act.target)
+        if live is not None and live.model_id == self.act.candidate.model_id:
+            return None
+        return await self._give_back(previous)
+
+    async def give_way(self) -> str | None:
+        """Before the pointer goes back to the old model, that model has to stand under the name again."""
+        previous, live = self._remembered(), self.registry.live(self.act.target)
+        ours = live is not None and live.model_id == self.act.candidate.model_id
+        return await self._give_back(previous) if previous is not None and ours else None
+
+    async def stand_by(self) -> str | None:
+        """While people decide the old model answers: nobody has let the candidate go live yet."""
+        return await self.remove_own_deployment()
+
+    def remark(self) -> str:
+        """How long nothing answered, for the outcome's sentence."""
+        marks = self.registry.steps(self.act.run_id)
+        spans = [mark.detail["downtime_s"] for mark in marks if mark.detail.get("downtime_s")]
+        return f", {self.deployment} did not answer for {sum(spans):.0f} s" if spans else ""
+
+    async def _give_back(self, previous: Deployment) -> str | None:
+        """Make `previous` stand again; return what went wrong, None when nothing did."""
+        try:
+            standing = await self.platform.get(self.deployment)
+            if standing is not None and standing.model_id == previous.model_id:
+                if standing.state == "ready":
+                    return None
+            elif standing is not None and standing.model_id != self.act.candidate.model_id:
+                return f"{self.deployment} serves {standing.model_id} by now and was left alone"
+            slot = SlotSpec(slot="production", sku=previous.sku, capacity=previous.capacity)
+            with self.step("given_back", model=previous.model_id) as found:
+                # told that `previous` stood there, a replace that fails does not put the refused candidate back
+                done = await replaceable(self.platform).replace(
+                    self.deployment, previous.model_id, slot, tags=previous.tags, previous=previous
+                )
+                found["downtime_s"] = round(done.downtime_s, 1)
+        except Exception as error:
+            why = without_secrets(str(error))
+            return f"{self.deployment} could not be given back {previous.model_id}: {why}"
+        return None
+
+    async def _previous(self) -> Deployment | None:
+        standing = await self.platform.get(self.deployment)
+        if standing is None or standing.model_id == self.act.candidate.model_id:
+            return self._remembered()
+        live = self.registry.live(self.act.target)
+        if live is not None and live.deployment == self.deployment:
+            if live.model_id != standing.model_id:
+                raise PlatformError(
+                    f"{self.deployment} serves {standing.model_id}, and {live.model_id} is recorded as live",
+                    hint="adopt what stands there, or repair it, before anything is promoted",
+                )
+        elif not belongs_to(standing, self.act.target):
+            raise PlatformError(
+                f"{self.deployment} stands already, serves {standing.model_id} and is not ours to delete",
+                hint="give another name under 'promotion.deployment', or delete it by hand",
+            )
+        return standing
+
+    def _remembered(self) -> Deployment | None:
+        """What stood there before this run, as an earlier process of it wrote it down."""
+        marks = self.registry.steps(self.act.run_id)
+        told = (mark.detail.get("previous") for mark in marks if mark.step == "deploying")
+        found: list[Any] = [one for one in told if one]
+        return msgspec.convert(found[-1], Deployment) if found else None
+
+    def _announce(self, expected: tuple[float, float]) -> None:
+        words = f"{self.deployment} gets the new model now; {downtime_words(expected)}"
+        self.registry.set_run_state(self.act.run_id, "promoting", words, actor=self.act.actor)
+
+    def _cut_off_at(self) -> str | None:
+        """When an earlier process began to replace and was killed before it came to an end."""
+        at = None
+        for mark in reversed(self.registry.steps(self.act.run_id)):
+            if mark.step == "deploying" and mark.phase != "begun":
+                break
+            if mark.step == "deploying":
+                at = mark.at
+        return at
+
+    def _measured(self, seconds: float, cut_off: str | None) -> float:
+        """The gap; when a process was killed within it, the whole time since then, which is the most it can be."""
+        if cut_off is None:
+            return seconds
+        now, began = (datetime.fromisoformat(text) for text in (self.registry.now(), cut_off))
+        return max(seconds, (now - began).total_seconds())
+
+
+def replaceable(platform: Platform) -> Replaces:
+    """Return the platform as one that can replace. Raises RefusedError when it keeps no names."""
+    if not isinstance(platform, Replaces):
+        raise RefusedError(
+            f"strategy replace needs deployments with lasting names; {platform.name} has none"
+        )
+    return platform
+
+
+def downtime_words(expected: tuple[float, float]) -> str:
+    """Say how long a replace usually leaves an application without an answer."""
+    least, most = expected
+    if most < 120:
+        return f"it will not answer for about {least:.0f} to {most:.0f} s"
+    return f"it will not answer for about {least / 60:.0f} to {most / 60:.0f} min"

@@ -1,0 +1,35 @@
+"""Opens the registry of an installation, and nothing else: commands that only look start fast."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from evals.errors import ConfigurationError, Problem, nearest
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+from flows.settings import Settings
+
+__all__ = ["open_registry", "require_run"]
+
+
+@contextmanager
+def open_registry(settings: Settings) -> Iterator[Registry]:
+    """Open the registry for the length of a block."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    registry = Registry.open(settings.registry_url)
+    try:
+        yield registry
+    finally:
+        registry.close()
+
+
+def require_run(registry: Registry, run_id: str) -> RunRecord:
+    """Return a run. Raises ConfigurationError with the nearest id when there is none."""
+    record = registry.run(run_id)
+    if record is None:
+        known = [run.run_id for run in registry.runs(limit=50)]
+        raise ConfigurationError(
+            Problem(where="run", message=f"there is no run '{run_id}'", fix=nearest(run_id, known))
+        )
+    return record

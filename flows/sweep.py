@@ -1,0 +1,26 @@
+"""The sweep flow: once an hour, take away what nobody needs any more, and keep warm what a rollback may need."""
+
+from __future__ import annotations
+
+from prefect import flow, get_run_logger
+
+from evals.errors import PlatformError
+from flows import tasks
+
+__all__ = ["sweep"]
+
+
+@flow(name="sweep", persist_result=False)
+async def sweep(target: str | None = None) -> list[str]:
+    """Sweep one target, or all; returns the names of what was deleted. Fails, after all is done, when something stuck."""
+    log = get_run_logger()
+    deleted, problems = [], []
+    for found in await tasks.sweep_targets(target):
+        log.info("%s: kept warm %s", found.target, ", ".join(found.kept_warm) or "nothing")
+        for due in found.deleted:
+            log.info("%s: deleted %s: %s", found.target, due.name, due.why)
+            deleted.append(due.name)
+        problems += [f"{found.target}: {problem}" for problem in found.problems]
+    if problems:
+        raise PlatformError("; ".join(problems))
+    return deleted

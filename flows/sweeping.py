@@ -1,0 +1,224 @@
+"""Sweeping an account: what we made and nobody needs any more goes, what a rollback may need is kept warm.
+
+Deleted are developer slots that have expired or whose run is over, production deployments that were superseded longer
+ago than the target keeps them, and those of runs that ended without going live. Ours is only what carries this target's
+tag and the id of a run in this registry; what a running run uses is left alone, whatever its age.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+
+from evals.errors import GatewrightError
+from evals.records import Record
+from flows.evaluating import slot_name
+from flows.opening import open_registry
+from flows.ownership import belongs_to, own_tags, run_of
+from flows.platforms.base import Deployment, Platform
+from flows.platforms.lifetimes import expired_slots, keep_warm
+from flows.platforms.opening import open_platform
+from flows.promotion_steps import deployment_name
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+from flows.retiring import kept, orphans, retirable
+from flows.settings import Settings
+from flows.strategy import fixed_name
+from flows.target import Target, load_target, target_names
+
+__all__ = ["Due", "Swept", "in_use", "sweep_all", "sweep_target"]
+
+_RUNNING = frozenset({"requested", "preflight", "deploying", "evaluating", "judged", "promoting"})
+_SILENT_FOR = timedelta(days=2)
+"""A run that has said and written nothing for so long was killed and not begun again: its slot is free."""
+_SETTLED_FOR = timedelta(minutes=10)
+"""A run that ended so long ago is not about to be begun again."""
+
+
+class Due(Record, frozen=True, kw_only=True):
+    """A deployment that is to go, and why."""
+
+    name: str
+    why: str
+
+
+class Swept(Record, frozen=True, kw_only=True):
+    """What a sweep did for one target, or would do when `dry_run`; `problems` are sentences for a person."""
+
+    target: str
+    dry_run: bool
+    deleted: tuple[Due, ...] = ()
+    kept_warm: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+async def sweep_target(
+    settings: Settings, registry: Registry, target: Target, *, dry_run: bool = False
+) -> Swept:
+    """Sweep what belongs to one target. Safe to repeat and to kill; one failure does not stop the rest.
+
+    Raises PlatformError or ConfigurationError when the account can't be looked at.
+    """
+    platform = open_platform(target.platform, target.options, os.environ)
+    try:
+        due = await _due(settings, registry, target, platform)
+        warm = await _to_keep(registry, target, platform)
+        if dry_run:
+            names = tuple(one.name for one in warm)
+            return Swept(target=target.name, dry_run=True, deleted=due, kept_warm=names)
+        deleted, failed = await _delete(registry, target, platform, due)
+        kept_warm, cold = await _keep(platform, warm)
+    finally:
+        await platform.aclose()
+    return Swept(
+        target=target.name,
+        dry_run=False,
+        deleted=deleted,
+        kept_warm=kept_warm,
+        problems=(*failed, *cold),
+    )
+
+
+async def sweep_all(
+    settings: Settings, target: str | None = None, *, dry_run: bool = False
+) -> tuple[Swept, ...]:
+    """Sweep one target, or every one there is; an account that can't be looked at is a problem of its targets.
+
+    Raises ConfigurationError when a target file has problems.
+    """
+    names = (target,) if target is not None else target_names(settings.targets)
+    targets = [load_target(settings.targets, name) for name in names]
+    found = []
+    with open_registry(settings) as registry:
+        for one in targets:
+            try:
+                found.append(await sweep_target(settings, registry, one, dry_run=dry_run))
+            except GatewrightError as error:
+                problems = tuple(str(error).splitlines())
+                found.append(Swept(target=one.name, dry_run=dry_run, problems=problems))
+    return tuple(found)
+
+
+def in_use(settings: Settings, registry: Registry, target: str) -> frozenset[str]:
+    """Return the deployments that running runs of a target use: their slots, their baselines, what they promote."""
+    now = datetime.fromisoformat(registry.now())
+    names: set[str] = set()
+    for run in registry.runs(target, 200):
+        if _is_running(settings, run, now):
+            names |= {slot_name(run), deployment_name(target, run.run_id)}
+            model = run.baseline_model or (run.kind == "regression" and run.candidate_model)
+            asked = registry.find(target, model) if model else None
+            names |= {asked.deployment} if asked and asked.deployment else set()
+    return frozenset(names)
+
+
+async def _due(
+    settings: Settings, registry: Registry, target: Target, platform: Platform
+) -> tuple[Due, ...]:
+    used, name = in_use(settings, registry, target.name), target.name
+    keep_s = target.promotion.keep_previous_s
+    found = {one.name: one for one in await _slots(registry, target, platform, used)}
+    retired = await retirable(
+        name, keep_s=keep_s, platform=platform, registry=registry, in_use=used
+    )
+    found |= {one: Due(name=one, why="superseded, and kept long enough") for one in retired}
+    left = await orphans(name, platform=platform, registry=registry)
+    found |= {one: Due(name=one, why="its run ended without going live") for one in left}
+    return tuple(one for key, one in sorted(found.items()) if key not in used)
+
+
+async def _slots(
+    registry: Registry, target: Target, platform: Platform, used: frozenset[str]
+) -> list[Due]:
+    """Developer slots that have expired, or whose run is over."""
+    now = datetime.fromisoformat(registry.now())
+    ours = [
+        (slot, run)
+        for slot in await platform.list_deployments()
+        if slot.slot == "developer" and belongs_to(slot, target.name) and slot.name not in used
+        if (run := registry.run(run_of(slot))) is not None
+    ]
+    expired = expired_slots([slot for slot, _ in ours], now=now)
+    found = [Due(name=slot.name, why="its time is up, or it failed") for slot in expired]
+    done = [slot for slot, run in ours if slot not in expired and _is_over(run, now)]
+    return found + [Due(name=slot.name, why="its run is over") for slot in done]
+
+
+async def _to_keep(registry: Registry, target: Target, platform: Platform) -> list[Deployment]:
+    """The live deployment and those kept for a rollback, as far as they stand; the latest of these even when gone."""
+    if not target.production.sku:  # a platform without lasting deployments
+        return []
+    names = kept(target.name, keep_s=target.promotion.keep_previous_s, registry=registry)
+    live, previous = registry.live(target.name), registry.previous(target.name)
+    wanted = [*names, *([live.deployment] if live is not None and live.deployment else [])]
+    found = [await platform.get(name) for name in wanted]
+    standing = [
+        one for one in found if one and one.state == "ready" and belongs_to(one, target.name)
+    ]
+    back = previous.deployment if previous is not None else None
+    if back is None or back not in names or back == fixed_name(target):
+        return standing
+    assert previous is not None
+    if found[names.index(back)] is not None:
+        return standing
+    return [_as_recorded(target, back, previous.model_id, previous.run_id or ""), *standing]
+
+
+def _as_recorded(target: Target, name: str, model_id: str, run_id: str) -> Deployment:
+    return Deployment(
+        name=name,
+        model_id=model_id,
+        state="unknown",
+        slot="production",
+        sku=target.production.sku,
+        capacity=target.production.capacity,
+        tags=own_tags(target.name, run_id, "production"),
+    )
+
+
+async def _delete(
+    registry: Registry, target: Target, platform: Platform, due: tuple[Due, ...]
+) -> tuple[tuple[Due, ...], list[str]]:
+    deleted, problems = [], []
+    for one in due:
+        live = registry.live(target.name)
+        if live is not None and live.deployment == one.name:  # rolled back to it just now
+            continue
+        try:
+            await platform.delete(one.name)
+            deleted.append(one)
+        except GatewrightError as error:
+            problems.append(f"{one.name} could not be deleted: {error}")
+    return tuple(deleted), problems
+
+
+async def _keep(platform: Platform, warm: list[Deployment]) -> tuple[tuple[str, ...], list[str]]:
+    done, problems = [], []
+    for one in warm:
+        try:
+            await keep_warm(platform, one)
+            done.append(one.name)
+        except GatewrightError as error:
+            problems.append(f"{one.name} could not be kept warm: {error}")
+    return tuple(done), problems
+
+
+def _is_running(settings: Settings, run: RunRecord, now: datetime) -> bool:
+    if run.state not in _RUNNING or (run.kind != "promotion" and run.state == "judged"):
+        return False
+    return (
+        now - max(datetime.fromisoformat(run.updated_at), _last_word(settings, run)) < _SILENT_FOR
+    )
+
+
+def _is_over(run: RunRecord, now: datetime) -> bool:
+    ended = run.state not in _RUNNING or (run.kind != "promotion" and run.state == "judged")
+    return ended and now - datetime.fromisoformat(run.updated_at) > _SETTLED_FOR
+
+
+def _last_word(settings: Settings, run: RunRecord) -> datetime:
+    """When the run last wrote an answer down, on this machine."""
+    told = datetime.fromisoformat(run.updated_at)
+    journal = settings.run_folder(run.run_id) / "journal"
+    written = [path.stat().st_mtime for path in journal.glob("*")] if journal.is_dir() else []
+    return max([told, *(datetime.fromtimestamp(at, told.tzinfo) for at in written)])

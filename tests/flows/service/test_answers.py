@@ -1,0 +1,156 @@
+"""The rules of answering a judged run, as the command line and the pages share them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from evals.errors import ConfigurationError, RefusedError
+from flows.answers import answer_run, give_answer, question_of
+from flows.registry.store import Registry
+
+
+def say(settings: Any, decision: str, actor: str = "bo", run_id: str = "triage-1") -> str:
+    return answer_run(settings, run_id, decision, actor=actor, reason="looked at it")  # type: ignore[arg-type]
+
+
+def test_an_approval_is_recorded_bound_to_what_was_judged(
+    settings: Any, story: Any, registry: Any
+) -> None:
+    story.judged("INCONCLUSIVE")
+    assert say(settings, "approve") == "approved by bo (1 of 1): the promotion goes on"
+    (answer,) = registry.answers("triage-1")
+    assert (answer.actor, answer.binding.evidence_digest) == ("bo", "sha256:evidence-of-model-2")
+    assert registry.run("triage-1").state == "waiting"
+
+
+def test_the_requester_may_not_approve(settings: Any, story: Any, registry: Any) -> None:
+    story.judged("INCONCLUSIVE", requested_by="bo")
+    with pytest.raises(RefusedError, match="bo asked for this promotion"):
+        say(settings, "approve")
+    assert registry.answers("triage-1") == ()
+    assert "approved by cy" in say(settings, "approve", "cy")
+
+
+def test_the_requester_may_where_the_gate_lets_them(settings: Any, story: Any) -> None:
+    gate = settings.gates / "triage.yaml"
+    gate.write_text(gate.read_text().replace("not_requester: true", "not_requester: false"))
+    story.judged("INCONCLUSIVE", requested_by="bo")
+    assert "goes on" in say(settings, "approve")
+
+
+def test_two_approvals_are_two_people(settings: Any, story: Any) -> None:
+    gate = settings.gates / "triage.yaml"
+    gate.write_text(gate.read_text().replace("{required: 1", "{required: 2"))
+    story.judged("INCONCLUSIVE")
+    assert say(settings, "approve") == "approved by bo (1 of 2): it waits for the others"
+    assert say(settings, "approve") == "approved by bo (1 of 2): it waits for the others"
+    assert say(settings, "approve", "cy") == "approved by cy (2 of 2): the promotion goes on"
+
+
+def test_an_approval_that_comes_too_late_is_refused_and_closes_the_run(
+    settings: Any, story: Any, registry: Any
+) -> None:
+    run = story.judged("INCONCLUSIVE")
+    tomorrow = datetime.now(UTC) + timedelta(hours=25)
+    with Registry.open(settings.registry_url, now=lambda: tomorrow) as later:
+        question = question_of(settings, later, run)
+        assert question is not None
+        assert question.expired
+        with pytest.raises(RefusedError, match="expiry is rejection"):
+            give_answer(settings, later, "triage-1", "approve", actor="bo", reason="late, sorry")
+    assert registry.run("triage-1").state == "refused"
+    assert registry.answers("triage-1") == ()
+
+
+def test_a_rejection_closes_the_run_and_bars_the_model(
+    settings: Any, story: Any, registry: Any
+) -> None:
+    story.judged("INCONCLUSIVE")
+    assert say(settings, "reject") == "rejected by bo; what is live stays live"
+    run = registry.run("triage-1")
+    assert (run.state, run.detail) == ("refused", "rejected by bo: looked at it")
+    assert "refused by bo" in registry.barred("triage", "model-2")
+    with pytest.raises(RefusedError, match="asks nothing"):
+        say(settings, "approve")
+
+
+def test_what_stands_in_production_already_is_left_for_the_flow_to_remove(
+    settings: Any, story: Any, registry: Any
+) -> None:
+    story.judged("PASS")
+    registry.save_verdict(
+        "triage-1", story.verdict("INCONCLUSIVE", "model-2", "slow"), "production"
+    )
+    registry.record_step("triage-1", "deploying", "done", {})
+    assert "removes what it deployed" in say(settings, "reject")
+    assert registry.run("triage-1").state == "waiting"
+    assert registry.answers("triage-1", "production")[0].decision == "reject"
+
+
+def test_the_question_is_about_the_production_checks_once_they_were_measured(
+    settings: Any, story: Any, registry: Any
+) -> None:
+    run = story.judged("PASS")
+    registry.save_verdict(
+        "triage-1", story.verdict("INCONCLUSIVE", "model-2", "slow"), "production"
+    )
+    question = question_of(settings, registry, run)
+    assert question is not None
+    assert question.slot == "production"
+
+
+def test_a_pass_asks_nothing(settings: Any, story: Any) -> None:
+    story.judged("PASS", state="promoting")
+    with pytest.raises(RefusedError, match="is promoting and asks nothing"):
+        say(settings, "approve")
+
+
+def test_a_fail_takes_an_override_by_as_many_as_the_gate_asks_for(
+    settings: Any, story: Any, registry: Any
+) -> None:
+    story.judged("FAIL", state="refused")
+    with pytest.raises(RefusedError, match="that takes 'override'"):
+        say(settings, "approve")
+    assert say(settings, "override") == "overridden by bo (1 of 2): it waits for the others"
+    assert registry.run("triage-1").state == "waiting"
+    assert say(settings, "override", "cy") == "overridden by cy (2 of 2): the promotion goes on"
+
+
+def test_what_the_gate_calls_not_overridable_is_not_overridden(settings: Any, story: Any) -> None:
+    story.judged("FAIL", state="refused", overridable=False)
+    with pytest.raises(RefusedError, match="the gate lets nobody accept that"):
+        say(settings, "override")
+
+
+def test_a_gate_that_was_changed_since_voids_the_question(settings: Any, story: Any) -> None:
+    story.judged("INCONCLUSIVE")
+    gate = settings.gates / "triage.yaml"
+    gate.write_text(gate.read_text().replace("at_least: 0.5", "at_least: 0.4"))
+    with pytest.raises(RefusedError, match="policy was changed since the verdict"):
+        say(settings, "approve")
+
+
+def test_a_baseline_that_moved_voids_it_too(settings: Any, story: Any) -> None:
+    story.judged("INCONCLUSIVE")
+    story.live("model-9")
+    with pytest.raises(RefusedError, match="something else was made live"):
+        say(settings, "approve")
+
+
+def test_a_held_target_is_released_first(settings: Any, story: Any, registry: Any) -> None:
+    story.judged("INCONCLUSIVE")
+    registry.hold("triage", actor="ana", reason="incident")
+    with pytest.raises(RefusedError, match="release it first"):
+        say(settings, "approve")
+    assert registry.run("triage-1").state == "waiting"
+
+
+def test_a_blank_reason_and_an_unknown_run_are_refused(settings: Any, story: Any) -> None:
+    story.judged("INCONCLUSIVE")
+    with pytest.raises(RefusedError, match="reason is required"):
+        answer_run(settings, "triage-1", "approve", actor="bo", reason="  ")
+    with pytest.raises(ConfigurationError, match="did you mean 'triage-1'"):
+        say(settings, "approve", run_id="triage-2")

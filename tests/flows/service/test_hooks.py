@@ -1,0 +1,148 @@
+"""The webhook receiver, spoken to as a platform does: signed bytes over HTTP, a real registry behind it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from flows.service.hooks import LARGEST
+
+FAILED = "fine_tuning.job.failed"
+
+
+def post(service: Any, body: bytes, headers: dict[str, str], path: str = "openai") -> Any:
+    return httpx.post(f"{service.url}/webhooks/{path}", content=body, headers=headers)
+
+
+def test_a_signed_delivery_is_kept_before_it_is_acknowledged(service: Any) -> None:
+    answer = service.post("ftjob-1", kind=FAILED)
+    assert (answer.status_code, answer.json()["status"]) == (200, "kept")
+    assert service.message("wh_1") is not None
+
+
+def test_what_is_not_signed_is_refused(service: Any, event: Any) -> None:
+    answer = post(service, event("ftjob-1"), {})
+    assert answer.status_code == 400
+    assert "not signed" in answer.json()["error"]["message"]
+
+
+def test_what_somebody_else_signed_is_refused(service: Any, secrets: Any) -> None:
+    assert service.post("ftjob-1", secret=secrets[1]).status_code == 400
+    assert service.message("wh_1") is None
+
+
+def test_bytes_that_were_changed_are_refused(service: Any, signed: Any, event: Any) -> None:
+    headers = signed(event("ftjob-1"), "wh_1")
+    assert post(service, event("ftjob-2"), headers).status_code == 400
+
+
+def test_an_old_delivery_is_refused(service: Any) -> None:
+    assert service.post("ftjob-1", at=time.time() - 3600).status_code == 400
+
+
+def test_a_delivery_sent_twice_is_acknowledged_twice_and_kept_once(service: Any) -> None:
+    answers = [service.post("ftjob-1", kind=FAILED) for _ in range(3)]
+    assert [one.status_code for one in answers] == [200, 200, 200]
+    assert [one.json()["status"] for one in answers] == ["kept", "known", "known"]
+    assert service.delivered() == ("wh_1",)
+
+
+def test_a_job_that_failed_is_noted_and_starts_nothing(service: Any, prefect: Any) -> None:
+    service.post("ftjob-1", kind=FAILED)
+    service.post("ftjob-2", "wh_2", kind="fine_tuning.job.cancelled")
+    assert service.outcome("wh_1") == "noted: failed ftjob-1"
+    assert service.outcome("wh_2") == "noted: cancelled ftjob-2"
+    assert prefect.keys == []
+
+
+def test_what_is_about_something_else_is_acknowledged_and_forgotten(service: Any) -> None:
+    answer = service.post("batch_1", kind="batch.completed")
+    assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
+    assert service.delivered() == ()
+
+
+def test_azure_has_a_door_of_its_own(service: Any, signed: Any, event: Any) -> None:
+    body = event("ftjob-1", FAILED)
+    assert post(service, body, signed(body, "wh_7"), "azure").status_code == 200
+    assert service.outcome("wh_7") == "noted: failed ftjob-1"
+
+
+def test_a_delivery_that_is_too_large_is_refused_unread(service: Any) -> None:
+    assert post(service, b"x" * (LARGEST + 1), {}).status_code == 413
+    chunks = (b"x" * 65536 for _ in range(10))
+    assert httpx.post(f"{service.url}/webhooks/openai", content=chunks).status_code == 413
+
+
+def test_an_inbox_that_can_not_be_written_asks_for_the_delivery_again(
+    service: Any, settings: Any
+) -> None:
+    with sqlite3.connect(settings.home / "registry.db") as database:
+        database.execute("ALTER TABLE inbox RENAME TO elsewhere")
+    database.close()
+    answer = service.post("ftjob-1")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "10"
+    with sqlite3.connect(settings.home / "registry.db") as database:
+        database.execute("ALTER TABLE elsewhere RENAME TO inbox")
+    database.close()
+    assert service.post("ftjob-1", kind=FAILED).json()["status"] == "kept"
+
+
+def test_without_a_secret_nothing_is_believed(
+    settings: Any, config: Any, in_thread: Any, signed: Any, event: Any
+) -> None:
+    body = event("ftjob-1")
+    with in_thread(settings, replace(config, webhook_secrets=())) as url:
+        answer = httpx.post(f"{url}/webhooks/openai", content=body, headers=signed(body, "wh_1"))
+    assert answer.status_code == 503
+
+
+def test_while_a_secret_is_rotated_both_fit(
+    settings: Any, config: Any, in_thread: Any, signed: Any, event: Any, secrets: Any
+) -> None:
+    body = event("ftjob-1", FAILED)
+    with in_thread(settings, replace(config, webhook_secrets=secrets)) as url:
+        for number, secret in enumerate(secrets):
+            headers = signed(body, f"wh_{number}", secret)
+            answer = httpx.post(f"{url}/webhooks/openai", content=body, headers=headers)
+            assert answer.status_code == 200
+
+
+@pytest.mark.slow
+def test_a_kill_right_after_the_acknowledgement_loses_nothing(
+    settings: Any,
+    registry: Any,
+    prefect: Any,
+    platform: Any,
+    as_process: Any,
+    free_port: int,
+    signed: Any,
+    event: Any,
+) -> None:
+    prefect.down = True  # so that nothing can be started before the kill
+    jobs = [platform.fine_tune({"target": "triage"}, suffix=f"v{number}") for number in range(3)]
+    with as_process(settings, free_port, prefect.url) as process:
+        for number, job in enumerate(jobs):
+            body = event(job.id)
+            answer = httpx.post(
+                f"http://127.0.0.1:{free_port}/webhooks/openai",
+                content=body,
+                headers=signed(body, f"wh_{number}"),
+            )
+            assert answer.status_code == 200
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait(10)
+    assert len(registry.inbox_pending()) == 3
+    prefect.down = False
+    with as_process(settings, free_port, prefect.url):
+        deadline = time.monotonic() + 20
+        while registry.inbox_pending() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert sorted(prefect.keys) == sorted(f"triage:{job.id}" for job in jobs)

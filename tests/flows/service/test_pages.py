@@ -1,0 +1,114 @@
+"""The review pages as a browser gets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HOSTILE = "<script>alert(1)</script>\u202egpj.exe"
+PAGES = ("/", "/inbox", "/targets/triage", "/runs/triage-1")
+
+
+@pytest.fixture
+def told(service: Any, story: Any, registry: Any) -> Any:
+    """A target with something live, a hold, and runs whose words come from models."""
+    story.live("gpt-4.1-mini-2025-04-14.ft-0123-v1")
+    story.judged("INCONCLUSIVE", model="gpt-4.1-mini-2025-04-14.ft-4567-v2", reason=HOSTILE)
+    story.judged("FAIL", run_id="triage-2", model="model-3", state="refused")
+    registry.hold("triage", actor="bo", reason="incident 4711")
+    return service
+
+
+def test_the_first_page_tells_what_is_live_since_when_and_on_whose_word(told: Any) -> None:
+    page = told.get("/").text
+    for said in ("v1 is live", "generation 1", "ana: adopted", "incident 4711", "v2 waits"):
+        assert said in page
+
+
+def test_a_target_s_page_has_its_history(told: Any) -> None:
+    page = told.get("/targets/triage").text
+    for said in ("was adopted", "On hold", "refused", "http://127.0.0.1:1/v1"):
+        assert said in page
+
+
+def test_a_run_s_page_has_its_checks_and_what_they_are_bound_to(told: Any) -> None:
+    page = told.get("/runs/triage-1").text
+    for said in ("exact_match", "at least 0.50", "120 cases", "INCONCLUSIVE", "sha256:evidence-of"):
+        assert said in page
+    assert "is on hold. Release it first" in page
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_what_a_model_says_stays_text(told: Any, path: str) -> None:
+    answer = told.get(path)
+    assert answer.status_code == 200
+    assert "<script" not in answer.text
+    assert "\u202e" not in answer.text
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_lets_nothing_run_and_nothing_load(told: Any, path: str) -> None:
+    headers = told.get(path).headers
+    policy = headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    for rule in ("form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"):
+        assert rule in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "same-origin"
+
+
+def test_the_style_on_the_page_is_the_one_its_policy_names(told: Any) -> None:
+    import base64
+    import hashlib
+    import re
+
+    answer = told.get("/")
+    style = re.search(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    assert style is not None
+    found = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    assert f"'sha256-{found}'" in answer.headers["content-security-policy"]
+
+
+def test_a_report_is_served_shut_off_from_the_pages(
+    told: Any, registry: Any, settings: Any
+) -> None:
+    folder = settings.run_folder("triage-1")
+    folder.mkdir(parents=True)
+    (folder / "report.html").write_text("<!DOCTYPE html><title>report</title>")
+    registry.note_run("triage-1", report=str(folder / "report.html"))
+    assert "/runs/triage-1/report" in told.get("/runs/triage-1").text
+    answer = told.get("/runs/triage-1/report")
+    assert "<title>report</title>" in answer.text
+    assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+
+
+def test_a_file_outside_of_the_runs_is_never_served(
+    told: Any, registry: Any, settings: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "private.html").write_text("private")
+    for path in (tmp_path / "private.html", settings.runs / ".." / ".." / "private.html"):
+        registry.note_run("triage-1", report=str(path))
+        assert told.get("/runs/triage-1/report").status_code == 404
+
+
+def test_what_there_is_not_is_said_on_a_page(told: Any) -> None:
+    for path in ("/targets/none", "/runs/none", "/none", "/runs/triage-2/report"):
+        answer = told.get(path)
+        assert answer.status_code == 404
+        assert "Go back" in answer.text
+    assert told.get("/v1/none").json()["error"]["code"] == "not_found"
+
+
+def test_a_target_file_that_broke_is_said_on_the_run_s_page(told: Any, settings: Any) -> None:
+    (settings.targets / "triage.yaml").write_text("version: 1\nname: triage\n")
+    answer = told.get("/runs/triage-1")
+    assert answer.status_code == 200
+    assert "go live as things are" in answer.text
+
+
+def test_an_empty_installation_says_what_to_do(service: Any) -> None:
+    assert "No runs yet" in service.get("/").text
+    assert "Nothing has arrived yet" in service.get("/inbox").text

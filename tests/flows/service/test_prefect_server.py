@@ -1,0 +1,94 @@
+"""What the stand-in says of Prefect holds for a real server."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from flows.service.prefect_runs import PrefectRuns
+from flows.service.starting import job_order, start
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def server(tmp_path: Path, free_port: int) -> Iterator[str]:
+    """A Prefect server of this test alone, with a deployment that no worker takes up."""
+    url = f"http://127.0.0.1:{free_port}/api"
+    environment = {
+        **os.environ,
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    command = ["server", "start", "--host", "127.0.0.1", "--port", str(free_port)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prefect", *command],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            assert process.poll() is None
+            with suppress(httpx.TransportError):
+                if httpx.get(f"{url}/health", timeout=2).is_success:
+                    break
+            time.sleep(0.2)
+        flow = httpx.post(f"{url}/flows/", json={"name": "promotion"}, timeout=60).json()["id"]
+        made = httpx.post(
+            f"{url}/deployments/",
+            json={"name": "promotion", "flow_id": flow, "enforce_parameter_schema": False},
+            timeout=60,
+        )
+        assert made.is_success, made.text
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+async def test_keys_states_and_locks_are_as_the_stand_in_has_them(
+    server: str, settings: Any, registry: Any
+) -> None:
+    order = job_order("triage", "ftjob-1")
+    async with (
+        PrefectRuns(server, patience_s=20) as api,
+        httpx.AsyncClient(base_url=server, timeout=60) as raw,
+    ):
+
+        async def set_state(flow_run: str, state: str) -> None:
+            body = {"state": {"type": state}, "force": True}
+            (await raw.post(f"/flow_runs/{flow_run}/set_state", json=body)).raise_for_status()
+
+        async def flow_runs() -> list[Any]:
+            found: list[Any] = (await raw.post("/flow_runs/filter", json={})).json()
+            return sorted(found, key=lambda run: str(run["idempotency_key"]))
+
+        said = [await start(api, registry, settings, order) for _ in range(2)]
+        assert said[0] == said[1]
+        assert "is scheduled" in said[0] or "is late" in said[0]
+        (first,) = await flow_runs()
+        assert first["parameters"] == order.parameters
+
+        await set_state(first["id"], "RUNNING")
+        assert "is running" in await start(api, registry, settings, order)
+        assert await api.holders("promote-triage") == 0
+        time.sleep(1.2)
+        assert "#2)" in await start(api, registry, settings, order, silence_s=1.0)
+        first, second = await flow_runs()
+        assert (first["state_type"], second["idempotency_key"]) == ("CRASHED", f"{order.key}#2")
+
+        limit = {"name": "promote-triage", "limit": 1, "active_slots": 1}
+        (await raw.post("/v2/concurrency_limits/", json=limit)).raise_for_status()
+        assert await api.holders("promote-triage") == 1
