@@ -23,6 +23,7 @@ from evals.measuring import (
 )
 from evals.metrics import MetricSpec, estimate_rows, metric_spec
 from evals.sides import Sides, measures, require_comparable, results_for
+from evals.stats import confusion
 from evals.stats.interval import Interval
 
 __all__ = [
@@ -204,4 +205,14 @@ def _scored(spec: MetricSpec, results: ModelResults) -> Mask:
 
 
 def _point(spec: MetricSpec, results: ModelResults, rows: Mask) -> float | None:
-    return estimate_rows(results, spec, rows) if rows.any() else None
+    if not rows.any():
+        return None
+    if spec.family != "label":
+        return estimate_rows(results, spec, rows)
+    column = results.labels[spec.column]
+    places = range(len(column.labels))
+    truth, predicted = (
+        confusion.encode(places, codes[rows].ravel()) for codes in (column.truth, column.predicted)
+    )
+    counts = confusion.count(truth, predicted, len(places) + 1)
+    return float(confusion.label_metric(counts, spec.statistic))

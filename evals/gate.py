@@ -137,6 +137,7 @@ def _overall(
     return outcome, tuple(reasons) or (f"all {len(deciding)} deciding checks hold",)
 
 
+NOTHING_MORE = "no further answers are stored"
 _FIRST = "first release: no live baseline to compare with, so a person has to approve"
 
 
@@ -167,19 +168,18 @@ def _ending(looks: Looks | None) -> tuple[str, ...]:
     if looks is None or looks.rounds == 1:
         return ()
     made = [event for event in looks.past if event.look == looks.look]
-    if not made:
-        return (f"looked {looks.look} of {looks.rounds} times",)
-    decided = []
+    why = (made[0].why or NOTHING_MORE) if made else NOTHING_MORE
+    parts = [f"asking ended after look {looks.look} of {looks.rounds}: {why}"]
     for event in looks.past:
         before = set(_decided_before(looks.past, event.look))
         labels = [
-            f"{check.result.check} ({check.result.outcome}, n={check.n})"
+            f"{check.result.check} {check.result.outcome} at n={check.n}"
             for check in event.checks
             if check.decided and check.result.decides and check.key not in before
         ]
         if labels:
-            decided.append(f"decided at look {event.look} of {event.rounds}: {'; '.join(labels)}")
-    return (*decided, f"asking ended after look {looks.look} of {looks.rounds}: {made[0].why}")
+            parts.append(f"look {event.look} decided {', '.join(labels)}")
+    return ("; ".join(parts),)
 
 
 def _decided_before(past: Sequence[LookEvent], look: int) -> Iterator[str]:

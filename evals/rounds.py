@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -58,24 +58,32 @@ class Rounds:
 
     def cases(self, opened: OpenedSuite, look: int, role: Role = "candidate") -> tuple[Case, ...]:
         """The cases asked of a role up to and including a look (1-based), in asking order."""
-        sizes, order = self.sizes[opened.suite.name], self.order(opened)
-        found: list[Case] = []
-        for step in range(1, look + 1):
-            start = sizes[step - 2] if step > 1 else 0
-            part = (opened.suite.cases[position] for position in order[start : sizes[step - 1]])
-            found.extend(case for case in part if self._wants(step, role, opened, case))
-        return tuple(found)
+        return tuple(
+            case
+            for step in range(1, look + 1)
+            for case in self._dealt(step, opened)
+            if self._wants(step, role, opened, case)
+        )
 
     def whole_look(self, opened: OpenedSuite, look: int, role: Role) -> int:
         """The last look, up to this one, before which every case of a suite was asked of a role, whatever its tags.
 
         What was asked later is no fair sample of the suite, only of the slices that were still needed.
         """
-        everything = Need(role=role, suite=opened.suite.name)
         for step in range(2, look + 1):
-            if step in self.needs and everything not in self.needs[step]:
+            if step in self.needs and not self._asks_all(step, role, opened):
                 return step - 1
         return look
+
+    def _asks_all(self, step: int, role: Role, opened: OpenedSuite) -> bool:
+        return all(self._wants(step, role, opened, case) for case in self._dealt(step, opened))
+
+    def _dealt(self, step: int, opened: OpenedSuite) -> Iterator[Case]:
+        """The cases of one round, needed or not."""
+        sizes = self.sizes[opened.suite.name]
+        start = sizes[step - 2] if step > 1 else 0
+        for position in self.order(opened)[start : sizes[step - 1]]:
+            yield opened.suite.cases[position]
 
     def _wants(self, step: int, role: Role, opened: OpenedSuite, case: Case) -> bool:
         if step not in self.needs:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from evals.graders.asking import ASKED_AGAIN
 from evals.opening import OpenedSuite
 from evals.records import MODEL_OUTCOMES, Response, Role, Score
 
@@ -37,12 +38,15 @@ class ScoreBook:
     def has(self, response: Response) -> bool:
         """Return whether this answer was scored already.
 
-        An answer that came only when it was asked for again takes the place of the failure that was noted before.
+        An answer that came only when it was asked for again takes the place of the failure that was noted before, and
+        one whose judge could not be reached is judged again.
         """
         found = self._scores.get((response.case_id, response.repeat))
         if found is None:
             return False
         came = response.outcome in MODEL_OUTCOMES
+        if any(score.unscored and ASKED_AGAIN in score.reason for score in found):
+            return False  # its judge could not be reached then
         return not (came and all(_says_nothing_came(score) for score in found))
 
     def has_pair(self, ours: Response, theirs: Response) -> bool:

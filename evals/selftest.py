@@ -148,7 +148,7 @@ def _early(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
     check = Check(metric="score", kind="max_drop", threshold=MARGIN, field="a")
     fixed = paired_sample_size(DIFFERING, MARGIN, power=0.9)
     plan = plan_looks(math.ceil(1.10 * fixed))
-    wanted = {1.0: 0.60, 0.0: 0.25, -0.5: 0.10, -1.0: -0.10, -2.0: None, -3.0: 0.60}
+    wanted = {1.0: 0.60, 0.0: 0.25, -0.5: 0.10, -1.0: -0.10, -2.0: 0.60, -3.0: 0.60}
     savings = []
     for factor, least in wanted.items():
         count = replicates * 4 if factor == -1.0 else replicates

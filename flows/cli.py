@@ -30,6 +30,7 @@ from flows.commands import (
     suites,
     sweeping,
     verifying,
+    watching,
 )
 
 __all__ = ["app", "main"]
@@ -52,6 +53,7 @@ app = typer.Typer(
 )
 for room in (
     running,
+    watching,
     looking,
     releasing,
     answering,

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from evals.errors import ConfigurationError, PlatformError, Problem
+from evals.authored import refuse
+from evals.errors import PlatformError, Problem
 from evals.gate import judge, worst
 from evals.records import Role, Verdict, encode
 from evals.runner import Side
@@ -24,6 +25,9 @@ from evals.sampling.progress import ProgressSink
 from evals.sampling.store import ResponseStore
 from evals.sampling.summary import SamplingSummary
 from flows.expecting import expected_findings, last_results
+from flows.judges_ready import judge_findings
+from flows.judging import judge_costs, judges_at_work
+from flows.leaks import look_for_leaks
 from flows.looking import Results, evidence_at, judge_look, require_same_gate, results_at, standing
 from flows.opening import OpenRun, load_plan, open_registry, open_run
 from flows.ownership import own_tags
@@ -50,7 +54,7 @@ __all__ = [
 ]
 
 _REDEPLOYS = 3
-_MARKS = ("again", "early_stop")
+_MARKS = ("again", "early_stop", "fresh")
 
 
 def request_run(
@@ -62,11 +66,12 @@ def request_run(
     actor: str,
     again: str = "",
     early_stop: bool = True,
+    fresh: bool = False,
 ) -> tuple[RunRecord, bool]:
     """Record a run, or find the one that the same trigger already started (then the second value is False).
 
     `again` makes a trigger another one on purpose: any text, such as the time of day. Without `early_stop` the run
-    asks every case, whatever its gate says of looking early.
+    asks every case, whatever its gate says of looking early. When `fresh` it takes no answer from an earlier run.
 
     Raises:
         ConfigurationError: the target, its gate or its suites have problems; nothing is recorded then.
@@ -77,6 +82,8 @@ def request_run(
         trigger["again"] = again
     if not early_stop:
         trigger["early_stop"] = "off"
+    if fresh:
+        trigger["fresh"] = "yes"
     with open_registry(settings) as registry:
         return registry.start_run(
             RunRecord(
@@ -140,6 +147,8 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
                 run.record.candidate, (run.target.developer, run.target.production)
             )
             found += _expected(run)
+            leaks, refused = await look_for_leaks(run)
+            found += leaks + await _judges(run)
         finally:
             await run.platform.aclose()
         write_record(run.folder / "preflight.json", list(found))
@@ -148,8 +157,7 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
         for item in found
         if item.level == "fail"
     ]
-    if problems:
-        raise ConfigurationError(problems)
+    refuse([*problems, *refused])
     return found
 
 
@@ -183,10 +191,12 @@ async def ask_round(
         run.registry.set_run_state(run_id, "evaluating")
         run.keep_deal()
         try:
-            summary = await _ask(run, look, progress)
+            budget = _budget(run)
+            summary = await _ask(run, look, progress, budget)
         finally:
             await run.platform.aclose()
-        await run.contest.grade()
+        async with judges_at_work(run.plan.judge, run.folder, budget):
+            await run.contest.grade()
         write_record(run.folder / sampling_file(look), summary)
         return summary
 
@@ -241,7 +251,9 @@ def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
     look, looks = standing(run)
     results, whole = results_at(run, look), results_at(run, look, whole=True)
     verdict = judge(run.policy, evidence_at(run, results), looks)
-    return _with_stop(verdict, samplings(run)), results, whole
+    stops = (summary.reason for summary in samplings(run) if summary.stopped)
+    judges = judge_costs(run.folder).stopped
+    return _with_stop(verdict, (*stops, *filter(None, [judges]))), results, whole
 
 
 def samplings(run: OpenRun) -> tuple[SamplingSummary, ...]:
@@ -258,9 +270,8 @@ def sampling_file(look: int) -> str:
     return f"sampling-{look}.json"
 
 
-def _with_stop(verdict: Verdict, asked: tuple[SamplingSummary, ...]) -> Verdict:
+def _with_stop(verdict: Verdict, stops: tuple[str, ...]) -> Verdict:
     """A run that its budget ended is never better than inconclusive, and says why."""
-    stops = tuple(summary.reason for summary in asked if summary.stopped)
     if not stops:
         return verdict
     return msgspec.structs.replace(
@@ -270,12 +281,32 @@ def _with_stop(verdict: Verdict, asked: tuple[SamplingSummary, ...]) -> Verdict:
     )
 
 
-async def _ask(
-    run: OpenRun, look: int, progress: ProgressSink | None
-) -> tuple[SamplingSummary, ...]:
-    budget = Budget(
-        usd=run.target.sampling.get("budget_usd"), tokens=run.target.sampling.get("budget_tokens")
+def _budget(run: OpenRun) -> Budget:
+    """What the run may still spend: its judges' part is counted here, the models' when their journals are opened."""
+    stated = run.target.sampling
+    budget = Budget(usd=stated.get("budget_usd"), tokens=stated.get("budget_tokens"))
+    judges = judge_costs(run.folder)
+    budget.spend(judges.cost_usd or 0.0, judges.tokens)
+    return budget
+
+
+async def _judges(run: OpenRun) -> tuple[Finding, ...]:
+    models: dict[Role, str] = {
+        "candidate": run.record.candidate_model,
+        "baseline": run.record.baseline_model or "",
+    }
+    return await judge_findings(
+        run.plan.judge,
+        run.plan.suites,
+        models,
+        run.target.path,
+        ceiling_usd=run.target.sampling.get("budget_usd"),
     )
+
+
+async def _ask(
+    run: OpenRun, look: int, progress: ProgressSink | None, budget: Budget
+) -> tuple[SamplingSummary, ...]:
     for attempt in range(_REDEPLOYS + 1):
         sides: dict[Role, Side] = {
             "candidate": run.side("candidate", await _candidate_connection(run))

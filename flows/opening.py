@@ -19,7 +19,10 @@ from evals.policy import GatePolicy, load_policy, seconds
 from evals.records import Price, Record, Role
 from evals.runner import Contest, Side
 from evals.sampling.asks import SamplingSettings
-from flows.platforms.base import Connection, Platform
+from flows.judges_ready import judge_problems
+from flows.judging import TargetJudge
+from flows.platforms.base import Connection
+from flows.platforms.data_plane import HostingPlatform
 from flows.platforms.opening import open_platform
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
@@ -49,6 +52,7 @@ class Plan:
     target: Target
     policy: GatePolicy
     suites: tuple[OpenedSuite, ...]
+    judge: TargetJudge | None = None
 
 
 def load_plan(settings: Settings, target_name: str) -> Plan:
@@ -59,13 +63,15 @@ def load_plan(settings: Settings, target_name: str) -> Plan:
     """
     target = load_target(settings.targets, target_name)
     policy = load_policy(_named(settings.gates, f"{target.gate}.yaml", "gate", target))
+    judge = TargetJudge(target.judge) if target.judge is not None else None
     suites = tuple(
-        open_suite(_named(settings.datasets, name, "suite", target)) for name in target.suites
+        open_suite(_named(settings.datasets, name, "suite", target), judge)
+        for name in target.suites
     )
     validate_policy(policy, suites, production_cases=target.promotion.production_cases)
-    if problems := strategy_problems(target, policy):
+    if problems := [*strategy_problems(target, policy), *judge_problems(target, suites)]:
         raise ConfigurationError(problems)
-    return Plan(target=target, policy=policy, suites=suites)
+    return Plan(target=target, policy=policy, suites=suites, judge=judge)
 
 
 _DEAL = "deal.json"
@@ -102,7 +108,7 @@ class OpenRun:
         return self.plan.policy
 
     @cached_property
-    def platform(self) -> Platform:
+    def platform(self) -> HostingPlatform:
         """The target's platform, opened when first asked for."""
         return open_platform(self.target.platform, self.target.options, os.environ)
 
@@ -145,6 +151,11 @@ class OpenRun:
         """Whether the run may stop asking early: its gate says so, and nobody switched it off for this run."""
         return self.policy.early_stop and self.record.trigger.get("early_stop") != "off"
 
+    @property
+    def fresh(self) -> bool:
+        """Whether every question is asked anew, also one whose answer is kept from an earlier run."""
+        return "fresh" in self.record.trigger
+
     def price(self, role: Role) -> Price | None:
         """The price of a role's model, None when it is not known."""
         if role == "baseline":
@@ -158,7 +169,7 @@ class OpenRun:
         """How a role is asked: the target's sampling, the role's own settings over it."""
         return Side(
             connection=connection,
-            settings=sampling_settings(self.target, role, self.plan.suites),
+            settings=sampling_settings(self.target, role, self.plan.suites, fresh=self.fresh),
             price=self.price(role),
             system_prompt=self.target.sampling.get(role, {}).get("system_prompt"),
         )
@@ -171,9 +182,12 @@ def strata(policy: GatePolicy) -> tuple[str, ...]:
 
 
 def sampling_settings(
-    target: Target, role: Role, suites: tuple[OpenedSuite, ...]
+    target: Target, role: Role, suites: tuple[OpenedSuite, ...], *, fresh: bool = False
 ) -> SamplingSettings:
-    """Merge what the suites declare, what the target says, and what it says for this role; the last one wins."""
+    """Merge what the suites declare, what the target says, and what it says for this role; the last one wins.
+
+    When `fresh`, the baseline's stored answers are not used, whatever the target says.
+    """
     stated: dict[str, Any] = {}
     for layer in (
         *(opened.suite.sampling for opened in suites),
@@ -183,7 +197,7 @@ def sampling_settings(
         stated |= {key: layer[key] for key in _ASKING if key in layer}
     if "timeout" in target.sampling:
         stated["timeout_s"] = float(seconds(target.sampling["timeout"]))
-    if role == "baseline" and "reuse_baseline" in target.sampling:
+    if role == "baseline" and "reuse_baseline" in target.sampling and not fresh:
         stated["reuse_max_age_s"] = float(seconds(target.sampling["reuse_baseline"]))
     return SamplingSettings(**stated)
 

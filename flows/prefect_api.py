@@ -72,6 +72,26 @@ class PrefectApi:
         """Return a flow run as the server tells it: id, name, state_type, state."""
         return self._checked(await self._ask("GET", f"flow_runs/{flow_run_id}"))
 
+    async def resume(self, flow_run_id: str, answer: Mapping[str, Any]) -> bool:
+        """Resume a suspended flow run with the input it waits for; False when it is not suspended.
+
+        Raises:
+            InfrastructureError: the server can't be reached, or does not take the input.
+        """
+        path, patience = f"flow_runs/{flow_run_id}/resume", 20
+        for _ in range(patience):
+            told = await self._ask("POST", path, json={"run_input": dict(answer)})
+            if told.status_code == 404:
+                return False
+            result = self._checked(told)
+            if result["status"] in ("ACCEPT", "ABORT"):
+                return bool(result["status"] == "ACCEPT")
+            reason = str((result.get("details") or {}).get("reason", ""))
+            if "schema not found" not in reason:  # its process has not finished suspending it yet
+                break
+            await asyncio.sleep(0.5)
+        raise InfrastructureError(f"Prefect does not resume flow run {flow_run_id}: {reason}")
+
     async def wait(self, flow_run_id: str, *, poll_s: float = 1.0) -> str:
         """Wait until a flow run is over (or suspended) and return its state type, such as COMPLETED or PAUSED."""
         while True:

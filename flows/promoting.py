@@ -50,6 +50,7 @@ from flows.signing import envelope, signing_key
 __all__ = [
     "Promotion",
     "PromotionOutcome",
+    "STALE",
     "PromotionState",
     "RollbackOutcome",
     "SmokeResult",
@@ -57,6 +58,9 @@ __all__ = [
     "promote",
     "roll_back",
 ]
+
+STALE = "baseline moved"
+"""The step on record when a candidate was refused for no fault of its own: something else was made live since its verdict."""
 
 PromotionState = Literal["live", "superseded", "refused", "waiting", "rolled_back", "failed"]
 
@@ -111,7 +115,10 @@ async def promote(
     except WaitingError as error:
         problem = await journey.stand_by()
         return _end(journey, "waiting", str(error) if problem is None else f"{error}; {problem}")
-    except (RefusedError, StaleGenerationError) as error:
+    except StaleGenerationError as error:
+        registry.record_step(act.run_id, STALE, "done", {"why": str(error)}, actor=act.actor)
+        return await _leave(journey, "refused", str(error))
+    except RefusedError as error:
         return await _leave(journey, "refused", str(error))
     except Exception as error:
         return await _leave(journey, "failed", f"{type(error).__name__}: {error}")

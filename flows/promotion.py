@@ -1,25 +1,32 @@
 """The promotion flow: a fine-tune finished; try its model, judge it, and make it live or refuse it.
 
-A refusal is a flow that completed. Only what could not be carried out is a failed flow.
+A refusal is a flow that completed. Only what could not be carried out is a failed flow. Where the gate wants a person's
+word the flow run is suspended, its process ends, and the answer has it begin again from the top: every step finds what it
+left. A candidate whose baseline moved since its verdict is judged once more, against what is live by then.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from prefect import flow, get_run_logger, runtime
 
-from evals.errors import GatewrightError
+from evals.errors import GatewrightError, InfrastructureError
 from flows import tasks
 from flows.evaluating import request_run, rounds
 from flows.locks import target_lock
 from flows.platforms.base import TriggerRef
+from flows.promoting import STALE
 from flows.registry.records import RunRecord, RunState
+from flows.resuming import note_resumed
 from flows.settings import load_settings
-from flows.stores import open_registry
+from flows.stores import open_registry, require_run
+from flows.suspending import suspends, wait_for_people
 
 __all__ = ["promote"]
 
 OVER = frozenset({"promoted", "refused", "inconclusive"})
-JUDGED = frozenset({"judged", "waiting", "promoting"})
+REJUDGES = "judges again "
 
 
 def _run_name() -> str:
@@ -39,8 +46,11 @@ async def promote(
     checkpoint: str | None = None,
     requested_by: str = "",
     again: str = "",
+    fresh: str = "",
 ) -> dict[str, str]:
     """Take one candidate the whole way. Exactly one of job_id, model_id and checkpoint names it.
+
+    `again` and `fresh`, any text, are the marks of `flows.evaluating.request_run`.
 
     Returns:
         run_id, state and verdict of the run; the same trigger again returns the same run.
@@ -48,22 +58,46 @@ async def promote(
     settings = load_settings()
     ref = TriggerRef(job_id=job_id, model_id=model_id, checkpoint=checkpoint)
     actor = requested_by or settings.actor
-    run, _created = request_run(settings, target, ref, kind="promotion", actor=actor, again=again)
-    get_run_logger().info("run %s of %s is %s", run.run_id, target, run.state)
-    if run.state in OVER:
-        return _summary(run.run_id)
-    async with target_lock(target):
-        await _carry_out(run)
+    request = partial(
+        request_run, settings, target, ref, kind="promotion", actor=actor, fresh=bool(fresh)
+    )
+    run, _created = request(again=again)
+    await _see_through(run.run_id)
+    if not again.startswith(REJUDGES) and _is_stale(run.run_id):
+        get_run_logger().info("something else was made live since the verdict: judging again")
+        run, _created = request(again=REJUDGES + run.run_id)
+        await _see_through(run.run_id)
+    await tasks.wake_void(target, str(runtime.flow_run.id))
     return _summary(run.run_id)
 
 
-async def _carry_out(run: RunRecord) -> None:
+async def _see_through(run_id: str) -> None:
+    """Carry a run to its end. While people are waited for, nothing runs: see `flows.suspending`."""
+    carried = False
+    while not _is_over(run_id):
+        if _is_waiting(run_id) and suspends():
+            if await wait_for_people(run_id):
+                carried = False
+                continue
+            if carried:  # it waits for something that nobody is asked for
+                return
+        async with target_lock(_target_of(run_id)):
+            await _carry_out(run_id)
+        carried = True
+        if not suspends():
+            return
+
+
+async def _carry_out(run_id: str) -> None:
     """Every way out, a cancellation too, passes the clean-up; what failed is written down and raised again."""
-    run_id, error = run.run_id, None
+    error = None
     try:
-        if run.state not in JUDGED:
+        if not _is_judged(run_id):
             await _evaluate(run_id)
-        await tasks.conclude(run_id)
+        if await tasks.conclude(run_id) == "ERROR":
+            raise InfrastructureError(
+                "the verdict is ERROR, so that nothing was decided: see the report"
+            )
         await tasks.go_live(run_id)
     except GatewrightError as failure:
         error = str(failure)
@@ -98,6 +132,50 @@ def _note_failure(run_id: str, error: str) -> None:
         if run is not None and run.state not in OVER:
             state: RunState = "failed"
             registry.set_run_state(run_id, state, error[:500])
+
+
+def _is_over(run_id: str) -> bool:
+    """Say whether a run has come to its end; a flow run that was suspended for its question then waits no more."""
+    run = _run(run_id)
+    get_run_logger().info("run %s of %s is %s", run_id, run.target, run.state)
+    over = run.state in OVER or _was_put_back(run_id)
+    if over:
+        with open_registry(load_settings()) as registry:
+            note_resumed(registry, run_id, str(runtime.flow_run.id))
+    return over
+
+
+def _is_waiting(run_id: str) -> bool:
+    return _run(run_id).state == "waiting"
+
+
+def _target_of(run_id: str) -> str:
+    return _run(run_id).target
+
+
+def _run(run_id: str) -> RunRecord:
+    with open_registry(load_settings()) as registry:
+        return require_run(registry, run_id)
+
+
+def _is_judged(run_id: str) -> bool:
+    with open_registry(load_settings()) as registry:
+        return registry.verdict(run_id) is not None
+
+
+def _is_stale(run_id: str) -> bool:
+    """Was the candidate refused only because something else was made live since its verdict?"""
+    with open_registry(load_settings()) as registry:
+        return any(mark.step == STALE for mark in registry.steps(run_id))
+
+
+def _was_put_back(run_id: str) -> bool:
+    """A run that was live and put back is over; its candidate takes a new run."""
+    with open_registry(load_settings()) as registry:
+        run = require_run(registry, run_id)
+        return run.state == "failed" and any(
+            (mark.step, mark.phase) == ("put_back", "done") for mark in registry.steps(run_id)
+        )
 
 
 def _summary(run_id: str) -> dict[str, str]:

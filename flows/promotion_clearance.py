@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Literal
 
-from evals.errors import RefusedError, WaitingError
+from evals.errors import RefusedError, StaleGenerationError, WaitingError
 from evals.policy import Approval, Override
 from evals.records import Candidate, Record, Slot, Verdict
 from flows.platforms.base import SlotSpec
@@ -55,7 +55,8 @@ def require_clear(
 ) -> Verdict:
     """Return the verdict that clears the promotion.
 
-    Raises RefusedError when it may not go live, WaitingError when people still have to answer.
+    Raises RefusedError when it may not go live, StaleGenerationError when what is live is not what it was judged
+    against, WaitingError when people still have to answer.
     """
     run = _run(registry, act)
     _refuse_hold(registry, act)
@@ -121,7 +122,9 @@ def _refuse_moved_baseline(
     if model == act.candidate.model_id:
         raise RefusedError(f"{model} is live for {act.target} already")
     if run.baseline_generation != generation or verdict.baseline_model != model:
-        raise RefusedError(
+        # A FAIL is refused on its merits; any other verdict is only out of date, and can be judged anew.
+        moved = RefusedError if verdict.outcome == "FAIL" else StaleGenerationError
+        raise moved(
             f"the baseline moved: judged against {verdict.baseline_model or 'nothing'} (generation"
             f" {run.baseline_generation}), live is {model or 'nothing'} (generation {generation});"
             " judge again"

@@ -17,6 +17,7 @@ from evals.gate import Evidence, judge
 from evals.policy import Check, GatePolicy, load_policy
 from evals.records import MODEL_OUTCOMES, Role, Verdict
 from evals.runner import Contest, Side
+from flows.judging import judges_at_work
 from flows.opening import OpenRun, open_registry, open_run, strata
 from flows.platforms.base import Connection
 from flows.platforms.opening import open_platform
@@ -159,7 +160,8 @@ async def _production_verdict(run: OpenRun, policy: GatePolicy, sides: dict[Role
         run, run.folder / "production", run.target.promotion.production_cases, tuple(sides)
     )
     await contest.ask(1, sides)
-    await contest.grade()
+    async with judges_at_work(run.plan.judge, run.folder):
+        await contest.grade()
     results = contest.results(
         1, {role: (side.model_id, side.price) for role, side in sides.items()}
     )

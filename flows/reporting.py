@@ -23,10 +23,16 @@ from evals.report.facts import (
 from evals.report.writing import write_report
 from flows.evaluating import samplings
 from flows.examples import examples_of, primary_column
+from flows.judging import judge_costs
+from flows.leaks import LEAKS
 from flows.looking import results_at, standing
 from flows.model_words import short_name
 from flows.opening import OpenRun, open_run
+from flows.origins import overrides_behind, revocation_of
+from flows.platforms.base import Finding
 from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+from flows.run_folder import read_record
 from flows.settings import Settings
 
 __all__ = ["gather", "report_run"]
@@ -82,8 +88,9 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
             for step in run.registry.steps(record.run_id)
         ),
         names=_names(run),
-        live_now=_live_now(live),
+        live_now=_live_now(run.registry, live),
         gate_path=run.policy.path,
+        notes=_notes(run),
         next_steps=_next_steps(record),
         error=error,
     )
@@ -169,7 +176,8 @@ def _sampling(run: OpenRun) -> dict[str, int | float | None]:
     asked = samplings(run)
     roles = [role for summary in asked for role in summary.roles.values()]
     costs = [role.spent_usd for role in roles]
-    return {
+    judges = judge_costs(run.folder)
+    found: dict[str, int | float | None] = {
         "calls": sum(role.requests for role in roles),
         "retries": sum(sum(role.retries.values()) for role in roles),
         "reused": sum(role.reused for role in roles),
@@ -179,6 +187,19 @@ def _sampling(run: OpenRun) -> dict[str, int | float | None]:
         "completion_tokens": sum(role.usage.completion_tokens for role in roles),
         "cached_tokens": sum(role.usage.cached_tokens for role in roles),
     }
+    if judges.calls:
+        found |= {
+            "judge_calls": judges.calls,
+            "judge_tokens": judges.tokens,
+            "judge_cost_usd": judges.cost_usd,
+        }
+    return found
+
+
+def _notes(run: OpenRun) -> tuple[str, ...]:
+    """What the preflight found that throws a light on the figures."""
+    found = read_record(run.folder / "preflight.json", list[Finding]) or []
+    return tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
 
 
 def _names(run: OpenRun) -> dict[str, str]:
@@ -187,10 +208,18 @@ def _names(run: OpenRun) -> dict[str, str]:
     return {model: short for model in models if model and (short := short_name(model)) != model}
 
 
-def _live_now(live: LivePointer | None) -> str:
+def _live_now(registry: Registry, live: LivePointer | None) -> str:
+    """What is live, and for as long as it is: by whom it was let past its gate, and that its evidence was revoked."""
     if live is None:
         return "nothing is live"
-    return f"{live.model_id} is live since {live.since} (generation {live.generation})"
+    said = f"{live.model_id} is live since {live.since} (generation {live.generation})"
+    overrides = overrides_behind(registry, live)
+    if overrides:
+        people = " and ".join(f"{answer.actor} ({answer.reason})" for answer in overrides)
+        said += f", against its gate, overridden by {people}"
+    if (revoked := revocation_of(registry, live)) is not None:
+        said += f"; revoked on {revoked.at[:10]} by {revoked.actor}: {revoked.reason}"
+    return said
 
 
 def _next_steps(record: RunRecord) -> tuple[str, ...]:

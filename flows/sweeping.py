@@ -14,17 +14,17 @@ from evals.errors import GatewrightError
 from evals.records import Record
 from flows.evaluating import slot_name
 from flows.opening import open_registry
-from flows.ownership import belongs_to, own_tags, run_of
-from flows.platforms.base import Deployment, Platform
-from flows.platforms.lifetimes import expired_slots, keep_warm
+from flows.ownership import belongs_to, run_of
+from flows.platforms.base import Platform
+from flows.platforms.lifetimes import expired_slots
 from flows.platforms.opening import open_platform
 from flows.promotion_steps import deployment_name
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
-from flows.retiring import kept, orphans, retirable
+from flows.retiring import orphans, retirable
 from flows.settings import Settings
-from flows.strategy import fixed_name
 from flows.target import Target, load_target, target_names
+from flows.warming import keep_all, wanted_warm
 
 __all__ = ["Due", "Swept", "in_use", "sweep_all", "sweep_target"]
 
@@ -61,13 +61,16 @@ async def sweep_target(
     """
     platform = open_platform(target.platform, target.options, os.environ)
     try:
-        due = await _due(settings, registry, target, platform)
-        warm = await _to_keep(registry, target, platform)
+        used = in_use(settings, registry, target.name)
+        due = await _due(registry, target, platform, used)
+        warm, gone = await wanted_warm(target, platform=platform, registry=registry, in_use=used)
         if dry_run:
             names = tuple(one.name for one in warm)
-            return Swept(target=target.name, dry_run=True, deleted=due, kept_warm=names)
+            return Swept(
+                target=target.name, dry_run=True, deleted=due, kept_warm=names, problems=gone
+            )
         deleted, failed = await _delete(registry, target, platform, due)
-        kept_warm, cold = await _keep(platform, warm)
+        kept_warm, cold = await keep_all(platform, warm)
     finally:
         await platform.aclose()
     return Swept(
@@ -75,7 +78,7 @@ async def sweep_target(
         dry_run=False,
         deleted=deleted,
         kept_warm=kept_warm,
-        problems=(*failed, *cold),
+        problems=(*gone, *failed, *cold),
     )
 
 
@@ -113,9 +116,9 @@ def in_use(settings: Settings, registry: Registry, target: str) -> frozenset[str
 
 
 async def _due(
-    settings: Settings, registry: Registry, target: Target, platform: Platform
+    registry: Registry, target: Target, platform: Platform, used: frozenset[str]
 ) -> tuple[Due, ...]:
-    used, name = in_use(settings, registry, target.name), target.name
+    name = target.name
     keep_s = target.promotion.keep_previous_s
     found = {one.name: one for one in await _slots(registry, target, platform, used)}
     retired = await retirable(
@@ -144,38 +147,6 @@ async def _slots(
     return found + [Due(name=slot.name, why="its run is over") for slot in done]
 
 
-async def _to_keep(registry: Registry, target: Target, platform: Platform) -> list[Deployment]:
-    """The live deployment and those kept for a rollback, as far as they stand; the latest of these even when gone."""
-    if not target.production.sku:  # a platform without lasting deployments
-        return []
-    names = kept(target.name, keep_s=target.promotion.keep_previous_s, registry=registry)
-    live, previous = registry.live(target.name), registry.previous(target.name)
-    wanted = [*names, *([live.deployment] if live is not None and live.deployment else [])]
-    found = [await platform.get(name) for name in wanted]
-    standing = [
-        one for one in found if one and one.state == "ready" and belongs_to(one, target.name)
-    ]
-    back = previous.deployment if previous is not None else None
-    if back is None or back not in names or back == fixed_name(target):
-        return standing
-    assert previous is not None
-    if found[names.index(back)] is not None:
-        return standing
-    return [_as_recorded(target, back, previous.model_id, previous.run_id or ""), *standing]
-
-
-def _as_recorded(target: Target, name: str, model_id: str, run_id: str) -> Deployment:
-    return Deployment(
-        name=name,
-        model_id=model_id,
-        state="unknown",
-        slot="production",
-        sku=target.production.sku,
-        capacity=target.production.capacity,
-        tags=own_tags(target.name, run_id, "production"),
-    )
-
-
 async def _delete(
     registry: Registry, target: Target, platform: Platform, due: tuple[Due, ...]
 ) -> tuple[tuple[Due, ...], list[str]]:
@@ -190,17 +161,6 @@ async def _delete(
         except GatewrightError as error:
             problems.append(f"{one.name} could not be deleted: {error}")
     return tuple(deleted), problems
-
-
-async def _keep(platform: Platform, warm: list[Deployment]) -> tuple[tuple[str, ...], list[str]]:
-    done, problems = [], []
-    for one in warm:
-        try:
-            await keep_warm(platform, one)
-            done.append(one.name)
-        except GatewrightError as error:
-            problems.append(f"{one.name} could not be kept warm: {error}")
-    return tuple(done), problems
 
 
 def _is_running(settings: Settings, run: RunRecord, now: datetime) -> bool:

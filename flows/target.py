@@ -14,7 +14,7 @@ from evals.policy import seconds
 from evals.records import Record, Slot, digest
 from flows.platforms.base import SlotSpec
 
-__all__ = ["PromotionPlan", "Target", "load_target", "target_names"]
+__all__ = ["JudgePlan", "PromotionPlan", "Target", "load_target", "target_names"]
 
 
 class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,6 +28,20 @@ class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     smoke_cases: int = 5
     production_cases: int = 120
     keep_previous_s: int = 14 * 86400
+
+
+class JudgePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Which models may judge answers, and where they answer.
+
+    `options` is the block of the judges' platform; `deployments` maps a model to the name it answers under, where that
+    is another one; `concurrency` is how many questions are put to each at once.
+    """
+
+    platform: str
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    deployments: dict[str, str] = msgspec.field(default_factory=dict)
+    concurrency: int = 16
 
 
 class Target(Record, frozen=True, kw_only=True):
@@ -47,6 +61,7 @@ class Target(Record, frozen=True, kw_only=True):
     publish: tuple[dict[str, Any], ...]
     regression: dict[str, Any]
     watch: dict[str, Any]
+    judge: JudgePlan | None = None
 
 
 def target_names(folder: Path) -> tuple[str, ...]:
@@ -109,6 +124,22 @@ def _target(data: Mapping[str, Any], path: Path) -> Target:
         publish=tuple(data.get("publish", ())),
         regression=data.get("regression", {}),
         watch=data.get("watch", {}),
+        judge=_judge(data),
+    )
+
+
+def _judge(data: Mapping[str, Any]) -> JudgePlan | None:
+    stated = data.get("judge")
+    if stated is None:
+        return None
+    platform = stated.get("platform", data["platform"])
+    models = stated["model"]
+    return JudgePlan(
+        platform=platform,
+        options=stated.get(platform, data.get(platform, {})),
+        models=(models,) if isinstance(models, str) else tuple(models),
+        deployments=stated.get("deployments", {}),
+        concurrency=stated.get("concurrency", 16),
     )
 
 

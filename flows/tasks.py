@@ -12,16 +12,28 @@ from typing import Any
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.settings import get_current_settings
 from prefect.tasks import Task
 
 from evals.errors import InfrastructureError, RegistryError
-from flows import artifacts, evaluating, monitoring, releasing, reporting, sweeping, triggers
-from flows.prefect_api import prefect_api_from_environment
+from flows import (
+    artifacts,
+    evaluating,
+    expiring,
+    monitoring,
+    releasing,
+    reporting,
+    resuming,
+    sweeping,
+    triggers,
+)
+from flows.prefect_api import PrefectApi, prefect_api_from_environment
 from flows.settings import load_settings
 
 __all__ = [
     "ask_round",
     "clean_up",
+    "close_expired",
     "conclude",
     "deploy_candidate",
     "go_live",
@@ -33,6 +45,7 @@ __all__ = [
     "settle_regression",
     "start_new",
     "sweep_targets",
+    "wake_void",
 ]
 
 
@@ -103,6 +116,18 @@ async def go_live(run_id: str) -> str:
     return outcome.state
 
 
+@task(name="close expired", **_STEP)
+async def close_expired() -> list[str]:
+    """Refuse the runs whose question to people expired; returns their ids."""
+    return list(await expiring.close_expired(load_settings()))
+
+
+@task(name="wake", **_STEP)
+async def wake_void(target: str, flow_run_id: str) -> list[str]:
+    """Have suspended flow runs of a target go on whose question is void by now, this one aside; returns their runs."""
+    return list(await resuming.wake_void(load_settings(), target, but=flow_run_id))
+
+
 @task(name="report", **_STEP)
 async def report(run_id: str, error: str | None = None) -> str:
     """Write the report and show it in Prefect; returns the path of the page."""
@@ -143,8 +168,15 @@ async def start_new(target: str | None) -> list[str]:
     """Start a promotion for every fine-tune that finished since the last look; returns the jobs' ids."""
     settings = load_settings()
     started: list[str] = []
-    async with prefect_api_from_environment() as api:
+    async with _own_server() as api:
         for found in triggers.all_targets(settings):
             if target in (None, found.name):
                 started += await triggers.start_finished(settings, api, found)
     return started
+
+
+def _own_server() -> PrefectApi:
+    """The server that this very flow run is known to, whether a variable, a profile or a test named it."""
+    api = get_current_settings().api
+    secret = api.auth_string.get_secret_value() if api.auth_string is not None else ""
+    return PrefectApi(str(api.url), auth=secret) if api.url else prefect_api_from_environment()

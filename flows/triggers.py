@@ -6,6 +6,7 @@ matches its suffix or metadata. Webhook, poller and a person all start it under 
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Iterable, Sequence
@@ -32,12 +33,19 @@ __all__ = [
 ]
 
 DEPLOYMENT = "promotion/promotion"
+OVERLAP_S = 300.0
 
 
 class Cursor(Record, frozen=True, kw_only=True):
-    """Up to when finished jobs of a target were looked at, in seconds since the epoch."""
+    """Since when a target is watched, and up to when it was looked at, in seconds since the epoch."""
 
+    watched_since: float
     seen_until: float
+
+    @property
+    def begin(self) -> float:
+        """Where the next look begins: a little back, since clocks differ and lists lag, yet never before the first."""
+        return max(self.watched_since, self.seen_until - OVERLAP_S)
 
 
 def all_targets(settings: Settings) -> tuple[Target, ...]:
@@ -93,16 +101,17 @@ async def start_finished(
 
     The first look without `since` only remembers the time: an account full of old fine-tunes starts nothing.
     """
-    now, path = time.time(), _cursor_path(settings, target)
+    # Platforms tell the end of a job in whole seconds: one that ends within this second is not to be missed.
+    now, path = math.floor(time.time()), _cursor_path(settings, target)
     cursor = read_record(path, Cursor)
-    begin = since if since is not None else cursor.seen_until if cursor else now
+    begin = since if since is not None else cursor.begin if cursor else now
     started = []
     for job in await _finished(target, begin):
         if job.model_id and wanted_by(job, [target]):
             await start_promotion(api, target.name, job.id, requested_by="watch")
             started.append(job.id)
-    # Clocks differ and lists lag: the next look goes a little back, and the key makes a job seen twice harmless.
-    write_record(path, Cursor(seen_until=now - 300 if cursor or since is not None else now))
+    watched_since = cursor.watched_since if cursor else begin
+    write_record(path, Cursor(watched_since=watched_since, seen_until=now))
     return tuple(started)
 
 

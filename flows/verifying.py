@@ -18,7 +18,7 @@ from evals.errors import ConfigurationError, GatewrightError
 from evals.records import LivePointer, Verdict
 from flows.drift import find_drift
 from flows.evaluating import judged_anew
-from flows.opening import OpenRun, open_registry, open_run
+from flows.opening import OpenRun, open_run
 from flows.origins import origin, overrides_behind, revocation_of
 from flows.platforms.base import Finding
 from flows.platforms.opening import open_platform
@@ -28,6 +28,7 @@ from flows.registry.store import Registry
 from flows.releasing import publishers_of
 from flows.settings import Settings
 from flows.signing import verifying_key
+from flows.stores import open_registry
 from flows.target import load_target
 
 __all__ = ["verify_chain", "verify_run", "verify_target"]
@@ -134,9 +135,8 @@ async def _drift(settings: Settings, registry: Registry, name: str) -> list[Find
         return [_ok("drift", "what stands and what applications read is what is recorded")]
     fix = f"gatewright verify {name} --put-back --reason '…'"
     other = f"{fix}, or --adopt to keep what stands there"
-    return [
-        _fail("drift", one.message, other if one.kind == "other_model" else fix) for one in found
-    ]
+    fixes = {"other_model": other, "unreadable": ""}
+    return [_fail("drift", one.message, fixes.get(one.kind, fix)) for one in found]
 
 
 def _evidence(run: OpenRun, stored: Verdict) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,7 +21,10 @@ from evals.sampling.transport import Answer, Route, Transport, TransportFailure
 from evals.sampling.waits import backoff
 from evals.sampling.wire import read_json
 
-__all__ = ["Asker", "ModelAsker", "NoAnswerError", "Opinion", "Question"]
+__all__ = ["ASKED_AGAIN", "Asker", "ModelAsker", "NoAnswerError", "Opinion", "Question"]
+
+ASKED_AGAIN = "asked again when the run goes on"
+"""Stands in the reason of an unscored answer whose judge could not be reached; see `evals.scores`."""
 
 _ATTEMPTS = 5
 _TIMEOUT_S = 120.0
@@ -65,6 +68,7 @@ class ModelAsker:
     """Asks the models behind one connection, under whatever name a grader gives.
 
     `usage` counts tokens and `calls` the requests by model; `cost_usd` is None as soon as a used model has no price.
+    `on_usage` hears of every reply that has to be paid for, also of one that can't be used.
     Close it when all grading is done.
     """
 
@@ -74,11 +78,13 @@ class ModelAsker:
         *,
         prices: Mapping[str, Price] | None = None,
         concurrency: int = 16,
+        on_usage: Callable[[str, Usage], None] | None = None,
     ) -> None:
         self.calls: Counter[str] = Counter()
         self.usage: dict[str, Usage] = {}
         self._connection = connection
         self._prices = prices or {}
+        self._on_usage = on_usage
         self._redactor = Redactor()
         self._gate = asyncio.Semaphore(concurrency)
         self._transport: Transport | None = None
@@ -142,7 +148,8 @@ class ModelAsker:
                 break
             await asyncio.sleep(backoff(attempt, random.Random()))  # noqa: S311 - spread, no secret
         said = answer.body[:200] if isinstance(answer, Answer) else answer
-        raise NoAnswerError(f"{model} gave no embedding: {self._redactor.text(str(said))}")
+        again = f"; {ASKED_AGAIN}" if _status(answer) not in range(400, 404) else ""
+        raise NoAnswerError(f"{model} gave no embedding: {self._redactor.text(str(said))}{again}")
 
     async def _send(self, api: str, url: str, body: bytes, model: str) -> Reply:
         answer = await self._post(url, body, model)
@@ -174,6 +181,8 @@ class ModelAsker:
                 for name in Usage.__struct_fields__
             }
         )
+        if self._on_usage is not None:
+            self._on_usage(model, usage)
 
     def _vectors(self, model: str, data: Any, count: int) -> list[list[float]]:
         try:
@@ -189,7 +198,8 @@ class ModelAsker:
 
     def _why(self, model: str, reply: Reply) -> str:
         detail = self._redactor.text(reply.error or reply.text or "no text")
-        return f"judge {model} gave no answer ({reply.outcome}): {detail}"
+        again = f"; {ASKED_AGAIN}" if reply.retryable else ""
+        return f"judge {model} gave no answer ({reply.outcome}): {detail}{again}"
 
 
 def _status(answer: Answer | TransportFailure) -> int:

@@ -26,7 +26,7 @@ def sampling(facts: RunFacts) -> tuple[Pair, ...]:
 
 def _sampled(name: str, value: float | None) -> Pair:
     label = _SAMPLED.get(name, name.replace("_", " "))
-    if name == "cost_usd":
+    if name.endswith("cost_usd"):
         return Pair(
             name=label,
             value="price unknown"
@@ -46,6 +46,9 @@ _SAMPLED = {
     "reused": "answers reused",
     "wall_s": "time spent asking",
     "cost_usd": "cost",
+    "judge_calls": "answers of judges",
+    "judge_tokens": "tokens of judges",
+    "judge_cost_usd": "cost of judges",
     "prompt_tokens": "prompt tokens",
     "completion_tokens": "completion tokens",
     "cached_tokens": "of the prompt, cached",

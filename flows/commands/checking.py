@@ -7,26 +7,21 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from evals.errors import ConfigurationError, GatewrightError
 from evals.records import Candidate, Role, SuiteResult
-from flows.commands.output import JSON_OPTION, console, emit, exit_with
+from flows.commands.findings import show_findings
+from flows.commands.output import JSON_OPTION
 from flows.platforms.base import Deployment, Finding
 from flows.settings import Settings, load_settings
 from flows.stores import open_registry
 from flows.target import target_names
 
 if TYPE_CHECKING:
-    from flows.expecting import expected_findings, last_results
-from flows.opening import Plan
+    from flows.opening import Plan
 
 __all__ = ["register"]
-
-_MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 
 
 def register(app: typer.Typer) -> None:
@@ -46,16 +41,11 @@ def doctor(
     names = (target,) if target is not None else target_names(settings.targets)
     found = {name: _look(settings, name, model) for name in names}
     found["installation"] = _installation(settings)
-    if as_json:
-        emit({name: msgspec.to_builtins(findings) for name, findings in found.items()})
-    else:
-        for name, findings in found.items():
-            _show(name, findings)
-    levels = {finding.level for findings in found.values() for finding in findings}
-    exit_with(3 if "fail" in levels else 0)
+    show_findings(found, as_json=as_json, exit_on_fail=3)
 
 
 def _look(settings: Settings, name: str, model: str | None) -> tuple[Finding, ...]:
+    from flows.expecting import last_results
     from flows.opening import load_plan  # with the statistics behind it: a second
 
     try:
@@ -89,6 +79,8 @@ async def _platform(
     plan: Plan, models: Mapping[Role, str], seen: Sequence[SuiteResult]
 ) -> tuple[Finding, ...]:
     """The platform's own preflight for a model, and what a run would take; without one, whether the account answers."""
+    from flows.expecting import expected_findings
+    from flows.judges_ready import judge_findings
     from flows.platforms.opening import open_platform
 
     platform = open_platform(plan.target.platform, plan.target.options, os.environ)
@@ -102,7 +94,8 @@ async def _platform(
         candidate = Candidate(model_id=model, target=plan.target.name)
         slots = (plan.target.developer, plan.target.production)
         found = await platform.preflight(candidate, slots)
-        return (*found, *expected_findings(plan, platform, models, seen))
+        judges = await judge_findings(plan.judge, plan.suites, models, plan.target.path)
+        return (*found, *expected_findings(plan, platform, models, seen), *judges)
     except GatewrightError as error:
         return (Finding(name="platform", level="fail", message=str(error)),)
     finally:
@@ -143,14 +136,3 @@ def _installation(settings: Settings) -> tuple[Finding, ...]:
         )
     )
     return (Finding(name="home", level="ok", message=str(settings.home)), registry_line, prefect)
-
-
-def _show(name: str, findings: tuple[Finding, ...]) -> None:
-    table = Table(
-        title=name, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False
-    )
-    for finding in findings:
-        table.add_row(_MARKS[finding.level], finding.name, Text(finding.message))
-        if finding.fix:
-            table.add_row("", "", Text(f"→ {finding.fix}", style="dim"))
-    console().print(table)

@@ -13,6 +13,8 @@ from evals.errors import ConfigurationError, Problem
 from evals.records import LivePointer
 from flows.commands.output import JSON_OPTION, console, emit
 from flows.model_words import short_name
+from flows.origins import origin, overrides_behind, revocation_of
+from flows.registry.records import Event
 from flows.registry.store import Registry
 from flows.settings import Settings, load_settings
 from flows.stores import open_registry, require_run
@@ -53,7 +55,7 @@ def history(
     limit: int = typer.Option(50, min=1, help="How many changes at most, newest first."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Show every change of a target: who, when, what, why."""
+    """Show every change of a target: who, when, what, why, and on which evidence."""
     settings = load_settings()
     with open_registry(settings) as registry:
         _targets(settings, registry, target)
@@ -64,11 +66,17 @@ def history(
     table = Table(
         title=f"{target}: newest first", title_justify="left", box=None, padding=(0, 2, 0, 0)
     )
-    for heading in ("when (UTC)", "what", "who", "model", "why"):
+    for heading in ("when (UTC)", "what", "who", "model", "evidence", "why"):
         table.add_column(heading)
     for event in events:
-        change = event.model_id or "—"
-        table.add_row(event.at[:19], event.kind, event.actor, Text(change), Text(event.reason))
+        table.add_row(
+            event.at[:19],
+            event.kind,
+            event.actor,
+            Text(event.model_id or "—"),
+            Text(_evidence(event)),
+            Text(_shortened(event.reason)),
+        )
     console().print(table if events else f"{target}: nothing has happened yet")
 
 
@@ -150,6 +158,16 @@ def _targets(settings: Settings, registry: Registry, target: str | None) -> tupl
     return (target,)
 
 
+def _shortened(reason: str, most: int = 200) -> str:
+    return reason if len(reason) <= most else reason[: most - 2] + " …"
+
+
+def _evidence(event: Event) -> str:
+    """The run behind a change, and the first digits of the digest of what it measured."""
+    digits = (event.evidence_digest or "").removeprefix("sha256:")[:12]
+    return " ".join(filter(None, (event.run_id, digits))) or "—"
+
+
 def _live_data(registry: Registry, name: str, pointer: LivePointer | None) -> dict[str, object]:
 
     held = registry.held(name)
@@ -159,6 +177,10 @@ def _live_data(registry: Registry, name: str, pointer: LivePointer | None) -> di
         data["name"] = short_name(pointer.model_id)
         data["model_id"] = pointer.model_id
         data["by"] = _on_whose_word(registry, name)
+        overrides, revoked = overrides_behind(registry, pointer), revocation_of(registry, pointer)
+        data["overrides"] = msgspec.to_builtins(overrides)
+        data["revoked"] = msgspec.to_builtins(revoked)
+        data["evidence"] = origin(registry, pointer).run_id
     return data
 
 
@@ -172,6 +194,26 @@ def _on_whose_word(registry: Registry, name: str) -> dict[str, str] | None:
                 "at": event.at,
             }
     return None
+
+
+def _show_grounds(registry: Registry, pointer: LivePointer) -> None:
+    """The evidence that what is live stands on, and what speaks against it."""
+    screen, run_id = console(), origin(registry, pointer).run_id
+    if run_id and registry.run(run_id) is not None:
+        screen.print(Text(f"  evidence    gatewright report {run_id}"))
+    for answer in overrides_behind(registry, pointer):
+        said = (
+            f"  against its gate: overridden by {answer.actor} on {answer.at[:10]}: {answer.reason}"
+        )
+        screen.print(Text(said, style="yellow"))
+    if (revoked := revocation_of(registry, pointer)) is None:
+        return
+    screen.print(
+        Text(f"  revoked     {revoked.at[:19]} by {revoked.actor}: {revoked.reason}", style="red")
+    )
+    if (before := registry.previous(pointer.target)) is not None:
+        back = f"gatewright rollback {pointer.target} --reason '…'   goes back to {before.model_id}"
+        screen.print(Text(f"  the way back  {back}", style="red"))
 
 
 def _show_live(registry: Registry, name: str, pointer: LivePointer | None) -> None:
@@ -192,8 +234,7 @@ def _show_live(registry: Registry, name: str, pointer: LivePointer | None) -> No
                 f"  on the word of {word.get('actor', '?')}: {word.get('reason') or word.get('kind', '')}"
             )
         )
-        if pointer.run_id:
-            screen.print(Text(f"  evidence    gatewright report {pointer.run_id}"))
+        _show_grounds(registry, pointer)
     held = registry.held(name)
     if held is not None:
         screen.print(

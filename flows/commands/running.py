@@ -1,15 +1,14 @@
-"""Commands that run something: promote, evaluate, regress, watch."""
+"""Commands that run something here and now: promote, evaluate, regress."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from datetime import UTC, datetime
 from typing import Any
 
 import typer
 
-from evals.errors import ConfigurationError, Problem
+from evals.errors import ConfigurationError, GatewrightError, Problem
 from flows.commands.output import (
     EXIT_OF_STATE,
     EXIT_OF_VERDICT,
@@ -19,20 +18,25 @@ from flows.commands.output import (
     exit_with,
     run_data,
 )
-from flows.commands.values import seconds_of
+from flows.commands.values import stamp
 from flows.following import follow
 from flows.platforms.base import TriggerRef
 from flows.settings import Settings, load_settings
 from flows.stores import open_registry, require_run
 
-__all__ = ["register", "run_promotion"]
+__all__ = ["follow_flow_run", "register", "run_promotion", "show_run"]
 
 JOB = typer.Option(
     None, "--job", help="Fine-tuning job whose model is the candidate, such as ftjob-…."
 )
 MODEL = typer.Option(None, "--model", help="Id of a fine-tuned model.")
 CHECKPOINT = typer.Option(None, "--checkpoint", help="Id of a checkpoint, such as ftchkpt-….")
+FRESH = typer.Option(
+    False, "--fresh", help="Ask the live model anew too, whatever answers of it are kept."
+)
 AGAIN = typer.Option(False, "--again", help="Start a new run although this candidate had one.")
+
+WORKER_PATIENCE_S = 120.0
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +46,6 @@ def register(app: typer.Typer) -> None:
         epilog="Example: gatewright evaluate support-triage --model gpt-4.1-mini-2025-04-14.ft-…"
     )(evaluate)
     app.command(epilog="Example: gatewright regress support-triage")(regress)
-    app.command(epilog="Example: gatewright watch --every 60s")(watch)
 
 
 def promote(
@@ -51,6 +54,7 @@ def promote(
     model: str | None = MODEL,
     checkpoint: str | None = CHECKPOINT,
     again: bool = AGAIN,
+    fresh: bool = FRESH,
     submit: bool = typer.Option(
         False, "--submit", help="Hand it to a Prefect worker and return at once."
     ),
@@ -65,9 +69,10 @@ def promote(
         "model_id": ref.model_id,
         "checkpoint": ref.checkpoint,
         "requested_by": settings.actor,
-        "again": _stamp() if again else "",
+        "again": stamp() if again else "",
+        "fresh": "yes" if fresh else "",
     }
-    run_id = _request(settings, target, ref, parameters["again"])
+    run_id = _request(settings, target, ref, parameters["again"], fresh=fresh)
     if submit:
         asyncio.run(_submit(run_id, parameters))
         emit({"run_id": run_id, "submitted": True}) if as_json else typer.echo(
@@ -85,8 +90,35 @@ def run_promotion(settings: Settings, run_id: str, *, as_json: bool) -> None:
     with open_registry(settings) as registry:
         run = require_run(registry, run_id)
     work = flow(target=run.target, requested_by=run.requested_by, **run.trigger)
-    asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
-    _show_run(settings, run_id, as_json)
+    done = asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+    show_run(settings, done["run_id"], as_json)
+
+
+def follow_flow_run(settings: Settings, run_id: str, flow_run_id: str, *, as_json: bool) -> None:
+    """Show a promotion that a flow run on a worker carries out, and leave with its exit code."""
+    work = _until_over(flow_run_id)
+    taken = asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+    if not taken:
+        typer.echo(
+            f"no worker has taken up flow run {flow_run_id} yet; it goes on once one does", err=True
+        )
+    show_run(settings, run_id, as_json)
+
+
+async def _until_over(flow_run_id: str) -> bool:
+    """Wait for a flow run; False when no worker takes it up in time."""
+    from flows.prefect_api import FINAL_STATES, prefect_api_from_environment
+
+    loop = asyncio.get_running_loop()
+    until = loop.time() + WORKER_PATIENCE_S
+    async with prefect_api_from_environment() as api:
+        while True:
+            state = str((await api.flow_run(flow_run_id))["state_type"])
+            if state in FINAL_STATES or state == "PAUSED":
+                return True
+            if state in ("SCHEDULED", "PENDING") and loop.time() > until:
+                return False
+            await asyncio.sleep(0.5)
 
 
 def evaluate(
@@ -97,15 +129,18 @@ def evaluate(
     again: bool = typer.Option(
         True, "--again/--resume", help="Ask anew, or go on with an earlier evaluation."
     ),
+    fresh: bool = FRESH,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Measure a candidate against the live model and judge it, without promoting anything. Needs no Prefect."""
     settings = load_settings()
     ref = _ref(job, model, checkpoint)
-    run_id = _request(settings, target, ref, _stamp() if again else "", kind="evaluation")
+    run_id = _request(
+        settings, target, ref, stamp() if again else "", kind="evaluation", fresh=fresh
+    )
     work = _evaluate(settings, run_id)
     asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
-    _show_run(settings, run_id, as_json)
+    show_run(settings, run_id, as_json)
 
 
 def regress(
@@ -119,55 +154,7 @@ def regress(
 
     typer.echo(f"{target}: asking the live model again …", err=True)
     found = asyncio.run(flow(target=target, requested_by=settings.actor))
-    _show_run(settings, found["run_id"], as_json)
-
-
-def watch(
-    target: str | None = typer.Argument(None, help="A target; all of them when left out."),
-    every: str = typer.Option(
-        "60s", "--every", help="How long to wait between two looks, such as 30s or 5m."
-    ),
-    once: bool = typer.Option(False, "--once", help="Look once and leave."),
-    since: str | None = typer.Option(
-        None, "--since", help="On the first look, how far to look back, such as 2h."
-    ),
-    as_json: bool = JSON_OPTION,
-) -> None:
-    """Look for fine-tunes that finished and start a promotion for each new one, on a Prefect worker."""
-    pause, back = seconds_of("--every", every), seconds_of("--since", since) if since else None
-    asyncio.run(_watch(load_settings(), target, pause, back, once=once, as_json=as_json))
-
-
-async def _watch(
-    settings: Settings,
-    target: str | None,
-    pause: int,
-    back: int | None,
-    *,
-    once: bool,
-    as_json: bool,
-) -> None:
-    from flows.prefect_api import prefect_api_from_environment
-    from flows.triggers import all_targets, start_finished
-
-    targets = [found for found in all_targets(settings) if target in (None, found.name)]
-    if not targets:
-        from flows.target import load_target
-
-        load_target(settings.targets, target or "")
-    async with prefect_api_from_environment() as api:
-        while True:
-            begin = datetime.now(UTC).timestamp() - back if back is not None else None
-            for found in targets:
-                jobs = await start_finished(settings, api, found, since=begin)
-                if as_json:
-                    emit({"target": found.name, "started": list(jobs)})
-                else:
-                    typer.echo(f"{_stamp()} {found.name}: {', '.join(jobs) or 'nothing new'}")
-            if once:
-                return
-            back = None
-            await asyncio.sleep(pause)
+    show_run(settings, found["run_id"], as_json)
 
 
 async def _evaluate(settings: Settings, run_id: str) -> None:
@@ -184,6 +171,10 @@ async def _evaluate(settings: Settings, run_id: str) -> None:
             if evaluating.judge_look(settings, run_id, look):
                 break
         evaluating.conclude(settings, run_id)
+    except GatewrightError as error:
+        with open_registry(settings) as registry:
+            registry.set_run_state(run_id, "failed", str(error)[:500])
+        raise
     finally:
         await evaluating.clean_up(settings, run_id)
     await asyncio.to_thread(reporting.report_run, settings, run_id)
@@ -198,11 +189,19 @@ async def _submit(run_id: str, parameters: dict[str, Any]) -> None:
 
 
 def _request(
-    settings: Settings, target: str, ref: TriggerRef, again: str, kind: Any = "promotion"
+    settings: Settings,
+    target: str,
+    ref: TriggerRef,
+    again: str,
+    kind: Any = "promotion",
+    *,
+    fresh: bool = False,
 ) -> str:
     from flows.evaluating import request_run
 
-    run, _created = request_run(settings, target, ref, kind=kind, actor=settings.actor, again=again)
+    run, _created = request_run(
+        settings, target, ref, kind=kind, actor=settings.actor, again=again, fresh=fresh
+    )
     return run.run_id
 
 
@@ -218,7 +217,7 @@ def _ref(job: str | None, model: str | None, checkpoint: str | None) -> TriggerR
     return TriggerRef(job_id=job, model_id=model, checkpoint=checkpoint)
 
 
-def _show_run(settings: Settings, run_id: str, as_json: bool) -> None:
+def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
     """Print what a run came to and leave with the exit code that says so."""
     with open_registry(settings) as registry:
         run, verdict = registry.run(run_id), registry.verdict(run_id)
@@ -251,7 +250,3 @@ def _quiet_prefect() -> None:
             "no PREFECT_API_URL: starting a temporary Prefect server (about 20 s; `prefect server start` keeps one)",
             err=True,
         )
-
-
-def _stamp() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -6,7 +6,7 @@ import os
 
 import typer
 
-from flows.commands.output import console
+from flows.commands.output import JSON_OPTION, console, emit
 from flows.settings import load_settings
 
 __all__ = ["register"]
@@ -24,6 +24,7 @@ def serve(
         help="Address to listen on; one that others can reach needs GATEWRIGHT_SERVE_TOKEN or GATEWRIGHT_ACTOR_HEADER.",
     ),
     port: int = typer.Option(8710, "--port", min=1, max=65535, help="Port to listen on."),
+    as_json: bool = JSON_OPTION,
 ) -> None:
     """Take webhooks, start promotions, tell applications what is live, and show the review pages."""
     from flows.service.app import serve as run
@@ -31,9 +32,13 @@ def serve(
 
     settings = load_settings()
     config = read_config(host, port, os.environ)
-    screen = console(stderr=True)
     shown = f"[{host}]" if ":" in host else host
-    screen.print(f"Gatewright serves at http://{shown}:{port}", markup=False)
-    for warning in config.warnings:
-        screen.print(f"  ! {warning}", markup=False)
+    url = f"http://{shown}:{port}"
+    if as_json:
+        emit({"url": url, "warnings": list(config.warnings)})
+    else:
+        screen = console(stderr=True)
+        screen.print(f"Gatewright serves at {url}", markup=False)
+        for warning in config.warnings:
+            screen.print(f"  ! {warning}", markup=False)
     run(settings, config)

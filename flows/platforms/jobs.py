@@ -33,6 +33,7 @@ __all__ = [
     "events",
     "finished_since",
     "get_job",
+    "read_file",
     "training_digest",
     "upload_file",
     "wait_finished",
@@ -206,6 +207,12 @@ async def wait_finished(
 
 async def training_digest(platform: SpeaksOpenAI, file_id: str) -> str | None:
     """Return 'sha256:<hex>' of an uploaded file; None when it is gone, or larger than 64 MB."""
+    content = await read_file(platform, file_id)
+    return None if content is None else "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+async def read_file(platform: SpeaksOpenAI, file_id: str) -> bytes | None:
+    """Return an uploaded file; None when it is gone, or larger than 64 MB."""
 
     async def read(client: Any) -> bytes:
         return bytes((await client.files.content(file_id)).content)
@@ -214,10 +221,9 @@ async def training_digest(platform: SpeaksOpenAI, file_id: str) -> str | None:
         size = (await _retrieve_file(platform, file_id)).get("bytes")
         if isinstance(size, int) and size > _DIGEST_LIMIT:
             return None
-        content = await platform.data.ask(f"read file {file_id}", read)
+        return await platform.data.ask(f"read file {file_id}", read)
     except PlatformError:
         return None  # training files are often deleted after training
-    return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
 async def _retrieve_file(platform: SpeaksOpenAI, file_id: str) -> dict[str, Any]:

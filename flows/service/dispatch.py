@@ -11,6 +11,7 @@ import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -68,11 +69,13 @@ class Dispatcher:
         api: PrefectRuns | None,
         pauses: Pauses | None = None,
         *,
-        at_once: int = 4,
+        at_once: int = 16,
     ) -> None:
         self._settings, self._registry, self._api = settings, registry, api
         self._pauses = pauses or Pauses()
         self._due: dict[str, float] = {}
+        self._through: set[str] = set()
+        self._under_way: dict[str, asyncio.Task[str]] = {}
         self._woken = asyncio.Event()
         self._slots = asyncio.Semaphore(at_once)
         self._swept = float("-inf")
@@ -86,27 +89,45 @@ class Dispatcher:
         return max(0.0, self._due.get(message_id, 0.0) - time.monotonic())
 
     async def run(self) -> None:
-        """Work for ever; a registry that fails is asked again."""
-        while True:
-            self._woken.clear()
-            try:
-                await self._sweep()
-                await self.drain()
-            except GatewrightError as error:
-                _log.error("the inbox can't be read: %s", error)
-            except Exception:  # a bug must not end the work for good
-                _log.exception("looking at the inbox failed")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._pauses.look)
+        """Work until cancelled. Messages are tried beside one another: a platform that hangs delays its own only."""
+        try:
+            while True:
+                self._woken.clear()
+                try:
+                    await self._sweep()
+                    await self._begin_due()
+                except GatewrightError as error:
+                    _log.error("the inbox can't be read: %s", error)
+                except Exception:  # a bug must not end the work for good
+                    _log.exception("looking at the inbox failed")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._pauses.look)
+        finally:
+            for task in self._under_way.values():
+                task.cancel()
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
-    async def drain(self, *, all_of_it: bool = False) -> dict[str, str]:
-        """Try every message that is due once; returns what was said of each. `all_of_it` ignores the pauses."""
+    async def drain(self) -> dict[str, str]:
+        """Try every message that is due once, and return what was said of each when all are through."""
+        begun = await self._begin_due()
+        said = await asyncio.gather(*begun.values())
+        return dict(zip(begun, said, strict=True))
+
+    async def _begin_due(self) -> dict[str, asyncio.Task[str]]:
         pending = await asyncio.to_thread(self._registry.inbox_pending, limit=1000)
         known = {message.message_id for message in pending}
         self._due = {key: due for key, due in self._due.items() if key in known}
-        chosen = [one for one in pending if all_of_it or not self.due_in(one.message_id)]
-        said = await asyncio.gather(*(self._try(message) for message in chosen))
-        return dict(zip((one.message_id for one in chosen), said, strict=True))
+        self._through &= known  # dealt with while the list was being read
+        begun: dict[str, asyncio.Task[str]] = {}
+        for message in pending:
+            key = message.message_id
+            if key not in self._under_way and key not in self._through and not self.due_in(key):
+                begun[key] = self._under_way[key] = asyncio.create_task(self._try(message))
+                begun[key].add_done_callback(partial(self._ended, key))
+        return begun
+
+    def _ended(self, message_id: str, _task: asyncio.Task[str]) -> None:
+        self._under_way.pop(message_id, None)
 
     async def _sweep(self) -> None:
         """Now and then, look for answered runs that nobody carried on."""
@@ -121,19 +142,26 @@ class Dispatcher:
             try:
                 outcome = await self._carry_out(message)
                 await asyncio.to_thread(self._registry.inbox_done, message.message_id, outcome)
+                self._through.add(message.message_id)
                 _log.info("%s: %s", message.message_id, outcome)
                 return outcome
-            except RegistryError:
-                raise
+            except RegistryError as error:  # then the try can't be counted either
+                self._due[message.message_id] = time.monotonic() + self._pauses.first
+                _log.error("%s: %s", message.message_id, error)
+                return str(error)
             except Exception as error:
                 return await self._missed(message, error)
 
     async def _missed(self, message: InboxMessage, error: Exception) -> str:
         known = isinstance(error, GatewrightError)
         why = str(error) if known else f"{type(error).__name__}: {error}"
-        attempts = await asyncio.to_thread(
-            self._registry.inbox_missed, message.message_id, why[:1000]
-        )
+        try:
+            attempts = await asyncio.to_thread(
+                self._registry.inbox_missed, message.message_id, why[:1000]
+            )
+        except RegistryError as failure:
+            _log.error("%s: a failed try could not be counted: %s", message.message_id, failure)
+            attempts = message.attempts + 1
         self._due[message.message_id] = time.monotonic() + self._pauses.after(attempts)
         _log.warning("%s, try %d: %s", message.message_id, attempts, why, exc_info=not known)
         return why

@@ -31,6 +31,7 @@ GATE = """
 version: 1
 name: intents
 first_release: absolute_checks
+training_overlap: {{exact: report}}  # some of CLINC's test questions stand in its training file word by word
 early_stop: {early_stop}
 checks:
   - {{metric: intent.accuracy, at_least: 0.3, max_drop: 0.02}}

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
+from evals.authored import dump_yaml
 from evals.columns import LabelColumn, ModelResults
 from evals.conditions import Check
+from evals.opening import OpenedSuite, open_suite
 from evals.policy import Approval, GatePolicy, Override
-from evals.records import digest
+from evals.records import Endpoint, Price, digest
+from evals.runner import Side
+from evals.sampling import SamplingSettings
 
 
 def results_of(
@@ -28,7 +35,9 @@ def results_of(
     **more: Any,
 ) -> ModelResults:
     """One model's results from its columns: {"exact_match": [1, 0, …]}."""
-    arrays = {name: np.asarray(values, dtype=np.float64) for name, values in (columns or {}).items()}
+    arrays = {
+        name: np.asarray(values, dtype=np.float64) for name, values in (columns or {}).items()
+    }
     size = len(next(iter(arrays.values()))) if arrays else 0
     if labels:
         size = next(iter(labels.values())).truth.shape[0]
@@ -37,9 +46,11 @@ def results_of(
         "model_id": model,
         "suite": suite,
         "fingerprint": f"print of {suite}",
-        "grader_versions": {name: "1" for name in arrays},
+        "grader_versions": dict.fromkeys(arrays, "1"),
         "case_ids": tuple(f"c{number:06}" for number in range(size)),
-        "planned": np.ones(size, dtype=bool) if planned is None else np.asarray(planned, dtype=bool),
+        "planned": np.ones(size, dtype=bool)
+        if planned is None
+        else np.asarray(planned, dtype=bool),
         "columns": arrays,
         "labels": labels or {},
         "tags": {name: np.asarray(values, dtype=np.str_) for name, values in (tags or {}).items()},
@@ -99,3 +110,104 @@ def gate_file(tmp_path: Path) -> Callable[[str], Path]:
         return path
 
     return write
+
+
+class ModelServer:
+    """A chat endpoint on loopback: `answer(model, text)` says what a model says; None is a server error."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.asked: list[tuple[str, str]] = []
+        self.answer: Callable[[str, str], str | None] = lambda _model, _text: "yes"
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                length = int(head.partition("content-length:")[2].partition("\r\n")[0])
+                body = json.loads(await reader.readexactly(length))
+                model, text = body["model"], body["messages"][-1]["content"]
+                self.asked.append((model, text))
+                writer.write(self._reply(self.answer(model, text)))
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    def _reply(self, said: str | None) -> bytes:
+        message = {"role": "assistant", "content": said}
+        body: dict[str, Any] = {
+            "id": "chatcmpl-1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "m",
+            "choices": [{"index": 0, "finish_reason": "stop", "message": message}],
+            "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10},
+        }
+        status = "200 OK"
+        if said is None:
+            status, body = "400 Bad", {"error": {"code": "trouble", "message": "no"}}
+        data = json.dumps(body).encode()
+        head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(data)}"
+        return head.encode() + b"\r\n\r\n" + data
+
+    def side(self, model: str) -> Side:
+        """The model as one side of a contest."""
+        url = f"http://127.0.0.1:{self.port}/v1"
+        endpoint = Endpoint(base_url=url, model=model, model_id=f"{model}-id")
+        return Side(
+            connection=StubConnection(endpoint),
+            settings=SamplingSettings(concurrency=16, max_attempts=1),
+            price=Price(input=1.0, output=2.0),
+        )
+
+
+class StubConnection:
+    """A connection as platforms give it."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+
+    async def auth(self) -> dict[str, str]:
+        return {"api-key": "key-0123456789abcdef"}
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ModelServer]:
+    models = ModelServer()
+    listening = await asyncio.start_server(models.handle, "127.0.0.1", 0)
+    models.port = listening.sockets[0].getsockname()[1]
+    yield models
+    listening.close()
+    for _ in range(20):  # let connection handlers see that their clients are gone
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def folder_suite(tmp_path: Path) -> Callable[..., OpenedSuite]:
+    """A suite of yes/no questions "case 1", "case 2", …, every answer "yes", in slices by `plan`."""
+
+    def build(size: int, name: str = "triage", **more: Any) -> OpenedSuite:
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        suite = {
+            "version": 1,
+            "name": name,
+            "prompt": [{"role": "user", "content": "{{ item.text }}"}],
+            "graders": [{"name": "exact" if name == "triage" else name, "type": "exact"}],
+        } | more
+        (folder / "suite.yaml").write_text(dump_yaml(suite), encoding="utf-8")
+        rows = [
+            {
+                "id": f"c{number}",
+                "item": {"text": f"{name} case {number}"},
+                "expected": "yes",
+                "tags": {"plan": "enterprise" if number % 5 == 0 else "free"},
+            }
+            for number in range(size)
+        ]
+        (folder / "cases.jsonl").write_bytes(b"\n".join(map(msgspec.json.encode, rows)))
+        return open_suite(folder)
+
+    return build

@@ -157,14 +157,23 @@ def test_clusters_count_and_not_their_cases(problems: Any, suite: Any) -> None:
     few = suite(400, name="few", clusters=40)
     found = problems("{metric: exact, max_drop: 0.05}", suites=[few])
     assert "40 clusters can never pass: even flawless answers need 54 clusters" in found[0]
-    assert "need 10 clusters" in problems("{metric: exact, at_least: 0.2}", suites=[suite(400, name="nine", clusters=9)])[0]
+    assert (
+        "need 10 clusters"
+        in problems("{metric: exact, at_least: 0.2}", suites=[suite(400, name="nine", clusters=9)])[
+            0
+        ]
+    )
 
 
 def test_a_metric_of_two_suites_needs_the_name_of_one(problems: Any, suite: Any) -> None:
     both = [suite(200), suite(200, name="other")]
     assert "name one with suite:" in problems("{metric: exact, at_least: 0.5}", suites=both)[0]
     assert not problems("{metric: exact, suite: other, at_least: 0.5}", suites=both)
-    assert not problems("{metric: latency_p95_ms, at_most: 900}", "{metric: exact, suite: other, at_least: 0.5}", suites=both)
+    assert not problems(
+        "{metric: latency_p95_ms, at_most: 900}",
+        "{metric: exact, suite: other, at_least: 0.5}",
+        suites=both,
+    )
 
 
 def test_production_checks_are_held_against_the_cases_asked_there(problems: Any) -> None:

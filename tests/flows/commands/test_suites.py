@@ -62,7 +62,7 @@ def suite(project) -> Path:
             [
                 example("What colour is snow?", "white"),
                 example("what colour is THE SKY at noon", "blue"),
-                example("What colour is a big fire engine?", "red"),
+                example("What colour is a fire engine, then?", "red"),
             ]
         )
     )

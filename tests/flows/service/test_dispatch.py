@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 import msgspec
 import pytest
 
+from flows.emulator.server import add_webhook
 from flows.evaluating import run_id_of
 from flows.registry.records import RunRecord
-from flows.service.dispatch import STUCK_AFTER, Pauses
+from flows.service.dispatch import STUCK_AFTER, Dispatcher, Pauses
 from flows.service.messages import Trigger
+from flows.service.prefect_runs import PrefectRuns
 
 
 def job_message(job_id: str) -> dict[str, Any]:
@@ -48,6 +51,17 @@ def test_a_finished_fine_tune_starts_its_promotion_once(
         "job_id": job.id,
         "requested_by": "webhook",
     }
+
+
+def test_the_platform_s_own_webhook_starts_it(
+    service: Any, platform: Any, prefect: Any, secrets: Any
+) -> None:
+    add_webhook(platform.emulator.world, f"{service.url}/webhooks/openai", secrets[0])
+    job = platform.fine_tune({"target": "triage"})
+    deadline = time.monotonic() + 10
+    while not prefect.runs and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert [run["idempotency_key"] for run in prefect.runs.values()] == [f"triage:{job.id}"]
 
 
 def test_a_job_for_two_targets_starts_two_promotions(
@@ -142,6 +156,31 @@ def test_a_restart_goes_on_with_what_is_pending(
         while registry.inbox_pending() and time.monotonic() < deadline:
             time.sleep(0.02)
     assert prefect.keys == [f"triage:{job.id}"]
+
+
+async def test_the_inbox_can_be_drained_once(
+    settings: Any, registry: Any, platform: Any, prefect: Any
+) -> None:
+    registry.inbox_put("wh_1", job_message("ftjob-1"))
+    trigger = Trigger(kind="job", subject="ftjob-2", event="fine_tuning.job.failed")
+    registry.inbox_put("wh_2", msgspec.to_builtins(trigger))
+    async with PrefectRuns(prefect.url) as api:
+        dispatcher = Dispatcher(settings, registry, api)
+        said = await dispatcher.drain()
+        assert said["wh_2"] == "noted: failed ftjob-2"
+        assert "there is no fine-tuning job ftjob-1" in said["wh_1"]
+        assert [message.attempts for message in registry.inbox_pending()] == [1]
+        assert await dispatcher.drain() == {}  # what failed is not due yet
+
+
+async def test_without_a_prefect_everything_is_kept(
+    settings: Any, registry: Any, platform: Any
+) -> None:
+    job = await asyncio.to_thread(platform.fine_tune, {"target": "triage"})
+    registry.inbox_put("wh_1", job_message(job.id))
+    said = await Dispatcher(settings, registry, None).drain()
+    assert "PREFECT_API_URL" in said["wh_1"]
+    assert len(registry.inbox_pending()) == 1
 
 
 def test_after_many_tries_it_is_kept_and_shown_as_stuck(

@@ -1,0 +1,115 @@
+"""A/A: the same model as candidate and as baseline, from the repeats of its own stored answers.
+
+Nothing is different, so every FAIL is a false one, and every case whose score changes between two repeats shows how
+noisy the model (or its judge) is.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import permutations
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.columns import ModelResults
+from evals.examining import Evidence
+from evals.gate import judge
+from evals.metrics import tabulate
+from evals.opening import OpenedSuite
+from evals.policy import GatePolicy
+from evals.records import Record, Response, Score
+
+Floats = NDArray[np.float64]
+
+__all__ = ["SameModel", "same_model"]
+
+
+class SameModel(Record, frozen=True, kw_only=True):
+    """What a gate says of a model against itself.
+
+    `verdicts` counts ordered pairs of repeats by outcome; `false_fails` counts relative checks that FAILed, out of
+    `checks`; `flips` maps a column of scores to the share of (case, pair) whose score differs, `noise` to the standard
+    deviation of that difference.
+    """
+
+    model_id: str
+    repeats: int
+    pairs: int
+    verdicts: dict[str, int]
+    checks: int
+    false_fails: int
+    flips: dict[str, float]
+    noise: dict[str, float]
+
+
+def same_model(
+    policy: GatePolicy,
+    answers: Sequence[tuple[OpenedSuite, Iterable[Response], Iterable[Score]]],
+    *,
+    model_id: str,
+) -> SameModel:
+    """Judge every ordered pair of repeats of one model's stored answers.
+
+    Args:
+        policy: the gate; its absolute checks say what they say of any model and are left out.
+        answers: for each suite its responses and scores, two repeats or more.
+        model_id: the model.
+
+    Raises:
+        ValueError: there are no two repeats, or the gate compares nothing.
+    """
+    sides = _by_repeat(answers, model_id)
+    relative = msgspec.structs.replace(
+        policy, checks=tuple(check for check in policy.checks if check.relative)
+    )
+    if len(sides) < 2 or not relative.checks:
+        raise ValueError("expected two repeats of every case, and a gate that compares two models")
+    verdicts = [
+        judge(relative, Evidence(candidate=ours, baseline=theirs))
+        for ours, theirs in permutations(sides, 2)
+    ]
+    checks = [check for verdict in verdicts for check in verdict.checks if check.n > 0]
+    differences = _differences(sides)
+    return SameModel(
+        model_id=model_id,
+        repeats=len(sides),
+        pairs=len(verdicts),
+        verdicts=dict(Counter(verdict.outcome for verdict in verdicts)),
+        checks=len(checks),
+        false_fails=sum(check.outcome == "FAIL" for check in checks),
+        flips={name: float(np.mean(gaps != 0.0)) for name, gaps in differences.items()},
+        noise={name: float(np.std(gaps)) for name, gaps in differences.items()},
+    )
+
+
+def _by_repeat(
+    answers: Sequence[tuple[OpenedSuite, Iterable[Response], Iterable[Score]]], model_id: str
+) -> list[dict[str, ModelResults]]:
+    """One set of results for each repeat, as if it were all that had been asked."""
+    sides: dict[int, dict[str, ModelResults]] = {}
+    for opened, responses, scores in answers:
+        said, judged = list(responses), list(scores)
+        for repeat in sorted({response.repeat for response in said}):
+            sides.setdefault(repeat, {})[opened.suite.name] = tabulate(
+                opened,
+                [msgspec.structs.replace(one, repeat=0) for one in said if one.repeat == repeat],
+                [msgspec.structs.replace(one, repeat=0) for one in judged if one.repeat == repeat],
+                model_id=model_id,
+                price=None,
+            )
+    return [sides[repeat] for repeat in sorted(sides)]
+
+
+def _differences(sides: Sequence[dict[str, ModelResults]]) -> dict[str, Floats]:
+    found: dict[str, list[Floats]] = {}
+    for ours, theirs in permutations(sides, 2):
+        for suite, results in ours.items():
+            for name in results.grader_versions:
+                column = name if name in results.columns else f"{name}.accuracy"
+                if column in results.columns and suite in theirs:
+                    gaps = results.columns[column] - theirs[suite].columns[column]
+                    found.setdefault(f"{suite}/{column}", []).append(gaps[np.isfinite(gaps)])
+    return {name: np.concatenate(parts) for name, parts in found.items() if sum(map(len, parts))}

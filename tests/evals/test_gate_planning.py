@@ -1,0 +1,117 @@
+"""A plan says before anything is asked what each check needs, what the suites can show, and what it will cost."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from evals.past import Past
+from evals.plan_view import plan_view
+from evals.planning import DIFFERING, plan_gate
+from evals.stats.power import paired_power, paired_sample_size
+
+DROP = {"metric": "exact", "kind": "max_drop", "threshold": 0.05}
+
+
+@pytest.fixture
+def past(results: Any) -> Any:
+    """A run of 400 cases in which the models differed on 10 % of them."""
+    rng = np.random.default_rng(0)
+    draw = rng.random(400)
+    ours, theirs = (draw > 0.05).astype(float), (draw < 0.95).astype(float)
+    columns = {"cost_usd": np.full(400, 0.002), "latency_ms": np.full(400, 500.0)}
+    return Past(
+        run_id="run-7",
+        candidate={"triage": results({"exact": ours, **columns})},
+        baseline={"triage": results({"exact": theirs, **columns}, model="b")},
+    )
+
+
+def test_a_relative_check_needs_what_the_closed_form_says(policy: Any, folder_suite: Any) -> None:
+    plan = plan_gate(policy(DROP), [folder_suite(600)], differing=0.12)
+    check = plan.checks[0]
+    assert (check.least, check.source) == (52, "stated")
+    assert check.n90 == pytest.approx(paired_sample_size(0.12, 0.05, power=0.9), abs=1)
+    assert check.power == pytest.approx(paired_power(600, 0.12, 0.05), abs=0.02)
+    assert plan.calls == 1200
+
+
+def test_without_a_past_run_the_plan_says_that_it_assumes(policy: Any, folder_suite: Any) -> None:
+    level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
+    plan = plan_gate(policy(DROP, level), [folder_suite(600)])
+    assert (plan.checks[0].source, plan.checks[0].differing) == (
+        "assumed",
+        pytest.approx(DIFFERING),
+    )
+    assert (plan.checks[1].power, plan.checks[1].note) == (None, "needs a past run to go by")
+    assert (plan.usd, plan.seconds) == (None, None)
+
+
+def test_a_past_run_gives_spread_cost_and_time(policy: Any, folder_suite: Any, past: Any) -> None:
+    level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
+    plan = plan_gate(policy(DROP, level), [folder_suite(600)], past=past, at_once=10)
+    assert plan.checks[0].differing == pytest.approx(0.1, abs=0.03)
+    assert plan.checks[1].power == pytest.approx(1.0)
+    assert plan.usd == pytest.approx(600 * 0.004)
+    assert plan.seconds == pytest.approx(30.0)
+
+
+def test_all_checks_together_are_less_likely_to_pass_than_one(
+    policy: Any, folder_suite: Any
+) -> None:
+    suite = [folder_suite(600)]
+    one = plan_gate(policy(DROP), suite, differing=0.15)
+    five = plan_gate(policy(*[DROP] * 5), suite, differing=0.15)
+    assert five.overall_power < one.overall_power < one.checks[0].power + 0.02
+    by_name = {found.name: found for found in five.scenarios}
+    assert (
+        by_name["better"].passes > by_name["equal"].passes > by_name["worse by the margin"].passes
+    )
+    assert by_name["worse by the margin"].passes < 0.06
+    assert all(0.1 <= found.calls <= 1.0 for found in five.scenarios)
+
+
+def test_without_early_stop_every_call_is_made(policy: Any, folder_suite: Any) -> None:
+    plan = plan_gate(policy(DROP, early_stop=False), [folder_suite(600)])
+    assert {found.calls for found in plan.scenarios} == {1.0}
+
+
+def test_each_slice_is_planned_by_itself_and_small_ones_are_marked(
+    policy: Any, folder_suite: Any
+) -> None:
+    gate = policy(DROP, {**DROP, "each": "plan", "min_cases": 150, "if_too_few": "report"})
+    plan = plan_gate(gate, [folder_suite(600)])
+    assert [(check.cases, check.decides) for check in plan.checks] == [
+        (600, True),
+        (120, False),
+        (480, True),
+    ]
+
+
+def test_a_first_release_plans_absolute_checks_for_one_model(
+    policy: Any, folder_suite: Any
+) -> None:
+    level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
+    plan = plan_gate(policy(DROP, level), [folder_suite(600)], roles=1, repeats=2)
+    assert ([check.check for check in plan.checks], plan.calls) == (["exact at_least 0.8"], 1200)
+
+
+def test_the_view_shows_every_check_and_the_outlook(
+    policy: Any, folder_suite: Any, past: Any
+) -> None:
+    plan = plan_gate(policy(DROP), [folder_suite(600)], past=past)
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(plan_view(plan))
+    text = console.export_text()
+    for words in (
+        "exact max_drop 0.05",
+        "run run-7",
+        "all checks pass",
+        "USD",
+        "worse by the margin",
+    ):
+        assert words in text

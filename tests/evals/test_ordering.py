@@ -1,0 +1,55 @@
+"""The order of asking is random, the same for the same seed, and every prefix is a fair sample of every slice."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evals.ordering import look_sizes, stratified_order
+from evals.records import Case
+
+
+def cases(plans: list[str]) -> list[Case]:
+    return [
+        Case(id=f"c{number}", messages=(), tags={"plan": plan}) for number, plan in enumerate(plans)
+    ]
+
+
+@given(plans=st.lists(st.sampled_from("abc"), min_size=1, max_size=80), seed=st.text(max_size=5))
+def test_every_case_is_asked_once_and_the_seed_alone_decides_when(
+    plans: list[str], seed: str
+) -> None:
+    order = stratified_order(cases(plans), ["plan"], seed)
+    assert sorted(order) == list(range(len(plans)))
+    assert order == stratified_order(cases(plans), ["plan"], seed)
+
+
+def test_another_seed_is_another_order() -> None:
+    many = cases(["a"] * 100)
+    assert stratified_order(many, [], "one") != stratified_order(many, [], "two")
+
+
+@given(seed=st.integers(0, 50), size=st.integers(50, 300))
+def test_every_prefix_holds_every_slice_in_proportion(seed: int, size: int) -> None:
+    plans = ["a" if number % 5 else "b" for number in range(size)]
+    order = stratified_order(cases(plans), ["plan"], str(seed))
+    for step in range(1, 11):
+        prefix = order[: size * step // 10]
+        share = sum(plans[position] == "b" for position in prefix)
+        assert abs(share - len(prefix) / 5) <= 2
+
+
+@given(size=st.integers(1, 5000), looks=st.integers(1, 20))
+def test_looks_are_equal_steps_the_first_after_thirty_cases(size: int, looks: int) -> None:
+    sizes = look_sizes(size, looks)
+    assert sizes[-1] == size
+    assert len(sizes) <= min(looks, 10)
+    assert len(sizes) == 1 or sizes[0] >= 30
+    steps = [after - before for before, after in zip((0, *sizes), sizes, strict=False)]
+    assert max(steps) - min(steps) <= 1
+
+
+def test_a_suite_without_cases_has_no_looks() -> None:
+    with pytest.raises(ValueError, match="without cases"):
+        look_sizes(0, 10)

@@ -1,0 +1,195 @@
+"""A contest asks in rounds what is still needed, takes up where it was killed, and scores every answer once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evals.gate import Evidence, judge, take_look
+from evals.look_book import LookBook
+from evals.looks import Looks, Need
+from evals.records import Score
+from evals.runner import Contest
+from evals.scores import ScoreBook
+
+DROP = {"metric": "exact", "kind": "max_drop", "threshold": 0.2}
+LEVEL = {"metric": "exact", "kind": "at_least", "threshold": 0.5}
+
+
+@pytest.fixture
+def contest(tmp_path: Path, folder_suite: Any) -> Any:
+    """A contest over suites of these sizes, opened anew from its folder each time."""
+
+    def open_(*sizes: int, **more: Any) -> Contest:
+        names = ["triage", "other"][: len(sizes)]
+        facts: dict[str, Any] = {
+            "run_id": "run-1",
+            "folder": tmp_path / "run",
+            "suites": tuple(
+                folder_suite(size, name) for name, size in zip(names, sizes, strict=True)
+            ),
+            "roles": ("candidate", "baseline"),
+            "looks": 10,
+            "strata": ("plan",),
+            "needs": LookBook(tmp_path / "run").needs(),
+        }
+        return Contest(**(facts | more))
+
+    return open_
+
+
+@pytest.fixture
+def carry_out(contest: Any, server: Any, tmp_path: Path) -> Any:
+    """Make a run as the flows do: ask, grade, look, until a look says stop. Returns the verdict."""
+
+    async def run(gate: Any, *sizes: int, upto: int = 99) -> Any:
+        book = LookBook(tmp_path / "run")
+        models = {"candidate": "ours", "baseline": "theirs"}
+        sides = {role: server.side(model) for role, model in models.items()}
+        facts = {role: (side.model_id, side.price) for role, side in sides.items()}
+        look, rounds = 1, contest(*sizes).rounds
+        for look in range(1, min(upto, rounds) + 1):
+            now = contest(*sizes)
+            await now.ask(look, sides)
+            await now.grade()
+            event = book.event(look)
+            if event is None:
+                results = now.results(look, facts)
+                evidence = Evidence(candidate=results["candidate"], baseline=results["baseline"])
+                past = tuple(one for one in book.events() if one.look < look)
+                event = take_look(gate, evidence, Looks(look=look, rounds=rounds, past=past))
+                book.append(event)
+            if event.stop:
+                break
+        results = contest(*sizes).results(look, facts)
+        evidence = Evidence(candidate=results["candidate"], baseline=results["baseline"])
+        return judge(gate, evidence, Looks(look=look, rounds=rounds, past=book.events()))
+
+    return run
+
+
+async def test_a_run_stops_when_every_check_is_decided(
+    carry_out: Any, server: Any, policy: Any
+) -> None:
+    found = await carry_out(policy(DROP, LEVEL), 600)
+    assert found.outcome == "PASS"
+    assert len(server.asked) == 2 * 60
+    assert "asking ended after look 1 of 10: every deciding check is decided" in found.reasons[-1]
+    assert "exact max_drop 0.2 PASS at n=60" in found.reasons[-1]
+    assert "decided at look 1 of 10, 60 of 600 cases" in found.checks[0].reason
+
+
+async def test_the_baseline_is_not_asked_for_what_only_the_candidate_must_show(
+    carry_out: Any, server: Any, policy: Any
+) -> None:
+    found = await carry_out(policy(DROP, {**LEVEL, "threshold": 0.99}), 600)
+    asked = [model for model, _ in server.asked]
+    assert (asked.count("ours"), asked.count("theirs")) == (420, 60)
+    assert found.outcome == "PASS"
+    assert [check.n for check in found.checks] == [60, 420]
+
+
+async def test_a_suite_is_not_asked_once_its_checks_are_decided(
+    carry_out: Any, server: Any, policy: Any
+) -> None:
+    hard = {"metric": "other", "kind": "at_least", "threshold": 0.985}
+    await carry_out(policy(DROP, hard), 600, 600)
+    asked = [text.split()[0] for model, text in server.asked if model == "ours"]
+    assert asked.count("triage") == 60
+    assert asked.count("other") > 200
+
+
+async def test_only_the_slice_that_is_still_open_is_asked_further(
+    carry_out: Any, contest: Any, server: Any, policy: Any
+) -> None:
+    gate = policy(
+        {**LEVEL, "threshold": 0.8},
+        {**LEVEL, "threshold": 0.96, "where": {"plan": "enterprise"}},
+        {**LEVEL, "threshold": 0.9, "mode": "shadow"},
+    )
+    found = await carry_out(gate, 1000)
+    numbers = [int(text.split()[-1]) for model, text in server.asked if model == "ours"]
+    later = [number for number in numbers[200:] if number % 5]
+    assert found.outcome == "PASS"
+    assert not later
+    whole, slice_, shadow = found.checks
+    assert (whole.n, round(slice_.n, -1)) == (100, 120)
+    assert (
+        shadow.n == 100
+    )  # judged on what was a fair sample of the suite, not on the slice asked after it
+    done = contest(1000)
+    opened = done.suites[0]
+    assert done.whole_look(opened, 6, "candidate") == 1
+
+
+async def test_a_resumed_run_makes_the_same_looks_and_asks_nothing_twice(
+    carry_out: Any, server: Any, policy: Any, tmp_path: Path
+) -> None:
+    server.answer = lambda model, text: "no" if model == "ours" and text.endswith("7") else "yes"
+    gate = policy({**DROP, "threshold": 0.12}, futility=False)
+    await carry_out(gate, 600, upto=3)
+    before = LookBook(tmp_path / "run").path.read_bytes()
+    torn = before + b'{"look": 4, "rou'
+    LookBook(tmp_path / "run").path.write_bytes(torn)
+    first = await carry_out(gate, 600)
+    assert len(server.asked) == len(set(server.asked))
+    assert LookBook(tmp_path / "run").path.read_bytes().startswith(before)
+    looks = [event.look for event in LookBook(tmp_path / "run").events()]
+    assert looks == list(range(1, looks[-1] + 1))
+    again = await carry_out(gate, 600)
+    assert again == first
+
+
+async def test_a_worse_candidate_is_given_up_before_all_is_asked(
+    carry_out: Any, server: Any, policy: Any
+) -> None:
+    server.answer = lambda model, text: "no" if model == "ours" and text[-1] in "37" else "yes"
+    found = await carry_out(policy({**DROP, "threshold": 0.05}, LEVEL), 600)
+    assert found.outcome in ("FAIL", "INCONCLUSIVE")
+    assert len(server.asked) < 600
+    assert "the verdict can't become PASS any more" in found.reasons[-1]
+
+
+async def test_an_answer_that_came_on_the_second_try_is_scored(
+    contest: Any, server: Any, tmp_path: Path
+) -> None:
+    sides = {"candidate": server.side("ours")}
+    server.answer = lambda _model, text: None if text.endswith("case 3") else "yes"
+    one = contest(40, roles=("candidate",), looks=1)
+    await one.ask(1, sides)
+    await one.grade()
+    book = ScoreBook(tmp_path / "run", "candidate", one.suites[0])
+    assert sum(score.unscored for score in book.scores()) == 1
+    response = next(r for r in one.responses("candidate", "triage") if r.case_id == "c3")
+    came = response.__class__(case_id="c3", model_id="ours-id", outcome="answered", text="yes")
+    assert (book.has(response), book.has(came)) == (True, False)
+    book.add([Score(case_id="c3", grader="exact", version="1", value=1.0)])
+    book.save()
+    again = ScoreBook(tmp_path / "run", "candidate", one.suites[0])
+    assert sum(score.unscored for score in again.scores()) == 0
+
+
+def test_small_suites_have_one_look_and_all_suites_the_same_rounds(contest: Any) -> None:
+    assert contest(50).rounds == 1
+    assert contest(60).rounds == 2
+    assert contest(600, 50).sizes["other"] == (5, 10, 15, 20, 25, 30, 35, 40, 45, 50)
+    assert contest(600, looks=1).rounds == 1
+
+
+def test_what_is_asked_follows_the_needs_of_each_round(contest: Any) -> None:
+    needs = {
+        2: (Need(role="candidate", suite="triage", where={"plan": "enterprise"}),),
+        3: (),
+    }
+    one = contest(600, needs=needs)
+    opened = one.suites[0]
+    asked = {role: [one.cases(opened, look, role) for look in (1, 2, 3, 4)] for role in one.roles}
+    assert [len(found) for found in asked["baseline"]] == [60, 60, 60, 120]
+    first, second, third, fourth = asked["candidate"]
+    assert second[:60] == first
+    assert len(second) > 65
+    assert {case.tags["plan"] for case in second[60:]} == {"enterprise"}
+    assert (len(third) - len(second), len(fourth) - len(third)) == (0, 60)
+    assert [one.whole_look(opened, 4, role) for role in one.roles] == [1, 1]

@@ -1,0 +1,107 @@
+"""Waiting for a person, end to end: real flow runs on a real worker, suspended, killed around, answered in all three ways."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def gatewright(installation: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "flows.cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=installation.folder,
+        timeout=240,
+    )
+
+
+def suspended(installation: Any, name: str, requested_by: str = "ana") -> tuple[str, str, Any]:
+    """Fine-tune a model and start its promotion; returns job, flow run and run once a person is waited for."""
+    job = installation.fine_tune(name)
+    flow_run = installation.submit(job, requested_by)
+    installation.until_state(flow_run, "PAUSED")
+    run = installation.run_of(job)
+    assert run.state == "waiting", run
+    return job, flow_run, run
+
+
+def test_people_are_waited_for_without_a_process_and_may_answer_anywhere(installation: Any) -> None:
+    # The first release waits; nothing runs meanwhile, and the worker may die.
+    job, first, run = suspended(installation, "v1")
+    installation.until(lambda: not installation.processes_of(first), "its process ended")
+    assert installation.live() is None
+    installation.restart_worker()
+
+    # In Prefect's pages: an empty answer is none, and the requester's own does not count.
+    assert installation.resume(first)["status"] == "REJECT"
+    own = {"decision": "approve", "who": "ana", "reason": "mine"}
+    assert installation.resume(first, **own)["status"] == "ACCEPT"
+    installation.until(
+        lambda: installation.state(first) == "PAUSED" and len(waits(installation, run)) == 2,
+        "it waits again",
+    )
+    assert installation.run(run.run_id).state == "waiting"
+    with installation.registry() as registry:
+        assert registry.answers(run.run_id) == ()
+
+    # On the command line: the suspended flow run itself goes on.
+    answered = gatewright(installation, "approve", run.run_id, "--reason", "read it", "--json")
+    assert answered.returncode == 0, answered.stderr + answered.stdout
+    assert json.loads(answered.stdout)["state"] == "promoted"
+    installation.until_state(first, "COMPLETED")
+    assert installation.live().run_id == run.run_id
+    published = json.loads((installation.folder / "live" / "intents.json").read_text())
+    assert published["model_id"] == installation.live().model_id
+    with installation.registry() as registry:
+        (answer,) = registry.answers(run.run_id)
+        assert (answer.actor, answer.decision) == ("ben", "approve")
+        assert registry.statement(run.run_id) is not None
+
+    # Two candidates at once, both judged against v1. One is approved in Prefect's pages …
+    _, second, run_2 = suspended(installation, "v2")
+    job_3, third, run_3 = suspended(installation, "v3")
+    installation.resume(second, decision="approve", who="cleo", reason="good enough")
+    installation.until_state(second, "COMPLETED")
+    assert installation.live().run_id == run_2.run_id
+
+    # … and the other is judged anew against it, never promoted on what was judged before.
+    again = installation.until(
+        lambda: (
+            found := installation.run_of(job_3)
+        ).run_id != run_3.run_id and found.state == "waiting" and found,
+        "v3 was judged again",
+    )
+    assert installation.run(run_3.run_id).state == "refused"
+    assert "the baseline moved" in installation.run(run_3.run_id).detail
+    assert again.baseline_model == installation.live().model_id
+    installation.until_state(third, "PAUSED")
+
+    # A rejection ends the flow run that waited.
+    assert gatewright(installation, "reject", again.run_id, "--reason", "no gain").returncode == 0
+    installation.until_state(third, "COMPLETED")
+    assert installation.run(again.run_id).state == "refused"
+
+    # On the review page: a fresh flow run carries it out, and the one that waited ends too.
+    _, fourth, run_4 = suspended(installation, "v4")
+    installation.answer_on_page(run_4.run_id, "approve")
+    installation.until(lambda: installation.run(run_4.run_id).state == "promoted", "v4 went live")
+    installation.until_state(fourth, "COMPLETED")
+
+    with installation.registry() as registry:
+        assert registry.verify() == ()
+        kinds = [event.kind for event in registry.history("intents") if event.generation]
+    assert kinds == ["promotion", "promotion", "first_release"]
+    assert gatewright(installation, "verify", "intents").returncode == 0
+
+
+def waits(installation: Any, run: Any) -> list[Any]:
+    with installation.registry() as registry:
+        marks = registry.steps(run.run_id)
+    return [mark for mark in marks if (mark.step, mark.phase) == ("waiting for a person", "begun")]

@@ -1,0 +1,259 @@
+"""The flows on a real Prefect server: a promotion, a look at what is live, a way back, and the watcher."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flows.emulator.server import Emulator
+from flows.opening import open_registry
+from flows.platforms import jobs
+from flows.platforms.opening import open_platform
+from flows.settings import load_settings
+from prefect.client.orchestration import get_client
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    temporary_settings,
+)
+from prefect.testing.utilities import prefect_test_harness
+
+pytestmark = [
+    pytest.mark.slow,
+    # Prefect's clients leave sockets to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+SYSTEM = "Which team is this for? Answer with one word."
+WORDS = {
+    "billing": ["invoice", "refund", "charge", "price", "receipt", "payment"],
+    "access": ["password", "login", "locked", "invite", "token", "account"],
+    "bug": ["crash", "error", "broken", "freeze", "blank", "wrong"],
+}
+GATE = """
+version: 1
+name: teams
+first_release: absolute_checks
+early_stop: false
+checks:
+  - {metric: team.accuracy, at_least: 0.5, max_drop: 0.1}
+on_inconclusive: needs_approval
+"""
+TARGET = """
+version: 1
+name: teams
+platform: embedded
+suites: [teams]
+gate: teams
+sampling: {concurrency: 16}
+promotion: {smoke_cases: 2}
+regression: {cron: "0 6 * * 1", on_fail: [hold]}
+watch: {metadata: {target: teams}}
+"""
+
+
+def sentences(each: int, start: int = 0) -> Iterator[tuple[str, str]]:
+    for label, words in WORDS.items():
+        for number in range(start, start + each):
+            first, second = words[number % 6], words[(number // 6) % 6]
+            yield f"number {number}: the {first} about our {second} needs you", label
+
+
+def write_project(folder: Path) -> None:
+    suite = folder / "datasets" / "teams"
+    for path in (suite, folder / "gates", folder / "targets"):
+        path.mkdir(parents=True)
+    (folder / "gates" / "teams.yaml").write_text(GATE)
+    (folder / "targets" / "teams.yaml").write_text(TARGET)
+    definition = {
+        "version": 1,
+        "name": "teams",
+        "prompt": [
+            {"role": "system", "content": SYSTEM},
+            {"role": "user", "content": "{{ item.text }}"},
+        ],
+        "graders": [{"name": "team", "type": "label", "labels": sorted(WORDS)}],
+    }
+    (suite / "suite.yaml").write_text(json.dumps(definition))
+    rows = (
+        {"id": f"s-{number:03}", "item": {"text": text}, "expected": label}
+        for number, (text, label) in enumerate(sentences(30, start=100))
+    )
+    (suite / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def training(shift: int = 0) -> bytes:
+    """Chat examples; with a shift every answer is another team's, so that the model learns nonsense."""
+    labels = sorted(WORDS)
+    return b"".join(
+        json.dumps(
+            {
+                "messages": [
+                    {"role": "system", "content": SYSTEM},
+                    {"role": "user", "content": text},
+                    {
+                        "role": "assistant",
+                        "content": labels[(labels.index(label) + shift) % len(labels)],
+                    },
+                ]
+            }
+        ).encode()
+        + b"\n"
+        for text, label in sentences(30)
+    )
+
+
+async def fine_tune(name: str, shift: int = 0) -> jobs.Job:
+    platform = open_platform("embedded", {}, os.environ)
+    try:
+        file = await jobs.upload_file(platform, training(shift), poll_s=0.05)
+        job = await jobs.create_job(
+            platform,
+            model="gpt-4.1-mini-2025-04-14",
+            training_file=file,
+            suffix=name,
+            metadata={"target": "teams"},
+        )
+        return await jobs.wait_finished(platform, job.id, poll_s=0.1)
+    finally:
+        await platform.aclose()
+
+
+@pytest.fixture(scope="module")
+def prefect_server() -> Iterator[str]:
+    with (
+        temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
+        prefect_test_harness(server_startup_timeout=120),
+    ):
+        yield str(PREFECT_API_URL.value())
+    with warnings.catch_warnings():
+        # Prefect leaves sockets of its own to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("emulator"), port=0) as running:
+        yield running
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str, emulator: Emulator
+) -> Path:
+    write_project(tmp_path)
+    for name, value in {
+        "GATEWRIGHT_HOME": tmp_path / "home",
+        "GATEWRIGHT_TARGETS": tmp_path / "targets",
+        "GATEWRIGHT_GATES": tmp_path / "gates",
+        "GATEWRIGHT_DATASETS": tmp_path / "datasets",
+        "GATEWRIGHT_EMBEDDED_URL": emulator.url,
+        "GATEWRIGHT_ACTOR": "test",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    return tmp_path / "home"
+
+
+def live() -> Any:
+    with open_registry(load_settings()) as registry:
+        return registry.live("teams")
+
+
+async def test_a_candidate_is_promoted_watched_over_and_gone_back_from(home: Path):
+    from flows.promotion import promote
+    from flows.regression import regress
+    from flows.rollback import roll_back
+
+    good, second, bad = await fine_tune("v1"), await fine_tune("v2"), await fine_tune("v3", shift=1)
+
+    first = await promote(target="teams", job_id=good.id)
+    assert (first["state"], first["verdict"]) == ("promoted", "PASS")
+    assert live().model_id == good.model_id
+
+    again = await promote(target="teams", job_id=good.id)
+    assert again["run_id"] == first["run_id"], "the same trigger twice is one run"
+    assert live().generation == 1
+
+    refused = await promote(target="teams", job_id=bad.id)
+    assert (refused["state"], refused["verdict"]) == ("refused", "FAIL")
+    assert live().model_id == good.model_id, "a refusal leaves the old model live"
+
+    better = await promote(target="teams", job_id=second.id)
+    assert better["state"] == "promoted"
+    assert live().model_id == second.model_id
+
+    looked = await regress(target="teams")
+    assert looked["verdict"] == "PASS"
+    assert live().generation == 2, "looking changes nothing"
+
+    assert await roll_back(target="teams", reason="test") == good.model_id
+    assert live().model_id == good.model_id
+    with open_registry(load_settings()) as registry:
+        assert registry.held("teams") is not None, "automation may not undo a rollback"
+        assert registry.verify() == ()
+    assert all(Path(run["report"]).exists() for run in (first, refused, better))
+
+
+async def test_no_developer_slot_is_left_behind_whatever_the_outcome(home: Path):
+    from flows.promotion import promote
+
+    good, bad = await fine_tune("a"), await fine_tune("b", shift=1)
+    await promote(target="teams", job_id=good.id)
+    await promote(target="teams", job_id=bad.id)
+    platform = open_platform("embedded", {}, os.environ)
+    try:
+        standing = [found.name for found in await platform.list_deployments()]
+    finally:
+        await platform.aclose()
+    assert not [name for name in standing if name.endswith("-dev")]
+
+
+async def test_a_job_that_is_not_known_is_a_failed_flow_with_a_clear_reason(home: Path):
+    from evals.errors import GatewrightError
+    from flows.promotion import promote
+
+    with pytest.raises(GatewrightError, match="ftjob-unknown"):
+        await promote(target="teams", job_id="ftjob-unknown")
+    with open_registry(load_settings()) as registry:
+        (run,) = registry.runs("teams")
+    assert run.state == "failed"
+    assert "ftjob-unknown" in run.detail
+
+
+async def test_the_watcher_starts_a_new_job_once_and_an_old_one_never(
+    home: Path, prefect_server: str
+):
+    from flows.promotion import promote
+    from flows.watch import watch
+
+    async with get_client() as client:
+        flow_id = await client.create_flow(promote)
+        await client.create_deployment(
+            flow_id, name="promotion", entrypoint="flows.promotion.promote"
+        )
+
+    old = await fine_tune("old")
+    await asyncio.sleep(1.1)  # jobs end at whole seconds
+    assert await watch() == [], "the first look only remembers the time"
+    new = await fine_tune("new")
+    assert await watch() == [new.id]
+    await watch()
+
+    async with get_client() as client:
+        runs = [
+            run for run in await client.read_flow_runs() if run.parameters.get("job_id") == new.id
+        ]
+        olds = [
+            run for run in await client.read_flow_runs() if run.parameters.get("job_id") == old.id
+        ]
+    assert len(runs) == 1, "seen twice, started once"
+    assert olds == []
