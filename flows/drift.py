@@ -15,6 +15,7 @@ from evals.errors import GatewrightError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
 from flows.ownership import own_tags
 from flows.platforms.base import Platform, SlotSpec
+from flows.promotion_replace import replaceable
 from flows.promotion_steps import deployment_name
 from flows.publishers.base import Published, Publisher
 from flows.publishing_live import publish_live
@@ -84,15 +85,21 @@ async def repair(
     slot: SlotSpec,
     actor: str,
     reason: str,
+    keeps_name: str | None = None,
 ) -> tuple[Published, ...]:
     """Make the recorded model stand again where it does not, beside what stands there now, and tell applications.
 
+    In the deployment `keeps_name`, whose name applications know, it takes the place of what stands there instead.
     Raises RefusedError when nothing is live or the model is barred, PlatformError when it can't be made to stand.
     """
     refuse_blank(actor, reason)
     live = _require_live(registry, target)
     drift = await _served(platform, live)
-    if drift is not None and drift.kind in ("gone", "other_model"):
+    missing = drift is not None and drift.kind in ("gone", "other_model")
+    if missing and keeps_name and keeps_name == live.deployment:
+        tags = own_tags(target, live.run_id or "", "production")
+        await replaceable(platform).replace(keeps_name, live.model_id, slot, tags=tags)
+    elif missing:
         run = f"repair-{live.generation}"
         name = deployment_name(target, run)
         tags = own_tags(target, run, "production")

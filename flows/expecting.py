@@ -171,7 +171,8 @@ def _downtime(plan: Plan, platform: Platform) -> Iterator[Finding]:
 
 
 def _usd(amount: float) -> str:
-    return f"${amount:,.0f}" if amount >= 100 else f"${amount:.2f}" if amount >= 0.01 else "$0.01"
+    places = 0 if amount >= 100 else 2 if amount >= 0.1 else 4
+    return f"${amount:,.{places}f}"
 
 
 def _span(seconds: float) -> str:

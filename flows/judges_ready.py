@@ -58,7 +58,9 @@ async def judge_findings(
     """
     opened = tuple(suites)
     for one in opened:
-        require_independent(one.graders, {str(role): model for role, model in contestants.items()}, where)
+        require_independent(
+            one.graders, {str(role): model for role, model in contestants.items()}, where
+        )
     if judge is None:
         return ()
     found: list[Finding] = []

@@ -17,6 +17,7 @@ from flows.registry.store import Registry
 from flows.releasing import publishers_of
 from flows.settings import Settings
 from flows.stores import open_registry
+from flows.strategy import fixed_name
 from flows.target import Target, load_target
 
 __all__ = ["adopt_drift", "put_back_drift"]
@@ -60,6 +61,7 @@ async def put_back_drift(
             slot=place.target.production,
             actor=actor,
             reason=reason,
+            keeps_name=fixed_name(place.target),
         )
         if failed := [found.problem for found in published if found.problem]:
             raise PublishError("; ".join(failed))

@@ -1,33 +1,65 @@
-"""What follows from a regression run: nothing, an alert, or a hold on automation, as the target file says."""
+"""What follows from a regression run: nothing, a hold on automation, or the loss of its standing for the live model.
+
+hold     automation may not promote until a person releases the target: a baseline that has got worse is a low bar
+revoke   the same, and the evidence of the live model is marked as revoked: it stays live until a person goes back, and
+         is never gone back to
+"""
 
 from __future__ import annotations
 
-from flows.opening import open_run
+from evals.records import Verdict
+from flows.opening import OpenRun, open_run
 from flows.settings import Settings
 
 __all__ = ["settle"]
 
 
 def settle(settings: Settings, run_id: str) -> str:
-    """Close a regression run and act on its verdict. Returns the outcome.
+    """Close a regression run and act on its verdict as the target's `regression.on_fail` says. Returns the outcome.
 
-    A FAIL puts automatic promotion on hold where the target's `regression.on_fail` asks for it, since a baseline that
-    has got worse is a low bar for the next candidate.
+    Only a FAIL has consequences; what could not be decided says nothing against the live model. Safe to do again.
     """
     with open_run(settings, run_id) as run:
         verdict = run.registry.verdict(run_id)
         assert verdict is not None, "a regression run is settled after it is judged"
         reason = "; ".join(verdict.reasons)[:500]
-        hold = verdict.outcome == "FAIL" and "hold" in run.target.regression.get("on_fail", [])
-        if hold and run.registry.held(run.target.name) is None:
-            run.registry.hold(
-                run.target.name,
-                actor="gatewright",
-                reason=f"regression run {run_id}: {reason}",
-                run_id=run_id,
-            )
-        if verdict.outcome == "ERROR":
+        if verdict.outcome == "FAIL":
+            _act(run, verdict, f"regression run {run_id}: {reason}")
+        elif verdict.outcome == "ERROR":
             run.registry.set_run_state(run_id, "failed", reason)
         elif verdict.outcome == "INCONCLUSIVE":
             run.registry.set_run_state(run_id, "inconclusive", reason)
         return verdict.outcome
+
+
+def _act(run: OpenRun, verdict: Verdict, reason: str) -> None:
+    registry, target, run_id = run.registry, run.target.name, run.record.run_id
+    wanted = run.target.regression.get("on_fail", [])
+    live = registry.live(target)
+    still = live is not None and live.model_id == verdict.candidate_model
+    done = any(
+        event.run_id == run_id and event.kind == "model_revoked"
+        for event in registry.history(target, 200)
+    )
+    if "revoke" in wanted and not done:
+        registry.revoke(
+            target,
+            verdict.candidate_model,
+            actor="gatewright",
+            reason=reason,
+            run_id=run_id,
+            evidence_digest=verdict.evidence_digest,
+            hold=still,
+        )
+    if "hold" in wanted and registry.held(target) is None:
+        registry.hold(target, actor="gatewright", reason=reason, run_id=run_id)
+    registry.set_run_state(run_id, "judged", _offer(run, reason) if still else reason)
+
+
+def _offer(run: OpenRun, reason: str) -> str:
+    """The reason with the way back, where there is one."""
+    before = run.registry.previous(run.target.name)
+    if before is None:
+        return reason
+    command = f"gatewright rollback {run.target.name} --reason '…'"
+    return f"{reason}; go back to {before.model_id} with: {command}"

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.gate_rules import validate_policy
@@ -168,11 +170,17 @@ class OpenRun:
     def side(self, role: Role, connection: Connection) -> Side:
         """How a role is asked: the target's sampling, the role's own settings over it."""
         return Side(
-            connection=connection,
+            connection=speaking(connection, self.target.sampling.get("api", "chat")),
             settings=sampling_settings(self.target, role, self.plan.suites, fresh=self.fresh),
             price=self.price(role),
             system_prompt=self.target.sampling.get(role, {}).get("system_prompt"),
         )
+
+
+def speaking(connection: Connection, api: Literal["chat", "responses"]) -> Connection:
+    """Return the same connection, asked in the words of one of the two APIs."""
+    endpoint = msgspec.structs.replace(connection.endpoint, api=api)
+    return replace(connection, endpoint=endpoint)
 
 
 def strata(policy: GatePolicy) -> tuple[str, ...]:

@@ -92,6 +92,10 @@ class Processes:
         text = (self.folder / f"{name}.log").read_text("utf-8", errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
+    def running(self, name: str) -> subprocess.Popen[bytes]:
+        """Return the process started under a name. Raises KeyError."""
+        return self._running[name]
+
     def stop(self) -> None:
         """Stop everything, last started first."""
         for process in reversed(self._running.values()):

@@ -131,7 +131,7 @@ class ReplacingJourney(Journey):
             if live.model_id != standing.model_id:
                 raise PlatformError(
                     f"{self.deployment} serves {standing.model_id}, and {live.model_id} is recorded as live",
-                    hint="adopt what stands there, or repair it, before anything is promoted",
+                    hint=f"'gatewright verify {self.act.target}' with --adopt or --put-back settles which one is right",
                 )
         elif not belongs_to(standing, self.act.target):
             raise PlatformError(

@@ -17,6 +17,7 @@ from evals.gate import Evidence, judge
 from evals.policy import Check, GatePolicy, load_policy
 from evals.records import MODEL_OUTCOMES, Role, Verdict
 from evals.runner import Contest, Side
+from flows import rollback_attempts
 from flows.judging import judges_at_work
 from flows.opening import OpenRun, open_registry, open_run, strata
 from flows.platforms.base import Connection
@@ -84,14 +85,17 @@ async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
 async def go_back(
     settings: Settings, target_name: str, *, to: str | None, reason: str, actor: str
 ) -> RollbackOutcome:
-    """Return a target to the model that was live before (or to `to`), and hold automation off."""
+    """Return a target to the model that was live before (or to `to`), and hold automation off.
+
+    Asked for again after it was killed, it finishes what it began.
+    """
     target = load_target(settings.targets, target_name)
     platform = open_platform(target.platform, target.options, os.environ)
     with open_registry(settings) as registry:
         try:
-            return await roll_back(
+            outcome = await roll_back(
                 target_name,
-                to=to,
+                to=rollback_attempts.begin(settings, registry, target_name, to),
                 reason=reason,
                 actor=actor,
                 platform=platform,
@@ -100,6 +104,9 @@ async def go_back(
                 slot=target.production,
                 keeps_name=fixed_name(target),
             )
+            if not outcome.problems:
+                rollback_attempts.finish(settings, target_name)
+            return outcome
         finally:
             await platform.aclose()
 

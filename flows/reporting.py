@@ -34,6 +34,7 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.run_folder import read_record
 from flows.settings import Settings
+from flows.spending import cost_of, usages
 
 __all__ = ["gather", "report_run"]
 
@@ -91,7 +92,7 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
         live_now=_live_now(run.registry, live),
         gate_path=run.policy.path,
         notes=_notes(run),
-        next_steps=_next_steps(record),
+        next_steps=_next_steps(run.registry, record, live),
         error=error,
     )
 
@@ -175,17 +176,18 @@ def _confusions(
 def _sampling(run: OpenRun) -> dict[str, int | float | None]:
     asked = samplings(run)
     roles = [role for summary in asked for role in summary.roles.values()]
-    costs = [role.spent_usd for role in roles]
+    paid = usages(run)
+    cost, unconfirmed = cost_of(run, paid), sum(role.unconfirmed_usd for role in roles)
     judges = judge_costs(run.folder)
     found: dict[str, int | float | None] = {
         "calls": sum(role.requests for role in roles),
         "retries": sum(sum(role.retries.values()) for role in roles),
         "reused": sum(role.reused for role in roles),
         "wall_s": sum(summary.wall_s for summary in asked),
-        "cost_usd": None if None in costs else sum(cost for cost in costs if cost is not None),
-        "prompt_tokens": sum(role.usage.prompt_tokens for role in roles),
-        "completion_tokens": sum(role.usage.completion_tokens for role in roles),
-        "cached_tokens": sum(role.usage.cached_tokens for role in roles),
+        "cost_usd": None if cost is None else cost + unconfirmed,
+        "prompt_tokens": sum(usage.prompt_tokens for usage in paid.values()),
+        "completion_tokens": sum(usage.completion_tokens for usage in paid.values()),
+        "cached_tokens": sum(usage.cached_tokens for usage in paid.values()),
     }
     if judges.calls:
         found |= {
@@ -222,16 +224,18 @@ def _live_now(registry: Registry, live: LivePointer | None) -> str:
     return said
 
 
-def _next_steps(record: RunRecord) -> tuple[str, ...]:
+def _next_steps(registry: Registry, record: RunRecord, live: LivePointer | None) -> tuple[str, ...]:
     if record.state == "waiting":
         return (
             f"gatewright approve {record.run_id} --reason '…'   lets it go live",
             f"gatewright reject {record.run_id} --reason '…'   ends it",
         )
+    back = f"gatewright rollback {record.target} --reason '…'   goes back to"
     if record.state == "promoted":
-        return (
-            f"gatewright rollback {record.target} --reason '…'   goes back to the model before",
-        )
+        return (f"{back} the model before",)
+    before = registry.previous(record.target)
+    if live is not None and before is not None and revocation_of(registry, live) is not None:
+        return (f"{back} {before.model_id}",)
     return ()
 
 

@@ -115,8 +115,12 @@ async def _stand(
     if goal.deployment is None:
         return goal.endpoint, None, True, 0.0
     standing = await platform.get(goal.deployment)
-    if standing is not None and (standing.state, standing.model_id) == ("ready", goal.model_id):
-        return (await platform.wait_ready(standing)).endpoint, goal.deployment, True, 0.0
+    if standing is not None and standing.model_id == goal.model_id:
+        if standing.state == "paused":  # deploying what stands paused resumes it
+            kept = SlotSpec(slot="production", sku=standing.sku, capacity=standing.capacity)
+            standing = await platform.deploy(standing.name, goal.model_id, kept, tags=standing.tags)
+        if standing.state == "ready":
+            return (await platform.wait_ready(standing)).endpoint, goal.deployment, True, 0.0
     name = deployment_name(goal.target, attempt)
     tags = own_tags(goal.target, attempt, "production")
     deployed = await platform.deploy(name, goal.model_id, slot, tags=tags)
@@ -136,7 +140,7 @@ async def _stand_in_place(
     if standing is not None and standing.model_id not in (goal.model_id, live.model_id):
         raise PlatformError(
             f"{name} serves {standing.model_id}, which is neither what is live nor what is gone back to",
-            hint="adopt what stands there, or repair it, first",
+            hint=f"'gatewright verify {goal.target}' with --adopt or --put-back settles which one is right",
         )
     previous = standing if standing and standing.model_id == live.model_id else None
     done = await replaceable(platform).replace(

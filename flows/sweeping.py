@@ -24,7 +24,7 @@ from flows.registry.store import Registry
 from flows.retiring import orphans, retirable
 from flows.settings import Settings
 from flows.target import Target, load_target, target_names
-from flows.warming import keep_all, wanted_warm
+from flows.warming import keep_all, to_keep
 
 __all__ = ["Due", "Swept", "in_use", "sweep_all", "sweep_target"]
 
@@ -49,6 +49,7 @@ class Swept(Record, frozen=True, kw_only=True):
     dry_run: bool
     deleted: tuple[Due, ...] = ()
     kept_warm: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -63,14 +64,18 @@ async def sweep_target(
     try:
         used = in_use(settings, registry, target.name)
         due = await _due(registry, target, platform, used)
-        warm, gone = await wanted_warm(target, platform=platform, registry=registry, in_use=used)
+        keep = await to_keep(target, platform=platform, registry=registry, in_use=used)
         if dry_run:
-            names = tuple(one.name for one in warm)
             return Swept(
-                target=target.name, dry_run=True, deleted=due, kept_warm=names, problems=gone
+                target=target.name,
+                dry_run=True,
+                deleted=due,
+                kept_warm=tuple(one.name for one in keep.ask),
+                paused=tuple(one.name for one in keep.pause),
+                problems=keep.wrong,
             )
         deleted, failed = await _delete(registry, target, platform, due)
-        kept_warm, cold = await keep_all(platform, warm)
+        kept_warm, paused, cold = await keep_all(platform, keep)
     finally:
         await platform.aclose()
     return Swept(
@@ -78,7 +83,8 @@ async def sweep_target(
         dry_run=False,
         deleted=deleted,
         kept_warm=kept_warm,
-        problems=(*gone, *failed, *cold),
+        paused=paused,
+        problems=(*keep.wrong, *failed, *cold),
     )
 
 

@@ -20,7 +20,7 @@ __all__ = ["JudgePlan", "PromotionPlan", "Target", "load_target", "target_names"
 class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     """How a winner goes live. `keep_previous_s` is how long the previous deployment stays warm, in seconds.
 
-    `deployment` is the name that strategy replace keeps, None for the target's own.
+    `keep` says whether it answers meanwhile, or is paused and has to be resumed first. `deployment` is the name that strategy replace keeps, None for the target's own.
     """
 
     strategy: Literal["blue_green", "replace"] = "blue_green"
@@ -28,6 +28,7 @@ class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     smoke_cases: int = 5
     production_cases: int = 120
     keep_previous_s: int = 14 * 86400
+    keep: Literal["warm", "paused"] = "warm"
 
 
 class JudgePlan(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,7 +6,9 @@ that is gone all the same is deployed again, unless it is the live one: then peo
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from evals.errors import GatewrightError
 from evals.records import LivePointer
@@ -18,15 +20,29 @@ from flows.retiring import kept
 from flows.strategy import fixed_name
 from flows.target import Target
 
-__all__ = ["keep_all", "wanted_warm"]
+__all__ = ["Keeping", "keep_all", "to_keep"]
 
 
-async def wanted_warm(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """Deployments to ask once, those to pause, and what is wrong with the live one."""
+
+    ask: tuple[Deployment, ...] = ()
+    pause: tuple[Deployment, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class _Pauses(Protocol):
+    async def pause(self, name: str) -> None: ...
+
+
+async def to_keep(
     target: Target, *, platform: Platform, registry: Registry, in_use: Collection[str] = ()
-) -> tuple[tuple[Deployment, ...], tuple[str, ...]]:
-    """Return the deployments to keep, and what is wrong with the live one; `in_use` is what a running run changes."""
+) -> Keeping:
+    """Return what is to be kept and how; `in_use` is what a running run changes."""
     if not target.production.sku:  # a platform without lasting deployments
-        return (), ()
+        return Keeping()
     live, wrong = await _live(registry.live(target.name), platform, in_use)
     names = kept(target.name, keep_s=target.promotion.keep_previous_s, registry=registry)
     found = [await platform.get(name) for name in names]
@@ -37,21 +53,30 @@ async def wanted_warm(
     gone = {name for name, one in zip(names, found, strict=True) if one is None}
     if back is not None and back.deployment and back.deployment in gone - {fixed_name(target)}:
         standing.append(_as_recorded(target, back.deployment, back))
-    return (*live, *standing), wrong
+    if target.promotion.keep == "paused":
+        pause = [one for one in standing if one.state == "ready" and one.name not in in_use]
+        return Keeping(ask=live, pause=tuple(pause), wrong=wrong)
+    return Keeping(ask=(*live, *standing), wrong=wrong)
 
 
 async def keep_all(
-    platform: Platform, deployments: Sequence[Deployment]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Ask each once, deploying again what is gone; return the names that answer, and what went wrong with others."""
-    done, problems = [], []
-    for one in deployments:
+    platform: Platform, keeping: Keeping
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Ask and pause, deploying again what is gone; return the names asked, those paused, and what went wrong."""
+    asked, paused, problems = [], [], []
+    for one in keeping.ask:
         try:
             await keep_warm(platform, one)
-            done.append(one.name)
+            asked.append(one.name)
         except GatewrightError as error:
             problems.append(f"{one.name} could not be kept warm: {error}")
-    return tuple(done), tuple(problems)
+    for one in keeping.pause if isinstance(platform, _Pauses) else ():
+        try:
+            await platform.pause(one.name)
+            paused.append(one.name)
+        except GatewrightError as error:
+            problems.append(f"{one.name} could not be paused: {error}")
+    return tuple(asked), tuple(paused), tuple(problems)
 
 
 async def _live(

@@ -70,9 +70,9 @@ def encode(labels: Sequence[Hashable], items: Iterable[Hashable] | NDArray[np.ge
         raise ValueError("labels is empty: declare the labels the metric is about")
     if len(numbers) != len(labels):
         raise ValueError("labels holds a label twice")
-    if isinstance(labels, range) and isinstance(items, np.ndarray) and items.dtype.kind == "i":
-        if labels.start == 0 and labels.step == 1:  # the items are places already
-            return np.where((items >= 0) & (items < len(labels)), items, len(labels))
+    if isinstance(items, np.ndarray) and items.dtype == np.int64 and labels == range(len(labels)):
+        codes = items.astype(np.int64)  # the items are places already
+        return np.where((codes >= 0) & (codes < len(labels)), codes, len(labels))
     plain = items.tolist() if isinstance(items, np.ndarray) else items
     other = len(labels)
     return np.fromiter((numbers.get(item, other) for item in plain), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Commands that change what is live or may become so: rollback, hold, release."""
+"""Commands that change what is live or may become so: rollback, hold, release, revoke, reinstate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 import typer
 
-from evals.errors import RefusedError
+from evals.errors import RefusedError, nearest
 from flows.commands.output import JSON_OPTION, console, emit
 from flows.settings import load_settings
 from flows.stores import open_registry
@@ -27,6 +27,12 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: gatewright release support-triage --reason 'incident closed'")(
         release
     )
+    app.command(
+        epilog="Example: gatewright revoke support-triage gpt-4.1-mini-2025-04-14.ft-… --reason 'leaks names'"
+    )(revoke)
+    app.command(
+        epilog="Example: gatewright reinstate support-triage gpt-4.1-mini-2025-04-14.ft-… --reason 'label error'"
+    )(reinstate)
 
 
 def rollback(
@@ -92,3 +98,49 @@ def release(
         emit({"target": target, "released": msgspec.to_builtins(held)})
     else:
         typer.echo(f"{target} is released; it was held by {held.actor}: {held.reason}")
+
+
+def revoke(
+    target: str = typer.Argument(..., help="The target."),
+    model: str = typer.Argument(..., help="Id of a model that was live, or is."),
+    reason: str = REASON,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Mark a model as one that may not be live for a target, and hold automation off; what is live stays."""
+    settings = load_settings()
+    load_target(settings.targets, target)
+    with open_registry(settings) as registry:
+        if registry.find(target, model) is None:
+            known = {found.model_id for found in registry.superseded(target)}
+            live = registry.live(target)
+            valid = sorted({*known, *([live.model_id] if live else [])})
+            raise RefusedError(
+                f"{model} was never live for {target}; {nearest(model, valid) or 'nothing was'}"
+            )
+        event = registry.revoke(target, model, actor=settings.actor, reason=reason)
+        still = registry.live(target)
+    if as_json:
+        emit(event)
+        return
+    typer.echo(f"{model} may not be live for {target} any more, and automation is on hold")
+    if still is not None and still.model_id == model:
+        typer.echo(f"it still is: gatewright rollback {target} --reason '…' goes back")
+
+
+def reinstate(
+    target: str = typer.Argument(..., help="The target."),
+    model: str = typer.Argument(..., help="Id of a model that was refused or revoked."),
+    reason: str = REASON,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Let a model be live again that was refused or revoked: on your word it may be gone back to."""
+    settings = load_settings()
+    load_target(settings.targets, target)
+    with open_registry(settings) as registry:
+        if registry.barred(target, model) is None:
+            raise RefusedError(f"nothing bars {model} from {target}")
+        event = registry.reinstate(target, model, actor=settings.actor, reason=reason)
+    if as_json:
+        emit(event)
+    else:
+        typer.echo(f"{model} may be live for {target} again")

@@ -48,7 +48,9 @@ def _show(swept: Swept) -> None:
         screen.print(Text(f"  {deleted} {due.name}: {due.why}"))
     for name in swept.kept_warm:
         screen.print(Text(f"  {kept} warm {name}"))
+    for name in swept.paused:
+        screen.print(Text(f"  {'would pause' if swept.dry_run else 'paused'} {name}"))
     for problem in swept.problems:
         screen.print(Text(f"  ✗ {problem}", style="red"))
-    if not (swept.deleted or swept.kept_warm or swept.problems):
+    if not (swept.deleted or swept.kept_warm or swept.paused or swept.problems):
         screen.print(Text("  nothing to do"))

@@ -54,7 +54,7 @@ def test_doctor_says_what_a_run_costs_and_says_so_when_a_price_is_not_known(
     answer = account.doctor(models.second.model_id)
     told = ticked(answer, "cost")
     assert "144 questions to 2 model(s)" in told
-    assert "at most about $0.01" in told
+    assert "at most about $0.00" in told
     monkeypatch.setattr(AzureOpenAIPlatform, "price", lambda *_: None)
     unknown = account.doctor(models.second.model_id)
     assert unknown.code == 0

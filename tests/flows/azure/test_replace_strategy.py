@@ -199,8 +199,11 @@ def test_a_model_put_under_the_name_past_us_is_not_deleted_by_a_promotion(first_
     first_live.made_by_hand("router", models.checkpoint, gatewright="production")
     outcome = asyncio.run(releasing.go_live(first_live.settings, run_id))
     assert outcome.state == "failed"
-    assert "adopt what stands there, or repair it" in outcome.detail
+    assert "'gatewright verify router' with --adopt or --put-back" in outcome.detail
     assert first_live.standing() == {"router": models.checkpoint}
+    answer = first_live.command("verify", "router", "--put-back", "--reason", "not by us")
+    assert answer.code == 0, answer.err + answer.out
+    still_first(first_live, models)
 
 
 def test_a_rollback_puts_the_old_model_under_the_same_name(first_live, models):

@@ -111,6 +111,23 @@ def test_a_previous_production_deployment_is_kept_warm_and_goes_when_its_time_is
     assert account.standing() == {new: models.second.model_id}
 
 
+def test_where_the_target_says_so_a_rollback_target_is_paused_and_resumed_by_the_rollback(
+    account, models
+):
+    account.is_set_up(promotion={**account.target["promotion"], "keep": "paused"})
+    old = account.promoted(models.first.model_id).pointer.deployment
+    new = account.promoted(models.second.model_id).pointer.deployment
+    found = swept(account)
+    assert (found["paused"], found["kept_warm"]) == ([old], [new])
+    shown = account.arm("GET", old).json()
+    assert shown["properties"]["deploymentState"] == "Paused"
+    assert swept(account)["paused"] == []
+    answer = account.command("rollback", "router", "--reason", "wrong answers")
+    assert answer.code == 0, answer.err
+    assert account.live().deployment == old
+    assert "deploymentState" not in account.arm("GET", old).json()["properties"]
+
+
 def test_a_rollback_target_that_idled_away_is_deployed_again_and_a_live_one_is_told_of(
     account, emulator, models
 ):

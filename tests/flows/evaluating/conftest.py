@@ -60,6 +60,7 @@ class World:
 
     url: str = ""
     asked: Counter[str] = field(default_factory=Counter)
+    bodies: list[dict] = field(default_factory=list)
     judge_down: bool = False
     training: list[dict] | None = None
     fetched: int = 0
@@ -72,6 +73,7 @@ class World:
         if body["messages"][0]["content"] == "ping":
             return _said(model, "pong")
         self.asked[model] += 1
+        self.bodies.append(body)
         if model != JUDGE:
             return _said(model, "a kind letter" if model == CANDIDATE else "a letter")
         self.at_once += 1
@@ -81,6 +83,28 @@ class World:
         if self.judge_down:
             return web.json_response({"error": {"message": "down", "code": "x"}}, status=400)
         return _said(model, json.dumps({"steps": [], "result": _verdict(body)}))
+
+    async def response(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.asked[body["model"]] += 1
+        self.bodies.append(body)
+        content = [{"type": "output_text", "text": "a kind letter", "annotations": []}]
+        message = {
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": content,
+        }
+        usage = {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110}
+        return web.json_response(
+            {
+                "id": "r1",
+                "status": "completed",
+                "model": body["model"],
+                "output": [message],
+                "usage": usage,
+            }
+        )
 
     async def model(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
@@ -135,6 +159,7 @@ async def world() -> AsyncIterator[World]:
     found = World()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", found.chat)
+    app.router.add_post("/v1/responses", found.response)
     app.router.add_get("/v1/models/{name}", found.model)
     app.router.add_get("/v1/fine_tuning/jobs/ftjob-1", found.job)
     app.router.add_get("/v1/files/file-1", found.file)

@@ -153,4 +153,6 @@ async def test_what_a_killed_run_paid_its_judges_is_not_forgotten(letters, world
         ledger.write(json.dumps({"model": JUDGE}).encode()[:9])
     await letters.judge(run)
     assert world.asked[CANDIDATE] == 40
+    with open_run(letters.settings, run) as opened:
+        assert gather(opened).sampling["completion_tokens"] == 40 * 10  # this process asked nothing
     assert judge_costs(folder).calls == world.asked[JUDGE] > 40

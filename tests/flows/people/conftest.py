@@ -33,7 +33,7 @@ LABELS = {
 }
 MOOT = "please look at the {} again, order {}"
 """Nobody can tell what this asks for, so that two models differ in what they guess and no verdict is sure."""
-THINGS = "lamp chair kettle radio table shelf mirror carpet clock vase".split()
+THINGS = ["lamp", "chair", "kettle", "radio", "table", "shelf", "mirror", "carpet", "clock", "vase"]
 
 GATE = """
 version: 1
@@ -177,13 +177,9 @@ class Installation:
 
     def restart_worker(self) -> None:
         """Kill the worker without warning, and start another one."""
-        (entry,) = (
-            process
-            for process in psutil.Process().children(recursive=True)
-            if "worker" in process.cmdline() and "prefect" in process.cmdline()
-        )
-        entry.kill()
-        entry.wait(10)
+        worker = self.processes.running("worker")
+        worker.kill()
+        worker.wait(10)
         self.start_worker()
 
     def start_worker(self) -> None:

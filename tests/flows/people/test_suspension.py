@@ -22,10 +22,14 @@ def gatewright(installation: Any, *arguments: str) -> subprocess.CompletedProces
     )
 
 
-def suspended(installation: Any, name: str, requested_by: str = "ana") -> tuple[str, str, Any]:
-    """Fine-tune a model and start its promotion; returns job, flow run and run once a person is waited for."""
+def submitted(installation: Any, name: str) -> tuple[str, str]:
+    """Fine-tune a model and start its promotion; returns job and flow run."""
     job = installation.fine_tune(name)
-    flow_run = installation.submit(job, requested_by)
+    return job, installation.submit(job, "ana")
+
+
+def suspended(installation: Any, job: str, flow_run: str) -> tuple[str, str, Any]:
+    """Wait until a person is waited for; returns job, flow run and run."""
     installation.until_state(flow_run, "PAUSED")
     run = installation.run_of(job)
     assert run.state == "waiting", run
@@ -34,7 +38,7 @@ def suspended(installation: Any, name: str, requested_by: str = "ana") -> tuple[
 
 def test_people_are_waited_for_without_a_process_and_may_answer_anywhere(installation: Any) -> None:
     # The first release waits; nothing runs meanwhile, and the worker may die.
-    job, first, run = suspended(installation, "v1")
+    _, first, run = suspended(installation, *submitted(installation, "v1"))
     installation.until(lambda: not installation.processes_of(first), "its process ended")
     assert installation.live() is None
     installation.restart_worker()
@@ -65,8 +69,8 @@ def test_people_are_waited_for_without_a_process_and_may_answer_anywhere(install
         assert registry.statement(run.run_id) is not None
 
     # Two candidates at once, both judged against v1. One is approved in Prefect's pages …
-    _, second, run_2 = suspended(installation, "v2")
-    job_3, third, run_3 = suspended(installation, "v3")
+    both = submitted(installation, "v2"), submitted(installation, "v3")
+    (_, second, run_2), (job_3, third, run_3) = (suspended(installation, *one) for one in both)
     installation.resume(second, decision="approve", who="cleo", reason="good enough")
     installation.until_state(second, "COMPLETED")
     assert installation.live().run_id == run_2.run_id
@@ -74,8 +78,10 @@ def test_people_are_waited_for_without_a_process_and_may_answer_anywhere(install
     # … and the other is judged anew against it, never promoted on what was judged before.
     again = installation.until(
         lambda: (
-            found := installation.run_of(job_3)
-        ).run_id != run_3.run_id and found.state == "waiting" and found,
+            (found := installation.run_of(job_3)).run_id != run_3.run_id
+            and found.state == "waiting"
+            and found
+        ),
         "v3 was judged again",
     )
     assert installation.run(run_3.run_id).state == "refused"
@@ -89,7 +95,7 @@ def test_people_are_waited_for_without_a_process_and_may_answer_anywhere(install
     assert installation.run(again.run_id).state == "refused"
 
     # On the review page: a fresh flow run carries it out, and the one that waited ends too.
-    _, fourth, run_4 = suspended(installation, "v4")
+    _, fourth, run_4 = suspended(installation, *submitted(installation, "v4"))
     installation.answer_on_page(run_4.run_id, "approve")
     installation.until(lambda: installation.run(run_4.run_id).state == "promoted", "v4 went live")
     installation.until_state(fourth, "COMPLETED")

@@ -1,0 +1,71 @@
+"""A rollback that was killed after its switch and is asked for again is finished; it does not go back twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from flows import rollback_attempts
+from flows.promoting import roll_back
+from flows.settings import load_settings
+
+TARGET = "triage"
+
+
+@pytest.fixture
+async def attempts(world, parts):
+    """v3 is live, v1 and v2 were; `back()` goes back as the command does, `finish=False` is killed before the end."""
+    for number in (1, 2, 3):
+        await world.promote(f"r{number}", f"v{number}")
+    settings = replace(load_settings(), home=world.folder)
+
+    async def back(to=None, *, finish=True):
+        goal = rollback_attempts.begin(settings, world.registry, TARGET, to)
+        outcome = await roll_back(
+            TARGET,
+            to=goal,
+            reason="wrong refunds",
+            actor="ana",
+            platform=world.platform,
+            registry=world.registry,
+            publishers=world.publishers,
+            slot=parts.SLOT,
+        )
+        if finish:
+            rollback_attempts.finish(settings, TARGET)
+        return outcome
+
+    return back
+
+
+async def test_cut_short_and_asked_for_again_it_only_publishes_once_more(attempts, world):
+    await attempts(finish=False)
+    for publisher in world.publishers:
+        await publisher.withdraw()
+    again = await attempts()
+    assert (again.pointer.model_id, again.switched) == ("v2", False)
+    assert await world.read_by_applications() == {"v2"}
+
+
+async def test_asked_for_again_after_it_was_finished_it_goes_further_back(attempts):
+    await attempts()
+    assert (await attempts()).pointer.model_id == "v1"
+
+
+async def test_cut_short_before_the_switch_it_begins_anew(attempts, world):
+    settings = replace(load_settings(), home=world.folder)
+    assert rollback_attempts.begin(settings, world.registry, TARGET, None) is None
+    assert (await attempts()).pointer.model_id == "v2"
+
+
+async def test_another_goal_is_another_rollback(attempts):
+    await attempts(finish=False)
+    assert (await attempts("v1")).pointer.model_id == "v1"
+
+
+async def test_what_was_promoted_meanwhile_is_gone_back_from(attempts, world):
+    await attempts(finish=False)
+    world.registry.release(TARGET, actor="ana", reason="over")
+    await world.promote("r4", "v4")
+    assert (await attempts()).pointer.model_id == "v2"
