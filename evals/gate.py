@@ -22,7 +22,7 @@ from evals.policy import GatePolicy
 from evals.records import Verdict, VerdictOutcome, digest
 from evals.sides import results_for
 
-__all__ = ["Evidence", "bar_of", "hold", "judge", "take_look", "unfold", "worst"]
+__all__ = ["Evidence", "bar_of", "hold", "judge", "take_look", "unfold", "verdict_of", "worst"]
 
 _SEVERITY: dict[str, int] = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "ERROR": 3}
 
@@ -36,7 +36,13 @@ def judge(policy: GatePolicy, evidence: Evidence, looks: Looks | None = None) ->
         looks: where a run that looks early stands, with its earlier looks; None for a sample of fixed size, judged once.
     """
     found = [examined for _, examined in _examined(policy, evidence, looks)]
-    results = tuple(examined.result for examined in found)
+    return verdict_of(policy, evidence, found, looks)
+
+
+def verdict_of(
+    policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook], looks: Looks | None
+) -> Verdict:
+    """Put together what the checks came to: the worst of those that decide, with its reasons."""
     outcome, reasons = _overall(policy, evidence, found)
     broken = _broken(evidence)
     if broken:
@@ -44,7 +50,7 @@ def judge(policy: GatePolicy, evidence: Evidence, looks: Looks | None = None) ->
     return Verdict(
         outcome=outcome,
         reasons=(*reasons, *_ending(looks)),
-        checks=results,
+        checks=tuple(examined.result for examined in found),
         policy=policy.name,
         policy_digest=policy.digest,
         evidence_digest=evidence_digest(evidence),

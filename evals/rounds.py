@@ -56,27 +56,39 @@ class Rounds:
             self._cache[name] = order[: self.limit]
         return self._cache[name]
 
-    def cases(self, opened: OpenedSuite, look: int, role: Role = "candidate") -> tuple[Case, ...]:
-        """The cases asked of a role up to and including a look (1-based), in asking order."""
+    def cases(
+        self,
+        opened: OpenedSuite,
+        look: int,
+        role: Role = "candidate",
+        fair_to: Mapping[str, str] | None = None,
+    ) -> tuple[Case, ...]:
+        """The cases asked of a role up to and including a look (1-based), in asking order.
+
+        With `fair_to` only as far as all cases with these tags were asked ({}: all cases): what was asked later, of
+        the slices that were still needed, is no fair sample any more.
+        """
+        last = look if fair_to is None else self.fair_look(opened, look, role, fair_to)
         return tuple(
             case
-            for step in range(1, look + 1)
+            for step in range(1, last + 1)
             for case in self._dealt(step, opened)
             if self._wants(step, role, opened, case)
         )
 
-    def whole_look(self, opened: OpenedSuite, look: int, role: Role) -> int:
-        """The last look, up to this one, before which every case of a suite was asked of a role, whatever its tags.
-
-        What was asked later is no fair sample of the suite, only of the slices that were still needed.
-        """
+    def fair_look(
+        self, opened: OpenedSuite, look: int, role: Role, where: Mapping[str, str]
+    ) -> int:
+        """The last look, up to this one, before which every case with these tags was asked of a role."""
+        tags = where.items()
         for step in range(2, look + 1):
-            if step in self.needs and not self._asks_all(step, role, opened):
+            if step in self.needs and not all(
+                self._wants(step, role, opened, case)
+                for case in self._dealt(step, opened)
+                if tags <= case.tags.items()
+            ):
                 return step - 1
         return look
-
-    def _asks_all(self, step: int, role: Role, opened: OpenedSuite) -> bool:
-        return all(self._wants(step, role, opened, case) for case in self._dealt(step, opened))
 
     def _dealt(self, step: int, opened: OpenedSuite) -> Iterator[Case]:
         """The cases of one round, needed or not."""

@@ -146,11 +146,15 @@ class Contest(Rounds):
         return [*alone, *ScoreBook(self.folder, role, opened, pairs=True).scores()]
 
     def results(
-        self, look: int, sides: Mapping[Role, tuple[str, Price | None]], *, whole: bool = False
+        self,
+        look: int,
+        sides: Mapping[Role, tuple[str, Price | None]],
+        *,
+        fair_to: Mapping[str, str] | None = None,
     ) -> dict[Role, dict[str, ModelResults]]:
         """Lay out what was answered up to a look; `sides` gives each role's model id and price.
 
-        With `whole` only as far as every case was asked: the part that is a fair sample of each suite.
+        With `fair_to` only as far as all cases with these tags were asked ({}: all), see `Rounds.cases`.
         """
         return {
             role: {
@@ -160,12 +164,7 @@ class Contest(Rounds):
                     self.scores(role, opened),
                     model_id=model_id,
                     price=price,
-                    asked=[
-                        case.id
-                        for case in self.cases(
-                            opened, self.whole_look(opened, look, role) if whole else look, role
-                        )
-                    ],
+                    asked=[case.id for case in self.cases(opened, look, role, fair_to)],
                     repeats=self.repeats,
                 )
                 for opened in self.suites
@@ -176,21 +175,21 @@ class Contest(Rounds):
     def summaries(
         self,
         results: Mapping[Role, Mapping[str, ModelResults]],
-        whole: Mapping[Role, Mapping[str, ModelResults]] | None = None,
+        fair: Mapping[Role, Mapping[str, ModelResults]] | None = None,
     ) -> tuple[SuiteResult, ...]:
         """Summarise each model's results on each suite for the registry and the report.
 
-        Counts are of all that was asked; estimates of the `whole` part, when some was asked of a few slices only.
+        Counts are of all that was asked; estimates of its `fair` part, when some was asked of a few slices only.
         """
         return tuple(
             msgspec.structs.replace(
                 summarise(self.run_id, role, found),
-                metrics=summarise(self.run_id, role, fair).metrics,
+                metrics=summarise(self.run_id, role, sample).metrics,
             )
             for role, by_suite in results.items()
             for opened in self.suites
             for found in [by_suite[opened.suite.name]]
-            for fair in [(whole or results)[role][opened.suite.name]]
+            for sample in [(fair or results)[role][opened.suite.name]]
         )
 
     def _planned(self, role: Role, group: Sequence[OpenedSuite], look: int) -> int:

@@ -1,7 +1,7 @@
 """The gate measures itself: how often it promotes a model it should not, beside the gate that compares averages.
 
 Both judge the same seeded draws. Ours goes the whole way that a run goes: results, policy, looks, verdict. A rate that
-is promised is held against its limit, allowing for the noise of the simulation itself (two standard errors).
+is promised is held against its limit, allowing for the noise of the simulation itself (three standard errors).
 """
 
 from __future__ import annotations
@@ -16,55 +16,30 @@ from evals import made_up
 from evals.conditions import Check
 from evals.gate import judge
 from evals.made_up import Pair, evidence_of, gate_of
-from evals.records import Record, Verdict
+from evals.measured import (
+    CHECKS,
+    COVERED,
+    POWER,
+    PROMISED,
+    Measured,
+    SelfTest,
+    rate,
+    saving,
+)
+from evals.records import Verdict
 from evals.replaying import replay
 from evals.stats.power import paired_sample_size
 from evals.stats.sequential import plan_looks
 
-__all__ = ["Measured", "SelfTest", "self_test"]
+__all__ = ["self_test"]
 
 MARGIN, DIFFERING = 0.03, 0.12
-PROMISED = "promoted although worse by exactly the margin"
-POWER = "promoted, by how good it really is"
-COVERED = "truth inside the interval"
-SAVED = "calls saved by looking early"
-CHECKS = "five checks together: promoted, and calls saved"
 
 Draw = Callable[[np.random.Generator], Pair]
 
 
-class Measured(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """One simulated rate: of the gate that compares averages (None where it has none), and of this one.
-
-    `target` is the limit it was held against, `at_most` on which side; `met` is None where nothing is promised.
-    """
-
-    group: str
-    name: str
-    gate: float
-    naive: float | None = None
-    target: float | None = None
-    at_most: bool = True
-    met: bool | None = None
-    replicates: int
-
-
-class SelfTest(Record, frozen=True, kw_only=True):
-    """All that was measured. The same seed and replicates give the same rates on any machine."""
-
-    seed: int
-    replicates: int
-    seconds: float
-    rows: tuple[Measured, ...]
-
-    @property
-    def missed(self) -> tuple[Measured, ...]:
-        """What did not keep its promise."""
-        return tuple(row for row in self.rows if row.met is False)
-
-
 def self_test(
-    *, replicates: int = 500, seed: int = 1, progress: Callable[[str], None] | None = None
+    *, replicates: int = 250, seed: int = 1, progress: Callable[[str], None] | None = None
 ) -> SelfTest:
     """Simulate the gate.
 
@@ -110,7 +85,7 @@ def _promised(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
             verdict = judge(gate_of(check), evidence_of(draw(rng)))
             ours += verdict.outcome == "PASS"
             naive += _averages(check, verdict)
-        yield _rate(PROMISED, name, ours, replicates, naive, target=limit)
+        yield rate(PROMISED, name, ours, replicates, naive, target=limit)
 
 
 def _power(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
@@ -124,7 +99,7 @@ def _power(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
             ours += verdict.outcome == "PASS"
             naive += _averages(check, verdict)
         name = f"{_worded(factor)}, n={n}"
-        yield _rate(POWER, name, ours, replicates, naive, target=least, at_most=False)
+        yield rate(POWER, name, ours, replicates, naive, target=least, at_most=False)
 
 
 def _covered(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
@@ -140,7 +115,7 @@ def _covered(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
             found = judge(gate_of(check), evidence_of(draw(rng))).checks[0]
             assert found.lower is not None and found.upper is not None
             inside += found.lower <= truth <= found.upper
-        yield _rate(COVERED, f"{name} (90 %)", inside, replicates, target=0.88, at_most=False)
+        yield rate(COVERED, f"{name} (90 %)", inside, replicates, target=0.88, at_most=False)
 
 
 def _early(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
@@ -162,9 +137,9 @@ def _early(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
             used += cases
         savings.append(1.0 - used / count / fixed)
         if factor == -1.0:
-            yield _rate(PROMISED, "looking early, ten looks", ours, count, naive, target=0.055)
-        yield _saving(_worded(factor), savings[-1], count, least)
-    yield _saving("on average", float(np.mean(savings)), replicates, 0.40)
+            yield rate(PROMISED, "looking early, ten looks", ours, count, naive, target=0.055)
+        yield saving(_worded(factor), savings[-1], count, least)
+    yield saving("on average", float(np.mean(savings)), replicates, 0.40)
 
 
 def _together(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
@@ -191,8 +166,8 @@ def _together(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
             naive += all(_averages(check, whole, place) for place, check in enumerate(checks))
             used += cases
         limit = 0.055 if min(factors) == -1.0 else None
-        yield _rate(CHECKS, name, ours, count, naive, target=limit)
-        yield _saving(f"{name}: saved", 1.0 - used / count / fixed, count, None, group=CHECKS)
+        yield rate(CHECKS, name, ours, count, naive, target=limit)
+        yield saving(f"{name}: saved", 1.0 - used / count / fixed, count, None, group=CHECKS)
 
 
 def _run(checks: list[Check], pair: Pair, sizes: tuple[int, ...]) -> tuple[Verdict, int]:
@@ -224,45 +199,3 @@ def _worded(factor: float) -> str:
     if factor == 0.0:
         return "equal"
     return f"{'better' if factor > 0 else 'worse'} by {abs(factor):g} margin{'s' if abs(factor) > 1 else ''}"
-
-
-def _rate(
-    group: str,
-    name: str,
-    hits: int,
-    count: int,
-    naive: int | None = None,
-    *,
-    target: float | None = None,
-    at_most: bool = True,
-) -> Measured:
-    rate, met = hits / count, None
-    if target is not None:
-        noise = 2.0 * math.sqrt(target * (1.0 - target) / count)
-        met = rate <= target + noise if at_most else rate >= target - noise
-    return Measured(
-        group=group,
-        name=name,
-        gate=rate,
-        naive=None if naive is None else naive / count,
-        target=target,
-        at_most=at_most,
-        met=met,
-        replicates=count,
-    )
-
-
-def _saving(
-    name: str, saved: float, count: int, least: float | None, group: str = SAVED
-) -> Measured:
-    # A share of calls varies by at most about a third from run to run.
-    noise = 2.0 * 0.33 / math.sqrt(count)
-    return Measured(
-        group=group,
-        name=name,
-        gate=saved,
-        target=least,
-        at_most=False,
-        met=None if least is None else saved >= least - noise,
-        replicates=count,
-    )

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evals.selftest import CHECKS, SAVED, Measured, SelfTest
+from evals.measured import CHECKS, SAVED, Measured, SelfTest
 
 __all__ = ["selftest_view"]
 

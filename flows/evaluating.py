@@ -213,8 +213,8 @@ def conclude(settings: Settings, run_id: str) -> Verdict:
         stored = run.registry.verdict(run_id)
         if stored is not None:
             return stored
-        verdict, results, whole = _judge(run)
-        for result in run.contest.summaries(results, whole):
+        verdict, results, fair = _judge(run)
+        for result in run.contest.summaries(results, fair):
             run.registry.save_suite_result(result)
         run.registry.save_verdict(run_id, verdict)
         run.registry.set_run_state(run_id, "judged", "; ".join(verdict.reasons)[:500])
@@ -246,14 +246,14 @@ def slot_name(record: RunRecord) -> str:
 
 
 def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
-    """Judge at the look the run came to; also gives what both models answered, and its fair part (see `whole`)."""
+    """Judge at the look the run came to; also gives what both models answered, and its fair part."""
     require_same_gate(run)
     look, looks = standing(run)
-    results, whole = results_at(run, look), results_at(run, look, whole=True)
+    results, fair = results_at(run, look), results_at(run, look, fair=True)
     verdict = judge(run.policy, evidence_at(run, results), looks)
     stops = (summary.reason for summary in samplings(run) if summary.stopped)
     judges = judge_costs(run.folder).stopped
-    return _with_stop(verdict, (*stops, *filter(None, [judges]))), results, whole
+    return _with_stop(verdict, (*stops, *filter(None, [judges]))), results, fair
 
 
 def samplings(run: OpenRun) -> tuple[SamplingSummary, ...]:

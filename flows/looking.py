@@ -58,13 +58,13 @@ def standing(run: OpenRun) -> tuple[int, Looks | None]:
     return look, Looks(look=look, rounds=rounds, past=past)
 
 
-def results_at(run: OpenRun, look: int, *, whole: bool = False) -> Results:
-    """What both models answered up to a look; with `whole` only as far as every case was asked."""
+def results_at(run: OpenRun, look: int, *, fair: bool = False) -> Results:
+    """What both models answered up to a look; with `fair` only as far as it is a fair sample of the suites."""
     models: dict[Role, str] = {"candidate": run.record.candidate_model}
     if run.record.baseline_model:
         models["baseline"] = run.record.baseline_model
     sides = {role: (model, run.price(role)) for role, model in models.items()}
-    return run.contest.results(look, sides, whole=whole)
+    return run.contest.results(look, sides, fair_to={} if fair else None)
 
 
 def evidence_at(run: OpenRun, results: Results) -> Evidence:

@@ -49,7 +49,7 @@ def last_run(settings: Settings, target: str) -> Past | None:
             current = {opened.suite.name: opened.fingerprint for opened in run.plan.suites}
             if run.record.fingerprints != current:
                 continue
-            results = results_at(run, standing(run)[0], whole=True)
+            results = results_at(run, standing(run)[0], fair=True)
         return Past(
             run_id=found.run_id,
             candidate=results["candidate"],

@@ -48,9 +48,9 @@ from flows.rolling_back import RollbackOutcome, roll_back
 from flows.signing import envelope, signing_key
 
 __all__ = [
+    "STALE",
     "Promotion",
     "PromotionOutcome",
-    "STALE",
     "PromotionState",
     "RollbackOutcome",
     "SmokeResult",

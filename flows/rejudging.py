@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from evals.gate import judge
+import numpy as np
+
+from evals.columns import ModelResults
+from evals.gate import Evidence, judge
 from evals.gate_rules import validate_policy
 from evals.look_book import LookBook
 from evals.policy import GatePolicy, load_policy
 from evals.records import Role, Verdict
-from evals.replaying import replay
+from evals.replaying import rejudge_looks
 from evals.same_model import SameModel, same_model
-from flows.looking import evidence_at, results_at, standing
+from flows.looking import Results, evidence_at, results_at, standing
 from flows.opening import OpenRun, open_run
 from flows.settings import Settings
 
@@ -34,15 +39,28 @@ def rejudge(settings: Settings, run_id: str, policy_file: Path | None = None) ->
         if looks is None or own == {policy.digest}:
             return judge(policy, evidence_at(run, results_at(run, look)), looks)
         last, rounds = _last_made(run, look), run.contest.rounds
+        results = results_at(run, last)
         whole = last == rounds and _whole(run)
         if whole and not policy.early_stop:
-            return judge(policy, evidence_at(run, results_at(run, last)))
-        return replay(
+            return judge(policy, evidence_at(run, results))
+        return rejudge_looks(
             policy,
-            lambda step: evidence_at(run, results_at(run, step, whole=True)),
+            lambda step, where: _cut(run, results, step, where),
             rounds if whole else max(rounds, last + 1),  # what ended early has no final look
-            upto=last,
-        )[0]
+            last,
+        )
+
+
+def _cut(run: OpenRun, results: Results, look: int, where: Mapping[str, str]) -> Evidence:
+    """The evidence of a look, as far as it is a fair sample of the cases with some tags."""
+    cut: dict[Role, dict[str, ModelResults]] = {}
+    for role, by_suite in results.items():
+        for opened in run.plan.suites:
+            found = by_suite[opened.suite.name]
+            asked = {case.id for case in run.contest.cases(opened, look, role, where)}
+            planned = np.array([case_id in asked for case_id in found.case_ids], dtype=np.bool_)
+            cut.setdefault(role, {})[found.suite] = replace(found, planned=planned)
+    return evidence_at(run, cut)
 
 
 def judge_against_itself(settings: Settings, run_id: str, role: Role = "candidate") -> SameModel:
@@ -79,7 +97,7 @@ def _whole(run: OpenRun) -> bool:
     """Whether every case of every suite was asked of every model."""
     rounds = run.contest.rounds
     return all(
-        run.contest.whole_look(opened, rounds, role) == rounds
+        run.contest.fair_look(opened, rounds, role, {}) == rounds
         for opened in run.plan.suites
         for role in run.contest.roles
     )

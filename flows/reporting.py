@@ -99,7 +99,7 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
 
 def _results(run: OpenRun) -> Mapping[Role, Mapping[str, ModelResults]]:
     """What both models answered, as far as it is a fair sample of the suites."""
-    return results_at(run, standing(run)[0], whole=True)
+    return results_at(run, standing(run)[0], fair=True)
 
 
 def _traces(run: OpenRun) -> Iterator[SuiteTrace]:

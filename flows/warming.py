@@ -70,13 +70,19 @@ async def keep_all(
             asked.append(one.name)
         except GatewrightError as error:
             problems.append(f"{one.name} could not be kept warm: {error}")
-    for one in keeping.pause if isinstance(platform, _Pauses) else ():
+    for one in keeping.pause:
         try:
-            await platform.pause(one.name)
-            paused.append(one.name)
+            paused += await _pause(platform, one.name)
         except GatewrightError as error:
             problems.append(f"{one.name} could not be paused: {error}")
     return tuple(asked), tuple(paused), tuple(problems)
+
+
+async def _pause(platform: Platform, name: str) -> list[str]:
+    if not isinstance(platform, _Pauses):
+        return []
+    await platform.pause(name)
+    return [name]
 
 
 async def _live(

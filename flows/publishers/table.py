@@ -13,6 +13,10 @@ import msgspec
 
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.records import Record
+from flows.publishers.azure_app_configuration import (
+    AzureAppConfigurationOptions,
+    AzureAppConfigurationPublisher,
+)
 from flows.publishers.base import Publisher
 from flows.publishers.file import FileOptions, FilePublisher
 from flows.publishers.prefect_variable import PrefectVariableOptions, PrefectVariablePublisher
@@ -29,6 +33,7 @@ class Kind(NamedTuple):
 
 
 PUBLISHERS: Mapping[str, Kind] = {
+    "azure_app_configuration": Kind(AzureAppConfigurationPublisher, AzureAppConfigurationOptions),
     "file": Kind(FilePublisher, FileOptions),
     "prefect_variable": Kind(PrefectVariablePublisher, PrefectVariableOptions),
     "webhook": Kind(WebhookPublisher, WebhookOptions),

@@ -18,8 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import RidgeClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.naive_bayes import ComplementNB
 
 from evals.conditions import Check
 from evals.gate import judge
@@ -34,9 +33,9 @@ BASELINE = (0.5, 0.0)
 RECIPES = {
     "all examples": (1.0, 0.0),
     "as many, others": (0.5, 0.0),
-    "a tenth fewer": (0.42, 0.0),
-    "a tenth spoilt": (0.45, 0.12),
-    "a third, spoilt": (0.33, 0.25),
+    "as many, a fifth spoilt": (0.5, 0.22),
+    "a tenth fewer, a tenth spoilt": (0.45, 0.1),
+    "a third, a quarter spoilt": (0.33, 0.25),
 }
 
 
@@ -91,36 +90,26 @@ def main() -> int:
 def trained(folder: Path) -> Iterator[Pair]:
     """Train a baseline and five candidates for each seed."""
     train, test = read(folder / "train.jsonl"), read(folder / "test.jsonl")
-    texts = [row["text"] for row in test]
+    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2)
+    known = words.fit_transform([row["text"] for row in train])
+    asked = words.transform([row["text"] for row in test])
+    intents = np.array([row["intent"] for row in train])
     truth = np.array([row["intent"] for row in test])
+
+    def right(share: float, spoilt: float, *, seed: int) -> np.ndarray[Any, Any]:
+        """Train one model; returns which test cases it gets right."""
+        rng = np.random.default_rng(seed)
+        chosen = rng.permutation(len(train))[: round(share * len(train))]
+        labels = intents[chosen]
+        mixed = rng.random(labels.size) < spoilt
+        labels[mixed] = rng.permutation(labels[mixed])
+        model = ComplementNB(alpha=0.3).fit(known[chosen], labels)
+        return (model.predict(asked) == truth).astype(float)
+
     for seed in range(SEEDS):
-        theirs = right(train, texts, truth, *BASELINE, seed=1000 + seed)
+        theirs = right(*BASELINE, seed=1000 + seed)
         for place, (recipe, how) in enumerate(RECIPES.items()):
-            ours = right(train, texts, truth, *how, seed=10 * seed + place)
-            yield Pair(recipe, ours, theirs)
-
-
-def right(
-    train: list[dict[str, str]],
-    texts: list[str],
-    truth: np.ndarray[Any, Any],
-    share: float,
-    spoilt: float,
-    *,
-    seed: int,
-) -> np.ndarray[Any, Any]:
-    """Train one model on a share of the examples, some labels mixed up; returns which test cases it gets right."""
-    rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(train))[: round(share * len(train))]
-    labels = np.array([train[place]["intent"] for place in chosen])
-    mixed = rng.random(labels.size) < spoilt
-    labels[mixed] = rng.permutation(labels[mixed])
-    model = make_pipeline(
-        TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2),
-        RidgeClassifier(alpha=1.0, solver="lsqr", max_iter=60),
-    )
-    model.fit([train[place]["text"] for place in chosen], labels)
-    return (model.predict(texts) == truth).astype(float)
+            yield Pair(recipe, right(*how, seed=10 * seed + place), theirs)
 
 
 def judged(pair: Pair, options: argparse.Namespace, rng: np.random.Generator) -> Iterator[Judged]:
@@ -149,7 +138,7 @@ def judged(pair: Pair, options: argparse.Namespace, rng: np.random.Generator) ->
 
 def show_pairs(pairs: list[Pair], margin: float) -> None:
     print(
-        f"\n{'candidate trained on':22}{'pairs':>6}{'true difference':>34}{'differ on':>11}{'really worse':>14}"
+        f"\n{'candidate trained on':32}{'pairs':>6}{'true difference':>34}{'differ on':>11}{'really worse':>14}"
     )
     for recipe in RECIPES:
         these = [pair for pair in pairs if pair.recipe == recipe]
@@ -157,7 +146,7 @@ def show_pairs(pairs: list[Pair], margin: float) -> None:
         differ = np.mean([(pair.ours != pair.theirs).mean() for pair in these])
         spread = f"{np.mean(gaps):+.3f} ({min(gaps):+.3f} to {max(gaps):+.3f})"
         worse = sum(gap <= -margin for gap in gaps)
-        print(f"{recipe:22}{len(these):>6}{spread:>34}{differ:>11.3f}{worse:>14}")
+        print(f"{recipe:32}{len(these):>6}{spread:>34}{differ:>11.3f}{worse:>14}")
     base = np.mean([pair.theirs.mean() for pair in pairs])
     print(
         f"baseline right on {base:.3f}; 'really worse': by {margin:g} or more on the whole test file"

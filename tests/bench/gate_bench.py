@@ -13,7 +13,8 @@ import sys
 
 from rich.console import Console
 
-from evals.selftest import SAVED, Measured, SelfTest, self_test
+from evals.measured import SAVED, Measured, SelfTest
+from evals.selftest import self_test
 from evals.selftest_view import selftest_view
 
 

@@ -121,7 +121,7 @@ async def test_only_the_slice_that_is_still_open_is_asked_further(
     )  # judged on what was a fair sample of the suite, not on the slice asked after it
     done = contest(1000)
     opened = done.suites[0]
-    assert done.whole_look(opened, 6, "candidate") == 1
+    assert done.fair_look(opened, 6, "candidate", {}) == 1
 
 
 async def test_a_resumed_run_makes_the_same_looks_and_asks_nothing_twice(
@@ -192,4 +192,5 @@ def test_what_is_asked_follows_the_needs_of_each_round(contest: Any) -> None:
     assert len(second) > 65
     assert {case.tags["plan"] for case in second[60:]} == {"enterprise"}
     assert (len(third) - len(second), len(fourth) - len(third)) == (0, 60)
-    assert [one.whole_look(opened, 4, role) for role in one.roles] == [1, 1]
+    assert [one.fair_look(opened, 4, role, {}) for role in one.roles] == [1, 1]
+    assert one.fair_look(opened, 4, "candidate", {"plan": "enterprise"}) == 2

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from evals.measured import PROMISED, SAVED, SelfTest
 from evals.records import Response, Score
 from evals.same_model import same_model
-from evals.selftest import PROMISED, SAVED, SelfTest, self_test
+from evals.selftest import self_test
 from evals.selftest_view import selftest_view
 
 

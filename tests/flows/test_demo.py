@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from flows.opening import open_registry
 from flows.settings import Settings
 
@@ -97,7 +98,9 @@ def test_the_demo_killed_half_way_and_told_again_promotes_two_models_and_refuses
     assert live.code == 0
     assert live.json["name"] == "v2"
     assert live.json["live"]["generation"] == 2
-    assert json.loads((project.folder / "live.json").read_text())["model_id"] == live.json["model_id"]
+    assert (
+        json.loads((project.folder / "live.json").read_text())["model_id"] == live.json["model_id"]
+    )
 
     for run in runs:
         page = Path(run["report"]).read_text("utf-8")
@@ -106,7 +109,10 @@ def test_the_demo_killed_half_way_and_told_again_promotes_two_models_and_refuses
     assert shown.code == 0 and "REFUSED" in shown.out
 
     changes = project.gatewright("history", "support-triage", "--json").json
-    assert [event["kind"] for event in changes if event["generation"]] == ["promotion", "first_release"]
+    assert [event["kind"] for event in changes if event["generation"]] == [
+        "promotion",
+        "first_release",
+    ]
     asked_once(Path(project.environment["GATEWRIGHT_HOME"]) / "runs" / runs[1]["run_id"])
     assert ours(project) == []
 

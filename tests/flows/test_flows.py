@@ -12,11 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flows.emulator.server import Emulator
-from flows.opening import open_registry
-from flows.platforms import jobs
-from flows.platforms.opening import open_platform
-from flows.settings import load_settings
 from prefect.client.orchestration import get_client
 from prefect.settings import (
     PREFECT_API_URL,
@@ -24,6 +19,12 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect.testing.utilities import prefect_test_harness
+
+from flows.emulator.server import Emulator
+from flows.opening import open_registry
+from flows.platforms import jobs
+from flows.platforms.opening import open_platform
+from flows.settings import load_settings
 
 pytestmark = [
     pytest.mark.slow,

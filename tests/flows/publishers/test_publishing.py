@@ -33,7 +33,7 @@ def test_publishers_are_made_from_the_list_of_a_target():
     ("entry", "said"),
     [
         ({"fiel": {"path": "x"}}, "did you mean 'file'"),
-        ({"carrier_pigeon": {}}, "valid: file, prefect_variable"),
+        ({"carrier_pigeon": {}}, "valid: azure_app_configuration, file"),
         ({"file": {"pth": "x"}}, "did you mean 'path'"),
         ({"file": {}}, "required field `path`"),
         ({"file": None}, "required field `path`"),

@@ -182,3 +182,9 @@ class Story:
 @pytest.fixture
 def story(registry: Registry) -> Story:
     return Story(registry)
+
+
+@pytest.fixture
+def make_story() -> type[Story]:
+    """Tells stories to other registries than the test's own."""
+    return Story
