@@ -47,10 +47,11 @@ async def promote(
     requested_by: str = "",
     again: str = "",
     fresh: str = "",
+    early_stop: str = "",
 ) -> dict[str, str]:
     """Take one candidate the whole way. Exactly one of job_id, model_id and checkpoint names it.
 
-    `again` and `fresh`, any text, are the marks of `flows.evaluating.request_run`.
+    `again` and `fresh`, any text, and `early_stop="off"` are the marks of `flows.evaluating.request_run`.
 
     Returns:
         run_id, state and verdict of the run; the same trigger again returns the same run.
@@ -59,7 +60,14 @@ async def promote(
     ref = TriggerRef(job_id=job_id, model_id=model_id, checkpoint=checkpoint)
     actor = requested_by or settings.actor
     request = partial(
-        request_run, settings, target, ref, kind="promotion", actor=actor, fresh=bool(fresh)
+        request_run,
+        settings,
+        target,
+        ref,
+        kind="promotion",
+        actor=actor,
+        fresh=bool(fresh),
+        early_stop=early_stop != "off",
     )
     run, _created = request(again=again)
     await _see_through(run.run_id)

@@ -34,6 +34,11 @@ CHECKPOINT = typer.Option(None, "--checkpoint", help="Id of a checkpoint, such a
 FRESH = typer.Option(
     False, "--fresh", help="Ask the live model anew too, whatever answers of it are kept."
 )
+EARLY_STOP = typer.Option(
+    True,
+    "--early-stop/--no-early-stop",
+    help="Stop asking when every check is decided, or ask every case.",
+)
 AGAIN = typer.Option(False, "--again", help="Start a new run although this candidate had one.")
 
 WORKER_PATIENCE_S = 120.0
@@ -55,6 +60,7 @@ def promote(
     checkpoint: str | None = CHECKPOINT,
     again: bool = AGAIN,
     fresh: bool = FRESH,
+    early_stop: bool = EARLY_STOP,
     submit: bool = typer.Option(
         False, "--submit", help="Hand it to a Prefect worker and return at once."
     ),
@@ -71,8 +77,11 @@ def promote(
         "requested_by": settings.actor,
         "again": stamp() if again else "",
         "fresh": "yes" if fresh else "",
+        "early_stop": "" if early_stop else "off",
     }
-    run_id = _request(settings, target, ref, parameters["again"], fresh=fresh)
+    run_id = _request(
+        settings, target, ref, parameters["again"], fresh=fresh, early_stop=early_stop
+    )
     if submit:
         asyncio.run(_submit(run_id, parameters))
         emit({"run_id": run_id, "submitted": True}) if as_json else typer.echo(
@@ -130,13 +139,20 @@ def evaluate(
         True, "--again/--resume", help="Ask anew, or go on with an earlier evaluation."
     ),
     fresh: bool = FRESH,
+    early_stop: bool = EARLY_STOP,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Measure a candidate against the live model and judge it, without promoting anything. Needs no Prefect."""
     settings = load_settings()
     ref = _ref(job, model, checkpoint)
     run_id = _request(
-        settings, target, ref, stamp() if again else "", kind="evaluation", fresh=fresh
+        settings,
+        target,
+        ref,
+        stamp() if again else "",
+        kind="evaluation",
+        fresh=fresh,
+        early_stop=early_stop,
     )
     work = _evaluate(settings, run_id)
     asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
@@ -195,12 +211,20 @@ def _request(
     again: str,
     kind: Any = "promotion",
     *,
-    fresh: bool = False,
+    fresh: bool,
+    early_stop: bool,
 ) -> str:
     from flows.evaluating import request_run
 
     run, _created = request_run(
-        settings, target, ref, kind=kind, actor=settings.actor, again=again, fresh=fresh
+        settings,
+        target,
+        ref,
+        kind=kind,
+        actor=settings.actor,
+        again=again,
+        fresh=fresh,
+        early_stop=early_stop,
     )
     return run.run_id
 

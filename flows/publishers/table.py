@@ -19,6 +19,7 @@ from flows.publishers.azure_app_configuration import (
 )
 from flows.publishers.base import Publisher
 from flows.publishers.file import FileOptions, FilePublisher
+from flows.publishers.litellm import LitellmOptions, LitellmPublisher
 from flows.publishers.prefect_variable import PrefectVariableOptions, PrefectVariablePublisher
 from flows.publishers.webhook import WebhookOptions, WebhookPublisher
 
@@ -35,6 +36,7 @@ class Kind(NamedTuple):
 PUBLISHERS: Mapping[str, Kind] = {
     "azure_app_configuration": Kind(AzureAppConfigurationPublisher, AzureAppConfigurationOptions),
     "file": Kind(FilePublisher, FileOptions),
+    "litellm": Kind(LitellmPublisher, LitellmOptions),
     "prefect_variable": Kind(PrefectVariablePublisher, PrefectVariableOptions),
     "webhook": Kind(WebhookPublisher, WebhookOptions),
 }
