@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 
+POLICY = typer.Option(
+    None, "--policy", help="Gate file to judge by; the run's own gate when left out."
+)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command(epilog="Example: gatewright plan support-triage --discordance 0.1")(plan)
@@ -57,9 +62,7 @@ def gate(
     run_id: str | None = typer.Argument(
         None, help="A judged run, as `gatewright runs` lists them."
     ),
-    policy: Path | None = typer.Option(
-        None, "--policy", help="Gate file to judge by; the run's own gate when left out."
-    ),
+    policy: Path | None = POLICY,
     against_itself: bool = typer.Option(
         False, "--against-itself", help="Judge the candidate against itself, repeat against repeat."
     ),

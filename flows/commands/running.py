@@ -8,7 +8,17 @@ from typing import Any
 
 import typer
 
-from evals.errors import ConfigurationError, GatewrightError, Problem
+from evals.errors import GatewrightError
+from flows.commands.candidates import (
+    AGAIN,
+    CHECKPOINT,
+    EARLY_STOP,
+    FRESH,
+    JOB,
+    MODEL,
+    reference,
+    request,
+)
 from flows.commands.output import (
     EXIT_OF_STATE,
     EXIT_OF_VERDICT,
@@ -20,26 +30,10 @@ from flows.commands.output import (
 )
 from flows.commands.values import stamp
 from flows.following import follow
-from flows.platforms.base import TriggerRef
 from flows.settings import Settings, load_settings
 from flows.stores import open_registry, require_run
 
 __all__ = ["follow_flow_run", "register", "run_promotion", "show_run"]
-
-JOB = typer.Option(
-    None, "--job", help="Fine-tuning job whose model is the candidate, such as ftjob-…."
-)
-MODEL = typer.Option(None, "--model", help="Id of a fine-tuned model.")
-CHECKPOINT = typer.Option(None, "--checkpoint", help="Id of a checkpoint, such as ftchkpt-….")
-FRESH = typer.Option(
-    False, "--fresh", help="Ask the live model anew too, whatever answers of it are kept."
-)
-EARLY_STOP = typer.Option(
-    True,
-    "--early-stop/--no-early-stop",
-    help="Stop asking when every check is decided, or ask every case.",
-)
-AGAIN = typer.Option(False, "--again", help="Start a new run although this candidate had one.")
 
 WORKER_PATIENCE_S = 120.0
 
@@ -68,7 +62,7 @@ def promote(
 ) -> None:
     """Take one candidate the whole way: try it, judge it, make it live or refuse it."""
     settings = load_settings()
-    ref = _ref(job, model, checkpoint)
+    ref = reference(job, model, checkpoint)
     parameters: dict[str, Any] = {
         "target": target,
         "job_id": ref.job_id,
@@ -79,9 +73,7 @@ def promote(
         "fresh": "yes" if fresh else "",
         "early_stop": "" if early_stop else "off",
     }
-    run_id = _request(
-        settings, target, ref, parameters["again"], fresh=fresh, early_stop=early_stop
-    )
+    run_id = request(settings, target, ref, parameters["again"], fresh=fresh, early_stop=early_stop)
     if submit:
         asyncio.run(_submit(run_id, parameters))
         emit({"run_id": run_id, "submitted": True}) if as_json else typer.echo(
@@ -144,8 +136,8 @@ def evaluate(
 ) -> None:
     """Measure a candidate against the live model and judge it, without promoting anything. Needs no Prefect."""
     settings = load_settings()
-    ref = _ref(job, model, checkpoint)
-    run_id = _request(
+    ref = reference(job, model, checkpoint)
+    run_id = request(
         settings,
         target,
         ref,
@@ -202,43 +194,6 @@ async def _submit(run_id: str, parameters: dict[str, Any]) -> None:
 
     async with prefect_api_from_environment() as api:
         await api.create_flow_run(DEPLOYMENT, parameters, idempotency_key=run_id, name=run_id)
-
-
-def _request(
-    settings: Settings,
-    target: str,
-    ref: TriggerRef,
-    again: str,
-    kind: Any = "promotion",
-    *,
-    fresh: bool,
-    early_stop: bool,
-) -> str:
-    from flows.evaluating import request_run
-
-    run, _created = request_run(
-        settings,
-        target,
-        ref,
-        kind=kind,
-        actor=settings.actor,
-        again=again,
-        fresh=fresh,
-        early_stop=early_stop,
-    )
-    return run.run_id
-
-
-def _ref(job: str | None, model: str | None, checkpoint: str | None) -> TriggerRef:
-    if sum(value is not None for value in (job, model, checkpoint)) != 1:
-        raise ConfigurationError(
-            Problem(
-                where="arguments",
-                message="expected exactly one of --job, --model and --checkpoint",
-                fix="name the candidate by its fine-tuning job, its model id or a checkpoint",
-            )
-        )
-    return TriggerRef(job_id=job, model_id=model, checkpoint=checkpoint)
 
 
 def show_run(settings: Settings, run_id: str, as_json: bool) -> None:

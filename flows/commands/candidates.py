@@ -1,0 +1,67 @@
+"""How a candidate is named on the command line, and how it is to be asked: options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from evals.errors import ConfigurationError, Problem
+from flows.platforms.base import TriggerRef
+from flows.settings import Settings
+
+__all__ = ["AGAIN", "CHECKPOINT", "EARLY_STOP", "FRESH", "JOB", "MODEL", "reference", "request"]
+
+JOB = typer.Option(
+    None, "--job", help="Fine-tuning job whose model is the candidate, such as ftjob-…."
+)
+MODEL = typer.Option(None, "--model", help="Id of a fine-tuned model.")
+CHECKPOINT = typer.Option(None, "--checkpoint", help="Id of a checkpoint, such as ftchkpt-….")
+FRESH = typer.Option(
+    False, "--fresh", help="Ask the live model anew too, whatever answers of it are kept."
+)
+EARLY_STOP = typer.Option(
+    True,
+    "--early-stop/--no-early-stop",
+    help="Stop asking when every check is decided, or ask every case.",
+)
+AGAIN = typer.Option(False, "--again", help="Start a new run although this candidate had one.")
+
+
+def request(
+    settings: Settings,
+    target: str,
+    ref: TriggerRef,
+    again: str,
+    kind: Any = "promotion",
+    *,
+    fresh: bool,
+    early_stop: bool,
+) -> str:
+    """Record the run, or find the one that the same trigger already started. Returns its id."""
+    from flows.evaluating import request_run
+
+    run, _created = request_run(
+        settings,
+        target,
+        ref,
+        kind=kind,
+        actor=settings.actor,
+        again=again,
+        fresh=fresh,
+        early_stop=early_stop,
+    )
+    return run.run_id
+
+
+def reference(job: str | None, model: str | None, checkpoint: str | None) -> TriggerRef:
+    """Return how the candidate is named. Raises ConfigurationError unless exactly one of the three is given."""
+    if sum(value is not None for value in (job, model, checkpoint)) != 1:
+        raise ConfigurationError(
+            Problem(
+                where="arguments",
+                message="expected exactly one of --job, --model and --checkpoint",
+                fix="name the candidate by its fine-tuning job, its model id or a checkpoint",
+            )
+        )
+    return TriggerRef(job_id=job, model_id=model, checkpoint=checkpoint)
