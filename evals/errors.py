@@ -32,6 +32,7 @@ __all__ = [
     "RegistryError",
     "SamplingError",
     "StaleGenerationError",
+    "UnknownModelError",
     "WaitingError",
     "nearest",
 ]
@@ -84,6 +85,12 @@ class RefusedError(GatewrightError):
     """The request was understood and is not allowed now; the message says who or what forbids it."""
 
     exit_code = 1
+
+
+class UnknownModelError(RefusedError):
+    """The job, model or checkpoint that was named is not known; most often the id is mistyped."""
+
+    exit_code = 3
 
 
 class WaitingError(GatewrightError):

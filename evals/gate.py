@@ -175,23 +175,7 @@ def _ending(looks: Looks | None) -> tuple[str, ...]:
         return ()
     made = [event for event in looks.past if event.look == looks.look]
     why = (made[0].why or NOTHING_MORE) if made else NOTHING_MORE
-    parts = [f"asking ended after look {looks.look} of {looks.rounds}: {why}"]
-    for event in looks.past:
-        before = set(_decided_before(looks.past, event.look))
-        labels = [
-            f"{check.result.check} {check.result.outcome} at n={check.n}"
-            for check in event.checks
-            if check.decided and check.result.decides and check.key not in before
-        ]
-        if labels:
-            parts.append(f"look {event.look} decided {', '.join(labels)}")
-    return ("; ".join(parts),)
-
-
-def _decided_before(past: Sequence[LookEvent], look: int) -> Iterator[str]:
-    for event in past:
-        if event.look < look:
-            yield from (check.key for check in event.checks if check.decided)
+    return (f"asking ended after look {looks.look} of {looks.rounds}: {why}",)
 
 
 def _passed(one: CheckLook) -> bool:

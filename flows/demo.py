@@ -10,6 +10,7 @@ import asyncio
 import os
 import secrets
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
@@ -60,7 +61,7 @@ async def tell(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
         InfrastructureError: a server did not start, or a run did not end in time.
     """
     load_plan(settings, TARGET)
-    story, resumed = _open_story(settings)
+    story, resumed = _open_story(settings, console)
     processes = Processes(settings.home / "servers")
     left = processes.stop_leftovers()
     if resumed:
@@ -168,10 +169,10 @@ def _tell_outcome(settings: Settings, run: RunRecord, console: Console) -> None:
     console.print(Text(f"  report: {run.report}\n"))
 
 
-def _open_story(settings: Settings) -> tuple[Story, bool]:
+def _open_story(settings: Settings, console: Console) -> tuple[Story, bool]:
     marker = _marker(settings)
     story = read_record(marker, Story)
-    if story is None and settings.home.exists() and any(settings.home.iterdir()):
+    if story is None and _in_use(settings):
         raise ConfigurationError(
             Problem(
                 where=str(settings.home),
@@ -184,7 +185,7 @@ def _open_story(settings: Settings) -> tuple[Story, bool]:
         shutil.rmtree(settings.home / "prefect", ignore_errors=True)
         return story, True
     Processes(settings.home / "servers").stop_leftovers()
-    shutil.rmtree(settings.home, ignore_errors=True)
+    _set_aside(settings.home, console)
     story = Story(
         emulator_port=free_port(),
         prefect_port=free_port(),
@@ -193,6 +194,25 @@ def _open_story(settings: Settings) -> tuple[Story, bool]:
     )
     write_record(marker, story)
     return story, False
+
+
+def _in_use(settings: Settings) -> bool:
+    """Whether somebody works with this home; an empty registry, left by a look around, is nobody's."""
+    if not settings.home.exists() or not any(settings.home.iterdir()):
+        return False
+    if not (settings.home / "registry.db").exists():
+        return True
+    with open_registry(settings) as registry:
+        return bool(registry.runs(None, 1) or registry.targets())
+
+
+def _set_aside(home: Path, console: Console) -> None:
+    """Keep what an earlier demo left, and what was done with it since, out of the way of the new one."""
+    if not home.exists() or not any(home.iterdir()):
+        return
+    kept = home.with_name(f"{home.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}")
+    home.rename(kept)
+    console.print(Text(f"the state of the last demo is kept in {kept}\n", style="yellow"))
 
 
 def _environment(settings: Settings, story: Story) -> dict[str, str]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from evals.authored import refuse
-from evals.errors import PlatformError, Problem
+from evals.errors import PlatformError, Problem, RefusedError
 from evals.gate import judge, worst
 from evals.records import Role, Verdict, encode
 from evals.runner import Side
@@ -54,6 +54,7 @@ __all__ = [
 ]
 
 _REDEPLOYS = 3
+_ANSWERED = frozenset({"promoted", "refused", "inconclusive", "waiting"})
 _MARKS = ("again", "early_stop", "fresh")
 
 
@@ -121,6 +122,7 @@ async def resolve(settings: Settings, run_id: str) -> str:
             candidate = await run.platform.resolve(ref, target=run.target.name)
         finally:
             await run.platform.aclose()
+        _require_untried(run, candidate.model_id)
         live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
         run.registry.note_run(
             run_id,
@@ -131,6 +133,18 @@ async def resolve(settings: Settings, run_id: str) -> str:
             baseline_generation=run.registry.generation(run.target.name),
         )
         return candidate.model_id
+
+
+def _require_untried(run: OpenRun, model: str) -> None:
+    """A model has one try, whatever it is named by: trying until the dice fall right would void the error rates."""
+    if run.record.kind != "promotion" or "again" in run.record.trigger:
+        return
+    for earlier in run.registry.runs(run.target.name, 1000):
+        same = earlier.kind == "promotion" and earlier.candidate_model == model
+        if same and earlier.run_id != run.record.run_id and earlier.state in _ANSWERED:
+            raise RefusedError(
+                f"{model} was tried already: run {earlier.run_id} is {earlier.state}; --again gives it another run"
+            )
 
 
 async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:

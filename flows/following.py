@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -34,7 +35,7 @@ _WORDS = {
     "requested": "waiting for its turn",
     "preflight": "preflight",
     "deploying": "deploying the candidate to a developer slot",
-    "evaluating": "asking both models",
+    "evaluating": "asking; ends as soon as every check is decided",
     "judged": "judged",
     "promoting": "going live",
 }
@@ -45,28 +46,30 @@ class RunDisplay:
 
     def __init__(self, settings: Settings, run_id: str, console: Console) -> None:
         self._settings, self._run_id, self._console = settings, run_id, console
+        self._phase = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+        )
         self._bars = Progress(
-            SpinnerColumn(finished_text="[green]✓[/]"),
-            TextColumn("{task.description}"),
+            TextColumn("  {task.description}"),
             BarColumn(bar_width=28),
             MofNCompleteColumn(),
             TextColumn("{task.fields[note]}", style="dim"),
-            TimeElapsedColumn(),
             console=console,
-            transient=True,
         )
-        self._state = self._bars.add_task("…", total=None, note="")
+        self._live = Live(Group(self._phase, self._bars), console=console, transient=True)
+        self._state = self._phase.add_task("waiting for a worker to start the flow", total=None)
         self._roles: dict[str, TaskID] = {}
+        self._most: int | None = None
         self._said = ""
 
     def __enter__(self) -> RunDisplay:
         if self._console.is_terminal:
-            self._bars.start()
+            self._live.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._console.is_terminal:
-            self._bars.stop()
+            self._live.stop()
 
     def refresh(self) -> RunRecord | None:
         """Read registry and progress file once and show what they say. Returns the run."""
@@ -79,7 +82,7 @@ class RunDisplay:
             self._said = words
             if not self._console.is_terminal:
                 self._console.print(f"  {self._run_id}: {words}")
-        self._bars.update(self._state, description=words)
+        self._phase.update(self._state, description=words)
         self._show_progress()
         return run
 
@@ -90,11 +93,22 @@ class RunDisplay:
                 self._show_role(role, seen)
 
     def _show_role(self, role: str, seen: RoleProgress) -> None:
+        if self._most is None:
+            self._most = _most_answers(self._settings, self._run_id)
         if role not in self._roles:
-            self._roles[role] = self._bars.add_task(role, total=seen.planned, note="")
+            self._roles[role] = self._bars.add_task(f"{role:9}", total=self._most, note="")
         errors = seen.done - seen.outcomes.get("answered", 0) - seen.resumed
-        note = f"{seen.rate_per_s:.0f}/s" + (f", {errors} not answered" if errors > 0 else "")
-        self._bars.update(self._roles[role], total=seen.planned, completed=seen.done, note=note)
+        parts = [f"{seen.rate_per_s:.0f}/s"] if seen.rate_per_s else []
+        parts += [f"{errors} not answered"] if errors > 0 else []
+        self._bars.update(self._roles[role], completed=seen.done, note=", ".join(parts))
+
+
+def _most_answers(settings: Settings, run_id: str) -> int:
+    """How many answers of one model a run wants at most; it may stop earlier."""
+    from flows.opening import open_run  # with the statistics behind it: a second
+
+    with open_run(settings, run_id) as run:
+        return run.contest.repeats * sum(sizes[-1] for sizes in run.contest.sizes.values())
 
 
 async def follow(

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from evals.errors import PublishError
 from evals.records import LivePointer
 from flows import drift
+from flows.going_back import publishers_of
 from flows.platforms.base import Platform
 from flows.platforms.opening import open_platform
 from flows.publishers.base import Publisher
 from flows.registry.store import Registry
-from flows.releasing import publishers_of
 from flows.settings import Settings
 from flows.stores import open_registry
 from flows.strategy import fixed_name

@@ -1,4 +1,4 @@
-"""Hands a judged run to the guarded act of promotion, and takes a target back to what was live before.
+"""Hands a judged run to the guarded act of promotion.
 
 What the act needs from the outside is made here: smoke questions and the checks that are measured on the production
 deployment, each in a folder of its own below the run's.
@@ -6,7 +6,6 @@ deployment, each in a folder of its own below the run's.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,35 +16,20 @@ from evals.gate import Evidence, judge
 from evals.policy import Check, GatePolicy, load_policy
 from evals.records import MODEL_OUTCOMES, Role, Verdict
 from evals.runner import Contest, Side
-from flows import rollback_attempts
+from flows.going_back import publishers_of
 from flows.judging import judges_at_work
-from flows.opening import OpenRun, open_registry, open_run, strata
+from flows.opening import OpenRun, open_run, strata
 from flows.platforms.base import Connection
-from flows.platforms.opening import open_platform
 from flows.promoting import (
     Promotion,
     PromotionOutcome,
-    RollbackOutcome,
     SmokeResult,
     promote,
-    roll_back,
 )
-from flows.publishers.base import Publisher
-from flows.publishers.table import build_publishers
 from flows.settings import Settings
 from flows.strategy import fixed_name
-from flows.target import Target, load_target
 
-__all__ = ["go_back", "go_live", "publishers_of", "wants_release"]
-
-
-def wants_release(settings: Settings, run_id: str) -> bool:
-    """Return whether a run's verdict, or a person's answer to it, allows it to try to go live."""
-    with open_run(settings, run_id) as run:
-        verdict = run.registry.verdict(run_id)
-        if verdict is None or run.record.kind != "promotion":
-            return False
-        return verdict.outcome != "ERROR"
+__all__ = ["go_live"]
 
 
 async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
@@ -80,42 +64,6 @@ async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
             )
         finally:
             await run.platform.aclose()
-
-
-async def go_back(
-    settings: Settings, target_name: str, *, to: str | None, reason: str, actor: str
-) -> RollbackOutcome:
-    """Return a target to the model that was live before (or to `to`), and hold automation off.
-
-    Asked for again after it was killed, it finishes what it began.
-    """
-    target = load_target(settings.targets, target_name)
-    platform = open_platform(target.platform, target.options, os.environ)
-    with open_registry(settings) as registry:
-        try:
-            outcome = await roll_back(
-                target_name,
-                to=rollback_attempts.begin(settings, registry, target_name, to),
-                reason=reason,
-                actor=actor,
-                platform=platform,
-                registry=registry,
-                publishers=publishers_of(settings, target),
-                slot=target.production,
-                keeps_name=fixed_name(target),
-            )
-            if not outcome.problems:
-                rollback_attempts.finish(settings, target_name)
-            return outcome
-        finally:
-            await platform.aclose()
-
-
-def publishers_of(settings: Settings, target: Target) -> tuple[Publisher, ...]:
-    """Make the publishers a target names. Relative paths start at the folder above the home."""
-    return build_publishers(
-        list(target.publish), target=target.name, root=settings.home.parent, where=target.path
-    )
 
 
 def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:

@@ -7,22 +7,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from evals.columns import ModelResults
-from evals.comparison import IncomparableError, compare, measure
 from evals.metrics import confusion
-from evals.opening import OpenedSuite
-from evals.policy import Check
 from evals.records import LivePointer, Role
 from evals.report.facts import (
     Confusion,
     PromotionStep,
     RunFacts,
     RunState,
-    SliceRow,
     SuiteTrace,
 )
 from evals.report.writing import write_report
 from flows.evaluating import samplings
-from flows.examples import examples_of, primary_column
+from flows.examples import examples_of
 from flows.judging import judge_costs
 from flows.leaks import LEAKS
 from flows.looking import results_at, standing
@@ -34,6 +30,7 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.run_folder import read_record
 from flows.settings import Settings
+from flows.slicing import pairs_of, slices_of
 from flows.spending import cost_of, usages
 
 __all__ = ["gather", "report_run"]
@@ -81,7 +78,12 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
         examples=tuple(
             example for opened in run.plan.suites for example in examples_of(run, opened)
         ),
-        slices=tuple(row for opened in run.plan.suites for row in _slices(run, opened, results)),
+        slices=tuple(
+            row for opened in run.plan.suites for row in slices_of(run.policy, opened, results)
+        ),
+        paired=tuple(
+            row for opened in run.plan.suites for row in pairs_of(run.policy, opened, results)
+        ),
         confusions=tuple(_confusions(run, results)),
         sampling=_sampling(run),
         promotion=tuple(
@@ -116,44 +118,6 @@ def _traces(run: OpenRun) -> Iterator[SuiteTrace]:
                 suite_cases=len(opened.suite.cases),
                 reused=sum(response.reused for response in responses),
                 unscored=dict(unscored),
-            )
-
-
-def _slices(
-    run: OpenRun, opened: OpenedSuite, results: Mapping[Role, Mapping[str, ModelResults]]
-) -> Iterator[SliceRow]:
-    """One row for each value of each tag, on the metric the gate looks at first; shown, never deciding."""
-    name, column = opened.suite.name, primary_column(run.policy, opened)
-    candidate = results["candidate"][name]
-    baseline = results["baseline"][name] if "baseline" in results else None
-    for tag in opened.suite.tags:
-        for value in sorted({str(found) for found in candidate.tags[tag] if found}):
-            check = Check(
-                metric=column,
-                kind="max_drop" if baseline else "at_least",
-                threshold=0.0,
-                where={tag: value},
-            )
-            try:
-                found = (
-                    compare(check, candidate, baseline, run.policy.confidence)
-                    if baseline
-                    else measure(check, candidate, None, run.policy.confidence)
-                )
-            except IncomparableError:
-                continue
-            yield SliceRow(
-                suite=name,
-                metric=column,
-                slice={tag: value},
-                n=found.n,
-                candidate=found.candidate,
-                baseline=found.baseline,
-                lower=found.lower,
-                upper=found.upper,
-                confidence=run.policy.confidence,
-                method=found.method,
-                note=found.blocked or "",
             )
 
 
@@ -232,7 +196,8 @@ def _next_steps(registry: Registry, record: RunRecord, live: LivePointer | None)
         )
     back = f"gatewright rollback {record.target} --reason '…'   goes back to"
     if record.state == "promoted":
-        return (f"{back} the model before",)
+        able = registry.previous(record.target) is not None
+        return (f"{back} the model before",) if able else ()
     before = registry.previous(record.target)
     if live is not None and before is not None and revocation_of(registry, live) is not None:
         return (f"{back} {before.model_id}",)

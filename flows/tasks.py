@@ -20,6 +20,7 @@ from flows import (
     artifacts,
     evaluating,
     expiring,
+    going_back,
     monitoring,
     releasing,
     reporting,
@@ -159,7 +160,7 @@ async def sweep_targets(target: str | None) -> tuple[sweeping.Swept, ...]:
 @task(name="roll back", cache_policy=NO_CACHE, persist_result=False)
 async def roll_back(target: str, to: str | None, reason: str, actor: str) -> str:
     """Return to an earlier model; returns the model that is live now."""
-    outcome = await releasing.go_back(load_settings(), target, to=to, reason=reason, actor=actor)
+    outcome = await going_back.go_back(load_settings(), target, to=to, reason=reason, actor=actor)
     return outcome.pointer.model_id
 
 

@@ -18,6 +18,7 @@ from evals.errors import ConfigurationError, GatewrightError
 from evals.records import LivePointer, Verdict
 from flows.drift import find_drift
 from flows.evaluating import judged_anew
+from flows.going_back import publishers_of
 from flows.opening import OpenRun, open_run
 from flows.origins import origin, overrides_behind, revocation_of
 from flows.platforms.base import Finding
@@ -25,7 +26,6 @@ from flows.platforms.opening import open_platform
 from flows.proof import check_statement
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
-from flows.releasing import publishers_of
 from flows.settings import Settings
 from flows.signing import verifying_key
 from flows.stores import open_registry

@@ -1,4 +1,4 @@
-"""What the numbers rest on: how much was asked and answered, slices and confusion matrices."""
+"""What the numbers rest on: how much was asked and answered, and confusion matrices."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evals.records import INFRASTRUCTURE_OUTCOMES, SuiteResult
-from evals.report.facts import Confusion, RunFacts, SliceRow, SuiteTrace
-from evals.report.figures import counted, figure, percentage, signed, unit_of
+from evals.report.facts import Confusion, RunFacts, SuiteTrace
+from evals.report.figures import counted, figure, percentage, unit_of
 
 __all__ = [
     "ConfusionView",
     "CoverageRow",
     "MetricRow",
-    "SliceView",
     "confusions",
     "coverage",
     "metrics",
-    "slices",
 ]
 
 
@@ -46,23 +44,6 @@ class MetricRow:
     metric: str
     candidate: str
     baseline: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceView:
-    """One metric on one slice."""
-
-    suite: str
-    metric: str
-    slice: str
-    n: str
-    candidate: str
-    baseline: str
-    difference: str
-    interval: str
-    level: str
-    method: str
-    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,32 +131,6 @@ def metrics(facts: RunFacts) -> tuple[MetricRow, ...]:
             baseline=figure(values.get("baseline"), unit_of(metric)),
         )
         for (suite, metric), values in found.items()
-    )
-
-
-def slices(facts: RunFacts) -> tuple[SliceView, ...]:
-    """Return the slice table's rows, as they came."""
-    return tuple(_slice(row) for row in facts.slices)
-
-
-def _slice(row: SliceRow) -> SliceView:
-    unit, paired = unit_of(row.metric), row.candidate is not None and row.baseline is not None
-    show = signed if paired else figure
-    known = row.lower is not None and row.upper is not None
-    difference = (row.candidate or 0.0) - (row.baseline or 0.0) if paired else None
-    return SliceView(
-        suite=row.suite,
-        metric=row.metric,
-        slice=", ".join(f"{tag} = {value}" for tag, value in sorted(row.slice.items()))
-        or "all cases",
-        n=f"{row.n:,}",
-        candidate=figure(row.candidate, unit),
-        baseline=figure(row.baseline, unit),
-        difference=signed(difference, unit),
-        interval=f"{show(row.lower, unit)} to {show(row.upper, unit)}" if known else "not measured",
-        level=f"{percentage(2 * row.confidence - 1)} interval",
-        method=row.method,
-        note=row.note,
     )
 
 

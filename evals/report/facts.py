@@ -8,7 +8,15 @@ import msgspec
 
 from evals.records import Candidate, LivePointer, Record, Role, SuiteResult, Verdict
 
-__all__ = ["Confusion", "Example", "PromotionStep", "RunFacts", "SliceRow", "SuiteTrace"]
+__all__ = [
+    "Confusion",
+    "Example",
+    "PairedRow",
+    "PromotionStep",
+    "RunFacts",
+    "SliceRow",
+    "SuiteTrace",
+]
 
 ExampleKind = Literal["regression", "improvement", "both_wrong", "error"]
 RunState = Literal[
@@ -41,6 +49,10 @@ class Example(Record, frozen=True, kw_only=True, omit_defaults=True):
 class SliceRow(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One metric on one slice, as estimated; `n` counts cases. The bounds belong to candidate - baseline, or to the
     candidate's own value when there is no baseline; each is one-sided at `confidence`.
+
+    `p_worse` is one-sided: how well "the candidate is no worse here" fits (1 where a floor, named in `note`, forbids
+    deciding); `p_holm` is the same after Holm's correction over all slices of the suite, and `worse` says that it
+    stays worse at 1 - `confidence`. Both p-values are None where nothing was compared.
     """
 
     suite: str
@@ -54,6 +66,22 @@ class SliceRow(Record, frozen=True, kw_only=True, omit_defaults=True):
     confidence: float = 0.95
     method: str = ""
     note: str = ""
+    p_worse: float | None = None
+    p_holm: float | None = None
+    worse: bool = False
+
+
+class PairedRow(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Both models on the same `n` cases of a suite, by a metric that is 0 or 1: on how many only the candidate was
+    right (`wins`), on how many only the baseline (`losses`), and McNemar's exact two-sided p-value. For display.
+    """
+
+    suite: str
+    metric: str
+    n: int
+    wins: int
+    losses: int
+    p_exact: float
 
 
 class Confusion(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -127,6 +155,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     traces: tuple[SuiteTrace, ...] = ()
     examples: tuple[Example, ...] = ()
     slices: tuple[SliceRow, ...] = ()
+    paired: tuple[PairedRow, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     sampling: dict[str, int | float | None] = msgspec.field(default_factory=dict)
     promotion: tuple[PromotionStep, ...] = ()

@@ -18,6 +18,7 @@ __all__ = ["MAX_BYTES", "render_markdown"]
 MAX_BYTES = 20_000
 _TABLE_SHARE = 9_000
 _CASES = 6
+_SLICES = 12
 _TEXT = 600
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~!@&$])")
 
@@ -30,6 +31,7 @@ def render_markdown(view: ReportView) -> str:
         page.add(f"### {board.title}: {board.outcome}\n\n{_plain(board.summary)}")
         page.add(_table(board, _TABLE_SHARE // len(view.boards)))
     page.add(_coverage(view))
+    page.add(_slices(view))
     for part in _cases(view):
         page.add(part)
     page.add("\n".join(f"- {_plain(pair.name)}: {_code(pair.value)}" for pair in view.provenance))
@@ -110,7 +112,25 @@ def _coverage(view: ReportView) -> str:
         + _plain("; ".join((row.outcomes, *row.remarks)))
         for row in view.coverage
     ]
+    lines += [f"- {_plain(text)}" for text in view.paired]
     return "### Coverage\n\n" + "\n".join(lines) if lines else ""
+
+
+def _slices(view: ReportView) -> str:
+    """How many slices were tested, and those that got worse."""
+    worse = [row for row in view.slices if row.mark]
+    lines = [f"- {_plain(text)}" for text in view.slice_leads]
+    lines += [
+        "- "
+        + _plain(
+            f"{shorten(row.slice, 160)} ({row.suite}, {row.metric}): {row.mark}, {row.baseline} before,"
+            f" {row.candidate} now, n = {row.n}"
+        )
+        for row in worse[:_SLICES]
+    ]
+    if len(worse) > _SLICES:
+        lines.append(f"- {len(worse) - _SLICES} more slices that got worse in report.html")
+    return "### Slices\n\n" + "\n".join(lines) if lines else ""
 
 
 def _cases(view: ReportView) -> Iterator[str]:

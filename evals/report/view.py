@@ -16,15 +16,14 @@ from evals.report.evidence import (
     ConfusionView,
     CoverageRow,
     MetricRow,
-    SliceView,
     confusions,
     coverage,
     metrics,
-    slices,
 )
 from evals.report.examples import ExampleGroup, example_groups
 from evals.report.facts import PromotionStep, RunFacts
 from evals.report.figures import counted, duration, instant, parse
+from evals.report.slices import SliceView, paired, slice_leads, slices
 
 __all__ = ["Board", "CheckGroup", "ReportView", "build_view"]
 
@@ -74,6 +73,8 @@ class ReportView:
     coverage: tuple[CoverageRow, ...]
     metrics: tuple[MetricRow, ...]
     slices: tuple[SliceView, ...]
+    slice_leads: tuple[str, ...]
+    paired: tuple[str, ...]
     confusions: tuple[ConfusionView, ...]
     example_groups: tuple[ExampleGroup, ...]
     sampling: tuple[Pair, ...]
@@ -102,6 +103,8 @@ def build_view(facts: RunFacts) -> ReportView:
         coverage=coverage(facts),
         metrics=metrics(facts),
         slices=slices(facts),
+        slice_leads=slice_leads(facts),
+        paired=paired(facts),
         confusions=confusions(facts),
         example_groups=examples,
         sampling=sampling(facts),

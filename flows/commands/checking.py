@@ -81,12 +81,16 @@ async def _platform(
     """The platform's own preflight for a model, and what a run would take; without one, whether the account answers."""
     from flows.expecting import expected_findings
     from flows.judges_ready import judge_findings
+    from flows.platforms.jobs import walk_jobs
     from flows.platforms.opening import open_platform
 
     platform = open_platform(plan.target.platform, plan.target.options, os.environ)
     try:
         model = models["candidate"]
         if not model:
+            await anext(
+                aiter(walk_jobs(platform, page=1)), None
+            )  # asks the data plane, credential and all
             standing = await platform.list_deployments()
             return (
                 Finding(name="platform", level="ok", message=_standing(platform.name, standing)),

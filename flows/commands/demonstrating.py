@@ -43,7 +43,10 @@ def demo(as_json: bool = JSON_OPTION) -> None:
 
 
 def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> None:
+    from evals.authored import display
     from flows.commands.looking import live
+    from flows.demo import Story
+    from flows.run_folder import read_record
 
     screen = console()
     table = Table(title="What happened", title_justify="left", box=None, padding=(0, 2, 0, 0))
@@ -61,4 +64,13 @@ def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> No
     screen.print("\n[bold]Reports[/]")
     for run in runs:
         screen.print(Text(f"  {short_name(run.candidate_model)}: {run.report}"))
-    screen.print(f"\nLook on: gatewright live · gatewright history {target} · gatewright runs")
+    screen.print(f"\nLook on:  gatewright live · gatewright history {target} · gatewright runs")
+    port = read_record(settings.home / "demo.json", Story)
+    if port is not None:
+        url = f"http://127.0.0.1:{port.emulator_port}"
+        screen.print(
+            "The embedded platform is stopped; to evaluate, roll back or run a doctor, start it again:"
+        )
+        screen.print(Text(f"  export GATEWRIGHT_EMBEDDED_URL={url}", style="dim"))
+        start = f"python -m flows.emulator --port {port.emulator_port} --state {display(settings.home)}/emulator &"
+        screen.print(Text(f"  {start}", style="dim"))

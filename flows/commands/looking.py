@@ -86,7 +86,9 @@ def runs(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """List runs: promotions, regressions and evaluations."""
-    with open_registry(load_settings()) as registry:
+    settings = load_settings()
+    with open_registry(settings) as registry:
+        _targets(settings, registry, target)
         found = registry.runs(target, limit)
     if as_json:
         emit([msgspec.to_builtins(run) for run in found])
@@ -117,14 +119,6 @@ def report(
     from flows.reporting import gather, report_run  # with the statistics behind them: a second
 
     settings = load_settings()
-    if form == "terminal" and not as_json:
-        from evals.report.terminal import verdict_renderable
-        from evals.report.view import build_view
-        from flows.opening import open_run
-
-        with open_run(settings, run_id) as run:
-            console().print(verdict_renderable(build_view(gather(run))))
-        return
     with open_registry(settings) as registry:
         if require_run(registry, run_id).candidate is None:
             raise ConfigurationError(
@@ -133,6 +127,14 @@ def report(
                     message="the run has no candidate yet, so there is nothing to report",
                 )
             )
+    if form == "terminal" and not as_json:
+        from evals.report.terminal import verdict_renderable
+        from evals.report.view import build_view
+        from flows.opening import open_run
+
+        with open_run(settings, run_id) as run:
+            console().print(verdict_renderable(build_view(gather(run))))
+        return
     page = report_run(settings, run_id)
     typer.echo(_in_form(page, "json" if as_json else form))
 

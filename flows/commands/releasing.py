@@ -44,7 +44,7 @@ def rollback(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Go back to the model that was live before, now, and hold automation off."""
-    from flows.releasing import go_back
+    from flows.going_back import go_back
 
     settings = load_settings()
     load_target(settings.targets, target)

@@ -32,6 +32,7 @@ from flows.commands.values import stamp
 from flows.following import follow
 from flows.settings import Settings, load_settings
 from flows.stores import open_registry, require_run
+from flows.target import load_target
 
 __all__ = ["follow_flow_run", "register", "run_promotion", "show_run"]
 
@@ -157,6 +158,7 @@ def regress(
 ) -> None:
     """Ask the live model its suites again and say whether it still holds."""
     settings = load_settings()
+    load_target(settings.targets, target)
     _quiet_prefect()
     from flows.regression import regress as flow
 
@@ -224,6 +226,7 @@ def _quiet_prefect() -> None:
     """Keep Prefect's own log out of a terminal that has our progress in it, and its telemetry off."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
     if not os.environ.get("PREFECT_API_URL"):
         typer.echo(
             "no PREFECT_API_URL: starting a temporary Prefect server (about 20 s; `prefect server start` keeps one)",

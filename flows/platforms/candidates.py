@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evals.errors import CredentialError, PlatformError, RefusedError
+from evals.errors import CredentialError, PlatformError, RefusedError, UnknownModelError
 from evals.records import Candidate
 from flows.platforms import jobs
 from flows.platforms.base import TriggerRef
@@ -101,7 +101,7 @@ async def _from_checkpoint(
             raise
         return Candidate(model_id=named, target=target, checkpoint=named)
     if found is None:
-        raise RefusedError(
+        raise UnknownModelError(
             f"no job at {platform.data.address} has a checkpoint {named}; only the last epochs' are kept"
         )
     job, checkpoint = found
@@ -119,7 +119,7 @@ async def _from_model(
         if not elsewhere:
             raise
     if not known:
-        raise RefusedError(f"there is no model {model_id} at {platform.data.address}")
+        raise UnknownModelError(f"there is no model {model_id} at {platform.data.address}")
     return Candidate(
         model_id=model_id, target=target, base_model=base_of(model_id), job_id=job_of(model_id)
     )

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from evals.errors import PlatformError, RefusedError
+from evals.errors import PlatformError, UnknownModelError
 from flows.platforms.data_plane import SpeaksOpenAI
 from flows.platforms.job_records import (
     Job,
@@ -125,7 +125,7 @@ async def get_job(platform: SpeaksOpenAI, job_id: str) -> Job:
     except PlatformError as error:
         if error.status != 404:
             raise
-        raise RefusedError(
+        raise UnknownModelError(
             f"there is no fine-tuning job {job_id} at {platform.data.address}"
         ) from error
 

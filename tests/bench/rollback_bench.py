@@ -1,4 +1,4 @@
-"""How long after `gatewright rollback` does an application read the other model? Printed; exits 1 when it is over 2 s.
+"""How long after `gatewright rollback` does an application read the other model? Printed; exits 1 when the median is over 2 s.
 
 Two models go live on the embedded platform, one after the other, so that both are warm. Then the target is taken from one
 to the other again and again, by the command line in a process of its own, while an application reads the published file
@@ -101,6 +101,7 @@ class Bench:
         try:
             models = self.prepare()
             rows = [self.measure(models[number % 2]) for number in range(times)]
+            called = [self.call(models[(times + number) % 2]) for number in range(times)]
         finally:
             for process in reversed(self.processes):
                 process.terminate()
@@ -109,9 +110,11 @@ class Bench:
         print(f"{times} rollbacks to a warm model, seconds from the command's start")
         for name, values in zip(names, zip(*rows, strict=True), strict=True):
             print(f"  {name:18} median {statistics.median(values):.2f}  worst {max(values):.2f}")
-        worst = max(max(row[:2]) for row in rows)
-        print(f"{'within' if worst <= LIMIT_S else 'NOT within'} {LIMIT_S:.0f} s")
-        return 0 if worst <= LIMIT_S else 1
+        print("the same from a Python that runs already (a service, a worker)")
+        print(f"  {names[0]:18} median {statistics.median(called):.2f}  worst {max(called):.2f}")
+        slowest = max(statistics.median(row[index] for row in rows) for index in (0, 1))
+        print(f"{'within' if slowest <= LIMIT_S else 'NOT within'} {LIMIT_S:.0f} s")
+        return 0 if slowest <= LIMIT_S else 1
 
     def prepare(self) -> list[str]:
         from flows.processes import free_port
@@ -159,6 +162,13 @@ class Bench:
             raise SystemExit(done.stdout + done.stderr)
         file, client = self.file.wait_for(model), self.client.wait_for(model)
         return file - begin, client - begin, end - begin
+
+    def call(self, model: str) -> float:
+        from flows.going_back import go_back
+
+        begin = time.monotonic()
+        asyncio.run(go_back(self.settings, TARGET, to=model, reason="x", actor="bench"))
+        return self.file.wait_for(model) - begin
 
     def write(self) -> None:
         for name, content in FILES.items():

@@ -105,6 +105,8 @@ def test_people_are_waited_for_without_a_process_and_may_answer_anywhere(install
         kinds = [event.kind for event in registry.history("intents") if event.generation]
     assert kinds == ["promotion", "promotion", "first_release"]
     assert gatewright(installation, "verify", "intents").returncode == 0
+    with installation.registry() as registry:
+        assert [run.run_id for run in registry.runs("intents") if run.state == "waiting"] == []
 
 
 def waits(installation: Any, run: Any) -> list[Any]:

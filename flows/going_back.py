@@ -1,0 +1,53 @@
+"""Going back for a target as its file describes it, and where its applications read. Imports little: a rollback is urgent."""
+
+from __future__ import annotations
+
+import os
+
+from flows import rollback_attempts
+from flows.platforms.opening import open_platform
+from flows.publishers.base import Publisher
+from flows.publishers.table import build_publishers
+from flows.rolling_back import RollbackOutcome, roll_back
+from flows.settings import Settings
+from flows.stores import open_registry
+from flows.strategy import fixed_name
+from flows.target import Target, load_target
+
+__all__ = ["go_back", "publishers_of"]
+
+
+async def go_back(
+    settings: Settings, target_name: str, *, to: str | None, reason: str, actor: str
+) -> RollbackOutcome:
+    """Return a target to the model that was live before (or to `to`), and hold automation off.
+
+    Asked for again after it was killed, it finishes what it began.
+    """
+    target = load_target(settings.targets, target_name)
+    platform = open_platform(target.platform, target.options, os.environ)
+    with open_registry(settings) as registry:
+        try:
+            outcome = await roll_back(
+                target_name,
+                to=rollback_attempts.begin(settings, registry, target_name, to),
+                reason=reason,
+                actor=actor,
+                platform=platform,
+                registry=registry,
+                publishers=publishers_of(settings, target),
+                slot=target.production,
+                keeps_name=fixed_name(target),
+            )
+            if not outcome.problems:
+                rollback_attempts.finish(settings, target_name)
+            return outcome
+        finally:
+            await platform.aclose()
+
+
+def publishers_of(settings: Settings, target: Target) -> tuple[Publisher, ...]:
+    """Make the publishers a target names. Relative paths start at the folder above the home."""
+    return build_publishers(
+        list(target.publish), target=target.name, root=settings.home.parent, where=target.path
+    )

@@ -1,0 +1,74 @@
+"""The operations manual says what there is: every state, step, publisher and command; and its backup is one."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+import typer
+
+from flows.cli import app
+from flows.promoting import STALE
+from flows.publishers.table import PUBLISHERS
+from flows.registry.records import RUN_STATES
+from flows.registry.store import Registry
+from flows.resuming import STEP
+
+ROOT = Path(__file__).resolve().parents[2]
+MANUAL = (ROOT / "docs" / "operations.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("state", RUN_STATES)
+def test_every_state_of_a_run_is_explained(state):
+    assert f"| `{state}` |" in MANUAL
+
+
+def test_every_step_of_a_promotion_is_explained():
+    source = "".join(
+        path.read_text("utf-8") for path in sorted((ROOT / "flows").glob("promot*.py"))
+    )
+    steps = {*re.findall(r"\.step\(\s*\"(\w+)\"", source), STALE, STEP}
+    assert {"deploying", "switched", "published", "live", "put_back"} <= steps
+    assert [step for step in sorted(steps) if f"`{step}`" not in MANUAL] == []
+
+
+@pytest.mark.parametrize("publisher", PUBLISHERS)
+def test_every_publisher_is_explained(publisher):
+    assert f"| `{publisher}` |" in MANUAL
+    assert f"- {publisher}:" in MANUAL
+
+
+def test_every_command_of_the_manual_exists():
+    group = typer.main.get_command(app)
+    named = set(re.findall(r"gatewright ([a-z]+)", MANUAL))
+    assert sorted(named - set(group.commands)) == []
+
+
+def test_a_backup_taken_while_somebody_writes_is_whole(tmp_path):
+    url = f"sqlite:///{tmp_path}/registry.db"
+    done = threading.Event()
+
+    def write() -> None:
+        with Registry.open(url) as registry:
+            while not done.is_set():
+                registry.hold("triage", actor="ana", reason="incident")
+                registry.release("triage", actor="ana", reason="over")
+
+    with Registry.open(url) as registry:
+        registry.hold("other", actor="ana", reason="incident")
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        source, goal = (sqlite3.connect(tmp_path / name) for name in ("registry.db", "backup.db"))
+        source.backup(goal)
+        source.close()
+        goal.close()
+    finally:
+        done.set()
+        writer.join()
+    with Registry.open(f"sqlite:///{tmp_path}/backup.db") as restored:
+        assert restored.verify() == ()
+        assert restored.held("other") is not None
