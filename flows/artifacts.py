@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["publish_report"]
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["REGRESSION_FAILED", "alert", "publish_report"]
 
 MOST_BYTES = 20_000
+REGRESSION_FAILED = "gatewright.regression.failed"
 
 
 async def publish_report(run_id: str, text: str) -> None:
@@ -16,3 +20,14 @@ async def publish_report(run_id: str, text: str) -> None:
     if len(text.encode()) > MOST_BYTES:
         text = text.encode()[:MOST_BYTES].decode(errors="ignore") + "\n\n… cut; see the HTML report"
     await acreate_markdown_artifact(text, key=f"report-{run_id}".lower(), description=run_id)
+
+
+def alert(target: str, payload: Mapping[str, Any]) -> None:
+    """Tell Prefect that a target's live model no longer holds; an automation on the event tells people."""
+    from prefect.events import emit_event
+
+    emit_event(
+        event=REGRESSION_FAILED,
+        resource={"prefect.resource.id": f"gatewright.target.{target}"},
+        payload=dict(payload),
+    )

@@ -1,5 +1,6 @@
-"""What follows from a regression run: nothing, a hold on automation, or the loss of its standing for the live model.
+"""What follows from a regression run: nothing, an alert, a hold on automation, or the loss of its standing for the live model.
 
+alert    the event `gatewright.regression.failed` goes to Prefect, for an automation to pass on
 hold     automation may not promote until a person releases the target: a baseline that has got worse is a low bar
 revoke   the same, and the evidence of the live model is marked as revoked: it stays live until a person goes back, and
          is never gone back to
@@ -7,11 +8,20 @@ revoke   the same, and the evidence of the live model is marked as revoked: it s
 
 from __future__ import annotations
 
-from evals.records import Verdict
+from evals.records import Record, Verdict
 from flows.opening import OpenRun, open_run
 from flows.settings import Settings
 
-__all__ = ["settle"]
+__all__ = ["Alert", "alert_of", "settle"]
+
+
+class Alert(Record, frozen=True, kw_only=True):
+    """What somebody has to be told: which target's live model no longer holds, and why."""
+
+    target: str
+    run_id: str
+    model_id: str
+    reason: str
 
 
 def settle(settings: Settings, run_id: str) -> str:
@@ -30,6 +40,22 @@ def settle(settings: Settings, run_id: str) -> str:
         elif verdict.outcome == "INCONCLUSIVE":
             run.registry.set_run_state(run_id, "inconclusive", reason)
         return verdict.outcome
+
+
+def alert_of(settings: Settings, run_id: str) -> Alert | None:
+    """Return what to tell when a regression run failed and its target asks for an alert; None otherwise."""
+    with open_run(settings, run_id) as run:
+        verdict = run.registry.verdict(run_id)
+        if verdict is None or verdict.outcome not in ("FAIL", "ERROR"):
+            return None
+        if "alert" not in run.target.regression.get("on_fail", []):
+            return None
+        return Alert(
+            target=run.target.name,
+            run_id=run_id,
+            model_id=verdict.candidate_model,
+            reason="; ".join(verdict.reasons)[:500],
+        )
 
 
 def _act(run: OpenRun, verdict: Verdict, reason: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
@@ -148,7 +149,12 @@ async def clean_up(run_id: str) -> None:
 @task(name="settle regression", **_STEP)
 async def settle_regression(run_id: str) -> str:
     """Act on what a regression run found, as the target file says; returns the verdict's outcome."""
-    return await asyncio.to_thread(monitoring.settle, load_settings(), run_id)
+    settings = load_settings()
+    outcome = await asyncio.to_thread(monitoring.settle, settings, run_id)
+    alert = await asyncio.to_thread(monitoring.alert_of, settings, run_id)
+    if alert is not None:
+        artifacts.alert(alert.target, msgspec.structs.asdict(alert))
+    return outcome
 
 
 @task(name="sweep", **_STEP)

@@ -25,8 +25,10 @@ def one_line(answer) -> str:
 
 def test_a_misspelt_key_in_a_gate_file_is_named_with_its_line_and_the_nearest_key(project):
     project.change(project.gate, "max_drop: 0.03  ", "max_dorp: 0.03  ")
-    line = project.gate.read_text().splitlines().index(
-        next(row for row in project.gate.read_text().splitlines() if "max_dorp" in row)
+    line = (
+        project.gate.read_text()
+        .splitlines()
+        .index(next(row for row in project.gate.read_text().splitlines() if "max_dorp" in row))
     )
     answer = project.gatewright("evaluate", "support-triage", *MODEL)
     refused(answer, f"support-triage.yaml:{line + 1}", "max_dorp", "max_drop")
@@ -43,7 +45,9 @@ def test_a_broken_line_7_of_a_cases_file_is_named(project):
 def test_a_duplicate_id_is_named_with_both_lines(project):
     first = json.loads(project.cases.read_text().splitlines()[2])["id"]
     project.change_line(
-        project.cases, 9, lambda row: json.dumps({**json.loads(row), "id": first}, ensure_ascii=False)
+        project.cases,
+        9,
+        lambda row: json.dumps({**json.loads(row), "id": first}, ensure_ascii=False),
     )
     answer = project.gatewright("evaluate", "support-triage", *MODEL)
     refused(answer, "cases.jsonl:9", first, "3")
@@ -59,16 +63,16 @@ def test_an_unknown_target_is_refused_with_the_nearest_one(project):
 def test_a_missing_credential_is_refused_with_the_variables_to_set(project):
     text = project.target.read_text().replace("platform: embedded", "platform: openai")
     project.target.write_text(text)
-    answer = project.gatewright("evaluate", "support-triage", "--model", "ft:gpt-4.1-mini:acme:v1:abc")
+    answer = project.gatewright(
+        "evaluate", "support-triage", "--model", "ft:gpt-4.1-mini:acme:v1:abc"
+    )
     refused(answer, "OPENAI_API_KEY")
     one_line(answer)
 
 
 def test_an_unknown_metric_is_named_with_the_nearest_one(project):
     project.change(project.gate, "metric: exact_match", "metric: exact_mach")
-    refused(
-        project.gatewright("evaluate", "support-triage", *MODEL), "exact_mach", "exact_match"
-    )
+    refused(project.gatewright("evaluate", "support-triage", *MODEL), "exact_mach", "exact_match")
 
 
 def test_a_gate_without_checks_is_refused(project):

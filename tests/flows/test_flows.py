@@ -56,7 +56,7 @@ suites: [teams]
 gate: teams
 sampling: {concurrency: 16}
 promotion: {smoke_cases: 2}
-regression: {cron: "0 6 * * 1", on_fail: [hold]}
+regression: {cron: "0 6 * * 1", on_fail: [alert, hold]}
 watch: {metadata: {target: teams}}
 """
 
@@ -258,3 +258,41 @@ async def test_the_watcher_starts_a_new_job_once_and_an_old_one_never(
         ]
     assert len(runs) == 1, "seen twice, started once"
     assert olds == []
+
+
+async def test_a_live_model_that_no_longer_holds_is_alerted_and_holds_automation(home: Path):
+    from flows.promotion import promote
+    from flows.regression import regress
+
+    good = await fine_tune("fine")
+    await promote(target="teams", job_id=good.id)
+    cases = home.parent / "datasets" / "teams" / "cases.jsonl"
+    words = sorted(WORDS)
+    rows = [json.loads(line) for line in cases.read_text().splitlines()]
+    for row in rows:  # the world has changed: what was right is wrong now
+        row["expected"] = words[(words.index(row["expected"]) + 1) % len(words)]
+    cases.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    looked = await regress(target="teams")
+    assert looked["verdict"] == "FAIL"
+    with open_registry(load_settings()) as registry:
+        assert registry.held("teams") is not None
+        assert registry.live("teams").model_id == good.model_id, "what is live stays live"
+    assert await event_of(looked["run_id"]) == good.model_id
+
+
+async def event_of(run_id: str) -> str | None:
+    """The model that the server's event about a failed regression run names."""
+    from prefect.client.orchestration import get_client
+
+    from flows.artifacts import REGRESSION_FAILED
+
+    asked = {"filter": {"event": {"name": [REGRESSION_FAILED]}}, "limit": 50}
+    async with get_client() as client:
+        for _ in range(100):
+            answer = await client._client.post("/events/filter", json=asked)
+            for event in answer.json()["events"]:
+                if event["payload"]["run_id"] == run_id:
+                    return str(event["payload"]["model_id"])
+            await asyncio.sleep(0.2)
+    return None
