@@ -18,3 +18,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="a further file of statistical reference vectors; may be given several times",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests go first, so that no worker sits idle at the end while another is half-way through one."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
