@@ -25,7 +25,7 @@ def test_the_gate_that_comes_with_the_project_is_read() -> None:
         0.95,
         0.99,
         True,
-        True,
+        False,
     )
     assert gate.override.expires_after_s == 7 * 86400
     assert len({check.key for check in gate.checks}) == len(gate.checks)

@@ -20,6 +20,17 @@ from flows.service.starting import job_order, start
 pytestmark = pytest.mark.slow
 
 
+def patiently(url: str, body: dict[str, Any]) -> Any:
+    """Post to a server that is just up: it answers 503 while its database is locked."""
+    deadline = time.monotonic() + 60
+    while True:
+        answer = httpx.post(url, json=body, timeout=60)
+        if answer.status_code != 503 or time.monotonic() > deadline:
+            assert answer.is_success, answer.text
+            return answer.json()
+        time.sleep(0.3)
+
+
 @pytest.fixture
 def server(tmp_path: Path, free_port: int) -> Iterator[str]:
     """A Prefect server of this test alone, with a deployment that no worker takes up."""
@@ -45,13 +56,9 @@ def server(tmp_path: Path, free_port: int) -> Iterator[str]:
                 if httpx.get(f"{url}/health", timeout=2).is_success:
                     break
             time.sleep(0.2)
-        flow = httpx.post(f"{url}/flows/", json={"name": "promotion"}, timeout=60).json()["id"]
-        made = httpx.post(
-            f"{url}/deployments/",
-            json={"name": "promotion", "flow_id": flow, "enforce_parameter_schema": False},
-            timeout=60,
-        )
-        assert made.is_success, made.text
+        flow = patiently(f"{url}/flows/", {"name": "promotion"})["id"]
+        wanted = {"name": "promotion", "flow_id": flow, "enforce_parameter_schema": False}
+        patiently(f"{url}/deployments/", wanted)
         yield url
     finally:
         process.terminate()
