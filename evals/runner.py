@@ -78,11 +78,6 @@ class Contest(Rounds):
     folder: Path
     roles: tuple[Role, ...]
 
-    def planned_calls(self) -> int:
-        """Calls of all rounds together, repeats and roles counted."""
-        cases = sum(sizes[-1] for sizes in self.sizes.values())
-        return cases * self.repeats * len(self.roles)
-
     async def ask(
         self,
         look: int,

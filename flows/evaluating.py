@@ -10,32 +10,32 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import msgspec
 
 from evals.authored import refuse
-from evals.errors import PlatformError, Problem, RefusedError
+from evals.errors import Problem, RefusedError
 from evals.gate import judge, worst
 from evals.records import Role, Verdict, encode
-from evals.runner import Side
-from evals.sampling.budget import Budget
-from evals.sampling.faults import EndpointGoneError
 from evals.sampling.progress import ProgressSink
-from evals.sampling.store import ResponseStore
 from evals.sampling.summary import SamplingSummary
+from flows.asking import (
+    ask_models,
+    budget_of,
+    candidate_connection,
+    sampling_file,
+    samplings,
+    slot_name,
+)
 from flows.expecting import expected_findings, last_results
 from flows.judges_ready import judge_findings
 from flows.judging import judge_costs, judges_at_work
 from flows.leaks import look_for_leaks
 from flows.looking import Results, evidence_at, judge_look, require_same_gate, results_at, standing
 from flows.opening import OpenRun, load_plan, open_registry, open_run
-from flows.ownership import own_tags
-from flows.platforms.base import Connection, Finding, TriggerRef
-from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
-from flows.progress import run_progress
+from flows.platforms.base import Finding, TriggerRef
 from flows.registry.records import RunKind, RunRecord
-from flows.run_folder import read_record, write_record
+from flows.run_folder import write_record
 from flows.settings import Settings
 
 __all__ = [
@@ -53,7 +53,6 @@ __all__ = [
     "slot_name",
 ]
 
-_REDEPLOYS = 3
 _ANSWERED = frozenset({"promoted", "refused", "inconclusive", "waiting"})
 _MARKS = ("again", "early_stop", "fresh")
 
@@ -188,7 +187,7 @@ async def deploy_candidate(settings: Settings, run_id: str) -> str:
     with open_run(settings, run_id) as run:
         run.registry.set_run_state(run_id, "deploying")
         try:
-            await _candidate_connection(run)
+            await candidate_connection(run)
         finally:
             await run.platform.aclose()
         return slot_name(run.record)
@@ -205,8 +204,8 @@ async def ask_round(
         run.registry.set_run_state(run_id, "evaluating")
         run.keep_deal()
         try:
-            budget = _budget(run)
-            summary = await _ask(run, look, progress, budget)
+            budget = budget_of(run)
+            summary = await ask_models(run, look, progress, budget)
         finally:
             await run.platform.aclose()
         async with judges_at_work(run.plan.judge, run.folder, budget):
@@ -253,12 +252,6 @@ async def clean_up(settings: Settings, run_id: str) -> None:
             await run.platform.aclose()
 
 
-def slot_name(record: RunRecord) -> str:
-    """Name of a run's developer deployment: derived from the run, so that it is found again after a crash."""
-    stem = record.run_id.rpartition("-")[2]
-    return f"gw-{record.target[:36]}-{stem}-dev"
-
-
 def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
     """Judge at the look the run came to; also gives what both models answered, and its fair part."""
     require_same_gate(run)
@@ -270,20 +263,6 @@ def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
     return _with_stop(verdict, (*stops, *filter(None, [judges]))), results, fair
 
 
-def samplings(run: OpenRun) -> tuple[SamplingSummary, ...]:
-    """What every round of a run came to, as far as it was asked."""
-    found = (
-        read_record(run.folder / sampling_file(look), tuple[SamplingSummary, ...])
-        for look in range(1, run.contest.rounds + 1)
-    )
-    return tuple(summary for summaries in found for summary in summaries or ())
-
-
-def sampling_file(look: int) -> str:
-    """Name of the file, in the run's folder, that says what asking a round came to."""
-    return f"sampling-{look}.json"
-
-
 def _with_stop(verdict: Verdict, stops: tuple[str, ...]) -> Verdict:
     """A run that its budget ended is never better than inconclusive, and says why."""
     if not stops:
@@ -293,15 +272,6 @@ def _with_stop(verdict: Verdict, stops: tuple[str, ...]) -> Verdict:
         outcome=worst([verdict.outcome, "INCONCLUSIVE"]),
         reasons=(*stops, *(verdict.reasons if verdict.outcome != "PASS" else ())),
     )
-
-
-def _budget(run: OpenRun) -> Budget:
-    """What the run may still spend: its judges' part is counted here, the models' when their journals are opened."""
-    stated = run.target.sampling
-    budget = Budget(usd=stated.get("budget_usd"), tokens=stated.get("budget_tokens"))
-    judges = judge_costs(run.folder)
-    budget.spend(judges.cost_usd or 0.0, judges.tokens)
-    return budget
 
 
 async def _judges(run: OpenRun) -> tuple[Finding, ...]:
@@ -316,54 +286,6 @@ async def _judges(run: OpenRun) -> tuple[Finding, ...]:
         run.target.path,
         ceiling_usd=run.target.sampling.get("budget_usd"),
     )
-
-
-async def _ask(
-    run: OpenRun, look: int, progress: ProgressSink | None, budget: Budget
-) -> tuple[SamplingSummary, ...]:
-    for attempt in range(_REDEPLOYS + 1):
-        sides: dict[Role, Side] = {
-            "candidate": run.side("candidate", await _candidate_connection(run))
-        }
-        if run.record.baseline_model:
-            sides["baseline"] = run.side("baseline", await _baseline_connection(run))
-        try:
-            with ResponseStore(run.settings.home / "responses") as store:
-                sink = run_progress(run.folder, progress)
-                return await run.contest.ask(look, sides, progress=sink, budget=budget, store=store)
-        except EndpointGoneError:
-            if attempt == _REDEPLOYS:
-                raise
-    raise AssertionError("unreachable: the last attempt returns or raises")
-
-
-async def _candidate_connection(run: OpenRun) -> Connection:
-    """Connect to the candidate's slot, deploying it if it does not stand; a regression asks the live deployment."""
-    model, target = run.record.candidate_model, run.target
-    if run.record.kind == "regression":
-        return await _live_connection(run, model)
-    wanted_until = datetime.now(UTC) + DEVELOPER_LIFE
-    tags = {
-        **own_tags(target.name, run.record.run_id, "candidate"),
-        EXPIRES_TAG: wanted_until.isoformat(timespec="seconds"),
-    }
-    deployment = await run.platform.deploy(
-        slot_name(run.record), model, target.developer, tags=tags
-    )
-    return await run.platform.wait_ready(deployment)
-
-
-async def _baseline_connection(run: OpenRun) -> Connection:
-    return await _live_connection(run, run.record.baseline_model or "")
-
-
-async def _live_connection(run: OpenRun, model: str) -> Connection:
-    pointer = run.registry.find(run.target.name, model)
-    if pointer is None:
-        raise PlatformError(
-            f"{model} was never live for {run.target.name}, so it has no deployment to ask"
-        )
-    return run.platform.connect(pointer.deployment or model, model, "production")
 
 
 def _plain(ref: TriggerRef) -> dict[str, str | None]:

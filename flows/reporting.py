@@ -17,7 +17,7 @@ from evals.report.facts import (
     SuiteTrace,
 )
 from evals.report.writing import write_report
-from flows.evaluating import samplings
+from flows.asking import samplings
 from flows.examples import examples_of
 from flows.judging import judge_costs
 from flows.leaks import LEAKS

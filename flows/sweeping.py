@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from evals.errors import GatewrightError
 from evals.records import Record
-from flows.evaluating import slot_name
+from flows.asking import slot_name
 from flows.opening import open_registry
 from flows.ownership import belongs_to, run_of
 from flows.platforms.base import Platform

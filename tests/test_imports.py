@@ -25,6 +25,7 @@ LEVELS = {
     **dict.fromkeys(FLOWS, 1),
     "tasks": 2,
     "promoting": 3,
+    "asking": 3,
     "evaluating": 3,
     "releasing": 3,
     "reporting": 3,

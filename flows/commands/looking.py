@@ -233,7 +233,7 @@ def _show_live(registry: Registry, name: str, pointer: LivePointer | None) -> No
         screen.print(Text(f"  since       {pointer.since[:19]} UTC"))
         screen.print(
             Text(
-                f"  on the word of {word.get('actor', '?')}: {_short(word.get('reason') or word.get('kind', ''))}"
+                f"  on the word of {word.get('actor', '?')}: {_shortened((word.get('reason') or word.get('kind', '')).split('; ')[0], 160)}"
             )
         )
         _show_grounds(registry, pointer)
@@ -244,9 +244,3 @@ def _show_live(registry: Registry, name: str, pointer: LivePointer | None) -> No
                 f"  on hold since {held.since[:19]} by {held.actor}: {held.reason}", style="yellow"
             )
         )
-
-
-def _short(reason: str) -> str:
-    """The first statement of a reason; the rest is in the report."""
-    first = reason.split("; ")[0]
-    return first if len(first) <= 160 else first[:159] + "…"
