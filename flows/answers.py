@@ -9,8 +9,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from evals.errors import RefusedError
+from evals.look_book import LookBook
 from evals.policy import GatePolicy, load_policy
 from evals.records import Record, Slot, Verdict
+from flows.forbidding import why_forbidden
 from flows.registry.records import Answer, Binding, Decision, RunRecord
 from flows.registry.store import Registry
 from flows.registry.verdicts import shortfall
@@ -28,8 +30,8 @@ _SLOTS: tuple[Slot, ...] = ("developer", "production")
 class Question(Record, frozen=True, kw_only=True):
     """What a run asks of people.
 
-    `wanted` is the answer that lets the candidate go live, None when no answer can (the gate forbids it). `given` are
-    those who gave it in time; `deadline` is UTC, ISO 8601, None when it never ends; `excluded` may not give it.
+    `wanted` is the answer that lets the candidate go live, None when no answer can; then `forbidden` says why, and what
+    can be done instead. `given` are those who gave it in time; `deadline` is UTC, ISO 8601, None when it never ends; `excluded` may not give it.
     """
 
     run_id: str
@@ -37,6 +39,7 @@ class Question(Record, frozen=True, kw_only=True):
     slot: Slot
     asks: str
     wanted: Decision | None
+    forbidden: str
     binding: Binding
     required: int
     given: tuple[str, ...]
@@ -62,7 +65,9 @@ def question_of(settings: Settings, registry: Registry, run: RunRecord) -> Quest
     policy = load_policy(settings.gates / f"{load_target(settings.targets, run.target).gate}.yaml")
     if policy.digest != verdict.policy_digest:
         raise RefusedError("the gate's policy was changed since the verdict: judge again")
-    return _question(registry, run, slot, verdict, policy)
+    looks = LookBook(settings.run_folder(run.run_id)).events() if slot == "developer" else ()
+    forbidden = why_forbidden(run, verdict, policy, looks)
+    return _question(registry, run, slot, verdict, policy, forbidden)
 
 
 def answer_run(
@@ -117,12 +122,15 @@ def give_answer(
 
 
 def _question(
-    registry: Registry, run: RunRecord, slot: Slot, verdict: Verdict, policy: GatePolicy
+    registry: Registry,
+    run: RunRecord,
+    slot: Slot,
+    verdict: Verdict,
+    policy: GatePolicy,
+    forbidden: str,
 ) -> Question:
     approving = verdict.outcome == "INCONCLUSIVE"
-    wanted = _WANTED.get(verdict.outcome)
-    if _forbidden(verdict, policy):
-        wanted = None
+    wanted = None if forbidden else _WANTED.get(verdict.outcome)
     judged = registry.judged_at(run.run_id, slot)
     deadline = None
     if approving and judged is not None:
@@ -137,6 +145,7 @@ def _question(
         slot=slot,
         asks=shortfall(verdict, f"the {slot} verdict") or "",
         wanted=wanted,
+        forbidden=forbidden,
         binding=binding,
         required=max(1, needed),
         given=_given(registry, run, slot, wanted, binding, deadline, excluded, policy, now),
@@ -167,15 +176,6 @@ def _open_verdict(registry: Registry, run: RunRecord) -> tuple[Slot, Verdict] | 
     return None
 
 
-def _forbidden(verdict: Verdict, policy: GatePolicy) -> bool:
-    if verdict.outcome == "INCONCLUSIVE":
-        return policy.on_inconclusive == "fail"
-    return any(
-        check.decides and check.outcome != "PASS" and not check.overridable
-        for check in verdict.checks
-    )
-
-
 def _given(
     registry: Registry,
     run: RunRecord,
@@ -204,7 +204,7 @@ def _require_open(
     registry: Registry, run: RunRecord, question: Question, decision: Decision, actor: str
 ) -> None:
     if question.wanted is None:
-        raise RefusedError(f"{question.asks}; the gate lets nobody accept that")
+        raise RefusedError(f"{question.asks}; {question.forbidden}")
     if decision != question.wanted:
         raise RefusedError(f"{question.asks}; that takes '{question.wanted}', not '{decision}'")
     if question.expired:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 from sqlalchemy import select
@@ -458,6 +459,7 @@ class Story:
         state: str = "waiting",
         reason: str = "0.61 [0.42, 0.78] is not surely above 0.5",
         overridable: bool = True,
+        also: tuple[CheckResult, ...] = (),
     ) -> RunRecord:
         """A promotion run that was judged against what is live."""
         registry, live = self.registry, self.registry.live("triage")
@@ -474,7 +476,9 @@ class Story:
                 policy="triage",
             )
         )
-        registry.save_verdict(run_id, self.verdict(outcome, model, reason, overridable))
+        verdict = self.verdict(outcome, model, reason, overridable)
+        verdict = msgspec.structs.replace(verdict, checks=(*verdict.checks, *also))
+        registry.save_verdict(run_id, verdict)
         registry.set_run_state(run_id, state, reason)  # type: ignore[arg-type]
         found = registry.run(run_id)
         assert found is not None

@@ -5,9 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from evals.errors import ConfigurationError, RefusedError
+from evals.look_book import LookBook
+from evals.looks import LookEvent
+from evals.records import CheckResult
 from flows.answers import answer_run, give_answer, question_of
 from flows.registry.store import Registry
 
@@ -121,8 +125,63 @@ def test_a_fail_takes_an_override_by_as_many_as_the_gate_asks_for(
 
 def test_what_the_gate_calls_not_overridable_is_not_overridden(settings: Any, story: Any) -> None:
     story.judged("FAIL", state="refused", overridable=False)
-    with pytest.raises(RefusedError, match="the gate lets nobody accept that"):
+    refusal = "the gate lets nobody override 'exact_match at_least 0.5'$"
+    with pytest.raises(RefusedError, match=refusal):
         say(settings, "override")
+
+
+def undecided(story: Any) -> CheckResult:
+    """A check that wants proof and has none yet."""
+    (check,) = story.verdict("INCONCLUSIVE", "model-2", "open", overridable=False).checks
+    return msgspec.structs.replace(check, check="json_valid at_least 0.9")
+
+
+def looked(settings: Any, look: int) -> None:
+    """The run looked early, and stopped asking at this look of ten."""
+    event = LookEvent(
+        look=look,
+        rounds=10,
+        policy_digest="sha256:policy",
+        evidence_digest="sha256:evidence",
+        checks=(),
+        needs=(),
+        stop=True,
+    )
+    LookBook(settings.run_folder("triage-1")).append(event)
+
+
+def test_what_was_left_undecided_by_ending_early_is_named_with_the_command_that_decides_it(
+    settings: Any, story: Any
+) -> None:
+    story.judged("FAIL", state="refused", also=(undecided(story),))
+    looked(settings, 3)
+    with pytest.raises(RefusedError) as caught:
+        say(settings, "override")
+    said = str(caught.value)
+    assert "'json_valid at_least 0.9', undecided because asking ended early" in said
+    assert "exact_match at_least 0.5'" not in said
+    command = "gatewright promote triage --job ftjob-triage-1 --again --no-early-stop"
+    assert said.endswith(f"to decide it, ask every case: {command}")
+
+
+def test_what_all_cases_left_undecided_is_not_said_to_need_more_asking(
+    settings: Any, story: Any
+) -> None:
+    story.judged("FAIL", state="refused", also=(undecided(story),))
+    looked(settings, 10)
+    with pytest.raises(RefusedError, match="which stay undecided; a larger suite may decide that"):
+        say(settings, "override")
+
+
+def test_a_failed_check_that_nobody_may_override_leaves_no_way_out(
+    settings: Any, story: Any
+) -> None:
+    story.judged("FAIL", state="refused", overridable=False, also=(undecided(story),))
+    looked(settings, 3)
+    with pytest.raises(RefusedError, match="lets nobody override 'exact_match") as caught:
+        say(settings, "override")
+    assert "json_valid" in str(caught.value)
+    assert "--no-early-stop" not in str(caught.value)
 
 
 def test_a_gate_that_was_changed_since_voids_the_question(settings: Any, story: Any) -> None:
