@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evals.columns import ModelResults
 
@@ -21,28 +22,36 @@ class Past:
     baseline: Mapping[str, ModelResults] | None
 
 
-def usd(past: Past | None, sizes: Mapping[str, int], repeats: int) -> float | None:
-    """Return what asking these suites of both models would cost at the past mean, in USD; None if unknown."""
+def usd(past: Past | None, questions: Mapping[str, int]) -> float | None:
+    """Return what asking both models so many questions of each suite would cost at the past means, in USD.
+
+    None if that is unknown.
+    """
     if past is None:
         return None
-    means = [_mean(side, "cost_usd") for side in (past.candidate, past.baseline or past.candidate)]
-    if None in means:
-        return None
-    return sum(sizes.values()) * repeats * sum(mean for mean in means if mean is not None)
+    sides = (past.candidate, past.baseline or past.candidate)
+    totals = [_total(side, "cost_usd", questions) for side in sides]
+    return None if None in totals else sum(total for total in totals if total is not None)
 
 
-def seconds(
-    past: Past | None, sizes: Mapping[str, int], repeats: int, at_once: int
+def seconds(past: Past | None, questions: Mapping[str, int], at_once: int) -> float | None:
+    """Return how long asking would take at the past mean latencies, both models at once; None if unknown."""
+    latency = None if past is None else _total(past.candidate, "latency_ms", questions)
+    return None if latency is None else latency / 1000.0 / at_once
+
+
+def _total(
+    side: Mapping[str, ModelResults], column: str, questions: Mapping[str, int]
 ) -> float | None:
-    """Return how long asking would take at the past mean latency, both models at once; None if unknown."""
-    latency = None if past is None else _mean(past.candidate, "latency_ms")
-    if latency is None:
+    """Sum over all questions at the mean of each suite; where a suite shows none, at that of the others."""
+    known = {name: _finite(found, column) for name, found in side.items()}
+    values = np.concatenate(list(known.values())) if known else np.empty(0)
+    if not values.size:
         return None
-    return sum(sizes.values()) * repeats * latency / 1000.0 / at_once
+    means = {name: float(found.mean()) for name, found in known.items() if found.size}
+    return sum(count * means.get(name, float(values.mean())) for name, count in questions.items())
 
 
-def _mean(side: Mapping[str, ModelResults], column: str) -> float | None:
-    parts = [results.columns[column] for results in side.values() if column in results.columns]
-    values = np.concatenate(parts) if parts else np.empty(0)
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if values.size else None
+def _finite(results: ModelResults, column: str) -> NDArray[np.float64]:
+    values = results.columns.get(column, np.empty(0))
+    return values[np.isfinite(values)]

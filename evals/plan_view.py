@@ -18,15 +18,21 @@ def plan_view(plan: GatePlan) -> RenderableType:
 
 
 def _asked(plan: GatePlan) -> str:
-    suites = ", ".join(f"{name} ({cases:,} cases)" for name, cases in plan.suites.items())
+    suites = ", ".join(
+        f"{name} ({cases:,} cases{_often(plan.repeats[name])})"
+        for name, cases in plan.suites.items()
+    )
     models = "candidate and baseline" if plan.roles == 2 else "the candidate"
-    repeats = f", {plan.repeats} times each" if plan.repeats > 1 else ""
     cost = f", about {plan.usd:,.2f} USD" if plan.usd is not None else ", cost not known yet"
     took = f", about {_duration(plan.seconds)}" if plan.seconds is not None else ""
     return (
-        f"{suites}; {models}{repeats}: {plan.calls:,} calls at most{cost}{took}.\n"
+        f"{suites}; {models}: {plan.calls:,} calls at most{cost}{took}.\n"
         f"Worked out from {plan.source}."
     )
+
+
+def _often(repeats: int) -> str:
+    return f", {repeats} times each" if repeats > 1 else ""
 
 
 def _checks(plan: GatePlan) -> Table:

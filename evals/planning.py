@@ -8,7 +8,7 @@ otherwise; each says which. Sample sizes: n = ((z_alpha + z_power) * sd / gap)^2
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -62,12 +62,16 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A target's plan. Calls are requests to both models; `usd` and `seconds` are those of all calls, None if unknown."""
+    """A target's plan.
+
+    `suites` are their numbers of cases, `repeats` how often each case is asked. Calls are requests to both models; `usd`
+    and `seconds` are those of all calls, None if unknown.
+    """
 
     policy: str
     suites: dict[str, int]
     roles: int
-    repeats: int
+    repeats: dict[str, int]
     calls: int
     early_stop: bool
     checks: tuple[CheckPlan, ...]
@@ -89,7 +93,7 @@ def plan_gate(
     past: Past | None = None,
     differing: float | None = None,
     roles: int = 2,
-    repeats: int = 1,
+    repeats: Mapping[str, int] | None = None,
     at_once: int = 64,
     seed: int = 1,
 ) -> GatePlan:
@@ -101,7 +105,7 @@ def plan_gate(
         past: an earlier run; what it shows goes before what is assumed.
         differing: share of the cases on which candidate and baseline are expected to differ; goes before `past`.
         roles: 2 with a baseline, 1 for a first release.
-        repeats: how often each case is asked.
+        repeats: how often each case is asked, by its suite's name; None for what the suites say.
         at_once: calls in flight together, of each model.
         seed: of the simulation of all checks together.
     """
@@ -112,19 +116,20 @@ def plan_gate(
         for value in matching(check, measured_by(check, suites))
     )
     sizes = {opened.suite.name: len(opened.suite.cases) for opened in suites}
-    calls = sum(sizes.values()) * roles * repeats
+    often = {opened.suite.name: opened.suite.repeats for opened in suites} | dict(repeats or {})
+    questions = {name: cases * often[name] for name, cases in sizes.items()}
     return GatePlan(
         policy=policy.name,
         suites=sizes,
         roles=roles,
-        repeats=repeats,
-        calls=calls,
+        repeats=often,
+        calls=sum(questions.values()) * roles,
         early_stop=policy.early_stop,
         checks=checks,
         scenarios=scenarios(policy, checks, rng=np.random.default_rng(seed)),
         source=f"run {past.run_id}" if past else "nothing but the suites and what was stated",
-        usd=usd(past, sizes, repeats),
-        seconds=seconds(past, sizes, repeats, at_once),
+        usd=usd(past, questions),
+        seconds=seconds(past, questions, at_once),
     )
 
 

@@ -18,6 +18,7 @@ __all__ = ["Rounds"]
 class Rounds:
     """The cases of some suites, dealt into rounds; the deal depends on the run id alone.
 
+    `repeats` says, by a suite's name, how often each of its cases is asked where that is not what the suite itself says;
     `looks` is how many rounds are planned at most; `strata` are the tags whose proportions every round keeps; `limit`
     is how many cases of a suite are asked at most. `needs` says what is asked in a round (1-based) of which not
     everything is needed any more.
@@ -25,7 +26,7 @@ class Rounds:
 
     run_id: str
     suites: tuple[OpenedSuite, ...]
-    repeats: int = 1
+    repeats: Mapping[str, int] = field(default_factory=dict)
     looks: int = 1
     strata: tuple[str, ...] = ()
     limit: int | None = None
@@ -46,6 +47,10 @@ class Rounds:
     def rounds(self) -> int:
         """How many rounds there are at most."""
         return len(next(iter(self.sizes.values())))
+
+    def repeats_of(self, opened: OpenedSuite) -> int:
+        """How often each case of a suite is asked."""
+        return self.repeats.get(opened.suite.name, opened.suite.repeats)
 
     def order(self, opened: OpenedSuite) -> tuple[int, ...]:
         """Positions of a suite's cases in asking order, cut to `limit`."""

@@ -160,7 +160,7 @@ class Contest(Rounds):
                     model_id=model_id,
                     price=price,
                     asked=[case.id for case in self.cases(opened, look, role, fair_to)],
-                    repeats=self.repeats,
+                    repeats=self.repeats_of(opened),
                 )
                 for opened in self.suites
             }
@@ -188,7 +188,9 @@ class Contest(Rounds):
         )
 
     def _planned(self, role: Role, group: Sequence[OpenedSuite], look: int) -> int:
-        return self.repeats * sum(len(self.cases(opened, look, role)) for opened in group)
+        return sum(
+            self.repeats_of(opened) * len(self.cases(opened, look, role)) for opened in group
+        )
 
     def _asks(
         self, role: Role, side: Side, group: Sequence[OpenedSuite], look: int
@@ -196,7 +198,7 @@ class Contest(Rounds):
         for opened in group:
             for case in self.cases(opened, look, role):
                 messages = _prompted(case.messages, side.system_prompt)
-                for repeat in range(self.repeats):
+                for repeat in range(self.repeats_of(opened)):
                     yield Ask(
                         role=role,
                         suite=opened.suite.name,

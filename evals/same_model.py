@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from evals.columns import ModelResults
 from evals.examining import Evidence
 from evals.gate import judge
+from evals.gate_rules import measured_by
 from evals.metrics import tabulate
 from evals.opening import OpenedSuite
 from evals.policy import GatePolicy
@@ -55,31 +56,39 @@ def same_model(
 
     Args:
         policy: the gate; its absolute checks say what they say of any model and are left out.
-        answers: for each suite its responses and scores, two repeats or more.
+        answers: for each suite its responses and scores. What was asked once has nothing to be compared with, so a suite
+            without a second repeat is left out with every check that needs it; of the others as many repeats are
+            judged as all of them have.
         model_id: the model.
 
     Raises:
-        ValueError: there are no two repeats, or the gate compares nothing.
+        ValueError: no suite has two repeats, or the gate compares nothing of those that have.
     """
+    suites = [opened for opened, _, _ in answers]
     sides = _by_repeat(answers, model_id)
-    relative = msgspec.structs.replace(
-        policy, checks=tuple(check for check in policy.checks if check.relative)
+    repeated = {name for side in sides for name in side}
+    checks = (
+        check
+        for check in policy.checks
+        if check.relative
+        and {opened.suite.name for opened in measured_by(check, suites)} <= repeated
     )
+    relative = msgspec.structs.replace(policy, checks=tuple(checks))
     if len(sides) < 2 or not relative.checks:
         raise ValueError("expected two repeats of every case, and a gate that compares two models")
     verdicts = [
         judge(relative, Evidence(candidate=ours, baseline=theirs))
         for ours, theirs in permutations(sides, 2)
     ]
-    checks = [check for verdict in verdicts for check in verdict.checks if check.n > 0]
+    measured = [check for verdict in verdicts for check in verdict.checks if check.n > 0]
     differences = _differences(sides)
     return SameModel(
         model_id=model_id,
         repeats=len(sides),
         pairs=len(verdicts),
         verdicts=dict(Counter(verdict.outcome for verdict in verdicts)),
-        checks=len(checks),
-        false_fails=sum(check.outcome == "FAIL" for check in checks),
+        checks=len(measured),
+        false_fails=sum(check.outcome == "FAIL" for check in measured),
         flips={name: float(np.mean(gaps != 0.0)) for name, gaps in differences.items()},
         noise={name: float(np.std(gaps)) for name, gaps in differences.items()},
     )
@@ -88,19 +97,33 @@ def same_model(
 def _by_repeat(
     answers: Sequence[tuple[OpenedSuite, Iterable[Response], Iterable[Score]]], model_id: str
 ) -> list[dict[str, ModelResults]]:
-    """One set of results for each repeat, as if it were all that had been asked."""
-    sides: dict[int, dict[str, ModelResults]] = {}
+    """One set of results for each repeat that all suites with two or more have, as if it were all that had been asked."""
+    by_suite: dict[str, list[ModelResults]] = {}
     for opened, responses, scores in answers:
         said, judged = list(responses), list(scores)
-        for repeat in sorted({response.repeat for response in said}):
-            sides.setdefault(repeat, {})[opened.suite.name] = tabulate(
-                opened,
-                [msgspec.structs.replace(one, repeat=0) for one in said if one.repeat == repeat],
-                [msgspec.structs.replace(one, repeat=0) for one in judged if one.repeat == repeat],
-                model_id=model_id,
-                price=None,
-            )
-    return [sides[repeat] for repeat in sorted(sides)]
+        repeats = sorted({response.repeat for response in said})
+        if len(repeats) > 1:
+            by_suite[opened.suite.name] = [
+                _alone(opened, repeat, said, judged, model_id) for repeat in repeats
+            ]
+    common = min((len(found) for found in by_suite.values()), default=0)
+    return [{name: found[index] for name, found in by_suite.items()} for index in range(common)]
+
+
+def _alone(
+    opened: OpenedSuite,
+    repeat: int,
+    said: Sequence[Response],
+    judged: Sequence[Score],
+    model_id: str,
+) -> ModelResults:
+    return tabulate(
+        opened,
+        [msgspec.structs.replace(one, repeat=0) for one in said if one.repeat == repeat],
+        [msgspec.structs.replace(one, repeat=0) for one in judged if one.repeat == repeat],
+        model_id=model_id,
+        price=None,
+    )
 
 
 def _differences(sides: Sequence[dict[str, ModelResults]]) -> dict[str, Floats]:

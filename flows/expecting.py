@@ -43,11 +43,10 @@ def expect(
     plan: Plan, role: Role, model_id: str, price: Price | None, seen: Sequence[SuiteResult] = ()
 ) -> Expected:
     """Estimate what asking a model every case takes; `seen` are results of an earlier run of the target."""
-    repeats = int(plan.target.sampling.get("repeats", 1))
     most = sampling_settings(plan.target, role, plan.suites).max_completion_tokens
     prompt = completion = calls = 0.0
     for opened in plan.suites:
-        asked = len(opened.suite.cases) * repeats
+        asked = len(opened.suite.cases) * plan.repeats[opened.suite.name]
         into, out = _tokens(opened, most or _LONGEST_ANSWER, seen)
         calls, prompt, completion = calls + asked, prompt + asked * into, completion + asked * out
     usd = None if price is None else (prompt * price.input + completion * price.output) / 1e6

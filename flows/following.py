@@ -108,7 +108,11 @@ def _most_answers(settings: Settings, run_id: str) -> int:
     from flows.opening import open_run  # with the statistics behind it: a second
 
     with open_run(settings, run_id) as run:
-        return run.contest.repeats * sum(sizes[-1] for sizes in run.contest.sizes.values())
+        contest = run.contest
+        return sum(
+            contest.repeats_of(opened) * contest.sizes[opened.suite.name][-1]
+            for opened in contest.suites
+        )
 
 
 async def follow(

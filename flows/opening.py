@@ -56,6 +56,14 @@ class Plan:
     suites: tuple[OpenedSuite, ...]
     judge: TargetJudge | None = None
 
+    @property
+    def repeats(self) -> dict[str, int]:
+        """How often each case of a suite is asked, by the suite's name: as the target says, else as the suite does."""
+        return {
+            opened.suite.name: int(self.target.sampling.get("repeats", opened.suite.repeats))
+            for opened in self.suites
+        }
+
 
 def load_plan(settings: Settings, target_name: str) -> Plan:
     """Read a target, its gate and its suites, and check that every check of the gate can be measured.
@@ -82,7 +90,7 @@ _DEAL = "deal.json"
 class Deal(Record, frozen=True, kw_only=True):
     """What decides which case a run asks in which round, besides its id and its suites."""
 
-    repeats: int
+    repeats: dict[str, int]
     looks: int
     strata: tuple[str, ...]
 
@@ -138,7 +146,7 @@ class OpenRun:
         if kept is not None:
             return kept
         return Deal(
-            repeats=int(self.target.sampling.get("repeats", 1)),
+            repeats=self.plan.repeats,
             looks=MAX_LOOKS if self.early_stop else 1,
             strata=strata(self.policy),
         )

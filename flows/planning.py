@@ -34,7 +34,7 @@ def plan_target(
         past=last_run(settings, target),
         differing=differing,
         roles=1 if alone else 2,
-        repeats=int(plan.target.sampling.get("repeats", 1)),
+        repeats=plan.repeats,
         at_once=int(plan.target.sampling.get("concurrency", 64)),
     )
 

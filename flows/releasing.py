@@ -134,6 +134,7 @@ def _small_contest(run: OpenRun, folder: Path, cases: int, roles: tuple[Role, ..
         folder=folder,
         suites=run.plan.suites,
         roles=roles,
+        repeats={opened.suite.name: 1 for opened in run.plan.suites},
         strata=strata(run.policy),
         limit=cases,
     )

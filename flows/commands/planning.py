@@ -121,7 +121,11 @@ def _against_itself(settings: Settings, run_id: str, as_json: bool) -> None:
         found = judge_against_itself(settings, run_id)
     except ValueError as error:
         raise ConfigurationError(
-            Problem(where=run_id, message=str(error), fix="set sampling.repeats to 2 or more")
+            Problem(
+                where=run_id,
+                message=str(error),
+                fix="set the suite's repeats, or the target's sampling.repeats, to 2 or more",
+            )
         ) from error
     if as_json:
         emit(found)

@@ -96,8 +96,23 @@ def test_a_first_release_plans_absolute_checks_for_one_model(
     policy: Any, folder_suite: Any
 ) -> None:
     level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
-    plan = plan_gate(policy(DROP, level), [folder_suite(600)], roles=1, repeats=2)
-    assert ([check.check for check in plan.checks], plan.calls) == (["exact at_least 0.8"], 1200)
+    plan = plan_gate(policy(DROP, level), [folder_suite(600)], roles=1)
+    assert ([check.check for check in plan.checks], plan.calls) == (["exact at_least 0.8"], 600)
+
+
+def test_calls_cost_and_time_follow_the_repeats_of_each_suite(
+    policy: Any, folder_suite: Any, past: Any
+) -> None:
+    suites = [folder_suite(600, repeats=3), folder_suite(100, "other")]
+    own = plan_gate(policy(DROP), suites, past=past, at_once=10)
+    assert (own.repeats, own.calls) == ({"triage": 3, "other": 1}, 2 * 1900)
+    assert own.usd == pytest.approx(1900 * 0.004)
+    assert own.seconds == pytest.approx(95.0)
+    console = Console(width=160, record=True, file=io.StringIO())
+    console.print(plan_view(own))
+    assert "triage (600 cases, 3 times each), other (100 cases);" in console.export_text()
+    stated = plan_gate(policy(DROP), suites, past=past, repeats={"triage": 2, "other": 2})
+    assert stated.calls == 2 * 1400
 
 
 def test_the_view_shows_every_check_and_the_outlook(

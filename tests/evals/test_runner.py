@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,24 @@ async def test_an_answer_that_came_on_the_second_try_is_scored(
     book.save()
     again = ScoreBook(tmp_path / "run", "candidate", one.suites[0])
     assert sum(score.unscored for score in again.scores()) == 0
+
+
+async def test_each_suite_is_asked_as_often_as_it_says(
+    contest: Any, server: Any, folder_suite: Any
+) -> None:
+    suites = (folder_suite(10, repeats=3), folder_suite(20, "other"))
+    sides = {"candidate": server.side("ours")}
+    one = contest(suites=suites, roles=("candidate",), looks=1)
+    (asked,) = await one.ask(1, sides)
+    await one.grade()
+    assert asked.roles["candidate"].requests == len(server.asked) == 10 * 3 + 20
+    found = one.results(1, {"candidate": ("ours-id", None)})["candidate"]
+    counts = {name: (on.counts["planned"], on.counts["scored"]) for name, on in found.items()}
+    assert counts == {"triage": (30, 30), "other": (20, 20)}
+    more = contest(suites=suites, roles=("candidate",), looks=1, repeats={"other": 2})
+    await more.ask(1, sides)
+    seen = Counter(text.split()[0] for _, text in server.asked)
+    assert seen == {"triage": 30, "other": 40}
 
 
 def test_small_suites_have_one_look_and_all_suites_the_same_rounds(contest: Any) -> None:

@@ -67,6 +67,29 @@ def test_a_model_against_itself_counts_flips_and_no_false_fail(
     assert found.flips["triage/exact"] == pytest.approx(0.2)
 
 
+def test_what_was_asked_once_is_left_out_of_a_model_against_itself(
+    folder_suite: Any, policy: Any
+) -> None:
+    answers = []
+    for name, repeats in (("triage", 3), ("other", 1)):
+        column = "exact" if name == "triage" else name
+        facts = [
+            {"case_id": f"c{number}", "repeat": repeat}
+            for number in range(100)
+            for repeat in range(repeats)
+        ]
+        said = [Response(**one, model_id="m", outcome="answered", text="yes") for one in facts]
+        scores = [Score(**one, grader=column, version="1", value=1.0) for one in facts]
+        answers.append((folder_suite(100, name), said, scores))
+    drop = {"kind": "max_drop", "threshold": 0.1}
+    gate = policy({"metric": "exact", **drop}, {"metric": "other", **drop})
+    found = same_model(gate, answers, model_id="m")
+    assert (found.repeats, found.checks, found.verdicts) == (3, 6, {"PASS": 6})
+    assert set(found.flips) == {"triage/exact"}
+    with pytest.raises(ValueError, match="two repeats"):
+        same_model(gate, answers[1:], model_id="m")
+
+
 def test_a_model_asked_once_has_nothing_to_be_compared_with(folder_suite: Any, policy: Any) -> None:
     gate = policy({"metric": "exact", "kind": "max_drop", "threshold": 0.1})
     with pytest.raises(ValueError, match="two repeats"):

@@ -16,8 +16,9 @@ from evals.records import Candidate, Endpoint
 from evals.runner import Side
 from evals.sampling import SamplingSettings
 from flows import evaluating
+from flows.expecting import expect
 from flows.looking import judge_look
-from flows.opening import open_registry, open_run
+from flows.opening import load_plan, open_registry, open_run
 from flows.planning import plan_target
 from flows.platforms.base import TriggerRef
 from flows.rejudging import judge_against_itself, rejudge
@@ -241,6 +242,26 @@ async def test_a_plan_rests_on_the_last_run(settings: Settings, begin: Any, side
     assert (before.roles, before.calls, before.checks[0].power) == (1, 800, None)
     assert after.source == f"run {run_id}"
     assert after.checks[0].power == pytest.approx(1.0)
+
+
+def test_a_target_says_how_often_cases_are_asked_and_else_the_suite_does(
+    settings: Settings, begin: Any
+) -> None:
+    suite = settings.datasets / "s" / "suite.yaml"
+    suite.write_text(json.dumps(json.loads(suite.read_text()) | {"repeats": 3}))
+    stated = load_plan(settings, "t")
+    assert (stated.repeats, expect(stated, "candidate", "ours", None).calls) == ({"s": 2}, 800)
+    target = settings.targets / "t.yaml"
+    target.write_text(TARGET.replace("sampling: {repeats: 2}\n", ""))
+    own = load_plan(settings, "t")
+    assert (own.repeats, expect(own, "candidate", "ours", None).calls) == ({"s": 3}, 1200)
+    assert plan_target(settings, "t").calls == 1200
+    with open_run(settings, begin()) as run:
+        run.keep_deal()
+        run_id = run.record.run_id
+    suite.write_text(json.dumps(json.loads(suite.read_text()) | {"repeats": 5}))
+    with open_run(settings, run_id) as run:  # a run goes on as it began
+        assert run.contest.repeats_of(run.plan.suites[0]) == 3
 
 
 async def test_a_model_is_judged_against_itself_from_its_repeats(
