@@ -12,7 +12,10 @@ __all__ = ["sweep"]
 
 @flow(name="sweep", persist_result=False)
 async def sweep(target: str | None = None) -> list[str]:
-    """Sweep one target, or all; returns the names of what was deleted. Fails, after all is done, when something stuck."""
+    """Sweep one target, or all; returns the names of what was deleted. Fails, after all is done, when something stuck.
+
+    Sweeping all also forgets the stored answers that no target reuses any more.
+    """
     log = get_run_logger()
     deleted, problems = [], []
     for found in await tasks.sweep_targets(target):
@@ -21,6 +24,9 @@ async def sweep(target: str | None = None) -> list[str]:
             log.info("%s: deleted %s: %s", found.target, due.name, due.why)
             deleted.append(due.name)
         problems += [f"{found.target}: {problem}" for problem in found.problems]
+    if target is None:
+        forgotten = await tasks.forget_answers()
+        log.info("forgot %d stored answers that no target reuses any more", forgotten.answers)
     if problems:
         raise PlatformError("; ".join(problems))
     return deleted

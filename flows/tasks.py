@@ -21,6 +21,7 @@ from flows import (
     artifacts,
     evaluating,
     expiring,
+    forgetting,
     going_back,
     monitoring,
     releasing,
@@ -38,6 +39,7 @@ __all__ = [
     "close_expired",
     "conclude",
     "deploy_candidate",
+    "forget_answers",
     "go_live",
     "judge_look",
     "preflight",
@@ -161,6 +163,12 @@ async def settle_regression(run_id: str) -> str:
 async def sweep_targets(target: str | None) -> tuple[sweeping.Swept, ...]:
     """Delete what nobody needs any more and keep warm what a rollback may need; returns what was done."""
     return await sweeping.sweep_all(load_settings(), target)
+
+
+@task(name="forget", **_STEP)
+async def forget_answers() -> forgetting.Forgotten:
+    """Forget stored answers that no target reuses any more."""
+    return await asyncio.to_thread(forgetting.forget_answers, load_settings())
 
 
 @task(name="roll back", cache_policy=NO_CACHE, persist_result=False)

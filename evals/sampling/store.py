@@ -62,6 +62,12 @@ class ResponseStore:
         with self._database:
             self._database.executemany("INSERT OR REPLACE INTO response VALUES (?, ?, ?)", waiting)
 
+    def older_than(self, max_age_s: float) -> int:
+        """Return how many answers are older than `max_age_s`."""
+        query = "SELECT count(*) FROM response WHERE at < ?"
+        (count,) = self._database.execute(query, (time() - max_age_s,)).fetchone()
+        return int(count)
+
     def prune(self, max_age_s: float) -> int:
         """Forget answers older than `max_age_s`; return how many."""
         with self._database:

@@ -13,6 +13,7 @@ from flows.commands.output import JSON_OPTION, console, emit, exit_with
 from flows.settings import load_settings
 
 if TYPE_CHECKING:
+    from flows.forgetting import Forgotten
     from flows.sweeping import Swept
 
 __all__ = ["register"]
@@ -28,15 +29,24 @@ def sweep(
     dry_run: bool = typer.Option(False, "--dry-run", help="Say what would be done, do nothing."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Delete our own expired slots and retired deployments, and keep rollback targets warm. Never touches others'."""
+    """Delete our own expired slots and retired deployments, and keep rollback targets warm. Never touches others'.
+
+    Without a target it also forgets stored answers that are older than any target reuses.
+    """
+    from flows.forgetting import forget_answers
     from flows.sweeping import sweep_all
 
-    found = asyncio.run(sweep_all(load_settings(), target, dry_run=dry_run))
+    settings = load_settings()
+    found = asyncio.run(sweep_all(settings, target, dry_run=dry_run))
+    # How long answers are kept follows from all targets, so it is no part of sweeping one.
+    forgotten = forget_answers(settings, dry_run=dry_run) if target is None else None
     if as_json:
-        emit([msgspec.to_builtins(swept) for swept in found])
+        emit(msgspec.to_builtins({"targets": found, "answers": forgotten}))
     else:
         for swept in found:
             _show(swept)
+        if forgotten is not None and forgotten.answers:
+            _show_forgotten(forgotten)
     exit_with(4 if any(swept.problems for swept in found) else 0)
 
 
@@ -54,3 +64,10 @@ def _show(swept: Swept) -> None:
         screen.print(Text(f"  ✗ {problem}", style="red"))
     if not (swept.deleted or swept.kept_warm or swept.paused or swept.problems):
         screen.print(Text("  nothing to do"))
+
+
+def _show_forgotten(forgotten: Forgotten) -> None:
+    forgot = "would forget" if forgotten.dry_run else "forgot"
+    days = forgotten.older_than_s / 86400
+    why = f"older than the {days:.3g} days of reuse_baseline" if days else "no target reuses any"
+    console().print(Text(f"{forgot} {forgotten.answers:,} stored answers: {why}"))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
+from evals.sampling import ResponseStore
 from flows import evaluating, sweeping
 from flows.evaluating import slot_name
 from flows.ownership import own_tags
@@ -32,7 +34,7 @@ def over(account, run_id, state="failed"):
 def swept(account, *options):
     answer = account.command("sweep", "router", "--json", *options)
     assert answer.code == 0, answer.err + answer.out
-    (found,) = answer.json
+    (found,) = answer.json["targets"]
     return found
 
 
@@ -160,7 +162,7 @@ def test_an_account_that_does_not_answer_is_told_and_the_next_target_is_swept(ac
     (account.folder / "targets" / "away.yaml").write_text(broken)
     account.promoted(models.first.model_id)
     answer = account.command("sweep", "--json")
-    away, router = answer.json
+    away, router = answer.json["targets"]
     assert answer.code == 4
     assert "no-such" in away["problems"][0]
     assert len(router["kept_warm"]) == 1
@@ -184,3 +186,29 @@ ARM_PATH = (
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/embedded"
     "/providers/Microsoft.CognitiveServices/accounts/embedded/deployments"
 )
+
+
+def test_stored_answers_are_forgotten_when_no_target_would_reuse_them(account, models):
+    account.promoted(models.first.model_id)
+    kept = ResponseStore(account.settings.home / "responses")
+    stored = kept.older_than(-60)
+    assert stored > 0
+    account.is_set_up(sampling={**account.target["sampling"], "reuse_baseline": "7d"})
+    week = {"answers": 0, "older_than_s": 7 * 86400, "dry_run": False}
+    assert account.command("sweep", "--json").json["answers"] == week
+    with sqlite3.connect(account.settings.home / "responses" / "responses.sqlite") as database:
+        database.execute("UPDATE response SET at = at - 8 * 86400")
+    assert account.command("sweep", "router", "--json").json["answers"] is None
+    told = account.command("sweep", "--dry-run").out
+    assert f"would forget {stored} stored answers: older than the 7 days of reuse_baseline" in told
+    assert kept.older_than(-60) == stored
+    assert f"forgot {stored} stored answers" in account.command("sweep").out
+    assert kept.older_than(-60) == 0
+    kept.close()
+
+
+def test_answers_that_no_target_reuses_are_not_kept(account, models):
+    account.promoted(models.first.model_id)
+    answer = account.command("sweep").out
+    assert "stored answers: no target reuses any" in answer
+    assert account.command("sweep", "--json").json["answers"]["answers"] == 0
