@@ -72,17 +72,22 @@ class PrefectApi:
         """Return a flow run as the server tells it: id, name, state_type, state."""
         return self._checked(await self._ask("GET", f"flow_runs/{flow_run_id}"))
 
+    async def look_up(self, flow_run_id: str) -> Mapping[str, Any] | None:
+        """Return a flow run as the server tells it, None when it knows none of this id (any more)."""
+        answer = await self._ask("GET", f"flow_runs/{flow_run_id}")
+        return None if answer.status_code == 404 else self._checked(answer)
+
     async def resume(self, flow_run_id: str, answer: Mapping[str, Any]) -> bool:
-        """Resume a suspended flow run with the input it waits for; False when it is not suspended.
+        """Resume a suspended flow run with the input it waits for; False when it is not suspended, or not known.
 
         Raises:
             InfrastructureError: the server can't be reached, or does not take the input.
         """
+        if await self.look_up(flow_run_id) is None:  # resuming one that isn't there is a 500
+            return False
         path, patience = f"flow_runs/{flow_run_id}/resume", 20
         for _ in range(patience):
             told = await self._ask("POST", path, json={"run_input": dict(answer)})
-            if told.status_code == 404:
-                return False
             result = self._checked(told)
             if result["status"] in ("ACCEPT", "ABORT"):
                 return bool(result["status"] == "ACCEPT")

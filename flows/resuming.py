@@ -20,6 +20,7 @@ from flows.stores import open_registry, require_run
 
 __all__ = [
     "LOOK_AGAIN",
+    "last_suspended",
     "note_resumed",
     "note_suspended",
     "open_question",
@@ -77,6 +78,12 @@ def suspended_as(registry: Registry, run_id: str) -> str | None:
     """Return the id of the flow run that is suspended for this run's question, None when none is."""
     waiting = _open_marks(registry, run_id)
     return str(waiting[-1]["flow_run"]) if waiting else None
+
+
+def last_suspended(registry: Registry, run_id: str) -> str | None:
+    """Return the id of the flow run that was suspended last for this run, whether it still waits or goes on already."""
+    marks = [mark for mark in registry.steps(run_id) if mark.step == STEP]
+    return str(marks[-1].detail["flow_run"]) if marks else None
 
 
 def _open_marks(registry: Registry, run_id: str) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from evals.errors import (
 from flows.platforms.job_records import Job
 from flows.registry.records import InboxMessage
 from flows.registry.store import Registry
+from flows.service.carrying_on import carry_on
 from flows.service.finding import Found, NotYetError, find
 from flows.service.following import GRACE_S, left_behind
 from flows.service.messages import SUCCEEDED, Trigger, answer_id, read_trigger
@@ -172,7 +173,7 @@ class Dispatcher:
         except msgspec.ValidationError as error:
             return f"nothing was done: it can't be read ({error})"
         if trigger.kind == "answer":
-            return await self._start(await asyncio.to_thread(self._answered, trigger))
+            return await self._go_on(await asyncio.to_thread(self._answered, trigger))
         if trigger.event != SUCCEEDED:
             return f"noted: {trigger.event.rpartition('.')[2]} {trigger.subject}"
         try:
@@ -203,11 +204,19 @@ class Dispatcher:
         return "; ".join(str(one) for one in said)
 
     async def _start(self, order: Order) -> str:
+        return await start(
+            self._prefect(), self._registry, self._settings, order, silence_s=self._pauses.silence
+        )
+
+    async def _go_on(self, order: Order) -> str:
+        return await carry_on(
+            self._prefect(), self._registry, self._settings, order, silence_s=self._pauses.silence
+        )
+
+    def _prefect(self) -> PrefectRuns:
         if self._api is None:
             raise ConfigurationError(_no_prefect())
-        return await start(
-            self._api, self._registry, self._settings, order, silence_s=self._pauses.silence
-        )
+        return self._api
 
     def _answered(self, trigger: Trigger) -> Order:
         run = require_run(self._registry, trigger.subject)

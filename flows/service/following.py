@@ -1,5 +1,7 @@
 """Has the promotion of an answered run go on: a message in the inbox, so that the answer outlives this process.
 
+What the message does is `flows.service.carrying_on`'s to know.
+
 The page that takes an answer leaves the message itself. Answers it could not leave one for (the process died in
 between, or the command line gave up) are found here a little later.
 """
@@ -14,6 +16,7 @@ from evals.errors import ConfigurationError, RefusedError
 from flows.answers import question_of
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
+from flows.resuming import suspended_as
 from flows.service.messages import answer_trigger
 from flows.settings import Settings
 
@@ -24,8 +27,14 @@ GRACE_S = 60.0
 
 
 def goes_on(settings: Settings, registry: Registry, run: RunRecord) -> bool:
-    """Return whether a waiting run has the answers it waits for, or the one that closes it."""
-    if run.kind != "promotion" or run.state != "waiting":
+    """Return whether a run has the answers it waits for, or the one that closes it, or was closed while a flow run
+    still waits for it.
+    """
+    if run.kind != "promotion":
+        return False
+    if run.state == "refused":
+        return suspended_as(registry, run.run_id) is not None
+    if run.state != "waiting":
         return False
     if any(answer.decision == "reject" for answer in registry.answers(run.run_id)):
         return True
@@ -43,7 +52,7 @@ def left_behind(settings: Settings, registry: Registry, *, grace_s: float = GRAC
     """Leave a message for every answered run that nobody carried on. Returns how many there were."""
     found = 0
     for run in registry.runs(limit=500):
-        if run.state != "waiting" or not _long_ago(registry, run, grace_s):
+        if run.state not in ("waiting", "refused") or not _long_ago(registry, run, grace_s):
             continue
         try:
             if goes_on(settings, registry, run):

@@ -30,7 +30,16 @@ from flows.service.prefect_runs import PrefectRuns
 from flows.settings import Settings
 from flows.triggers import DEPLOYMENT
 
-__all__ = ["MOST_STARTS", "SILENCE_S", "Order", "job_order", "start"]
+__all__ = [
+    "MOST_STARTS",
+    "SILENCE_S",
+    "Order",
+    "is_dead",
+    "job_order",
+    "settled",
+    "start",
+    "state_of",
+]
 
 SILENCE_S = 600.0
 MOST_STARTS = 5
@@ -78,29 +87,30 @@ async def start(
         NotYetError: another process holds the target while this run looks dead; look again later.
         ConfigurationError, InfrastructureError: Prefect can't be asked.
     """
-    if (settled := _settled(registry, order)) is not None:
-        return settled
+    if (known := settled(registry, order)) is not None:
+        return known
     for number in range(1, MOST_STARTS + 1):
         key = order.key if number == 1 else f"{order.key}#{number}"
         flow_run = await api.create_flow_run(
             DEPLOYMENT, order.parameters, idempotency_key=key, name=order.name
         )
         found = await api.flow_run(flow_run)
-        if not await _is_dead(api, registry, settings, order, found, silence_s):
-            return f"{order.target}: flow run {flow_run} is {_state(found)} (key {key})"
-        if (settled := _settled(registry, order)) is not None:
-            return settled
+        if not await is_dead(api, registry, settings, order, found, silence_s):
+            return f"{order.target}: flow run {flow_run} is {state_of(found)} (key {key})"
+        if (known := settled(registry, order)) is not None:
+            return known
     return f"{order.target}: run {order.run_id} died {MOST_STARTS} times; it is not started again by itself"
 
 
-def _settled(registry: Registry, order: Order) -> str | None:
+def settled(registry: Registry, order: Order) -> str | None:
+    """Say in words that an order's run needs nothing more; None when it does."""
     run = registry.run(order.run_id)
     if run is None or run.state not in _SETTLED or (order.resumes and run.state == "waiting"):
         return None
     return f"{order.target}: run {run.run_id} is {run.state}"
 
 
-async def _is_dead(
+async def is_dead(
     api: PrefectRuns,
     registry: Registry,
     settings: Settings,
@@ -108,6 +118,10 @@ async def _is_dead(
     found: Mapping[str, Any],
     silence_s: float,
 ) -> bool:
+    """Say whether a flow run will not carry its order out any more; one that is silent for too long is closed.
+
+    Raises NotYetError when it is silent, yet somebody is at work for its target.
+    """
     state, run = str(found["state_type"]), registry.run(order.run_id)
     if state in _ENDED_BADLY:
         return True
@@ -145,5 +159,6 @@ def _seconds(moment: Any) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def _state(found: Mapping[str, Any]) -> str:
+def state_of(found: Mapping[str, Any]) -> str:
+    """Return a flow run's state in a word."""
     return str(found["state_type"]).lower()

@@ -21,7 +21,7 @@ from flows.platforms import jobs
 from flows.platforms.opening import open_platform
 from flows.prefect_api import PrefectApi
 from flows.processes import Processes, free_port
-from flows.servers import Servers
+from flows.servers import EAGER, WORKER, Servers
 from flows.settings import Settings, load_settings
 from flows.stores import open_registry
 
@@ -162,6 +162,12 @@ class Installation:
         with self.registry() as registry:
             return registry.live(TARGET)
 
+    def flow_runs_of_answers(self) -> list[str]:
+        """Keys of flow runs that were started because of an answer, rather than resumed by it."""
+        url = f"{os.environ['PREFECT_API_URL']}/flow_runs/filter"
+        keys = [str(run["idempotency_key"]) for run in httpx.post(url, json={}).json()]
+        return [key for key in keys if ":answer:" in key]
+
     def processes_of(self, flow_run: str) -> list[psutil.Process]:
         """Processes that carry out a flow run now."""
         found = []
@@ -183,11 +189,7 @@ class Installation:
         self.start_worker()
 
     def start_worker(self) -> None:
-        self.processes.start(
-            "worker",
-            [*("-m", "prefect", "worker", "start", "--pool", "gatewright", "--type", "process")],
-            environment={},
-        )
+        self.processes.start("worker", WORKER, environment=EAGER)
 
 
 @pytest.fixture(scope="session")

@@ -94,11 +94,12 @@ def test_people_are_waited_for_without_a_process_and_may_answer_anywhere(install
     installation.until_state(third, "COMPLETED")
     assert installation.run(again.run_id).state == "refused"
 
-    # On the review page: a fresh flow run carries it out, and the one that waited ends too.
+    # On the review page: there, too, the suspended flow run itself goes on, and no other is started.
     _, fourth, run_4 = suspended(installation, *submitted(installation, "v4"))
     installation.answer_on_page(run_4.run_id, "approve")
     installation.until(lambda: installation.run(run_4.run_id).state == "promoted", "v4 went live")
     installation.until_state(fourth, "COMPLETED")
+    assert installation.flow_runs_of_answers() == []
 
     with installation.registry() as registry:
         assert registry.verify() == ()

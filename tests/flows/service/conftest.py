@@ -112,6 +112,7 @@ class PrefectStandIn:
     keys: list[str] = field(default_factory=list)
     holders: dict[str, int] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
+    resumed: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     down: bool = False
     deployed: bool = True
     url: str = ""
@@ -124,6 +125,12 @@ class PrefectStandIn:
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - ago_s))
         self.by_key(key).update(state_type=state, start_time=moment, expected_start_time=moment)
 
+    def suspended(self, state: str = "PAUSED") -> str:
+        """Have a flow run that a person's word is waited for in; returns its id."""
+        flow_run = str(uuid.uuid4())
+        self.runs[flow_run] = {"id": flow_run, "idempotency_key": flow_run, "state_type": state}
+        return flow_run
+
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         if self.down:
             return 503, {"detail": "database is locked"}
@@ -132,15 +139,26 @@ class PrefectStandIn:
             return (200, {"id": "dep-1"}) if self.deployed else (404, {"detail": "none"})
         if parts[0] == "deployments" and parts[-1] == "create_flow_run":
             return self._create(body)
+        if parts[0] == "flow_runs" and parts[-1] == "resume":
+            return self._resume(parts[1], body["run_input"])
         if parts[0] == "flow_runs" and parts[-1] == "set_state":
             self.closed.append(parts[1])
             self.runs[parts[1]]["state_type"] = body["state"]["type"]
             return 201, {"status": "ACCEPT"}
-        if parts[0] == "flow_runs" and parts[1] in self.runs:
+        if parts[0] == "flow_runs" and parts[-1] in self.runs:
             return 200, self.runs[parts[1]]
         if parts[:2] == ["v2", "concurrency_limits"] and parts[2] in self.holders:
             return 200, {"active_slots": self.holders[parts[2]]}
         return 404, {"detail": "Not found"}
+
+    def _resume(self, flow_run: str, given: dict[str, Any]) -> tuple[int, Any]:
+        if flow_run not in self.runs:
+            return 500, {"exception_message": "Internal Server Error"}
+        if self.runs[flow_run]["state_type"] != "PAUSED":
+            return 200, {"status": "ABORT", "details": {"reason": "it is not paused"}}
+        self.resumed.append((flow_run, given))
+        self.runs[flow_run]["state_type"] = "SCHEDULED"
+        return 201, {"status": "ACCEPT"}
 
     def _create(self, body: Any) -> tuple[int, Any]:
         key = body["idempotency_key"]

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -74,8 +75,8 @@ async def test_keys_states_and_locks_are_as_the_stand_in_has_them(
         httpx.AsyncClient(base_url=server, timeout=60) as raw,
     ):
 
-        async def set_state(flow_run: str, state: str) -> None:
-            body = {"state": {"type": state}, "force": True}
+        async def set_state(flow_run: str, state: str, **details: bool) -> None:
+            body = {"state": {"type": state, "state_details": details}, "force": True}
             (await raw.post(f"/flow_runs/{flow_run}/set_state", json=body)).raise_for_status()
 
         async def flow_runs() -> list[Any]:
@@ -95,6 +96,18 @@ async def test_keys_states_and_locks_are_as_the_stand_in_has_them(
         assert "#2)" in await start(api, registry, settings, order, silence_s=1.0)
         first, second = await flow_runs()
         assert (first["state_type"], second["idempotency_key"]) == ("CRASHED", f"{order.key}#2")
+
+        # A person's answer resumes what is suspended, and nothing else.
+        assert await api.look_up(str(uuid.uuid4())) is None
+        answer = {"decision": "look again"}
+        assert not await api.resume(str(uuid.uuid4()), answer)
+        assert not await api.resume(second["id"], answer)
+        await set_state(second["id"], "PAUSED", pause_reschedule=True)
+        assert await api.resume(second["id"], answer)
+        assert not await api.resume(second["id"], answer)
+        found = await api.look_up(second["id"])
+        assert found is not None
+        assert found["state_type"] == "SCHEDULED"
 
         limit = {"name": "promote-triage", "limit": 1, "active_slots": 1}
         (await raw.post("/v2/concurrency_limits/", json=limit)).raise_for_status()
