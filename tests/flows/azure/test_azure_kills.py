@@ -1,4 +1,7 @@
-"""SIGKILL at any moment of deploying, replacing and sweeping: done again, the end is the same, and others' is untouched."""
+"""SIGKILL at any moment of deploying, replacing and sweeping: done again, the end is the same, and others' is untouched.
+
+The first life of each is cut short before the account can have finished what it takes 0.3 s for; later ones at any moment.
+"""
 
 from __future__ import annotations
 
@@ -84,8 +87,7 @@ def test_a_killed_deployment_and_a_killed_clean_up_leave_nothing(
     account, emulator, models, lives, chance
 ):
     theirs(account, models)
-    emulator.set(provisioning_s=0.15, deleting_s=0.15)
-    killed = 0
+    emulator.set(provisioning_s=0.3, deleting_s=0.3)
     for number in range(4):
         run_id = evaluating.request_run(
             account.settings,
@@ -96,13 +98,13 @@ def test_a_killed_deployment_and_a_killed_clean_up_leave_nothing(
             again=str(number),
         )[0].run_id
         asyncio.run(evaluating.resolve(account.settings, run_id))
-        killed += lives.one("deploy", run_id, chance.uniform(0.05, 0.6)) != 0
+        assert lives.one("deploy", run_id, chance.uniform(0.02, 0.28)) == -9
+        lives.one("deploy", run_id, chance.uniform(0.02, 0.6))
         lives.whole("deploy", run_id)
         assert set(account.standing()) == {"theirs", slot_name(account.run(run_id))}
-        killed += lives.one("clean up", run_id, chance.uniform(0.05, 0.4)) != 0
+        assert lives.one("clean up", run_id, chance.uniform(0.02, 0.28)) == -9
         lives.whole("clean up", run_id)
         assert set(account.standing()) == {"theirs"}
-    assert killed >= 4
 
 
 def test_a_killed_replace_ends_with_the_new_model_under_the_one_name(
@@ -112,12 +114,13 @@ def test_a_killed_replace_ends_with_the_new_model_under_the_one_name(
     account.is_set_up(promotion={**account.target["promotion"], "strategy": "replace"})
     account.promoted(models.first.model_id)
     emulator.set(provisioning_s=0.15, deleting_s=0.15)
-    killed, turns = 0, [models.second.model_id, models.first.model_id]
+    turns = [models.second.model_id, models.first.model_id]
     for number in range(5):
         model = turns[number % 2]
         run_id = judged(account, model, str(number))
-        for _ in range(chance.randint(1, 3)):
-            killed += lives.one("go live", run_id, chance.uniform(0.05, 1.2)) == -9
+        assert lives.one("go live", run_id, chance.uniform(0.02, 0.28)) == -9
+        for _ in range(chance.randint(0, 2)):
+            lives.one("go live", run_id, chance.uniform(0.05, 1.2))
         lives.whole("go live", run_id)
         assert account.standing() == {"router": model, "theirs": models.first.model_id}
         live = account.live()
@@ -126,7 +129,6 @@ def test_a_killed_replace_ends_with_the_new_model_under_the_one_name(
         with account.registry() as registry:
             assert registry.verify() == ()
             assert registry.run(run_id).state == "promoted"
-    assert killed >= 4
 
 
 def test_a_killed_replace_that_is_held_meanwhile_gives_the_old_model_back(
@@ -134,7 +136,7 @@ def test_a_killed_replace_that_is_held_meanwhile_gives_the_old_model_back(
 ):
     account.is_set_up(promotion={**account.target["promotion"], "strategy": "replace"})
     account.promoted(models.first.model_id)
-    emulator.set(provisioning_s=0.2, deleting_s=0.2)
+    emulator.set(provisioning_s=0.4, deleting_s=0.3)
     for number in range(4):
         run_id = judged(account, models.second.model_id, str(number))
         assert lives.one("go live", run_id, 0.1 + 0.15 * number) == -9
@@ -151,7 +153,6 @@ def test_a_killed_sweep_is_finished_by_the_next(account, emulator, models, lives
     live = account.promoted(models.first.model_id).pointer.deployment
     theirs(account, models)
     emulator.set(deleting_s=0.1)
-    killed = 0
     for number in range(5):
         for model in (models.first.model_id, models.second.model_id, models.checkpoint):
             run_id = evaluating.request_run(
@@ -168,7 +169,6 @@ def test_a_killed_sweep_is_finished_by_the_next(account, emulator, models, lives
             account.made_by_hand(name, model, "DeveloperTier", **tags)
             with account.registry() as registry:
                 registry.set_run_state(run_id, "failed", "killed")
-        killed += lives.one("sweep", kill_after=chance.uniform(0.1, 0.6)) == -9
+        assert lives.one("sweep", kill_after=chance.uniform(0.02, 0.28)) == -9
         lives.whole("sweep")
         assert set(account.standing()) == {live, "theirs"}
-    assert killed >= 3
