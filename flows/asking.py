@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from evals.errors import PlatformError
 from evals.records import Role
 from evals.runner import Side
+from evals.sampling.account import read_account
 from evals.sampling.budget import Budget
 from evals.sampling.faults import EndpointGoneError
 from evals.sampling.progress import ProgressSink
@@ -19,15 +20,14 @@ from flows.platforms.base import Connection
 from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
 from flows.progress import run_progress
 from flows.registry.records import RunRecord
-from flows.run_folder import read_record
 
 __all__ = [
     "ask_models",
     "budget_of",
     "candidate_connection",
-    "sampling_file",
     "samplings",
     "slot_name",
+    "stops",
 ]
 
 _REDEPLOYS = 3
@@ -92,17 +92,14 @@ def budget_of(run: OpenRun) -> Budget:
 
 
 def samplings(run: OpenRun) -> tuple[SamplingSummary, ...]:
-    """What every round of a run came to, as far as it was asked."""
-    found = (
-        read_record(run.folder / sampling_file(look), tuple[SamplingSummary, ...])
-        for look in range(1, run.contest.rounds + 1)
-    )
-    return tuple(summary for summaries in found for summary in summaries or ())
+    """What asking came to, call by call, those of killed processes included as far as it can be known."""
+    return read_account(run.folder / "journal")
 
 
-def sampling_file(look: int) -> str:
-    """Name of the file, in the run's folder, that says what asking a round came to."""
-    return f"sampling-{look}.json"
+def stops(run: OpenRun) -> tuple[str, ...]:
+    """Why rounds were ended early; a round that was taken up again and went on does not count."""
+    last = {summary.look: summary for summary in samplings(run)}
+    return tuple(summary.reason for summary in last.values() if summary.stopped)
 
 
 def slot_name(record: RunRecord) -> str:

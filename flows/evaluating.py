@@ -23,9 +23,8 @@ from flows.asking import (
     ask_models,
     budget_of,
     candidate_connection,
-    sampling_file,
-    samplings,
     slot_name,
+    stops,
 )
 from flows.expecting import expected_findings, last_results
 from flows.judges_ready import judge_findings
@@ -210,7 +209,6 @@ async def ask_round(
             await run.platform.aclose()
         async with judges_at_work(run.plan.judge, run.folder, budget):
             await run.contest.grade()
-        write_record(run.folder / sampling_file(look), summary)
         return summary
 
 
@@ -258,9 +256,8 @@ def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
     look, looks = standing(run)
     results, fair = results_at(run, look), results_at(run, look, fair=True)
     verdict = judge(run.policy, evidence_at(run, results), looks)
-    stops = (summary.reason for summary in samplings(run) if summary.stopped)
     judges = judge_costs(run.folder).stopped
-    return _with_stop(verdict, (*stops, *filter(None, [judges]))), results, fair
+    return _with_stop(verdict, (*stops(run), *filter(None, [judges]))), results, fair
 
 
 def _with_stop(verdict: Verdict, stops: tuple[str, ...]) -> Verdict:

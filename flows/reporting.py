@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from evals.columns import ModelResults
@@ -17,6 +17,7 @@ from evals.report.facts import (
     SuiteTrace,
 )
 from evals.report.writing import write_report
+from evals.sampling.summary import SamplingSummary
 from flows.asking import samplings
 from flows.examples import examples_of
 from flows.judging import judge_costs
@@ -146,6 +147,7 @@ def _sampling(run: OpenRun) -> dict[str, int | float | None]:
     found: dict[str, int | float | None] = {
         "calls": sum(role.requests for role in roles),
         "retries": sum(sum(role.retries.values()) for role in roles),
+        **_trouble(asked),
         "reused": sum(role.reused for role in roles),
         "wall_s": sum(summary.wall_s for summary in asked),
         "cost_usd": None if cost is None else cost + unconfirmed,
@@ -160,6 +162,19 @@ def _sampling(run: OpenRun) -> dict[str, int | float | None]:
             "judge_cost_usd": judges.cost_usd,
         }
     return found
+
+
+def _trouble(asked: Sequence[SamplingSummary]) -> dict[str, int]:
+    """Retries by cause, and what else was out of the ordinary; nothing where all was well."""
+    roles = [role for summary in asked for role in summary.roles.values()]
+    causes = sum((Counter(role.retries) for role in roles), Counter[str]())
+    found = {f"retries_{cause}": count for cause, count in sorted(causes.items())}
+    rare = {
+        "credential_renewals": sum(role.credential_renewals for role in roles),
+        "killed": sum(not summary.ended for summary in asked),
+        "uncounted": sum(summary.uncounted for summary in asked),
+    }
+    return found | {name: count for name, count in rare.items() if count}
 
 
 def _notes(run: OpenRun) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ def sampling(facts: RunFacts) -> tuple[Pair, ...]:
 
 
 def _sampled(name: str, value: float | None) -> Pair:
-    label = _SAMPLED.get(name, name.replace("_", " "))
+    label = _SAMPLED.get(name, name.replace("retries_", "retries: ").replace("_", " "))
     if name.endswith("cost_usd"):
         return Pair(
             name=label,
@@ -43,6 +43,9 @@ def _sampled(name: str, value: float | None) -> Pair:
 _SAMPLED = {
     "calls": "calls made",
     "retries": "retries",
+    "credential_renewals": "credentials renewed",
+    "killed": "times asking was killed and taken up again",
+    "uncounted": "calls more than that at most, begun just before a kill",
     "reused": "answers reused",
     "wall_s": "time spent asking",
     "cost_usd": "cost",

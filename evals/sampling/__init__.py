@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from evals.sampling.account import read_account
     from evals.sampling.asks import Ask, Connection, SamplingSettings, interleave
     from evals.sampling.budget import Budget
     from evals.sampling.faults import EndpointGoneError
@@ -31,6 +32,7 @@ __all__ = [
     "SamplingSummary",
     "Snapshot",
     "interleave",
+    "read_account",
     "sample",
 ]
 
@@ -46,6 +48,7 @@ _HOMES = {
     "SamplingSummary": "summary",
     "Snapshot": "progress",
     "interleave": "asks",
+    "read_account": "account",
     "sample": "sampler",
 }
 

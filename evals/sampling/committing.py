@@ -86,17 +86,11 @@ class Committer:
             by_file.setdefault(file, []).append(line)
         try:
             for file, lines in by_file.items():
-                _write_all(file.descriptor, b"\n".join(lines) + b"\n")
+                segments.write_all(file.descriptor, b"\n".join(lines) + b"\n")
         except OSError as error:
             self._broken = InfrastructureError(
                 f"the journal in {self._folder} can't be written ({error.strerror}): make room, then run again to resume"
             )
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
 
 
 def _resolve(batch: list[_Line], broken: InfrastructureError | None) -> None:

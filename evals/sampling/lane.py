@@ -93,6 +93,7 @@ class Lane:
         self.outcomes: Counter[str] = Counter()
         self.retries: Counter[str] = Counter()
         self.requests = self.reused = self.begun = self.finished = 0
+        self.note_at = settings.concurrency  # requests at which the account is due
         self.reserved: set[Job] = set()
         self.heard = False  # whether the service ever answered
         self.writing = 0  # answers on their way to the disk

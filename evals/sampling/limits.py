@@ -9,19 +9,21 @@ rejection; then it grows by one a window, or by 4 % of itself while rejections a
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, TypeVar
 
 from evals.records import Record
 
-__all__ = ["AdaptiveLimit", "LimitChange"]
+__all__ = ["AdaptiveLimit", "LimitChange", "thin"]
 
 _START = 16
 _CREEP = 0.04
 _CLEAN_WINDOWS = 3
 _LONGEST_HISTORY = 400
 
+T = TypeVar("T")
 Cause = Literal["start", "growth", "rejected", "paused"]
 
 
@@ -40,6 +42,8 @@ class AdaptiveLimit:
         self.in_flight = 0
         self.limit = float(min(ceiling, _START))
         self.history: list[LimitChange] = []
+        self.changes = 0
+        self._numbers: list[int] = []  # of the changes in `history`, which is thinned out
         self._ceiling = ceiling
         self._clock = clock
         self._began = clock()
@@ -109,6 +113,10 @@ class AdaptiveLimit:
         """Note an error of the server: growth pauses for the next quarter of a window."""
         self._hold = max(self._hold, int(self.limit / 4) + 1)
 
+    def since(self, number: int) -> list[LimitChange]:
+        """Return the changes after the first `number` (of `changes`), as far as the history still holds them."""
+        return self.history[bisect_left(self._numbers, number) :]
+
     def _grow(self) -> None:
         before = int(self.limit)
         if self.limit < self._threshold:
@@ -168,5 +176,13 @@ class AdaptiveLimit:
             at_s=round(self._clock() - self._began, 3), limit=int(self.limit), cause=cause
         )
         self.history.append(change)
-        if len(self.history) > _LONGEST_HISTORY:
-            self.history[1:] = self.history[1::2]
+        self._numbers.append(self.changes)
+        self.changes += 1
+        thin(self.history)
+        thin(self._numbers)
+
+
+def thin(history: list[T]) -> None:
+    """Drop every second entry but the first once there are too many to keep."""
+    if len(history) > _LONGEST_HISTORY:
+        history[1:] = history[1::2]

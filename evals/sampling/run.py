@@ -54,6 +54,7 @@ class Run:
         self.reason = ""
         self.failure: Exception | None = None
         self.written = Bell()
+        self.note: Callable[[], None] = _nothing  # writes the account
         self._on_response = on_response
         self._settled: dict[tuple[Role, str], AnsweredKeys] = {}
         self._rings: list[Callable[[], None]] = [budget.settled.ring]
@@ -146,7 +147,7 @@ class Run:
             wall_s=round(self.clock() - self.began, 6),
             first_request_s=None if first is None else round(first - self.began, 6),
             stopped=self.stopped,
-            reason=self.reason,
+            reason=self.reason or (str(self.failure) if self.failure else ""),
         )
 
     def _wake_all(self) -> None:
@@ -155,3 +156,7 @@ class Run:
         for lane in self.lanes.values():
             lane.limit.abort()
             lane.bell.ring()
+
+
+def _nothing() -> None:
+    """Before there is an account."""

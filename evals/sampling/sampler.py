@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from evals.records import Price, Response, Role
+from evals.sampling.account import Account, read_account
 from evals.sampling.asks import Ask, Connection, SamplingSettings
 from evals.sampling.budget import Budget
 from evals.sampling.feed import Feed
@@ -42,6 +43,7 @@ async def sample(
     store: ResponseStore | None = None,
     progress: ProgressSink | None = None,
     planned: Mapping[Role, int] | None = None,
+    look: int = 1,
     on_response: Callable[[Ask, Response], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     seed: int | None = None,
@@ -50,7 +52,8 @@ async def sample(
 
     `asks` is read as it is needed and should alternate between the roles (see `interleave`); each (role, suite, case, repeat) may
     come once. `on_response` is called on the event loop when an answer has become durable. `store` keeps answers for
-    other runs, and lends them to roles whose settings have `reuse_max_age_s`. `clock` must be monotonic; `seed` fixes the jitter of
+    other runs, and lends them to roles whose settings have `reuse_max_age_s`. What the call took is in the journal's account as
+    well (`read_account`), under `look`, however it ends. `clock` must be monotonic; `seed` fixes the jitter of
     the backoff. Cancelling leaves the journal whole.
 
     Raises SamplingError (EndpointGoneError when the deployment is not there) when an endpoint can't be asked at all,
@@ -58,6 +61,9 @@ async def sample(
     written; answers that came before are in the journal, and the same call again resumes.
     """
     budget = budget or Budget()
+    earlier = read_account(journal.folder)
+    lost = (role.unconfirmed_usd for call in earlier for role in call.roles.values())
+    budget.restore((str(journal.folder), "lost"), sum(lost), 0)
     redactor = Redactor()
     lanes = _lanes(connections, settings, prices or {}, budget, redactor, clock)
     async with Transport() as transport:
@@ -75,20 +81,26 @@ async def sample(
         lead = {role: max(64, 2 * lane.settings.concurrency) for role, lane in lanes.items()}
         feed = Feed(asks, lead, run.settled)
         run.on_stop(feed.moved.ring)
+        account = Account(run, feed, call=len(earlier) + 1, look=look)
+        run.note = account.note
         workers = [
             asyncio.create_task(work(run, feed, role))
             for role, lane in lanes.items()
             for _ in range(lane.settings.concurrency)
         ]
-        reporter = asyncio.create_task(report_progress(run, feed, progress, planned or {}))
+        watchers = [
+            asyncio.create_task(report_progress(run, feed, progress, planned or {})),
+            asyncio.create_task(account.keep()),
+        ]
         try:
             await asyncio.gather(*workers)
             await run.all_written()
         finally:
-            await _end(workers, reporter, run)
+            await _end([*workers, *watchers], run)
+            summary = account.close()
     if run.failure:
         raise run.failure
-    return run.summary(feed.resumed)
+    return summary
 
 
 def _lanes(
@@ -112,10 +124,10 @@ def _lanes(
     return lanes
 
 
-async def _end(workers: list[asyncio.Task[None]], reporter: asyncio.Task[None], run: Run) -> None:
-    for task in (*workers, reporter):
+async def _end(tasks: list[asyncio.Task[None]], run: Run) -> None:
+    for task in tasks:
         task.cancel()
-    await asyncio.gather(*workers, reporter, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)
     for lane in run.lanes.values():
         lane.give_all_back(run.budget)
     if run.store:

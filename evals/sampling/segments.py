@@ -25,6 +25,7 @@ __all__ = [
     "segments",
     "stem",
     "sync_folder",
+    "write_all",
 ]
 
 
@@ -113,6 +114,13 @@ def compress(path: Path) -> None:
     draft.replace(closed)
     sync_folder(path.parent)
     path.unlink()
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it, in as many pieces as the system takes."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def sync_folder(folder: Path) -> None:

@@ -41,11 +41,21 @@ class RoleSummary(Record, frozen=True, kw_only=True):
         return sum(self.outcomes.values())
 
 
-class SamplingSummary(Record, frozen=True, kw_only=True):
-    """The whole call. `stopped` is 'budget' when the ceiling ended it; `reason` says so in words. Times in seconds."""
+class SamplingSummary(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """The whole call. `stopped` is 'budget' when the ceiling ended it; `reason` says in words why it ended early.
+
+    Times are in seconds, `began` since 1970. `call` counts the calls on one journal and `look` is the round it was made for, both
+    from 1. A call that was killed has not `ended`: its counts are the last it wrote down, and at most `uncounted` requests
+    were begun after that.
+    """
 
     roles: dict[Role, RoleSummary]
     wall_s: float
     first_request_s: float | None = None
     stopped: StopReason | None = None
     reason: str = ""
+    call: int = 1
+    look: int = 1
+    began: float = 0.0
+    ended: bool = True
+    uncounted: int = 0

@@ -131,6 +131,8 @@ async def _ask(run: Run, lane: Lane, job: Job) -> Reply:
             run.first_request_at = run.clock()
     job.attempts += 1
     lane.requests += 1
+    if lane.requests >= lane.note_at:
+        run.note()
     began = perf_counter()
     try:
         answer = await run.transport.post(lane.route, job.body, headers)

@@ -13,15 +13,18 @@ import pytest
 from evals.errors import ConfigurationError
 from evals.look_book import LookBook
 from evals.records import Candidate, Endpoint
+from evals.report.cost import sampling
 from evals.runner import Side
-from evals.sampling import SamplingSettings
+from evals.sampling import Budget, SamplingSettings
 from flows import evaluating
+from flows.asking import samplings, stops
 from flows.expecting import expect
 from flows.looking import judge_look
 from flows.opening import load_plan, open_registry, open_run
 from flows.planning import plan_target
 from flows.platforms.base import TriggerRef
 from flows.rejudging import judge_against_itself, rejudge
+from flows.reporting import gather
 from flows.settings import Settings
 
 GATE = """
@@ -187,6 +190,37 @@ async def test_a_look_is_made_once_and_the_verdict_comes_from_what_is_stored(
     first = evaluating.conclude(settings, run_id)
     assert evaluating.conclude(settings, run_id) == first
     assert rejudge(settings, run_id) == first
+
+
+async def test_the_report_counts_what_killed_processes_asked(
+    settings: Settings, begin: Any, side: Side
+) -> None:
+    run_id = begin(early_stop=False)
+    await ask(settings, run_id, 1, side)
+    account = settings.run_folder(run_id) / "journal" / "account.jsonl"
+    lines = account.read_bytes().splitlines(keepends=True)
+    account.write_bytes(b"".join(lines[:-1]))  # as SIGKILL leaves it: without its last line
+    await ask(settings, run_id, 1, side)
+    evaluating.conclude(settings, run_id)
+    with open_run(settings, run_id) as run:
+        killed, whole = samplings(run)
+        told = gather(run).sampling
+        words = {pair.name: pair.value for pair in sampling(gather(run))}
+    assert (killed.ended, whole.ended, whole.roles["candidate"].resumed) == (False, True, 800)
+    assert 800 - 16 <= told["calls"] == killed.roles["candidate"].requests <= 800
+    assert (told["killed"], told["uncounted"]) == (1, 16)
+    assert words["times asking was killed and taken up again"] == "1"
+
+
+async def test_a_round_that_its_budget_ended_and_that_went_on_later_is_no_stop(
+    settings: Settings, begin: Any, side: Side
+) -> None:
+    run_id = begin(early_stop=False)
+    with open_run(settings, run_id) as run:
+        await run.contest.ask(1, {"candidate": side}, budget=Budget(tokens=2000))
+        assert "the budget of 2,000 tokens" in stops(run)[0]
+        await run.contest.ask(1, {"candidate": side}, budget=Budget(tokens=1_000_000))
+        assert stops(run) == ()
 
 
 async def test_early_stop_can_be_switched_off_for_a_run_and_by_the_policy(

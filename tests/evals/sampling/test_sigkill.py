@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from evals.sampling import read_account
+
 CHILD = Path(__file__).with_name("sampling_child.py")
 CASES = 400
 IN_FLIGHT = 8 + 2  # the child's concurrency for each role, and what it may be writing
@@ -80,6 +82,50 @@ async def kill_often(studio: Any, times: int, seed: int) -> None:
         assert all(
             response.text == f"case {case_id[2:]}" for (case_id, _), response in responses.items()
         )
+
+
+async def test_the_account_agrees_with_the_server_whatever_was_killed(studio: Any) -> None:
+    rejected = 0
+
+    def script(request: Any) -> Any:
+        nonlocal rejected
+        if request.total % 5:
+            return studio.ok(request.text)
+        rejected += 1
+        return studio.failing(429, headers={"retry-after-ms": "5"})
+
+    studio.server.script = script
+    studio.server.keep = False
+    studio.server.latency_s = 0.004
+    rng = random.Random(4)
+    for number in range(1, 6):
+        await kill_after(studio, rng.randint(60, 120), rng.random() * 0.03)
+        calls = read_account(studio.folder)
+        assert [call.call for call in calls] == list(range(1, number + 1))
+        check_account(studio, calls, rejected)
+    last = await start(studio)
+    assert (await last.communicate())[0].strip() == b"done"
+    calls = read_account(studio.folder)
+    check_account(studio, calls, rejected)
+    assert [call.ended for call in calls] == [False] * 5 + [True]
+    assert (calls[-1].uncounted, calls[-1].roles["candidate"].unfinished) == (0, 0)
+    for call in calls:  # the change of the limit each began with, and those of a torn history
+        for role in call.roles.values():
+            assert role.limits[0].cause == "start"
+            assert [change.at_s for change in role.limits] == sorted(c.at_s for c in role.limits)
+    assert any(c.cause == "growth" for call in calls for c in call.roles["baseline"].limits)
+
+
+def check_account(studio: Any, calls: Any, rejected: int) -> None:
+    """The server's counts and the account's differ by no more than what the account says it can't know."""
+    roles = [role for call in calls for role in call.roles.values()]
+    killed = sum(not call.ended for call in calls)
+    doubt = sum(call.uncounted for call in calls)
+    assert doubt == killed * 8 * len(studio.roles)
+    counted, asked = sum(role.requests for role in roles), studio.server.asked.total()
+    assert counted - doubt <= asked <= counted + doubt
+    retries = sum(role.retries.get("rate_limited", 0) for role in roles)
+    assert rejected - 2 * doubt <= retries <= rejected
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
