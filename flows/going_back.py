@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from flows import rollback_attempts
+from flows.earlier import earlier_model
 from flows.platforms.opening import open_platform
 from flows.publishers.base import Publisher
 from flows.publishers.table import build_publishers
@@ -22,15 +23,17 @@ async def go_back(
 ) -> RollbackOutcome:
     """Return a target to the model that was live before (or to `to`), and hold automation off.
 
-    Asked for again after it was killed, it finishes what it began.
+    `to` names an earlier model as `flows.earlier` reads it. Asked for again after it was killed, it finishes what it
+    began.
     """
     target = load_target(settings.targets, target_name)
     platform = open_platform(target.platform, target.options, os.environ)
     with open_registry(settings) as registry:
         try:
+            model = earlier_model(registry, target_name, to) if to is not None else None
             outcome = await roll_back(
                 target_name,
-                to=rollback_attempts.begin(settings, registry, target_name, to),
+                to=rollback_attempts.begin(settings, registry, target_name, model),
                 reason=reason,
                 actor=actor,
                 platform=platform,

@@ -5,11 +5,11 @@ A rollback, a restore or a repair brings an earlier generation back; its evidenc
 
 from __future__ import annotations
 
-from evals.records import LivePointer
+from evals.records import CheckResult, LivePointer
 from flows.registry.records import Answer, Event
 from flows.registry.store import Registry
 
-__all__ = ["origin", "overrides_behind", "revocation_of"]
+__all__ = ["failed_checks", "origin", "overrides_behind", "revocation_of"]
 
 
 def origin(registry: Registry, pointer: LivePointer) -> LivePointer:
@@ -29,14 +29,22 @@ def overrides_behind(registry: Registry, pointer: LivePointer) -> tuple[Answer, 
     return tuple(answer for answer in registry.answers(run_id) if answer.decision == "override")
 
 
+def failed_checks(registry: Registry, pointer: LivePointer) -> tuple[CheckResult, ...]:
+    """Return the deciding checks that did not pass and that people overrode for what is live; else none."""
+    verdicts = [
+        registry.verdict(answer.run_id, answer.slot)
+        for answer in overrides_behind(registry, pointer)[-1:]
+    ]
+    return tuple(
+        check
+        for verdict in verdicts
+        if verdict is not None
+        for check in verdict.checks
+        if check.decides and check.outcome != "PASS"
+    )
+
+
 def revocation_of(registry: Registry, pointer: LivePointer) -> Event | None:
     """Return the event that revoked the live model's evidence since, None when it still holds."""
-    for event in registry.history(pointer.target, 500):
-        if event.model_id == pointer.model_id and event.kind in _STANDING:
-            return event if event.kind == "model_revoked" else None
-    return None
-
-
-_STANDING = frozenset(
-    {"promotion", "first_release", "adopt", "model_reinstated", "model_revoked", "model_refused"}
-)
+    event = registry.standing_event(pointer.target, pointer.model_id)
+    return event if event is not None and event.kind == "model_revoked" else None

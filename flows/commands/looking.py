@@ -10,11 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.errors import ConfigurationError, Problem
-from evals.records import LivePointer
+from flows.commands.changes import changes_table
 from flows.commands.output import JSON_OPTION, console, emit
-from flows.model_words import short_name
-from flows.origins import origin, overrides_behind, revocation_of
-from flows.registry.records import Event
+from flows.commands.standing import live_data, live_renderable
 from flows.registry.store import Registry
 from flows.settings import Settings, load_settings
 from flows.stores import open_registry, require_run
@@ -43,11 +41,11 @@ def live(
         names = _targets(settings, registry, target)
         pointers = {name: registry.live(name) for name in names}
         if as_json:
-            found = [_live_data(registry, name, pointer) for name, pointer in pointers.items()]
+            found = [live_data(registry, name, pointer) for name, pointer in pointers.items()]
             emit(found[0] if target is not None else found)
             return
         for name, pointer in pointers.items():
-            _show_live(registry, name, pointer)
+            console().print(live_renderable(registry, name, pointer))
 
 
 def history(
@@ -63,21 +61,9 @@ def history(
     if as_json:
         emit([msgspec.to_builtins(event) for event in events])
         return
-    table = Table(
-        title=f"{target}: newest first", title_justify="left", box=None, padding=(0, 2, 0, 0)
+    console().print(
+        changes_table(target, events) if events else f"{target}: nothing has happened yet"
     )
-    for heading in ("when (UTC)", "what", "who", "model", "evidence", "why"):
-        table.add_column(heading)
-    for event in events:
-        table.add_row(
-            event.at[:19],
-            event.kind,
-            event.actor,
-            Text(event.model_id or "—"),
-            Text(_evidence(event)),
-            Text(_shortened(event.reason)),
-        )
-    console().print(table if events else f"{target}: nothing has happened yet")
 
 
 def runs(
@@ -158,89 +144,3 @@ def _targets(settings: Settings, registry: Registry, target: str | None) -> tupl
     if target not in known:
         load_target(settings.targets, target)  # says which names there are
     return (target,)
-
-
-def _shortened(reason: str, most: int = 200) -> str:
-    return reason if len(reason) <= most else reason[: most - 2] + " …"
-
-
-def _evidence(event: Event) -> str:
-    """The run behind a change, and the first digits of the digest of what it measured."""
-    digits = (event.evidence_digest or "").removeprefix("sha256:")[:12]
-    return " ".join(filter(None, (event.run_id, digits))) or "—"
-
-
-def _live_data(registry: Registry, name: str, pointer: LivePointer | None) -> dict[str, object]:
-
-    held = registry.held(name)
-    data: dict[str, object] = {"target": name, "live": None, "hold": msgspec.to_builtins(held)}
-    if pointer is not None:
-        data["live"] = msgspec.to_builtins(pointer)
-        data["name"] = short_name(pointer.model_id)
-        data["model_id"] = pointer.model_id
-        data["by"] = _on_whose_word(registry, name)
-        overrides, revoked = overrides_behind(registry, pointer), revocation_of(registry, pointer)
-        data["overrides"] = msgspec.to_builtins(overrides)
-        data["revoked"] = msgspec.to_builtins(revoked)
-        data["evidence"] = origin(registry, pointer).run_id
-    return data
-
-
-def _on_whose_word(registry: Registry, name: str) -> dict[str, str] | None:
-    for event in registry.history(name, 50):
-        if event.generation is not None:
-            return {
-                "actor": event.actor,
-                "kind": event.kind,
-                "reason": event.reason,
-                "at": event.at,
-            }
-    return None
-
-
-def _show_grounds(registry: Registry, pointer: LivePointer) -> None:
-    """The evidence that what is live stands on, and what speaks against it."""
-    screen, run_id = console(), origin(registry, pointer).run_id
-    if run_id and registry.run(run_id) is not None:
-        screen.print(Text(f"  evidence    gatewright report {run_id}"))
-    for answer in overrides_behind(registry, pointer):
-        said = (
-            f"  against its gate: overridden by {answer.actor} on {answer.at[:10]}: {answer.reason}"
-        )
-        screen.print(Text(said, style="yellow"))
-    if (revoked := revocation_of(registry, pointer)) is None:
-        return
-    screen.print(
-        Text(f"  revoked     {revoked.at[:19]} by {revoked.actor}: {revoked.reason}", style="red")
-    )
-    if (before := registry.previous(pointer.target)) is not None:
-        back = f"gatewright rollback {pointer.target} --reason '…'   goes back to {before.model_id}"
-        screen.print(Text(f"  the way back  {back}", style="red"))
-
-
-def _show_live(registry: Registry, name: str, pointer: LivePointer | None) -> None:
-
-    screen = console()
-    if pointer is None:
-        screen.print(f"[bold]{name}[/]: nothing is live")
-    else:
-        word = _on_whose_word(registry, name) or {}
-        screen.print(
-            f"[bold]{name}[/]: [green]{short_name(pointer.model_id)}[/] is live (generation {pointer.generation})"
-        )
-        screen.print(Text(f"  model       {pointer.model_id}"))
-        screen.print(Text(f"  answers at  {pointer.endpoint.base_url} as {pointer.endpoint.model}"))
-        screen.print(Text(f"  since       {pointer.since[:19]} UTC"))
-        screen.print(
-            Text(
-                f"  on the word of {word.get('actor', '?')}: {_shortened((word.get('reason') or word.get('kind', '')).split('; ')[0], 160)}"
-            )
-        )
-        _show_grounds(registry, pointer)
-    held = registry.held(name)
-    if held is not None:
-        screen.print(
-            Text(
-                f"  on hold since {held.since[:19]} by {held.actor}: {held.reason}", style="yellow"
-            )
-        )

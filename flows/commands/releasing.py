@@ -39,7 +39,10 @@ def rollback(
     target: str = typer.Argument(..., help="The target."),
     reason: str = REASON,
     to: str | None = typer.Option(
-        None, "--to", help="A model that was live earlier; the one before when left out."
+        None,
+        "--to",
+        help="A model that was live earlier: its generation as `history` shows it (#4), run, name (v2), id, or the"
+        " beginning or end of its id. The one before when left out.",
     ),
     as_json: bool = JSON_OPTION,
 ) -> None:

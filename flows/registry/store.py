@@ -77,6 +77,7 @@ class Registry:
     revoke = writing(switching.revoke)
     reinstate = writing(standing.reinstate)
     barred = reading(standing.bar)
+    standing_event = reading(standing.standing_event)
 
     # runs
     start_run = writing(runs.start)

@@ -1,0 +1,102 @@
+"""`gatewright live` and `history` on a terminal of 80 columns: nothing is cut, and nothing runs over the edge."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from evals.records import Endpoint
+from flows.commands.changes import changes_table
+from flows.commands.standing import live_data, live_renderable
+from flows.registry.records import NewPointer
+from flows.registry.store import Registry
+
+TARGET = "support-triage"
+IDS = [
+    "gpt-4.1-mini-2025-04-14.ft-9b6f0c1d2e3f4a5b8c7d6e5f4a3b2c1d-v1",
+    "gpt-4.1-mini-2025-04-14.ft-1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f-v2",
+]
+WHY = "wrong refunds since noon, in German and in Spanish, as ticket 4711 describes at some length"
+
+
+def adopt(registry: Registry, model: str) -> None:
+    endpoint = Endpoint(
+        base_url="http://127.0.0.1:1/v1", model=model, model_id=model, slot="production"
+    )
+    registry.switch(
+        NewPointer(target=TARGET, model_id=model, platform="embedded", endpoint=endpoint),
+        expected_generation=registry.generation(TARGET),
+        actor="ana",
+        reason=WHY,
+        kind="adopt",
+    )
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Any:
+    with Registry.open(f"sqlite:///{tmp_path}/registry.db") as registry:
+        for model in IDS:
+            adopt(registry, model)
+        registry.revoke(TARGET, IDS[1], actor="gatewright", reason=WHY)
+        yield registry
+
+
+def lines_of(view: Any, width: int = 80) -> list[str]:
+    written = StringIO()
+    Console(width=width, file=written, highlight=False).print(view)
+    return [line.rstrip() for line in written.getvalue().splitlines()]
+
+
+def shown(registry: Registry) -> list[str]:
+    return lines_of(changes_table(TARGET, registry.history(TARGET)))
+
+
+def test_history_fits_80_columns_and_cuts_nothing(registry: Any) -> None:
+    lines = shown(registry)
+    assert max(map(len, lines)) <= 80
+    assert not any("…" in line for line in lines)
+    assert " ".join(" ".join(lines).split()).count(WHY) == 4
+
+
+def test_history_starts_with_the_newest_and_says_generation_name_and_person(registry: Any) -> None:
+    heads = [line.split() for line in shown(registry) if " by " in line]
+    assert [head[-2:] for head in heads] == [["by", "gatewright"]] * 2 + [["by", "ana"]] * 2
+    assert [(head[0], head[3:5]) for head in heads[2:]] == [
+        ("#2", ["adopt", "v2"]),
+        ("#1", ["adopt", "v1"]),
+    ]
+
+
+def test_models_that_share_a_name_are_told_apart_in_history(registry: Any) -> None:
+    twin = "gpt-4.1-nano-2025-04-14.ft-77aa88bb99cc00dd11ee22ff33aa44bb-v2"
+    adopt(registry, twin)
+    said = "".join(line.strip() for line in shown(registry))
+    assert twin in said
+    assert IDS[1] in said
+    assert IDS[0] not in said  # the only v1
+
+
+def test_live_fits_80_columns_with_all_that_speaks_against_the_model(registry: Any) -> None:
+    lines = lines_of(live_renderable(registry, TARGET, registry.live(TARGET)))
+    assert max(map(len, lines)) <= 80
+    labels = [line.split("  ")[1] for line in lines[1:] if line[2:3].strip()]
+    assert labels == ["model", "answers at", "since", "by", "revoked", "way back", "on hold"]
+    assert "gatewright rollback support-triage --reason" in "\n".join(lines)
+
+
+def test_the_word_behind_what_is_live_is_found_however_much_happened_since(registry: Any) -> None:
+    for _ in range(60):
+        registry.hold(TARGET, actor="ben", reason="busy day")
+        registry.release(TARGET, actor="ben", reason="over")
+    data = live_data(registry, TARGET, registry.live(TARGET))
+    assert data["by"] == {
+        "actor": "ana",
+        "kind": "adopt",
+        "reason": WHY,
+        "at": registry.live(TARGET).since,
+    }
+    assert data["revoked"] is not None

@@ -1,0 +1,76 @@
+"""Which model `gatewright rollback --to …` goes to: what an operator types in a hurry, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from evals.errors import ConfigurationError
+from flows.earlier import earlier_model
+
+TARGET = "triage"
+FIRST = "gpt-4.1-mini-2025-04-14.ft-9b6f0c1d-v1"
+SECOND = "gpt-4.1-mini-2025-04-14.ft-1c2d3e4f-v2"
+TWIN = "gpt-4.1-nano-2025-04-14.ft-77aa88bb-v2"
+
+
+@pytest.fixture
+async def registry(world):
+    """Generations 1, 2 and 3: two of the models bear the same name."""
+    for number, model in enumerate((FIRST, SECOND, TWIN), start=1):
+        await world.promote(f"triage-run-{number}", model)
+    return world.registry
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        (FIRST, FIRST),
+        ("1", FIRST),
+        ("#2", SECOND),
+        ("triage-run-2", SECOND),
+        ("v1", FIRST),
+        ("gpt-4.1-nano", TWIN),
+        ("4f-v2", SECOND),
+        ("  #1 ", FIRST),
+    ],
+)
+def test_a_model_is_known_by_all_that_names_it_alone(registry, said, meant):
+    assert earlier_model(registry, TARGET, said) == meant
+
+
+@pytest.mark.parametrize(
+    ("said", "listed"), [("v2", [TWIN, SECOND]), ("gpt-4.1-mini", [SECOND, FIRST])]
+)
+def test_what_names_several_is_refused_and_they_are_listed_newest_first(registry, said, listed):
+    with pytest.raises(ConfigurationError, match="names several models") as refused:
+        earlier_model(registry, TARGET, said)
+    assert [line.split()[1] for line in str(refused.value).splitlines()[1:]] == listed
+    assert refused.value.exit_code == 3
+
+
+@pytest.mark.parametrize("said", ["v9", "#7", "", "   ", "ft-9b6f", "triage-run"])
+def test_what_names_nothing_is_refused_and_all_there_are_are_listed(registry, said):
+    with pytest.raises(ConfigurationError, match="was never live") as refused:
+        earlier_model(registry, TARGET, said)
+    lines = str(refused.value).splitlines()[1:]
+    assert [line.split()[0] for line in lines] == ["#3", "#2", "#1"]
+    assert "run triage-run-3" in lines[0]
+
+
+def test_a_model_that_may_not_be_live_says_so_in_the_list(registry):
+    registry.revoke(TARGET, FIRST, actor="ana", reason="leaks names")
+    with pytest.raises(ConfigurationError, match=r"-v1  .*revoked by ana at .*: leaks names"):
+        earlier_model(registry, TARGET, "v9")
+
+
+def test_a_model_brought_back_is_listed_once(registry, world):
+    world.adopt(FIRST)
+    world.adopt(TWIN)
+    with pytest.raises(ConfigurationError) as refused:
+        earlier_model(registry, TARGET, "v9")
+    assert [line.split()[0] for line in str(refused.value).splitlines()[1:]] == ["#5", "#4", "#2"]
+
+
+def test_where_nothing_was_ever_live_that_is_said(world):
+    with pytest.raises(ConfigurationError, match="nothing was ever live"):
+        earlier_model(world.registry, TARGET, "1")
