@@ -5,6 +5,7 @@
 2  inconclusive, or waiting for a person
 3  wrong input or configuration
 4  infrastructure: something outside failed
+130  stopped by Ctrl-C; the message says how to go on
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from flows.commands import (
     planning,
     registries,
     releasing,
+    resuming,
     running,
     serving,
     suites,
@@ -34,12 +36,12 @@ from flows.commands import (
     verifying,
     watching,
 )
+from flows.commands.stopping import EXIT_INTERRUPTED, StoppedError
 
 __all__ = ["app", "main"]
 
 EXIT_CONFIGURATION = 3
 EXIT_BUG = 4
-EXIT_INTERRUPTED = 130
 
 # The parser's own errors share a base class that typer exports only through its subclass.
 _UsageProblem: type[Exception] = typer.BadParameter.__mro__[2]
@@ -55,6 +57,7 @@ app = typer.Typer(
 )
 for room in (
     running,
+    resuming,
     watching,
     looking,
     planning,
@@ -94,7 +97,12 @@ def run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
         result: Any = app(arguments, standalone_mode=False)
+        if result == EXIT_INTERRUPTED:  # the parser swallows Ctrl-C and returns what a shell would
+            raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
+    except StoppedError as stopped:
+        _say_stopped(str(stopped), as_json)
+        return EXIT_INTERRUPTED
     except GatewrightError as error:
         _say(error, as_json, error.exit_code)
         return error.exit_code
@@ -102,7 +110,7 @@ def run(arguments: list[str]) -> int:
         _say_usage(error, as_json)
         return EXIT_CONFIGURATION
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("interrupted; the same command goes on where this one stopped", err=True)
+        _say_stopped("stopped; what was written so far is kept", as_json)
         return EXIT_INTERRUPTED
     except Exception as error:
         if os.environ.get("GATEWRIGHT_DEBUG"):
@@ -120,6 +128,13 @@ def _say(error: GatewrightError, as_json: bool, code: int) -> None:
         return
     for line in str(error).splitlines():
         typer.echo(f"error: {line}" if not line.startswith(" ") else line, err=True)
+
+
+def _say_stopped(message: str, as_json: bool) -> None:
+    if as_json:
+        _print_json({"error": message, "problems": [], "exit_code": EXIT_INTERRUPTED})
+        return
+    typer.echo(message, err=True)
 
 
 def _say_usage(error: Any, as_json: bool) -> None:

@@ -53,7 +53,7 @@ class Story(Record, frozen=True, kw_only=True):
     finished: bool = False
 
 
-async def tell(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
+def tell(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
     """Tell the story from where it stands and return its three runs.
 
     Raises:
@@ -72,15 +72,24 @@ async def tell(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
     os.environ.update(environment)
     servers = Servers(processes, environment, settings.home, story)
     try:
+        # Outside of any loop, so that Ctrl-C ends the waiting at once.
         _start(servers, console)
-        runs = [
-            await _chapter(settings, story, version, console, resumed=resumed)
-            for version in VERSIONS
-        ]
+        runs = asyncio.run(_chapters(settings, story, console, resumed=resumed))
+    except KeyboardInterrupt:
+        console.print("stopping its servers …")
+        raise
     finally:
         processes.stop()
     write_record(_marker(settings), _finished(story))
-    return tuple(runs)
+    return runs
+
+
+async def _chapters(
+    settings: Settings, story: Story, console: Console, *, resumed: bool
+) -> tuple[RunRecord, ...]:
+    return tuple(
+        [await _chapter(settings, story, version, console, resumed=resumed) for version in VERSIONS]
+    )
 
 
 def _start(servers: Servers, console: Console) -> None:
@@ -184,7 +193,8 @@ def _open_story(settings: Settings, console: Console) -> tuple[Story, bool]:
         # Prefect's own record of half-done flows would keep the finished-with ones from starting again.
         shutil.rmtree(settings.home / "prefect", ignore_errors=True)
         return story, True
-    Processes(settings.home / "servers").stop_leftovers()
+    if (settings.home / "servers").exists():
+        Processes(settings.home / "servers").stop_leftovers()
     _set_aside(settings.home, console)
     story = Story(
         emulator_port=free_port(),

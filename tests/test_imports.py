@@ -37,8 +37,8 @@ LEVELS = {
     "artifacts": 4,
 }
 APART = ("platforms", "registry", "publishers")
-# `locks` and `suspending` are the parts of the flows that need Prefect itself: a lock, and a wait without a process.
-MAY_IMPORT_PREFECT = {*FLOWS, "tasks", "artifacts", "locks", "suspending"}
+# `locks`, `suspending` and `temporary_prefect` are what needs Prefect itself: a lock, a wait without a process, a server.
+MAY_IMPORT_PREFECT = {*FLOWS, "tasks", "artifacts", "locks", "suspending", "temporary_prefect"}
 
 # Rooms of evals/, from the ground up: a room may import those with a lower number, and its own.
 EVALS = {

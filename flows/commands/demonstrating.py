@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from flows.commands.output import JSON_OPTION, console, emit, exit_with, run_data
+from flows.commands.stopping import going_on_with
 from flows.model_words import short_name
 from flows.registry.records import RunRecord
 from flows.settings import Settings, load_settings
@@ -33,7 +32,8 @@ def demo(as_json: bool = JSON_OPTION) -> None:
     screen.print(
         "[bold]Gatewright demo[/]: a fine-tune finishes, its model is tried, judged, and promoted or refused\n"
     )
-    runs = asyncio.run(tell(settings, screen))
+    with going_on_with("gatewright demo", "the story is kept"):
+        runs = tell(settings, screen)
     if as_json:
         with open_registry(settings) as registry:
             emit([run_data(run, registry.verdict(run.run_id)) for run in runs])

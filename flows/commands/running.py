@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -28,13 +30,14 @@ from flows.commands.output import (
     exit_with,
     run_data,
 )
+from flows.commands.stopping import going_on_with
 from flows.commands.values import stamp
 from flows.following import follow
 from flows.settings import Settings, load_settings
 from flows.stores import open_registry, require_run
 from flows.target import load_target
 
-__all__ = ["follow_flow_run", "register", "run_promotion", "show_run"]
+__all__ = ["follow_flow_run", "register", "run_evaluation", "run_promotion", "show_run"]
 
 WORKER_PATIENCE_S = 120.0
 
@@ -86,20 +89,22 @@ def promote(
 
 def run_promotion(settings: Settings, run_id: str, *, as_json: bool) -> None:
     """Carry a recorded promotion run out in this process, show it, and leave with its exit code."""
-    _quiet_prefect()
-    from flows.promotion import promote as flow
+    with going_on_with(f"gatewright resume {run_id}"), _prefect(settings):
+        from flows.promotion import promote as flow
 
-    with open_registry(settings) as registry:
-        run = require_run(registry, run_id)
-    work = flow(target=run.target, requested_by=run.requested_by, **run.trigger)
-    done = asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+        with open_registry(settings) as registry:
+            run = require_run(registry, run_id)
+        work = flow(target=run.target, requested_by=run.requested_by, **run.trigger)
+        done = asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
     show_run(settings, done["run_id"], as_json)
 
 
 def follow_flow_run(settings: Settings, run_id: str, flow_run_id: str, *, as_json: bool) -> None:
     """Show a promotion that a flow run on a worker carries out, and leave with its exit code."""
     work = _until_over(flow_run_id)
-    taken = asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+    kept = "the worker carries the run on"
+    with going_on_with(f"gatewright report {run_id}", kept):
+        taken = asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
     if not taken:
         typer.echo(
             f"no worker has taken up flow run {flow_run_id} yet; it goes on once one does", err=True
@@ -147,8 +152,14 @@ def evaluate(
         fresh=fresh,
         early_stop=early_stop,
     )
+    run_evaluation(settings, run_id, as_json=as_json)
+
+
+def run_evaluation(settings: Settings, run_id: str, *, as_json: bool) -> None:
+    """Carry a recorded evaluation out in this process, show it, and leave with its exit code."""
     work = _evaluate(settings, run_id)
-    asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+    with going_on_with(f"gatewright resume {run_id}"):
+        asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
     show_run(settings, run_id, as_json)
 
 
@@ -159,11 +170,14 @@ def regress(
     """Ask the live model its suites again and say whether it still holds."""
     settings = load_settings()
     load_target(settings.targets, target)
-    _quiet_prefect()
-    from flows.regression import regress as flow
+    with (
+        going_on_with(f"gatewright regress {target}", "what is live is as it was"),
+        _prefect(settings),
+    ):
+        from flows.regression import regress as flow
 
-    typer.echo(f"{target}: asking the live model again …", err=True)
-    found = asyncio.run(flow(target=target, requested_by=settings.actor))
+        typer.echo(f"{target}: asking the live model again …", err=True)
+        found = asyncio.run(flow(target=target, requested_by=settings.actor))
     show_run(settings, found["run_id"], as_json)
 
 
@@ -222,13 +236,13 @@ def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
     )
 
 
-def _quiet_prefect() -> None:
-    """Keep Prefect's own log out of a terminal that has our progress in it, and its telemetry off."""
+@contextmanager
+def _prefect(settings: Settings) -> Iterator[None]:
+    """Have a Prefect server, keep its own log out of a terminal that has our progress in it, and its telemetry off."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    if not os.environ.get("PREFECT_API_URL"):
-        typer.echo(
-            "no PREFECT_API_URL: starting a temporary Prefect server (about 20 s; `prefect server start` keeps one)",
-            err=True,
-        )
+    from flows.temporary_prefect import prefect_server
+
+    with prefect_server(settings.home / "servers", lambda line: typer.echo(line, err=True)):
+        yield
