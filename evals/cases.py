@@ -9,6 +9,7 @@ import msgspec
 from jsonschema import Draft202012Validator
 
 from evals.case_sources import Row
+from evals.case_table import CaseTable
 from evals.errors import Problem, nearest
 from evals.records import Case, Message
 from evals.schema_errors import schema_problems, shown
@@ -20,11 +21,12 @@ _KEYS = ("id", "item", "expected", "messages", "tags", "cluster", "note")
 
 
 class Prompt:
-    """A suite's prompt. Messages without a variable are made once and shared by all cases."""
+    """A suite's prompt. Messages without a variable are made once and shared by all cases: these are `shared`."""
 
     def __init__(self, templates: list[dict[str, Any]]) -> None:
         self._templates = templates
         self._fixed = [_fixed(template) for template in templates]
+        self.shared = tuple(message for message in self._fixed if message is not None)
 
     def render(self, item: Mapping[str, Any]) -> tuple[Message, ...]:
         """Return the messages for one item. Raises TemplateError naming what the item lacks."""
@@ -36,7 +38,7 @@ class Prompt:
 
 
 class CaseReader:
-    """Reads rows one by one, remembers ids and lines, and adds every problem to one list."""
+    """Reads rows one by one into `table`, which holds the good ones, and adds every problem to one list."""
 
     def __init__(
         self,
@@ -48,7 +50,7 @@ class CaseReader:
         cluster_by: str | None,
         problems: list[Problem],
     ) -> None:
-        self.lines: dict[str, int] = {}
+        self.table = CaseTable(shared=prompt.shared if prompt is not None else ())
         self._where = where
         self._prompt = prompt
         self._schema = schema
@@ -57,13 +59,11 @@ class CaseReader:
         self._problems = problems
         self._keys = dict.fromkeys((*_KEYS, cluster_by) if cluster_by else _KEYS)
         self._clustered: set[bool] = set()
-        # Equal tags and equal expected texts are kept once: a large suite has few of them and many cases.
-        self._tag_sets: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
-        self._texts: dict[str, str] = {}
+        self._refused: dict[str, int] = {}
         self._rows = 0
 
-    def read(self, row: Row) -> Case | None:
-        """Return the case, or None after noting what is wrong with it."""
+    def read(self, row: Row) -> None:
+        """Put the case into the table, or note what is wrong with it."""
         self._rows += 1
         before = len(self._problems)
         self._check_keys(row)
@@ -78,18 +78,27 @@ class CaseReader:
         cluster = self._read_cluster(row)
         messages = self._read_messages(row)
         if len(self._problems) > before:
-            return None
-        return Case(
+            self._refuse(row)
+            return
+        case = Case(
             id=row.data["id"],
             messages=messages,
-            expected=self._shared(row.data.get("expected")),
+            expected=row.data.get("expected"),
             item=row.data.get("item", {}),
-            tags=self._tag_sets.setdefault(tuple(tags.items()), tags),
-            cluster=self._shared(cluster),
+            tags=tags,
+            cluster=cluster,
         )
+        self.table.add(case, row.line)
 
-    def _shared(self, value: Any) -> Any:
-        return self._texts.setdefault(value, value) if isinstance(value, str) else value
+    def line(self, case_id: str) -> int | None:
+        """Return the line on which an id was read first, whatever else was wrong there; None when it was not."""
+        found = self.table.line(case_id)
+        return self._refused.get(case_id) if found is None else found
+
+    def _refuse(self, row: Row) -> None:
+        case_id = row.data.get("id")
+        if isinstance(case_id, str) and self.line(case_id) is None:
+            self._refused[case_id] = row.line
 
     def finish(self) -> None:
         """Note what only shows when all rows are read: that there were none."""
@@ -109,13 +118,10 @@ class CaseReader:
         if not isinstance(case_id, str) or not case_id.strip():
             found = "none" if case_id is None else shown(case_id)
             self._note(row.line, "id", f"expected an id, as text; found {found}")
-        elif case_id in self.lines:
-            first = self.lines[case_id]
+        elif (first := self.line(case_id)) is not None:
             self._note(
                 row.line, "id", f"expected every id once; '{case_id}' is on line {first} too"
             )
-        else:
-            self.lines[case_id] = row.line
 
     def _read_tags(self, row: Row) -> dict[str, str]:
         tags = row.data.get("tags", {})

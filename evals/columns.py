@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.ids import Ids
 from evals.records import digest
 
 __all__ = ["INVALID", "UNSCORED", "LabelColumn", "ModelResults", "pooled"]
@@ -51,7 +52,7 @@ class ModelResults:
     suite: str
     fingerprint: str
     grader_versions: Mapping[str, str]
-    case_ids: tuple[str, ...]
+    case_ids: Sequence[str]
     planned: Bools
     columns: Mapping[str, Floats]
     labels: Mapping[str, LabelColumn]
@@ -96,7 +97,7 @@ def pooled(results: Sequence[ModelResults]) -> ModelResults:
             for part in results
             for name, version in part.grader_versions.items()
         },
-        case_ids=tuple(f"{part.suite}/{case_id}" for part in results for case_id in part.case_ids),
+        case_ids=_pooled_ids(results),
         planned=np.concatenate([part.planned for part in results]),
         columns={name: _stacked(results, name) for name in names},
         labels=_pooled_labels(results),
@@ -107,6 +108,12 @@ def pooled(results: Sequence[ModelResults]) -> ModelResults:
         applicable={name: _applicable(results, name) for name in names},
         counts=dict(sum((Counter(part.counts) for part in results), Counter[str]())),
     )
+
+
+def _pooled_ids(results: Sequence[ModelResults]) -> Sequence[str]:
+    whole = (f"{part.suite}/{case_id}" for part in results for case_id in part.case_ids)
+    # Where no part has an id twice, the pool has none either.
+    return Ids(whole) if all(isinstance(part.case_ids, Ids) for part in results) else tuple(whole)
 
 
 def _stacked(results: Sequence[ModelResults], name: str) -> Floats:

@@ -54,14 +54,13 @@ def suite_stats(opened: OpenedSuite) -> SuiteStats:
     """Count what a suite holds."""
     suite = opened.suite
     lengths = [len(question(case)) for case in suite.cases]
-    clusters = Counter(case.cluster for case in suite.cases if case.cluster is not None)
-    names = sorted({name for case in suite.cases for name in case.tags})
+    clusters = Counter(code for code in suite.cases.clusters if code >= 0)
     return SuiteStats(
         name=suite.name,
         cases=len(suite.cases),
         clusters=len(clusters) or None,
         largest_cluster=max(clusters.values(), default=None),
-        tags={name: _counted(case.tags.get(name, "") for case in suite.cases) for name in names},
+        tags={name: _counted(tag.each()) for name, tag in suite.cases.tags.items()},
         labels={
             grader.name: _counted(_truth(grader, case) for case in suite.cases)
             for grader in opened.graders
@@ -84,8 +83,8 @@ def duplicates(suite: Suite, *, near: float = NEAR) -> tuple[Duplicate, ...]:
             best[row] = (share, column)
     return tuple(
         Duplicate(
-            case_id=suite.cases[row].id,
-            same_as=suite.cases[column].id,
+            case_id=suite.cases.ids[row],
+            same_as=suite.cases.ids[column],
             similarity=share,
             contradicts=suite.cases[row].expected != suite.cases[column].expected,
         )
@@ -103,26 +102,26 @@ def split_cases(
     """
     if not 0 < share < 1:
         raise ValueError("expected a share between 0 and 1")
-    groups: dict[Hashable, list[Case]] = defaultdict(list)
-    for case in suite.cases:
-        groups[("case", case.id) if case.cluster is None else ("cluster", case.cluster)].append(
-            case
-        )
-    strata: dict[Hashable, list[list[Case]]] = defaultdict(list)
-    for members in groups.values():
-        strata[_stratum(members[0], by)].append(members)
+    strata: dict[Hashable, list[list[str]]] = defaultdict(list)
+    clusters: dict[int, list[str]] = {}
+    for case, cluster in zip(suite.cases, suite.cases.clusters, strict=True):
+        members = clusters.get(cluster, []) if cluster >= 0 else []
+        if not members:
+            strata[_stratum(case, by)].append(members)
+            clusters[cluster] = members
+        members.append(case.id)
     chosen: set[str] = set()
     owed = 0.0
     for key in sorted(strata, key=str):
-        parts = sorted(strata[key], key=lambda members: members[0].id)
+        parts = sorted(strata[key], key=lambda members: members[0])
         random.Random(f"{seed}/{key}").shuffle(parts)  # noqa: S311 - a fair cut, no secret
         owed += share * sum(map(len, parts))
         for members in parts:
             # Owed cases are carried from stratum to stratum, so that small strata don't all round the same way.
             if len(members) / 2 <= owed:
-                chosen.update(case.id for case in members)
+                chosen.update(members)
                 owed -= len(members)
-    ids = [case.id for case in suite.cases]
+    ids = suite.cases.ids
     return tuple(i for i in ids if i in chosen), tuple(i for i in ids if i not in chosen)
 
 
@@ -135,7 +134,7 @@ def write_cases(suite: Suite, ids: tuple[str, ...], path: Path) -> int:
     if suite.case_file.suffix.lower() not in (".jsonl", ".json", ".ndjson"):
         message = "expected a suite of JSON lines; tables are cut with their own tools"
         raise ConfigurationError(Problem(where=display(suite.case_file), message=message))
-    wanted = {suite.case_lines[case_id] for case_id in ids}
+    wanted = {suite.cases.line(case_id) for case_id in ids}
     try:
         with suite.case_file.open("rb") as source, path.open("xb") as target:
             for number, line in enumerate(source, start=1):

@@ -12,7 +12,7 @@ from evals.errors import Problem, nearest
 from evals.metrics import MetricSpec, available_metrics, metric_kind
 from evals.opening import OpenedSuite
 from evals.policy import GatePolicy
-from evals.reach import clustered, least_cases, least_clusters, matching, units
+from evals.reach import clustered, least_cases, least_clusters, matching
 
 __all__ = ["measured_by", "validate_policy"]
 
@@ -124,8 +124,8 @@ class _Rules:
 
     def _unmatched(self, having: Sequence[OpenedSuite]) -> Problem | None:
         check = self.check
-        cases = [case for opened in having for case in opened.suite.cases]
-        known = sorted({tag for case in cases for tag in case.tags})
+        columns = [opened.suite.cases.tags for opened in having]
+        known = sorted({tag for tags in columns for tag in tags})
         for tag in [*check.where, *([check.each] if check.each else [])]:
             if tag not in known:
                 key = "each" if tag == check.each else "where"
@@ -133,7 +133,7 @@ class _Rules:
         if matching(check, having):
             return None
         for tag, value in check.where.items():
-            values = sorted({case.tags[tag] for case in cases if tag in case.tags})
+            values = sorted({one for tags in columns if tag in tags for one in tags[tag].values})
             if value not in values:
                 return self._problem("where", f"no case has {tag}={value}", nearest(value, values))
         wanted = ", ".join(f"{tag}={value}" for tag, value in check.where.items())
@@ -150,7 +150,7 @@ class _Rules:
             least = least_cases(check, spec, confidence, clustered=grouped)
             counts = [("cases", len(cases), least)]
             if grouped:
-                counts.append(("clusters", units(cases), least_clusters(check, spec, confidence)))
+                counts.append(("clusters", cases.units, least_clusters(check, spec, confidence)))
             if check.measure_on == "production" and self.production_cases is not None:
                 most = self.production_cases * len(having)
                 counts = [(noun, min(count, most), need) for noun, count, need in counts]

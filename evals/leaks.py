@@ -61,7 +61,7 @@ def leak_problems(suite: Suite, leak: Leak, policy: Mapping[str, str]) -> list[P
     return [
         Problem(
             where=display(suite.case_file),
-            line=suite.case_lines.get(pair.case_id),
+            line=suite.cases.line(pair.case_id),
             message=f"case '{pair.case_id}' asks {_alike(pair)} line {pair.line} of {leak.file} asks",
             fix="train without it or take the case out; the gate's training_overlap says what is refused",
         )

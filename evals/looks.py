@@ -23,10 +23,6 @@ class Need(Record, frozen=True, kw_only=True, omit_defaults=True):
     suite: str
     where: dict[str, str] = msgspec.field(default_factory=dict)
 
-    def wants(self, tags: dict[str, str]) -> bool:
-        """Return whether a case with these tags is among them."""
-        return all(tags.get(name) == value for name, value in self.where.items())
-
 
 class CheckLook(Record, frozen=True, kw_only=True):
     """One check at one look.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from evals.authored import refuse
 from evals.errors import Problem
-from evals.graders import Grader, build, case_problems, fingerprint
+from evals.graders import Grader, applicability, build, case_problems, fingerprint
 from evals.suites import Suite, read_suite
 
 __all__ = ["OpenedSuite", "open_suite"]
@@ -16,11 +17,16 @@ __all__ = ["OpenedSuite", "open_suite"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedSuite:
-    """A suite that is ready to be asked and graded. `fingerprint` says what its results may be compared with."""
+    """A suite that is ready to be asked and graded.
+
+    `fingerprint` says what its results may be compared with. `applicable` has a byte a case, 0 or 1, for every column of
+    scores that is not about every case.
+    """
 
     suite: Suite
     graders: tuple[Grader, ...]
     fingerprint: str
+    applicable: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def open_suite(folder: Path, asker: Any = None) -> OpenedSuite:
@@ -34,4 +40,9 @@ def open_suite(folder: Path, asker: Any = None) -> OpenedSuite:
     graders = build(suite, asker)
     problems.extend(case_problems(suite, graders))
     refuse(problems)
-    return OpenedSuite(suite=suite, graders=graders, fingerprint=fingerprint(suite, graders))
+    return OpenedSuite(
+        suite=suite,
+        graders=graders,
+        fingerprint=fingerprint(suite, graders),
+        applicable=applicability(suite, graders),
+    )

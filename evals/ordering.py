@@ -7,12 +7,14 @@ those already asked. The order depends on the seed alone, so that a resumed run 
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from array import array
 from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evals.records import Case
+from evals.case_table import CaseTable
 
 __all__ = ["look_sizes", "stratified_order"]
 
@@ -20,8 +22,8 @@ MAX_LOOKS = 10
 MIN_FIRST_LOOK = 30
 
 
-def stratified_order(cases: Sequence[Case], tags: Iterable[str], seed: str) -> tuple[int, ...]:
-    """Return the positions of `cases` in asking order.
+def stratified_order(cases: CaseTable, tags: Iterable[str], seed: str) -> NDArray[np.int64]:
+    """Return the positions of `cases` in asking order, shape (cases,).
 
     Each stratum (a combination of the values of `tags`) is shuffled, and its cases are spread evenly over the whole
     order: the k-th of m is put at a random point of the k-th of m equal parts.
@@ -31,16 +33,26 @@ def stratified_order(cases: Sequence[Case], tags: Iterable[str], seed: str) -> t
         tags: names of the tags that make the strata.
         seed: any text; the same text gives the same order.
     """
-    names = sorted(tags)
-    strata: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for position, case in enumerate(cases):
-        strata[tuple(case.tags.get(name, "") for name in names)].append(position)
+    strata = _strata(cases, sorted(tags))
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
     places = np.empty(len(cases))
     for key in sorted(strata):
         members = rng.permutation(strata[key])
         places[members] = (np.arange(len(members)) + rng.random(len(members))) / len(members)
-    return tuple(int(position) for position in np.argsort(places, kind="stable"))
+    return np.asarray(np.argsort(places, kind="stable"), dtype=np.int64)
+
+
+def _strata(cases: CaseTable, names: Sequence[str]) -> dict[tuple[str, ...], array[int]]:
+    """The positions of the cases by their values of some tags."""
+    known = cases.tags
+    columns = [known[name].each() if name in known else repeat("", len(cases)) for name in names]
+    keys = zip(*columns, strict=True) if columns else repeat((), len(cases))
+    strata: dict[tuple[str, ...], array[int]] = {}
+    for position, key in enumerate(keys):
+        if key not in strata:
+            strata[key] = array("q")
+        strata[key].append(position)
+    return strata
 
 
 def look_sizes(cases: int, looks: int) -> tuple[int, ...]:

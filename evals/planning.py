@@ -24,7 +24,7 @@ from evals.opening import OpenedSuite
 from evals.past import Past, seconds, usd
 from evals.plan_scenarios import Scenario, scenarios
 from evals.policy import GatePolicy
-from evals.reach import clustered, least_cases, least_clusters, matching, units
+from evals.reach import clustered, least_cases, least_clusters, matching
 from evals.records import Record
 from evals.sides import Sides
 from evals.stats.inputs import normal_critical
@@ -157,7 +157,7 @@ class _Planner:
             decides=check.mode == "enforce" and not (few and check.if_too_few == "report"),
             cases=len(cases),
             unit="clusters" if grouped else "cases",
-            units=units(cases) if grouped else len(cases),
+            units=cases.units if grouped else len(cases),
             least=needed(check, spec, self.policy.confidence),
             hope=_hope(check),
         )

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.case_columns import about, matches, matching_all
+from evals.case_table import CaseTable
 from evals.conditions import Check
 from evals.measuring import (
     MIN_CLUSTERS,
@@ -15,10 +19,11 @@ from evals.measuring import (
 )
 from evals.metrics import MetricSpec
 from evals.opening import OpenedSuite
-from evals.records import Case
 from evals.stats.power import min_clusters_paired, min_n_absolute, min_n_paired
 
-__all__ = ["clustered", "column_applies", "least_cases", "least_clusters", "matching", "units"]
+__all__ = ["Group", "clustered", "least_cases", "least_clusters", "matching"]
+
+Mask = NDArray[np.bool_]
 
 
 def least_cases(
@@ -72,37 +77,59 @@ def _room(check: Check, spec: MetricSpec) -> float | None:
     return share if 0.0 < share < 1.0 else None
 
 
-def matching(check: Check, opened: Sequence[OpenedSuite]) -> Mapping[str, list[tuple[str, Case]]]:
-    """Return the cases of a check as (suite, case), by the value of its `each` tag ("" without one)."""
-    groups: dict[str, list[tuple[str, Case]]] = {}
+class Group:
+    """The cases of a check: how many they are (`len`) and in how many units they hang together."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[CaseTable, Mask]] = []
+
+    def add(self, cases: CaseTable, rows: Mask) -> None:
+        """Add the cases of one suite, given as a mask of shape (cases,)."""
+        self._parts.append((cases, rows))
+
+    def __len__(self) -> int:
+        return sum(int(np.count_nonzero(rows)) for _, rows in self._parts)
+
+    @property
+    def units(self) -> int:
+        """Number of clusters; a case without one is one of its own."""
+        return sum(_units(np.asarray(cases.clusters)[rows]) for cases, rows in self._parts)
+
+
+def matching(check: Check, opened: Sequence[OpenedSuite]) -> Mapping[str, Group]:
+    """Return the cases of a check by the value of its `each` tag ("" without one)."""
+    groups: dict[str, Group] = {}
     for one in opened:
-        applies = column_applies(one, check.metric)
-        for case in one.suite.cases:
-            if not applies(case) or any(case.tags.get(k) != v for k, v in check.where.items()):
-                continue
-            if check.each is None or check.each in case.tags:
-                value = case.tags[check.each] if check.each else ""
-                groups.setdefault(value, []).append((one.suite.name, case))
+        cases = one.suite.cases
+        rows = _about(one, check.metric) & matching_all(cases, check.where)
+        for value, part in _parts(check, cases, rows):
+            if part.any():
+                groups.setdefault(value, Group()).add(cases, part)
     return dict(sorted(groups.items()))
-
-
-def units(cases: Sequence[tuple[str, Case]]) -> int:
-    """Count clusters; a case of a suite without clusters is one of its own."""
-    return len({(suite, case.cluster or f"\0{case.id}") for suite, case in cases})
 
 
 def clustered(opened: Sequence[OpenedSuite]) -> bool:
     """Return whether answers hang together in some of the suites."""
-    return any(
-        one.suite.cases and all(case.cluster is not None for case in one.suite.cases)
-        for one in opened
-    )
+    return any(one.suite.cases.has_clusters for one in opened)
 
 
-def column_applies(opened: OpenedSuite, metric: str) -> Callable[[Case], bool]:
-    """Return what says which cases of a suite a metric is about."""
+def _parts(check: Check, cases: CaseTable, rows: Mask) -> Iterator[tuple[str, Mask]]:
+    if check.each is None:
+        yield "", rows
+    elif check.each in cases.tags:
+        for value in cases.tags[check.each].values:
+            yield value, rows & matches(cases, check.each, value)
+
+
+def _units(codes: NDArray[np.int32]) -> int:
+    known = codes[codes >= 0]
+    return len(np.unique(known)) + len(codes) - len(known)
+
+
+def _about(opened: OpenedSuite, metric: str) -> Mask:
+    """Which cases of a suite a metric is about."""
     for grader in opened.graders:
         for column in grader.columns():
             if metric in column.metrics():
-                return partial(grader.applies, column.name)
-    return lambda _case: True
+                return about(opened, column.name)
+    return np.ones(len(opened.suite.cases), dtype=np.bool_)

@@ -6,12 +6,19 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.case_columns import matching_all
 from evals.looks import Need
 from evals.opening import OpenedSuite
 from evals.ordering import look_sizes, stratified_order
 from evals.records import Case, Role
 
 __all__ = ["Rounds"]
+
+Rows = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +38,7 @@ class Rounds:
     strata: tuple[str, ...] = ()
     limit: int | None = None
     needs: Mapping[int, tuple[Need, ...]] = field(default_factory=dict)
-    _cache: dict[str, tuple[int, ...]] = field(default_factory=dict, repr=False)
+    _cache: dict[str, Rows] = field(default_factory=dict, repr=False)
 
     @cached_property
     def sizes(self) -> Mapping[str, tuple[int, ...]]:
@@ -52,7 +59,7 @@ class Rounds:
         """How often each case of a suite is asked."""
         return self.repeats.get(opened.suite.name, opened.suite.repeats)
 
-    def order(self, opened: OpenedSuite) -> tuple[int, ...]:
+    def order(self, opened: OpenedSuite) -> Rows:
         """Positions of a suite's cases in asking order, cut to `limit`."""
         name = opened.suite.name
         if name not in self._cache:
@@ -61,52 +68,64 @@ class Rounds:
             self._cache[name] = order[: self.limit]
         return self._cache[name]
 
-    def cases(
+    def rows(
         self,
         opened: OpenedSuite,
         look: int,
         role: Role = "candidate",
         fair_to: Mapping[str, str] | None = None,
-    ) -> tuple[Case, ...]:
-        """The cases asked of a role up to and including a look (1-based), in asking order.
+    ) -> Rows:
+        """Positions of the cases asked of a role up to and including a look (1-based), in asking order.
 
         With `fair_to` only as far as all cases with these tags were asked ({}: all cases): what was asked later, of
         the slices that were still needed, is no fair sample any more.
         """
         last = look if fair_to is None else self.fair_look(opened, look, role, fair_to)
-        return tuple(
-            case
-            for step in range(1, last + 1)
-            for case in self._dealt(step, opened)
-            if self._wants(step, role, opened, case)
-        )
+        return np.concatenate([self._asked(step, role, opened) for step in range(1, last + 1)])
+
+    def asked(
+        self,
+        opened: OpenedSuite,
+        look: int,
+        role: Role = "candidate",
+        fair_to: Mapping[str, str] | None = None,
+    ) -> Mask:
+        """Which cases these are, as a mask of shape (cases,)."""
+        mask = np.zeros(len(opened.suite.cases), dtype=np.bool_)
+        mask[self.rows(opened, look, role, fair_to)] = True
+        return mask
+
+    def cases(self, opened: OpenedSuite, look: int, role: Role = "candidate") -> Iterator[Case]:
+        """The cases asked of a role up to and including a look, in asking order; read as they are needed."""
+        return (opened.suite.cases[int(row)] for row in self.rows(opened, look, role))
 
     def fair_look(
         self, opened: OpenedSuite, look: int, role: Role, where: Mapping[str, str]
     ) -> int:
         """The last look, up to this one, before which every case with these tags was asked of a role."""
-        tags = where.items()
+        due = matching_all(opened.suite.cases, where)
         for step in range(2, look + 1):
-            if step in self.needs and not all(
-                self._wants(step, role, opened, case)
-                for case in self._dealt(step, opened)
-                if tags <= case.tags.items()
-            ):
+            dealt, wanted = self._dealt(step, opened), self._wanted(step, role, opened)
+            if wanted is not None and not wanted[dealt[due[dealt]]].all():
                 return step - 1
         return look
 
-    def _dealt(self, step: int, opened: OpenedSuite) -> Iterator[Case]:
+    def _asked(self, step: int, role: Role, opened: OpenedSuite) -> Rows:
+        """What is asked of a role in one round."""
+        dealt, wanted = self._dealt(step, opened), self._wanted(step, role, opened)
+        return dealt if wanted is None else dealt[wanted[dealt]]
+
+    def _dealt(self, step: int, opened: OpenedSuite) -> Rows:
         """The cases of one round, needed or not."""
         sizes = self.sizes[opened.suite.name]
-        start = sizes[step - 2] if step > 1 else 0
-        for position in self.order(opened)[start : sizes[step - 1]]:
-            yield opened.suite.cases[position]
+        return self.order(opened)[sizes[step - 2] if step > 1 else 0 : sizes[step - 1]]
 
-    def _wants(self, step: int, role: Role, opened: OpenedSuite, case: Case) -> bool:
+    def _wanted(self, step: int, role: Role, opened: OpenedSuite) -> Mask | None:
+        """The cases of a suite that a role is still to be asked in a round; None for all."""
         if step not in self.needs:
-            return True
-        return any(
-            need.wants(case.tags)
-            for need in self.needs[step]
-            if need.role == role and need.suite == opened.suite.name
-        )
+            return None
+        wanted = np.zeros(len(opened.suite.cases), dtype=np.bool_)
+        for need in self.needs[step]:
+            if need.role == role and need.suite == opened.suite.name:
+                wanted |= matching_all(opened.suite.cases, need.where)
+        return wanted

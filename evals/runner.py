@@ -105,6 +105,7 @@ class Contest(Rounds):
                     connections={role: side.connection for role, side in sides.items()},
                     settings={role: side.settings_for(group[0]) for role, side in sides.items()},
                     prices={role: side.price for role, side in sides.items()},
+                    look=look,
                     planned={role: self._planned(role, group, look) for role in sides},
                     journal=journal,
                     progress=progress,
@@ -135,10 +136,10 @@ class Contest(Rounds):
         with Journal.open(self.folder / "journal", read_only=True) as journal:
             yield from journal.responses(role, suite)
 
-    def scores(self, role: Role, opened: OpenedSuite) -> Sequence[Score]:
+    def scores(self, role: Role, opened: OpenedSuite) -> Iterator[Score]:
         """Read a role's scores of a suite back."""
-        alone = ScoreBook(self.folder, role, opened).scores()
-        return [*alone, *ScoreBook(self.folder, role, opened, pairs=True).scores()]
+        for pairs in (False, True):
+            yield from ScoreBook(self.folder, role, opened, pairs=pairs).scores()
 
     def results(
         self,
@@ -149,7 +150,7 @@ class Contest(Rounds):
     ) -> dict[Role, dict[str, ModelResults]]:
         """Lay out what was answered up to a look; `sides` gives each role's model id and price.
 
-        With `fair_to` only as far as all cases with these tags were asked ({}: all), see `Rounds.cases`.
+        With `fair_to` only as far as all cases with these tags were asked ({}: all), see `Rounds.rows`.
         """
         return {
             role: {
@@ -159,7 +160,7 @@ class Contest(Rounds):
                     self.scores(role, opened),
                     model_id=model_id,
                     price=price,
-                    asked=[case.id for case in self.cases(opened, look, role, fair_to)],
+                    asked=self.asked(opened, look, role, fair_to),
                     repeats=self.repeats_of(opened),
                 )
                 for opened in self.suites
@@ -188,9 +189,7 @@ class Contest(Rounds):
         )
 
     def _planned(self, role: Role, group: Sequence[OpenedSuite], look: int) -> int:
-        return sum(
-            self.repeats_of(opened) * len(self.cases(opened, look, role)) for opened in group
-        )
+        return sum(self.repeats_of(opened) * len(self.rows(opened, look, role)) for opened in group)
 
     def _asks(
         self, role: Role, side: Side, group: Sequence[OpenedSuite], look: int

@@ -18,10 +18,10 @@ from evals.columns import ModelResults
 from evals.examining import Evidence
 from evals.gate import judge
 from evals.gate_rules import measured_by
-from evals.metrics import tabulate
 from evals.opening import OpenedSuite
 from evals.policy import GatePolicy
 from evals.records import Record, Response, Score
+from evals.tabulation import tabulate_repeats
 
 Floats = NDArray[np.float64]
 
@@ -100,30 +100,11 @@ def _by_repeat(
     """One set of results for each repeat that all suites with two or more have, as if it were all that had been asked."""
     by_suite: dict[str, list[ModelResults]] = {}
     for opened, responses, scores in answers:
-        said, judged = list(responses), list(scores)
-        repeats = sorted({response.repeat for response in said})
-        if len(repeats) > 1:
-            by_suite[opened.suite.name] = [
-                _alone(opened, repeat, said, judged, model_id) for repeat in repeats
-            ]
+        found = tabulate_repeats(opened, responses, scores, model_id=model_id)
+        if len(found) > 1:
+            by_suite[opened.suite.name] = found
     common = min((len(found) for found in by_suite.values()), default=0)
     return [{name: found[index] for name, found in by_suite.items()} for index in range(common)]
-
-
-def _alone(
-    opened: OpenedSuite,
-    repeat: int,
-    said: Sequence[Response],
-    judged: Sequence[Score],
-    model_id: str,
-) -> ModelResults:
-    return tabulate(
-        opened,
-        [msgspec.structs.replace(one, repeat=0) for one in said if one.repeat == repeat],
-        [msgspec.structs.replace(one, repeat=0) for one in judged if one.repeat == repeat],
-        model_id=model_id,
-        price=None,
-    )
 
 
 def _differences(sides: Sequence[dict[str, ModelResults]]) -> dict[str, Floats]:

@@ -1,25 +1,41 @@
 """The score book: one JSONL file for each role and suite of a run, a line for each response with all its scores.
 
 Scores are kept because some cost money (a judge model's) and because a report has to show them; those of another
-grader version, or of another set of graders, are left aside and made anew.
+grader version, or of another set of graders, are left aside and made anew. A book may be long: in memory there is a
+byte for each answer, the scores themselves are read from the file as they are needed.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
+from evals.case_table import CaseTable
 from evals.graders.asking import ASKED_AGAIN
 from evals.opening import OpenedSuite
 from evals.records import MODEL_OUTCOMES, Response, Role, Score
 
 __all__ = ["ScoreBook"]
 
-Key = tuple[str, int]
+_UNKNOWN, _SCORED, _NOTHING_CAME, _ASK_AGAIN = range(4)
+_NO_ANSWER = "no answer came"
+"""How `evals.graders.base` begins its reason for an answer that never came."""
+
+
+class _Peek(msgspec.Struct):
+    """What of a score tells whether it stands."""
+
+    case_id: str
+    repeat: int = 0
+    value: float | None = None
+    reason: str = ""
 
 
 class ScoreBook:
@@ -31,9 +47,8 @@ class ScoreBook:
         stem = opened.fingerprint.removeprefix("sha256:")[:12]
         name = f"{role}-{opened.suite.name}-{stem}{'-pairs' if pairs else ''}.jsonl"
         self.path = folder / "scores" / name
-        self._scores: dict[Key, tuple[Score, ...]] = {}
+        self._cases = opened.suite.cases
         self._fresh: list[tuple[Score, ...]] = []
-        self._read()
 
     def has(self, response: Response) -> bool:
         """Return whether this answer was scored already.
@@ -41,29 +56,29 @@ class ScoreBook:
         An answer that came only when it was asked for again takes the place of the failure that was noted before, and
         one whose judge could not be reached is judged again.
         """
-        found = self._scores.get((response.case_id, response.repeat))
-        if found is None:
-            return False
-        came = response.outcome in MODEL_OUTCOMES
-        if any(score.unscored and ASKED_AGAIN in score.reason for score in found):
-            return False  # its judge could not be reached then
-        return not (came and all(_says_nothing_came(score) for score in found))
+        mark = self._mark(response)
+        return mark == _SCORED or (mark == _NOTHING_CAME and response.outcome not in MODEL_OUTCOMES)
 
     def has_pair(self, ours: Response, theirs: Response) -> bool:
         """Return whether these two answers were compared already; as `has`, for both."""
         came = theirs.outcome in MODEL_OUTCOMES
-        return self.has(ours) if came else (ours.case_id, ours.repeat) in self._scores
+        return self.has(ours) if came else self._mark(ours) != _UNKNOWN
 
     def add(self, scores: Iterable[Score]) -> None:
-        """Add the scores of one answer."""
+        """Add the scores of one answer; they count when they are saved."""
         found = tuple(scores)
         if found:
-            self._scores[(found[0].case_id, found[0].repeat)] = found
+            self._marks.put(found[0].case_id, found[0].repeat, _mark_of(found))
             self._fresh.append(found)
 
-    def scores(self) -> list[Score]:
-        """Return all scores."""
-        return [score for found in self._scores.values() for score in found]
+    def scores(self) -> Iterator[Score]:
+        """Yield all scores that were saved: the last ones, where an answer was scored anew."""
+        superseded = self._superseded()
+        decoder = msgspec.json.Decoder(tuple[Score, ...])
+        for number, line in self._lines():
+            if number not in superseded:
+                with suppress(msgspec.DecodeError):
+                    yield from decoder.decode(line)
 
     def save(self) -> None:
         """Append what was added, durably."""
@@ -79,17 +94,61 @@ class ScoreBook:
             os.fsync(file.fileno())
         self._fresh.clear()
 
-    def _read(self) -> None:
-        if not self.path.exists():
-            return
-        decoder = msgspec.json.Decoder(tuple[Score, ...])
-        for line in self.path.read_bytes().splitlines():
+    @cached_property
+    def _marks(self) -> _Marks:
+        marks = _Marks(self._cases, "B")
+        for _, found in self._peeks():
+            marks.put(found[0].case_id, found[0].repeat, _mark_of(found))
+        return marks
+
+    def _mark(self, response: Response) -> int:
+        return self._marks.get(response.case_id, response.repeat)
+
+    def _superseded(self) -> set[int]:
+        """Numbers of the lines whose answer was scored anew in a later one."""
+        latest, superseded = _Marks(self._cases, "I"), set[int]()
+        for number, found in self._peeks():
+            case_id, repeat = found[0].case_id, found[0].repeat
+            if earlier := latest.get(case_id, repeat):
+                superseded.add(earlier)
+            latest.put(case_id, repeat, number)
+        return superseded
+
+    def _peeks(self) -> Iterator[tuple[int, tuple[_Peek, ...]]]:
+        decoder = msgspec.json.Decoder(tuple[_Peek, ...])
+        for number, line in self._lines():
             # A process killed while writing leaves a torn line; its answer is scored again.
             with suppress(msgspec.DecodeError):
-                found = decoder.decode(line)
-                self._scores[(found[0].case_id, found[0].repeat)] = found
+                yield number, decoder.decode(line)
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                yield from enumerate(file, start=1)
 
 
-def _says_nothing_came(score: Score) -> bool:
-    """Whether the score is unscored for want of an answer, as `evals.graders.base` words it."""
-    return score.unscored and score.reason.startswith("no answer came")
+class _Marks:
+    """A small number for each (case, repeat) of a suite, 0 to begin with."""
+
+    def __init__(self, cases: CaseTable, kind: Literal["B", "I"]) -> None:
+        self._cases, self._kind = cases, kind
+        self._repeats: list[array[int]] = []
+
+    def get(self, case_id: str, repeat: int) -> int:
+        row = self._cases.row(case_id)
+        return 0 if row is None or repeat >= len(self._repeats) else self._repeats[repeat][row]
+
+    def put(self, case_id: str, repeat: int, mark: int) -> None:
+        while repeat >= len(self._repeats):
+            self._repeats.append(array(self._kind, [0]) * len(self._cases))
+        row = self._cases.row(case_id)
+        if row is not None:
+            self._repeats[repeat][row] = mark
+
+
+def _mark_of(scores: Sequence[Score | _Peek]) -> int:
+    unscored = [score for score in scores if score.value is None]
+    if any(ASKED_AGAIN in score.reason for score in unscored):
+        return _ASK_AGAIN
+    nothing = sum(score.reason.startswith(_NO_ANSWER) for score in unscored)
+    return _NOTHING_CAME if nothing == len(scores) else _SCORED

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from evals.columns import ModelResults, pooled
 from evals.conditions import Check
+from evals.ids import all_different
 from evals.measuring import IncomparableError
 from evals.metrics import metric_spec
 
@@ -84,5 +85,5 @@ def require_comparable(candidate: ModelResults, baseline: ModelResults) -> None:
 
 
 def _require_unique(results: ModelResults) -> None:
-    if len(set(results.case_ids)) != len(results.case_ids):
+    if not all_different(results.case_ids):
         raise IncomparableError("a case id occurs twice")

@@ -16,9 +16,9 @@ import msgspec
 
 from evals.authored import Authored, display, load_json, load_yaml, refuse, validate
 from evals.case_sources import Row, read_rows
+from evals.case_table import CaseTable
 from evals.cases import CaseReader, Prompt
 from evals.errors import ConfigurationError, Problem, nearest
-from evals.records import Case
 from evals.schema_errors import compile_schema
 from evals.templates import TemplateError, variables
 
@@ -41,14 +41,15 @@ class Suite:
     """A named set of cases with their graders.
 
     `version` is that of the file format. `content_digest` covers what is asked and what is expected: ids, messages,
-    items, expected answers, tags, clusters, response format and tools, whatever the order of the cases. `case_lines`
-    maps a case id to its line in `case_file`. `sampling` is what the suite declares; a target may override it.
+    items, expected answers, tags, clusters, response format and tools, whatever the order of the cases. `cases` stand on
+    disk and are decoded when asked for; they know their lines in `case_file`. `sampling` is what the suite declares; a
+    target may override it.
     """
 
     name: str
     version: int
     folder: Path
-    cases: tuple[Case, ...]
+    cases: CaseTable
     graders: tuple[GraderSpec, ...]
     tags: tuple[str, ...]
     content_digest: str
@@ -60,7 +61,6 @@ class Suite:
     cluster_by: str | None = None
     description: str = ""
     case_file: Path = Path("cases.jsonl")
-    case_lines: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_suite(folder: Path) -> Suite:
@@ -94,7 +94,8 @@ def read_suite(folder: Path, problems: list[Problem]) -> Suite:
         cluster_by=data.get("cluster_by"),
         problems=problems,
     )
-    cases = tuple(case for row in rows if (case := reader.read(row)) is not None)
+    for row in rows:
+        reader.read(row)
     reader.finish()
     response_format = _response_format(authored, folder, problems)
     tools = data.get("tools")
@@ -102,10 +103,10 @@ def read_suite(folder: Path, problems: list[Problem]) -> Suite:
         name=data["name"],
         version=data["version"],
         folder=folder,
-        cases=cases,
+        cases=reader.table,
         graders=tuple(_grader(authored, index) for index in range(len(data["graders"]))),
         tags=tuple(data.get("tags", ())),
-        content_digest=_content_digest(cases, response_format, tools),
+        content_digest=_content_digest(reader.table, response_format, tools),
         response_format=response_format,
         tools=tools,
         sampling=data.get("sampling", {}),
@@ -114,7 +115,6 @@ def read_suite(folder: Path, problems: list[Problem]) -> Suite:
         cluster_by=data.get("cluster_by"),
         description=data.get("description", ""),
         case_file=path,
-        case_lines=reader.lines,
     )
 
 
@@ -251,11 +251,11 @@ def _training(authored: Authored, folder: Path, problems: list[Problem]) -> Path
     return path
 
 
-def _content_digest(cases: tuple[Case, ...], response_format: Any, tools: Any) -> str:
+def _content_digest(cases: CaseTable, response_format: Any, tools: Any) -> str:
     """Digest of the cases in the order of their ids, so that moving a line in the file changes nothing."""
     total = hashlib.sha256()
     encoder = msgspec.json.Encoder(order="sorted")
     total.update(encoder.encode({"response_format": response_format, "tools": tools}))
-    for case in sorted(cases, key=lambda case: case.id):
+    for case in cases.by_id():
         total.update(b"\n" + encoder.encode(case))
     return "sha256:" + total.hexdigest()

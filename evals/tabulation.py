@@ -5,27 +5,28 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.case_columns import about, cluster_codes, tag_texts
 from evals.columns import INVALID, UNSCORED, LabelColumn, ModelResults
 from evals.grids import Grid
 from evals.opening import OpenedSuite
 from evals.records import INFRASTRUCTURE_OUTCOMES, MODEL_OUTCOMES, Price, Response, Score
 from evals.sampling.budget import cost_usd
-from evals.suites import Suite
 
-__all__ = ["BUILT_IN_COLUMNS", "tabulate"]
+__all__ = ["BUILT_IN_COLUMNS", "tabulate", "tabulate_repeats"]
 
 _MEASURED = ("latency_ms", "cost_usd", "prompt_tokens", "completion_tokens")
 _FLAGS = ("refused", "truncated", "content_filtered")
 BUILT_IN_COLUMNS = frozenset((*_MEASURED, *_FLAGS))
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 def tabulate(
@@ -35,7 +36,7 @@ def tabulate(
     *,
     model_id: str,
     price: Price | None,
-    asked: Collection[str] | None = None,
+    asked: Mask | None = None,
     repeats: int | None = None,
 ) -> ModelResults:
     """Put one model's responses and scores in columns.
@@ -49,31 +50,49 @@ def tabulate(
         scores: scores of those answers.
         model_id: the pinned identity of the model.
         price: what its tokens cost; without one, cost is unknown.
-        asked: ids of the cases put to the model; None for all.
+        asked: which cases were put to the model, a mask of shape (cases,); None for all.
         repeats: how often each case was asked; None for as often as the answers show.
 
     Raises:
         ValueError: for a case that the suite doesn't have, a score that no grader of it yields or of another version,
             and two responses or scores in one place.
     """
-    wanted = None if asked is None else frozenset(asked)
-    table = _Table(opened, price, repeats)
+    table = _Table(opened, price, repeats, asked)
     for response in responses:
-        if wanted is None or response.case_id in wanted:
-            table.add_response(response)
+        table.add_response(response)
     for score in scores:
-        if wanted is None or score.case_id in wanted:
-            table.add_score(score)
-    return table.results(model_id, wanted)
+        table.add_score(score)
+    return table.results(model_id)
+
+
+def tabulate_repeats(
+    opened: OpenedSuite, responses: Iterable[Response], scores: Iterable[Score], *, model_id: str
+) -> list[ModelResults]:
+    """Put responses and scores in columns for each repeat by itself, as if it were all that had been asked.
+
+    Costs are left out. Raises as `tabulate`.
+    """
+    tables: dict[int, _Table] = {}
+    for response in responses:
+        if response.repeat not in tables:
+            tables[response.repeat] = _Table(opened, None, None, None)
+        tables[response.repeat].add_response(msgspec.structs.replace(response, repeat=0))
+    for score in scores:
+        if score.repeat in tables:
+            tables[score.repeat].add_score(msgspec.structs.replace(score, repeat=0))
+    return [tables[repeat].results(model_id) for repeat in sorted(tables)]
 
 
 class _Table:
     """The columns while they are being filled."""
 
-    def __init__(self, opened: OpenedSuite, price: Price | None, repeats: int | None) -> None:
+    def __init__(
+        self, opened: OpenedSuite, price: Price | None, repeats: int | None, planned: Mask | None
+    ) -> None:
         self.opened = opened
         self.price = price
-        self.row = {case.id: index for index, case in enumerate(opened.suite.cases)}
+        self.cases = opened.suite.cases
+        self.planned = planned
         self.repeats = repeats or 1
         self.columns = {
             column.name: (column, grader.version)
@@ -94,7 +113,10 @@ class _Table:
         self.evidence = 0
 
     def add_response(self, response: Response) -> None:
-        row, repeat = self._place(response)
+        row, repeat = self._row(response.case_id), response.repeat
+        if row is None:
+            return
+        self.repeats = max(self.repeats, repeat + 1)
         if not self.asked.put(row, repeat, 1.0):
             raise ValueError(f"two responses to case '{response.case_id}', repeat {repeat}")
         self.outcomes[response.outcome] += 1
@@ -124,7 +146,10 @@ class _Table:
                 self.measured[name].put(row, repeat, value)
 
     def add_score(self, score: Score) -> None:
-        row, repeat = self._place(score)
+        row, repeat = self._row(score.case_id), score.repeat
+        if row is None:
+            return
+        self.repeats = max(self.repeats, repeat + 1)
         self._check(score)
         value = math.nan if score.value is None else score.value
         if not self.scores[score.grader].put(row, repeat, value):
@@ -157,39 +182,40 @@ class _Table:
             raise ValueError(f"expected a score in [0, 1]; found {score.value} by '{score.grader}'")
 
     def _grid(self) -> Grid:
-        return Grid(len(self.row), self.repeats, np.nan, np.float64)
+        return Grid(len(self.cases), self.repeats, np.nan, np.float64)
 
     def _codes(self) -> Grid:
-        return Grid(len(self.row), self.repeats, UNSCORED, np.int64)
+        return Grid(len(self.cases), self.repeats, UNSCORED, np.int64)
 
-    def results(self, model_id: str, asked: frozenset[str] | None) -> ModelResults:
-        suite = self.opened.suite
-        planned = np.array(
-            [asked is None or case.id in asked for case in suite.cases], dtype=np.bool_
-        )
+    def results(self, model_id: str) -> ModelResults:
+        suite, planned = self.opened.suite, self.planned
+        if planned is None:
+            planned = np.ones(len(self.cases), dtype=np.bool_)
         return ModelResults(
             model_id=model_id,
             suite=suite.name,
             fingerprint=self.opened.fingerprint,
             grader_versions={grader.name: grader.version for grader in self.opened.graders},
-            case_ids=tuple(self.row),
+            case_ids=self.cases.ids,
             planned=planned,
             columns=self._means(),
             labels={name: self._labels(name) for name in self.codes},
-            tags=_tags(suite),
-            clusters=_clusters(suite),
+            tags=tag_texts(self.cases),
+            clusters=cluster_codes(self.cases),
             outcomes=dict(self.outcomes),
             evidence_digest=self._digest(model_id),
-            applicable=_applicable(self.opened),
+            applicable={name: about(self.opened, name) for name in self.opened.applicable},
             counts=self._counts(int(planned.sum())),
         )
 
-    def _place(self, record: Response | Score) -> tuple[int, int]:
-        row = self.row.get(record.case_id)
+    def _row(self, case_id: str) -> int | None:
+        """Where a case stands; None when it was not asked, and so is left out."""
+        row = self.cases.row(case_id)
+        if self.planned is not None:
+            return row if row is not None and self.planned[row] else None
         if row is None:
-            raise ValueError(f"the suite has no case '{record.case_id}'")
-        self.repeats = max(self.repeats, record.repeat + 1)
-        return row, record.repeat
+            raise ValueError(f"the suite has no case '{case_id}'")
+        return row
 
     def _witness(self, *facts: Any) -> None:
         """Add a fact to the evidence: a sum of hashes is the same in any order, and no fact cancels another."""
@@ -228,37 +254,9 @@ class _Table:
 
     def _scored(self) -> int:
         """Count the questions for which every applicable score is there."""
-        masks = _applicable(self.opened)
-        whole = np.ones((len(self.row), self.repeats), dtype=np.bool_)
+        whole = np.ones((len(self.cases), self.repeats), dtype=np.bool_)
         for name, grid in self.scores.items():
             known = ~np.isnan(grid.values(self.repeats))
-            if name in masks:
-                known |= ~masks[name][:, None]
+            known |= ~about(self.opened, name)[:, None]
             whole &= known
         return int(whole.sum())
-
-
-def _tags(suite: Suite) -> dict[str, NDArray[np.str_]]:
-    names = sorted({name for case in suite.cases for name in case.tags})
-    return {name: np.array([case.tags.get(name, "") for case in suite.cases]) for name in names}
-
-
-def _clusters(suite: Suite) -> NDArray[np.int64] | None:
-    if any(case.cluster is None for case in suite.cases):
-        return None
-    codes: dict[str, int] = {}
-    found = [codes.setdefault(str(case.cluster), len(codes)) for case in suite.cases]
-    return np.array(found, dtype=np.int64)
-
-
-def _applicable(opened: OpenedSuite) -> dict[str, NDArray[np.bool_]]:
-    """Return the masks of the columns that aren't about every case, by the names that results use."""
-    found = {}
-    for grader in opened.graders:
-        for column in grader.columns():
-            mask = np.array(
-                [grader.applies(column.name, case) for case in opened.suite.cases], dtype=np.bool_
-            )
-            if not mask.all():
-                found[column.name] = mask
-    return found

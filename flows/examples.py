@@ -6,15 +6,23 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evals.opening import OpenedSuite
 from evals.policy import GatePolicy
-from evals.records import INFRASTRUCTURE_OUTCOMES, Case, Response, Role, Score
-from evals.report.facts import Example
+from evals.records import Case, Response, Role, Score
+from evals.report.facts import Example, ExampleKind
 from flows.opening import OpenRun
 
 __all__ = ["examples_of", "primary_column"]
 
 MOST_OF_A_KIND = 12
+_UNSCORED, _NOT_ASKED = -1.0, -2.0
+
+Values = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Side = dict[str, tuple[Response, Score | None]]
 
 
 def primary_column(policy: GatePolicy, opened: OpenedSuite) -> str:
@@ -29,46 +37,84 @@ def primary_column(policy: GatePolicy, opened: OpenedSuite) -> str:
 
 
 def examples_of(run: OpenRun, opened: OpenedSuite) -> Iterator[Example]:
-    """Yield up to a dozen examples of each kind: regressions, improvements, both wrong, errors."""
+    """Yield up to a dozen examples of each kind: regressions, improvements, both wrong, errors.
+
+    Answers and scores are read twice, so that only those of the chosen cases are ever held: first to see which cases
+    are of which kind, then for what was said to them.
+    """
     column = primary_column(run.policy, opened).removesuffix(".accuracy")
-    sides = {role: _side(run, role, opened, column) for role in run.contest.roles}
-    counts: dict[str, int] = {}
-    for case in opened.suite.cases:
-        example = _example(opened, case, column, sides)
-        if example is not None and counts.get(example.kind, 0) < MOST_OF_A_KIND:
-            counts[example.kind] = counts.get(example.kind, 0) + 1
-            yield example
+    values = {role: _values(run, role, opened, column) for role in run.contest.roles}
+    chosen = _chosen(values["candidate"], values.get("baseline"))
+    cases = {row: opened.suite.cases[row] for row in sorted(chosen)}
+    wanted = {case.id for case in cases.values()}
+    sides = {role: _side(run, role, opened, column, wanted) for role in run.contest.roles}
+    for row, case in cases.items():
+        yield _example(opened.suite.name, case, chosen[row], column, sides)
 
 
-Side = dict[str, tuple[Response, Score | None]]
+def _values(run: OpenRun, role: Role, opened: OpenedSuite, column: str) -> Values:
+    """What a role's first answer to each case scored, shape (cases,); one of the codes below zero without a score."""
+    cases = opened.suite.cases
+    values = np.full(len(cases), _NOT_ASKED)
+    for response in run.contest.responses(role, opened.suite.name):
+        if response.repeat == 0 and (row := cases.row(response.case_id)) is not None:
+            values[row] = _UNSCORED
+    for score in _scores(run, role, opened, column):
+        row = cases.row(score.case_id)
+        if row is not None and score.value is not None:
+            values[row] = score.value
+    return values
 
 
-def _side(run: OpenRun, role: Role, opened: OpenedSuite, column: str) -> Side:
+def _chosen(ours: Values, theirs: Values | None) -> dict[int, ExampleKind]:
+    """The cases to show, as a kind by row: the first dozen of each kind."""
+    other = np.full_like(ours, _NOT_ASKED) if theirs is None else theirs
+    alone = other == _NOT_ASKED
+    error = (ours == _UNSCORED) | ((other == _UNSCORED) & (ours != _NOT_ASKED))
+    scored = (ours >= 0) & ~error
+    kinds: dict[ExampleKind, Mask] = {
+        "error": error,
+        "regression": scored & ~alone & (ours < other),
+        "improvement": scored & ~alone & (ours > other),
+        "both_wrong": scored & (alone | (ours == other)) & (ours < 1),
+    }
+    return {
+        int(row): kind
+        for kind, mask in kinds.items()
+        for row in np.flatnonzero(mask)[:MOST_OF_A_KIND]
+    }
+
+
+def _side(run: OpenRun, role: Role, opened: OpenedSuite, column: str, wanted: set[str]) -> Side:
+    """What a role answered to some cases, with its score."""
     scores = {
         score.case_id: score
-        for score in run.contest.scores(role, opened)
-        if score.grader == column and score.repeat == 0
+        for score in _scores(run, role, opened, column)
+        if score.case_id in wanted
     }
     return {
         response.case_id: (response, scores.get(response.case_id))
         for response in run.contest.responses(role, opened.suite.name)
-        if response.repeat == 0
+        if response.repeat == 0 and response.case_id in wanted
     }
 
 
+def _scores(run: OpenRun, role: Role, opened: OpenedSuite, column: str) -> Iterator[Score]:
+    return (
+        score
+        for score in run.contest.scores(role, opened)
+        if score.grader == column and score.repeat == 0
+    )
+
+
 def _example(
-    opened: OpenedSuite, case: Case, column: str, sides: dict[Role, Side]
-) -> Example | None:
-    ours, our_score = sides["candidate"].get(case.id, (None, None))
+    suite: str, case: Case, kind: ExampleKind, column: str, sides: dict[Role, Side]
+) -> Example:
+    ours, our_score = sides["candidate"][case.id]
     theirs, their_score = sides.get("baseline", {}).get(case.id, (None, None))
-    if ours is None:
-        return None
-    kind = _kind(ours, our_score, their_score, alone="baseline" not in sides)
-    if kind is None:
-        return None
     return Example(
         case_id=case.id,
-        suite=opened.suite.name,
+        suite=suite,
         kind=kind,
         prompt="\n\n".join(
             _text(message.content) for message in case.messages if message.role == "user"
@@ -83,22 +129,6 @@ def _example(
         grader=column,
         tags=case.tags,
     )
-
-
-def _kind(
-    ours: Response, our_score: Score | None, their_score: Score | None, *, alone: bool
-) -> Any:
-    if ours.outcome in INFRASTRUCTURE_OUTCOMES or our_score is None or our_score.value is None:
-        return "error"
-    if alone:
-        return "both_wrong" if our_score.value < 1 else None
-    if their_score is None or their_score.value is None:
-        return "error"
-    if our_score.value < their_score.value:
-        return "regression"
-    if our_score.value > their_score.value:
-        return "improvement"
-    return "both_wrong" if our_score.value < 1 else None
 
 
 def _text(value: Any) -> str:

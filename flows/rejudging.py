@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from evals.columns import ModelResults
 from evals.gate import Evidence, judge
 from evals.gate_rules import validate_policy
@@ -57,8 +55,7 @@ def _cut(run: OpenRun, results: Results, look: int, where: Mapping[str, str]) ->
     for role, by_suite in results.items():
         for opened in run.plan.suites:
             found = by_suite[opened.suite.name]
-            asked = {case.id for case in run.contest.cases(opened, look, role, where)}
-            planned = np.array([case_id in asked for case_id in found.case_ids], dtype=np.bool_)
+            planned = run.contest.asked(opened, look, role, where)
             cut.setdefault(role, {})[found.suite] = replace(found, planned=planned)
     return evidence_at(run, cut)
 

@@ -31,6 +31,7 @@ __all__ = [
     "Column",
     "Context",
     "Grader",
+    "applicability",
     "build",
     "case_problems",
     "fingerprint",
@@ -83,7 +84,7 @@ def case_problems(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:
     return [
         Problem(
             where=where,
-            line=suite.case_lines.get(case.id),
+            line=suite.cases.line(case.id),
             field=found.field,
             message=f"case '{case.id}': {found.message}",
             fix=found.fix,
@@ -91,6 +92,21 @@ def case_problems(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:
         for case in suite.cases
         for found in dict.fromkeys(found for grader in graders for found in grader.check(case))
     ]
+
+
+def applicability(suite: Suite, graders: tuple[Grader, ...]) -> dict[str, bytes]:
+    """Return for every column that is not about every case a byte a case: 1 where it is about it, 0 where not."""
+    chosen = [
+        (grader, column.name)
+        for grader in graders
+        if getattr(type(grader), "applies", None) is not GraderBase.applies
+        for column in grader.columns()
+    ]
+    masks = {name: bytearray() for _, name in chosen}
+    for case in suite.cases if chosen else ():
+        for grader, name in chosen:
+            masks[name].append(grader.applies(name, case))
+    return {name: bytes(mask) for name, mask in masks.items() if 0 in mask}
 
 
 def fingerprint(suite: Suite, graders: tuple[Grader, ...]) -> str:

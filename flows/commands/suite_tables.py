@@ -79,7 +79,7 @@ def show_duplicates(screen: Console, suite: Suite, twice: Sequence[Duplicate]) -
     )
     for double in twice[:_MOST]:
         other = ", but another answer is expected" if double.contradicts else ""
-        line = suite.case_lines.get(double.case_id)
+        line = suite.cases.line(double.case_id)
         screen.print(
             Text(f"  {double.case_id} (line {line}) is {_like(double)} {double.same_as}{other}")
         )

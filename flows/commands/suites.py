@@ -109,7 +109,7 @@ def split(
     from evals.curation import split_cases, write_cases
 
     found = _open(suite).suite
-    problems = list(_tag_problems(by, sorted({tag for case in found.cases for tag in case.tags})))
+    problems = list(_tag_problems(by, list(found.cases.tags)))
     problems += _new_file_problems(("--to", to), ("--rest", rest))
     if not 0 < share < 1:
         problems.append(_option("--share", f"expected a share between 0 and 1; found {share:g}"))
@@ -183,7 +183,7 @@ def dedupe(
     refuse_all(problems)
     twice = duplicates(found, near=near)
     out = {double.case_id for double in twice}
-    kept = tuple(case.id for case in found.cases if case.id not in out)
+    kept = tuple(case_id for case_id in found.cases.ids if case_id not in out)
     written = write_cases(found, kept, to) if to is not None else None
     if as_json:
         emit({"suite": found.name, "duplicates": msgspec.to_builtins(twice), "written": written})

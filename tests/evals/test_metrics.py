@@ -135,8 +135,9 @@ async def test_infrastructure_leaves_a_gap_and_the_models_fault_does_not(opened)
 
 async def test_cases_that_were_not_asked_are_no_gap_and_leave_no_trace(opened) -> None:
     responses = [answer(n) for n in range(6)]
-    early = await results_of(opened, responses[:2], asked=["c0", "c1"])
-    resumed = await results_of(opened, responses, asked=["c0", "c1"])
+    asked = np.array([True, True, False, False, False, False])
+    early = await results_of(opened, responses[:2], asked=asked)
+    resumed = await results_of(opened, responses, asked=asked)
     assert resumed.planned.tolist() == [True, True, False, False, False, False]
     assert resumed.evidence_digest == early.evidence_digest
     assert estimate(resumed, "right") == 0.5

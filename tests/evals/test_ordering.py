@@ -6,34 +6,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evals.case_table import CaseTable
 from evals.ordering import look_sizes, stratified_order
 from evals.records import Case
 
 
-def cases(plans: list[str]) -> list[Case]:
-    return [
+def order_of(plans: list[str], tags: list[str], seed: str) -> list[int]:
+    cases = CaseTable(
         Case(id=f"c{number}", messages=(), tags={"plan": plan}) for number, plan in enumerate(plans)
-    ]
+    )
+    return stratified_order(cases, tags, seed).tolist()
 
 
 @given(plans=st.lists(st.sampled_from("abc"), min_size=1, max_size=80), seed=st.text(max_size=5))
 def test_every_case_is_asked_once_and_the_seed_alone_decides_when(
     plans: list[str], seed: str
 ) -> None:
-    order = stratified_order(cases(plans), ["plan"], seed)
+    order = order_of(plans, ["plan"], seed)
     assert sorted(order) == list(range(len(plans)))
-    assert order == stratified_order(cases(plans), ["plan"], seed)
+    assert order == order_of(plans, ["plan"], seed)
 
 
 def test_another_seed_is_another_order() -> None:
-    many = cases(["a"] * 100)
-    assert stratified_order(many, [], "one") != stratified_order(many, [], "two")
+    many = ["a"] * 100
+    assert order_of(many, [], "one") != order_of(many, [], "two")
 
 
 @given(seed=st.integers(0, 50), size=st.integers(50, 300))
 def test_every_prefix_holds_every_slice_in_proportion(seed: int, size: int) -> None:
     plans = ["a" if number % 5 else "b" for number in range(size)]
-    order = stratified_order(cases(plans), ["plan"], str(seed))
+    order = order_of(plans, ["plan"], str(seed))
     for step in range(1, 11):
         prefix = order[: size * step // 10]
         share = sum(plans[position] == "b" for position in prefix)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evals.case_table import CaseTable
 from evals.errors import ConfigurationError
 from evals.overlap import _pieces, normalised, similar_pairs, training_overlap
 from evals.records import Case, Message
@@ -24,7 +25,7 @@ WORDS = [
 
 
 def suite_of(texts: list[str]) -> Suite:
-    cases = tuple(
+    cases = CaseTable(
         Case(
             id=f"c{n}",
             messages=(

@@ -11,7 +11,8 @@ import pytest
 from evals.gate import Evidence, judge, take_look
 from evals.look_book import LookBook
 from evals.looks import Looks, Need
-from evals.records import Score
+from evals.pairing import paired
+from evals.records import Response, Score
 from evals.runner import Contest
 from evals.scores import ScoreBook
 
@@ -171,6 +172,53 @@ async def test_an_answer_that_came_on_the_second_try_is_scored(
     assert sum(score.unscored for score in again.scores()) == 0
 
 
+async def test_grading_that_was_killed_goes_on_and_scores_nothing_twice(
+    contest: Any, server: Any, tmp_path: Path
+) -> None:
+    one = contest(200, roles=("candidate",), looks=1)
+    await one.ask(1, {"candidate": server.side("ours")})
+    await one.grade()
+    (opened,) = one.suites
+    path = ScoreBook(tmp_path / "run", "candidate", opened).path
+    whole = path.read_bytes()
+    torn = whole[: whole.index(b"c150") + 3]
+    path.write_bytes(torn)
+    again = contest(200, roles=("candidate",), looks=1)
+    await again.grade()
+    assert path.read_bytes().startswith(torn)
+    scored = [score.case_id for score in again.scores("candidate", opened)]
+    assert sorted(scored) == sorted(opened.suite.cases.ids)
+    await again.grade()
+    assert sum(1 for _ in again.scores("candidate", opened)) == 200
+
+
+def test_answers_are_paired_in_whatever_order_they_came(folder_suite: Any) -> None:
+    opened = folder_suite(6)
+
+    def answers(role: str, _suite: str) -> list[Response]:
+        places = [(4, 0), (1, 1), (1, 0), (5, 0), (9, 0)]
+        if role == "baseline":
+            places = [(1, 0), (2, 0), (1, 1), (4, 0), (9, 0)]
+        return [
+            Response(
+                case_id=f"c{number}",
+                repeat=repeat,
+                model_id="m",
+                outcome="answered",
+                text=f"{role} {number} {repeat}",
+            )
+            for number, repeat in places
+        ]
+
+    found = [
+        (case.id, ours.text, theirs.text) for case, ours, theirs in paired(opened.suite, answers)
+    ]
+    assert found == [
+        (f"c{number}", f"candidate {number} {repeat}", f"baseline {number} {repeat}")
+        for number, repeat in ((4, 0), (1, 1), (1, 0))
+    ]
+
+
 async def test_each_suite_is_asked_as_often_as_it_says(
     contest: Any, server: Any, folder_suite: Any
 ) -> None:
@@ -203,7 +251,9 @@ def test_what_is_asked_follows_the_needs_of_each_round(contest: Any) -> None:
     }
     one = contest(600, needs=needs)
     opened = one.suites[0]
-    asked = {role: [one.cases(opened, look, role) for look in (1, 2, 3, 4)] for role in one.roles}
+    asked = {
+        role: [list(one.cases(opened, look, role)) for look in (1, 2, 3, 4)] for role in one.roles
+    }
     assert [len(found) for found in asked["baseline"]] == [60, 60, 60, 120]
     first, second, third, fourth = asked["candidate"]
     assert second[:60] == first
