@@ -11,9 +11,12 @@ from typing import Protocol
 from evals.errors import InfrastructureError
 from flows.processes import Processes
 
-__all__ = ["POOL", "Ports", "Servers"]
+__all__ = ["EAGER", "POOL", "WORKER", "Ports", "Servers"]
 
 POOL = "gatewright"
+WORKER = ("-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
+EAGER = {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+"""A worker looks for work every 10 s by default, which is long to somebody who watches; a local server bears more."""
 PROJECT = Path(__file__).resolve().parents[1]
 
 
@@ -91,9 +94,7 @@ class Servers:
     def _deploy(self) -> None:
         self._prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
         self._prefect("--no-prompt", "deploy", "--all")
-        self._start(
-            "worker", "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"
-        )
+        self._processes.start("worker", WORKER, environment={**self._environment, **EAGER})
 
     def _service(self) -> None:
         port = str(self._ports.service_port)

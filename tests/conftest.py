@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import settings
 
@@ -20,7 +22,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker more than there are cores: the tests that tell a whole story wait for servers half of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests go first, so that no worker sits idle at the end while another is half-way through one."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+    """Whole stories go first and then files with other slow tests, so that no worker is still half-way through one at the end."""
+    marks = {
+        name: {item.path for item in items if item.get_closest_marker(name)}
+        for name in ("story", "slow")
+    }
+    items.sort(key=lambda item: (item.path not in marks["story"], item.path not in marks["slow"]))

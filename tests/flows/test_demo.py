@@ -16,7 +16,7 @@ import pytest
 from flows.opening import open_registry
 from flows.settings import Settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.story]
 
 
 def start_demo(project) -> subprocess.Popen[bytes]:
