@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import msgspec
 
 from evals.authored import refuse
-from evals.errors import Problem, RefusedError
+from evals.errors import PlatformError, Problem, RefusedError
 from evals.gate import judge, worst
 from evals.records import Role, Verdict, encode
 from evals.sampling.progress import ProgressSink
@@ -149,12 +149,16 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
     """Look at all that could stop the run, before money is spent.
 
     Raises:
+        PlatformError: nothing listens where the platform should answer.
         ConfigurationError: with every finding that forbids going on.
     """
     with open_run(settings, run_id) as run:
         run.registry.set_run_state(run_id, "preflight")
         assert run.record.candidate is not None
         try:
+            absent = await run.platform.reach()
+            if absent is not None:
+                raise PlatformError(absent.message, hint=absent.fix)
             found = await run.platform.preflight(
                 run.record.candidate, (run.target.developer, run.target.production)
             )

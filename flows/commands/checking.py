@@ -86,6 +86,9 @@ async def _platform(
 
     platform = open_platform(plan.target.platform, plan.target.options, os.environ)
     try:
+        absent = await platform.reach()
+        if absent is not None:
+            return (absent,)
         model = models["candidate"]
         if not model:
             await anext(

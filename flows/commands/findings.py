@@ -8,6 +8,7 @@ import msgspec
 from rich.table import Table
 from rich.text import Text
 
+from evals.errors import InfrastructureError
 from flows.commands.output import console, emit, exit_with
 from flows.platforms.base import Finding
 
@@ -19,14 +20,19 @@ MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 def show_findings(
     found: Mapping[str, Iterable[Finding]], *, as_json: bool, exit_on_fail: int
 ) -> None:
-    """Print findings under the names they belong to, and leave with `exit_on_fail` when one of them fails."""
+    """Print findings under the names they belong to, and leave with `exit_on_fail` when one of them fails.
+
+    When only what is outside is in trouble, the exit code is that of infrastructure.
+    """
     if as_json:
         emit({name: msgspec.to_builtins(tuple(findings)) for name, findings in found.items()})
     else:
         for name, findings in found.items():
             console().print(_table(name, findings))
-    levels = {finding.level for findings in found.values() for finding in findings}
-    exit_with(exit_on_fail if "fail" in levels else 0)
+    failed = [one for findings in found.values() for one in findings if one.level == "fail"]
+    if failed:
+        outside = all(finding.outside for finding in failed)
+        exit_with(InfrastructureError.exit_code if outside else exit_on_fail)
 
 
 def _table(name: str, findings: Iterable[Finding]) -> Table:

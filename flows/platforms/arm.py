@@ -59,7 +59,7 @@ class ArmClient:
         absent: str = "check the network and 'arm_endpoint'",
     ) -> None:
         _refuse_plain_http(base_url)
-        self._base = base_url.rstrip("/")
+        self.base = base_url.rstrip("/")
         self._tokens, self.auxiliary = tokens, auxiliary
         self._api_version = api_version
         self._absent = absent
@@ -130,12 +130,12 @@ class ArmClient:
 
     def same_origin(self, address: str) -> bool:
         """True for a path, and for an address of this very control plane: the token travels nowhere else."""
-        mine, other = urlsplit(self._base), urlsplit(address)
+        mine, other = urlsplit(self.base), urlsplit(address)
         return not other.netloc or (mine.scheme, mine.netloc) == (other.scheme, other.netloc)
 
     def _address(self, path: str) -> str:
         if path.startswith("/"):
-            return self._base + path
+            return self.base + path
         if not self.same_origin(path):
             raise PlatformError(
                 f"the control plane names an address of another host, {urlsplit(path).netloc}"
@@ -182,7 +182,7 @@ class ArmClient:
     def _refusal(self, doing: str, answer: Answer | None) -> PlatformError | CredentialError:
         if answer is None:
             return PlatformError(
-                f"could not {doing}: nothing answers at {self._base}", hint=self._absent
+                f"could not {doing}: nothing answers at {self.base}", hint=self._absent
             )
         return explained(doing, status=answer.status, body=answer.body, headers=answer.headers)
 

@@ -31,6 +31,7 @@ from flows.platforms.data_plane import DataPlane
 from flows.platforms.model_names import is_checkpoint_id, same_model
 from flows.platforms.prices import PriceTable
 from flows.platforms.probing import probe_until_ready
+from flows.platforms.reaching import unreachable
 from flows.platforms.waiting import Deadline, Pace
 
 __all__ = ["AzureOpenAIPlatform"]
@@ -105,6 +106,11 @@ class AzureOpenAIPlatform:
             elsewhere=self.options.source is not None,
         )
 
+    async def reach(self) -> Finding | None:
+        """Return what is wrong when nothing listens at the address of the account or of the control plane."""
+        planes = [self._plane.address, self._training.address, self.account.arm.base]
+        return await unreachable(planes, fix=self._plane.absent)
+
     async def preflight(
         self, candidate: Candidate, slots: tuple[SlotSpec, ...]
     ) -> tuple[Finding, ...]:
@@ -131,8 +137,7 @@ class AzureOpenAIPlatform:
             )
         await probe_until_ready(
             self._plane,
-            model=name,
-            model_id=standing.model_id,
+            self.connect(name, standing.model_id, deployment.slot),
             pace=self._pace,
             deadline=deadline,
             also=await self._other_names(model_id),

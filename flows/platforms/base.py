@@ -58,12 +58,16 @@ class Deployment(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Finding(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """One line of a preflight: what was looked at, how it stands, and what to do when it does not."""
+    """One line of a preflight: what was looked at, how it stands, and what to do when it does not.
+
+    `outside` marks trouble of something else than what the user wrote: trying again later may help.
+    """
 
     name: str
     level: Literal["ok", "warn", "fail"]
     message: str
     fix: str = ""
+    outside: bool = False
 
 
 class TriggerRef(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,6 +86,10 @@ class Platform(Protocol):
 
     async def resolve(self, ref: TriggerRef, *, target: str) -> Candidate:
         """Name the model behind a job, model or checkpoint id. Raises RefusedError when it is not finished or unknown."""
+        ...
+
+    async def reach(self) -> Finding | None:
+        """Return what is wrong when nothing listens where the platform should answer; a few seconds, no retries."""
         ...
 
     async def preflight(

@@ -51,7 +51,8 @@ class DataPlane:
     """A client on demand. `make` builds it (and raises CredentialError when the credential is missing).
 
     `headers` authenticate requests that other rooms send; `renew` is called once after a 401 and says whether another
-    way of authenticating is left to try; `credential` says which variables hold the credential.
+    way of authenticating is left to try; `credential` says which variables hold the credential,
+    `absent` what to do when nothing answers.
     """
 
     def __init__(
@@ -66,8 +67,8 @@ class DataPlane:
     ) -> None:
         self.address = address
         self.headers = headers
-        self._make, self._renew = make, renew
-        self._credential, self._absent = credential, absent
+        self._make, self.renew = make, renew
+        self._credential, self.absent = credential, absent
         self._client: AsyncOpenAI | None = None
 
     @property
@@ -85,7 +86,7 @@ class DataPlane:
         try:
             return await action(client)
         except openai.AuthenticationError as error:
-            if not self._renew():
+            if not self.renew():
                 raise self.translated(error, doing) from error
         except openai.APIError as error:
             raise self.translated(error, doing) from error
@@ -98,11 +99,20 @@ class DataPlane:
         """Put an SDK error into our words."""
         status = getattr(error, "status_code", None)
         if status is None:
-            return PlatformError(
-                f"could not {doing}: nothing answers at {self.address} ({type(error).__name__})",
-                hint=self._absent,
-            )
-        code = _code(error)
+            return self.unanswered(error, doing)
+        return self.refused(status, _code(error), _message(error), doing)
+
+    def unanswered(self, error: Exception, doing: str) -> PlatformError:
+        """Say that no answer came."""
+        return PlatformError(
+            f"could not {doing}: nothing answers at {self.address} ({type(error).__name__})",
+            hint=self.absent,
+        )
+
+    def refused(
+        self, status: int, code: str | None, message: str, doing: str
+    ) -> PlatformError | CredentialError:
+        """Put an answer that is no success into our words; `code` and `message` are the service's own."""
         if status == 401:
             return CredentialError(
                 Problem(
@@ -114,7 +124,7 @@ class DataPlane:
         meaning, fix = _MEANINGS.get((code or "").lower()) or _BY_STATUS.get(status, ("", ""))
         said = f": {meaning}" if meaning else ""
         return PlatformError(
-            f"could not {doing}: {code or f'HTTP {status}'}{said} (the service says: {_message(error)})",
+            f"could not {doing}: {code or f'HTTP {status}'}{said} (the service says: {message})",
             status=status,
             code=code,
             hint=fix or None,

@@ -28,6 +28,7 @@ from flows.platforms.data_plane import DataPlane, missing_credential
 from flows.platforms.findings import lifetime_finding, price_finding
 from flows.platforms.prices import PriceTable
 from flows.platforms.probing import probe_until_ready
+from flows.platforms.reaching import unreachable
 from flows.platforms.waiting import Deadline, Pace
 
 if TYPE_CHECKING:
@@ -78,6 +79,10 @@ class OpenAIPlatform:
     async def resolve(self, ref: TriggerRef, *, target: str) -> Candidate:
         """Name the model behind a job, model or checkpoint id. Raises RefusedError when it is not finished or unknown."""
         return await resolve_candidate(self, ref, target=target, deploys_checkpoint_ids=False)
+
+    async def reach(self) -> Finding | None:
+        """Return what is wrong when nothing listens at the API's address."""
+        return await unreachable([self._options.base_url], fix=self._plane.absent)
 
     async def preflight(
         self, candidate: Candidate, slots: tuple[SlotSpec, ...]
@@ -131,14 +136,11 @@ class OpenAIPlatform:
 
     async def wait_ready(self, deployment: Deployment) -> Connection:
         """Ask the model until it answers; `model_not_found` is normal for some minutes after training."""
+        connection = self.connect(deployment.name, deployment.model_id, deployment.slot)
         await probe_until_ready(
-            self._plane,
-            model=deployment.model_id,
-            model_id=deployment.model_id,
-            pace=self._pace,
-            deadline=Deadline(self._pace.ready),
+            self._plane, connection, pace=self._pace, deadline=Deadline(self._pace.ready)
         )
-        return self.connect(deployment.name, deployment.model_id, deployment.slot)
+        return connection
 
     def connect(self, name: str, model_id: str, slot: Slot) -> Connection:
         """Return the connection: the model's id is what goes into the request, whatever the slot is called."""

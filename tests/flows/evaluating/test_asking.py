@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from evals.errors import PlatformError
+from flows import evaluating
+
 CANDIDATE = "ft:gpt-4.1-mini-2025-04-14:acme:new:Aa1"
 BASELINE = "ft:gpt-4.1-mini-2025-04-14:acme:old:Bb2"
 
@@ -45,3 +48,13 @@ async def test_candidate_and_baseline_may_have_system_prompts_of_their_own(plain
     assert roles == {CANDIDATE: {("system", "user")}, BASELINE: {("user",)}}
     ours = [body["messages"][0]["content"] for body in world.bodies if body["model"] == CANDIDATE]
     assert set(ours) == {"Short."}
+
+
+async def test_a_platform_that_is_down_at_preflight_is_trouble_outside_not_wrong_input(
+    letters, world
+):
+    run = letters.request()
+    await evaluating.resolve(letters.settings, run)
+    letters.change(letters.target, world.url, "http://127.0.0.1:9/v1")
+    with pytest.raises(PlatformError, match=r"nothing answers at 127\.0\.0\.1:9"):
+        await evaluating.preflight(letters.settings, run)
