@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PROXY := .venv-litellm
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format types bench clean
+.PHONY: help setup demo test test-fast lint format litellm-proxy bench clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,8 +37,15 @@ format: $(STAMP)  ## let ruff put the code in form
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+litellm-proxy: $(PROXY)/.installed  ## a real LiteLLM proxy (700 MB) beside .venv, for the one test that needs it
+
+$(PROXY)/.installed:
+	test -x $(PROXY)/bin/python || $(PYTHON) -m venv $(PROXY)
+	$(PROXY)/bin/python -m pip install --quiet --disable-pip-version-check 'litellm[proxy]==1.104.8'
+	@touch $(PROXY)/.installed
+
 bench: $(STAMP)  ## the promotion on real utterances, both ways round (needs a data set; see tests/bench)
 	$(BIN)/python tests/bench/clinc_promotion.py
 
 clean:  ## remove the environment and what the demo left
-	rm -rf $(VENV) .gatewright build *.egg-info
+	rm -rf $(VENV) $(PROXY) .gatewright build *.egg-info

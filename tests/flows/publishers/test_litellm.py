@@ -1,9 +1,7 @@
 """Publishing to a LiteLLM proxy: against the shapes of its admin API always, against the real proxy where there is one.
 
-The real proxy pins other versions of our own dependencies, so that it lives in an environment of its own:
-
-    python -m venv /somewhere && /somewhere/bin/pip install 'litellm[proxy]'
-    GATEWRIGHT_TEST_LITELLM=/somewhere/bin/python pytest tests/flows/publishers/test_litellm.py
+The real proxy wants other releases of our own dependencies, so that it lives in an environment of its own, which
+`make litellm-proxy` makes; GATEWRIGHT_TEST_LITELLM names the Python of another one.
 """
 
 from __future__ import annotations
@@ -24,7 +22,8 @@ from evals.errors import ConfigurationError, PublishError
 from flows.publishers.litellm import LitellmOptions, LitellmPublisher
 
 ADMIN = "sk-admin-of-the-proxy"
-REAL = os.environ.get("GATEWRIGHT_TEST_LITELLM", "")
+MADE = Path(__file__).resolve().parents[3] / ".venv-litellm" / "bin" / "python"
+REAL = os.environ.get("GATEWRIGHT_TEST_LITELLM", str(MADE) if MADE.exists() else "")
 
 
 class Proxy:
@@ -182,7 +181,7 @@ def test_nothing_is_sent_over_an_open_road(tmp_path, url):
 def real_proxy(tmp_path, monkeypatch) -> Iterator[str]:
     """The real proxy, with one model of its own."""
     if not REAL:
-        pytest.skip("GATEWRIGHT_TEST_LITELLM names no Python with litellm[proxy]")
+        pytest.skip("there is no LiteLLM proxy to test with: make litellm-proxy")
     config = tmp_path / "litellm.json"
     own = {"model": "openai/other", "api_key": "x", "api_base": "http://127.0.0.1:9"}
     config.write_text(json.dumps({"model_list": [{"model_name": "other", "litellm_params": own}]}))
