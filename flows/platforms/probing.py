@@ -7,10 +7,14 @@ again under the same name may go on answering with the old model.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Literal
+from typing import Literal
+
+import httpx
 
 from evals.errors import PlatformError
+from flows.platforms.base import Connection
 from flows.platforms.data_plane import DataPlane
+from flows.platforms.direct import SlotClient
 from flows.platforms.model_names import base_parts, is_checkpoint_id, is_fine_tuned
 from flows.platforms.waiting import Deadline, Pace, retry_after
 
@@ -48,44 +52,34 @@ def agreement(
 
 async def probe_until_ready(
     plane: DataPlane,
+    connection: Connection,
     *,
-    model: str,
-    model_id: str,
     pace: Pace,
     deadline: Deadline,
     also: Collection[str] = (),
 ) -> None:
-    """Ask `model` (what goes into the request) until an answer shows that `model_id` stands behind it.
+    """Ask where the connection leads until an answer shows that its model stands there.
 
     `also` are other names of the same model. Raises PlatformError when the deadline passes, saying what was seen last.
     """
-    silent = 0
-    while True:
-        told, reason, asked_wait = await _probe(plane, model)
-        verdict = agreement(model_id, told, also) if reason is None else None
-        if verdict == "yes":
-            return
-        silent = silent + 1 if verdict == "unknown" else 0
-        if silent >= _SILENT_ANSWERS:
-            return
-        if not await deadline.pause(asked_wait or pace.probe):
-            raise _never_ready(model, model_id, reason, told, deadline)
+    silent, model_id = 0, connection.endpoint.model_id
+    async with SlotClient(plane, connection, timeout_s=pace.request) as slot:
+        while True:
+            told, reason, asked_wait = await _probe(slot)
+            verdict = agreement(model_id, told, also) if reason is None else None
+            if verdict == "yes":
+                return
+            silent = silent + 1 if verdict == "unknown" else 0
+            if silent >= _SILENT_ANSWERS:
+                return
+            if not await deadline.pause(asked_wait or pace.probe):
+                raise _never_ready(connection, reason, told, deadline)
 
 
-async def _probe(plane: DataPlane, model: str) -> tuple[str | None, str | None, float | None]:
+async def _probe(slot: SlotClient) -> tuple[str | None, str | None, float | None]:
     """Return (model named by the answer, why there is none, seconds the server asks to wait)."""
-    import openai
-
-    async def ask(client: Any) -> Any:
-        quick = client.with_options(max_retries=0)
-        return await quick.chat.completions.create(
-            model=model,
-            messages=[{"role": "user", "content": "ping"}],
-            max_completion_tokens=16,
-        )
-
     try:
-        answer = await plane.ask(f"ask {model}", ask)
+        answer = await slot.ping()
     except PlatformError as error:
         status, code = error.status, (error.code or "").lower()
         if status == 400 and code in _ANSWERING:
@@ -93,9 +87,10 @@ async def _probe(plane: DataPlane, model: str) -> tuple[str | None, str | None, 
         if not _passing(status, code):
             raise
         cause = error.__cause__
-        headers = cause.response.headers if isinstance(cause, openai.APIStatusError) else {}
+        headers = cause.response.headers if isinstance(cause, httpx.HTTPStatusError) else {}
         return None, str(error), _bounded(retry_after(headers))
-    return answer.model, None, None
+    named = answer.get("model")
+    return named if isinstance(named, str) else None, None, None
 
 
 def _passing(status: int | None, code: str) -> bool:
@@ -112,9 +107,10 @@ def _bounded(seconds: float | None) -> float | None:
 
 
 def _never_ready(
-    model: str, model_id: str, reason: str | None, told: str | None, deadline: Deadline
+    connection: Connection, reason: str | None, told: str | None, deadline: Deadline
 ) -> PlatformError:
     seen = reason or f"it answers with {told or 'an unnamed model'}"
+    model, model_id = connection.endpoint.model, connection.endpoint.model_id
     return PlatformError(
         f"{model} did not answer with {model_id} within {deadline.seconds:.0f} s: {seen}",
         code="NotReady",

@@ -100,6 +100,8 @@ class Bench:
     def run(self, times: int) -> int:
         try:
             models = self.prepare()
+            for warm_up in (0, 1):
+                self.measure(models[warm_up])
             rows = [self.measure(models[number % 2]) for number in range(times)]
             called = [self.call(models[(times + number) % 2]) for number in range(times)]
         finally:
@@ -123,6 +125,9 @@ class Bench:
         self.write()
         emulator, service = free_port(), free_port()
         os.environ |= {
+            # Bytecode as an installed package has it, whatever this environment keeps of a checkout's.
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(self.folder / "bytecode"),
             "GATEWRIGHT_HOME": str(self.folder / "home"),
             "GATEWRIGHT_EMBEDDED_URL": f"http://127.0.0.1:{emulator}",
             **{

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -16,6 +18,19 @@ TARGET = "teams"
 def live() -> Any:
     with open_registry(load_settings()) as registry:
         return registry.live(TARGET)
+
+
+def test_going_back_to_a_warm_model_imports_nothing_that_takes_long(place: Any) -> None:
+    """An SDK costs a second or two of what an application may wait for."""
+    code = (
+        "import sys; from flows.cli import run; code = run(sys.argv[1:]);"
+        "print({m.split('.')[0] for m in sys.modules} & {*'prefect openai azure aiohttp litellm'"
+        "' numpy pandas scipy sklearn'.split()}, file=sys.stderr); sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, "rollback", TARGET, "--reason", "wrong refunds"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.strip()) == (0, "set()"), done.stdout
+    assert live().model_id.endswith("-v1")
 
 
 @pytest.mark.parametrize("said", ["#1", "v1", "run"])

@@ -1,0 +1,89 @@
+"""One chat request to a slot past the SDK, whose import alone takes longer than a rollback may. Never retried here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+
+from evals.errors import CredentialError, PlatformError
+from flows.platforms.base import Connection
+from flows.platforms.data_plane import DataPlane
+
+__all__ = ["SlotClient"]
+
+_PING = {"messages": [{"role": "user", "content": "ping"}], "max_completion_tokens": 16}
+
+
+class SlotClient:
+    """Asks what stands behind a connection, on the very address that applications use.
+
+    Used as an asynchronous context manager; `timeout_s` is how long one answer may take, in seconds.
+    """
+
+    def __init__(self, plane: DataPlane, connection: Connection, *, timeout_s: float) -> None:
+        self._plane, self._connection = plane, connection
+        base = connection.endpoint.base_url
+        self._http = httpx.AsyncClient(timeout=timeout_s, verify=base.startswith("https:"))
+
+    async def __aenter__(self) -> SlotClient:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._http.aclose()
+
+    async def ping(self) -> dict[str, Any]:
+        """Return what the slot answers to a tiny request: a completion, decoded.
+
+        Raises PlatformError or CredentialError as `DataPlane.ask` does; its cause holds the answer where there was one.
+        """
+        doing = f"ask {self._connection.endpoint.model}"
+        try:
+            answer = await self._send()
+            if answer.status_code == 401 and self._plane.renew():
+                answer = await self._send()
+        except httpx.TransportError as error:
+            raise self._plane.unanswered(error, doing) from error
+        try:
+            answer.raise_for_status()
+        except httpx.HTTPStatusError as error:
+            raise self._refused(answer, doing) from error
+        completion = _json(answer)
+        if not isinstance(completion, dict):
+            raise PlatformError(
+                f"could not {doing}: {self._plane.address} answered something that is no completion"
+            )
+        return completion
+
+    async def _send(self) -> httpx.Response:
+        endpoint = self._connection.endpoint
+        return await self._http.post(
+            f"{endpoint.base_url}/chat/completions",
+            json={"model": endpoint.model, **_PING},
+            params={"api-version": endpoint.api_version} if endpoint.api_version else {},
+            headers=dict(await self._connection.auth()),
+        )
+
+    def _refused(self, answer: httpx.Response, doing: str) -> PlatformError | CredentialError:
+        code, message = _told(answer)
+        return self._plane.refused(answer.status_code, code, message, doing)
+
+
+def _told(answer: httpx.Response) -> tuple[str | None, str]:
+    """Return the service's own code and message; what is no JSON is its own message."""
+    body = _json(answer)
+    inner = body.get("error", body) if isinstance(body, Mapping) else None
+    told = inner if isinstance(inner, Mapping) else {}
+    code, message = told.get("code"), told.get("message") or answer.text or answer.reason_phrase
+    return (
+        None if code is None else str(code),
+        "".join(letter for letter in str(message) if letter.isprintable())[:400],
+    )
+
+
+def _json(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return None
