@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from evals.errors import CredentialError, PlatformError
+from flows.platforms.azure_openai import AzureOpenAIPlatform
+from flows.platforms.azure_openai_options import read_options
 from flows.platforms.azure_openai_wire import ArmDeployment, to_deployment
 
 CHAT = "POST /openai/v1/chat/completions"
@@ -47,6 +49,30 @@ async def test_a_refused_credential_is_told_at_once_when_there_is_no_other(serve
     with pytest.raises(CredentialError, match="refuses the credential"):
         await azure.wait_ready(ready)
     assert len(server.asked(CHAT)) == 1
+
+
+class Tokens:
+    """Tokens that say what they are good for."""
+
+    async def token(self, scope: str, *, fresh: bool = False) -> str:
+        return scope
+
+    async def aclose(self) -> None:
+        return
+
+
+async def test_the_newer_scope_is_tried_when_the_older_is_refused(server, shown):
+    options = {"subscription": "sub-1", "resource_group": "acme-ai", "account": "acme-swc"}
+    here = read_options({**options, "endpoint": server.url, "arm_endpoint": server.url})
+    platform = AzureOpenAIPlatform(here, {}, tokens=Tokens())
+    server.on(AT, (200, shown()))
+    server.on(CHAT, (401, {"error": {"message": "wrong audience"}}), (200, {"model": TUNED}))
+    await platform.wait_ready(to_deployment(msgspec.convert(shown(), ArmDeployment)))
+    assert [one.headers["authorization"] for one in server.asked(CHAT)] == [
+        "Bearer https://cognitiveservices.azure.com/.default",
+        "Bearer https://ai.azure.com/.default",
+    ]
+    await platform.aclose()
 
 
 async def test_the_server_s_wish_to_wait_is_followed(server, azure, ready):
