@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -15,14 +16,17 @@ __all__ = ["about", "cluster_codes", "matches", "matching_all", "tag_texts"]
 
 Mask = NDArray[np.bool_]
 
-_TEXTS: WeakKeyDictionary[CaseTable, dict[str, NDArray[np.str_]]] = WeakKeyDictionary()
+_TEXTS: WeakKeyDictionary[CaseTable, dict[str, NDArray[Any]]] = WeakKeyDictionary()
 
 
-def tag_texts(cases: CaseTable) -> dict[str, NDArray[np.str_]]:
-    """Return the value of every tag, shape (cases,), "" where a case has none; made once, not to be written to."""
+def tag_texts(cases: CaseTable) -> dict[str, NDArray[Any]]:
+    """Return the value of every tag, shape (cases,), "" where a case has none; made once, not to be written to.
+
+    Every case refers to the one text of its value, so that a long text costs no more than a short one.
+    """
     if cases not in _TEXTS:
         _TEXTS[cases] = {
-            name: np.array([*column.values, ""])[np.asarray(column.codes)]
+            name: np.array([*column.values, ""], dtype=np.object_)[np.asarray(column.codes)]
             for name, column in cases.tags.items()
         }
     return _TEXTS[cases]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ class ModelResults:
 
     `case_ids` are all cases of the suite in its order. `planned` is False where a case was deliberately not asked.
     `columns` holds the mean over the repeats of a case, shape (cases,), NaN where nothing was scored; `applicable`
-    (all True when a column is absent) says which cases a column is about at all. `tags` holds "" where a case has
+    (all True when a column is absent) says which cases a column is about at all. `tags` holds texts, "" where a case has
     none. `clusters` are codes, None without clusters. `outcomes` counts responses; `counts` holds planned, answered,
     scored and errored questions (cases times repeats).
     """
@@ -56,7 +57,7 @@ class ModelResults:
     planned: Bools
     columns: Mapping[str, Floats]
     labels: Mapping[str, LabelColumn]
-    tags: Mapping[str, NDArray[np.str_]]
+    tags: Mapping[str, NDArray[Any]]
     clusters: Codes | None
     outcomes: Mapping[str, int]
     evidence_digest: str
@@ -153,7 +154,7 @@ def _widened(codes: Codes, width: int) -> Codes:
     return np.pad(codes, ((0, 0), (0, missing)), constant_values=UNSCORED)
 
 
-def _pooled_tags(results: Sequence[ModelResults]) -> dict[str, NDArray[np.str_]]:
+def _pooled_tags(results: Sequence[ModelResults]) -> dict[str, NDArray[Any]]:
     names = dict.fromkeys(name for part in results for name in part.tags)
     return {
         name: np.concatenate(

@@ -38,6 +38,8 @@ class Grid:
 
     def means(self) -> NDArray[np.float64]:
         """Return the mean of each case over its repeats, shape (cases,); NaN where all are NaN."""
+        if self._values.shape[1] == 1:
+            return np.asarray(self._values[:, 0], dtype=np.float64)
         known = ~np.isnan(self._values)
         count = known.sum(axis=1)
         total = np.where(known, self._values, 0.0).sum(axis=1)

@@ -12,6 +12,8 @@ from evals.stats.inputs import Floats, Ints, finite, same_length, tail
 
 # How far from the quantile, in standard deviations of its rank, a resample may plausibly land.
 _REACH = 8.0
+# Draws held at once, each with a count for every pair near a quantile: 7,000 of them among a million.
+_AT_ONCE = 200
 
 
 def quantile_upper_rank(n: int, q: float, *, confidence: float = 0.95) -> int | None:
@@ -100,9 +102,11 @@ def quantile_ratio_replicates(
     keys, times = np.unique(first.cell * width + second.cell, return_counts=True)
     cells = np.stack([keys // width, keys % width])
     shares = times / new.size
-    counts = rng.multinomial(new.size, shares, size=draws)
-    replicates: Floats = first.resampled(counts, cells[0]) / second.resampled(counts, cells[1])
-    return replicates
+    found = []
+    for start in range(0, draws, _AT_ONCE):
+        counts = rng.multinomial(new.size, shares, size=min(_AT_ONCE, draws - start))
+        found.append(first.resampled(counts, cells[0]) / second.resampled(counts, cells[1]))
+    return np.concatenate(found)
 
 
 class _Near:
