@@ -30,7 +30,15 @@ from flows.expecting import expected_findings, last_results
 from flows.judges_ready import judge_findings
 from flows.judging import judge_costs, judges_at_work
 from flows.leaks import look_for_leaks
-from flows.looking import Results, evidence_at, judge_look, require_same_gate, results_at, standing
+from flows.looking import (
+    Results,
+    evidence_at,
+    fair_part,
+    judge_look,
+    require_same_gate,
+    results_at,
+    standing,
+)
 from flows.opening import OpenRun, load_plan, open_registry, open_run
 from flows.platforms.base import Finding, TriggerRef
 from flows.registry.records import RunKind, RunRecord
@@ -258,7 +266,8 @@ def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
     """Judge at the look the run came to; also gives what both models answered, and its fair part."""
     require_same_gate(run)
     look, looks = standing(run)
-    results, fair = results_at(run, look), results_at(run, look, fair=True)
+    results = results_at(run, look)
+    fair = fair_part(run, look, results)
     verdict = judge(run.policy, evidence_at(run, results), looks)
     judges = judge_costs(run.folder).stopped
     return _with_stop(verdict, (*stops(run), *filter(None, [judges]))), results, fair

@@ -15,7 +15,7 @@ from evals.records import Role
 from flows.opening import OpenRun, open_run
 from flows.settings import Settings
 
-__all__ = ["evidence_at", "judge_look", "require_same_gate", "results_at", "standing"]
+__all__ = ["evidence_at", "fair_part", "judge_look", "require_same_gate", "results_at", "standing"]
 
 Results = Mapping[Role, Mapping[str, ModelResults]]
 
@@ -65,6 +65,16 @@ def results_at(run: OpenRun, look: int, *, fair: bool = False) -> Results:
         models["baseline"] = run.record.baseline_model
     sides = {role: (model, run.price(role)) for role, model in models.items()}
     return run.contest.results(look, sides, fair_to={} if fair else None)
+
+
+def fair_part(run: OpenRun, look: int, results: Results) -> Results:
+    """The part of these results that is a fair sample of the suites: all of them, unless some slices were asked alone."""
+    whole = all(
+        run.contest.fair_look(opened, look, role, {}) == look
+        for opened in run.plan.suites
+        for role in results
+    )
+    return results if whole else results_at(run, look, fair=True)
 
 
 def evidence_at(run: OpenRun, results: Results) -> Evidence:
