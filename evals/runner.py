@@ -29,7 +29,7 @@ from evals.rounds import Rounds
 from evals.sampling.asks import Ask, Connection, SamplingSettings, interleave
 from evals.sampling.budget import Budget
 from evals.sampling.journal import Journal
-from evals.sampling.progress import ProgressSink
+from evals.sampling.progress import CarriedOn, ProgressSink
 from evals.sampling.sampler import sample
 from evals.sampling.store import ResponseStore
 from evals.sampling.summary import SamplingSummary
@@ -95,8 +95,10 @@ class Contest(Rounds):
             SamplingError: an endpoint can't be asked at all, or is gone.
         """
         found: list[SamplingSummary] = []
+        groups = _alike(self.suites)
         with Journal.open(self.folder / "journal") as journal:
-            for group in _alike(self.suites):
+            for number, group in enumerate(groups):
+                others = self._answered(sides, groups, number, look)
                 asks = interleave(
                     *(self._asks(role, side, group, look) for role, side in sides.items())
                 )
@@ -106,9 +108,12 @@ class Contest(Rounds):
                     settings={role: side.settings_for(group[0]) for role, side in sides.items()},
                     prices={role: side.price for role, side in sides.items()},
                     look=look,
-                    planned={role: self._planned(role, group, look) for role in sides},
+                    planned={
+                        role: self._planned(role, self.suites, self.rounds) - others[role]
+                        for role in sides
+                    },
                     journal=journal,
-                    progress=progress,
+                    progress=progress and CarriedOn(progress, others),
                     budget=budget,
                     store=store,
                 )
@@ -187,6 +192,23 @@ class Contest(Rounds):
             for found in [by_suite[opened.suite.name]]
             for sample in [(fair or results)[role][opened.suite.name]]
         )
+
+    def _answered(
+        self,
+        roles: Iterable[Role],
+        groups: Sequence[Sequence[OpenedSuite]],
+        number: int,
+        look: int,
+    ) -> dict[Role, int]:
+        """How much of the other groups was asked by the time it is one group's turn: those before it are a round ahead."""
+        return {
+            role: sum(
+                self._planned(role, group, look if place < number else look - 1)
+                for place, group in enumerate(groups)
+                if place != number and (look > 1 or place < number)
+            )
+            for role in roles
+        }
 
     def _planned(self, role: Role, group: Sequence[OpenedSuite], look: int) -> int:
         return sum(self.repeats_of(opened) * len(self.rows(opened, look, role)) for opened in group)

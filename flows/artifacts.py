@@ -1,13 +1,21 @@
-"""What a run shows in Prefect's own pages: its report as a markdown artifact."""
+"""What a run shows in Prefect's own pages: how far asking is, and its report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
 
-__all__ = ["REGRESSION_FAILED", "alert", "publish_report"]
+from evals.sampling.displays import progress_lines
+from evals.sampling.progress import ProgressSink, Snapshot
+
+__all__ = ["REGRESSION_FAILED", "alert", "publish_report", "showing_progress"]
 
 MOST_BYTES = 20_000
+PROGRESS_EVERY_S = 3.0
+_PATIENCE_S = 5.0
 REGRESSION_FAILED = "gatewright.regression.failed"
 
 
@@ -20,6 +28,81 @@ async def publish_report(run_id: str, text: str) -> None:
     if len(text.encode()) > MOST_BYTES:
         text = text.encode()[:MOST_BYTES].decode(errors="ignore") + "\n\n… cut; see the HTML report"
     await acreate_markdown_artifact(text, key=f"report-{run_id}".lower(), description=run_id)
+
+
+@asynccontextmanager
+async def showing_progress(run_id: str, notes: Sequence[str] = ()) -> AsyncIterator[ProgressSink]:
+    """Show snapshots as the run's progress artifact, now and then and at the end; `notes` are lines below it.
+
+    Asking never waits for it and never fails by it: a server that is busy misses an update. Needs a running flow or task.
+    """
+    page = _ProgressPage(run_id, notes)
+    sending = asyncio.create_task(page.send_often())
+    try:
+        yield page
+    finally:
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+    await page.send()
+
+
+class _ProgressPage:
+    """Keeps the newest snapshot; what is sent of it is another task's affair, so that `update` costs nothing."""
+
+    def __init__(self, run_id: str, notes: Sequence[str]) -> None:
+        self._key = f"progress-{run_id}".lower()
+        self._notes = notes
+        self._newest: Snapshot | None = None
+        self._sent: Snapshot | None = None
+        self._id: UUID | None = None
+        self._missed = False
+
+    def update(self, snapshot: Snapshot) -> None:
+        self._newest = snapshot
+
+    async def send_often(self) -> None:
+        """Send what is new every few seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(PROGRESS_EVERY_S)
+            await self.send()
+
+    async def send(self) -> None:
+        """Send the newest snapshot, if it was not sent yet; trouble is logged once in a row."""
+        newest = self._newest
+        if newest is None or newest is self._sent:
+            return
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._put(newest)
+        except Exception as error:  # whatever ails the server, it is no reason to stop asking
+            self._log_missed(error)
+        else:
+            self._sent, self._missed = newest, False
+
+    async def _put(self, newest: Snapshot) -> None:
+        from prefect.artifacts import acreate_progress_artifact, aupdate_progress_artifact
+
+        text = "\n\n".join([*progress_lines(newest), *self._notes])
+        share = 100.0 * _share(newest)
+        if self._id is None:
+            self._id = await acreate_progress_artifact(share, key=self._key, description=text)
+        else:
+            await aupdate_progress_artifact(self._id, share, description=text)
+
+    def _log_missed(self, error: Exception) -> None:
+        from prefect import get_run_logger
+
+        if not self._missed:
+            why = str(error) or type(error).__name__
+            get_run_logger().warning("the progress page could not be updated: %s", why)
+        self._missed = True
+
+
+def _share(snapshot: Snapshot) -> float:
+    """The part of all that may be asked which is done, from 0 to 1."""
+    planned = sum(seen.planned or 0 for seen in snapshot.roles.values())
+    done = sum(seen.done for seen in snapshot.roles.values())
+    return min(1.0, done / planned) if planned else 0.0
 
 
 def alert(target: str, payload: Mapping[str, Any]) -> None:

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import suppress
+import time
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
 from typing import Any
 
-import msgspec
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-from evals.records import decode
-from evals.sampling.progress import RoleProgress, Snapshot
-from flows.progress import PROGRESS_FILE
+from evals.look_view import look_heading, look_lines, look_view
+from evals.looks import LookEvent
+from evals.sampling.displays import LinePrinter, progress_view
+from evals.sampling.progress import Snapshot
+from flows.progress import last_look, newest_snapshot
 from flows.registry.records import RunRecord
 from flows.settings import Settings
 from flows.stores import open_registry
@@ -42,24 +37,19 @@ _WORDS = {
 
 
 class RunDisplay:
-    """Progress bars of one run on a console; plain lines where the console is no terminal."""
+    """A run on a console: bars, spend and how the checks stand; plain lines now and then where it is no terminal."""
 
     def __init__(self, settings: Settings, run_id: str, console: Console) -> None:
         self._settings, self._run_id, self._console = settings, run_id, console
         self._phase = Progress(
             SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
         )
-        self._bars = Progress(
-            TextColumn("  {task.description}"),
-            BarColumn(bar_width=28),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}", style="dim"),
-            console=console,
-        )
-        self._live = Live(Group(self._phase, self._bars), console=console, transient=True)
+        self._live = Live(self._phase, console=console, transient=True)
         self._state = self._phase.add_task("waiting for a worker to start the flow", total=None)
-        self._roles: dict[str, TaskID] = {}
-        self._most: int | None = None
+        self._lines = LinePrinter(self._print)
+        self._began = time.time()
+        self._snapshot: Snapshot | None = None
+        self._look: LookEvent | None = None
         self._said = ""
 
     def __enter__(self) -> RunDisplay:
@@ -72,7 +62,7 @@ class RunDisplay:
             self._live.stop()
 
     def refresh(self) -> RunRecord | None:
-        """Read registry and progress file once and show what they say. Returns the run."""
+        """Read the registry and the run's folder once and show what they say. Returns the run."""
         with open_registry(self._settings) as registry:
             run = registry.run(self._run_id)
         if run is None:
@@ -80,39 +70,38 @@ class RunDisplay:
         words = _WORDS.get(run.state, run.state)
         if words != self._said:
             self._said = words
-            if not self._console.is_terminal:
-                self._console.print(f"  {self._run_id}: {words}")
-        self._phase.update(self._state, description=words)
-        self._show_progress()
+            self._print(words)
+        asking = run.state == "evaluating"
+        if asking:
+            self._read(self._settings.run_folder(self._run_id))
+        if self._console.is_terminal:
+            self._phase.update(self._state, description=words)
+            self._live.update(Group(self._phase, *(self._details() if asking else ())))
         return run
 
-    def _show_progress(self) -> None:
-        path = self._settings.run_folder(self._run_id) / PROGRESS_FILE
-        with suppress(OSError, msgspec.DecodeError):
-            for role, seen in decode(path.read_bytes(), Snapshot).roles.items():
-                self._show_role(role, seen)
+    def _read(self, folder: Path) -> None:
+        found = newest_snapshot(folder, self._began)
+        if found is not None and found != self._snapshot:
+            self._snapshot = found
+            if found.stopping or not found.finished:  # how a round ended, its look says
+                self._lines.update(found)
+        look = last_look(folder)
+        if look is not None and (self._look is None or look.look != self._look.look):
+            self._print(look_heading(look))
+            for line in look_lines(look, self._look):
+                self._print(f"  {line}")
+            self._look = look
 
-    def _show_role(self, role: str, seen: RoleProgress) -> None:
-        if self._most is None:
-            self._most = _most_answers(self._settings, self._run_id)
-        if role not in self._roles:
-            self._roles[role] = self._bars.add_task(f"{role:9}", total=self._most, note="")
-        errors = seen.done - seen.outcomes.get("answered", 0) - seen.resumed
-        parts = [f"{seen.rate_per_s:.0f}/s"] if seen.rate_per_s else []
-        parts += [f"{errors} not answered"] if errors > 0 else []
-        self._bars.update(self._roles[role], completed=seen.done, note=", ".join(parts))
+    def _details(self) -> Iterator[RenderableType]:
+        if self._snapshot is not None:
+            yield progress_view(self._snapshot)
+        if self._look is not None:
+            yield look_view(self._look)
 
-
-def _most_answers(settings: Settings, run_id: str) -> int:
-    """How many answers of one model a run wants at most; it may stop earlier."""
-    from flows.opening import open_run  # with the statistics behind it: a second
-
-    with open_run(settings, run_id) as run:
-        contest = run.contest
-        return sum(
-            contest.repeats_of(opened) * contest.sizes[opened.suite.name][-1]
-            for opened in contest.suites
-        )
+    def _print(self, line: str) -> None:
+        if not self._console.is_terminal:
+            # A log is for machines too: a line is never broken at the width of a terminal there isn't.
+            self._console.print(Text(f"  {self._run_id}: {line}"), soft_wrap=True)
 
 
 async def follow(

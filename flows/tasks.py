@@ -17,6 +17,7 @@ from prefect.settings import get_current_settings
 from prefect.tasks import Task
 
 from evals.errors import InfrastructureError, RegistryError
+from evals.look_view import look_heading, look_lines
 from flows import (
     artifacts,
     evaluating,
@@ -31,6 +32,7 @@ from flows import (
     triggers,
 )
 from flows.prefect_api import PrefectApi, prefect_api_from_environment
+from flows.progress import last_look
 from flows.settings import load_settings
 
 __all__ = [
@@ -96,7 +98,11 @@ async def deploy_candidate(run_id: str) -> str:
 @task(name="ask", **_STEP)
 async def ask_round(run_id: str, look: int) -> bool:
     """Ask and grade one round; returns False when the budget ended it."""
-    asked = await evaluating.ask_round(load_settings(), run_id, look)
+    settings = load_settings()
+    before = await asyncio.to_thread(last_look, settings.run_folder(run_id))
+    notes = [] if before is None else [look_heading(before), *look_lines(before)]
+    async with artifacts.showing_progress(run_id, notes) as progress:
+        asked = await evaluating.ask_round(settings, run_id, look, progress=progress)
     return not any(summary.stopped for summary in asked)
 
 

@@ -1,70 +1,52 @@
-"""Shows snapshots: live in a terminal, as plain lines in a log, as a JSON file for another process."""
+"""Shows snapshots: as bars in a terminal, as plain lines in a log, as a JSON file for another process."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
-from rich.console import Console, Group
-from rich.live import Live
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from evals.sampling.progress import RoleProgress, Snapshot
 
-__all__ = ["JsonFileProgress", "LinePrinter", "RichProgress"]
+__all__ = ["JsonFileProgress", "LinePrinter", "progress_lines", "progress_view"]
 
 _NOT_TROUBLE = frozenset({"answered"})
 
 
-class RichProgress:
-    """A live table in a terminal. `notes` gives further lines, such as how each check stands. Use as a context manager."""
-
-    def __init__(
-        self, console: Console | None = None, notes: Callable[[], Sequence[str]] = tuple
-    ) -> None:
-        self._notes = notes
-        self._live = Live(console=console or Console(stderr=True), refresh_per_second=4)
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.stop()
-
-    def update(self, snapshot: Snapshot) -> None:
-        """Redraw."""
-        lines = [Text(line) for line in self._notes()]  # Text: notes are no markup
-        if snapshot.stopping:
-            lines.append(Text(snapshot.stopping, style="yellow"))
-        self._live.update(Group(_table(snapshot), *lines))
-
-
-def _table(snapshot: Snapshot) -> Table:
-    table = Table(caption=_spend(snapshot), caption_justify="left")
-    for heading in ("role", "model", "done", "rate", "left", "at once", "other outcomes"):
-        table.add_column(heading)
+def progress_view(snapshot: Snapshot) -> RenderableType:
+    """Return a snapshot for a terminal of 80 columns or more: a bar for each role, what went wrong, and the spend."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    for _ in ("count", "rate", "left"):
+        table.add_column(justify="right", no_wrap=True)
     for role, seen in snapshot.roles.items():
-        table.add_row(
-            role,
-            Text(seen.model_id),
-            _done(seen),
-            f"{seen.rate_per_s:.1f}/s",
-            _clock(seen.eta_s),
-            f"{seen.in_flight}/{seen.limit}",
-            _trouble(seen),
-        )
-    return table
+        bar = ProgressBar(total=seen.planned, completed=seen.done, width=20)
+        rate = "" if snapshot.finished else f"{seen.rate_per_s:,.0f}/s"
+        left = "" if snapshot.finished or seen.eta_s is None else f"{_clock(seen.eta_s)} left"
+        table.add_row(f"  {role}", bar, _count(seen), rate, Text(left, style="dim"))
+    troubles = [
+        Text(f"  {role}: {trouble}", style="yellow")
+        for role, seen in snapshot.roles.items()
+        if (trouble := _trouble(seen))
+    ]
+    stopping = [Text(f"  {snapshot.stopping}", style="yellow")] if snapshot.stopping else []
+    return Group(table, *troubles, Text(f"  {_spend(snapshot)}", style="dim"), *stopping)
+
+
+def progress_lines(snapshot: Snapshot) -> list[str]:
+    """Return a snapshot as one line a role, for a log or a page."""
+    return [
+        f"{role}: {_done(seen)} done, {seen.rate_per_s:.1f}/s, {_clock(seen.eta_s)} left, "
+        f"{seen.in_flight}/{seen.limit} at once, {_trouble(seen) or 'no trouble'}; {_spend(snapshot)}"
+        for role, seen in snapshot.roles.items()
+    ]
 
 
 class LinePrinter:
@@ -77,14 +59,12 @@ class LinePrinter:
 
     def update(self, snapshot: Snapshot) -> None:
         """Write when it is time."""
+        self._next_at = min(self._next_at, snapshot.elapsed_s + self._every_s)  # a new round began
         if not snapshot.finished and snapshot.elapsed_s < self._next_at:
             return
         self._next_at = snapshot.elapsed_s + self._every_s
-        for role, seen in snapshot.roles.items():
-            self._write(
-                f"{role}: {_done(seen)} done, {seen.rate_per_s:.1f}/s, {_clock(seen.eta_s)} left, "
-                f"{seen.in_flight}/{seen.limit} at once, {_trouble(seen) or 'no trouble'}; {_spend(snapshot)}"
-            )
+        for line in progress_lines(snapshot):
+            self._write(line)
         if snapshot.finished and snapshot.stopping:
             self._write(snapshot.stopping)
 
@@ -116,10 +96,12 @@ class JsonFileProgress:
 
 
 def _done(seen: RoleProgress) -> str:
-    if seen.planned is None:
-        return f"{seen.done:,}"
     share = f" ({seen.done / seen.planned:.0%})" if seen.planned else ""
-    return f"{seen.done:,} of {seen.planned:,}{share}"
+    return f"{_count(seen)}{share}"
+
+
+def _count(seen: RoleProgress) -> str:
+    return f"{seen.done:,}" if seen.planned is None else f"{seen.done:,} of {seen.planned:,}"
 
 
 def _clock(seconds: float | None) -> str:

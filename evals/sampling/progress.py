@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
 from evals.records import Record, Role
 
-__all__ = ["ManySinks", "ProgressSink", "RoleProgress", "Snapshot"]
+__all__ = ["CarriedOn", "ManySinks", "ProgressSink", "RoleProgress", "Snapshot"]
 
 
 class RoleProgress(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """One role. `done` includes what was resumed or reused; `planned` is None when the number of asks is unknown.
+    """One role. `done` includes what was resumed or reused; `planned`, the most there may be, is None when that is unknown.
 
     `rate_per_s` covers the last ten seconds; `waiting` asks wait for their retry; `limit` is the present concurrency limit.
     """
@@ -61,3 +61,20 @@ class ManySinks:
     def update(self, snapshot: Snapshot) -> None:
         for sink in self._sinks:
             sink.update(snapshot)
+
+
+class CarriedOn:
+    """Passes snapshots on with what was answered outside of the call they are of added, so that a run is seen as one."""
+
+    def __init__(self, sink: ProgressSink, done: Mapping[Role, int]) -> None:
+        self._sink = sink
+        self._done = done
+
+    def update(self, snapshot: Snapshot) -> None:
+        roles = {role: self._whole(role, seen) for role, seen in snapshot.roles.items()}
+        self._sink.update(msgspec.structs.replace(snapshot, roles=roles))
+
+    def _whole(self, role: Role, seen: RoleProgress) -> RoleProgress:
+        before = self._done.get(role, 0)
+        planned = None if seen.planned is None else seen.planned + before
+        return msgspec.structs.replace(seen, done=seen.done + before, planned=planned)

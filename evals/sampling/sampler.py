@@ -81,6 +81,9 @@ async def sample(
         lead = {role: max(64, 2 * lane.settings.concurrency) for role, lane in lanes.items()}
         feed = Feed(asks, lead, run.settled)
         run.on_stop(feed.moved.ring)
+        for role, suite in journal.names():
+            if role in lanes:  # what was spent on it counts, whether it is asked on or not
+                run.settled(role, suite)
         account = Account(run, feed, call=len(earlier) + 1, look=look)
         run.note = account.note
         workers = [

@@ -14,6 +14,7 @@ from evals.looks import Looks, Need
 from evals.pairing import paired
 from evals.records import Response, Score
 from evals.runner import Contest
+from evals.sampling import Budget, Snapshot
 from evals.scores import ScoreBook
 
 DROP = {"metric": "exact", "kind": "max_drop", "threshold": 0.2}
@@ -217,6 +218,31 @@ def test_answers_are_paired_in_whatever_order_they_came(folder_suite: Any) -> No
         (f"c{number}", f"candidate {number} {repeat}", f"baseline {number} {repeat}")
         for number, repeat in ((4, 0), (1, 1), (1, 0))
     ]
+
+
+async def test_progress_and_budget_see_all_suites_and_rounds_of_a_run(
+    contest: Any, server: Any, folder_suite: Any
+) -> None:
+    seen: list[Snapshot] = []
+
+    class Recorder:
+        def update(self, snapshot: Snapshot) -> None:
+            seen.append(snapshot)
+
+    suites = (folder_suite(60), folder_suite(60, "other", sampling={"seed": 1}, repeats=2))
+    side = {"candidate": server.side("ours")}
+    for look in (1, 2):
+        one = contest(suites=suites, roles=("candidate",))
+        await one.ask(look, side, progress=Recorder(), budget=Budget(tokens=10**9))
+    ends = [shot for shot in seen if shot.finished]
+    assert [shot.roles["candidate"].done for shot in ends] == [30, 90, 120, 180]
+    assert {shot.roles["candidate"].planned for shot in ends} == {180}
+    spent = [shot.spent_tokens for shot in ends]
+    assert spent == sorted(spent)
+    assert spent[2] == spent[1] * 4 / 3
+    starved = contest(suites=suites, roles=("candidate",), repeats={"triage": 2})
+    (stopped,) = await starved.ask(2, side, budget=Budget(tokens=spent[-1]))
+    assert (stopped.stopped, stopped.roles["candidate"].requests) == ("budget", 0)
 
 
 async def test_each_suite_is_asked_as_often_as_it_says(

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.settings import (
     PREFECT_API_URL,
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -20,6 +22,7 @@ from prefect.settings import (
 )
 from prefect.testing.utilities import prefect_test_harness
 
+from evals.sampling.progress import RoleProgress, Snapshot
 from flows.emulator.server import Emulator
 from flows.opening import open_registry
 from flows.platforms import jobs
@@ -202,6 +205,55 @@ async def test_a_candidate_is_promoted_watched_over_and_gone_back_from(home: Pat
         assert registry.held("teams") is not None, "automation may not undo a rollback"
         assert registry.verify() == ()
     assert all(Path(run["report"]).exists() for run in (first, refused, better))
+
+
+async def progress_pages(run_id: str) -> list[Any]:
+    """The progress artifacts of a run."""
+    wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[f"progress-{run_id}"]))
+    async with get_client() as client:
+        return await client.read_artifacts(artifact_filter=wanted)
+
+
+async def test_how_far_asking_is_stands_on_a_page_of_the_flow_run(home: Path):
+    from flows.promotion import promote
+
+    gate = home.parent / "gates" / "teams.yaml"
+    gate.write_text(GATE.replace("early_stop: false\n", ""))
+    job = await fine_tune("shown")
+    run = await promote(target="teams", job_id=job.id)
+    pages = await progress_pages(run["run_id"])
+    assert 1 <= len(pages) <= 3, "one for each round"
+    for page in pages:
+        assert (page.type, page.flow_run_id is not None) == ("progress", True)
+        assert 0 < page.data <= 100
+        assert re.match(r"candidate: \d+ of 90 \(\d+%\) done, .*no trouble; ", page.description)
+
+
+async def test_a_progress_page_is_kept_up_to_date_and_never_stops_the_work(home: Path, capfd):
+    from prefect import flow
+
+    from flows.artifacts import showing_progress
+
+    def shot(done: int) -> Snapshot:
+        role = RoleProgress(model_id="m", done=done, planned=200)
+        return Snapshot(elapsed_s=1.0, roles={"candidate": role})
+
+    @flow(name="asking")
+    async def asking() -> str:
+        async with showing_progress("Run-1", ["PASS  exact"]) as page:
+            page.update(shot(50))
+            await page.send()
+            page.update(shot(150))
+        (kept,) = await progress_pages("run-1")
+        assert (kept.data, kept.description.splitlines()[-1]) == (75.0, "PASS  exact")
+        async with showing_progress("no key for the server") as page:
+            page.update(shot(50))
+            await page.send()
+            page.update(shot(60))
+        return "done"
+
+    assert await asking() == "done"
+    assert capfd.readouterr().err.count("the progress page could not be updated") == 1
 
 
 async def test_no_developer_slot_is_left_behind_whatever_the_outcome(home: Path):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from evals.sampling import Budget, Snapshot
-from evals.sampling.displays import JsonFileProgress, LinePrinter, RichProgress
-from evals.sampling.progress import ManySinks, RoleProgress
+from evals.sampling.displays import JsonFileProgress, LinePrinter, progress_view
+from evals.sampling.progress import CarriedOn, ManySinks, RoleProgress
 
 
 class Recorder:
@@ -89,14 +90,32 @@ def test_lines_for_a_log_come_now_and_then() -> None:
     )
 
 
-def test_the_terminal_shows_counts_notes_and_no_markup_of_others() -> None:
-    stream = io.StringIO()
-    console = Console(file=stream, width=140, force_terminal=True)
-    with RichProgress(console, notes=lambda: ["accuracy: [red]undecided"]) as display:
-        display.update(snapshot(stopping="stopping: budget"))
-    shown = stream.getvalue()
-    for words in ("ft:[bold]m", "40 of 100", "accuracy: [red]undecided", "stopping: budget", "25"):
-        assert words in shown
+def test_a_new_round_starts_its_own_clock_for_the_log() -> None:
+    lines: list[str] = []
+    printer = LinePrinter(lines.append, every_s=10)
+    for second in (0.0, 40.0, 0.3, 10.2, 10.4):
+        printer.update(snapshot(second))
+    assert len(lines) == 3
+
+
+def test_the_terminal_shows_rate_time_left_errors_and_spend_in_80_columns() -> None:
+    console = Console(file=io.StringIO(), width=80, record=True)
+    console.print(progress_view(snapshot(stopping="the budget of [red]25 USD is used up")))
+    shown = console.export_text().splitlines()
+    assert max(map(len, shown)) <= 80
+    assert re.fullmatch(r"  candidate  .{20}  40 of 100  2/s  1:02:05 left\s*", shown[0])
+    assert [line.strip() for line in shown[1:]] == [
+        "candidate: 2 rate limited, 3 waiting for a retry",
+        "1.5000 USD of 25, 12,000 tokens",
+        "the budget of [red]25 USD is used up",
+    ]
+
+
+def test_a_snapshot_is_carried_on_from_what_was_asked_elsewhere() -> None:
+    recorder = Recorder()
+    CarriedOn(recorder, {"candidate": 60}).update(snapshot())
+    seen = recorder.seen[0].roles["candidate"]
+    assert (seen.done, seen.planned, seen.eta_s) == (100, 160, 3725.0)
 
 
 def test_the_file_is_replaced_as_a_whole_and_not_too_often(tmp_path: Path) -> None:
