@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
 from evals.graders.base import grade_response
@@ -24,6 +26,9 @@ __all__ = ["grade_pairs", "grade_role"]
 AT_ONCE = 64
 """Answers graded together; how many judges are asked at once is the asker's own affair."""
 
+SAVED_EVERY_S = 0.25
+"""A kill costs at most the scores of that long, and those of the answers being graded."""
+
 T = TypeVar("T")
 Read = Callable[[Role, str], Iterable[Response]]
 
@@ -31,12 +36,13 @@ Read = Callable[[Role, str], Iterable[Response]]
 async def grade_role(folder: Path, role: Role, opened: OpenedSuite, read: Read) -> None:
     """Score one model's answers to one suite that have no score of the present graders yet."""
     book = ScoreBook(folder, role, opened)
-    for part in _parts(_due(book, opened, read(role, opened.suite.name))):
-        for found in await asyncio.gather(
-            *(grade_response(opened.graders, case, response) for case, response in part)
-        ):
-            book.add(found)
-        book.save()
+    with _saving(book) as save_if_due:
+        for part in _parts(_due(book, opened, read(role, opened.suite.name))):
+            for found in await asyncio.gather(
+                *(grade_response(opened.graders, case, response) for case, response in part)
+            ):
+                book.add(found)
+            save_if_due()
 
 
 async def grade_pairs(folder: Path, opened: OpenedSuite, read: Read) -> None:
@@ -50,15 +56,38 @@ async def grade_pairs(folder: Path, opened: OpenedSuite, read: Read) -> None:
         for case, ours, theirs in paired(opened.suite, read)
         if not ours_book.has_pair(ours, theirs)
     )
-    for part in _parts(due):
-        for our_scores, their_scores in await asyncio.gather(
-            *(grade_pair(opened.graders, case, ours, theirs) for case, ours, theirs in part)
-        ):
-            ours_book.add(our_scores)
-            their_book.add(their_scores)
-        # Last the one that says whether a pair was judged, so that a kill between the two leaves none with half its scores.
-        their_book.save()
-        ours_book.save()
+    # Last the book that says whether a pair was judged, so that a kill between the two leaves none with half its scores.
+    with _saving(their_book, ours_book) as save_if_due:
+        for part in _parts(due):
+            for our_scores, their_scores in await asyncio.gather(
+                *(grade_pair(opened.graders, case, ours, theirs) for case, ours, theirs in part)
+            ):
+                ours_book.add(our_scores)
+                their_book.add(their_scores)
+            save_if_due()
+
+
+@contextmanager
+def _saving(*books: ScoreBook) -> Iterator[Callable[[], None]]:
+    """Give a function that saves the books, in this order, when some time has passed; save them at the end too.
+
+    Scores that cost money take long: they are saved with every few answers. For those that cost nothing, waiting for
+    the disk each time would be most of the work.
+    """
+    saved = monotonic()
+
+    def save_if_due() -> None:
+        nonlocal saved
+        if monotonic() - saved >= SAVED_EVERY_S:
+            for book in books:
+                book.save()
+            saved = monotonic()
+
+    try:
+        yield save_if_due
+    finally:
+        for book in books:
+            book.save()
 
 
 def _due(
