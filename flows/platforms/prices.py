@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -18,13 +19,19 @@ __all__ = ["PriceTable"]
 _FILE = Path(__file__).with_name("prices.json")
 
 
+class _Source(msgspec.Struct, frozen=True):
+    what: str
+    noted: date
+
+
 class _Platform(msgspec.Struct, frozen=True):
-    fine_tuned: dict[str, Price]
-    base: dict[str, Price]
+    fine_tuned: dict[str, Price | None]
+    base: dict[str, Price | None]
 
 
 class _File(msgspec.Struct, frozen=True):
     about: str
+    sources: dict[str, _Source]
     platforms: dict[str, _Platform]
 
 
@@ -37,7 +44,10 @@ class PriceTable:
         _refuse_nonsense(self._overrides)
 
     def price(self, model_id: str, base_model: str | None = None) -> Price | None:
-        """Return the price of a model: the target's own figure first, then the table's by its base; else None."""
+        """Return the price of a model: the target's own figure first, then the table's by its base; else None.
+
+        The price's `source` says where the figure is from and when it was noted.
+        """
         base = base_of(model_id) or base_model
         if base is not None:
             base = base_of(base) or base  # training that was continued names the earlier fine-tune
@@ -46,12 +56,21 @@ class PriceTable:
             if key is not None and key in self._overrides:
                 return self._overrides[key]
         tuned = is_fine_tuned(model_id) or base_model is not None
-        return (self._known.fine_tuned if tuned else self._known.base).get(name)
+        table = self._known.fine_tuned if tuned else self._known.base
+        dated = base or model_id
+        return _sourced(table[dated] if dated in table else table.get(name))
 
 
 @cache
 def _shipped() -> _File:
     return msgspec.json.decode(_FILE.read_bytes(), type=_File)
+
+
+def _sourced(price: Price | None) -> Price | None:
+    if price is None:
+        return None
+    source = _shipped().sources[price.source]
+    return msgspec.structs.replace(price, source=f"{source.what}; noted {source.noted}")
 
 
 def _refuse_nonsense(prices: Mapping[str, Price]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from evals.errors import ConfigurationError, CredentialError
 from evals.records import Price
+from flows.platforms import prices
 from flows.platforms.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure_openai_credentials import IdentityTokens, source_tokens
 from flows.platforms.azure_openai_options import read_options
@@ -195,6 +199,33 @@ def test_prices_are_known_by_the_base_overridable_and_otherwise_unknown() -> Non
     for key in (f"gpt-4.1-2025-04-14.ft-{HEX}", "gpt-4.1-2025-04-14", "gpt-4.1"):
         own = PriceTable("azure_openai", {key: mine})
         assert own.price(f"gpt-4.1-2025-04-14.ft-{HEX}") == mine
+
+
+def test_every_shipped_price_says_where_it_is_from_and_when_it_was_noted() -> None:
+    """What could not be found in a vendor's or another public page is absent, and so is what depends on a guess."""
+    shipped = json.loads((Path(prices.__file__).parent / "prices.json").read_text("utf-8"))
+    told = 0
+    for platform, kinds in shipped["platforms"].items():
+        table = PriceTable(platform)
+        for kind, models in kinds.items():
+            for model, price in models.items():
+                asked = f"{model}.ft-{HEX}" if kind == "fine_tuned" else model
+                found = table.price(asked)
+                if price is None:
+                    assert found is None, (platform, model)
+                    continue
+                told += 1
+                assert found is not None and found.input > 0 and found.output > found.input
+                assert re.search(r"\w.*; noted 20\d\d-\d\d-\d\d$", found.source)
+    assert told > 20
+
+
+def test_a_version_that_costs_something_else_is_not_priced_like_its_name() -> None:
+    openai, azure = PriceTable("openai"), PriceTable("azure_openai")
+    old = openai.price("gpt-4o-2024-05-13")
+    assert old is not None and old.input == 5.00
+    assert openai.price("gpt-4o-2024-08-06").input == 2.50
+    assert azure.price("gpt-4o-2024-05-13") is None
 
 
 def test_model_ids_are_taken_apart() -> None:
