@@ -99,6 +99,7 @@ class Lane:
         self.writing = 0  # answers on their way to the disk
         self.most_writing = settings.concurrency // 4
         self.spent_usd = self.unconfirmed_usd = 0.0
+        self.unconfirmed_tokens = 0
         self.prompt_tokens = self.completion_tokens = 0
         self.cached_tokens = self.reasoning_tokens = 0
         self._parked: list[tuple[float, int, Job]] = []
@@ -143,6 +144,7 @@ class Lane:
         used = job.estimate if usage is None else usage
         if usage is None:
             self.unconfirmed_usd += job.reserved_usd
+            self.unconfirmed_tokens += job.reserved_tokens
         else:
             self.estimator.learn(len(job.body), usage)
         self.prompt_tokens += used.prompt_tokens
@@ -160,6 +162,7 @@ class Lane:
         usage = Usage(prompt_tokens=job.estimate.prompt_tokens)
         usd = cost_usd(self.price, usage) if self.price else 0.0
         self.unconfirmed_usd += usd
+        self.unconfirmed_tokens += usage.prompt_tokens
         self.spent_usd += usd
         budget.spend(usd, usage.prompt_tokens)
 
@@ -197,6 +200,7 @@ class Lane:
             ),
             spent_usd=self.spent_usd if self.price else None,
             unconfirmed_usd=self.unconfirmed_usd,
+            unconfirmed_tokens=self.unconfirmed_tokens,
             credential_renewals=self.credentials.generation,
             adjustments=tuple(self.shape.adjustments),
             limits=tuple(self.limit.history),

@@ -62,8 +62,10 @@ async def sample(
     """
     budget = budget or Budget()
     earlier = read_account(journal.folder)
-    lost = (role.unconfirmed_usd for call in earlier for role in call.roles.values())
-    budget.restore((str(journal.folder), "lost"), sum(lost), 0)
+    lost = [role for call in earlier for role in call.roles.values()]
+    lost_usd = sum(role.unconfirmed_usd for role in lost)
+    lost_tokens = sum(role.unconfirmed_tokens for role in lost)
+    budget.restore((str(journal.folder), "lost"), lost_usd, lost_tokens)
     redactor = Redactor()
     lanes = _lanes(connections, settings, prices or {}, budget, redactor, clock)
     async with Transport() as transport:

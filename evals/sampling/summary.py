@@ -18,7 +18,7 @@ class RoleSummary(Record, frozen=True, kw_only=True):
     `outcomes` counts the responses that became durable in this call, reused ones included; `resumed` the asks that an earlier
     process had settled; `unfinished` those begun and given up without a response when the run stopped. `requests` counts HTTP
     requests, `retries` their repetitions by cause. `usage` and `spent_usd` (None: price unknown) cover what this call paid for;
-    `unconfirmed_usd` is the part of it that is estimated, for requests whose answer was lost.
+    `unconfirmed_usd` and `unconfirmed_tokens` are estimated, for requests whose answer was lost or said no usage.
     """
 
     model_id: str
@@ -31,6 +31,7 @@ class RoleSummary(Record, frozen=True, kw_only=True):
     usage: Usage
     spent_usd: float | None
     unconfirmed_usd: float
+    unconfirmed_tokens: int
     credential_renewals: int
     adjustments: tuple[str, ...]
     limits: tuple[LimitChange, ...]

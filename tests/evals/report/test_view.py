@@ -79,6 +79,23 @@ def test_an_unknown_price_is_never_nothing(facts: Any) -> None:
     assert pairs == {"cost": "price unknown", "time spent asking": "1 min 11 s", "odd one": "3"}
 
 
+def test_trouble_while_asking_is_worded(facts: Any) -> None:
+    told = {
+        "retries": 5,
+        "retries_rate_limited": 3,
+        "retries_gone": 2,
+        "killed": 1,
+        "uncounted": 16,
+    }
+    assert [(pair.name, pair.value) for pair in build_view(facts(sampling=told)).sampling] == [
+        ("retries", "5"),
+        ("retries: rate limited", "3"),
+        ("retries: gone", "2"),
+        ("times asking was killed and taken up again", "1"),
+        ("calls more than that at most, begun just before a kill", "16"),
+    ]
+
+
 def test_the_digests_a_verdict_is_bound_to_are_shown(facts: Any, verdict: Any, check: Any) -> None:
     given = verdict("PASS", check())
     values = {

@@ -52,6 +52,7 @@ async def test_what_was_lost_before_counts_against_the_budget_once(studio: Any) 
     for cases in (4, 4):
         await studio.run(studio.asks(cases), budget=later, prices=price)
     assert later.spent_usd == pytest.approx(first.spent_usd + 24)
+    assert later.spent_tokens == first.spent_tokens + 24
 
 
 async def test_a_torn_line_is_dropped_and_a_damaged_account_is_named(studio: Any) -> None:
