@@ -30,34 +30,30 @@ class TagColumn:
         self.values: list[str] = []
         self._known: dict[str, int] = {}
 
-    def put(self, row: int, value: str) -> None:
-        """Note the value that a case has, in the order of the cases."""
-        self.fill(row)
-        code = self._known.setdefault(value, len(self.values))
+    def add(self, value: str | None) -> None:
+        """Note the value of the next case, None when it has none."""
+        code = _NONE if value is None else self._known.setdefault(value, len(self.values))
         if code == len(self.values):
-            self.values.append(value)
+            self.values.append(str(value))
         self.codes.append(code)
 
     def each(self) -> Iterator[str]:
         """Yield the value of every case, "" where it has none."""
         return (self.values[code] if code >= 0 else "" for code in self.codes)
 
-    def fill(self, rows: int) -> None:
-        """Let the column be as long as the table is."""
-        self.codes.extend(array("i", [_NONE]) * (rows - len(self.codes)))
-
 
 class _Stored(msgspec.Struct, array_like=True):
-    """A case without its id as it is kept; a number stands for one of the messages that all cases share."""
+    """A case without its id as it is kept; a number stands for one of the messages that all cases share.
+
+    The usual weight is None: an encoder leaves a number out only when it is the default itself, not one that equals it.
+    """
 
     messages: list[int | Message]
     expected: Any
     item: dict[str, Any]
     tags: dict[str, str]
     cluster: str | None
-    weight: float | None = (
-        None  # None for the usual one, which an encoder leaves out only when it is the default itself
-    )
+    weight: float | None = None
 
 
 class CaseTable(Sequence[Case]):
@@ -84,10 +80,11 @@ class CaseTable(Sequence[Case]):
         row = self.ids.add(case.id)
         self.lines.append(line)
         self.clusters.append(self._cluster_code(case.cluster))
-        for name, value in case.tags.items():
+        for name in case.tags:
             if name not in self._tags:
                 self._tags[name] = TagColumn(row)
-            self._tags[name].put(row, value)
+        for name, column in self._tags.items():
+            column.add(case.tags.get(name))
         self._spool.append(_encode(self._stored(case)))
 
     @property
@@ -98,8 +95,6 @@ class CaseTable(Sequence[Case]):
     @property
     def tags(self) -> dict[str, TagColumn]:
         """The tags by name, in the order of the names."""
-        for column in self._tags.values():
-            column.fill(len(self))
         return dict(sorted(self._tags.items()))
 
     def row(self, case_id: str) -> int | None:

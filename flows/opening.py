@@ -14,8 +14,9 @@ import msgspec
 
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.gate_rules import validate_policy
+from evals.kept_suites import open_kept_suite
 from evals.look_book import LookBook
-from evals.opening import OpenedSuite, open_suite
+from evals.opening import OpenedSuite
 from evals.ordering import MAX_LOOKS
 from evals.policy import GatePolicy, load_policy, seconds
 from evals.records import Price, Record, Role
@@ -75,7 +76,7 @@ def load_plan(settings: Settings, target_name: str) -> Plan:
     policy = load_policy(_named(settings.gates, f"{target.gate}.yaml", "gate", target))
     judge = TargetJudge(target.judge) if target.judge is not None else None
     suites = tuple(
-        open_suite(_named(settings.datasets, name, "suite", target), judge)
+        open_kept_suite(_named(settings.datasets, name, "suite", target), judge)
         for name in target.suites
     )
     validate_policy(policy, suites, production_cases=target.promotion.production_cases)

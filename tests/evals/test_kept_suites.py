@@ -1,0 +1,60 @@
+"""A suite that is the same is not read again; one that is not, however alike it looks, is."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evals.errors import ConfigurationError
+from evals.kept_suites import open_kept_suite
+
+
+def settle() -> None:
+    """Wait until what was written can't be mistaken for what is written next."""
+    time.sleep(2.1)
+
+
+def test_only_an_unchanged_suite_is_kept(tmp_path: Path, folder_suite: Any) -> None:
+    written = folder_suite(5)
+    folder, cases = tmp_path / "triage", tmp_path / "triage" / "cases.jsonl"
+    assert open_kept_suite(folder).suite is not open_kept_suite(folder).suite  # just written
+    settle()
+    first, second = open_kept_suite(folder, "one"), open_kept_suite(folder, "other")
+    assert second.suite is first.suite
+    assert [one.graders[0].context.asker for one in (first, second)] == ["one", "other"]
+    assert first.fingerprint == second.fingerprint == written.fingerprint
+    # The same size, and the time of the change set back: still another suite.
+    before, text = cases.stat(), cases.read_text()
+    cases.write_text(text.replace("case 3", "case 9"))
+    os.utime(cases, ns=(before.st_atime_ns, before.st_mtime_ns))
+    third = open_kept_suite(folder)
+    assert (third.suite.cases[3].item, third.fingerprint == first.fingerprint) == (
+        {"text": "triage case 9"},
+        False,
+    )
+    assert first.suite.cases[3].item == {"text": "triage case 3"}
+    cases.write_text(text + "\n{}")
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match=r"cases\.jsonl:6"):
+            open_kept_suite(folder)
+
+
+def test_a_file_that_comes_or_changes_beside_the_cases_is_seen(
+    tmp_path: Path, folder_suite: Any
+) -> None:
+    outside = tmp_path / "shape.json"
+    outside.write_text('{"type": "object"}')
+    folder_suite(5, case_schema="../shape.json")
+    folder = tmp_path / "triage"
+    settle()
+    first = open_kept_suite(folder)
+    assert open_kept_suite(folder).suite is first.suite
+    (folder / "CARD.md").write_text("new")
+    assert open_kept_suite(folder).suite is not first.suite
+    outside.write_text('{"type": "object", "required": ["customer"]}')
+    with pytest.raises(ConfigurationError, match="customer"):
+        open_kept_suite(folder)
