@@ -67,10 +67,15 @@ def _named(folder: Path) -> Iterator[Path]:
         value = pending.pop()
         if isinstance(value, dict | list):
             pending.extend(value.values() if isinstance(value, dict) else value)
-        elif isinstance(value, str) and len(value) < 1000 and "\n" not in value:
-            path = folder / value
-            if path.is_file():
-                yield path
+        elif isinstance(value, str) and _is_file(folder / value):
+            yield folder / value
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # most texts are no paths, and some could not be
+        return False
 
 
 def _marks(folder: Path, named: tuple[Path, ...]) -> Marks:

@@ -48,7 +48,7 @@ def test_a_file_that_comes_or_changes_beside_the_cases_is_seen(
 ) -> None:
     outside = tmp_path / "shape.json"
     outside.write_text('{"type": "object"}')
-    folder_suite(5, case_schema="../shape.json")
+    folder_suite(5, case_schema="../shape.json", description="a text that is no path " * 50)
     folder = tmp_path / "triage"
     settle()
     first = open_kept_suite(folder)
