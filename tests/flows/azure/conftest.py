@@ -48,6 +48,13 @@ HERE = {
     "resource_group": "embedded",
     "account": "embedded",
 }
+TENANT = {
+    "name": "partner",
+    "subscription": "00000000-0000-0000-0000-0000000000cc",
+    "resource_group": "partner-rg",
+    "tenant": "00000000-0000-0000-0000-00000000bbbb",
+}
+OUR_TENANT = "00000000-0000-0000-0000-00000000aaaa"
 WORDS = ("billing", "login", "shipping")
 GATE = {
     "version": 1,
@@ -313,6 +320,37 @@ def _environment(folder: Path, url: str) -> dict[str, str]:
         "NO_COLOR": "1",
         "COLUMNS": "500",
     }
+
+
+@pytest.fixture
+def partner(
+    account: Account, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., None]:
+    """Serves from an account of another tenant what was trained in ours; `roles` are those held at the source."""
+
+    def set_up(**source_rights: Any) -> None:
+        emulator.set(accounts=[TENANT])
+        there, here = (
+            emulator.token(tenant=TENANT["tenant"]),
+            emulator.token(tenant=OUR_TENANT, **source_rights),
+        )
+        for key, value in {
+            "AZURE_OPENAI_API_KEY": "partner-api-key",
+            "AZURE_OPENAI_SOURCE_API_KEY": "embedded-api-key",
+            "GATEWRIGHT_ARM_TOKEN": there,
+            "GATEWRIGHT_ARM_SOURCE_TOKEN": here,
+        }.items():
+            monkeypatch.setenv(key, value)
+        account.azure(
+            account="partner",
+            resource_group="partner-rg",
+            subscription=TENANT["subscription"],
+            tenant=TENANT["tenant"],
+            endpoint=f"{emulator.url}/accounts/partner",
+            source={**HERE, "endpoint": emulator.url, "tenant": OUR_TENANT},
+        )
+
+    return set_up
 
 
 @pytest.fixture

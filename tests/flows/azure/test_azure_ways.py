@@ -12,13 +12,6 @@ from flows.evaluating import slot_name
 from flows.platforms.azure_openai import AzureOpenAIPlatform
 
 REGION = {"name": "acme-ncus", "location": "northcentralus"}
-TENANT = {
-    "name": "partner",
-    "subscription": "00000000-0000-0000-0000-0000000000cc",
-    "resource_group": "partner-rg",
-    "tenant": "00000000-0000-0000-0000-00000000bbbb",
-}
-OURS = "00000000-0000-0000-0000-00000000aaaa"
 
 
 def ticked(answer, name):
@@ -80,43 +73,16 @@ def test_in_another_region_the_model_comes_from_its_source(account, emulator, mo
     assert account.standing() == {}
 
 
-def partner(account, emulator, monkeypatch, source_token):
-    emulator.set(accounts=[TENANT])
-    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "partner-api-key")
-    monkeypatch.setenv("AZURE_OPENAI_SOURCE_API_KEY", "embedded-api-key")
-    monkeypatch.setenv("GATEWRIGHT_ARM_TOKEN", emulator.token(tenant=TENANT["tenant"]))
-    monkeypatch.setenv("GATEWRIGHT_ARM_SOURCE_TOKEN", source_token)
-    account.azure(
-        account="partner",
-        resource_group="partner-rg",
-        subscription=TENANT["subscription"],
-        tenant=TENANT["tenant"],
-        endpoint=f"{emulator.url}/accounts/partner",
-        source={
-            "account": "embedded",
-            "endpoint": emulator.url,
-            "resource_group": "embedded",
-            "subscription": "00000000-0000-0000-0000-000000000000",
-            "tenant": OURS,
-        },
-    )
-
-
-def test_in_another_tenant_a_token_of_each_is_needed_and_enough(
-    account, emulator, models, monkeypatch
-):
-    partner(account, emulator, monkeypatch, emulator.token(tenant=OURS))
+def test_in_another_tenant_a_token_of_each_is_needed_and_enough(account, emulator, models, partner):
+    partner()
     assert account.doctor(models.first.model_id).code == 0
     before = len(emulator.log)
     assert account.promoted(models.first.model_id).state == "live"
     assert any(entry.method == "PUT" for entry in emulator.log[before:])
 
 
-def test_in_another_tenant_a_missing_role_at_the_source_is_named(
-    account, emulator, models, monkeypatch
-):
-    poor = emulator.token(tenant=OURS, roles={"*": "Reader"})
-    partner(account, emulator, monkeypatch, poor)
+def test_in_another_tenant_a_missing_role_at_the_source_is_named(account, models, partner):
+    partner(roles={"*": "Reader"})
     run_id = account.begin(models.first.model_id)
     with pytest.raises(PlatformError) as caught:
         asyncio.run(account.evaluate(run_id))

@@ -1,4 +1,8 @@
-"""`gatewright promote` on Azure as a person types it: the real command, its flow on a real Prefect server."""
+"""`gatewright doctor` and `gatewright promote` on Azure as a person types them: the real commands, on a real Prefect server.
+
+Same region, other region, other tenant, checkpoint, no quota, missing role, unknown type, a slot that expires while it is
+asked, a service that goes on answering with the old model, writes of others: each ends right, or with one clear message.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +24,8 @@ pytestmark = [
 ]
 
 REGION = {"name": "acme-ncus", "location": "northcentralus"}
+ROW = "OpenAI.DeveloperTier.gpt4.1-mini-finetune"
+WRITE = "Microsoft.CognitiveServices/accounts/deployments/write"
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +43,15 @@ def promote(account, prefect_server, monkeypatch):
     return lambda *named: account.command("promote", "router", *named, "--json")
 
 
+def one_line(answer):
+    """The one message of a command that was refused."""
+    (told,) = [text for key, text in answer.json.items() if key == "error"]
+    assert "Traceback" not in told
+    return told
+
+
 def test_a_model_of_the_account_goes_live_and_its_successor_after_it(promote, account, models):
+    assert account.doctor(models.first.model_id).code == 0
     first = promote("--job", models.first.id)
     assert first.code == 0, first.err
     assert first.json["state"] == "promoted"
@@ -56,6 +70,7 @@ def test_the_same_model_named_otherwise_gets_no_second_try(promote, models):
 
 
 def test_a_checkpoint_goes_live(promote, account, models):
+    assert account.doctor(models.checkpoint).code == 0
     answer = promote("--checkpoint", models.checkpoint)
     assert answer.code == 0, answer.err
     assert account.live().model_id == models.checkpoint
@@ -70,17 +85,40 @@ def test_a_model_of_another_region_goes_live(promote, account, emulator, models,
         endpoint=f"{emulator.url}/accounts/acme-ncus",
         source={"account": "embedded", "endpoint": emulator.url},
     )
+    assert account.doctor(models.first.model_id).code == 0
     answer = promote("--job", models.first.id)
     assert answer.code == 0, answer.err
     assert "/accounts/acme-ncus/" in account.live().endpoint.base_url
 
 
-def test_without_quota_it_ends_before_anything_is_written(promote, account, emulator, models):
-    row = "OpenAI.DeveloperTier.gpt4.1-mini-finetune"
-    emulator.set(quota_limits={row: 4})
+def test_a_model_of_another_tenant_goes_live_with_a_token_of_each(
+    promote, account, models, partner
+):
+    partner()
+    assert account.doctor(models.first.model_id).code == 0
     answer = promote("--model", models.first.model_id)
-    assert answer.code == 3
-    assert f"{row}: needed 10, left 4 of 4" in answer.json["error"]
+    assert answer.code == 0, answer.err
+    assert "/accounts/partner/" in account.live().endpoint.base_url
+
+
+def test_without_a_role_at_the_other_tenants_account_that_role_is_named(
+    promote, account, models, partner
+):
+    partner(roles={"*": "Reader"})
+    answer = promote("--model", models.first.model_id)
+    assert answer.code == 4
+    told = one_line(answer)
+    assert "LinkedAuthorizationFailed" in told
+    assert "'Cognitive Services OpenAI Contributor'" in told
+    assert account.live() is None
+
+
+def test_without_quota_it_ends_before_anything_is_written(promote, account, emulator, models):
+    emulator.set(quota_limits={ROW: 4})
+    doctor, answer = account.doctor(models.first.model_id), promote("--job", models.first.id)
+    assert (doctor.code, answer.code) == (3, 3)
+    for told in (doctor.out, one_line(answer)):
+        assert f"{ROW}: needed 10, left 4 of 4" in told
     assert account.standing() == {}
 
 
@@ -88,20 +126,81 @@ def test_without_the_role_it_ends_with_the_action_that_is_missing(
     promote, account, emulator, models, monkeypatch
 ):
     monkeypatch.setenv("GATEWRIGHT_ARM_TOKEN", emulator.token(roles={"*": "Reader"}))
-    answer = promote("--model", models.first.model_id)
-    assert answer.code == 3
-    assert "Microsoft.CognitiveServices/accounts/deployments/write" in answer.json["error"]
+    doctor, answer = account.doctor(models.first.model_id), promote("--job", models.first.id)
+    assert (doctor.code, answer.code) == (3, 3)
+    assert WRITE in doctor.out
+    assert WRITE in one_line(answer)
     assert account.standing() == {}
 
 
 def test_an_unknown_sku_ends_with_those_there_are(promote, account, models):
     account.is_set_up(slots={"developer": {"sku": "DeveloperTeir", "capacity": 10}})
-    answer = promote("--model", models.first.model_id)
-    assert answer.code == 3
-    assert "DeveloperTier" in answer.json["error"]
+    doctor, answer = account.doctor(models.first.model_id), promote("--job", models.first.id)
+    assert (doctor.code, answer.code) == (3, 3)
+    for told in (doctor.out, one_line(answer)):
+        assert "DeveloperTeir is not offered" in told
+        assert "DeveloperTier" in told
 
 
 def test_an_unknown_model_is_wrong_input(promote, models):
     answer = promote("--model", "gpt-4.1-mini-2025-04-14.ft-ffffffffffffffffffffffffffffffff")
     assert answer.code == 3
-    assert "there is no model" in answer.json["error"]
+    assert "there is no model" in one_line(answer)
+
+
+def asked(emulator, since):
+    return [one for one in emulator.log[since:] if one.path.endswith("/chat/completions")]
+
+
+def test_a_slot_that_expires_while_it_is_asked_is_deployed_again_and_the_model_goes_live(
+    promote, account, emulator, models, meanwhile
+):
+    assert account.doctor(models.first.model_id).code == 0
+    emulator.set(latency_ms=[20, 30])
+    account.is_set_up(sampling={**account.target["sampling"], "concurrency": 2})
+    before = len(emulator.log)
+    meanwhile(lambda: len(asked(emulator, before)) > 20, lambda: emulator.clock.advance(25 * 3600))
+    answer = promote("--job", models.first.id)
+    assert answer.code == 0, answer.out
+    puts = [one.path for one in emulator.log[before:] if (one.method, one.status) == ("PUT", 201)]
+    slot = puts[0]
+    assert puts.count(slot) == 2, "the developer slot was made, and made again"
+    assert len(account.standing()) == 1
+
+
+def test_while_the_old_model_still_answers_under_the_name_nothing_goes_live(
+    promote, account, emulator, models
+):
+    account.is_set_up(promotion={**account.target["promotion"], "strategy": "replace"})
+    assert promote("--job", models.first.id).code == 0
+    emulator.set(stale_serving_s=1.0)
+    assert "it will not answer for about" in account.doctor(models.second.model_id).out
+    answer = promote("--model", models.second.model_id)
+    assert answer.code == 0, answer.out
+    assert account.standing() == {"router": models.second.model_id}
+    with account.registry() as registry:
+        (run,) = [
+            one for one in registry.runs("router") if one.candidate_model == models.second.model_id
+        ]
+    (done,) = [
+        one for one in account.steps(run.run_id) if (one.step, one.phase) == ("deploying", "done")
+    ]
+    assert done.detail["downtime_s"] >= 1.0
+
+
+def test_writes_of_others_to_the_account_are_waited_for(
+    promote, account, emulator, models, meanwhile
+):
+    emulator.set(provisioning_s=0.6)
+    assert account.doctor(models.first.model_id).code == 0
+    before = len(emulator.log)
+    meanwhile(
+        lambda: any(one.path.endswith("/usages") for one in emulator.log[before:]),
+        lambda: account.made_by_hand("theirs", models.second.model_id),
+    )
+    answer = promote("--job", models.first.id)
+    assert answer.code == 0, answer.out
+    assert 409 in {one.status for one in emulator.log[before:]}
+    assert sorted(account.standing().values()) == sorted(
+        [models.first.model_id, models.second.model_id]
+    )
