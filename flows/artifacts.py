@@ -11,12 +11,13 @@ from uuid import UUID
 from evals.sampling.displays import progress_lines
 from evals.sampling.progress import ProgressSink, Snapshot
 
-__all__ = ["REGRESSION_FAILED", "alert", "publish_report", "showing_progress"]
+__all__ = ["DRIFT_FOUND", "REGRESSION_FAILED", "alert", "publish_report", "showing_progress"]
 
 MOST_BYTES = 20_000
 PROGRESS_EVERY_S = 3.0
 _PATIENCE_S = 5.0
 REGRESSION_FAILED = "gatewright.regression.failed"
+DRIFT_FOUND = "gatewright.drift.found"
 
 
 async def publish_report(run_id: str, text: str) -> None:
@@ -105,12 +106,12 @@ def _share(snapshot: Snapshot) -> float:
     return min(1.0, done / planned) if planned else 0.0
 
 
-def alert(target: str, payload: Mapping[str, Any]) -> None:
-    """Tell Prefect that a target's live model no longer holds; an automation on the event tells people."""
+def alert(target: str, payload: Mapping[str, Any], *, event: str = REGRESSION_FAILED) -> None:
+    """Tell Prefect that a target's live model no longer holds, or `event`; an automation on it tells people."""
     from prefect.events import emit_event
 
     emit_event(
-        event=REGRESSION_FAILED,
+        event=event,
         resource={"prefect.resource.id": f"gatewright.target.{target}"},
         payload=dict(payload),
     )

@@ -7,7 +7,7 @@ live model on a person's word, or repaired, which makes the recorded one stand a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec.structs import asdict
 
@@ -34,6 +34,13 @@ class Drift(Record, frozen=True, kw_only=True):
     expected: str | None
     found: str | None
     message: str
+
+
+@runtime_checkable
+class KeepsNoNames(Protocol):
+    """A platform that hosts models under their own ids: a deployment's name means nothing to it."""
+
+    async def offers(self, model_id: str) -> bool: ...
 
 
 async def find_drift(
@@ -120,6 +127,9 @@ async def _served(platform: Platform, live: LivePointer) -> Drift | None:
         return None
     place = f"deployment {live.deployment}"
     try:
+        if isinstance(platform, KeepsNoNames):
+            there = await platform.offers(live.model_id)
+            return None if there else _drift(place, "gone", live, None, _gone(live))
         standing = await platform.get(live.deployment)
     except GatewrightError as error:
         return _drift(place, "unreadable", live, None, str(error))
@@ -132,6 +142,10 @@ async def _served(platform: Platform, live: LivePointer) -> Drift | None:
         said = f"{place} is {standing.state}"
         return _drift(place, "not_ready", live, standing.model_id, said)
     return None
+
+
+def _gone(live: LivePointer) -> str:
+    return f"{live.model_id} is not offered any more"
 
 
 async def _read(publisher: Publisher, live: LivePointer | None) -> Drift | None:

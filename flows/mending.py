@@ -65,6 +65,7 @@ async def put_back_drift(
         )
         if failed := [found.problem for found in published if found.problem]:
             raise PublishError("; ".join(failed))
+        place.registry.drift_over(target_name, actor=actor, reason=reason)
         live = place.registry.live(target_name)
         assert live is not None, "a repair leaves something live"
         return live

@@ -190,7 +190,7 @@ def _names(run: OpenRun) -> dict[str, str]:
 
 
 def _live_now(registry: Registry, live: LivePointer | None) -> str:
-    """What is live, and for as long as it is: by whom it was let past its gate, and that its evidence was revoked."""
+    """What is live, and for as long as it is: who let it past its gate, its revocation, its drift, and a hold."""
     if live is None:
         return "nothing is live"
     said = f"{live.model_id} is live since {live.since} (generation {live.generation})"
@@ -202,6 +202,10 @@ def _live_now(registry: Registry, live: LivePointer | None) -> str:
         said += f"; revoked on {revoked.at[:10]} by {revoked.actor}: {revoked.reason}"
     return said
 
+    if (drift := registry.drifted(live.target)) is not None:
+        said += f"; changed past Gatewright, seen on {drift.at[:10]}: {drift.reason}"
+    if (held := registry.held(live.target)) is not None:
+        said += f"; on hold since {held.since[:10]} by {held.actor}: {held.reason}"
 
 def _next_steps(registry: Registry, record: RunRecord, live: LivePointer | None) -> tuple[str, ...]:
     if record.state == "waiting":

@@ -1,4 +1,6 @@
-"""The sweep flow: once an hour, take away what nobody needs any more, and keep warm what a rollback may need."""
+"""The sweep flow: once an hour, look whether what is live really stands, take away what nobody needs any more, and keep
+warm what a rollback may need.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,17 @@ __all__ = ["sweep"]
 async def sweep(target: str | None = None) -> list[str]:
     """Sweep one target, or all; returns the names of what was deleted. Fails, after all is done, when something stuck.
 
+    A change made past Gatewright is told and put on record, and left as it is: see `flows.drift_watch`.
+
     Sweeping all also forgets the stored answers that no target reuses any more.
     """
     log = get_run_logger()
     deleted, problems = [], []
+    for look in await tasks.look_at_drift(target):
+        if look.drifts:
+            log.warning("%s: %s", look.target, look.reason)
+        if look.problem:
+            problems.append(f"{look.target}: could not look for drift: {look.problem}")
     for found in await tasks.sweep_targets(target):
         log.info("%s: kept warm %s", found.target, ", ".join(found.kept_warm) or "nothing")
         for due in found.deleted:

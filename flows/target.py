@@ -46,7 +46,10 @@ class JudgePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Target(Record, frozen=True, kw_only=True):
-    """A parsed target file. `options` is the block of its platform; `digest` covers all that was authored."""
+    """A parsed target file. `options` is the block of its platform; `digest` covers all that was authored.
+
+    `on_drift` is what happens when something else stands than is recorded: alert, hold, both or nothing.
+    """
 
     name: str
     path: str
@@ -62,6 +65,7 @@ class Target(Record, frozen=True, kw_only=True):
     publish: tuple[dict[str, Any], ...]
     regression: dict[str, Any]
     watch: dict[str, Any]
+    on_drift: tuple[str, ...] = ("alert",)
     judge: JudgePlan | None = None
 
 
@@ -125,6 +129,7 @@ def _target(data: Mapping[str, Any], path: Path) -> Target:
         publish=tuple(data.get("publish", ())),
         regression=data.get("regression", {}),
         watch=data.get("watch", {}),
+        on_drift=tuple(data.get("drift", {}).get("on_found", ("alert",))),
         judge=_judge(data),
     )
 

@@ -20,6 +20,7 @@ from evals.errors import InfrastructureError, RegistryError
 from evals.look_view import look_heading, look_lines
 from flows import (
     artifacts,
+    drift_watch,
     evaluating,
     expiring,
     forgetting,
@@ -44,6 +45,7 @@ __all__ = [
     "forget_answers",
     "go_live",
     "judge_look",
+    "look_at_drift",
     "preflight",
     "report",
     "resolve",
@@ -163,6 +165,21 @@ async def settle_regression(run_id: str) -> str:
     if alert is not None:
         artifacts.alert(alert.target, msgspec.structs.asdict(alert))
     return outcome
+
+
+@task(name="drift", **_STEP)
+async def look_at_drift(
+    target: str | None, settle_s: float = drift_watch.SETTLE_S
+) -> tuple[drift_watch.Looked, ...]:
+    """Look whether what is live really stands and is read; what is new is told first, then put on record."""
+    settings = load_settings()
+    looked = await drift_watch.look_at_all(settings, target, settle_s=settle_s)
+    for one in looked:
+        if one.news and one.alerts:
+            told = {"target": one.target, "model_id": one.model_id, "reason": one.reason}
+            artifacts.alert(one.target, told, event=artifacts.DRIFT_FOUND)
+        await asyncio.to_thread(drift_watch.record_look, settings, one)
+    return looked
 
 
 @task(name="sweep", **_STEP)

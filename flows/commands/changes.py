@@ -27,6 +27,7 @@ _STYLES = {
     "reject": "red",
     "model_refused": "red",
     "model_revoked": "red",
+    "drift_found": "red",
 }
 _LONGEST = 300
 

@@ -23,8 +23,12 @@ _Line = tuple[str, str, str]
 
 def live_data(registry: Registry, name: str, pointer: LivePointer | None) -> dict[str, object]:
     """Return what is live as plain data."""
-    held = registry.held(name)
-    data: dict[str, object] = {"target": name, "live": None, "hold": msgspec.to_builtins(held)}
+    data: dict[str, object] = {
+        "target": name,
+        "live": None,
+        "hold": msgspec.to_builtins(registry.held(name)),
+        "drift": msgspec.to_builtins(registry.drifted(name)),
+    }
     if pointer is not None:
         data["live"] = msgspec.to_builtins(pointer)
         data["name"] = short_name(pointer.model_id)
@@ -46,7 +50,8 @@ def live_renderable(registry: Registry, name: str, pointer: LivePointer | None) 
         live = (short_name(pointer.model_id), "green")
         generation = f" is live (generation {pointer.generation})"
         head = Text.assemble((name, "bold"), ": ", live, generation)
-    lines = [*(_lines(registry, pointer) if pointer is not None else ()), *_hold(registry, name)]
+    told = _lines(registry, pointer) if pointer is not None else ()
+    lines = [*told, *_drift(registry, name), *_hold(registry, name)]
     return Group(head, _labelled(lines)) if lines else head
 
 
@@ -86,6 +91,13 @@ def _against(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
     if (before := registry.previous(pointer.target)) is not None:
         yield "way back", f"gatewright rollback {pointer.target} --reason '…'", "red"
         yield "", f"goes back to {before.model_id}", "red"
+
+
+def _drift(registry: Registry, name: str) -> Iterator[_Line]:
+    found = registry.drifted(name)
+    if found is not None:
+        yield "drift", f"seen {_time(found.at)}: {found.reason}", "red"
+        yield "", f"gatewright verify {name}   looks again and says what to do", "red"
 
 
 def _hold(registry: Registry, name: str) -> Iterator[_Line]:

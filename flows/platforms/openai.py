@@ -156,6 +156,12 @@ class OpenAIPlatform:
         """Return what this object has deployed under the name, None otherwise: the service keeps no names."""
         return self._standing.get(name)
 
+    async def offers(self, model_id: str) -> bool:
+        """Say whether a model is there and was not shut down: all that can be known where names are not kept."""
+        model = await known_model(self, model_id)
+        ends = _shutdown(model) if model is not None else None
+        return model is not None and (ends is None or ends > _today())
+
     async def list_deployments(self) -> tuple[Deployment, ...]:
         """Return what this object has deployed."""
         return tuple(self._standing.values())

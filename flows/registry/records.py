@@ -65,6 +65,8 @@ CHANGES: frozenset[str] = frozenset(
         "model_refused",
         "model_revoked",
         "model_reinstated",
+        "drift_found",
+        "drift_over",
     }
 )
 """Kinds of event that a person asking "what changed here, and who did it" wants to see."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from flows.registry import (
     answers,
     auditing,
+    drifts,
     holds,
     inbox,
     pointers,
@@ -78,6 +79,11 @@ class Registry:
     reinstate = writing(standing.reinstate)
     barred = reading(standing.bar)
     standing_event = reading(standing.standing_event)
+
+    # what stands otherwise than recorded
+    drift_found = writing(drifts.found)
+    drift_over = writing(drifts.over)
+    drifted = reading(drifts.drifted)
 
     # runs
     start_run = writing(runs.start)

@@ -333,18 +333,54 @@ async def test_a_live_model_that_no_longer_holds_is_alerted_and_holds_automation
     assert await event_of(looked["run_id"]) == good.model_id
 
 
+async def test_a_change_in_the_portal_is_told_once_by_the_scheduled_look(home: Path):
+    from prefect import flow
+
+    from flows import tasks
+    from flows.promotion import promote
+
+    @flow(name="look", persist_result=False)
+    async def look() -> str:
+        (looked,) = await tasks.look_at_drift("teams", settle_s=0.05)
+        return str(looked.reason)
+
+    good = await fine_tune("fine")
+    await promote(target="teams", job_id=good.id)
+    with open_registry(load_settings()) as registry:
+        live = registry.live("teams")
+    assert await look() == ""
+    platform = open_platform("embedded", {}, os.environ)
+    try:
+        await platform.delete(live.deployment)
+    finally:
+        await platform.aclose()
+    assert await look() == await look() == f"deployment {live.deployment} is gone"
+    (told,) = await events_named("gatewright.drift.found", at_least=1)
+    assert told["resource"]["prefect.resource.id"] == "gatewright.target.teams"
+    assert told["payload"]["model_id"] == good.model_id
+    with open_registry(load_settings()) as registry:
+        assert [event.kind for event in registry.history("teams")].count("drift_found") == 1
+
+
 async def event_of(run_id: str) -> str | None:
     """The model that the server's event about a failed regression run names."""
-    from prefect.client.orchestration import get_client
-
     from flows.artifacts import REGRESSION_FAILED
 
-    asked = {"filter": {"event": {"name": [REGRESSION_FAILED]}}, "limit": 50}
+    for event in await events_named(REGRESSION_FAILED, at_least=1):
+        if event["payload"]["run_id"] == run_id:
+            return str(event["payload"]["model_id"])
+    return None
+
+
+async def events_named(name: str, *, at_least: int) -> list[Any]:
+    """What the server knows of a kind of event, once there are so many."""
+    asked = {"filter": {"event": {"name": [name]}}, "limit": 50}
+    found: list[Any] = []
     async with get_client() as client:
         for _ in range(100):
             answer = await client._client.post("/events/filter", json=asked)
-            for event in answer.json()["events"]:
-                if event["payload"]["run_id"] == run_id:
-                    return str(event["payload"]["model_id"])
+            found = answer.json()["events"]
+            if len(found) >= at_least:
+                break
             await asyncio.sleep(0.2)
-    return None
+    return found

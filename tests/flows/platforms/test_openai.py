@@ -111,6 +111,45 @@ async def test_a_model_that_was_shut_down_is_refused_and_one_that_soon_will_be_i
     assert (await scripted.deploy("cand-1", MODEL, SLOT, tags={})).state == "ready"
 
 
+async def test_drift_is_looked_for_at_the_model_where_the_service_keeps_no_names(
+    server, scripted, tmp_path
+) -> None:
+    from evals.records import Endpoint
+    from flows.drift import find_drift
+    from flows.registry.records import NewPointer
+    from flows.registry.store import Registry
+
+    address = f"GET /v1/models/{MODEL}"
+    endpoint = Endpoint(base_url=f"{server.url}/v1", model=MODEL, model_id=MODEL)
+    with Registry.open(f"sqlite:///{tmp_path}/registry.db") as registry:
+        registry.switch(
+            NewPointer(
+                target="t",
+                model_id=MODEL,
+                platform="openai",
+                endpoint=endpoint,
+                deployment="named-by-us",
+            ),
+            expected_generation=0,
+            actor="ana",
+            reason="runs already",
+            kind="adopt",
+        )
+
+        async def drift() -> list[str]:
+            found = await find_drift("t", platform=scripted, registry=registry, publishers=())
+            return [one.kind for one in found]
+
+        server.on(address, described(None))
+        assert await drift() == []
+        server.on(address, described("2020-01-01"))
+        assert await drift() == ["gone"]
+        server.on(address, (404, {"error": {"message": "no", "code": "model_not_found"}}))
+        assert await drift() == ["gone"]
+        server.on(address, (403, {"error": {"message": "not for you", "code": "forbidden"}}))
+        assert await drift() == ["unreadable"]
+
+
 async def test_model_not_found_after_training_is_waited_out(server, scripted) -> None:
     missing = (
         404,
