@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evals.records import LivePointer, Verdict
+from evals.records import CheckResult, LivePointer, Verdict
 from flows.model_words import short_name
-from flows.registry.records import Event, Hold, RunRecord
+from flows.origins import failed_checks, origin, overrides_behind, revocation_of
+from flows.registry.records import Answer, Event, Hold, RunRecord
 from flows.registry.store import Registry
 from flows.service.wording import Mark, Moment, mark_of_state, mark_of_verdict, moment
 from flows.settings import Settings
@@ -17,6 +18,7 @@ __all__ = [
     "LiveView",
     "Overview",
     "RunRow",
+    "Said",
     "TargetPage",
     "overview",
     "run_row",
@@ -38,6 +40,8 @@ _CHANGES = {
     "model_refused": ("refused", "fail"),
     "model_revoked": ("revoked", "fail"),
     "model_reinstated": ("reinstated", "plain"),
+    "drift_found": ("stands otherwise", "fail"),
+    "drift_over": ("stands as recorded", "pass"),
 }
 
 
@@ -56,18 +60,41 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What somebody said, and when."""
+
+    actor: str
+    reason: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LiveView:
-    """What is live for a target, since when and on whose word; `hold` when automation may not change it."""
+    """What is live for a target, since when and on whose word, and all that speaks against it.
+
+    `hold` when automation may not change it; `overrides` by whom, against `failed`, the checks that did not pass; `revoked`
+    when its evidence no longer counts, `back` the model to go back to; `drift` when something else stands than is recorded.
+    """
 
     target: str
     name: str
     pointer: LivePointer | None
     since: Moment | None
     word: Event | None
-    hold: Hold | None
-    held_since: Moment | None
+    evidence: str | None
+    hold: Said | None
+    overrides: tuple[Said, ...]
+    failed: tuple[CheckResult, ...]
+    revoked: Said | None
+    back: str
+    drift: Said | None
     waiting: tuple[RunRow, ...]
     latest: RunRow | None
+
+    @property
+    def wants_a_look(self) -> bool:
+        """Whether a person has something to decide or to put right here."""
+        return bool(self.drift or self.revoked or self.overrides or self.hold or self.waiting)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +114,20 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """The first page."""
+    """The first page; targets with nothing live come last."""
 
     targets: tuple[LiveView, ...]
     runs: tuple[RunRow, ...]
+
+    @property
+    def live(self) -> int:
+        """How many targets have something live."""
+        return sum(target.pointer is not None for target in self.targets)
+
+    @property
+    def attention(self) -> tuple[str, ...]:
+        """The targets that want a look."""
+        return tuple(target.target for target in self.targets if target.wants_a_look)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,8 +142,9 @@ class TargetPage:
 def overview(settings: Settings, registry: Registry) -> Overview:
     """Read the first page."""
     names = sorted({*registry.targets(), *target_names(settings.targets)})
+    targets = (_live(registry, name) for name in names)
     return Overview(
-        targets=tuple(_live(registry, name) for name in names),
+        targets=tuple(sorted(targets, key=lambda target: target.pointer is None)),
         runs=tuple(run_row(registry, run) for run in registry.runs(limit=15)),
     )
 
@@ -146,26 +184,37 @@ def _worst(first: Verdict | None, second: Verdict | None) -> Verdict | None:
 
 
 def _live(registry: Registry, target: str) -> LiveView:
-    pointer, hold, now = registry.live(target), registry.held(target), registry.now()
-    runs = registry.runs(target, 50)
+    pointer, now = registry.live(target), registry.now()
+    runs, hold = registry.runs(target, 50), registry.held(target)
+    before = registry.previous(target)
+    revoked = revocation_of(registry, pointer) if pointer is not None else None
+    overrides = overrides_behind(registry, pointer) if pointer is not None else ()
     return LiveView(
         target=target,
         name=short_name(pointer.model_id) if pointer is not None else "",
         pointer=pointer,
         since=moment(pointer.since, now) if pointer is not None else None,
-        word=_word(registry, pointer),
-        hold=hold,
-        held_since=moment(hold.since, now) if hold is not None else None,
+        word=registry.event_of(target, pointer.generation) if pointer is not None else None,
+        evidence=_evidence(registry, pointer),
+        hold=_said(hold, hold.since, now) if hold is not None else None,
+        overrides=tuple(_said(answer, answer.at, now) for answer in overrides),
+        failed=failed_checks(registry, pointer) if pointer is not None else (),
+        revoked=_said(revoked, revoked.at, now) if revoked is not None else None,
+        back=short_name(before.model_id) if before is not None else "",
+        drift=_said(drift, drift.at, now) if (drift := registry.drifted(target)) else None,
         waiting=tuple(run_row(registry, run) for run in runs if run.state == "waiting"),
         latest=run_row(registry, runs[0]) if runs else None,
     )
 
 
-def _word(registry: Registry, pointer: LivePointer | None) -> Event | None:
-    if pointer is None:
-        return None
-    events = registry.history(pointer.target, 200)
-    return next((event for event in events if event.generation == pointer.generation), None)
+def _said(word: Hold | Answer | Event, at: str, now: str) -> Said:
+    return Said(actor=word.actor, reason=word.reason, at=moment(at, now))
+
+
+def _evidence(registry: Registry, pointer: LivePointer | None) -> str | None:
+    """The run that what is live stands on, where there is a page of it."""
+    run_id = origin(registry, pointer).run_id if pointer is not None else None
+    return run_id if run_id and registry.run(run_id) is not None else None
 
 
 def _change(event: Event, now: str) -> Change:

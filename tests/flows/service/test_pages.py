@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from evals.records import Endpoint
+from flows.answers import answer_run
+from flows.registry.records import NewPointer
+
 HOSTILE = "<script>alert(1)</script>\u202egpj.exe"
 PAGES = ("/", "/inbox", "/targets/triage", "/runs/triage-1")
 
@@ -25,6 +29,90 @@ def test_the_first_page_tells_what_is_live_since_when_and_on_whose_word(told: An
     page = told.get("/").text
     for said in ("v1 is live", "generation 1", "ana: adopted", "incident 4711", "v2 waits"):
         assert said in page
+
+
+def against_its_gate(story: Any, registry: Any) -> None:
+    """Have v2 go live although its check failed: two people said so."""
+    story.judged("FAIL", model="model-2", state="refused", reason="0.42 is below 0.5")
+    for person in ("bo", "cy"):
+        answer_run(story.settings, "triage-1", "override", actor=person, reason="a label error")
+    registry.set_run_state("triage-1", "promoting")
+    endpoint = Endpoint(base_url="http://127.0.0.1:1/v1", model="model-2", model_id="model-2")
+    registry.switch(
+        NewPointer(
+            target="triage",
+            model_id="model-2",
+            platform="embedded",
+            endpoint=endpoint,
+            run_id="triage-1",
+        ),
+        expected_generation=1,
+        actor="gatewright",
+        reason="FAIL, overridden",
+    )
+    registry.set_run_state("triage-1", "promoted")
+
+
+@pytest.mark.parametrize("path", ["/", "/targets/triage"])
+def test_what_is_live_against_its_gate_says_so_until_it_is_superseded(
+    service: Any, story: Any, registry: Any, path: str
+) -> None:
+    story.live("model-1")
+    against_its_gate(story, registry)
+    page = service.get(path).text
+    for said in ("against its gate", "Overridden by bo", "Overridden by cy", "a label error"):
+        assert said in page
+    assert "exact_match at_least 0.5</code> FAIL: 0.42 is below 0.5" in page
+    story.live("model-3")
+    assert "against its gate" not in service.get(path).text
+
+
+@pytest.mark.parametrize("path", ["/", "/targets/triage"])
+def test_a_revoked_model_is_shown_with_the_way_back_and_the_hold(
+    service: Any, story: Any, registry: Any, path: str
+) -> None:
+    story.live("model-1")
+    story.live("model-2")
+    registry.revoke("triage", "model-2", actor="gatewright", reason="regression: 0.6 below 0.8")
+    page = service.get(path).text
+    for said in ("Its evidence was revoked", "goes back to model-1", "regression: 0.6 below 0.8"):
+        assert said in page
+    assert "gatewright release triage" in page
+    registry.reinstate("triage", "model-2", actor="ana", reason="a label error")
+    assert "Its evidence was revoked" not in service.get(path).text
+
+
+@pytest.mark.parametrize("path", ["/", "/targets/triage"])
+def test_a_change_made_past_gatewright_is_shown_until_it_is_over(
+    service: Any, story: Any, registry: Any, path: str
+) -> None:
+    story.live("model-1")
+    registry.drift_found(
+        "triage",
+        actor="gatewright",
+        reason=f"deployment prod serves {HOSTILE}",
+        marks=["prod other_model model-9"],
+        generation=1,
+        model_id="model-1",
+    )
+    page = service.get(path).text
+    assert "stands otherwise" in page
+    assert "gatewright verify triage" in page
+    assert "<script" not in page
+    registry.drift_over("triage", actor="ana", reason="put back")
+    assert "Something else stands" not in service.get(path).text
+
+
+def test_the_first_page_begins_with_what_wants_a_look(
+    service: Any, story: Any, registry: Any, add_target: Any
+) -> None:
+    add_target("another")
+    story.live("model-1")
+    page = service.get("/").text
+    assert "1 of 2 targets have a model live. Nothing wants a look." in page
+    assert page.index("triage</a> <span") < page.index("another</a> <span")  # nothing live: last
+    registry.hold("triage", actor="bo", reason="incident 4711")
+    assert 'href="/targets/triage">triage</a> wants a look.' in service.get("/").text
 
 
 def test_a_target_s_page_has_its_history(told: Any) -> None:
