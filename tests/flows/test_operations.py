@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,28 +48,42 @@ def test_every_command_of_the_manual_exists():
     assert sorted(named - set(group.commands)) == []
 
 
-def test_a_backup_taken_while_somebody_writes_is_whole(tmp_path):
+def online_backup(source: sqlite3.Connection, goal: Path) -> None:
+    """What `.backup` of SQLite's shell does."""
+    with closing(sqlite3.connect(goal)) as opened:
+        source.backup(opened)
+
+
+def vacuum_into(source: sqlite3.Connection, goal: Path) -> None:
+    source.execute("VACUUM INTO ?", (str(goal),))
+
+
+@pytest.mark.parametrize("take", [online_backup, vacuum_into])
+def test_a_backup_taken_while_somebody_writes_is_whole(tmp_path, take):
     url = f"sqlite:///{tmp_path}/registry.db"
-    done = threading.Event()
+    done, begun = threading.Event(), threading.Event()
 
     def write() -> None:
         with Registry.open(url) as registry:
             while not done.is_set():
                 registry.hold("triage", actor="ana", reason="incident")
                 registry.release("triage", actor="ana", reason="over")
+                begun.set()
 
     with Registry.open(url) as registry:
         registry.hold("other", actor="ana", reason="incident")
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        source, goal = (sqlite3.connect(tmp_path / name) for name in ("registry.db", "backup.db"))
-        source.backup(goal)
-        source.close()
-        goal.close()
+        assert begun.wait(30)
+        with closing(sqlite3.connect(tmp_path / "registry.db", timeout=30)) as source:
+            take(source, tmp_path / "backup.db")
     finally:
         done.set()
         writer.join()
     with Registry.open(f"sqlite:///{tmp_path}/backup.db") as restored:
         assert restored.verify() == ()
         assert restored.held("other") is not None
+        assert restored.history("triage")
+        restored.release("other", actor="ana", reason="goes on")
+        assert restored.verify() == ()

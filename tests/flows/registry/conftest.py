@@ -25,7 +25,7 @@ _NUMBERS = count(1)
 def _programs() -> Path | None:
     found = shutil.which("initdb")
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return Path(found).parent if found else versions[-1].parent if versions else None
+    return Path(found).resolve().parent if found else versions[-1].parent if versions else None
 
 
 def _as_server_user() -> list[str]:
@@ -67,19 +67,34 @@ def postgresql_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def postgresql_programs() -> Path:
+    """Where pg_dump and its kin are."""
+    programs = _programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL is installed here")
+    return programs
+
+
+@pytest.fixture
+def new_postgresql(postgresql_server: str) -> Callable[[], str]:
+    """Makes URLs of empty PostgreSQL databases."""
+
+    def create() -> str:
+        name = f"registry_{next(_NUMBERS)}"
+        with psycopg.connect(f"{postgresql_server}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"{postgresql_server}/{name}"
+
+    return create
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
     """Makes URLs of empty databases, once of SQLite and once of PostgreSQL."""
     if request.param == "sqlite":
         return lambda: f"sqlite:///{tmp_path}/registry-{next(_NUMBERS)}.db"
-    server: str = request.getfixturevalue("postgresql_server")
-
-    def create() -> str:
-        name = f"registry_{next(_NUMBERS)}"
-        with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return f"{server}/{name}"
-
+    create: Callable[[], str] = request.getfixturevalue("new_postgresql")
     return create
 
 
