@@ -24,11 +24,14 @@ def look_heading(event: LookEvent) -> str:
 
 
 def look_lines(event: LookEvent, before: LookEvent | None = None) -> list[str]:
-    """Return a line for each check, in the gate's order; with `before` of those only that stand otherwise than then."""
+    """Return a line for each check, in the gate's order; with `before` of those only that stand otherwise than then.
+
+    Left out is what neither decides nor was measured, as every comparison in a first release.
+    """
     was = {} if before is None else {one.key: _word(before, one) for one in before.checks}
     return [
         f"{_word(event, check):<9}  {_label(check)}, n {check.n:,}"
-        for check in event.checks
+        for check in _worth_showing(event)
         if was.get(check.key) != _word(event, check)
     ]
 
@@ -36,7 +39,7 @@ def look_lines(event: LookEvent, before: LookEvent | None = None) -> list[str]:
 def look_view(event: LookEvent) -> RenderableType:
     """Return the same for a terminal: what failed first, what is open next; what passed is cut where it is a lot."""
     ranked = sorted(
-        event.checks, key=lambda one: (not one.result.decides, _ORDER[_word(event, one)])
+        _worth_showing(event), key=lambda one: (not one.result.decides, _ORDER[_word(event, one)])
     )
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
@@ -51,6 +54,10 @@ def look_view(event: LookEvent) -> RenderableType:
     more = len(ranked) - _MOST_SHOWN
     rest = [Text(f"  and {more} more", style="dim")] if more > 0 else []
     return Group(Text(f"  {look_heading(event)}", style="dim"), table, *rest)
+
+
+def _worth_showing(event: LookEvent) -> list[CheckLook]:
+    return [check for check in event.checks if check.result.decides or check.n]
 
 
 def _word(event: LookEvent, check: CheckLook) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+from pathlib import Path
+
 import typer
 from rich.table import Table
 from rich.text import Text
@@ -64,7 +68,8 @@ def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> No
     screen.print("\n[bold]Reports[/]")
     for run in runs:
         screen.print(Text(f"  {short_name(run.candidate_model)}: {run.report}"))
-    screen.print(f"\nLook on:  gatewright live · gatewright history {target} · gatewright runs")
+    own = _own_name()
+    screen.print(Text(f"\nLook on:  {own} live · {own} history {target} · {own} runs"))
     port = read_record(settings.home / "demo.json", Story)
     if port is not None:
         url = f"http://127.0.0.1:{port.emulator_port}"
@@ -72,5 +77,14 @@ def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> No
             "The embedded platform is stopped; to evaluate, roll back or run a doctor, start it again:"
         )
         screen.print(Text(f"  export GATEWRIGHT_EMBEDDED_URL={url}", style="dim"))
-        start = f"python -m flows.emulator --port {port.emulator_port} --state {display(settings.home)}/emulator &"
+        python, state = display(Path(sys.executable)), display(settings.home / "emulator")
+        start = f"{python} -m flows.emulator --port {port.emulator_port} --state {state} &"
         screen.print(Text(f"  {start}", style="dim"))
+
+
+def _own_name() -> str:
+    """What to type for this very command line: as make starts it, it stands on no path."""
+    from evals.authored import display
+
+    own = Path(sys.executable).with_name("gatewright")
+    return own.name if shutil.which(own.name) == str(own) else display(own)

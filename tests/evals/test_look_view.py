@@ -13,7 +13,9 @@ from evals.looks import CheckLook, LookEvent
 from evals.records import CheckResult
 
 
-def check(name: str, outcome: Any, *, decides: bool = True, **more: Any) -> CheckLook:
+def check(
+    name: str, outcome: Any, *, decides: bool = True, n: int = 1200, **more: Any
+) -> CheckLook:
     result = CheckResult(
         check=name,
         metric="exact",
@@ -24,10 +26,10 @@ def check(name: str, outcome: Any, *, decides: bool = True, **more: Any) -> Chec
         decides=decides,
         suite=None,
         slice={},
-        n=1200,
+        n=n,
     )
     facts = {"decided": outcome != "INCONCLUSIVE" and decides} | more
-    return CheckLook(key=name, n=1200, counted=True, result=result, **facts)
+    return CheckLook(key=name, n=n, counted=True, result=result, **facts)
 
 
 def look(*checks: CheckLook, number: int = 2, stop: bool = False) -> LookEvent:
@@ -67,6 +69,19 @@ def test_a_log_gets_a_line_for_each_check(mixed: LookEvent) -> None:
 def test_a_log_gets_only_what_has_changed_since_the_look_before(mixed: LookEvent) -> None:
     before = look(check("passed", "INCONCLUSIVE"), *mixed.checks[1:], number=1)
     assert look_lines(mixed, before) == ["PASS       passed, n 1,200"]
+
+
+def test_what_neither_decides_nor_was_measured_is_not_listed() -> None:
+    first_release = look(
+        check("own value", "PASS"),
+        check("comparison", "INCONCLUSIVE", decides=False, n=0),
+        check("shadow", "PASS", decides=False, n=5),
+        check("not yet measured", "INCONCLUSIVE", n=0),
+    )
+    assert [line.split()[1] for line in look_lines(first_release)] == ["own", "shadow", "not"]
+    console = Console(file=io.StringIO(), width=80, record=True)
+    console.print(look_view(first_release))
+    assert "comparison" not in console.export_text()
 
 
 def test_a_terminal_shows_bad_news_first_and_cuts_a_long_list_at_80_columns() -> None:
