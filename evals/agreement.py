@@ -86,7 +86,7 @@ def krippendorff_alpha(
     totals = coincidences.sum(axis=1)
     distance = _distances(values, level)
     observed = float((coincidences * distance).sum())
-    expected = float((np.outer(totals, totals) * distance).sum()) / (totals.sum() - 1)
+    expected = float((np.outer(totals, totals) * distance).sum()) / float(totals.sum() - 1)
     return 1.0 - observed / expected if expected > 0 else None
 
 

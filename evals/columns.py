@@ -46,7 +46,9 @@ class ModelResults:
     `columns` holds the mean over the repeats of a case, shape (cases,), NaN where nothing was scored; `applicable`
     (all True when a column is absent) says which cases a column is about at all. `tags` holds texts, "" where a case has
     none. `clusters` are codes, None without clusters. `outcomes` counts responses; `counts` holds planned, answered,
-    scored and errored questions (cases times repeats).
+    scored and errored questions (cases times repeats). `people` holds, for columns of judges whose grader names human
+    labels, what people said of these very answers: the mean over the repeats of a case, shape (cases,), NaN unless all
+    of its answers were labelled.
     """
 
     model_id: str
@@ -63,6 +65,7 @@ class ModelResults:
     evidence_digest: str
     applicable: Mapping[str, Bools] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
+    people: Mapping[str, Floats] = field(default_factory=dict)
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evals.columns import UNSCORED, ModelResults
 from evals.conditions import Check
+from evals.labelled import labelled_interval
 from evals.measuring import (
     IncomparableError,
     difference_of,
@@ -118,6 +119,9 @@ def measure(
     undefined = _undefined(spec, candidate, rows)
     if undefined:
         return Measurement(n=int(rows.sum()), candidate=None, baseline=other, blocked=undefined)
+    if check.with_labels:
+        point = _point(spec, candidate, rows)
+        return _labelled(spec, candidate, None, rows, confidence, (point, other))
     found = level_of(spec, candidate, rows, confidence)
     return _measurement(spec, found, rows, (found.estimate, other), ratio=False)
 
@@ -139,11 +143,41 @@ def compare(
         return Measurement(
             n=int(rows.sum()), candidate=points[0], baseline=points[1], blocked=undefined
         )
+    if check.with_labels:
+        return _labelled(spec, candidate, baseline, rows, confidence, points)
     interval = ratio_of if check.percent else difference_of
     found = interval(spec, candidate, baseline, rows, confidence)
     if check.kind == "min_gain" and not spec.higher_is_better:
         found = _mirrored(found)
     return _measurement(spec, found, rows, points, ratio=check.percent)
+
+
+def _labelled(
+    spec: MetricSpec,
+    candidate: ModelResults,
+    baseline: ModelResults | None,
+    rows: Mask,
+    confidence: float,
+    points: tuple[float | None, float | None],
+) -> Measurement:
+    """The judge's metric corrected by human labels; both points are what the judge says."""
+    found, blocked = labelled_interval(spec, candidate, baseline, rows, confidence)
+    cases = int(rows.sum())
+    if found is None:
+        return Measurement(n=cases, candidate=points[0], baseline=points[1], blocked=blocked)
+    labels = int(found.detail.get("labels", cases))
+    return Measurement(
+        n=cases,
+        candidate=points[0],
+        baseline=points[1],
+        estimate=found.estimate,
+        lower=found.lower,
+        upper=found.upper,
+        confidence=found.confidence,
+        method=f"{found.method}, {labels} human labels",
+        blocked=blocked or None,
+        warnings=("the interval is corrected by human labels; the two values are the judge's own",),
+    )
 
 
 def _measurement(

@@ -22,7 +22,8 @@ class Check(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One condition on one metric, whole or on a slice.
 
     `threshold` is in the metric's unit, or a fraction when `percent` is set (10% = 0.1). `where` selects a slice by
-    tags; `each` stands for one check for every value of a tag. `field` and `line` say where it was authored.
+    tags; `each` stands for one check for every value of a tag. `with_labels` decides on what people would say: a judge's
+    scores, corrected by human labels. `field` and `line` say where it was authored.
     """
 
     metric: str
@@ -38,6 +39,7 @@ class Check(Record, frozen=True, kw_only=True, omit_defaults=True):
     overridable: bool = True
     measure_on: Slot = "developer"
     decide_on: Literal["bound", "point"] = "bound"
+    with_labels: bool = False
     field: str = ""
     line: int | None = None
 

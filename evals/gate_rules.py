@@ -68,6 +68,8 @@ class _Rules:
             return
         spec = metric_kind(self.check.metric, having[0])
         yield from self._condition(spec)
+        if self.check.with_labels:
+            yield from self._labels(spec, having[0])
         unmatched = self._unmatched(having)
         if unmatched:
             yield unmatched
@@ -114,6 +116,23 @@ class _Rules:
             if check.threshold >= span:
                 message = f"expected a margin below {span:g}; found {check.threshold:g}"
                 yield self._here(message, "a margin that wide forbids nothing")
+
+    def _labels(self, spec: MetricSpec, opened: OpenedSuite) -> Iterator[Problem]:
+        """Human labels correct the mean of a judge's scores, by difference, on cases that are each their own."""
+        check, message, fix = self.check, "", None
+        grader = spec.column.removesuffix(".passed")
+        if grader not in opened.people:
+            message = f"suite {opened.suite.name} names no human labels for '{check.metric}'"
+            fix = f"say human_labels: FILE at a judge's grader; known: {', '.join(sorted(opened.people)) or 'none'}"
+        elif check.percent:
+            message = f"'{check.metric}' with human labels is compared by difference"
+            fix = "write the margin without %"
+        elif check.decide_on == "point":
+            message, fix = "a point estimate needs no human labels", "leave out decide_on: point"
+        elif clustered([opened]):
+            message = "human labels of clustered cases can't be used to decide"
+        if message:
+            yield self._problem("with_labels", message, fix)
 
     def _out_of_reach(self, spec: MetricSpec) -> bool:
         """True for a bar at the very end of the scale, which no bound can lie beyond."""

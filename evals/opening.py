@@ -10,6 +10,7 @@ from typing import Any
 from evals.authored import refuse
 from evals.errors import Problem
 from evals.graders import Grader, applicability, build, case_problems, fingerprint
+from evals.human_labels import HumanLabels, read_human_labels
 from evals.suites import Suite, read_suite
 
 __all__ = ["OpenedSuite", "open_suite"]
@@ -20,13 +21,14 @@ class OpenedSuite:
     """A suite that is ready to be asked and graded.
 
     `fingerprint` says what its results may be compared with. `applicable` has a byte a case, 0 or 1, for every column of
-    scores that is not about every case.
+    scores that is not about every case. `people` holds what people said of answers that a judge judged, by grader.
     """
 
     suite: Suite
     graders: tuple[Grader, ...]
     fingerprint: str
     applicable: Mapping[str, bytes] = field(default_factory=dict)
+    people: Mapping[str, HumanLabels] = field(default_factory=dict)
 
 
 def open_suite(folder: Path, asker: Any = None) -> OpenedSuite:
@@ -39,10 +41,12 @@ def open_suite(folder: Path, asker: Any = None) -> OpenedSuite:
     suite = read_suite(folder, problems)
     graders = build(suite, asker)
     problems.extend(case_problems(suite, graders))
+    people = read_human_labels(suite, graders, problems)
     refuse(problems)
     return OpenedSuite(
         suite=suite,
         graders=graders,
         fingerprint=fingerprint(suite, graders),
         applicable=applicability(suite, graders),
+        people=people,
     )

@@ -150,11 +150,20 @@ _OPTIONS = (
     "overridable",
     "measure_on",
     "decide_on",
+    "with_labels",
 )
 
 
 def _inherited(entry: Mapping[str, Any]) -> dict[str, Any]:
-    keys = ("metric", "suite", "mode", "overridable", "measure_on", "decide_on")
+    keys = (
+        "metric",
+        "suite",
+        "mode",
+        "overridable",
+        "measure_on",
+        "decide_on",
+        "with_labels",
+    )
     return {key: entry[key] for key in keys if key in entry}
 
 

@@ -27,13 +27,18 @@ __all__ = ["GraderSpec", "Suite", "load_suite", "read_suite"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraderSpec:
-    """One entry of a suite's `graders`: its options as authored, and its line in suite.yaml."""
+    """One entry of a suite's `graders`: its options as authored, and its line in suite.yaml.
+
+    `human_labels` names the file of what people said of the same answers; it changes no score, so it is none of the
+    options.
+    """
 
     name: str
     type: str
     params: Mapping[str, Any]
     line: int | None
     field: str = ""
+    human_labels: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,14 +178,18 @@ def _rows(authored: Authored, folder: Path, problems: list[Problem]) -> tuple[Pa
 def _grader(authored: Authored, index: int) -> GraderSpec:
     entry = authored.data["graders"][index]
     place = f"graders[{index}]"
-    params = {key: value for key, value in entry.items() if key not in ("name", "type")}
+    params = {key: value for key, value in entry.items() if key not in _NO_OPTIONS}
     return GraderSpec(
         name=entry["name"],
         type=entry["type"],
         params=params,
         line=authored.line(place),
         field=place,
+        human_labels=entry.get("human_labels"),
     )
+
+
+_NO_OPTIONS = ("name", "type", "human_labels")
 
 
 def _check_grader_names(authored: Authored, problems: list[Problem]) -> None:

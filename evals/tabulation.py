@@ -17,6 +17,7 @@ from evals.columns import INVALID, UNSCORED, LabelColumn, ModelResults
 from evals.grids import Grid
 from evals.opening import OpenedSuite
 from evals.records import INFRASTRUCTURE_OUTCOMES, MODEL_OUTCOMES, Price, Response, Score
+from evals.said import Said
 from evals.sampling.budget import cost_usd
 
 __all__ = ["BUILT_IN_COLUMNS", "tabulate", "tabulate_repeats"]
@@ -108,6 +109,7 @@ class _Table:
         self.scores = {name: self._grid() for name in self.columns}
         self.truths = {name: self._codes() for name in self.codes}
         self.predictions = {name: self._codes() for name in self.codes}
+        self.said = Said(opened, self.columns)
         self.asked = self._grid()
         self.outcomes: Counter[str] = Counter()
         self.evidence = 0
@@ -132,6 +134,8 @@ class _Table:
         )
         if response.outcome not in MODEL_OUTCOMES:
             return
+        for column, said in self.said.add(row, response):
+            self._witness(response.case_id, repeat, "people", column, said)
         facts = {
             "latency_ms": response.latency_ms,
             "cost_usd": None
@@ -206,6 +210,7 @@ class _Table:
             evidence_digest=self._digest(model_id),
             applicable={name: about(self.opened, name) for name in self.opened.applicable},
             counts=self._counts(int(planned.sum())),
+            people=self.said.columns(self.repeats),
         )
 
     def _row(self, case_id: str) -> int | None:

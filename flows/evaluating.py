@@ -29,6 +29,7 @@ from flows.asking import (
 from flows.expecting import expected_findings, last_results
 from flows.judges_ready import judge_findings
 from flows.judging import judge_costs, judges_at_work
+from flows.labelling import keep_labels, with_kept_labels
 from flows.leaks import look_for_leaks
 from flows.looking import (
     Results,
@@ -236,6 +237,7 @@ def conclude(settings: Settings, run_id: str) -> Verdict:
         stored = run.registry.verdict(run_id)
         if stored is not None:
             return stored
+        keep_labels(run)
         verdict, results, fair = _judge(run)
         for result in run.contest.summaries(results, fair):
             run.registry.save_suite_result(result)
@@ -248,7 +250,7 @@ def conclude(settings: Settings, run_id: str) -> Verdict:
 
 def judged_anew(run: OpenRun) -> Verdict:
     """Judge what lies in a run's journals once more, storing nothing. Raises ConfigurationError on another gate."""
-    return _judge(run)[0]
+    return _judge(with_kept_labels(run))[0]
 
 
 async def clean_up(settings: Settings, run_id: str) -> None:

@@ -21,6 +21,7 @@ from evals.sampling.summary import SamplingSummary
 from flows.asking import samplings
 from flows.examples import examples_of
 from flows.judging import judge_costs
+from flows.labelling import judge_facts
 from flows.leaks import LEAKS
 from flows.looking import results_at, standing
 from flows.model_words import short_name
@@ -86,6 +87,7 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
             row for opened in run.plan.suites for row in pairs_of(run.policy, opened, results)
         ),
         confusions=tuple(_confusions(run, results)),
+        judges=tuple(judge_facts(run)),
         sampling=_sampling(run),
         promotion=tuple(
             PromotionStep(step=step.step, state=step.phase, at=step.at, detail=_words(step.detail))

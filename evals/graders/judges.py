@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from evals.graders.answers import fault, same_text
 from evals.graders.asking import Opinion
 from evals.graders.base import CaseProblem, Column, GraderBase, ParameterError, Parameters
+from evals.graders.human_scale import HumanScale
 from evals.graders.verdicts import (
     fenced,
     label_format,
@@ -70,6 +71,18 @@ class JudgeGrader(GraderBase):
         passed = self.options.pass_threshold is not None
         names = [self.name, f"{self.name}.passed"] if passed else [self.name]
         return tuple(Column(name=name) for name in names)
+
+    def human_scale(self) -> HumanScale:
+        """Return the scale on which people judge the same answers."""
+        labels, passing = self.options.labels or (), self.options.passing or ()
+        low, high = (0.0, 1.0) if labels else self.options.scale
+        return HumanScale(
+            lo=low,
+            hi=high,
+            labels=tuple(labels),
+            passing=tuple(passing),
+            threshold=self.options.pass_threshold,
+        )
 
     def check(self, case: Case) -> Iterator[CaseProblem]:
         if self.options.reference and case.expected in (None, "", [], {}):

@@ -9,6 +9,7 @@ import msgspec
 
 from evals.graders.asking import Opinion
 from evals.graders.base import ParameterError, Parameters
+from evals.graders.human_scale import HumanScale
 from evals.graders.openai_base import (
     OpenAIGrader,
     OpenAIOptions,
@@ -130,6 +131,11 @@ class ScoreModelGrader(ModelGrader):
         low, high = self.options.range
         return low, high
 
+    def human_scale(self) -> HumanScale:
+        """Return the scale on which people judge the same answers."""
+        low, high = self.options.range
+        return HumanScale(lo=low, hi=high, threshold=self.options.pass_threshold)
+
     async def raw(self, case: Case, response: Response) -> Raw:
         opinion, why = await self.judged(case, response)
         if opinion is None:
@@ -157,6 +163,14 @@ class LabelModelGrader(ModelGrader):
 
     def response_format(self) -> dict[str, Any]:
         return label_format(self.options.labels)
+
+    def human_scale(self) -> HumanScale:
+        """Return the scale on which people judge the same answers."""
+        return HumanScale(
+            labels=tuple(self.options.labels),
+            passing=tuple(self.options.passing_labels),
+            threshold=self.options.pass_threshold,
+        )
 
     async def raw(self, case: Case, response: Response) -> Raw:
         opinion, why = await self.judged(case, response)

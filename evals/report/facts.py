@@ -11,6 +11,7 @@ from evals.records import Candidate, LivePointer, Record, Role, SuiteResult, Ver
 __all__ = [
     "Confusion",
     "Example",
+    "JudgeFacts",
     "PairedRow",
     "PromotionStep",
     "RunFacts",
@@ -97,6 +98,23 @@ class Confusion(Record, frozen=True, kw_only=True, omit_defaults=True):
     counts: tuple[tuple[int, ...], ...]
 
 
+class JudgeFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """How far a judge agrees with people on `n` answers of the run that people labelled; 0 when there are none.
+
+    `exact` is the share of equal judgements, `kappa` Cohen's (weighted by squared distance for the level "interval"),
+    `alpha` Krippendorff's; None where they are undefined.
+    """
+
+    suite: str
+    grader: str
+    models: tuple[str, ...] = ()
+    n: int = 0
+    exact: float | None = None
+    kappa: float | None = None
+    alpha: float | None = None
+    level: str = ""
+
+
 class PromotionStep(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One event in the promotion's record. `at` is UTC, ISO 8601."""
 
@@ -157,6 +175,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     slices: tuple[SliceRow, ...] = ()
     paired: tuple[PairedRow, ...] = ()
     confusions: tuple[Confusion, ...] = ()
+    judges: tuple[JudgeFacts, ...] = ()
     sampling: dict[str, int | float | None] = msgspec.field(default_factory=dict)
     promotion: tuple[PromotionStep, ...] = ()
     names: dict[str, str] = msgspec.field(default_factory=dict)

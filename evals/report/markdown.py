@@ -31,6 +31,8 @@ def render_markdown(view: ReportView) -> str:
         page.add(f"### {board.title}: {board.outcome}\n\n{_plain(board.summary)}")
         page.add(_table(board, _TABLE_SHARE // len(view.boards)))
     page.add(_coverage(view))
+    if view.judges:
+        page.add("### Judges\n\n" + "\n".join(f"- {_plain(text)}" for text in view.judges))
     page.add(_slices(view))
     for part in _cases(view):
         page.add(part)

@@ -23,6 +23,7 @@ from evals.report.evidence import (
 from evals.report.examples import ExampleGroup, example_groups
 from evals.report.facts import PromotionStep, RunFacts
 from evals.report.figures import counted, duration, instant, parse
+from evals.report.judges import judges
 from evals.report.slices import SliceView, paired, slice_leads, slices
 
 __all__ = ["Board", "CheckGroup", "ReportView", "build_view"]
@@ -76,6 +77,7 @@ class ReportView:
     slice_leads: tuple[str, ...]
     paired: tuple[str, ...]
     confusions: tuple[ConfusionView, ...]
+    judges: tuple[str, ...]
     example_groups: tuple[ExampleGroup, ...]
     sampling: tuple[Pair, ...]
     promotion: tuple[PromotionStep, ...]
@@ -106,6 +108,7 @@ def build_view(facts: RunFacts) -> ReportView:
         slice_leads=slice_leads(facts),
         paired=paired(facts),
         confusions=confusions(facts),
+        judges=tuple(judges(facts)),
         example_groups=examples,
         sampling=sampling(facts),
         promotion=tuple(_step(step) for step in facts.promotion),

@@ -11,6 +11,7 @@ import typer
 from evals.errors import ConfigurationError, Problem, nearest
 from flows.commands.output import JSON_OPTION, console, emit, exit_with
 from flows.commands.suite_finding import folders_of, open_all, overlap_policy, refuse_all
+from flows.commands.suite_labels import labels
 from flows.commands.suite_tables import show_check, show_duplicates, show_stats
 from flows.settings import load_settings
 
@@ -191,6 +192,11 @@ def dedupe(
     show_duplicates(console(), found, twice)
     if to is not None:
         typer.echo(f"{to}: {written} cases")
+
+
+app.command(
+    epilog="Example: gatewright suite labels support-triage-1f0c9a77aa --grader tone --n 150 --to answers.jsonl"
+)(labels)
 
 
 def _open(suite: str) -> OpenedSuite:

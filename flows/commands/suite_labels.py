@@ -1,0 +1,73 @@
+"""`gatewright suite labels`: draw answers at random for people to label, so that a judge can be held against them."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from evals.errors import ConfigurationError, Problem
+from flows.commands.output import JSON_OPTION, emit
+from flows.settings import load_settings
+
+__all__ = ["labels"]
+
+RUN: Any = typer.Argument(..., help="A run, as `gatewright runs` lists them.")
+GRADER: Any = typer.Option(..., "--grader", help="The judge's grader.")
+COUNT: Any = typer.Option(
+    150, "--n", min=2, help="How many cases are drawn; a check with labels needs 100 at least."
+)
+TO: Any = typer.Option(..., "--to", help="New file for the answers: .jsonl, or .csv.")
+# What a spreadsheet would take for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def labels(
+    run_id: str = RUN,
+    grader: str = GRADER,
+    count: int = COUNT,
+    to: Path = TO,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Draw a random sample of a run's answers into a file for people to fill in."""
+    from flows.labelling import draw
+    from flows.opening import open_run
+
+    if to.exists() or to.suffix not in (".jsonl", ".csv"):
+        message = f"expected a .jsonl or .csv file that doesn't exist yet; found {to}"
+        raise ConfigurationError(Problem(where="--to", message=message))
+    with open_run(load_settings(), run_id) as run:
+        drawn = draw(run, grader, count)
+    write = _write_csv if to.suffix == ".csv" else _write_jsonl
+    write(to, drawn.rows)
+    if as_json:
+        found = {"cases": drawn.cases, "answers": len(drawn.rows), "labelled": drawn.known}
+        emit({"file": str(to), **found, "expects": drawn.words})
+        return
+    known = f" ({drawn.known} more are labelled already)" if drawn.known else ""
+    typer.echo(f"{to}: {len(drawn.rows)} answers to {drawn.cases} cases drawn at random{known}")
+    typer.echo(f"Fill in for every one {drawn.words}, and who says so; leave none out.")
+    typer.echo(f"Then put the rows into the file that human_labels of '{grader}' names.")
+
+
+def _write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    path.write_text("".join(lines), "utf-8")
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        names = list(rows[0]) if rows else ["case_id", "answer_digest"]
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows({name: _cell(row[name]) for name in names} for row in rows)
+
+
+def _cell(value: Any) -> str:
+    """The text of a cell. What a model said is no formula: the digest says which answer it was, not this text."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
