@@ -1,4 +1,4 @@
-"""A person's answer to a judged run: what is asked, whether this person may answer it now, and what the answer did.
+"""A person's answer to a judged run: whether this person may give it now, and what it did. What is asked: `flows.questions`.
 
 Used alike by the command line and by the review pages. The registry keeps the answer, bound to the digests of what was
 judged; the promotion itself looks at all of it once more before anything goes live.
@@ -6,68 +6,15 @@ judged; the promotion itself looks at all of it once more before anything goes l
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from evals.errors import RefusedError
-from evals.look_book import LookBook
-from evals.policy import GatePolicy, load_policy
-from evals.records import Record, Slot, Verdict
-from flows.forbidding import why_forbidden
+from evals.records import Slot
+from flows.questions import Question, question_of
 from flows.registry.records import Answer, Binding, Decision, RunRecord
 from flows.registry.store import Registry
-from flows.registry.verdicts import shortfall
 from flows.settings import Settings
 from flows.stores import open_registry, require_run
-from flows.target import load_target
 
-__all__ = ["Question", "answer_run", "give_answer", "question_of"]
-
-_WANTED: dict[str, Decision] = {"INCONCLUSIVE": "approve", "FAIL": "override"}
-_ANSWERABLE = frozenset({"waiting", "judged", "refused"})
-_SLOTS: tuple[Slot, ...] = ("developer", "production")
-
-
-class Question(Record, frozen=True, kw_only=True):
-    """What a run asks of people.
-
-    `wanted` is the answer that lets the candidate go live, None when no answer can; then `forbidden` says why, and what
-    can be done instead. `given` are those who gave it in time; `deadline` is UTC, ISO 8601, None when it never ends; `excluded` may not give it.
-    """
-
-    run_id: str
-    target: str
-    slot: Slot
-    asks: str
-    wanted: Decision | None
-    forbidden: str
-    binding: Binding
-    required: int
-    given: tuple[str, ...]
-    excluded: str | None
-    deadline: str | None
-    expired: bool
-
-    @property
-    def enough(self) -> bool:
-        """True when as many people as the gate asks for have said yes."""
-        return self.wanted is not None and len(self.given) >= self.required
-
-
-def question_of(settings: Settings, registry: Registry, run: RunRecord) -> Question | None:
-    """Return what a run asks of people, None when there is nothing to answer.
-
-    Raises ConfigurationError when target or gate have problems, RefusedError when the gate is another one by now.
-    """
-    found = _open_verdict(registry, run)
-    if found is None:
-        return None
-    slot, verdict = found
-    policy = load_policy(settings.gates / f"{load_target(settings.targets, run.target).gate}.yaml")
-    if policy.digest != verdict.policy_digest:
-        raise RefusedError("the gate's policy was changed since the verdict: judge again")
-    looks = LookBook(settings.run_folder(run.run_id)).events() if slot == "developer" else ()
-    forbidden = why_forbidden(run, verdict, policy, looks)
-    return _question(registry, run, slot, verdict, policy, forbidden)
+__all__ = ["answer_run", "give_answer"]
 
 
 def answer_run(
@@ -121,85 +68,6 @@ def give_answer(
     return f"{_past(answer)} by {actor} ({count}): {goes_on}"
 
 
-def _question(
-    registry: Registry,
-    run: RunRecord,
-    slot: Slot,
-    verdict: Verdict,
-    policy: GatePolicy,
-    forbidden: str,
-) -> Question:
-    approving = verdict.outcome == "INCONCLUSIVE"
-    wanted = None if forbidden else _WANTED.get(verdict.outcome)
-    judged = registry.judged_at(run.run_id, slot)
-    deadline = None
-    if approving and judged is not None:
-        deadline = _later(judged[0], policy.approval.expires_after_s)
-    now = registry.now()
-    excluded = run.requested_by if policy.approval.not_requester else None
-    needed = policy.approval.required if approving else policy.override.approvers
-    binding = Binding.of(verdict)
-    return Question(
-        run_id=run.run_id,
-        target=run.target,
-        slot=slot,
-        asks=shortfall(verdict, f"the {slot} verdict") or "",
-        wanted=wanted,
-        forbidden=forbidden,
-        binding=binding,
-        required=max(1, needed),
-        given=_given(registry, run, slot, wanted, binding, deadline, excluded, policy, now),
-        excluded=excluded,
-        deadline=deadline,
-        expired=deadline is not None and now > deadline,
-    )
-
-
-def _open_verdict(registry: Registry, run: RunRecord) -> tuple[Slot, Verdict] | None:
-    """The first verdict that is no PASS and that people may still answer."""
-    if run.kind != "promotion" or run.state not in _ANSWERABLE:
-        return None
-    for slot in _SLOTS:
-        verdict = registry.verdict(run.run_id, slot)
-        answers = registry.answers(run.run_id, slot)
-        if any(answer.decision == "reject" for answer in answers):
-            return None
-        if verdict is None or shortfall(verdict) is None:
-            continue
-        if run.state == "refused" and verdict.outcome != "FAIL":
-            return None
-        later = slot == "developer" and registry.verdict(run.run_id, "production") is not None
-        if (
-            not later
-        ):  # the production checks were measured only after the developer verdict was accepted
-            return slot, verdict
-    return None
-
-
-def _given(
-    registry: Registry,
-    run: RunRecord,
-    slot: Slot,
-    wanted: Decision | None,
-    binding: Binding,
-    deadline: str | None,
-    excluded: str | None,
-    policy: GatePolicy,
-    now: str,
-) -> tuple[str, ...]:
-    """Who said yes to this very verdict, in time; an override counts only while it is fresh."""
-
-    def counts(answer: Answer) -> bool:
-        if (answer.decision, answer.binding) != (wanted, binding) or answer.actor == excluded:
-            return False
-        if wanted == "override":
-            return now <= _later(answer.at, policy.override.expires_after_s)
-        return deadline is None or answer.at <= deadline
-
-    people = {a.actor: None for a in registry.answers(run.run_id, slot) if counts(a)}
-    return tuple(people)
-
-
 def _require_open(
     registry: Registry, run: RunRecord, question: Question, decision: Decision, actor: str
 ) -> None:
@@ -242,11 +110,6 @@ def _reject(
 def _refuse_other_evidence(binding: Binding, evidence: str | None) -> None:
     if evidence is not None and evidence != binding.evidence_digest:
         raise RefusedError("the evidence is another one than was shown: look at it again")
-
-
-def _later(at: str, seconds: int) -> str:
-    later = datetime.fromisoformat(at) + timedelta(seconds=seconds)
-    return later.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _past(answer: Answer) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from evals.errors import ConfigurationError, RefusedError
-from flows.answers import question_of
+from flows.questions import question_of
 from flows.registry.store import Registry
 from flows.resuming import wake_void
 from flows.settings import Settings

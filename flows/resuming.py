@@ -11,8 +11,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from evals.errors import ConfigurationError, InfrastructureError, RefusedError
-from flows.answers import Question, question_of
 from flows.prefect_api import PrefectApi, prefect_api_from_environment
+from flows.questions import Question, question_of
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings

@@ -13,7 +13,8 @@ from prefect.flow_runs import asuspend_flow_run
 from prefect.input import RunInput
 
 from evals.errors import ConfigurationError, RefusedError
-from flows.answers import Question, give_answer
+from flows.answers import give_answer
+from flows.questions import Question
 from flows.resuming import LOOK_AGAIN, note_resumed, note_suspended, open_question
 from flows.settings import load_settings
 from flows.stores import open_registry, require_run

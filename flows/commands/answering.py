@@ -83,7 +83,7 @@ def _go_on(run_id: str, as_json: bool) -> None:
 
 
 def _is_enough(settings: Settings, registry: Registry, run: RunRecord) -> bool:
-    from flows.answers import question_of
+    from flows.questions import question_of
 
     question = question_of(settings, registry, run)
     return question is None or question.enough

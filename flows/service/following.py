@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from evals.errors import ConfigurationError, RefusedError
-from flows.answers import question_of
+from flows.questions import question_of
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.resuming import suspended_as

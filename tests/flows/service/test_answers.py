@@ -12,7 +12,8 @@ from evals.errors import ConfigurationError, RefusedError
 from evals.look_book import LookBook
 from evals.looks import LookEvent
 from evals.records import CheckResult
-from flows.answers import answer_run, give_answer, question_of
+from flows.answers import answer_run, give_answer
+from flows.questions import question_of
 from flows.registry.store import Registry
 
 
