@@ -7,7 +7,7 @@ what it has spent.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -172,23 +172,28 @@ async def judges_at_work(
 
 def judge_costs(folder: Path) -> JudgeCosts:
     """Return what a run's judges cost so far, over all processes that asked them."""
-    calls = _ledger(folder / LEDGER)
-    answers = [call for call in calls if not call.stopped]
-    costs = [call.cost_usd for call in answers]
+    calls, prompt_tokens, completion_tokens, stopped = 0, 0, 0, ""
+    cost: float | None = 0.0
+    for call in _ledger(folder / LEDGER):
+        stopped = call.stopped
+        if not stopped:
+            calls += 1
+            prompt_tokens += call.usage.prompt_tokens
+            completion_tokens += call.usage.completion_tokens
+            cost = None if cost is None or call.cost_usd is None else cost + call.cost_usd
     return JudgeCosts(
-        calls=len(answers),
-        prompt_tokens=sum(call.usage.prompt_tokens for call in answers),
-        completion_tokens=sum(call.usage.completion_tokens for call in answers),
-        cost_usd=None if None in costs else sum(cost for cost in costs if cost is not None),
-        stopped=calls[-1].stopped if calls else "",
+        calls=calls,
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        cost_usd=cost,
+        stopped=stopped,
     )
 
 
-def _ledger(path: Path) -> Sequence[JudgeCall]:
-    if not path.exists():
-        return ()
-    decoder, found = msgspec.json.Decoder(JudgeCall), []
-    for line in path.read_bytes().splitlines():
-        with suppress(msgspec.DecodeError):
-            found.append(decoder.decode(line))
-    return found
+def _ledger(path: Path) -> Iterator[JudgeCall]:
+    if path.exists():
+        decoder = msgspec.json.Decoder(JudgeCall)
+        with path.open("rb") as file:
+            for line in file:
+                with suppress(msgspec.DecodeError):
+                    yield decoder.decode(line)
