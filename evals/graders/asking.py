@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,23 +9,20 @@ from typing import Any, Protocol
 
 import msgspec
 
+from evals.graders.calling import Call, Caller
 from evals.records import Message, Price, Usage
 from evals.sampling.asks import Ask, Connection, SamplingSettings
 from evals.sampling.bodies import RequestShape
 from evals.sampling.budget import cost_usd
 from evals.sampling.classify import Reply, classify
 from evals.sampling.redaction import Redactor
-from evals.sampling.transport import Answer, Route, Transport, TransportFailure
-from evals.sampling.waits import backoff
+from evals.sampling.transport import Answer
 from evals.sampling.wire import read_json
 
 __all__ = ["ASKED_AGAIN", "Asker", "ModelAsker", "NoAnswerError", "Opinion", "Question"]
 
 ASKED_AGAIN = "asked again when the run goes on"
 """Stands in the reason of an unscored answer whose judge could not be reached; see `evals.scores`."""
-
-_ATTEMPTS = 5
-_TIMEOUT_S = 120.0
 
 
 class NoAnswerError(Exception):
@@ -68,8 +63,9 @@ class ModelAsker:
     """Asks the models behind one connection, under whatever name a grader gives.
 
     `usage` counts tokens and `calls` the requests by model; `cost_usd` is None as soon as a used model has no price.
-    `on_usage` hears of every reply that has to be paid for, also of one that can't be used.
-    Close it when all grading is done.
+    `on_usage` hears of every reply that has to be paid for, also of one that can't be used. `concurrency` is a ceiling:
+    how much of it the service takes is found out as in sampling. A parameter that a model refused by name is left out
+    of all its later questions too. Close it when all grading is done.
     """
 
     def __init__(
@@ -82,12 +78,12 @@ class ModelAsker:
     ) -> None:
         self.calls: Counter[str] = Counter()
         self.usage: dict[str, Usage] = {}
-        self._connection = connection
+        self._endpoint = connection.endpoint
         self._prices = prices or {}
         self._on_usage = on_usage
         self._redactor = Redactor()
-        self._gate = asyncio.Semaphore(concurrency)
-        self._transport: Transport | None = None
+        self._caller = Caller(connection, self._redactor, concurrency=concurrency)
+        self._shapes: dict[tuple[str, bytes], RequestShape] = {}
 
     @property
     def cost_usd(self) -> float | None:
@@ -98,9 +94,7 @@ class ModelAsker:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        if self._transport is not None:
-            await self._transport.__aexit__(None, None, None)
-            self._transport = None
+        await self._caller.aclose()
 
     async def __aenter__(self) -> ModelAsker:
         return self
@@ -110,10 +104,7 @@ class ModelAsker:
 
     async def ask(self, question: Question) -> Opinion:
         """Return the judge's answer. Raises NoAnswerError."""
-        endpoint = msgspec.structs.replace(
-            self._connection.endpoint, model=question.model, model_id=question.model
-        )
-        shape = RequestShape(endpoint, question.settings)
+        shape = self._shape(question)
         ask = Ask(
             role="candidate",
             suite="",
@@ -121,57 +112,56 @@ class ModelAsker:
             repeat=question.repeat,
             messages=question.messages,
         )
-        for attempt in range(1, _ATTEMPTS + 1):
-            version = shape.version
-            reply = await self._send(endpoint.api, shape.url, shape.body(ask), question.model)
-            if reply.outcome == "answered" and reply.text is not None:
-                return Opinion(text=reply.text, usage=reply.usage)
-            if reply.refused_parameter and shape.learn(reply.refused_parameter, version):
-                continue
-            if not reply.retryable or attempt == _ATTEMPTS:
-                break
-            await asyncio.sleep(backoff(attempt, random.Random()))  # noqa: S311 - spread, no secret
-        raise NoAnswerError(self._why(question.model, reply))
+        sent = shape.version
+
+        def body() -> bytes:
+            nonlocal sent
+            sent = shape.version
+            return shape.body(ask)
+
+        def read(answer: Answer) -> Reply:
+            reply = classify(self._endpoint.api, answer.status, answer.headers, answer.body)
+            if reply.usage is not None:
+                self._count(question.model, reply.usage)
+            return reply
+
+        call = Call(shape.url, body, read, lambda reply: shape.learn(reply.refused_parameter, sent))
+        reply = await self._answer(question.model, call)
+        if reply.outcome != "answered" or reply.text is None:
+            raise NoAnswerError(self._why(f"judge {question.model} gave no answer", reply))
+        return Opinion(text=reply.text, usage=reply.usage)
 
     async def embed(self, model: str, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text. Raises NoAnswerError."""
-        endpoint = self._connection.endpoint
+        endpoint = self._endpoint
         query = f"?api-version={endpoint.api_version}" if endpoint.api_version else ""
         url = f"{endpoint.base_url.rstrip('/')}/embeddings{query}"
         body = msgspec.json.encode({"model": model, "input": texts, "encoding_format": "float"})
-        for attempt in range(1, _ATTEMPTS + 1):
-            answer = await self._post(url, body, model)
-            if isinstance(answer, Answer) and answer.status == 200:
-                return self._vectors(model, read_json(answer.body), len(texts))
-            retryable = isinstance(answer, TransportFailure) or answer.status in (408, 409, 429)
-            if not (retryable or _status(answer) >= 500) or attempt == _ATTEMPTS:
-                break
-            await asyncio.sleep(backoff(attempt, random.Random()))  # noqa: S311 - spread, no secret
-        said = answer.body[:200] if isinstance(answer, Answer) else answer
-        again = f"; {ASKED_AGAIN}" if _status(answer) not in range(400, 404) else ""
-        raise NoAnswerError(f"{model} gave no embedding: {self._redactor.text(str(said))}{again}")
+        vectors: list[list[float]] = []
 
-    async def _send(self, api: str, url: str, body: bytes, model: str) -> Reply:
-        answer = await self._post(url, body, model)
-        if isinstance(answer, TransportFailure):
-            return Reply(outcome=answer.outcome, error=str(answer), retryable=True)
-        reply = classify(api, answer.status, answer.headers, answer.body)
-        if reply.usage is not None:
-            self._count(model, reply.usage)
-        return reply
+        def read(answer: Answer) -> Reply:
+            if not 200 <= answer.status < 300:
+                return classify(endpoint.api, answer.status, answer.headers, answer.body)
+            vectors.extend(self._vectors(model, read_json(answer.body), len(texts)))
+            return Reply(outcome="answered")
 
-    async def _post(self, url: str, body: bytes, model: str) -> Answer | TransportFailure:
-        if self._transport is None:
-            self._transport = Transport()
-        secret = await self._connection.auth()
-        self._redactor.add_headers(secret)
-        headers = {"Content-Type": "application/json", "User-Agent": "gatewright", **secret}
-        async with self._gate:
-            self.calls[model] += 1
-            try:
-                return await self._transport.post(Route(url, _TIMEOUT_S, 10.0), body, headers)
-            except TransportFailure as failure:
-                return failure
+        reply = await self._answer(model, Call(url, lambda: body, read))
+        if reply.outcome != "answered":
+            raise NoAnswerError(self._why(f"{model} gave no embedding", reply))
+        return vectors
+
+    async def _answer(self, model: str, call: Call) -> Reply:
+        return await self._caller.answer(call, lambda: self.calls.update((model,)))
+
+    def _shape(self, question: Question) -> RequestShape:
+        """The shape of a model's requests, which remembers what the model refused."""
+        key = (question.model, msgspec.json.encode(question.settings, order="sorted"))
+        if key not in self._shapes:
+            endpoint = msgspec.structs.replace(
+                self._endpoint, model=question.model, model_id=question.model
+            )
+            self._shapes[key] = RequestShape(endpoint, question.settings)
+        return self._shapes[key]
 
     def _count(self, model: str, usage: Usage) -> None:
         before = self.usage.get(model, Usage())
@@ -196,11 +186,7 @@ class ModelAsker:
         self._count(model, Usage(prompt_tokens=tokens))
         return vectors
 
-    def _why(self, model: str, reply: Reply) -> str:
+    def _why(self, what: str, reply: Reply) -> str:
         detail = self._redactor.text(reply.error or reply.text or "no text")
-        again = f"; {ASKED_AGAIN}" if reply.retryable else ""
-        return f"judge {model} gave no answer ({reply.outcome}): {detail}{again}"
-
-
-def _status(answer: Answer | TransportFailure) -> int:
-    return answer.status if isinstance(answer, Answer) else 0
+        again = f"; {ASKED_AGAIN}" if reply.retryable or reply.fatal else ""
+        return f"{what} ({reply.outcome}): {detail}{again}"

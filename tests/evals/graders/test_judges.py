@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -132,20 +134,28 @@ class Connection:
         return {"Authorization": "Bearer secret-of-the-test"}
 
 
+def question_to(model: str, settings: SamplingSettings) -> Question:
+    return Question(model=model, messages=(Message(role="user", content="x"),), settings=settings)
+
+
 class JudgeServer:
     """Answers chat completions and embeddings on loopback; scripted statuses come first."""
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
+        self.headers: dict[str, str] = {}
         self.bodies: list[dict] = []
+        self.moments: list[float] = []
 
     async def chat(self, request: web.Request) -> web.Response:
         body = await request.json()
         self.bodies.append(body)
+        self.moments.append(time.monotonic())
         if self.statuses:
             return web.json_response(
                 {"error": {"message": "Bearer secret-of-the-test", "code": "x"}},
                 status=self.statuses.pop(0),
+                headers=self.headers,
             )
         if "temperature" in body and body["model"] == "strict":
             error = {"message": "no", "code": "unsupported_parameter", "param": "temperature"}
@@ -204,29 +214,43 @@ async def test_a_judge_without_a_price_has_no_known_cost(server) -> None:
 
 async def test_failures_that_pass_are_retried_and_others_are_not(server, monkeypatch) -> None:
     judge, url = server
-    monkeypatch.setattr("evals.graders.asking.backoff", lambda attempt, rng: 0.0)
-    question = Question(
-        model="judge", messages=(Message(role="user", content="x"),), settings=SamplingSettings()
-    )
+    monkeypatch.setattr("evals.graders.calling.backoff", lambda attempt, rng: 0.0)
+    question = question_to("judge", SamplingSettings())
     async with ModelAsker(Connection(url)) as asker:
         judge.statuses = [500, 429, 503]
         assert (await asker.ask(question)).text == says(4)
-        judge.statuses = [401, 200]
-        with pytest.raises(NoAnswerError) as caught:
+        judge.statuses = [401]  # a token that has run out is fetched anew, once
+        assert (await asker.ask(question)).text == says(4)
+        judge.statuses = [401, 401, 200]
+        with pytest.raises(NoAnswerError, match="asked again when the run goes on") as caught:
             await asker.ask(question)
         assert "secret-of-the-test" not in str(caught.value)
-        assert asker.calls["judge"] == 5
+        judge.statuses = [400, 200]
+        with pytest.raises(NoAnswerError) as caught:
+            await asker.ask(question)
+        assert "asked again" not in str(caught.value)
+        assert asker.calls["judge"] == 4 + 2 + 2 + 1
+
+
+async def test_a_busy_judge_is_asked_again_when_it_says_and_not_before(server) -> None:
+    judge, url = server
+    judge.statuses = [429] * 20
+    judge.headers = {"Retry-After": "0.3"}
+    asked = SamplingSettings(temperature=0.0)
+    async with ModelAsker(Connection(url), concurrency=20) as asker:
+        said = await asyncio.gather(*(asker.ask(question_to("judge", asked)) for _ in range(20)))
+        assert {opinion.text for opinion in said} == {says(4)}
+        assert asker.calls["judge"] == 40
+    assert judge.moments[20] - judge.moments[0] >= 0.3  # the first that was asked a second time
 
 
 async def test_a_judge_that_refuses_a_parameter_is_asked_without_it(server) -> None:
     judge, url = server
-    settings = SamplingSettings(temperature=0.0)
-    question = Question(
-        model="strict", messages=(Message(role="user", content="x"),), settings=settings
-    )
+    question = question_to("strict", SamplingSettings(temperature=0.0))
     async with ModelAsker(Connection(url)) as asker:
-        assert (await asker.ask(question)).text == says(4)
-    assert ["temperature" in body for body in judge.bodies] == [True, False]
+        for _ in range(3):
+            assert (await asker.ask(question)).text == says(4)
+    assert ["temperature" in body for body in judge.bodies] == [True, False, False, False]
 
 
 async def test_embeddings_come_in_the_order_of_the_texts(server) -> None:
@@ -237,15 +261,9 @@ async def test_embeddings_come_in_the_order_of_the_texts(server) -> None:
 
 
 async def test_an_endpoint_that_is_not_there_gives_no_answer(monkeypatch) -> None:
-    monkeypatch.setattr("evals.graders.asking.backoff", lambda attempt, rng: 0.0)
+    monkeypatch.setattr("evals.graders.calling.backoff", lambda attempt, rng: 0.0)
     async with ModelAsker(Connection("http://127.0.0.1:9/v1")) as asker:
         with pytest.raises(NoAnswerError, match="connection_error"):
-            await asker.ask(
-                Question(
-                    model="j",
-                    messages=(Message(role="user", content="x"),),
-                    settings=SamplingSettings(),
-                )
-            )
+            await asker.ask(question_to("j", SamplingSettings()))
         with pytest.raises(NoAnswerError):
             await asker.embed("small", ["a"])
