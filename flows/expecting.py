@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 from evals.opening import OpenedSuite
 from evals.records import Price, Role, SuiteResult, encode
+from flows.gaps import gap_findings
 from flows.opening import Plan, sampling_settings
 from flows.platforms.base import Finding, Platform, SlotSpec
 from flows.platforms.lifetimes import DEVELOPER_LIFE
-from flows.promotion_replace import Replaces, downtime_words
 from flows.registry.store import Registry
-from flows.strategy import fixed_name
 
 __all__ = ["Expected", "expect", "expected_findings", "last_results"]
 
@@ -43,11 +42,12 @@ def expect(
     plan: Plan, role: Role, model_id: str, price: Price | None, seen: Sequence[SuiteResult] = ()
 ) -> Expected:
     """Estimate what asking a model every case takes; `seen` are results of an earlier run of the target."""
-    most = sampling_settings(plan.target, role, plan.suites).max_completion_tokens
+    most = sampling_settings(plan.target, role).max_completion_tokens
     prompt = completion = calls = 0.0
     for opened in plan.suites:
         asked = len(opened.suite.cases) * plan.repeats[opened.suite.name]
-        into, out = _tokens(opened, most or _LONGEST_ANSWER, seen)
+        own = most or opened.suite.sampling.get("max_completion_tokens")
+        into, out = _tokens(opened, own or _LONGEST_ANSWER, seen)
         calls, prompt, completion = calls + asked, prompt + asked * into, completion + asked * out
     usd = None if price is None else (prompt * price.input + completion * price.output) / 1e6
     return Expected(
@@ -78,7 +78,7 @@ def expected_findings(
     prices = {role: platform.price(model) for role, model in models.items()}
     expected = [expect(plan, role, model, prices[role], seen) for role, model in models.items()]
     lines = [_cost(plan, expected), _time(plan.target.developer, expected[0])]
-    lines += [*_keeping(plan, prices["candidate"]), *_downtime(plan, platform)]
+    lines += [*_keeping(plan, prices["candidate"]), *gap_findings(plan.target, platform, models)]
     return tuple(lines)
 
 
@@ -99,7 +99,7 @@ def _seconds(
 ) -> float:
     """The longest of what the slot's limits, the target's own and the model's answering allow."""
     slot = plan.target.developer if role == "candidate" else plan.target.production
-    settings = sampling_settings(plan.target, role, plan.suites)
+    settings = sampling_settings(plan.target, role)
     latency = [found / 1000 for one in seen if (found := one.metrics.get("latency_mean_ms"))]
     times = [calls * max(latency, default=_LATENCY_S) / settings.concurrency]
     requests = [settings.requests_per_minute, slot.capacity if slot.sku else None]
@@ -156,17 +156,6 @@ def _keeping(plan: Plan, price: Price | None) -> Iterator[Finding]:
         kept = hourly * promotion.keep_previous_s / 3600
         message += f"; keeping the one before for {_span(promotion.keep_previous_s)}: {_usd(kept)} a promotion"
     yield Finding(name="hosting", level="ok", message=message)
-
-
-def _downtime(plan: Plan, platform: Platform) -> Iterator[Finding]:
-    name = fixed_name(plan.target)
-    if name is None or not isinstance(platform, Replaces):
-        return
-    message = (
-        f"promoting replaces the model in {name}: {downtime_words(platform.expected_replace_s)}"
-    )
-    fix = "with 'promotion.strategy: blue_green' nothing is ever unanswered"
-    yield Finding(name="downtime", level="warn", message=message, fix=fix)
 
 
 def _usd(amount: float) -> str:

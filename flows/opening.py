@@ -39,7 +39,9 @@ __all__ = ["OpenRun", "Plan", "load_plan", "open_registry", "open_run"]
 
 _ASKING = (
     "temperature",
+    "top_p",
     "max_completion_tokens",
+    "reasoning_effort",
     "seed",
     "concurrency",
     "requests_per_minute",
@@ -180,7 +182,7 @@ class OpenRun:
         """How a role is asked: the target's sampling, the role's own settings over it."""
         return Side(
             connection=speaking(connection, self.target.sampling.get("api", "chat")),
-            settings=sampling_settings(self.target, role, self.plan.suites, fresh=self.fresh),
+            settings=sampling_settings(self.target, role, fresh=self.fresh),
             price=self.price(role),
             system_prompt=self.target.sampling.get(role, {}).get("system_prompt"),
         )
@@ -198,19 +200,14 @@ def strata(policy: GatePolicy) -> tuple[str, ...]:
     return tuple(sorted(tags | {check.each for check in policy.checks if check.each}))
 
 
-def sampling_settings(
-    target: Target, role: Role, suites: tuple[OpenedSuite, ...], *, fresh: bool = False
-) -> SamplingSettings:
-    """Merge what the suites declare, what the target says, and what it says for this role; the last one wins.
+def sampling_settings(target: Target, role: Role, *, fresh: bool = False) -> SamplingSettings:
+    """Merge what the target says with what it says for this role, which wins.
 
-    When `fresh`, the baseline's stored answers are not used, whatever the target says.
+    What is said nowhere stays None: there each suite's own `sampling` holds, for that suite alone (see
+    `evals.runner.Side.settings_for`). When `fresh`, the baseline's stored answers are not used, whatever the target says.
     """
     stated: dict[str, Any] = {}
-    for layer in (
-        *(opened.suite.sampling for opened in suites),
-        target.sampling,
-        target.sampling.get(role, {}),
-    ):
+    for layer in (target.sampling, target.sampling.get(role, {})):
         stated |= {key: layer[key] for key in _ASKING if key in layer}
     if "timeout" in target.sampling:
         stated["timeout_s"] = float(seconds(target.sampling["timeout"]))

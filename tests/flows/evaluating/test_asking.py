@@ -1,6 +1,8 @@
-"""How a target has its models asked: by which API, and with which system prompt."""
+"""How a target has its models asked: by which API, with which system prompt and which sampling."""
 
 from __future__ import annotations
+
+import shutil
 
 import pytest
 
@@ -48,6 +50,38 @@ async def test_candidate_and_baseline_may_have_system_prompts_of_their_own(plain
     assert roles == {CANDIDATE: {("system", "user")}, BASELINE: {("user",)}}
     ours = [body["messages"][0]["content"] for body in world.bodies if body["model"] == CANDIDATE]
     assert set(ours) == {"Short."}
+
+
+async def test_each_suite_is_asked_by_its_own_sampling_and_the_targets_word_goes_before_it(
+    plain, world
+):
+    other = plain.suite.parent / "notes"
+    shutil.copytree(plain.suite, other)
+    plain.change(other / "suite.yaml", "name: letters", "name: notes")
+    plain.change(other / "suite.yaml", "name: tone", "name: note")
+    plain.change(other / "suite.yaml", "letter about", "note about")
+    plain.change(plain.suite / "suite.yaml", "version: 1", "version: 1\nsampling: {top_p: 0.5}")
+    plain.change(
+        other / "suite.yaml", "version: 1", "version: 1\nsampling: {seed: 7, temperature: 1}"
+    )
+    plain.change(plain.target, "suites: [letters]", "suites: [letters, notes]")
+    words = "sampling: {temperature: 0, candidate: {reasoning_effort: low}, "
+    plain.change(plain.target, "sampling: {", words)
+    await run(plain)
+    said = {
+        (body["model"], body["messages"][0]["content"].split()[3]): {
+            key: body[key]
+            for key in ("temperature", "top_p", "seed", "reasoning_effort")
+            if key in body
+        }
+        for body in world.bodies
+    }
+    assert said == {
+        (CANDIDATE, "letter"): {"temperature": 0, "top_p": 0.5, "reasoning_effort": "low"},
+        (CANDIDATE, "note"): {"temperature": 0, "seed": 7, "reasoning_effort": "low"},
+        (BASELINE, "letter"): {"temperature": 0, "top_p": 0.5},
+        (BASELINE, "note"): {"temperature": 0, "seed": 7},
+    }
 
 
 async def test_a_platform_that_is_down_at_preflight_is_trouble_outside_not_wrong_input(
