@@ -13,9 +13,9 @@ from msgspec.structs import asdict
 
 from evals.errors import GatewrightError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
+from flows.gaps import replaceable
 from flows.ownership import own_tags
 from flows.platforms.base import Platform, SlotSpec
-from flows.promotion_replace import replaceable
 from flows.promotion_steps import deployment_name
 from flows.publishers.base import Published, Publisher
 from flows.publishing_live import publish_live

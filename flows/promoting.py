@@ -95,7 +95,7 @@ async def promote(
     Raises ConfigurationError when a publisher or the signing key misses something, before anything is done; RegistryError when the registry
     itself fails. Every other failure is an outcome. A cancelled promotion is left as it is, for the next call to resume.
     """
-    kind = ReplacingJourney if act.strategy == "replace" else Journey
+    kind = Journey if act.strategy == "blue_green" else ReplacingJourney
     journey = kind(
         act=act,
         platform=platform,

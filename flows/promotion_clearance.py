@@ -27,7 +27,7 @@ class Promotion(Record, frozen=True, kw_only=True):
 
     `policy_digest` and `evidence_digest` are those the caller judged by; the registry must agree. `production_checks`
     says whether the gate measures on the production deployment; None reads it from the verdict. `deployment` is the
-    name to deploy under, None for one made from target and run; with `strategy` replace it is the one that is kept.
+    name to deploy under, None for one made from target and run; with `strategy` replace or in_place it is the one that is kept.
     """
 
     run_id: str

@@ -1,52 +1,25 @@
-"""A promotion that keeps one deployment name: the old model is deleted there, the new one created, the gap measured.
+"""A promotion that keeps one deployment name: the model is changed in it, or deleted and the new one created.
 
-For applications that can't follow a pointer. What stood under the name is written down before it is deleted, so that
+For applications that can't follow a pointer. A gap is said before and measured after; with strategy in_place there is
+none. What stood under the name is written down before anything is done to it, so that
 any later process can give it back: when the new model can't be created, fails its smoke test, is refused by what is
 measured on production, or has to wait for a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import msgspec
 
-from evals.errors import PlatformError, RefusedError
+from evals.errors import PlatformError
+from flows.gaps import Replaces, change_words, replaceable
 from flows.ownership import belongs_to, own_tags
-from flows.platforms.base import Connection, Deployment, Platform, SlotSpec
+from flows.platforms.base import Connection, Deployment, SlotSpec
 from flows.promotion_steps import Journey, without_secrets
 
-__all__ = ["Replaces", "ReplacingJourney", "downtime_words", "replaceable"]
-
-
-class Replaced(Protocol):
-    """What a platform says of a replace that went well; `downtime_s` is 0 when nothing was taken away."""
-
-    @property
-    def deployment(self) -> Deployment: ...
-    @property
-    def connection(self) -> Connection: ...
-    @property
-    def downtime_s(self) -> float: ...
-
-
-@runtime_checkable
-class Replaces(Protocol):
-    """What a platform with lasting deployment names can do; `expected_replace_s` is least and most seconds."""
-
-    expected_replace_s: tuple[float, float]
-
-    async def replace(
-        self,
-        name: str,
-        model_id: str,
-        slot: SlotSpec,
-        *,
-        tags: Mapping[str, str],
-        previous: Deployment | None = None,
-    ) -> Replaced: ...
+__all__ = ["ReplacingJourney"]
 
 
 class ReplacingJourney(Journey):
@@ -56,11 +29,14 @@ class ReplacingJourney(Journey):
         """Put the candidate where the old model stands, and measure how long nothing answered."""
         platform, model = replaceable(self.platform), self.act.candidate.model_id
         previous, cut_off = await self._previous(), self._cut_off_at()
-        told = {"deployment": self.deployment, "created": previous is None, "strategy": "replace"}
+        gapless = self.act.strategy == "in_place"
+        told = {"deployment": self.deployment, "created": previous is None}
+        told |= {"strategy": self.act.strategy}
         if previous is not None:
+            expected = (0.0, 0.0) if gapless else platform.expected_replace_s
             told |= {"previous": msgspec.to_builtins(previous)}
-            told |= {"expected_downtime_s": list(platform.expected_replace_s)}
-            self._announce(platform.expected_replace_s)
+            told |= {"expected_downtime_s": list(expected)}
+            self._announce(previous, platform)
         with self.step("deploying", **told) as found:
             tags = own_tags(
                 self.act.target,
@@ -69,9 +45,15 @@ class ReplacingJourney(Journey):
                 evidence=self.act.evidence_digest,
             )
             done = await platform.replace(
-                self.deployment, model, self.act.slot, tags=tags, previous=previous
+                self.deployment,
+                model,
+                self.act.slot,
+                tags=tags,
+                previous=previous,
+                gapless=gapless,
             )
-            found["downtime_s"] = round(self._measured(done.downtime_s, cut_off), 1)
+            gap = 0.0 if gapless else self._measured(done.downtime_s, cut_off)
+            found["downtime_s"] = round(gap, 1)
         with self.step("ready"):
             return done.connection
 
@@ -147,8 +129,10 @@ class ReplacingJourney(Journey):
         found: list[Any] = [one for one in told if one]
         return msgspec.convert(found[-1], Deployment) if found else None
 
-    def _announce(self, expected: tuple[float, float]) -> None:
-        words = f"{self.deployment} gets the new model now; {downtime_words(expected)}"
+    def _announce(self, previous: Deployment, platform: Replaces) -> None:
+        in_place = platform.changes_in_place(previous, self.act.candidate.model_id, self.act.slot)
+        change = change_words(self.act.strategy, platform, in_place=in_place)
+        words = f"{self.deployment} gets the new model now; {change}"
         self.registry.set_run_state(self.act.run_id, "promoting", words, actor=self.act.actor)
 
     def _cut_off_at(self) -> str | None:
@@ -167,20 +151,3 @@ class ReplacingJourney(Journey):
             return seconds
         now, began = (datetime.fromisoformat(text) for text in (self.registry.now(), cut_off))
         return max(seconds, (now - began).total_seconds())
-
-
-def replaceable(platform: Platform) -> Replaces:
-    """Return the platform as one that can replace. Raises RefusedError when it keeps no names."""
-    if not isinstance(platform, Replaces):
-        raise RefusedError(
-            f"strategy replace needs deployments with lasting names; {platform.name} has none"
-        )
-    return platform
-
-
-def downtime_words(expected: tuple[float, float]) -> str:
-    """Say how long a replace usually leaves an application without an answer."""
-    least, most = expected
-    if most < 120:
-        return f"it will not answer for about {least:.0f} to {most:.0f} s"
-    return f"it will not answer for about {least / 60:.0f} to {most / 60:.0f} min"

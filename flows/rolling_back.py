@@ -12,9 +12,9 @@ import msgspec
 
 from evals.errors import PlatformError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
+from flows.gaps import replaceable
 from flows.ownership import own_tags
 from flows.platforms.base import Deployment, Platform, SlotSpec
-from flows.promotion_replace import replaceable
 from flows.promotion_steps import deployment_name
 from flows.publishers.base import Published, Publisher
 from flows.publishing_live import publish_live

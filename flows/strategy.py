@@ -1,8 +1,9 @@
 """How a winner takes its place, and what a target may not ask for together with it.
 
 blue_green   the candidate stands beside the live deployment, the pointer is switched; nothing is ever unanswered
-replace      the candidate takes the deployment of the live one, for applications that know one fixed name; while the old
-             model is gone and the new one not yet there, nothing answers
+replace      the candidate takes the deployment of the live one, for applications that know one fixed name; in place where
+             the platform does that, else nothing answers while the old model is gone and the new one not yet there
+in_place     the same, and never with a gap: what can't be changed in place is refused
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from flows.target import Target
 
 __all__ = ["Strategy", "fixed_name", "strategy_problems"]
 
-Strategy = Literal["blue_green", "replace"]
+Strategy = Literal["blue_green", "replace", "in_place"]
 
 
 def fixed_name(target: Target) -> str | None:
-    """Return the deployment name that a `replace` keeps: the one the target names, or the target's own; else None."""
-    if target.promotion.strategy != "replace":
+    """Return the deployment name that is kept: the one the target names, or the target's own; None for blue_green."""
+    if target.promotion.strategy == "blue_green":
         return None
     return target.promotion.deployment or target.name
 
@@ -28,9 +29,9 @@ def fixed_name(target: Target) -> str | None:
 def strategy_problems(target: Target, policy: GatePolicy) -> tuple[Problem, ...]:
     """Return what does not go together with the target's strategy."""
     plan = target.promotion
-    if plan.strategy != "replace":
+    if plan.strategy == "blue_green":
         named = plan.deployment is not None
-        return (_problem(target, "deployment", _ONLY_REPLACE, "remove it"),) if named else ()
+        return (_problem(target, "deployment", _NAMED_BY_RUN, "remove it"),) if named else ()
     problems = []
     if target.platform == "openai":
         problems.append(_problem(target, "strategy", _NO_NAMES, "use blue_green"))
@@ -40,13 +41,15 @@ def strategy_problems(target: Target, policy: GatePolicy) -> tuple[Problem, ...]
     return tuple(problems)
 
 
-_ONLY_REPLACE = "expected only with 'strategy: replace': other deployments are named by their run"
+_NAMED_BY_RUN = (
+    "expected only with 'strategy: replace' or 'in_place': other deployments are named by their run"
+)
 _NO_NAMES = (
     "expected blue_green: on this platform a model is asked by its own id, there is no name to keep"
 )
 _GONE = (
-    "expected blue_green: the gate compares with the live model on the production deployment, and a replace has removed"
-    " that model by then"
+    "expected blue_green: the gate compares with the live model on the production deployment, and that model has been"
+    " replaced by then"
 )
 
 

@@ -20,10 +20,10 @@ __all__ = ["JudgePlan", "PromotionPlan", "Target", "load_target", "target_names"
 class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     """How a winner goes live. `keep_previous_s` is how long the previous deployment stays warm, in seconds.
 
-    `keep` says whether it answers meanwhile, or is paused and has to be resumed first. `deployment` is the name that strategy replace keeps, None for the target's own.
+    `keep` says whether it answers meanwhile, or is paused and has to be resumed first. `deployment` is the name that strategies replace and in_place keep, None for the target's own.
     """
 
-    strategy: Literal["blue_green", "replace"] = "blue_green"
+    strategy: Literal["blue_green", "replace", "in_place"] = "blue_green"
     deployment: str | None = None
     smoke_cases: int = 5
     production_cases: int = 120

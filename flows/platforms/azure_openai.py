@@ -8,6 +8,7 @@ from evals.errors import GatewrightError, PlatformError
 from evals.records import Candidate, Price, Slot
 from flows.platforms.arm import ArmClient
 from flows.platforms.azure_openai_account import ArmAccount
+from flows.platforms.azure_openai_changing import changes_in_place
 from flows.platforms.azure_openai_credentials import (
     FixedToken,
     IdentityTokens,
@@ -169,14 +170,27 @@ class AzureOpenAIPlatform:
         *,
         tags: Mapping[str, str],
         previous: Deployment | None = None,
+        gapless: bool = False,
     ) -> Replacement:
-        """Put another model under a fixed name: delete, wait, create, wait; a failed create puts the old one back.
+        """Put another model under a fixed name: in place where that can be, else delete, wait, create, wait.
 
-        `previous` is what stood there when the operation was first begun, for a repeat after a crash.
+        `previous` is what stood there when the operation was first begun, for a repeat after a crash. When `gapless`,
+        only in place. A new model that can't be made to stand leaves the old one there, or puts it back.
         """
         return await replace_deployment(
-            self, self._deployer, name, model_id, slot, tags=tags, previous=previous
+            self,
+            self._deployer,
+            name,
+            model_id,
+            slot,
+            tags=tags,
+            previous=previous,
+            gapless=gapless,
         )
+
+    def changes_in_place(self, standing: Deployment, model_id: str, slot: SlotSpec) -> bool:
+        """True where the model of a standing deployment may be changed while it goes on answering."""
+        return changes_in_place(standing, model_id, slot)
 
     async def tag(self, name: str, tags: Mapping[str, str]) -> None:
         """Add tags to a deployment of ours, such as until when it is kept warm."""

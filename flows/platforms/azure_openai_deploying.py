@@ -11,10 +11,15 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from evals.errors import PlatformError
 from flows.platforms.azure_openai_account import ArmAccount
+from flows.platforms.azure_openai_changing import (
+    REFUSED_CHANGES,
+    changes_in_place,
+    not_repointable,
+)
 from flows.platforms.azure_openai_models import find_entry, offered_skus
-from flows.platforms.azure_openai_wire import PROVISIONED, ModelSource, is_ours, put_body, sku_of
+from flows.platforms.azure_openai_wire import ModelSource, is_ours, put_body, sku_of
 from flows.platforms.base import Deployment, SlotSpec
-from flows.platforms.model_names import base_parts, is_fine_tuned, same_model
+from flows.platforms.model_names import base_parts, same_model
 from flows.platforms.waiting import Deadline
 
 __all__ = ["Deployer"]
@@ -38,14 +43,28 @@ class Deployer:
         self._freed_at: float | None = None
 
     async def deploy(
-        self, name: str, model_id: str, slot: SlotSpec, tags: Mapping[str, str]
+        self,
+        name: str,
+        model_id: str,
+        slot: SlotSpec,
+        tags: Mapping[str, str],
+        *,
+        whosever: bool = False,
     ) -> Deployment:
-        """Make `model_id` stand under `name`. Raises PlatformError when that can't be, or not in time."""
+        """Make `model_id` stand under `name`. Raises PlatformError when that can't be, or not in time.
+
+        Another model is changed in place where the service does that; `whosever` allows it for what others made, too.
+        """
         deadline = Deadline(self._account.arm.pace.deploy)
         async with self._account.writing:
-            standing = await self._usable(name, model_id, slot, deadline)
+            standing = await self._usable(name, model_id, slot, deadline, whosever=whosever)
+            if standing is not None and not same_model(model_id, standing.model_id):
+                # the capacity of what stands: model and capacity in one request are refused
+                kept = SlotSpec(slot=slot.slot, sku=standing.sku, capacity=standing.capacity)
+                await self._put(name, model_id, kept, tags, deadline)
+                standing = await self._account.settled(name, deadline=deadline)
             if standing is None:
-                await self._create(name, model_id, slot, tags, deadline)
+                await self._put(name, model_id, slot, tags, deadline)
             elif is_ours(standing) and slot.capacity != standing.capacity:
                 await self._resize(standing, slot, deadline)
             settled = await self._account.settled(name, deadline=deadline)
@@ -83,7 +102,7 @@ class Deployer:
         self._freed_at = time.monotonic()
 
     async def _usable(
-        self, name: str, model_id: str, slot: SlotSpec, deadline: Deadline
+        self, name: str, model_id: str, slot: SlotSpec, deadline: Deadline, *, whosever: bool
     ) -> Deployment | None:
         """Return what stands and can stay, None when it is to be created; clear away what is broken and ours."""
         found = await self._account.get(name, deadline=deadline)
@@ -93,9 +112,9 @@ class Deployer:
             await self.remove(name)
             return None
         if not same_model(model_id, found.model_id):
-            if _in_place(model_id, found):
-                return None
-            raise _not_repointable(found, model_id)
+            if (whosever or is_ours(found)) and changes_in_place(found, model_id, slot):
+                return found
+            raise not_repointable(found, model_id)
         if found.sku.lower() != sku_of(slot).lower():
             raise PlatformError(
                 f"deployment {name} stands as {found.sku}, asked for is {sku_of(slot)}",
@@ -106,7 +125,7 @@ class Deployer:
             await self._account.resume_locked(name)
         return found
 
-    async def _create(
+    async def _put(
         self,
         name: str,
         model_id: str,
@@ -125,7 +144,7 @@ class Deployer:
         try:
             await self._once_quota_is_back(put, deadline)
         except PlatformError as error:
-            if error.code in {"ModelUpgradeNotSupported", "CannotChangeDeploymentModel"}:
+            if error.code in REFUSED_CHANGES:
                 await self._forgive_repeat(name, model_id, deadline, error)
             elif error.code == "InvalidResourceProperties":
                 raise await self._with_offered_skus(error, model_id) from error
@@ -180,24 +199,6 @@ class Deployer:
         sku = {"name": standing.sku, "capacity": slot.capacity}
         body = {"sku": sku, "tags": standing.tags}
         await self._account.patch(standing.name, body, deadline=deadline)
-
-
-def _in_place(model_id: str, found: Deployment) -> bool:
-    """True where the service may change the model in place: a new version of the same base, and provisioned ones."""
-    if not is_ours(found):
-        return False
-    if found.sku in PROVISIONED:
-        return True
-    both_base = not is_fine_tuned(model_id) and not is_fine_tuned(found.model_id)
-    return both_base and base_parts(model_id)[0] == base_parts(found.model_id)[0]
-
-
-def _not_repointable(found: Deployment, model_id: str) -> PlatformError:
-    return PlatformError(
-        f"deployment {found.name} holds {found.model_id} and can't be given {model_id}",
-        code="ModelUpgradeNotSupported",
-        hint="deploy under another name (strategy blue_green), or delete it first (strategy replace)",
-    )
 
 
 def _as_asked(settled: Deployment, model_id: str) -> Deployment:

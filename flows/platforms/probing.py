@@ -46,8 +46,10 @@ def agreement(
     if is_fine_tuned(told):
         unknowable = is_checkpoint_id(asked) and not also
         return "unknown" if unknowable else "no"
-    same_base = not is_fine_tuned(asked) and base_parts(told)[0] == base_parts(asked)[0]
-    return "yes" if same_base else "unknown"
+    if is_fine_tuned(asked) or base_parts(told)[0] != base_parts(asked)[0]:
+        return "unknown"
+    versions = {base_parts(told)[1], base_parts(asked)[1]} - {None}
+    return "no" if len(versions) > 1 else "yes"
 
 
 async def probe_until_ready(

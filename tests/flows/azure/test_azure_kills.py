@@ -131,6 +131,30 @@ def test_a_killed_replace_ends_with_the_new_model_under_the_one_name(
             assert registry.run(run_id).state == "promoted"
 
 
+def test_a_killed_change_in_place_ends_with_the_new_model_and_no_gap(
+    account, emulator, models, lives, chance
+):
+    account.is_set_up(
+        promotion={**account.target["promotion"], "strategy": "in_place"},
+        slots={
+            "developer": {"sku": "DeveloperTier", "capacity": 10},
+            "production": {"sku": "ProvisionedManaged", "capacity": 50},
+        },
+    )
+    account.promoted(models.first.model_id)
+    emulator.set(retarget_finetuned="allow", update_s=0.3)
+    before = len(emulator.log)
+    for number, model in enumerate([models.second.model_id, models.first.model_id]):
+        run_id = judged(account, model, str(number))
+        assert lives.one("go live", run_id, chance.uniform(0.02, 0.28)) == -9
+        lives.one("go live", run_id, chance.uniform(0.05, 0.6))
+        lives.whole("go live", run_id)
+        assert account.standing() == {"router": model}
+        assert account.live().generation == number + 2
+    ended = [one for one in emulator.log[before:] if one.path.endswith("/router")]
+    assert "DELETE" not in {one.method for one in ended}
+
+
 def test_a_killed_replace_that_is_held_meanwhile_gives_the_old_model_back(
     account, emulator, models, lives, chance
 ):

@@ -230,7 +230,7 @@ def test_a_first_release_that_fails_leaves_nothing_under_the_name(account, model
     ("changes", "check", "words"),
     [
         ({"platform": "openai", "promotion": REPLACE}, {}, "there is no name to keep"),
-        ({"promotion": REPLACE}, {"max_rise": "10%"}, "a replace has removed that model by then"),
+        ({"promotion": REPLACE}, {"max_rise": "10%"}, "that model has been replaced by then"),
         ({"promotion": {"deployment": "mine"}}, {}, "expected only with 'strategy: replace'"),
     ],
 )

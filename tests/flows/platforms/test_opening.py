@@ -265,4 +265,6 @@ def test_an_answer_agrees_disagrees_or_does_not_tell() -> None:
     assert agreement(checkpoint, other, [azure]) == "no"
     assert agreement(checkpoint, azure, [azure]) == "yes"
     assert agreement("gpt-4o-2024-11-20", "gpt-4o-2024-11-20") == "yes"
+    assert agreement("gpt-4o-2024-11-20", "gpt-4o-2024-08-06") == "no"
+    assert agreement("gpt-4o-2024-11-20", "gpt-4o") == agreement("gpt-4o", "gpt-4o-2024-08-06")
     assert agreement("gpt-4o-2024-11-20", other) == "no"
