@@ -31,6 +31,7 @@ __all__ = [
     "parse_json",
     "parse_yaml",
     "refuse",
+    "unreadable",
     "validate",
 ]
 
@@ -95,7 +96,7 @@ def iter_jsonl(
                 if problems is None and len(found) > before:
                     raise ConfigurationError(found)
     except OSError as error:
-        found.append(_unreadable(path, error))
+        found.append(unreadable(path, error))
         if problems is None:
             raise ConfigurationError(found) from None
 
@@ -211,12 +212,13 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigurationError(_unreadable(path, error)) from None
+        raise ConfigurationError(unreadable(path, error)) from None
     except UnicodeDecodeError as error:
         _refuse_file(path, f"expected UTF-8 text; found other bytes at offset {error.start}")
 
 
-def _unreadable(path: Path, error: OSError) -> Problem:
+def unreadable(path: Path, error: OSError) -> Problem:
+    """Return what to say of a file that can't be opened."""
     reason = (
         "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
     )

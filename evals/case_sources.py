@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from evals.authored import display, iter_jsonl
+from evals.authored import display, iter_jsonl, unreadable
 from evals.errors import Problem, nearest
 
 __all__ = ["Row", "format_of", "read_rows"]
 
 _SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_QUOTE = 'a cell that holds a comma or a quote is written "so", a quote in it as ""'
 _CHAT_KEYS = ("messages", "tools", "parallel_tool_calls", "functions")
 
 
@@ -56,6 +57,7 @@ def read_rows(path: Path, layout: Mapping[str, Any], problems: list[Problem]) ->
 
 def _csv_records(path: Path, problems: list[Problem]) -> Iterator[tuple[int, dict[str, Any]]]:
     # The standard library's reader, because it knows on which line of the file a record begins.
+    begins = 1
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
@@ -67,12 +69,21 @@ def _csv_records(path: Path, problems: list[Problem]) -> Iterator[tuple[int, dic
             for values in reader:
                 if values and len(values) != len(header):
                     message = f"expected {len(header)} columns; found {len(values)}"
-                    _note(problems, path, begins, message)
+                    fix = _QUOTE if len(values) > len(header) else None
+                    _note(problems, path, begins, message, fix)
                 elif values:
                     yield begins, dict(zip(header, values, strict=True))
                 begins = reader.line_num + 1
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        _note(problems, path, None, f"expected a CSV file in UTF-8; found: {error}")
+    except csv.Error as error:
+        reason = str(error)
+        if "unexpected end" in reason:
+            reason = "a quote that is opened in this row and never closed"
+        _note(problems, path, begins, f"expected CSV; found: {reason}", _QUOTE)
+    except OSError as error:
+        problems.append(unreadable(path, error))
+    except UnicodeDecodeError as error:
+        message = f"expected UTF-8 text; found other bytes at offset {error.start}"
+        _note(problems, path, None, message, "save it as CSV UTF-8")
 
 
 def _parquet_records(path: Path, problems: list[Problem]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -80,6 +91,9 @@ def _parquet_records(path: Path, problems: list[Problem]) -> Iterator[tuple[int,
 
     try:
         frame = pd.read_parquet(path)
+    except FileNotFoundError as error:
+        problems.append(unreadable(path, error))
+        return
     except (OSError, ValueError) as error:
         _note(problems, path, None, f"expected a Parquet file; found: {error}")
         return

@@ -21,9 +21,14 @@ _KEYS = ("id", "item", "expected", "messages", "tags", "cluster", "note")
 
 
 class Prompt:
-    """A suite's prompt. Messages without a variable are made once and shared by all cases: these are `shared`."""
+    """A suite's prompt, and the file and line where it stands.
 
-    def __init__(self, templates: list[dict[str, Any]]) -> None:
+    Messages without a variable are made once and shared by all cases: these are `shared`.
+    """
+
+    def __init__(self, templates: list[dict[str, Any]], where: str, line: int | None) -> None:
+        self.where = where
+        self.line = line
         self._templates = templates
         self._fixed = [_fixed(template) for template in templates]
         self.shared = tuple(message for message in self._fixed if message is not None)
@@ -38,7 +43,7 @@ class Prompt:
 
 
 class CaseReader:
-    """Reads rows one by one into `table`, which holds the good ones, and adds every problem to one list."""
+    """Reads rows one by one into `table`, and adds every problem to one list."""
 
     def __init__(
         self,
@@ -60,10 +65,14 @@ class CaseReader:
         self._keys = dict.fromkeys((*_KEYS, cluster_by) if cluster_by else _KEYS)
         self._clustered: set[bool] = set()
         self._refused: dict[str, int] = {}
+        self._unfilled: dict[str, list[Problem]] = {}
         self._rows = 0
 
     def read(self, row: Row) -> None:
-        """Put the case into the table, or note what is wrong with it."""
+        """Put the case into the table, or note what is wrong with it.
+
+        A case of which only the messages are wrong is put there too, so that the graders can say what they miss in it.
+        """
         self._rows += 1
         before = len(self._problems)
         self._check_keys(row)
@@ -76,8 +85,9 @@ class CaseReader:
             )
         tags = self._read_tags(row)
         cluster = self._read_cluster(row)
+        readable = len(self._problems) == before
         messages = self._read_messages(row)
-        if len(self._problems) > before:
+        if not readable:
             self._refuse(row)
             return
         case = Case(
@@ -101,9 +111,28 @@ class CaseReader:
             self._refused[case_id] = row.line
 
     def finish(self) -> None:
-        """Note what only shows when all rows are read: that there were none."""
+        """Note what only shows when all rows are read: that there were none, or that none can fill the prompt."""
         if self._rows == 0 and not any(p.where == self._where for p in self._problems):
             self._note(None, None, "expected at least one case; found none")
+        for found in self._unfilled.values():
+            if len(found) == self._rows > 1:
+                self._blame_the_prompt(found)
+
+    def _blame_the_prompt(self, found: list[Problem]) -> None:
+        """Say once, of the prompt, what would be said of every single case."""
+        assert self._prompt is not None
+        said = set(map(id, found))
+        self._problems[:] = [problem for problem in self._problems if id(problem) not in said]
+        first = found[0]
+        self._problems.append(
+            Problem(
+                where=self._prompt.where,
+                line=self._prompt.line,
+                field="prompt",
+                message=f"of {len(found)} cases none can fill it: {first.message.partition(': ')[2]}",
+                fix=first.fix,
+            )
+        )
 
     def _check_keys(self, row: Row) -> None:
         for key in row.data:
@@ -175,7 +204,9 @@ class CaseReader:
         try:
             return self._prompt.render(item if isinstance(item, dict) else {})
         except TemplateError as error:
-            self._note(row.line, error.variable, f"the prompt can't be filled: {error}")
+            message = f"the prompt can't be filled: {error}"
+            self._note(row.line, error.variable, message, error.fix)
+            self._unfilled.setdefault(error.variable, []).append(self._problems[-1])
             return ()
 
     def _own_messages(self, row: Row, given: Any) -> tuple[Message, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from evals.authored import refuse
 from evals.errors import Problem
-from evals.graders import Grader, applicability, build, case_problems, fingerprint
+from evals.graders import Grader, applicability, assemble, case_problems, fingerprint
 from evals.human_labels import HumanLabels, read_human_labels
 from evals.suites import Suite, read_suite
 
@@ -39,7 +39,7 @@ def open_suite(folder: Path, asker: Any = None) -> OpenedSuite:
     """
     problems: list[Problem] = []
     suite = read_suite(folder, problems)
-    graders = build(suite, asker)
+    graders = assemble(suite, problems, asker)
     problems.extend(case_problems(suite, graders))
     people = read_human_labels(suite, graders, problems)
     refuse(problems)

@@ -93,7 +93,7 @@ def read_suite(folder: Path, problems: list[Problem]) -> Suite:
     path, rows = _rows(authored, folder, problems)
     reader = CaseReader(
         where=display(path),
-        prompt=_prompt(authored),
+        prompt=_prompt(authored, problems),
         schema=_schema(authored, folder, "case_schema", problems),
         tags=tuple(data.get("tags", ())),
         cluster_by=data.get("cluster_by"),
@@ -136,13 +136,14 @@ def _manifest(folder: Path) -> Path:
     )
 
 
-def _prompt(authored: Authored) -> Prompt | None:
+def _prompt(authored: Authored, problems: list[Problem]) -> Prompt | None:
     """Read the prompt, and complain of a bad template once instead of once a case."""
     templates = authored.data.get("prompt")
     if templates is None:
         return None
-    refuse(_template_problems(authored, templates, "prompt"))
-    return Prompt(templates)
+    broken = list(_template_problems(authored, templates, "prompt"))
+    problems.extend(broken)
+    return Prompt([] if broken else templates, display(authored.path), authored.line("prompt"))
 
 
 def _template_problems(authored: Authored, value: Any, field: str) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from evals.errors import GatewrightError
+from evals.errors import GatewrightError, nearest
 
 __all__ = ["TemplateError", "lookup", "parse_path", "render", "render_tree", "variables"]
 
@@ -28,9 +28,18 @@ class TemplateError(GatewrightError):
 
     exit_code = 3
 
-    def __init__(self, message: str, variable: str) -> None:
+    def __init__(self, message: str, variable: str, *, known: Any = None, step: Any = None) -> None:
         self.variable = variable
+        self._known = known
+        self._step = step
         super().__init__(message)
+
+    @property
+    def fix(self) -> str | None:
+        """The name that may have been meant where a name is missing, such as "did you mean 'ticket'?"."""
+        if not isinstance(self._known, Mapping) or not isinstance(self._step, str):
+            return None
+        return nearest(self._step, [key for key in self._known if isinstance(key, str)])
 
 
 def render(template: str, namespaces: Mapping[str, Any]) -> str:
@@ -76,7 +85,8 @@ def lookup(path: Path, namespaces: Mapping[str, Any]) -> Any:
             name = _dotted(path)
             above = _dotted(path[:depth]) or "the namespaces"
             missing = f"[{step}]" if isinstance(step, int) else f"'{step}'"
-            raise TemplateError(f"'{{{{ {name} }}}}' has no value: no {missing} in {above}", name)
+            message = f"'{{{{ {name} }}}}' has no value: no {missing} in {above}"
+            raise TemplateError(message, name, known=value, step=step)
         value = value[step]
     return value
 

@@ -13,15 +13,15 @@ from evals.authored import display, refuse
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.graders.base import (
     INVALID_LABEL,
+    CaseProblem,
     Column,
     Context,
     Grader,
     GraderBase,
     ParameterError,
     grade_response,
-    problem_of,
-    read_parameters,
 )
+from evals.graders.options import problem_of, read_parameters
 from evals.records import digest
 from evals.suites import GraderSpec, Suite
 
@@ -32,6 +32,7 @@ __all__ = [
     "Context",
     "Grader",
     "applicability",
+    "assemble",
     "build",
     "case_problems",
     "fingerprint",
@@ -71,27 +72,61 @@ def build(suite: Suite, asker: Any = None) -> tuple[Grader, ...]:
         ConfigurationError: with everything wrong in the graders' options.
     """
     problems: list[Problem] = []
-    context = Context(suite=suite, asker=asker)
-    built = tuple(_build(spec, context, problems) for spec in suite.graders)
-    problems.extend(_shared_columns(suite, [grader for grader in built if grader is not None]))
+    built = assemble(suite, problems, asker)
     refuse(problems)
-    return cast("tuple[Grader, ...]", built)
+    return built
+
+
+def assemble(suite: Suite, problems: list[Problem], asker: Any = None) -> tuple[Grader, ...]:
+    """Make the graders that can be made, and add to `problems` what is wrong with the others."""
+    context = Context(suite=suite, asker=asker)
+    built = [_build(spec, context, problems) for spec in suite.graders]
+    graders = tuple(grader for grader in built if grader is not None)
+    problems.extend(_shared_columns(suite, graders))
+    return graders
 
 
 def case_problems(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:
-    """Return what the graders miss in the suite's cases: empty expected answers, labels nobody declared."""
-    where = display(suite.case_file)
+    """Return what the graders miss in the suite's cases: empty expected answers, labels nobody declared.
+
+    What every single case lacks is the grader's mistake, and said once.
+    """
+    found: dict[CaseProblem, tuple[Grader, list[str]]] = {}
+    for case in suite.cases:
+        for grader in graders:
+            for problem in dict.fromkeys(grader.check(case)):
+                _, ids = found.setdefault(problem, (grader, []))
+                if not ids or ids[-1] != case.id:
+                    ids.append(case.id)
     return [
-        Problem(
-            where=where,
-            line=suite.cases.line(case.id),
-            field=found.field,
-            message=f"case '{case.id}': {found.message}",
-            fix=found.fix,
+        problem
+        for missed, (grader, ids) in found.items()
+        for problem in (
+            [_of_grader(suite, grader, missed, len(ids))]
+            if len(ids) == len(suite.cases) > 1
+            else [_of_case(suite, missed, case_id) for case_id in ids]
         )
-        for case in suite.cases
-        for found in dict.fromkeys(found for grader in graders for found in grader.check(case))
     ]
+
+
+def _of_case(suite: Suite, found: CaseProblem, case_id: str) -> Problem:
+    return Problem(
+        where=display(suite.case_file),
+        line=suite.cases.line(case_id),
+        field=found.field,
+        message=f"case '{case_id}': {found.message}",
+        fix=found.fix,
+    )
+
+
+def _of_grader(suite: Suite, grader: Grader, found: CaseProblem, cases: int) -> Problem:
+    spec = next(spec for spec in suite.graders if spec.name == grader.name)
+    told = found.message.removeprefix(f"grader '{grader.name}': ")
+    return problem_of(
+        spec,
+        display(suite.folder / "suite.yaml"),
+        ParameterError(f"none of {cases} cases will do, {found.field}: {told}", fix=found.fix),
+    )
 
 
 def applicability(suite: Suite, graders: tuple[Grader, ...]) -> dict[str, bytes]:
@@ -159,7 +194,7 @@ def load_grader(kind: str) -> type[GraderBase]:
     return cast("type[GraderBase]", getattr(import_module(module), name))
 
 
-def _shared_columns(suite: Suite, graders: list[Grader]) -> list[Problem]:
+def _shared_columns(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:
     """Two graders may not yield one name: which of them a check meant could not be told."""
     owners: dict[str, str] = {}
     problems = []

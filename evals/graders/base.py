@@ -11,13 +11,12 @@ import traceback
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isawaitable
-from typing import Any, ClassVar, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
-from evals.errors import Problem, nearest
 from evals.records import INFRASTRUCTURE_OUTCOMES, Case, Response, Score
-from evals.suites import GraderSpec, Suite
+from evals.suites import Suite
 
 __all__ = [
     "INVALID_LABEL",
@@ -30,7 +29,6 @@ __all__ = [
     "ParameterError",
     "Parameters",
     "grade_response",
-    "read_parameters",
 ]
 
 INVALID_LABEL = "(invalid)"
@@ -159,31 +157,6 @@ class GraderBase:
         )
 
 
-P = TypeVar("P", bound=Parameters)
-
-
-def read_parameters(spec: GraderSpec, kind: type[P]) -> tuple[P | None, list[ParameterError]]:
-    """Read a grader's options, unknown and missing ones all at once."""
-    fields = {item.encode_name: item for item in msgspec.structs.fields(kind)}
-    errors = [
-        ParameterError(f"unknown key '{key}'", key, nearest(key, ["name", "type", *fields]))
-        for key in spec.params
-        if key not in fields
-    ]
-    errors += [
-        ParameterError(f"a grader of type '{spec.type}' needs a key '{name}'; found none")
-        for name, item in fields.items()
-        if item.required and name not in spec.params
-    ]
-    if errors:
-        return None, errors
-    try:
-        return msgspec.convert(dict(spec.params), kind), []
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$")
-        return None, [ParameterError(message.lower().rstrip("."), path.strip("`.") or "")]
-
-
 async def grade_response(
     graders: Sequence[Grader], case: Case, response: Response
 ) -> tuple[Score, ...]:
@@ -219,17 +192,3 @@ def _unscored(grader: Grader, case: Case, response: Response, reason: str) -> It
 def _infrastructure(response: Response) -> str:
     detail = f": {response.error}" if response.error else ""
     return f"no answer came ({response.outcome}){detail}"
-
-
-def problem_of(
-    spec: GraderSpec, where: str, error: ParameterError, line: int | None = None
-) -> Problem:
-    """Return a parameter error as a problem in suite.yaml."""
-    place = f"{spec.field}.{error.field}" if error.field else spec.field
-    return Problem(
-        where=where,
-        line=line if line is not None else spec.line,
-        field=place,
-        message=f"grader '{spec.name}': {error}",
-        fix=error.fix,
-    )

@@ -76,7 +76,7 @@ class OpenAIGrader(GraderBase):
                     lookup(parse_path(name), known)
                 except TemplateError as error:
                     message = f"grader '{self.name}': {error}"
-                    yield CaseProblem(field=name, message=message)
+                    yield CaseProblem(field=name, message=message, fix=error.fix)
 
     async def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
         reason = fault(response)

@@ -91,8 +91,13 @@ def test_problems_of_a_csv_file_name_the_line_where_the_row_begins(tmp_path: Pat
     [
         (b"number,text,expected\nq1,x,a\n", "expected a column 'id'; found none"),
         (b"id,id,text\nq1,q,x\n", "expected every column once"),
-        (b"id,text,expected\nq1,\xff,a\n", "expected a CSV file in UTF-8"),
-        (b'id,text,expected\nq1,"x"y,a\n', "expected a CSV file in UTF-8"),
+        (b"id,text,expected\nq1,\xff,a\n", "c.csv: expected UTF-8 text; found other bytes"),
+        (b'id,text,expected\nq1,"x"y,a\n', "c.csv:2: expected CSV; found: "),
+        (
+            b'id,text,expected\nq1,x,a\nq2,"x,a\nq3,x,a\n',
+            "c.csv:3: expected CSV; found: a quote that is opened in this row and never closed",
+        ),
+        (b"id,text,expected\nq1,a, b,c\n", 'a cell that holds a comma or a quote is written "so"'),
         (b"", "expected at least one case; found none"),
     ],
 )
@@ -125,6 +130,9 @@ def test_a_parquet_file_is_a_suite(tmp_path: Path) -> None:
 def test_a_broken_parquet_file_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "c.parquet").write_bytes(b"not parquet")
     assert "expected a Parquet file" in problems(tmp_path, "c.parquet")
+    assert "none.parquet: expected a readable file; found: no such file" in problems(
+        tmp_path, "none.parquet"
+    )
 
 
 CHAT = {

@@ -139,6 +139,34 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(write) -> None:
     assert "expected what cluster_by names" in found[6]
 
 
+def test_what_is_wrong_in_suite_yaml_hides_nothing_that_is_wrong_in_the_cases(write) -> None:
+    labels = ["high", "low"]
+    graders = [{"name": "a", "type": "exat"}, {"name": "b", "type": "label", "labels": labels}]
+    prompt = [{"role": "user", "content": "{{ item.ticket"}]
+    found = problems(write([case(1, expected="hig"), "{", case(1)], graders=graders, prompt=prompt))
+    start = "datasets/triage/"
+    assert [text.partition(": ")[0].removeprefix(start) for text in found] == [
+        *("suite.yaml:5", "suite.yaml:7"),
+        *("cases.jsonl:1", "cases.jsonl:2", "cases.jsonl:3"),
+    ]
+
+
+def test_what_no_case_can_give_is_the_prompts_mistake_and_said_once(write) -> None:
+    prompt = [{"role": "user", "content": "{{ item.tickett }}"}]
+    check = {"name": "says", "type": "string_check", "operation": "eq", "input": "x"}
+    graders = [{**check, "reference": "{{ item.label }}"}, {"name": "e", "type": "exact"}]
+    cases = [case(number, expected=None) for number in range(1, 61)]
+    found = problems(write(cases, graders=graders, prompt=prompt))
+    assert [text.partition(": ")[2] for text in found] == [
+        "field 'prompt': of 60 cases none can fill it: '{{ item.tickett }}' has no value: no 'tickett' in item"
+        " (did you mean 'ticket'?)",
+        "field 'graders[0]': grader 'says': none of 60 cases will do, item.label: '{{ item.label }}' has no value: "
+        "no 'label' in item (valid: ticket)",
+        "field 'graders[1]': grader 'e': none of 60 cases will do, expected: expected the right answer; found none",
+    ]
+    assert all(text.startswith("datasets/triage/suite.yaml:") for text in found)
+
+
 def test_an_empty_suite_is_refused(write) -> None:
     assert problems(write([])) == [
         "datasets/triage/cases.jsonl: expected at least one case; found none"
@@ -180,6 +208,10 @@ def test_a_case_schema_holds_for_the_whole_line(write, folder) -> None:
             "unknown key 'ignorecase' (did you mean 'ignore_case'?)",
         ),
         ({"graders": [{"name": "a", "type": "fields"}]}, "needs a key 'fields'; found none"),
+        (
+            {"graders": [{"name": "a", "type": "contains", "mode": "al"}]},
+            "expected one of all, any, none; found 'al' (did you mean 'all'?)",
+        ),
         (
             {"graders": [{"name": "a", "type": "exact"}, {"name": "a", "type": "label"}]},
             "expected every grader's name once",
