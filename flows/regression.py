@@ -18,7 +18,7 @@ __all__ = ["regress"]
 
 @flow(name="regression", flow_run_name="{target}", persist_result=False)
 async def regress(target: str, requested_by: str = "") -> dict[str, str]:
-    """Measure what is live now against the gate's absolute checks and, where kept, its own earlier answers."""
+    """Measure what is live now against the gate's absolute checks, and add it to what earlier runs of it said."""
     settings = load_settings()
     with open_registry(settings) as registry:
         live = registry.live(target)

@@ -34,6 +34,7 @@ from flows.run_folder import read_record
 from flows.settings import Settings
 from flows.slicing import pairs_of, slices_of
 from flows.spending import cost_of, usages
+from flows.watching_over import words_of
 
 __all__ = ["gather", "report_run"]
 
@@ -182,7 +183,9 @@ def _trouble(asked: Sequence[SamplingSummary]) -> dict[str, int]:
 def _notes(run: OpenRun) -> tuple[str, ...]:
     """What the preflight found that throws a light on the figures."""
     found = read_record(run.folder / "preflight.json", list[Finding]) or []
-    return tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
+    said = tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
+    over_time = words_of(run)
+    return (*said, over_time) if over_time else said
 
 
 def _names(run: OpenRun) -> dict[str, str]:
@@ -202,12 +205,12 @@ def _live_now(registry: Registry, live: LivePointer | None) -> str:
         said += f", against its gate, overridden by {people}"
     if (revoked := revocation_of(registry, live)) is not None:
         said += f"; revoked on {revoked.at[:10]} by {revoked.actor}: {revoked.reason}"
-    return said
-
     if (drift := registry.drifted(live.target)) is not None:
         said += f"; changed past Gatewright, seen on {drift.at[:10]}: {drift.reason}"
     if (held := registry.held(live.target)) is not None:
         said += f"; on hold since {held.since[:10]} by {held.actor}: {held.reason}"
+    return said
+
 
 def _next_steps(registry: Registry, record: RunRecord, live: LivePointer | None) -> tuple[str, ...]:
     if record.state == "waiting":

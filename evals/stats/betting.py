@@ -23,6 +23,8 @@ from evals.stats.interval import Interval
 Bet = float | Literal["predmix_eb"]
 
 _CLOSEST = 1e-9
+_STAKES = tuple(0.9 * (step / 20) ** 2 for step in range(1, 21))
+"""Shares of what may be staked at most."""
 
 
 class Capital(NamedTuple):
@@ -118,6 +120,31 @@ def log_e_value(values: ArrayLike, null_mean: float, *, lo: float = 0.0, hi: flo
         raise ValueError(f"null_mean must be in ({lo}, {hi}), got {null_mean}")
     scaled = (array - lo) / (hi - lo)
     return _best_log_capital(scaled, (null_mean - lo) / (hi - lo), 0.05)
+
+
+def log_e_below(values: ArrayLike, bar: float, *, lo: float = 0.0, hi: float = 1.0) -> float:
+    """Log of an e-value against "the mean is at least `bar`": what gamblers on "below" end with on average.
+
+    Twenty of them stake constant shares, from hardly anything to nearly all; the average of their capitals is within
+    a factor of twenty of the best one's (Waudby-Smith & Ramdas 2024, section 5, on grids of bets). Valid also for a
+    sample whose size was settled by what was seen. Unlike `log_e_value` it is no largest capital on the way, so that
+    it may be merged with others (see `evals.stats.merging`). The order of the values does not matter.
+
+    Args:
+        values: shape (n,), in [lo, hi]: independent draws.
+        bar: in (lo, hi).
+        lo: smallest possible value.
+        hi: largest possible value.
+
+    Raises:
+        ValueError: for empty, non-finite or out-of-range values, or a bar outside (lo, hi).
+    """
+    array = within(values, lo, hi, "values")
+    if not lo < bar < hi:
+        raise ValueError(f"the bar must be in ({lo}, {hi}), got {bar}")
+    scaled, m = (array - lo) / (hi - lo), (bar - lo) / (hi - lo)
+    gains = [float(np.log1p(stake / (1.0 - m) * (m - scaled)).sum()) for stake in _STAKES]
+    return float(np.logaddexp.reduce(gains)) - math.log(len(_STAKES))
 
 
 def normal_mixture_boundary(

@@ -56,13 +56,14 @@ judge: {model: gpt-4.1}
 
 @dataclass
 class World:
-    """What answers, and what it was asked. `judge_down` and `training` are the test's to set."""
+    """What answers, and what it was asked. `judge_down`, `training` and `say` are the test's to set."""
 
     url: str = ""
     asked: Counter[str] = field(default_factory=Counter)
     bodies: list[dict] = field(default_factory=list)
     judge_down: bool = False
     training: list[dict] | None = None
+    say: Callable[[str, str], str] | None = None
     fetched: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -74,6 +75,8 @@ class World:
             return _said(model, "pong")
         self.asked[model] += 1
         self.bodies.append(body)
+        if model != JUDGE and self.say is not None:
+            return _said(model, self.say(model, body["messages"][0]["content"]))
         if model != JUDGE:
             return _said(model, "a kind letter" if model == CANDIDATE else "a letter")
         self.at_once += 1
