@@ -191,7 +191,8 @@ def _expected(run: OpenRun) -> tuple[Finding, ...]:
     if run.record.baseline_model:
         models["baseline"] = run.record.baseline_model
     seen = last_results(run.registry, run.target.name)
-    return expected_findings(run.plan, run.platform, models, seen)
+    prices = {role: run.price(role) for role in models}
+    return expected_findings(run.plan, run.platform, models, prices, seen)
 
 
 async def deploy_candidate(settings: Settings, run_id: str) -> str:

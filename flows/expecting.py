@@ -72,10 +72,16 @@ def last_results(registry: Registry, target: str) -> tuple[SuiteResult, ...]:
 
 
 def expected_findings(
-    plan: Plan, platform: Platform, models: Mapping[Role, str], seen: Sequence[SuiteResult] = ()
+    plan: Plan,
+    platform: Platform,
+    models: Mapping[Role, str],
+    prices: Mapping[Role, Price | None],
+    seen: Sequence[SuiteResult] = (),
 ) -> tuple[Finding, ...]:
-    """Return the lines of a preflight on cost, time, hosting and downtime. `models` maps each role to its model id."""
-    prices = {role: platform.price(model) for role, model in models.items()}
+    """Return the lines of a preflight on cost, time, hosting and downtime.
+
+    `models` maps each role to its model id, `prices` to what that model costs, None where it is not known.
+    """
     expected = [expect(plan, role, model, prices[role], seen) for role, model in models.items()]
     lines = [_cost(plan, expected), _time(plan.target.developer, expected[0])]
     lines += [*_keeping(plan, prices["candidate"]), *gap_findings(plan.target, platform, models)]

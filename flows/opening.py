@@ -24,6 +24,7 @@ from evals.runner import Contest, Side
 from evals.sampling.asks import SamplingSettings
 from flows.judges_ready import judge_problems
 from flows.judging import TargetJudge
+from flows.origins import base_model_of
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import HostingPlatform
 from flows.platforms.opening import open_platform
@@ -172,7 +173,10 @@ class OpenRun:
     def price(self, role: Role) -> Price | None:
         """The price of a role's model, None when it is not known."""
         if role == "baseline":
-            return self.platform.price(self.record.baseline_model or "")
+            model = self.record.baseline_model or ""
+            return self.platform.price(
+                model, base_model_of(self.registry, self.record.target, model)
+            )
         candidate = self.record.candidate
         return self.platform.price(
             self.record.candidate_model, candidate.base_model if candidate else None

@@ -9,7 +9,18 @@ from evals.records import CheckResult, LivePointer
 from flows.registry.records import Answer, Event
 from flows.registry.store import Registry
 
-__all__ = ["failed_checks", "origin", "overrides_behind", "revocation_of"]
+__all__ = ["base_model_of", "failed_checks", "origin", "overrides_behind", "revocation_of"]
+
+
+def base_model_of(registry: Registry, target: str, model_id: str) -> str | None:
+    """Return the base model that a run of the target found behind a model; None when none did.
+
+    The id of a checkpoint does not tell what it was trained on, and its price depends on that.
+    """
+    for run in registry.runs(target, 1000):
+        if run.candidate_model == model_id and run.candidate and run.candidate.base_model:
+            return run.candidate.base_model
+    return None
 
 
 def origin(registry: Registry, pointer: LivePointer) -> LivePointer:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
-from evals.errors import ConfigurationError, GatewrightError
+from evals.errors import ConfigurationError, GatewrightError, RefusedError
 from evals.records import Candidate, Role, SuiteResult
+from flows.commands.candidates import CHECKPOINT, JOB, MODEL, reference
 from flows.commands.findings import show_findings
 from flows.commands.output import JSON_OPTION
-from flows.platforms.base import Deployment, Finding
+from flows.platforms.base import Deployment, Finding, Platform, TriggerRef
 from flows.settings import Settings, load_settings
 from flows.stores import open_registry
 from flows.target import target_names
 
 if TYPE_CHECKING:
     from flows.opening import Plan
+    from flows.platforms.data_plane import HostingPlatform
 
 __all__ = ["register"]
 
@@ -33,20 +35,28 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     target: str | None = typer.Argument(None, help="A target; all of them when left out."),
-    model: str | None = typer.Option(None, "--model", help="A candidate to check as well."),
+    job: str | None = JOB,
+    model: str | None = MODEL,
+    checkpoint: str | None = CHECKPOINT,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Check files, registry, credentials and platform of a target, with a fix for each thing that is wrong."""
+    """Check files, registry, credentials and platform of a target, with a fix for each thing that is wrong.
+
+    Named a candidate, or with a model live, it looks at all that could stop a run of it.
+    """
     settings = load_settings()
+    named = any(value is not None for value in (job, model, checkpoint))
+    ref = reference(job, model, checkpoint) if named else None
     names = (target,) if target is not None else target_names(settings.targets)
-    found = {name: _look(settings, name, model) for name in names}
+    found = {name: _look(settings, name, ref) for name in names}
     found["installation"] = _installation(settings)
     show_findings(found, as_json=as_json, exit_on_fail=3)
 
 
-def _look(settings: Settings, name: str, model: str | None) -> tuple[Finding, ...]:
+def _look(settings: Settings, name: str, ref: TriggerRef | None) -> tuple[Finding, ...]:
     from flows.expecting import last_results
     from flows.opening import load_plan  # with the statistics behind it: a second
+    from flows.origins import base_model_of
 
     try:
         plan = load_plan(settings, name)
@@ -57,11 +67,11 @@ def _look(settings: Settings, name: str, model: str | None) -> tuple[Finding, ..
         )
     with open_registry(settings) as registry:
         pointer, seen = registry.live(name), last_results(registry, name)
-    live = pointer.model_id if pointer is not None else None
-    models: dict[Role, str] = {"candidate": model or live or ""}
-    if live is not None:
-        models["baseline"] = live
-    return (*_files(plan), *asyncio.run(_platform(plan, models, seen)))
+        base = base_model_of(registry, name, pointer.model_id) if pointer is not None else None
+    live = None
+    if pointer is not None:
+        live = Candidate(model_id=pointer.model_id, target=name, base_model=base)
+    return (*_files(plan), *asyncio.run(_platform(plan, ref, live, seen)))
 
 
 def _files(plan: Plan) -> tuple[Finding, ...]:
@@ -76,11 +86,9 @@ def _files(plan: Plan) -> tuple[Finding, ...]:
 
 
 async def _platform(
-    plan: Plan, models: Mapping[Role, str], seen: Sequence[SuiteResult]
+    plan: Plan, ref: TriggerRef | None, live: Candidate | None, seen: Sequence[SuiteResult]
 ) -> tuple[Finding, ...]:
     """The platform's own preflight for a model, and what a run would take; without one, whether the account answers."""
-    from flows.expecting import expected_findings
-    from flows.judges_ready import judge_findings
     from flows.platforms.jobs import walk_jobs
     from flows.platforms.opening import open_platform
 
@@ -89,8 +97,8 @@ async def _platform(
         absent = await platform.reach()
         if absent is not None:
             return (absent,)
-        model = models["candidate"]
-        if not model:
+        candidate = live if ref is None else await _resolved(platform, ref, plan.target.name)
+        if candidate is None:
             await anext(
                 aiter(walk_jobs(platform, page=1)), None
             )  # asks the data plane, credential and all
@@ -98,15 +106,43 @@ async def _platform(
             return (
                 Finding(name="platform", level="ok", message=_standing(platform.name, standing)),
             )
-        candidate = Candidate(model_id=model, target=plan.target.name)
-        slots = (plan.target.developer, plan.target.production)
-        found = await platform.preflight(candidate, slots)
-        judges = await judge_findings(plan.judge, plan.suites, models, plan.target.path)
-        return (*found, *expected_findings(plan, platform, models, seen), *judges)
+        return await _preflight(plan, platform, candidate, live, seen)
+    except RefusedError as error:
+        return (Finding(name="model", level="fail", message=str(error)),)
     except GatewrightError as error:
         return (Finding(name="platform", level="fail", message=str(error)),)
     finally:
         await platform.aclose()
+
+
+async def _resolved(platform: Platform, ref: TriggerRef, target: str) -> Candidate:
+    """The candidate as a run would find it; a model id that is not known is left to the preflight to tell."""
+    try:
+        return await platform.resolve(ref, target=target)
+    except GatewrightError:
+        if ref.model_id is None:
+            raise
+        return Candidate(model_id=ref.model_id, target=target)
+
+
+async def _preflight(
+    plan: Plan,
+    platform: HostingPlatform,
+    candidate: Candidate,
+    live: Candidate | None,
+    seen: Sequence[SuiteResult],
+) -> tuple[Finding, ...]:
+    from flows.expecting import expected_findings
+    from flows.judges_ready import judge_findings
+
+    sides: dict[Role, Candidate] = {"candidate": candidate}
+    if live is not None:
+        sides["baseline"] = live
+    models: dict[Role, str] = {role: side.model_id for role, side in sides.items()}
+    prices = {role: platform.price(one.model_id, one.base_model) for role, one in sides.items()}
+    found = await platform.preflight(candidate, (plan.target.developer, plan.target.production))
+    judges = await judge_findings(plan.judge, plan.suites, models, plan.target.path)
+    return (*found, *expected_findings(plan, platform, models, prices, seen), *judges)
 
 
 def _standing(platform: str, deployments: Sequence[Deployment]) -> str:

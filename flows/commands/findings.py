@@ -39,6 +39,9 @@ def _table(name: str, findings: Iterable[Finding]) -> Table:
     table = Table(
         title=name, title_justify="left", box=None, padding=(0, 2, 0, 0), show_header=False
     )
+    table.add_column()
+    table.add_column()
+    table.add_column(overflow="fold")  # an id that is cut can't be copied
     for finding in findings:
         table.add_row(MARKS[finding.level], finding.name, Text(finding.message))
         if finding.fix:

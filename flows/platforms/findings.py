@@ -38,7 +38,7 @@ def price_finding(price: Price | None, *, hosted: bool = False) -> Finding:
             message="the price of the model is not known: costs of the run will be unknown",
             fix="give it under 'prices' in the target's platform block",
         )
-    tokens = f"${price.input:g} in, ${price.output:g} out per 1,000,000 tokens"
+    tokens = f"{_usd(price.input)} in, {_usd(price.output)} out per 1,000,000 tokens"
     if not hosted:
         return Finding(name="price", level="ok", message=tokens)
     if price.hosting_per_hour is None:
@@ -49,5 +49,10 @@ def price_finding(price: Price | None, *, hosted: bool = False) -> Finding:
             fix="give 'hosting_per_hour' under 'prices' in the target's platform block",
         )
     monthly = price.hosting_per_hour * 730
-    hosting = f"hosting ${price.hosting_per_hour:g} an hour (about ${monthly:,.0f} a month)"
+    hosting = f"hosting {_usd(price.hosting_per_hour)} an hour (about ${monthly:,.0f} a month)"
     return Finding(name="price", level="ok", message=f"{tokens}; {hosting}")
+
+
+def _usd(amount: float) -> str:
+    """Cents at least, and what is below them where there is something."""
+    return f"${amount:.2f}" if round(amount, 2) == amount else f"${amount:g}"

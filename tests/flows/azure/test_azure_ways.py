@@ -94,11 +94,44 @@ def test_in_another_tenant_a_missing_role_at_the_source_is_named(account, models
 
 
 def test_a_checkpoint_is_deployed_by_its_own_id(account, models):
-    answer = account.command("doctor", "router", "--model", models.checkpoint)
+    answer = account.command("doctor", "router", "--checkpoint", models.checkpoint)
     assert answer.code == 0, answer.out
     outcome = account.promoted("", checkpoint=models.checkpoint)
     assert outcome.pointer.model_id == models.checkpoint
     assert list(account.standing().values()) == [models.checkpoint]
+
+
+@pytest.mark.parametrize("option", ["--checkpoint", "--model"])
+def test_what_a_checkpoint_costs_and_how_long_it_lives_follow_from_its_jobs_base(
+    account, models, option
+):
+    answer = account.command("doctor", "router", option, models.checkpoint)
+    assert f"is a checkpoint of {models.first.id}" in ticked(answer, "model")
+    assert "$0.40 in, $1.60 out" in ticked(answer, "price")
+    assert "$1,241 a month" in ticked(answer, "hosting")
+    assert "the base model gpt-4.1-mini lives until" in ticked(answer, "lifetime")
+    assert "at most about $" in ticked(answer, "cost")
+    assert "!" not in {row[:1] for row in answer.out.partition("installation")[0].splitlines()}
+
+
+def test_a_live_checkpoint_has_a_price_for_the_next_run_to_keep_its_budget_by(account, models):
+    account.promoted("", checkpoint=models.checkpoint)
+    assert "144 questions to 2 model(s)" in ticked(account.doctor(models.second.model_id), "cost")
+    assert "unknown" not in ticked(account.doctor(models.second.model_id), "cost")
+    account.is_set_up(sampling={**account.target["sampling"], "budget_usd": 5.0})
+    assert account.promoted(models.second.model_id).state == "live"
+
+
+def test_doctor_takes_a_job_as_a_promotion_does_and_says_when_there_is_none(account, models):
+    answer = account.command("doctor", "router", "--job", models.first.id)
+    assert answer.code == 0, answer.out
+    assert f"{models.first.model_id} is there" in ticked(answer, "model")
+    unknown = account.command("doctor", "router", "--job", "ftjob-nope")
+    assert unknown.code == 3
+    assert "there is no fine-tuning job ftjob-nope" in ticked(unknown, "model")
+    both = account.command("doctor", "router", "--job", "ftjob-nope", "--model", "x")
+    assert both.code == 3
+    assert "expected exactly one of --job, --model and --checkpoint" in both.err
 
 
 def test_without_quota_the_row_the_need_and_what_is_left_are_named_before_anything_is_written(
