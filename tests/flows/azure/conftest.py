@@ -127,8 +127,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator
 
 @pytest.fixture
 def emulator(running: tuple[Emulator, Trained]) -> Iterator[Emulator]:
-    """Nothing deployed, switches at their defaults but quick."""
+    """Nothing deployed, switches at their defaults but quick, and an empty log: it forgets after 10,000 requests."""
     shared = running[0]
+    shared.world.log.clear()
     shared.switches = Switches()
     shared.set(**FAST)
     yield shared
