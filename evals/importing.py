@@ -16,19 +16,12 @@ import msgspec
 
 from evals.authored import display, dump_yaml, iter_jsonl, load_json, refuse
 from evals.errors import ConfigurationError, Problem
+from evals.importing_runs import Asking, judge_notes
 
 __all__ = ["Imported", "import_eval"]
 
 _TYPES = ("label_model", "multi", "python", "score_model", "string_check", "text_similarity")
 _GENERATED = re.compile(r"-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-_SAMPLING = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "seed": "seed",
-    "max_completion_tokens": "max_completion_tokens",
-    "max_completions_tokens": "max_completion_tokens",
-    "max_tokens": "max_completion_tokens",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +70,7 @@ class _Reader:
         self.source: dict[str, Any] = source if isinstance(source, dict) else {}
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        self.asking = Asking(run or definition, self.source, self.problems, self.notes)
         self._ids: set[str] = set()
 
     def note_problem(self, path: Path, field: str | None, message: str) -> None:
@@ -88,10 +82,12 @@ class _Reader:
             rows = [row for _, row in iter_jsonl(data, self.problems)]
         else:
             content = (self.source.get("source") or {}).get("content")
-            rows = content if isinstance(content, list) else []
+            rows = [row for row in content or () if isinstance(row, dict)]
         if not rows and not self.problems:
             where = data or self.path
             self.note_problem(where, None, "expected at least one item; found none")
+        if any("sample" in row for row in rows):
+            self.notes.append("answers that came with the data are left out: models are asked anew")
         for row in rows:
             item = row.get("item", row)
             if isinstance(item, dict):
@@ -103,20 +99,18 @@ class _Reader:
         """Return what goes into suite.yaml."""
         name = re.sub(r"[^a-z0-9]+", "-", str(self.definition.get("name") or fallback).lower())
         suite: dict[str, Any] = {"version": 1, "name": name.strip("-")[:63] or "imported"}
-        prompt = self._prompt(items)
+        prompt = self.asking.prompt(items)
         if prompt is not None:
             suite["prompt"] = prompt
         if self._item_schema() is not None:
             suite["case_schema"] = "case.schema.json"
         suite["graders"] = list(self._graders())
-        params = self.source.get("sampling_params") or {}
-        sampling = {_SAMPLING[key]: value for key, value in params.items() if key in _SAMPLING}
-        if sampling:
-            suite["sampling"] = {k: v for k, v in sampling.items() if v is not None}
-        if isinstance(params.get("response_format"), dict):
-            suite["response_format"] = params["response_format"]
-        if isinstance(params.get("tools"), list):
-            suite["tools"] = params["tools"]
+        suite |= self.asking.settings()
+        if suite["name"] != fallback:
+            self.notes.append(
+                f"gates and reports call the suite '{suite['name']}', targets by its folder"
+            )
+        self.notes += judge_notes(suite["graders"])
         return suite
 
     def case(self, number: int, item: dict[str, Any]) -> dict[str, Any]:
@@ -125,9 +119,9 @@ class _Reader:
         name = own if isinstance(own, str) and own not in self._ids else f"item-{number:06}"
         self._ids.add(name)
         case: dict[str, Any] = {"id": name, "item": item}
-        reference = self._reference()
-        if reference is not None:
-            case["messages"] = item.get(reference)
+        messages = self.asking.messages(item)
+        if messages is not None:
+            case["messages"] = messages
         return case
 
     def case_schema(self) -> dict[str, Any] | None:
@@ -147,44 +141,6 @@ class _Reader:
         whole = config.get("schema") or {}
         schema = config.get("item_schema") or (whole.get("properties") or {}).get("item")
         return schema if isinstance(schema, dict) else None
-
-    def _reference(self) -> str | None:
-        messages = self.source.get("input_messages") or {}
-        if messages.get("type") == "item_reference":
-            return str(messages.get("item_reference", "")).removeprefix("item.")
-        return None
-
-    def _prompt(self, items: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
-        reference = self._reference()
-        if reference is not None:
-            if any(not isinstance(item.get(reference), list) for item in items):
-                self.note_problem(self.path, f"item.{reference}", "expected messages in every item")
-            return None
-        template = (self.source.get("input_messages") or {}).get("template")
-        if isinstance(template, list) and template:
-            return [self._message(message) for message in template]
-        self.problems.append(
-            Problem(
-                where=display(self.path),
-                field="data_source.input_messages",
-                message="an eval says how to grade; expected a run that says what to ask, found none",
-                fix="pass the JSON of a run of this eval",
-            )
-        )
-        return None
-
-    def _message(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        content = message.get("content")
-        parts = content if isinstance(content, list) else [content]
-        given = [part.get("text") if isinstance(part, dict) else part for part in parts]
-        texts = [text for text in given if isinstance(text, str)]
-        if len(texts) < len(given):
-            self.note_problem(
-                self.path,
-                "data_source.input_messages",
-                "expected text; pictures and sound can't be imported",
-            )
-        return {"role": message.get("role", "user"), "content": "\n".join(texts)}
 
     def _graders(self) -> Iterator[dict[str, Any]]:
         criteria = self.definition.get("testing_criteria")

@@ -33,6 +33,7 @@ def import_chat(file: Path, folder: Path) -> Imported:
         ConfigurationError: with every line that can't be a case; nothing is written then.
     """
     problems: list[Problem] = []
+    _refuse_items(file)
     rows = list(read_rows(file, {"format": "chat"}, problems))
     if not rows and not problems:
         problems.append(Problem(where=display(file), message="expected examples; found none"))
@@ -54,6 +55,22 @@ def import_chat(file: Path, folder: Path) -> Imported:
     (folder / "cases.jsonl").write_bytes(b"".join(lines))
     notes = [told, *_repeated([row.data for row in rows], first)]
     return Imported(folder=folder, cases=len(first), graders=(grader["name"],), notes=tuple(notes))
+
+
+def _refuse_items(file: Path) -> None:
+    """Refuse the data of an eval, which says nothing without the eval itself."""
+    first = next(iter_jsonl(file, []), (0, {}))[1]
+    if isinstance(first.get("item"), dict) and "messages" not in first:
+        refuse(
+            [
+                Problem(
+                    where=display(file),
+                    line=1,
+                    message="expected a chat fine-tuning file; found the items of an OpenAI eval",
+                    fix=f"import the eval itself: gatewright suite import EVAL.json --data {file.name} --run RUN.json",
+                )
+            ]
+        )
 
 
 def _guess(answers: Sequence[Any]) -> tuple[dict[str, Any], str]:

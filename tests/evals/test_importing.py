@@ -10,7 +10,9 @@ import pytest
 
 from evals.errors import ConfigurationError
 from evals.graders import grade_response
+from evals.graders.asking import Opinion, Question
 from evals.importing import import_eval
+from evals.importing_chat import import_chat
 from evals.opening import open_suite
 from evals.records import Response
 
@@ -156,7 +158,8 @@ async def test_an_imported_eval_gives_the_scores_worked_by_hand(files) -> None:
         response = Response(case_id=case.id, model_id="m", outcome="answered", text=text)
         scores = await grade_response(opened.graders, case, response)
         found.append({score.grader: score.value for score in scores})
-    # By hand: 'billing' in 'billing and payment' is a whole partial match, which WRatio weighs with 0.9.
+    # By hand: 'billing' in 'billing and payment' is a whole partial match, which WRatio weighs with 0.9; of 'unknown'
+    # the 'u' at best is like 'bug', 2 of 4 letters, weighed likewise.
     assert found == [
         {
             "exact": 1,
@@ -176,13 +179,137 @@ async def test_an_imported_eval_gives_the_scores_worked_by_hand(files) -> None:
         },
         {
             "exact": 0,
-            "close_match": pytest.approx(0.45, abs=0.15),
+            "close_match": 0.45,
             "close_match.passed": 0,
             "short": 1,
             "short.passed": 1,
             "blend": 0,
         },
     ]
+
+
+JUDGES = [
+    {
+        "type": "score_model",
+        "name": "tone",
+        "model": "gpt-4.1",
+        "range": [0, 10],
+        "pass_threshold": 6,
+        "sampling_params": {"temperature": 0, "max_completions_tokens": 64},
+        "input": [
+            {"role": "developer", "content": "Rate."},
+            {
+                "type": "message",
+                "role": "user",
+                "content": {
+                    "type": "input_text",
+                    "text": "{{item.ticket}}: {{sample.output_text}}",
+                },
+            },
+        ],
+    },
+    {
+        "type": "label_model",
+        "name": "kind",
+        "model": "gpt-4.1",
+        "labels": ["fit", "unfit"],
+        "passing_labels": ["fit"],
+        "input": [{"role": "user", "content": "Label {{sample.output_text}}"}],
+    },
+]
+
+
+class Judge:
+    """Says what a rule of thumb says, so that its verdicts can be foretold."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    async def ask(self, question: Question) -> Opinion:
+        texts = [str(message.content) for message in question.messages]
+        self.asked.append(texts)
+        fits = "parcel" in texts[-1] or texts[-1] == "Label shipping"
+        verdict = (12 if fits else 3.5) if texts[0] == "Rate." else ("fit" if fits else "unfit")
+        return Opinion(text=json.dumps({"steps": [], "result": verdict}))
+
+
+async def test_graders_that_ask_a_model_come_along_and_say_which(files, tmp_path) -> None:
+    notes = bring(
+        files, definition=put(tmp_path / "j.json", EVAL | {"testing_criteria": JUDGES})
+    ).notes
+    assert "tone, kind ask gpt-4.1: a target has to name it, judge: {model: gpt-4.1}" in notes, (
+        notes
+    )
+    judge = Judge()
+    opened = open_suite(files["folder"], judge)
+    found = []
+    for case, text in zip(opened.suite.cases, ["shipping", "billing", "bug"], strict=True):
+        response = Response(case_id=case.id, model_id="m", outcome="answered", text=text)
+        scores = await grade_response(opened.graders, case, response)
+        found.append([score.value for score in scores])
+    # By hand: 12 is clipped to 10, which is all of the range and passes; 3.5 of 10 is 0.35 and does not reach 6.
+    assert found == [[1, 1, 1], [0.35, 0, 0], [0.35, 0, 0]]
+    assert judge.asked[0] == ["Rate.", "Where is my parcel?: shipping"]
+
+
+def test_a_run_of_the_responses_api_is_put_into_the_words_of_a_suite(files, tmp_path) -> None:
+    items = [
+        {
+            "item": {
+                "ticket": "x",
+                "label": "y",
+                "chat": {
+                    "turns": [
+                        {"type": "message", "role": "user", "content": {"type": "input_text", "text": "a"}},
+                        {"role": "assistant", "content": [{"type": "output_text", "text": "b"}]},
+                        {"role": "user", "content": "c"},
+                    ]
+                },
+            },
+            "sample": {"output_text": "old"},
+        }
+    ]  # fmt: skip
+    function = {"name": "lookup", "parameters": {"type": "object"}}
+    source = {
+        "type": "responses",
+        "input_messages": {"type": "item_reference", "item_reference": "item.chat.turns"},
+        "sampling_params": {
+            "max_output_tokens": 20,
+            "reasoning": {"effort": "low"},
+            "text": {"format": {"type": "json_schema", "name": "n", "schema": {"type": "object"}}},
+            "tools": [{"type": "function", **function}],
+            "logit_bias": {},
+        },
+    }
+    notes = bring(
+        files,
+        data=put(tmp_path / "d.jsonl", items),
+        run=put(tmp_path / "r.json", {"data_source": source}),
+    ).notes
+    suite = open_suite(files["folder"]).suite
+    assert [(turn.role, turn.content) for turn in suite.cases[0].messages] == [
+        ("user", "a"),
+        ("assistant", "b"),
+        ("user", "c"),
+    ]
+    assert suite.sampling == {"max_completion_tokens": 20, "reasoning_effort": "low"}
+    schema = {"name": "n", "schema": {"type": "object"}}
+    assert suite.response_format == {"type": "json_schema", "json_schema": schema}
+    assert suite.tools == [{"type": "function", "function": function}]
+    told = " ".join(notes)
+    for part in ("'logit_bias' is left out", "api: responses", "answers that came with the data"):
+        assert part in told
+
+
+def test_a_run_that_graded_given_answers_asks_nothing(files, tmp_path) -> None:
+    run = put(tmp_path / "r.json", {"data_source": {"type": "jsonl"}})
+    with pytest.raises(ConfigurationError, match="found one of type 'jsonl', which grades given"):
+        bring(files, run=run)
+
+
+def test_the_data_of_an_eval_is_not_taken_for_a_fine_tuning_file(files) -> None:
+    with pytest.raises(ConfigurationError, match=r"suite import EVAL\.json --data data\.jsonl"):
+        import_chat(files["data"], files["folder"])
 
 
 def test_generated_and_odd_names_are_told(files) -> None:
