@@ -1,8 +1,8 @@
 """The look at drift that is made on a schedule: found once, told once, held where the target says so, never repaired.
 
 A look in the middle of a switch sees two halves that do not agree. Therefore what is found is looked at a second time a
-little later and counts only when it is still there at the same generation; while a promotion is on its last steps,
-nothing is looked at.
+little later and counts only when it is still there at the same generation; while a promotion is on its last steps, or a
+rollback under way, nothing is looked at.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from flows.going_back import publishers_of
 from flows.platforms.opening import open_platform
 from flows.registry.records import AUTOMATION
 from flows.registry.store import Registry
+from flows.rollback_attempts import under_way
 from flows.settings import Settings
 from flows.stores import open_registry
 from flows.target import Target, load_target, target_names
@@ -28,8 +29,8 @@ __all__ = ["SETTLE_S", "Looked", "look_at_all", "look_at_drift", "record_look"]
 
 SETTLE_S = 20.0
 """How long after a first sight drift is looked at again, in seconds: longer than telling applications takes."""
-_PROMOTING_FOR = timedelta(hours=1)
-"""A promotion whose last step is older was killed, and no reason to look away."""
+_AT_WORK_FOR = timedelta(hours=1)
+"""A promotion or a rollback whose last step is older was killed, and no reason to look away."""
 _SHOWN = 500
 
 
@@ -78,7 +79,7 @@ async def look_at_drift(settings: Settings, name: str, *, settle_s: float = SETT
     try:
         target = load_target(settings.targets, name)
         with open_registry(settings) as registry:
-            if _is_promoting(registry, name):
+            if _at_work(settings, registry, name):
                 return Looked(target=name)
             return await _look(settings, registry, target, settle_s)
     except GatewrightError as error:
@@ -109,7 +110,7 @@ async def _look(settings: Settings, registry: Registry, target: Target, settle_s
     if drifts:
         await asyncio.sleep(settle_s)
         again, live_then = await _seen(settings, registry, target)
-        if live_then != live or _is_promoting(registry, target.name):
+        if live_then != live or _at_work(settings, registry, target.name):
             return Looked(target=target.name)
         before = {_mark(one) for one in drifts}
         drifts = tuple(one for one in again if _mark(one) in before)
@@ -159,9 +160,12 @@ def _is_outage(drift: Drift, live: LivePointer | None) -> bool:
     return drift.kind == "unreadable" and named
 
 
-def _is_promoting(registry: Registry, target: str) -> bool:
+def _at_work(settings: Settings, registry: Registry, target: str) -> bool:
+    """Say whether Gatewright itself is just changing what stands there."""
+    if under_way(settings, target, within_s=_AT_WORK_FOR.total_seconds()):
+        return True
     now = datetime.fromisoformat(registry.now())
     return any(
-        run.state == "promoting" and now - datetime.fromisoformat(run.updated_at) < _PROMOTING_FOR
+        run.state == "promoting" and now - datetime.fromisoformat(run.updated_at) < _AT_WORK_FOR
         for run in registry.runs(target, 50)
     )

@@ -6,6 +6,7 @@ written down before the switch and struck out once applications were told.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from evals.records import Record
@@ -13,7 +14,7 @@ from flows.registry.store import Registry
 from flows.run_folder import read_record, write_record
 from flows.settings import Settings
 
-__all__ = ["begin", "finish"]
+__all__ = ["begin", "finish", "under_way"]
 
 
 class Attempt(Record, frozen=True, kw_only=True):
@@ -38,6 +39,15 @@ def begin(settings: Settings, registry: Registry, target: str, to: str | None) -
 def finish(settings: Settings, target: str) -> None:
     """Strike out what `begin` wrote down."""
     _path(settings, target).unlink(missing_ok=True)
+
+
+def under_way(settings: Settings, target: str, *, within_s: float) -> bool:
+    """Say whether a rollback was begun in the last `within_s` seconds and is not finished."""
+    try:
+        begun = _path(settings, target).stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return time.time() - begun < within_s
 
 
 def _path(settings: Settings, target: str) -> Path:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from typing import Any
 
 import pytest
 
+from flows import rollback_attempts
 from flows.drift_watch import Looked, look_at_all, look_at_drift, record_look
 from flows.platforms.base import SlotSpec
 from flows.platforms.opening import open_platform
@@ -167,6 +169,19 @@ def test_a_promotion_on_its_last_steps_is_not_looked_at(place: Any) -> None:
         registry.start_run(run)
         registry.set_run_state("next", "promoting")
     assert look() == Looked(target=TARGET)
+
+
+def test_while_a_rollback_is_under_way_nothing_is_looked_at(place: Any) -> None:
+    """Where a deployment keeps its name, nothing stands there for minutes."""
+    place.published.unlink()
+    settings = load_settings()
+    with open_registry(settings) as registry:
+        rollback_attempts.begin(settings, registry, TARGET, None)
+    assert look() == Looked(target=TARGET)
+    begun = settings.home / "rollbacks" / f"{TARGET}.json"
+    os.utime(begun, (time.time() - 7200,) * 2)  # that one was killed and never begun again
+    assert look().news
+    rollback_attempts.finish(settings, TARGET)
 
 
 def test_a_platform_that_does_not_answer_is_trouble_and_no_drift(
