@@ -88,12 +88,12 @@ class Ids(Sequence[str]):
 
     def _look_up(self, text: str) -> tuple[int, int]:
         """Return the slot that holds a text with its place, or the free slot that it would get."""
-        slots = self._slots
-        last, raw = len(slots) - 1, b""
+        slots, starts = self._slots, self._starts
+        last, raw = len(slots) - 1, text.encode("utf-8", "surrogatepass")
         slot = hash(text) & last
         while (place := slots[slot]) != _NONE:
-            raw = raw or text.encode("utf-8", "surrogatepass")
-            if self._raw(place) == raw:
+            start = starts[place]
+            if starts[place + 1] - start == len(raw) and self._text.startswith(raw, start):
                 break
             slot = (slot + 1) & last
         return slot, place

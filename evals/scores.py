@@ -108,10 +108,8 @@ class ScoreBook:
         """Numbers of the lines whose answer was scored anew in a later one."""
         latest, superseded = _Marks(self._cases, "I"), set[int]()
         for number, found in self._peeks():
-            case_id, repeat = found[0].case_id, found[0].repeat
-            if earlier := latest.get(case_id, repeat):
+            if earlier := latest.put(found[0].case_id, found[0].repeat, number):
                 superseded.add(earlier)
-            latest.put(case_id, repeat, number)
         return superseded
 
     def _peeks(self) -> Iterator[tuple[int, tuple[_Peek, ...]]]:
@@ -138,12 +136,15 @@ class _Marks:
         row = self._cases.row(case_id)
         return 0 if row is None or repeat >= len(self._repeats) else self._repeats[repeat][row]
 
-    def put(self, case_id: str, repeat: int, mark: int) -> None:
+    def put(self, case_id: str, repeat: int, mark: int) -> int:
+        """Set a number and return the one before; 0, and nothing is set, for a case that the suite does not have."""
         while repeat >= len(self._repeats):
             self._repeats.append(array(self._kind, [0]) * len(self._cases))
         row = self._cases.row(case_id)
-        if row is not None:
-            self._repeats[repeat][row] = mark
+        if row is None:
+            return 0
+        before, self._repeats[repeat][row] = self._repeats[repeat][row], mark
+        return before
 
 
 def _mark_of(scores: Sequence[Score | _Peek]) -> int:
