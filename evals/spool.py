@@ -75,8 +75,8 @@ class Spool:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
             raise InfrastructureError(
-                f"no temporary file can be written in {tempfile.gettempdir()} ({error.strerror}): make room there, or"
-                " name another folder in TMPDIR"
+                f"no temporary file for the cases can be written ({error}): make room for it, or name another folder"
+                " in TMPDIR"
             ) from error
         self._written = self._starts[-1]
         self._tail = bytearray()

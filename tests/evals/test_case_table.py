@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from evals.case_columns import cluster_codes, matching_all, tag_texts
 from evals.case_table import CaseTable
-from evals.errors import ConfigurationError
+from evals.errors import ConfigurationError, InfrastructureError
 from evals.ids import Ids, all_different
 from evals.opening import open_suite
 from evals.records import Case, Message, encode
@@ -107,6 +107,14 @@ def test_the_temporary_file_has_no_name_and_is_closed_with_the_table(
     assert spool[0] == b"x" * 100
     del spool
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_without_room_for_the_temporary_file_it_is_said_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+    with pytest.raises(InfrastructureError, match=r"gone.*name another folder in TMPDIR"):
+        Spool(in_memory=10).append(b"x" * 100)
 
 
 def test_a_suite_says_the_same_of_line_and_id_however_long_it_is(
