@@ -72,6 +72,16 @@ class ArmClient:
             ),  # certificates take long to load, loopback has none
         )
 
+    def elsewhere(self) -> ArmClient:
+        """Return a client of the same control plane that signs in as the auxiliary identity, where there is one."""
+        return ArmClient(
+            self.auxiliary or self._tokens,
+            base_url=self.base,
+            api_version=self._api_version,
+            pace=self.pace,
+            absent=self._absent,
+        )
+
     async def aclose(self) -> None:
         """Close connections and credentials."""
         await self._http.aclose()

@@ -69,6 +69,11 @@ class AzureOpenAIPlatform:
             absent=absent,
         )
         self.account = ArmAccount(arm, options.account_id)
+        self.source = (
+            ArmAccount(arm.elsewhere(), options.model_source.account_id)
+            if options.model_source is not None
+            else None
+        )
         identity = _for_data(control, options.tenant)
         self._identities = [identity]
         self._auth = AzureAuth(env, identity)
@@ -213,6 +218,8 @@ class AzureOpenAIPlatform:
         await self._plane.aclose()
         await self._training.aclose()
         await self.account.arm.aclose()
+        if self.source is not None:
+            await self.source.arm.aclose()
         for identity in self._identities:
             await identity.aclose()
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 from typing import Any, Protocol
 
 from evals.errors import ConfigurationError, GatewrightError, PlatformError
@@ -18,6 +17,7 @@ from flows.platforms.azure_openai_models import (
 )
 from flows.platforms.azure_openai_options import AzureOptions
 from flows.platforms.azure_openai_quota import Wanted, quota_findings, read_rows
+from flows.platforms.azure_openai_rights import ROLE, SOURCE_ROLE, rights, source_rights
 from flows.platforms.azure_openai_wire import is_ours, sku_of
 from flows.platforms.base import Finding, SlotSpec
 from flows.platforms.candidates import known_model
@@ -33,15 +33,13 @@ from flows.platforms.model_names import (
 
 __all__ = ["Preflight"]
 
-_PROVIDER = "Microsoft.CognitiveServices"
-_NEEDED = tuple(f"{_PROVIDER}/accounts/deployments/{verb}" for verb in ("read", "write", "delete"))
-_ROLE = "have 'Cognitive Services OpenAI Contributor' assigned at the account"
 _BILLED_BY_THE_HOUR = frozenset({"Standard", "GlobalStandard", "DataZoneStandard"})
 
 
 class _Looked(Protocol):
     options: AzureOptions
     account: ArmAccount
+    source: ArmAccount | None
 
     @property
     def data(self) -> DataPlane: ...
@@ -71,8 +69,9 @@ class Preflight:
             location = await self._look(
                 "account", self._describe, "check 'azure_openai' in the target file"
             )
-            await self._look("rights", self._rights, _ROLE)
-            await self._look("region", self._region, _ROLE)
+            await self._look("rights", self._rights, ROLE)
+            await self._look("source rights", self._source_rights, SOURCE_ROLE)
+            await self._look("region", self._region, ROLE)
             if location:
                 reader = "have 'Cognitive Services Usages Reader' assigned at the subscription"
                 await self._look("quota", lambda: self._quota(str(location)), reader, level="warn")
@@ -123,15 +122,15 @@ class Preflight:
         return location
 
     async def _rights(self) -> None:
-        granted = await self._account.permissions()
-        if granted is None:
-            return  # not everybody may read permissions; a missing right then shows when it is used
-        missing = [action for action in _NEEDED if not _allowed(granted, action)]
-        if missing:
-            where = self._account.account_id
-            self._add("rights", "fail", f"missing at {where}: {', '.join(missing)}", _ROLE)
-        else:
-            self._add("rights", "ok", "deployments can be read, written and deleted")
+        self._keep(await rights(self._account))
+
+    async def _source_rights(self) -> None:
+        source = self._platform.source
+        if source is not None and is_fine_tuned(self._candidate.model_id):
+            self._keep(await source_rights(source))
+
+    def _keep(self, finding: Finding | None) -> None:
+        self._findings += [finding] if finding is not None else []
 
     async def _model(self) -> None:
         model_id = self._candidate.model_id
@@ -225,12 +224,3 @@ def _sku(slot: SlotSpec) -> str:
         return sku_of(slot)
     except ConfigurationError:
         return slot.sku  # an unknown one: it will not be among those offered
-
-
-def _allowed(granted: Iterable[Mapping[str, Any]], action: str) -> bool:
-    def matches(patterns: Any) -> bool:
-        return any(fnmatchcase(action.lower(), str(one).lower()) for one in patterns or ())
-
-    return any(
-        matches(one.get("actions")) and not matches(one.get("notActions")) for one in granted
-    )

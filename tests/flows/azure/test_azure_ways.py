@@ -83,14 +83,27 @@ def test_in_another_tenant_a_token_of_each_is_needed_and_enough(account, emulato
 
 def test_in_another_tenant_a_missing_role_at_the_source_is_named(account, models, partner):
     partner(roles={"*": "Reader"})
+    answer = account.doctor(models.first.model_id)
+    assert answer.code == 3
+    (row,) = [row for row in answer.out.splitlines() if "source rights" in row]
+    assert row.startswith("✗")
+    assert "accounts/embedded: Microsoft.CognitiveServices/accounts/deployments/write" in row
+    (problem,) = refused(account, account.begin(models.first.model_id))
+    assert problem.field == "source rights"
+    assert "'Cognitive Services OpenAI Contributor'" in problem.fix
+
+
+def test_a_role_at_the_source_that_goes_after_the_look_is_told_by_the_write(
+    account, models, partner
+):
+    partner()
     run_id = account.begin(models.first.model_id)
-    with pytest.raises(PlatformError) as caught:
-        asyncio.run(account.evaluate(run_id))
+    asyncio.run(evaluating.resolve(account.settings, run_id))
+    partner(roles={"*": "Reader"})
+    with pytest.raises(PlatformError, match="'Cognitive Services OpenAI Contributor'") as caught:
+        asyncio.run(evaluating.deploy_candidate(account.settings, run_id))
     assert caught.value.code == "LinkedAuthorizationFailed"
-    assert "at the source account" in str(caught.value) or "on the source account" in str(
-        caught.value
-    )
-    assert "'Cognitive Services OpenAI Contributor'" in str(caught.value)
+    assert caught.value.status == 403
 
 
 def test_a_checkpoint_is_deployed_by_its_own_id(account, models):

@@ -106,10 +106,10 @@ def test_without_a_role_at_the_other_tenants_account_that_role_is_named(
 ):
     partner(roles={"*": "Reader"})
     answer = promote("--model", models.first.model_id)
-    assert answer.code == 4
+    assert answer.code == 3
     told = one_line(answer)
-    assert "LinkedAuthorizationFailed" in told
-    assert "'Cognitive Services OpenAI Contributor'" in told
+    assert "source rights" in told
+    assert "'Cognitive Services OpenAI Contributor' assigned at the source account" in told
     assert account.live() is None
 
 
