@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from evals.authored import display, dump_yaml, iter_jsonl, load_json, refuse
-from evals.errors import ConfigurationError, Problem
+from evals.authored import display, dump_yaml, iter_jsonl, load_json, refuse, validate
+from evals.errors import Problem
 from evals.importing_runs import Asking, judge_notes
 
 __all__ = ["Imported", "import_eval"]
@@ -67,7 +67,7 @@ class _Reader:
         self.definition = _object(definition)
         self.run = _object(run) if run is not None else {}
         source = self.run.get("data_source") or self.definition.get("data_source")
-        self.source: dict[str, Any] = source if isinstance(source, dict) else {}
+        self.source: dict[str, Any] = source or {}
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self.asking = Asking(run or definition, self.source, self.problems, self.notes)
@@ -81,8 +81,7 @@ class _Reader:
         if data is not None:
             rows = [row for _, row in iter_jsonl(data, self.problems)]
         else:
-            content = (self.source.get("source") or {}).get("content")
-            rows = [row for row in content or () if isinstance(row, dict)]
+            rows = (self.source.get("source") or {}).get("content") or []
         if not rows and not self.problems:
             where = data or self.path
             self.note_problem(where, None, "expected at least one item; found none")
@@ -140,18 +139,18 @@ class _Reader:
         config = self.definition.get("data_source_config") or {}
         whole = config.get("schema") or {}
         schema = config.get("item_schema") or (whole.get("properties") or {}).get("item")
-        return schema if isinstance(schema, dict) else None
+        return schema or None
 
     def _graders(self) -> Iterator[dict[str, Any]]:
         criteria = self.definition.get("testing_criteria")
-        if not isinstance(criteria, list) or not criteria:
+        if not criteria:
             self.note_problem(
                 self.path, "testing_criteria", "expected at least one grader; found none"
             )
             return
         taken: set[str] = set()
         for index, criterion in enumerate(criteria):
-            kind = criterion.get("type") if isinstance(criterion, dict) else None
+            kind = criterion.get("type")
             if kind not in _TYPES:
                 message = f"a grader of type {kind!r} can't run here (known: {', '.join(_TYPES)})"
                 self.note_problem(self.path, f"testing_criteria[{index}].type", message)
@@ -175,12 +174,10 @@ class _Reader:
 
 
 def _object(path: Path) -> dict[str, Any]:
-    data = load_json(path).data
-    if not isinstance(data, dict):
-        raise ConfigurationError(
-            Problem(where=display(path), message="expected a JSON object; found something else")
-        )
-    return data
+    authored = load_json(path)
+    validate(authored, "openai_eval")
+    found: dict[str, Any] = authored.data
+    return found
 
 
 def _write(

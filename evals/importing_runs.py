@@ -51,7 +51,7 @@ class Asking:
                 self._note(f"item.{self._reference}", "expected messages in every item")
             return None
         template = self._given.get("template")
-        if isinstance(template, list) and template:
+        if template:
             return [self._message(message) for message in template]
         kind = self._source.get("type")
         message = (
@@ -72,10 +72,10 @@ class Asking:
         params = {name: value for name, value in self._params.items() if value is not None}
         sampling = {_SAMPLING[name]: params.pop(name) for name in list(params) if name in _SAMPLING}
         reasoning, text = params.pop("reasoning", None), params.pop("text", None)
-        if isinstance(reasoning, dict) and reasoning.get("effort"):
+        if reasoning and reasoning.get("effort"):
             sampling["reasoning_effort"] = reasoning["effort"]
         form = params.pop("response_format", None)
-        if isinstance(text, dict):
+        if text:
             form = text.get("format")
         tools = params.pop("tools", None) or []
         self._notes += [f"the run's sampling parameter '{name}' is left out" for name in params]
@@ -156,9 +156,9 @@ def _is_chat(part: Any) -> bool:
     return isinstance(part, dict) and part.get("type") in ("text", "image_url", "refusal")
 
 
-def _form(form: Any) -> dict[str, Any] | None:
+def _form(form: dict[str, Any] | None) -> dict[str, Any] | None:
     """A response format in the words of chat completions."""
-    if not isinstance(form, dict) or form.get("type") == "text":
+    if form is None or form.get("type") == "text":
         return None
     if form.get("type") != "json_schema" or "json_schema" in form:
         return form
@@ -166,9 +166,9 @@ def _form(form: Any) -> dict[str, Any] | None:
     return {"type": "json_schema", "json_schema": inner}
 
 
-def _tool(tool: Any) -> Any:
+def _tool(tool: dict[str, Any]) -> dict[str, Any]:
     """A tool in the words of chat completions."""
-    if not isinstance(tool, dict) or tool.get("type") != "function" or "function" in tool:
+    if tool.get("type") != "function" or "function" in tool:
         return tool
     inner = {name: value for name, value in tool.items() if name != "type"}
     return {"type": "function", "function": inner}
