@@ -19,7 +19,7 @@ from evals.measuring import IncomparableError
 from evals.metrics import MetricSpec
 from evals.stats import checks as intervals
 from evals.stats.interval import Interval
-from evals.stats.ppi import ppi_mean
+from evals.stats.ppi import ppi_bounded
 
 __all__ = ["LABELLED", "MIN_LABELS", "labelled_interval", "random_ranks"]
 
@@ -83,7 +83,7 @@ def labelled_interval(
     if rest.size == 0:
         found = intervals.absolute_interval(human[labelled], confidence=confidence, lo=lo, hi=hi)
     else:
-        found = ppi_mean(
+        found = ppi_bounded(
             human[labelled], judge[labelled], rest, confidence=confidence, lo=lo, hi=hi
         )
     return found, "" if count >= MIN_LABELS else _too_few(count)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from evals.stats.betting import (
         betting_bounds,
         betting_capital,
+        log_e_below,
         log_e_value,
         normal_mixture_boundary,
     )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from evals.stats.jackknife import jackknife_spread
     from evals.stats.label_metrics import label_metric_interval
     from evals.stats.means import TTest, fieller_bounds, mean_t, paired_mean_ni, relative_mean_upper
+    from evals.stats.merging import log_merged
     from evals.stats.multiplicity import holm
     from evals.stats.operating import Operating, classical_design, operating_characteristics
     from evals.stats.paired_binary import (
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
         paired_power,
         paired_sample_size,
     )
-    from evals.stats.ppi import ppi_difference, ppi_mean
+    from evals.stats.ppi import ppi_bounded, ppi_difference, ppi_mean
     from evals.stats.proportions import (
         clopper_pearson_bounds,
         miettinen_nurminen_bounds,
@@ -120,7 +122,9 @@ __all__ = [
     "jackknife_spread",
     "label_metric",
     "label_metric_interval",
+    "log_e_below",
     "log_e_value",
+    "log_merged",
     "look_at",
     "mcnemar",
     "mean_difference_interval",
@@ -142,6 +146,7 @@ __all__ = [
     "paired_sample_size",
     "percentile_bounds",
     "plan_looks",
+    "ppi_bounded",
     "ppi_difference",
     "ppi_mean",
     "quantile_bounds",
@@ -160,7 +165,7 @@ __all__ = [
 
 _MODULES = {
     "amounts": "mean_difference_interval mean_interval quantile_interval quantile_ratio_interval relative_mean_interval",
-    "betting": "betting_bounds betting_capital log_e_value normal_mixture_boundary",
+    "betting": "betting_bounds betting_capital log_e_below log_e_value normal_mixture_boundary",
     "bootstrap": "bca_bounds bootstrap_replicates percentile_bounds",
     "bounded": "ScoreTest bounded_score_bounds bounded_score_test",
     "checks": "absolute_interval paired_interval",
@@ -172,11 +177,12 @@ _MODULES = {
     "jackknife": "jackknife_spread",
     "label_metrics": "label_metric_interval",
     "means": "TTest fieller_bounds mean_t paired_mean_ni relative_mean_upper",
+    "merging": "log_merged",
     "multiplicity": "holm",
     "operating": "Operating classical_design operating_characteristics",
     "paired_binary": "McNemar mcnemar newcombe_paired_bounds tango_bounds tango_z",
     "power": "check_correlation detectable_margin expected_share min_clusters_paired min_n_absolute min_n_paired overall_power paired_power paired_sample_size",
-    "ppi": "ppi_difference ppi_mean",
+    "ppi": "ppi_bounded ppi_difference ppi_mean",
     "proportions": "clopper_pearson_bounds miettinen_nurminen_bounds newcombe_unpaired_bounds wilson_bounds",
     "quantiles": "quantile_bounds quantile_lower_rank quantile_ratio_replicates quantile_upper_rank",
     "sequential": "Decision Look LookPlan decide_at decide_z look_at plan_looks",

@@ -2,7 +2,11 @@
 
 The judge alone was wrong 10 to 65 % of the time about "worse by the margin". PPI++
 (Angelopoulos, Duchi & Zrnic 2023) takes the judge's opinion on all cases and corrects its bias
-on the labelled ones. From 100 labels on its type-I error stays below 0.07.
+on the labelled ones.
+
+With a tuned weight the t interval's type-I error reached 0.15 at 100 labels and 0.12 at 150 in our simulations, where
+people like most answers and the judge's mistakes are skewed. `ppi_bounded`, which the gate uses, keeps the estimate and
+takes bounded-score bounds of both parts instead: 0.066 at most at 100 labels, 0.058 at 150 (docs/statistics.md).
 """
 
 from __future__ import annotations
@@ -74,6 +78,46 @@ def ppi_mean(
         method="ppi++",
         confidence=confidence,
         detail={"lambda": weight, "se": se, "labels": float(human.size)},
+    )
+
+
+def ppi_bounded(
+    labels: ArrayLike,
+    judge_on_labeled: ArrayLike,
+    judge_on_unlabeled: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    lo: float = 0.0,
+    hi: float = 1.0,
+) -> Interval:
+    """As `ppi_mean` with a tuned weight, its bounds from the bounded score of both parts.
+
+    The estimate is a sum of two independent means, the corrected labels' and the judge's. Each has its bounds, and the
+    distances from the means add as squares (Zou & Donner 2008, MOVER). The interval never has width 0.
+
+    Args and errors as `ppi_mean`; at least two of each are needed.
+    """
+    plain = ppi_mean(
+        labels, judge_on_labeled, judge_on_unlabeled, confidence=confidence, lo=lo, hi=hi
+    )
+    weight = plain.detail["lambda"]
+    seen, unseen = (
+        np.asarray(part, dtype=np.float64) for part in (judge_on_labeled, judge_on_unlabeled)
+    )
+    corrected = np.asarray(labels, dtype=np.float64) - weight * seen
+    ends = lo - weight * hi, hi - weight * lo
+    low, high = bounded_score_bounds(corrected, confidence=confidence, lo=ends[0], hi=ends[1])
+    least, most = bounded_score_bounds(unseen, confidence=confidence, lo=lo, hi=hi)
+    middle, judged = float(corrected.mean()), float(unseen.mean())
+    estimate = middle + weight * judged
+    return Interval(
+        lower=max(lo, estimate - math.hypot(middle - low, weight * (judged - least))),
+        upper=min(hi, estimate + math.hypot(high - middle, weight * (most - judged))),
+        estimate=min(hi, max(lo, estimate)),
+        n=plain.n,
+        method="ppi++",
+        confidence=confidence,
+        detail={"lambda": weight, "labels": plain.detail["labels"]},
     )
 
 
