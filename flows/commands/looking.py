@@ -6,12 +6,11 @@ from pathlib import Path
 
 import msgspec
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from evals.errors import ConfigurationError, Problem
 from flows.commands.changes import changes_table
 from flows.commands.output import JSON_OPTION, console, emit
+from flows.commands.run_list import run_list
 from flows.commands.standing import live_data, live_renderable
 from flows.registry.store import Registry
 from flows.settings import Settings, load_settings
@@ -79,19 +78,7 @@ def runs(
     if as_json:
         emit([msgspec.to_builtins(run) for run in found])
         return
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("run", "kind", "state", "candidate", "updated (UTC)", "detail"):
-        table.add_column(heading)
-    for run in found:
-        table.add_row(
-            run.run_id,
-            run.kind,
-            run.state,
-            Text(run.candidate_model),
-            run.updated_at[:19],
-            Text(run.detail[:90]),
-        )
-    console().print(table if found else "no runs yet")
+    console().print(run_list(found) if found else "no runs yet")
 
 
 def report(

@@ -1,4 +1,4 @@
-"""`gatewright live` and `history` on a terminal of 80 columns: nothing is cut, and nothing runs over the edge."""
+"""`gatewright live`, `history` and `runs` on a terminal of 80 columns: nothing is cut, and nothing runs over the edge."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from rich.console import Console
 
 from evals.records import Endpoint
 from flows.commands.changes import changes_table
+from flows.commands.run_list import run_list
 from flows.commands.standing import live_data, live_renderable
-from flows.registry.records import NewPointer
+from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
 
 TARGET = "support-triage"
@@ -86,6 +87,24 @@ def test_live_fits_80_columns_with_all_that_speaks_against_the_model(registry: A
     labels = [line.split("  ")[1] for line in lines[1:] if line[2:3].strip()]
     assert labels == ["model", "answers at", "since", "by", "revoked", "way back", "on hold"]
     assert "gatewright rollback support-triage --reason" in "\n".join(lines)
+
+
+def test_a_run_s_id_is_never_cut_in_the_list(registry: Any) -> None:
+    long = "contract-summaries-for-legal-0a1b2c3d4e"
+    for run_id in (long, "triage-1f0c9a77aa"):
+        registry.start_run(
+            RunRecord(
+                run_id=run_id,
+                target=TARGET,
+                kind="promotion",
+                requested_by="ana",
+                candidate_model=IDS[1],
+            )
+        )
+        registry.set_run_state(run_id, "inconclusive", WHY)
+    lines = lines_of(run_list(registry.runs(TARGET)))
+    assert [line.split()[0] for line in lines if "promotion" in line] == ["triage-1f0c9a77aa", long]
+    assert " ".join(" ".join(lines).split()).count(WHY) == 2
 
 
 def test_the_word_behind_what_is_live_is_found_however_much_happened_since(registry: Any) -> None:
