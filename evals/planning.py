@@ -167,6 +167,8 @@ class _Planner:
         found = self._measured(check) if self.differing is None or not check.relative else None
         if check.decide_on == "point" or spec.family == "quantile":
             return msgspec.structs.replace(blank, note="no power is worked out for this kind")
+        if check.with_labels and found is None:
+            return msgspec.structs.replace(blank, note="needs a past run with human labels")
         if found is not None:
             sd, gap, source = _spread(found), _gap(check, found), "past run"
         elif check.relative and not check.percent and (spec.bounded or spec.family == "label"):

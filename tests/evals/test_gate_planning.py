@@ -51,6 +51,18 @@ def test_without_a_past_run_the_plan_says_that_it_assumes(policy: Any, folder_su
     assert (plan.usd, plan.seconds) == (None, None)
 
 
+def test_a_check_with_human_labels_is_not_planned_as_if_the_judge_were_right(
+    policy: Any, folder_suite: Any
+) -> None:
+    plain = {"metric": "exact", "kind": "max_drop", "threshold": 0.05}
+    plan = plan_gate(policy(plain, {**plain, "with_labels": True}), [folder_suite(600)])
+    assert plan.checks[0].power is not None
+    assert (plan.checks[1].power, plan.checks[1].note) == (
+        None,
+        "needs a past run with human labels",
+    )
+
+
 def test_a_past_run_gives_spread_cost_and_time(policy: Any, folder_suite: Any, past: Any) -> None:
     level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
     plan = plan_gate(policy(DROP, level), [folder_suite(600)], past=past, at_once=10)
