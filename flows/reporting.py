@@ -16,6 +16,7 @@ from evals.report.facts import (
     RunState,
     SuiteTrace,
 )
+from evals.report.figures import instant
 from evals.report.writing import write_report
 from evals.sampling.summary import SamplingSummary
 from flows.asking import samplings
@@ -198,7 +199,7 @@ def _live_now(registry: Registry, live: LivePointer | None) -> str:
     """What is live, and for as long as it is: who let it past its gate, its revocation, its drift, and a hold."""
     if live is None:
         return "nothing is live"
-    said = f"{live.model_id} is live since {live.since} (generation {live.generation})"
+    said = f"{live.model_id} is live since {instant(live.since)} (generation {live.generation})"
     overrides = overrides_behind(registry, live)
     if overrides:
         people = " and ".join(f"{answer.actor} ({answer.reason})" for answer in overrides)

@@ -16,7 +16,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.settings import get_current_settings
 from prefect.tasks import Task
 
-from evals.errors import InfrastructureError, RegistryError
+from evals.errors import InfrastructureError, PlatformError, RegistryError
 from evals.look_view import look_heading, look_lines
 from flows import (
     artifacts,
@@ -57,11 +57,17 @@ __all__ = [
 ]
 
 
+_REFUSALS = frozenset({400, 401, 403})
+"""Statuses of a platform that mean what they say: no quota, no such model, no right."""
+
+
 async def _worth_retrying(task_: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
     try:
         await state.aresult()
     except RegistryError:
         return False
+    except PlatformError as error:
+        return error.status not in _REFUSALS
     except InfrastructureError:
         return True
     except Exception:  # a refusal, a mistake in a file: trying again changes nothing

@@ -133,6 +133,18 @@ def test_without_the_role_it_ends_with_the_action_that_is_missing(
     assert account.standing() == {}
 
 
+def test_what_the_service_refuses_is_told_once_and_not_tried_again(
+    promote, account, emulator, models
+):
+    refusal = {"match": "PUT /subscriptions", "kind": "status", "status": 403}
+    emulator.set(faults=[{**refusal, "code": "AuthorizationFailed"}])
+    before = len(emulator.log)
+    answer = promote("--job", models.first.id)
+    assert answer.code == 4
+    assert "a role is missing" in one_line(answer)
+    assert len([one for one in emulator.log[before:] if one.method == "PUT"]) == 1
+
+
 def test_an_unknown_sku_ends_with_those_there_are(promote, account, models):
     account.is_set_up(slots={"developer": {"sku": "DeveloperTeir", "capacity": 10}})
     doctor, answer = account.doctor(models.first.model_id), promote("--job", models.first.id)
