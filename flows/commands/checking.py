@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from evals.errors import ConfigurationError, GatewrightError, RefusedError
+from evals.errors import ConfigurationError, GatewrightError, PlatformError, RefusedError
 from evals.records import Candidate, Role, SuiteResult
 from flows.commands.candidates import CHECKPOINT, JOB, MODEL, reference
 from flows.commands.findings import show_findings
@@ -110,9 +110,26 @@ async def _platform(
     except RefusedError as error:
         return (Finding(name="model", level="fail", message=str(error)),)
     except GatewrightError as error:
-        return (Finding(name="platform", level="fail", message=str(error)),)
+        return _troubles(error)
     finally:
         await platform.aclose()
+
+
+def _troubles(error: GatewrightError) -> tuple[Finding, ...]:
+    """What kept us from looking, with what to do about it in a line of its own."""
+    if isinstance(error, ConfigurationError):
+        return tuple(
+            Finding(
+                name="platform",
+                level="fail",
+                message=f"{problem.where}: {problem.message}",
+                fix=problem.fix or "",
+            )
+            for problem in error.problems
+        )
+    hint = (error.hint or "") if isinstance(error, PlatformError) else ""
+    message = str(error).removesuffix(f" — {hint}")
+    return (Finding(name="platform", level="fail", message=message, fix=hint),)
 
 
 async def _resolved(platform: Platform, ref: TriggerRef, target: str) -> Candidate:

@@ -142,6 +142,11 @@ def test_doctor_takes_a_job_as_a_promotion_does_and_says_when_there_is_none(acco
     unknown = account.command("doctor", "router", "--job", "ftjob-nope")
     assert unknown.code == 3
     assert "there is no fine-tuning job ftjob-nope" in ticked(unknown, "model")
+    account.azure(account="nobody")
+    elsewhere = account.command("doctor", "router")
+    assert elsewhere.code == 3
+    assert "there is no such resource" in ticked(elsewhere, "platform")
+    assert "→ check the account's name" in elsewhere.out
     both = account.command("doctor", "router", "--job", "ftjob-nope", "--model", "x")
     assert both.code == 3
     assert "expected exactly one of --job, --model and --checkpoint" in both.err
