@@ -424,20 +424,25 @@ async def test_multi_turn_cases_are_sent_as_they_are(studio: Any) -> None:
     ]
 
 
-async def test_the_responses_api_is_asked_in_its_own_words(studio: Any) -> None:
-    studio.api = "responses"
+async def test_answers_of_another_kind_of_slot_are_not_reused(studio: Any, tmp_path: Path) -> None:
+    with ResponseStore(tmp_path / "store") as store:
+        await studio.run(studio.asks(5), store=store)
+        studio.folder = tmp_path / "second"
+        connections = studio.connections()
+        for connection in connections.values():
+            connection.endpoint = msgspec.structs.replace(connection.endpoint, slot="production")
+        reuse = SamplingSettings(reuse_max_age_s=3600)
+        summary = await studio.run(
+            studio.asks(5), settings=reuse, store=store, connections=connections
+        )
+    assert {role.reused for role in summary.roles.values()} == {0}
 
-    def script(request: Any) -> Any:
-        assert request.path == "/v1/responses"
-        part = {"type": "output_text", "text": request.body["input"][-1]["content"]}
-        message = {"type": "message", "role": "assistant", "content": [part]}
-        usage = {"input_tokens": 3, "output_tokens": 2}
-        return studio.status(200, {"status": "completed", "output": [message], "usage": usage})
 
-    studio.server.script = script
-    summary = await studio.run(studio.asks(5))
-    assert studio.responses()["c-4", 0].text == "case 4"
-    assert summary.roles["baseline"].usage.completion_tokens == 10
+async def test_tokens_a_minute_are_kept(studio: Any) -> None:
+    studio.roles = ("candidate",)
+    settings = SamplingSettings(max_completion_tokens=100, tokens_per_minute=12_000)
+    summary = await studio.run(studio.asks(5), settings=settings)
+    assert summary.wall_s >= 0.5  # more than 500 tokens are set aside at 200 a second
 
 
 async def test_journal_lines_are_readable_and_small(studio: Any) -> None:
