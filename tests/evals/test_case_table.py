@@ -99,14 +99,14 @@ def test_the_temporary_file_has_no_name_and_is_closed_with_the_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(os.listdir("/dev/fd"))
     spool = Spool(in_memory=10)
     spool.append(b"x" * 100)
-    assert len(os.listdir("/proc/self/fd")) == before + 1
+    assert len(os.listdir("/dev/fd")) == before + 1
     assert not list(tmp_path.iterdir())
     assert spool[0] == b"x" * 100
     del spool
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/dev/fd")) == before
 
 
 def test_without_room_for_the_temporary_file_it_is_said_what_to_do(
