@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from evals.errors import nearest
 from evals.graders.answers import NOTHING, fault, parse_answer
 from evals.graders.base import CaseProblem, Column, GraderBase, ParameterError, Parameters
 from evals.records import Case, Response, Score
@@ -19,6 +20,7 @@ from evals.templates import TemplateError, lookup, parse_path, variables
 __all__ = ["OpenAIGrader", "OpenAIOptions", "Raw", "namespaces", "sample_of"]
 
 _NAMESPACES = ("item", "sample", "expected")
+_SAMPLE = ("output_text", "output_json", "output_tools", "choices")
 
 
 class Raw(NamedTuple):
@@ -148,11 +150,14 @@ def _check_variables(template: str) -> None:
     except TemplateError as error:
         raise ParameterError(str(error)) from None
     for name in names:
-        head = name.replace("[", ".").split(".")[0]
+        head, part, *_ = [*name.replace("[", ".").split("."), ""]
         if head not in _NAMESPACES:
             raise ParameterError(
                 f"expected variables of {', '.join(_NAMESPACES)}; found '{{{{ {name} }}}}'"
             )
+        if head == "sample" and part and part not in _SAMPLE:
+            message = f"a sample has {', '.join(_SAMPLE)}; found '{{{{ {name} }}}}'"
+            raise ParameterError(message, fix=nearest(part, _SAMPLE))
 
 
 def _reason(raw: Raw, low: float, high: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -41,9 +42,17 @@ def test_an_item_that_lacks_a_variable_is_refused_when_opened(opened) -> None:
         opened({**CHECK, "operation": "eq"}, [{}])
 
 
-@pytest.mark.parametrize("template", ["{{ case.x }}", "{{ sample.", "{{ input.col }}"])
-def test_a_foreign_or_broken_template_is_refused(template, opened) -> None:
-    with pytest.raises(ConfigurationError, match="grader 'c'"):
+@pytest.mark.parametrize(
+    ("template", "said"),
+    [
+        ("{{ case.x }}", "found '{{ case.x }}'"),
+        ("{{ sample.", "expected '}}' after '{{'"),
+        ("{{ input.col }}", "found '{{ input.col }}'"),
+        ("{{ sample.output_txt }}", "did you mean 'output_text'?"),
+    ],
+)
+def test_a_foreign_or_broken_template_is_refused(template, said, opened) -> None:
+    with pytest.raises(ConfigurationError, match=f"grader 'c'.*{re.escape(said)}"):
         opened({**CHECK, "operation": "eq", "input": template}, [{"item": {"right": "x"}}])
 
 
