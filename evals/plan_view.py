@@ -12,6 +12,10 @@ from evals.planning import CheckPlan, GatePlan
 __all__ = ["plan_view"]
 
 
+_AS_SAID_ABOVE = "past run"
+"""The source of a check's figures that needs no line of its own: which run it is stands at the top."""
+
+
 def plan_view(plan: GatePlan) -> RenderableType:
     """Return a renderable: what is asked, what each check needs, and what a run is likely to come to."""
     return Group(Text(_asked(plan)), Text(), _checks(plan), Text(), *_outlook(plan))
@@ -36,26 +40,31 @@ def _often(repeats: int) -> str:
 
 
 def _checks(plan: GatePlan) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("check")
-    for heading in ("there are", "least to pass", "for 80 %", "for 90 %", "power", "resolves"):
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("check", overflow="fold", min_width=26)
+    for heading in ("there are", "least\nto pass", "for\n80 %", "for\n90 %", "power", "resolves"):
         table.add_column(heading, justify="right")
-    table.add_column("by")
-    table.add_column("")
+    sources = {check.source for check in plan.checks} - {_AS_SAID_ABOVE}
     for check in plan.checks:
         short = check.units < check.least
         table.add_row(
-            Text(check.check, style="" if check.decides else "dim"),
+            _named(check, tell_source=bool(sources)),
             f"{check.units:,} {check.unit}",
             Text(f"{check.least:,}", style="red" if short and check.decides else ""),
             _count(check.n80),
             _count(check.n90),
             "" if check.power is None else f"{check.power:.0%}",
             "" if check.resolves is None else f"{check.resolves:.3g}",
-            check.source,
-            Text(_remark(check), style="dim"),
         )
     return table
+
+
+def _named(check: CheckPlan, *, tell_source: bool) -> Text:
+    """The check, and below it what its figures are reckoned by and a remark: they would not fit beside at 80 columns."""
+    by = f"by {check.source}" if check.source and tell_source else ""
+    below = "; ".join(filter(None, (by, _remark(check))))
+    text = Text(check.check, style="" if check.decides else "dim")
+    return text.append(f"\n  {below}", style="dim") if below else text
 
 
 def _remark(check: CheckPlan) -> str:

@@ -215,7 +215,8 @@ def _told(error: GatewrightError, fix: str) -> tuple[str, str]:
     if isinstance(error, PlatformError) and error.hint:
         return str(error).removesuffix(f" — {error.hint}"), error.hint
     if isinstance(error, ConfigurationError) and error.problems[0].fix:
-        return error.problems[0].message, error.problems[0].fix
+        problem = error.problems[0]
+        return f"{problem.where}: {problem.message}", problem.fix or ""
     return str(error), fix
 
 

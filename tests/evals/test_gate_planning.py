@@ -142,3 +142,22 @@ def test_the_view_shows_every_check_and_the_outlook(
         "worse by the margin",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_nothing_of_a_plan_is_cut_in_a_narrow_terminal(
+    policy: Any, folder_suite: Any, past: Any, width: int
+) -> None:
+    level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
+    for plan in (
+        plan_gate(policy(DROP), [folder_suite(600)], past=past),
+        plan_gate(policy(DROP, level), [folder_suite(600)]),
+    ):
+        out = io.StringIO()
+        Console(file=out, width=width).print(plan_view(plan))
+        shown = " ".join(out.getvalue().split())
+        assert "…" not in shown
+        for check in plan.checks:
+            for word in check.check.split():
+                assert word in shown, out.getvalue()
+        assert ("by assumed" in shown) == (plan.checks[0].source == "assumed")
