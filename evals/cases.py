@@ -15,7 +15,10 @@ from evals.records import Case, Message
 from evals.schema_errors import schema_problems, shown
 from evals.templates import TemplateError, render_tree
 
-__all__ = ["CaseReader", "Prompt"]
+__all__ = ["FEW", "CaseReader", "Prompt"]
+
+FEW = 3
+"""So many cases are named one by one, even when all of a suite have the same fault."""
 
 _KEYS = ("id", "item", "expected", "messages", "tags", "cluster", "note")
 
@@ -115,7 +118,7 @@ class CaseReader:
         if self._rows == 0 and not any(p.where == self._where for p in self._problems):
             self._note(None, None, "expected at least one case; found none")
         for found in self._unfilled.values():
-            if len(found) == self._rows > 1:
+            if len(found) == self._rows > FEW:
                 self._blame_the_prompt(found)
 
     def _blame_the_prompt(self, found: list[Problem]) -> None:

@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from evals.authored import display, refuse
+from evals.cases import FEW
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.graders.base import (
     INVALID_LABEL,
@@ -103,7 +104,7 @@ def case_problems(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:
         for missed, (grader, ids) in found.items()
         for problem in (
             [_of_grader(suite, grader, missed, len(ids))]
-            if len(ids) == len(suite.cases) > 1
+            if len(ids) == len(suite.cases) > FEW
             else [_of_case(suite, missed, case_id) for case_id in ids]
         )
     ]
