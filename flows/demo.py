@@ -20,7 +20,6 @@ from rich.text import Text
 from evals.errors import ConfigurationError, InfrastructureError, Problem
 from evals.records import Record
 from flows.demo_data import VERSIONS, Version, training_file
-from flows.evaluating import run_id_of
 from flows.following import RunDisplay
 from flows.opening import load_plan, open_registry
 from flows.platforms import jobs
@@ -29,6 +28,7 @@ from flows.platforms.opening import open_platform
 from flows.prefect_api import PrefectApi
 from flows.processes import Processes, free_port
 from flows.registry.records import RunRecord
+from flows.requesting import run_id_of
 from flows.run_folder import read_record, write_record
 from flows.servers import Servers
 from flows.settings import Settings

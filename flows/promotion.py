@@ -13,11 +13,12 @@ from prefect import flow, get_run_logger, runtime
 
 from evals.errors import GatewrightError, InfrastructureError
 from flows import tasks
-from flows.evaluating import request_run, rounds
+from flows.evaluating import rounds
 from flows.locks import target_lock
 from flows.platforms.base import TriggerRef
 from flows.promoting import STALE
 from flows.registry.records import RunRecord, RunState
+from flows.requesting import request_run
 from flows.resuming import note_resumed
 from flows.settings import load_settings
 from flows.stores import open_registry, require_run
@@ -51,7 +52,7 @@ async def promote(
 ) -> dict[str, str]:
     """Take one candidate the whole way. Exactly one of job_id, model_id and checkpoint names it.
 
-    `again` and `fresh`, any text, and `early_stop="off"` are the marks of `flows.evaluating.request_run`.
+    `again` and `fresh`, any text, and `early_stop="off"` are the marks of `flows.requesting.request_run`.
 
     Returns:
         run_id, state and verdict of the run; the same trigger again returns the same run.

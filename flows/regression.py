@@ -8,8 +8,9 @@ from prefect import flow, get_run_logger
 
 from evals.errors import ConfigurationError, Problem
 from flows import tasks
-from flows.evaluating import request_run, rounds
+from flows.evaluating import rounds
 from flows.platforms.base import TriggerRef
+from flows.requesting import request_run
 from flows.settings import load_settings
 from flows.stores import open_registry
 

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from evals.records import Record
-from flows.evaluating import run_id_of
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
+from flows.requesting import run_id_of
 from flows.service.finding import NotYetError
 from flows.service.prefect_runs import PrefectRuns
 from flows.settings import Settings

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from flows.emulator.server import add_webhook
-from flows.evaluating import run_id_of
 from flows.registry.records import RunRecord
+from flows.requesting import run_id_of
 from flows.service.dispatch import STUCK_AFTER, Dispatcher, Pauses
 from flows.service.messages import Trigger
 from flows.service.prefect_runs import PrefectRuns
