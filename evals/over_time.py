@@ -70,10 +70,12 @@ def over_time(
 ) -> tuple[OverTime, ...]:
     """Merge what runs said, in their order, for each check of the newest one.
 
-    With several checks the bar for an alarm is as many times higher, so that the promise holds for all together.
+    With several checks the bar for an alarm is as many times higher, so that the promise holds for all together: all
+    that any of the runs had, those of an earlier gate too.
     """
     newest = runs[-1] if runs else ()
-    alarm_at = len(newest) / (1.0 - confidence) if newest else math.inf
+    checks = {one.check for run in runs for one in run}
+    alarm_at = len(checks) / (1.0 - confidence) if newest else math.inf
     by_run = [{one.check: one.log_e for one in run} for run in runs]
     return tuple(
         OverTime(
@@ -101,10 +103,9 @@ def _of_check(check: Check, evidence: Evidence, order: Order) -> Iterator[CheckE
     if not spec.lo < check.threshold < spec.hi:
         return
     values = _values(spec, results, due, order(results.suite, check))
-    if values.size:
-        yield CheckEvidence(
-            check=check.label, log_e=_log_e(check, spec, values), n=int(values.size)
-        )
+    # Nothing seen is a bet of nothing, e = 1: left out, the check would be missing among those that share the alarm rate.
+    log_e = _log_e(check, spec, values) if values.size else 0.0
+    yield CheckEvidence(check=check.label, log_e=log_e, n=int(values.size))
 
 
 def _values(

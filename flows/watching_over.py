@@ -19,7 +19,6 @@ from flows.run_folder import read_record, write_record
 __all__ = ["Watched", "so_far", "words_of", "write_down"]
 
 _FILE = "over_time.json"
-_MOST_RUNS = 1000
 _SHOWN = 4
 
 
@@ -79,7 +78,9 @@ def _own(run: OpenRun) -> tuple[CheckEvidence, ...]:
 def _before(run: OpenRun) -> list[RunRecord]:
     """Earlier judged regression runs of the same model on the same suites, the first one first."""
     mine = run.record
-    runs = run.registry.runs(mine.target, _MOST_RUNS)
+    runs = run.registry.runs(
+        mine.target, None
+    )  # left out runs would give the others too much weight
     same = [
         other
         for other in runs

@@ -96,6 +96,8 @@ def quantile_ratio_replicates(
     _check(new.size, q)
     if min(new.min(), old.min()) <= 0.0:
         raise ValueError("a ratio of quantiles needs positive amounts")
+    by_value = np.lexsort((old, new))  # where values are tied, the order of the cases would matter
+    new, old = new[by_value], old[by_value]
     first, second = _Near(new, q), _Near(old, q)
     # One number for each pair of cells sorts twenty times as fast as the pair itself.
     width = int(second.cell.max()) + 1

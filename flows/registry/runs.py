@@ -68,9 +68,9 @@ def require(connection: Connection, run_id: str) -> RunRecord:
 
 
 def listing(
-    connection: Connection, target: str | None = None, limit: int = 50
+    connection: Connection, target: str | None = None, limit: int | None = 50
 ) -> tuple[RunRecord, ...]:
-    """Return runs, newest first."""
+    """Return runs, newest first; all of them when `limit` is None."""
     query = select(runs.c.record).order_by(runs.c.created_at.desc(), runs.c.run_id).limit(limit)
     if target is not None:
         query = query.where(runs.c.target == target)

@@ -144,6 +144,18 @@ def test_the_same_seed_gives_the_same_latency_bounds() -> None:
     assert one.lower < one.estimate < one.upper
 
 
+def test_the_order_of_tied_latencies_does_not_matter() -> None:
+    rng = np.random.default_rng(10)
+    for _ in range(20):
+        new, old = np.round(rng.lognormal(2, 0.5, (2, 250)))
+        mixed = rng.permutation(250)
+        one, other = (
+            quantile_ratio_interval(*pair, rng=np.random.default_rng(1), draws=400)
+            for pair in ((new, old), (new[mixed], old[mixed]))
+        )
+        assert one == other
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -1.0])
 def test_what_is_no_amount_is_refused(bad: float) -> None:
     rng = np.random.default_rng(0)
