@@ -14,6 +14,7 @@ import msgspec
 
 from evals.authored import display
 from evals.errors import ConfigurationError, Problem
+from evals.framing import frame_of
 from evals.graders.answers import same_text
 from evals.opening import OpenedSuite
 from evals.overlap import NEAR, normalised, question, similar_pairs
@@ -76,7 +77,8 @@ def suite_stats(opened: OpenedSuite) -> SuiteStats:
 
 def duplicates(suite: Suite, *, near: float = NEAR) -> tuple[Duplicate, ...]:
     """Return the cases that ask the same as an earlier one, or nearly so, each with the most alike of those."""
-    texts = [normalised(question(case)) for case in suite.cases]
+    asked = [normalised(question(case)) for case in suite.cases]
+    texts = frame_of(asked).cores(asked)
     best: dict[int, tuple[float, int]] = {}
     for row, column, share in similar_pairs(texts, texts, near):
         if column < row and share > best.get(row, (0.0, 0))[0]:

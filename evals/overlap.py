@@ -1,6 +1,6 @@
 """Finds cases that a model may have been trained on: the same question, or nearly the same, in the training file.
 
-Texts are compared without case, punctuation and spacing. Two are nearly the same when their sets of five-character
+Texts are compared without case, punctuation and spacing, and without the words of the prompt around them. Two are nearly the same when their sets of five-character
 pieces have a Jaccard index of at least 0.7. Every pair is compared, none left to chance: how many pieces two texts
 share is a product of sparse matrices.
 """
@@ -19,6 +19,7 @@ from scipy import sparse
 
 from evals.authored import iter_jsonl, refuse
 from evals.errors import Problem
+from evals.framing import frame_of
 from evals.records import Case, Message
 from evals.suites import Suite
 
@@ -31,6 +32,8 @@ _HAIR = 1e-12  # a share of exactly 0.7 must not be lost to rounding
 _NO_WORD = re.compile(r"[\W_]+")
 
 Pieces = frozenset[str]
+View = tuple[list[str], list[str]]
+"""Texts of the cases and of the examples, to be held against each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,29 +65,73 @@ def training_overlap(suite: Suite, training_file: Path, *, near: float = NEAR) -
         ConfigurationError: the file can't be read.
     """
     problems: list[Problem] = []
-    examples = [
-        (line, normalised(_asked(row))) for line, row in iter_jsonl(training_file, problems)
-    ]
+    read = [(line, normalised(_asked(row))) for line, row in iter_jsonl(training_file, problems)]
     refuse(problems)
-    cases = [(case.id, normalised(question(case))) for case in suite.cases]
-    lines: dict[str, int] = {}
-    for line, text in examples:
-        lines.setdefault(text, line)
-    exact = tuple(
-        Pair(case_id=case_id, line=lines[text], similarity=1.0)
-        for case_id, text in cases
-        if text and text in lines
+    lines, examples = [line for line, _ in read], [text for _, text in read]
+    cases = [normalised(question(case)) for case in suite.cases]
+    views = list(_views(cases, examples))
+    exact = _exact([(cases, examples), *views], lines)
+    alike = _near(views, lines, exact, near)
+    ids = suite.cases.ids
+    return Overlap(
+        exact=tuple(
+            Pair(case_id=ids[row], line=exact[row], similarity=1.0) for row in sorted(exact)
+        ),
+        near=tuple(
+            Pair(case_id=ids[row], line=line, similarity=share)
+            for row, (share, line) in sorted(alike.items())
+        ),
+        cases=len(cases),
+        examples=len(examples),
     )
-    known = {pair.case_id for pair in exact}
-    rest = [(case_id, text) for case_id, text in cases if case_id not in known and text]
-    unique = [(line, text) for text, line in lines.items() if text]
-    best: dict[str, Pair] = {}
-    for row, column, share in similar_pairs([t for _, t in rest], [t for _, t in unique], near):
-        case_id = rest[row][0]
-        if case_id not in best or share > best[case_id].similarity:
-            best[case_id] = Pair(case_id=case_id, line=unique[column][0], similarity=share)
-    found = tuple(best[case_id] for case_id, _ in rest if case_id in best)
-    return Overlap(exact=exact, near=found, cases=len(cases), examples=len(examples))
+
+
+def _exact(views: Iterable[View], lines: Sequence[int]) -> dict[int, int]:
+    """The line of the same text, by the row of the case."""
+    found: dict[int, int] = {}
+    for ours, theirs in views:
+        known = _first_lines(theirs, lines)
+        for row, text in enumerate(ours):
+            if text in known:
+                found.setdefault(row, known[text])
+    return found
+
+
+def _near(
+    views: Iterable[View], lines: Sequence[int], exact: Mapping[int, int], least: float
+) -> dict[int, tuple[float, int]]:
+    """How alike the most similar text is and its line, by the row of the case; those that are exact left out."""
+    best: dict[int, tuple[float, int]] = {}
+    for ours, theirs in views:
+        known = list(_first_lines(theirs, lines).items())
+        rows = [row for row, text in enumerate(ours) if text and row not in exact]
+        pairs = similar_pairs([ours[row] for row in rows], [text for text, _ in known], least)
+        for index, column, share in pairs:
+            row = rows[index]
+            if row not in best or share > best[row][0]:
+                best[row] = (share, known[column][1])
+    return best
+
+
+def _views(cases: list[str], examples: list[str]) -> Iterator[View]:
+    """Yield cases and examples without the suite's words, without each file's own, and whole where neither fits."""
+    ours, theirs = frame_of(cases), frame_of(examples)
+    bare, of_suite = ours.cores(cases), ours.cores(examples)
+    yield bare, of_suite
+    if ours != theirs:
+        of_file = theirs.cores(examples)
+        yield bare, of_file
+        parts = zip(examples, of_suite, of_file, strict=True)
+        yield cases, [whole if whole == one == other else "" for whole, one, other in parts]
+
+
+def _first_lines(texts: Sequence[str], lines: Sequence[int]) -> dict[str, int]:
+    """The first line of every different text."""
+    found: dict[str, int] = {}
+    for line, text in zip(lines, texts, strict=True):
+        if text:
+            found.setdefault(text, line)
+    return found
 
 
 def similar_pairs(

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.case_table import CaseTable
+from evals.curation import duplicates
 from evals.errors import ConfigurationError
 from evals.overlap import _pieces, normalised, similar_pairs, training_overlap
 from evals.records import Case, Message
@@ -83,6 +84,38 @@ def test_another_question_about_the_same_thing_is_no_leak(tmp_path: Path) -> Non
     )
     found = training_overlap(suite_of([LONG]), file)
     assert (found.exact, found.near) == ((), ())
+
+
+ASKING = "Classify the ticket below. Answer with exactly one label and with nothing else. Ticket: {} Label:"
+MATTERS = [f"{a} {b}" for a in WORDS[:4] for b in WORDS[-4:]]
+
+
+def test_the_prompts_own_words_make_no_two_questions_alike(tmp_path: Path) -> None:
+    suite = suite_of([ASKING.format(text) for text in MATTERS])
+    others = [ASKING.format(f"{a} {b}") for a in WORDS[20:24] for b in WORDS[30:34]]
+    found = training_overlap(suite, training(tmp_path / "t.jsonl", others))
+    assert (found.exact, found.near) == ((), ())
+    assert duplicates(suite) == ()
+
+
+def test_a_question_is_found_in_a_training_file_that_words_its_prompt_otherwise(
+    tmp_path: Path,
+) -> None:
+    suite = suite_of([ASKING.format(text) for text in [*MATTERS, LONG]])
+    others = [f"{a} {b}" for a in WORDS[20:24] for b in WORDS[30:34]]
+    texts = [*others, LONG.replace("5521", "7788"), MATTERS[3]]
+    for framed in (lambda text: f"You sort mail. Mail: {text}. One word!", lambda text: text):
+        file = training(tmp_path / "t.jsonl", [framed(text) for text in texts])
+        found = training_overlap(suite, file)
+        assert [(pair.case_id, pair.line) for pair in found.exact] == [("c3", 18)]
+        assert [(pair.case_id, pair.line) for pair in found.near] == [("c16", 17)]
+
+
+def test_questions_that_begin_alike_by_nature_are_still_found(tmp_path: Path) -> None:
+    texts = [f"How do I {a} {b}" for a in WORDS[20:24] for b in WORDS[30:34]]
+    file = training(tmp_path / "t.jsonl", texts)
+    found = training_overlap(suite_of([texts[5], LONG]), file)
+    assert [(pair.case_id, pair.line) for pair in found.exact] == [("c0", 6)]
 
 
 def test_files_of_another_shape_are_read_too(tmp_path: Path) -> None:
