@@ -21,12 +21,14 @@ from flows.stores import open_registry, require_run
 __all__ = [
     "LOOK_AGAIN",
     "last_suspended",
+    "note_lost",
     "note_resumed",
     "note_suspended",
     "open_question",
     "resume",
     "suspended_as",
     "wake_void",
+    "was_suspended",
 ]
 
 LOOK_AGAIN: Final = "look again"
@@ -74,6 +76,14 @@ def note_resumed(registry: Registry, run_id: str, flow_run_id: str) -> None:
             registry.record_step(run_id, STEP, "done", detail)
 
 
+def note_lost(registry: Registry, run_id: str, flow_run_id: str) -> None:
+    """Say that a flow run that was suspended for this run will not carry it out; another one does."""
+    if last_suspended(registry, run_id) == flow_run_id:
+        detail = [mark.detail for mark in registry.steps(run_id) if mark.step == STEP][-1]
+        why = {"error": f"flow run {flow_run_id} was lost"}
+        registry.record_step(run_id, STEP, "failed", detail | why)
+
+
 def suspended_as(registry: Registry, run_id: str) -> str | None:
     """Return the id of the flow run that is suspended for this run's question, None when none is."""
     waiting = _open_marks(registry, run_id)
@@ -81,15 +91,26 @@ def suspended_as(registry: Registry, run_id: str) -> str | None:
 
 
 def last_suspended(registry: Registry, run_id: str) -> str | None:
-    """Return the id of the flow run that was suspended last for this run, whether it still waits or goes on already."""
+    """Return the id of the flow run that was suspended last for this run, whether it still waits or goes on already;
+    None when there was none, or it is on record as lost.
+    """
     marks = [mark for mark in registry.steps(run_id) if mark.step == STEP]
-    return str(marks[-1].detail["flow_run"]) if marks else None
+    found = bool(marks) and marks[-1].phase != "failed"
+    return str(marks[-1].detail["flow_run"]) if found else None
+
+
+def was_suspended(registry: Registry, run_id: str) -> bool:
+    """Say whether a flow run was ever suspended for this run's question."""
+    return any(mark.step == STEP for mark in registry.steps(run_id))
 
 
 def _open_marks(registry: Registry, run_id: str) -> list[dict[str, Any]]:
     marks = [mark for mark in registry.steps(run_id) if mark.step == STEP]
-    done = [mark.detail for mark in marks if mark.phase == "done"]
-    return [mark.detail for mark in marks if mark.phase == "begun" and mark.detail not in done]
+    over = {
+        (mark.detail["flow_run"], mark.detail["key"]) for mark in marks if mark.phase != "begun"
+    }
+    begun = [mark.detail for mark in marks if mark.phase == "begun"]
+    return [detail for detail in begun if (detail["flow_run"], detail["key"]) not in over]
 
 
 async def resume(

@@ -12,15 +12,14 @@ from flows.registry.database import Writer
 from flows.registry.records import InboxMessage, as_text
 from flows.registry.schema import inbox
 
-__all__ = ["done", "missed", "pending", "put"]
+__all__ = ["done", "knows", "missed", "pending", "put"]
 
 _ACTOR = "inbox"
 
 
 def put(writer: Writer, message_id: str, payload: dict[str, Any]) -> bool:
     """Keep a message; False when one with this id came before (a sender that tries again)."""
-    known = select(inbox.c.message_id).where(inbox.c.message_id == message_id)
-    if writer.connection.execute(known).first() is not None:
+    if knows(writer.connection, message_id):
         return False
     event = writer.append("inbox_received", actor=_ACTOR, data={"message_id": message_id})
     writer.connection.execute(
@@ -35,6 +34,12 @@ def put(writer: Writer, message_id: str, payload: dict[str, Any]) -> bool:
         )
     )
     return True
+
+
+def knows(connection: Connection, message_id: str) -> bool:
+    """Say whether a message with this id ever came."""
+    known = select(inbox.c.message_id).where(inbox.c.message_id == message_id)
+    return connection.execute(known).first() is not None
 
 
 def pending(connection: Connection, limit: int = 100) -> tuple[InboxMessage, ...]:

@@ -111,6 +111,7 @@ class Registry:
 
     # triggers that arrived
     inbox_put = writing(inbox.put)
+    inbox_knows = reading(inbox.knows)
     inbox_pending = reading(inbox.pending)
     inbox_missed = writing(inbox.missed)
     inbox_done = writing(inbox.done)

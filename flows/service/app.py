@@ -19,8 +19,9 @@ from evals.errors import ConfigurationError, Problem
 from flows.registry.store import Registry
 from flows.service import answering, health, hooks, live, pages
 from flows.service.config import ServiceConfig
-from flows.service.dispatch import Dispatcher, Pauses
+from flows.service.dispatch import Dispatcher
 from flows.service.parts import Parts
+from flows.service.pauses import Pauses
 from flows.service.prefect_runs import PrefectRuns
 from flows.service.security import Guard
 from flows.service.watching import Changes

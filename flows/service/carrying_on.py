@@ -5,6 +5,7 @@ What is found decides, so that a message tried twice does the same as one tried 
     suspended                                   ──▶ it is resumed
     resumed before, scheduled or running        ──▶ it is under way: nothing to do
     running, and still on record as waiting     ──▶ it is just being suspended, or begins again: look again soon
+    cancelled after it took the answer          ──▶ a person stopped it: nothing to do
     over, dead or unknown, or there never was one ──▶ the promotion is started again, once, under the answer's key
 
 A run that its answer closed is started by nobody; the flow run that waited for it is resumed, so that it ends.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from flows.prefect_api import FINAL_STATES
 from flows.registry.store import Registry
-from flows.resuming import last_suspended, note_resumed, resume, suspended_as
+from flows.resuming import last_suspended, note_lost, resume, suspended_as
 from flows.service.finding import NotYetError
 from flows.service.prefect_runs import PrefectRuns
 from flows.service.starting import SILENCE_S, Order, is_dead, settled, start, state_of
@@ -47,8 +48,10 @@ async def carry_on(
         said = await _under_way(api, registry, settings, order, carrier, silence_s)
         if said is not None:
             return said
-        note_resumed(registry, order.run_id, carrier)
-    return known or await start(api, registry, settings, order, silence_s=silence_s)
+    said = known or await start(api, registry, settings, order, silence_s=silence_s)
+    if carrier is not None:
+        note_lost(registry, order.run_id, carrier)
+    return said
 
 
 async def _under_way(
@@ -60,12 +63,14 @@ async def _under_way(
     silence_s: float,
 ) -> str | None:
     """Say that the flow run that waited before carries the run on; None when it will not any more."""
-    found = await api.look_up(carrier)
+    found, waits = await api.look_up(carrier), suspended_as(registry, order.run_id) is not None
+    if found is not None and found["state_type"] == "CANCELLED" and not waits:
+        return f"{order.target}: flow run {carrier} was cancelled, and is left at that"
     if found is None or found["state_type"] in FINAL_STATES:
         return None
     if await is_dead(api, registry, settings, order, found, silence_s):
         return None
-    if found["state_type"] not in ("SCHEDULED", "PENDING") and suspended_as(registry, order.run_id):
+    if waits and found["state_type"] not in ("SCHEDULED", "PENDING"):
         raise NotYetError(
             f"{order.target}: flow run {carrier} is {state_of(found)} and on record as waiting; looking again"
         )

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 import msgspec
@@ -22,42 +21,24 @@ from evals.errors import (
     RefusedError,
     RegistryError,
 )
-from flows.platforms.job_records import Job
 from flows.registry.records import InboxMessage
 from flows.registry.store import Registry
 from flows.service.carrying_on import carry_on
-from flows.service.finding import Found, NotYetError, find
-from flows.service.following import GRACE_S, left_behind
-from flows.service.messages import SUCCEEDED, Trigger, answer_id, read_trigger
+from flows.service.finding import Found, NotYetError, find, unwanted
+from flows.service.following import left_behind
+from flows.service.messages import SUCCEEDED, Trigger, read_trigger
+from flows.service.pauses import Pauses
 from flows.service.prefect_runs import PrefectRuns
-from flows.service.starting import SILENCE_S, Order, job_order, start
+from flows.service.stalled import answered_order, stalled
+from flows.service.starting import Order, job_order, start
 from flows.settings import Settings
 from flows.stores import require_run
 
-__all__ = ["STUCK_AFTER", "Dispatcher", "Pauses"]
+__all__ = ["Dispatcher"]
 
-STUCK_AFTER = 20
 UNKNOWN_AFTER = 6
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pauses:
-    """How long the dispatcher waits, in seconds: between looks, after a failed try, and once a message is stuck."""
-
-    look: float = 2.0
-    first: float = 2.0
-    longest: float = 300.0
-    stuck: float = 3600.0
-    silence: float = SILENCE_S
-    grace: float = GRACE_S
-
-    def after(self, attempts: int) -> float:
-        """Return the pause after so many failed tries."""
-        if attempts >= STUCK_AFTER:
-            return self.stuck
-        return float(min(self.longest, self.first * 2 ** max(0, attempts - 1)))
 
 
 class Dispatcher:
@@ -79,6 +60,7 @@ class Dispatcher:
         self._under_way: dict[str, asyncio.Task[str]] = {}
         self._woken = asyncio.Event()
         self._slots = asyncio.Semaphore(at_once)
+        self._said: dict[str, str] = {}
         self._swept = float("-inf")
 
     def wake(self) -> None:
@@ -131,12 +113,49 @@ class Dispatcher:
         self._under_way.pop(message_id, None)
 
     async def _sweep(self) -> None:
-        """Now and then, look for answered runs that nobody carried on."""
-        if time.monotonic() - self._swept >= self._pauses.grace:
-            self._swept = time.monotonic()
-            await asyncio.to_thread(
-                left_behind, self._settings, self._registry, grace_s=self._pauses.grace
-            )
+        """Now and then, look for answered runs that nobody carried on, and for runs that stand still."""
+        if time.monotonic() - self._swept < self._pauses.grace:
+            return
+        self._swept = time.monotonic()
+        here = (self._settings, self._registry)
+        await asyncio.to_thread(left_behind, *here, grace_s=self._pauses.grace)
+        await self._begin_stalled()
+
+    async def look_after(self) -> dict[str, str]:
+        """See to every run that stands still once, and return what was said of each."""
+        begun = await self._begin_stalled()
+        said = await asyncio.gather(*begun.values())
+        return dict(zip(begun, said, strict=True))
+
+    async def _begin_stalled(self) -> dict[str, asyncio.Task[str]]:
+        if self._api is None:
+            return {}
+        orders = await asyncio.to_thread(
+            stalled, self._settings, self._registry, silence_s=self._pauses.silence
+        )
+        begun: dict[str, asyncio.Task[str]] = {}
+        for order in orders:
+            key = f"{order.run_id}:stalled"
+            if key not in self._under_way:
+                begun[order.run_id] = asyncio.create_task(self._bring_on(order))
+                self._under_way[key] = begun[order.run_id]
+                begun[order.run_id].add_done_callback(partial(self._ended, key))
+        return begun
+
+    async def _bring_on(self, order: Order) -> str:
+        """See to a run that stands still; what can't be done now is tried at the next look."""
+        async with self._slots:
+            try:
+                said = await (self._go_on(order) if order.resumes else self._start(order))
+            except GatewrightError as error:
+                said = str(error)
+            except Exception as error:
+                _log.exception("run %s stands still, and looking after it failed", order.run_id)
+                return str(error)
+        if self._said.get(order.run_id) != said:
+            self._said[order.run_id] = said
+            _log.warning("run %s stands still: %s", order.run_id, said)
+        return said
 
     async def _try(self, message: InboxMessage) -> str:
         async with self._slots:
@@ -189,7 +208,7 @@ class Dispatcher:
     async def _promote(self, found: Found) -> str:
         job = found.job
         if not found.targets:
-            return f"nothing was started: {_unwanted(found)}"
+            return f"nothing was started: {unwanted(found)}"
         if job.ended and not job.succeeded:
             return f"nothing was started: the platform says {job.id} {job.status}"
         if not job.ended or not job.model_id:
@@ -220,21 +239,7 @@ class Dispatcher:
 
     def _answered(self, trigger: Trigger) -> Order:
         run = require_run(self._registry, trigger.subject)
-        return Order(
-            target=run.target,
-            run_id=run.run_id,
-            key=answer_id(run.run_id, trigger.number),
-            parameters={"target": run.target, "requested_by": run.requested_by, **run.trigger},
-            name=f"{run.run_id} answered",
-            resumes=True,
-        )
-
-
-def _unwanted(found: Found) -> str:
-    job: Job = found.job
-    named = job.metadata.get("target")
-    whose = f" (its metadata says '{named}')" if named else f" (suffix {job.suffix or 'none'})"
-    return f"{job.id} is for no target here{whose}; there are {', '.join(found.known) or 'none'}"
+        return answered_order(run, trigger.number)
 
 
 def _no_prefect() -> Problem:

@@ -12,7 +12,7 @@ from flows.settings import Settings
 from flows.target import Target, load_target, target_names
 from flows.triggers import find_job
 
-__all__ = ["Found", "NotYetError", "find"]
+__all__ = ["Found", "NotYetError", "find", "unwanted"]
 
 
 class NotYetError(InfrastructureError):
@@ -55,6 +55,14 @@ async def find(settings: Settings, job_id: str) -> Found:
         _raise_what_hinders(jobs, failures, problems)
     known = target_names(settings.targets)
     return Found(job=jobs[0], targets=tuple(wanted.values()), known=known)
+
+
+def unwanted(found: Found) -> str:
+    """Say in words that a job is for no target here."""
+    job = found.job
+    named = job.metadata.get("target")
+    whose = f" (its metadata says '{named}')" if named else f" (suffix {job.suffix or 'none'})"
+    return f"{job.id} is for no target here{whose}; there are {', '.join(found.known) or 'none'}"
 
 
 def _raise_what_hinders(

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from evals.errors import GatewrightError
-from flows.service.dispatch import STUCK_AFTER
 from flows.service.parts import parts_of
+from flows.service.pauses import STUCK_AFTER
 
 __all__ = ["alive", "ready"]
 

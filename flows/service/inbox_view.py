@@ -10,8 +10,9 @@ from sqlalchemy import select
 from evals.records import decode
 from flows.registry.schema import inbox
 from flows.registry.store import Registry
-from flows.service.dispatch import STUCK_AFTER, Dispatcher
+from flows.service.dispatch import Dispatcher
 from flows.service.messages import read_trigger
+from flows.service.pauses import STUCK_AFTER
 from flows.service.wording import Moment, moment
 
 __all__ = ["InboxRow", "InboxView", "inbox_view", "waiting_count"]

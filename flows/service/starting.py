@@ -37,6 +37,7 @@ __all__ = [
     "is_dead",
     "job_order",
     "settled",
+    "silent_for",
     "start",
     "state_of",
 ]
@@ -129,7 +130,8 @@ async def is_dead(
         state == "COMPLETED"
     ):  # it ended in order, and what it tried failed outside of Prefect's sight
         return run is not None and run.state == "failed"
-    if state != "RUNNING" or _silent_for(settings, run, found) < silence_s:
+    began = max(_seconds(found.get("start_time")), _seconds(found.get("expected_start_time")))
+    if state != "RUNNING" or silent_for(settings, run, began) < silence_s:
         return False
     if await api.holders(f"promote-{order.target}"):
         raise NotYetError(
@@ -139,9 +141,9 @@ async def is_dead(
     return True
 
 
-def _silent_for(settings: Settings, run: RunRecord | None, found: Mapping[str, Any]) -> float:
-    """Seconds since anything was heard of a run: its start, its changes in the registry, its files."""
-    heard = [_seconds(found.get("start_time")), _seconds(found.get("expected_start_time"))]
+def silent_for(settings: Settings, run: RunRecord | None, since: float = 0.0) -> float:
+    """Return the seconds since anything was heard of a run: `since`, its changes in the registry, its files."""
+    heard = [since]
     if run is not None:
         heard.append(_seconds(run.updated_at))
         heard.append(_newest_file(settings.run_folder(run.run_id)))

@@ -39,7 +39,7 @@ from flows.registry.schema import inbox
 from flows.registry.store import Registry
 from flows.service.app import build_app
 from flows.service.config import ServiceConfig
-from flows.service.dispatch import Pauses
+from flows.service.pauses import Pauses
 from flows.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[3]

@@ -12,8 +12,9 @@ import pytest
 from flows.emulator.server import add_webhook
 from flows.registry.records import RunRecord
 from flows.requesting import run_id_of
-from flows.service.dispatch import STUCK_AFTER, Dispatcher, Pauses
+from flows.service.dispatch import Dispatcher
 from flows.service.messages import Trigger
+from flows.service.pauses import STUCK_AFTER, Pauses
 from flows.service.prefect_runs import PrefectRuns
 
 
