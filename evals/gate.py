@@ -140,7 +140,13 @@ def _overall(
     reasons = [result.reason for result in deciding if result.outcome == outcome != "PASS"]
     if first:
         outcome, reasons = _first_release(policy, outcome, reasons)
-    return outcome, tuple(reasons) or (f"all {len(deciding)} deciding checks hold",)
+    return outcome, tuple(reasons) or (_all_hold(len(deciding)),)
+
+
+def _all_hold(deciding: int) -> str:
+    return (
+        f"all {deciding} deciding checks hold" if deciding > 1 else "the one deciding check holds"
+    )
 
 
 NOTHING_MORE = "no further answers are stored"

@@ -50,7 +50,7 @@ class RunDisplay:
         self._began = time.time()
         self._snapshot: Snapshot | None = None
         self._look: LookEvent | None = None
-        self._said = ""
+        self._said = self._told = ""
 
     def __enter__(self) -> RunDisplay:
         if self._console.is_terminal:
@@ -71,6 +71,9 @@ class RunDisplay:
         if words != self._said:
             self._said = words
             self._print(words)
+        if run.state == "promoting" and run.detail and run.detail != self._told:
+            self._told = run.detail  # how it goes live: what will not answer, and for how long
+            self._say(run.detail)
         asking = run.state == "evaluating"
         if asking:
             self._read(self._settings.run_folder(self._run_id))
@@ -97,6 +100,13 @@ class RunDisplay:
             yield progress_view(self._snapshot)
         if self._look is not None:
             yield look_view(self._look)
+
+    def _say(self, line: str) -> None:
+        """A line that stays, above what moves where there is a terminal."""
+        if self._console.is_terminal:
+            self._console.print(Text(f"  {line}"))
+        else:
+            self._print(line)
 
     def _print(self, line: str) -> None:
         if not self._console.is_terminal:

@@ -5,16 +5,17 @@ A deployment that keeps its name gets the new model in place, where the platform
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, runtime_checkable
 
 from evals.errors import RefusedError
 from evals.records import Role
 from flows.platforms.base import Connection, Deployment, Finding, Platform, SlotSpec
+from flows.registry.records import Step
 from flows.strategy import Strategy, fixed_name
 from flows.target import Target
 
-__all__ = ["Replaces", "change_words", "gap_findings", "replaceable"]
+__all__ = ["Replaces", "change_words", "gap_findings", "gap_words", "replaceable"]
 
 
 class Replaced(Protocol):
@@ -61,6 +62,12 @@ def change_words(strategy: Strategy, platform: Replaces, *, in_place: bool) -> s
         return "the old one answers until it is there"
     gap = f"it will not answer for about {_span(platform.expected_replace_s)}"
     return f"in place if the service does that, else {gap}" if in_place else gap
+
+
+def gap_words(marks: Iterable[Step]) -> str:
+    """Say how long a run's deployment did not answer, by the marks of its steps; nothing when it always did."""
+    gaps = [mark.detail["downtime_s"] for mark in marks if mark.detail.get("downtime_s")]
+    return f"did not answer for {sum(gaps):.0f} s" if gaps else ""
 
 
 def gap_findings(

@@ -25,6 +25,7 @@ from evals.sampling.asks import SamplingSettings
 from flows.judges_ready import judge_problems
 from flows.judging import TargetJudge
 from flows.origins import base_model_of
+from flows.platform_block import require_platform
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import HostingPlatform
 from flows.platforms.opening import open_platform
@@ -76,6 +77,7 @@ def load_plan(settings: Settings, target_name: str) -> Plan:
         ConfigurationError: with every problem of the first file that has any.
     """
     target = load_target(settings.targets, target_name)
+    require_platform(target)
     policy = load_policy(_named(settings.gates, f"{target.gate}.yaml", "gate", target))
     judge = TargetJudge(target.judge) if target.judge is not None else None
     suites = tuple(

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from evals.errors import PlatformError
-from flows.gaps import Replaces, change_words, replaceable
+from flows.gaps import Replaces, change_words, gap_words, replaceable
 from flows.ownership import belongs_to, own_tags
 from flows.platforms.base import Connection, Deployment, SlotSpec
 from flows.promotion_steps import Journey, without_secrets
@@ -79,9 +79,8 @@ class ReplacingJourney(Journey):
 
     def remark(self) -> str:
         """How long nothing answered, for the outcome's sentence."""
-        marks = self.registry.steps(self.act.run_id)
-        spans = [mark.detail["downtime_s"] for mark in marks if mark.detail.get("downtime_s")]
-        return f", {self.deployment} did not answer for {sum(spans):.0f} s" if spans else ""
+        words = gap_words(self.registry.steps(self.act.run_id))
+        return f", {self.deployment} {words}" if words else ""
 
     async def _give_back(self, previous: Deployment) -> str | None:
         """Make `previous` stand again; return what went wrong, None when nothing did."""

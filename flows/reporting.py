@@ -21,6 +21,7 @@ from evals.report.writing import write_report
 from evals.sampling.summary import SamplingSummary
 from flows.asking import samplings
 from flows.examples import examples_of
+from flows.gaps import gap_words
 from flows.judging import judge_costs
 from flows.labelling import judge_facts
 from flows.leaks import LEAKS
@@ -200,6 +201,8 @@ def _live_now(registry: Registry, live: LivePointer | None) -> str:
     if live is None:
         return "nothing is live"
     said = f"{live.model_id} is live since {instant(live.since)} (generation {live.generation})"
+    if live.run_id and (gap := gap_words(registry.steps(live.run_id))):
+        said += f"; {live.deployment} {gap} while it came"
     overrides = overrides_behind(registry, live)
     if overrides:
         people = " and ".join(f"{answer.actor} ({answer.reason})" for answer in overrides)

@@ -11,6 +11,7 @@ import typer
 
 from evals.errors import ConfigurationError, GatewrightError, PlatformError, RefusedError
 from evals.records import Candidate, Role, SuiteResult
+from evals.report.figures import counted
 from flows.commands.candidates import CHECKPOINT, JOB, MODEL, reference
 from flows.commands.findings import show_findings
 from flows.commands.output import JSON_OPTION
@@ -81,7 +82,11 @@ def _files(plan: Plan) -> tuple[Finding, ...]:
         Finding(
             name="gate", level="ok", message=f"{plan.policy.path}, {len(plan.policy.checks)} checks"
         ),
-        Finding(name="suites", level="ok", message=f"{len(plan.suites)} suites, {cases} cases"),
+        Finding(
+            name="suites",
+            level="ok",
+            message=f"{counted(len(plan.suites), 'suite')}, {counted(cases, 'case')}",
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from evals.errors import ConfigurationError, GatewrightError, PlatformError
+from evals.errors import ConfigurationError, CredentialError, GatewrightError, PlatformError
 from evals.records import Candidate, Price
 from flows.platforms.azure_openai_account import ArmAccount
 from flows.platforms.azure_openai_models import (
@@ -33,6 +33,7 @@ from flows.platforms.model_names import (
 
 __all__ = ["Preflight"]
 
+_TARGET_TAG = "gatewright-target"
 _BILLED_BY_THE_HOUR = frozenset({"Standard", "GlobalStandard", "DataZoneStandard"})
 
 
@@ -59,6 +60,7 @@ class Preflight:
         self._candidate, self._slots, self._price = candidate, slots, price
         self._findings: list[Finding] = []
         self._models: list[dict[str, Any]] = []
+        self._refused = False
         self._base = base_of(candidate.model_id) or candidate.base_model or candidate.model_id
 
     async def run(self) -> tuple[Finding, ...]:
@@ -69,6 +71,7 @@ class Preflight:
             location = await self._look(
                 "account", self._describe, "check 'azure_openai' in the target file"
             )
+        if signed_in and not self._refused:
             await self._look("rights", self._rights, ROLE)
             await self._look("source rights", self._source_rights, SOURCE_ROLE)
             await self._look("region", self._region, ROLE)
@@ -93,6 +96,8 @@ class Preflight:
         try:
             return await step()
         except GatewrightError as error:
+            # a refused token is told once, not in every line
+            self._refused = name == "account" and isinstance(error, CredentialError)
             self._add(name, level, *_told(error, fix))
             return None
 
@@ -199,10 +204,15 @@ class Preflight:
 
     async def _not_standing(self) -> list[SlotSpec]:
         """The slots that a run would still create: one that is resumed finds its own standing."""
+        target = (
+            self._candidate.target
+        )  # another target's deployment of the same model is of no use to this one
         mine = [
             one
             for one in await self._account.deployments()
-            if is_ours(one) and same_model(self._candidate.model_id, one.model_id)
+            if is_ours(one)
+            and one.tags.get(_TARGET_TAG, target) == target
+            and same_model(self._candidate.model_id, one.model_id)
         ]
         standing = {(one.slot, one.sku) for one in mine}
         return [slot for slot in self._slots if (slot.slot, _sku(slot)) not in standing]

@@ -10,10 +10,10 @@ from evals.errors import ConfigurationError, Problem
 from flows.platforms.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure_openai_credentials import FixedToken
 from flows.platforms.azure_openai_data import KEY, SOURCE_KEY
-from flows.platforms.azure_openai_options import read_options
+from flows.platforms.azure_openai_options import AzureOptions, read_options
 from flows.platforms.waiting import Pace
 
-__all__ = ["DEFAULT_URL", "EmbeddedPlatform", "open_embedded"]
+__all__ = ["DEFAULT_URL", "EmbeddedPlatform", "open_embedded", "read_embedded_options"]
 
 DEFAULT_URL = "http://127.0.0.1:8790"
 
@@ -33,6 +33,11 @@ class EmbeddedPlatform(AzureOpenAIPlatform):
     """Deployments stand within seconds here."""
 
     expected_replace_s = (1.0, 10.0)
+
+
+def read_embedded_options(options: Mapping[str, Any]) -> AzureOptions:
+    """Read the block `embedded`, which may hold any key of `azure_openai`. Raises ConfigurationError."""
+    return read_options({**_DEFAULTS, **options}, where="embedded")
 
 
 def open_embedded(

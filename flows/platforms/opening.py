@@ -9,10 +9,10 @@ from evals.errors import ConfigurationError, Problem, nearest
 from flows.platforms.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure_openai_options import read_options
 from flows.platforms.data_plane import HostingPlatform
-from flows.platforms.embedded import open_embedded
+from flows.platforms.embedded import open_embedded, read_embedded_options
 from flows.platforms.openai import OpenAIPlatform, read_openai_options
 
-__all__ = ["PLATFORMS", "open_platform"]
+__all__ = ["PLATFORMS", "check_options", "open_platform"]
 
 Factory = Callable[[Mapping[str, Any], Mapping[str, str]], HostingPlatform]
 
@@ -25,11 +25,22 @@ def _openai(options: Mapping[str, Any], env: Mapping[str, str]) -> HostingPlatfo
     return OpenAIPlatform(read_openai_options(options), env)
 
 
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
+    "azure_openai": read_options,
+    "embedded": read_embedded_options,
+    "openai": read_openai_options,
+}
+
 PLATFORMS: Mapping[str, Factory] = {
     "azure_openai": _azure,
     "embedded": open_embedded,
     "openai": _openai,
 }
+
+
+def check_options(name: str, options: Mapping[str, Any]) -> None:
+    """Read a platform's block without opening anything. Raises ConfigurationError naming every key that does not fit."""
+    _READERS[name](options)
 
 
 def open_platform(name: str, options: Mapping[str, Any], env: Mapping[str, str]) -> HostingPlatform:

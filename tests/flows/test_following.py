@@ -168,3 +168,18 @@ async def test_following_returns_what_the_work_returns_and_raises_what_it_raises
     assert await follow(settings, RUN, work(), console, shown=False) == 7
     with pytest.raises(LookupError, match="no such model"):
         await follow(settings, RUN, trouble(), console)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_how_a_model_goes_live_is_said_before_it_does_and_stays_on_the_screen(
+    settings: Settings, terminal: bool
+) -> None:
+    words = "router gets the new model now; it will not answer for about 4 to 10 min"
+    with open_registry(settings) as registry:
+        registry.set_run_state(RUN, "promoting", words)
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=100)
+    with RunDisplay(settings, RUN, console) as display:
+        display.refresh()
+        display.refresh()
+    assert out.getvalue().count(words) == 1

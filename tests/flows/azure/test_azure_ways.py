@@ -279,3 +279,38 @@ def test_writes_of_others_to_the_account_are_waited_for(account, emulator, model
     asyncio.run(both())
     assert set(account.standing()) == {"theirs", *(slot_name(account.run(one)) for one in runs)}
     assert 409 in {one.status for one in emulator.log[before:]}
+
+
+def test_a_key_of_the_account_that_is_misspelt_is_named_with_file_and_line(account, models):
+    account.azure(acount="x")
+    answer = account.doctor(models.first.model_id)
+    assert answer.code == 3
+    path = account.folder / "targets" / "router.yaml"
+    line = 1 + next(
+        i for i, text in enumerate(path.read_text().splitlines()) if "acount: x" in text
+    )
+    assert f"{path}:{line}: field 'azure_openai.acount': unknown key" in answer.out
+    assert "did you mean 'account'" in answer.out
+    refused = account.command("promote", "router", "--model", models.first.model_id)
+    assert refused.code == 3
+    assert f"{path}:{line}: field 'azure_openai.acount'" in refused.err
+
+
+def test_a_refused_token_is_told_once_and_not_in_every_line(account, models, monkeypatch):
+    monkeypatch.setenv("GATEWRIGHT_ARM_TOKEN", "wrong")
+    answer = account.doctor(models.first.model_id)
+    assert answer.code == 3
+    assert answer.out.count("the token was refused") == 1
+    assert ticked(answer, "account").startswith("✗")
+    assert ticked(answer, "price").startswith("✓"), "what needs no token is still looked at"
+
+
+def test_quota_held_by_another_targets_deployment_of_the_same_model_does_not_count_as_ours(
+    account, models
+):
+    slots = {"gatewright": "production", "gatewright-target": "another"}
+    account.made_by_hand("another-1", models.first.model_id, **slots)
+    assert (
+        ": needed 10, left"
+        in account.doctor(models.first.model_id).out.partition("quota production")[2]
+    )

@@ -59,6 +59,8 @@ def test_the_name_stays_and_the_gap_is_said_before_and_measured_after(first_live
     assert begun.detail["previous"]["model_id"] == models.first.model_id
     assert begun.detail["expected_downtime_s"] == [240.0, 600.0]
     assert done.detail["downtime_s"] > 0
+    shown = first_live.command("report", run_id, "--format", "markdown").out
+    assert "router did not answer for" in shown
     with first_live.registry() as registry:
         said = [event.reason for event in registry.history("router", 200, kinds=None)]
     assert any(
