@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -12,8 +13,10 @@ import yaml
 
 from flows.cli import app
 from flows.emulator.switches import Switches
+from flows.platforms.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure_openai_errors import MEANINGS
 from flows.platforms.azure_openai_options import AzureOptions, read_options
+from flows.platforms.jobs import walk_jobs
 from flows.target import load_target
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -59,6 +62,24 @@ def test_the_target_of_the_manual_is_one(tmp_path):
     assert read_options(target.options).account == "acme-swc"
     other = re.search(r"```yaml\n(azure_openai:.*?)```", AZURE, re.DOTALL).group(1)
     assert read_options(yaml.safe_load(other)["azure_openai"]).source.account == "acme-swc"
+
+
+def test_the_account_to_practise_on_opens_with_the_credentials_shown(emulator):
+    practice = AZURE.partition("## Practising")[2]
+    env = dict(re.findall(r"([A-Z_]+)=([a-z-]+)", practice))
+    block = re.search(r"```yaml\n(azure_openai:.*?)```", practice, re.DOTALL).group(1)
+    here = yaml.safe_load(block.replace("http://127.0.0.1:8790", emulator.url))["azure_openai"]
+
+    async def look():
+        platform = AzureOpenAIPlatform(read_options(here), env)
+        try:
+            return await platform.list_deployments(), [job async for job in walk_jobs(platform)]
+        finally:
+            await platform.aclose()
+
+    standing, jobs = asyncio.run(look())
+    assert standing == ()
+    assert len(jobs) == 2
 
 
 def test_every_key_of_the_azure_block_is_explained():
