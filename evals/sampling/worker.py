@@ -31,7 +31,8 @@ async def work(run: Run, feed: Feed, role: Role) -> None:
         while (job := await _next_job(run, feed, lane, role)) is not None:
             if job.attempts == 0 and not await _admit(run, lane, job):
                 continue
-            await _attempt(run, lane, job)
+            if not run.budget.limited or await _reserve(run, lane, job):
+                await _attempt(run, lane, job)
     except Exception as error:  # whatever it is, the other workers must not go on asking
         run.fail(error)
 
@@ -59,12 +60,12 @@ async def _next_job(run: Run, feed: Feed, lane: Lane, role: Role) -> Job | None:
 
 
 async def _admit(run: Run, lane: Lane, job: Job) -> bool:
-    """Prepare a fresh ask; False when it needs no request (reused) or must not have one (budget)."""
+    """Prepare a fresh ask; False when it needs no request, because its answer is reused."""
     if run.store and await _reuse(run, lane, job):
         return False
     _shape(lane, job)
     lane.estimate(job)
-    return not run.budget.limited or await _reserve(run, lane, job)
+    return True
 
 
 def _shape(lane: Lane, job: Job) -> None:
@@ -109,6 +110,8 @@ async def _attempt(run: Run, lane: Lane, job: Job) -> None:
     if reply.retryable or reply.fatal or reply.refused_parameter:
         wait_s = await next_wait(run, lane, job, reply)
         if wait_s is not None:
+            # Who waits holds nothing: else all workers might come to wait for what only parked asks could give back.
+            lane.give_back(job, run.budget)
             lane.park(job, run.clock() + wait_s)
             return
     await _finish(run, lane, job, reply)
@@ -145,6 +148,9 @@ async def _ask(run: Run, lane: Lane, job: Job) -> Reply:
     _tell_limit(run, lane, job, reply)
     if reply.maybe_billed:
         lane.charge_lost(job, run.budget)
+        lane.give_back(
+            job, run.budget
+        )  # what it has set aside is spent: another attempt needs its own
     return reply
 
 

@@ -127,6 +127,18 @@ async def test_usd_budget_stops_cleanly_and_is_never_passed(studio: Any) -> None
     assert len(studio.server.requests) == done
 
 
+async def test_answers_that_are_lost_again_and_again_do_not_pass_the_ceiling(studio: Any) -> None:
+    studio.server.script = lambda request: studio.reset_mid_body(request.text)
+    budget = Budget(tokens=500)
+    settings = SamplingSettings(max_completion_tokens=4, concurrency=8)
+    summary = await studio.run(studio.asks(50), settings=settings, budget=budget)
+    assert summary.stopped == "budget"
+    assert 400 < budget.spent_tokens <= 500
+    studio.server.script = lambda request: studio.ok(request.text)
+    summary = await studio.run(studio.asks(50), settings=settings, budget=Budget())
+    assert {role.outcomes["answered"] for role in summary.roles.values()} == {50}
+
+
 async def test_a_resumed_run_counts_what_was_spent_before(studio: Any) -> None:
     prices = {"candidate": PRICE, "baseline": PRICE}
     await studio.run(studio.asks(10), prices=prices, budget=Budget(usd=10))
@@ -450,3 +462,14 @@ async def test_journal_lines_are_readable_and_small(studio: Any) -> None:
     data = (studio.folder / "candidate.triage.0001.jsonl").read_bytes()
     assert len(data) / 50 < 400
     assert json.loads(data.splitlines()[0])["response"]["outcome"] == "answered"
+
+
+async def test_asks_that_wait_for_their_share_of_the_budget_hold_up_no_retry(studio: Any) -> None:
+    busy = studio.failing(429, headers={"retry-after-ms": "100"})
+    studio.server.script = lambda request: busy if request.nth == 1 else studio.ok(request.text)
+    budget = Budget(tokens=600)
+    settings = SamplingSettings(max_completion_tokens=40, concurrency=8)
+    async with asyncio.timeout(20):
+        summary = await studio.run(studio.asks(50), settings=settings, budget=budget)
+    assert summary.stopped == "budget"
+    assert 300 < budget.spent_tokens <= 600
