@@ -23,10 +23,10 @@ demo: $(STAMP)  ## the whole story on the embedded platform: two promotions and 
 	$(BIN)/gatewright demo
 
 test: $(STAMP)  ## every test, the slow ones too
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(STAMP)  ## without the slow tests
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 lint: $(STAMP)  ## ruff (format and lint) and strict mypy
 	$(BIN)/ruff format --check .
