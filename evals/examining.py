@@ -24,7 +24,7 @@ from evals.policy import GatePolicy
 from evals.records import CheckOutcome, CheckResult, Role, Slot
 from evals.sides import Sides, having
 from evals.stats.sequential import FIRST_LOOK, Look, look_at
-from evals.wording import explain, too_few, unscored_share
+from evals.wording import HOPELESS, STILL_OPEN, explain, too_few, unscored_share
 
 __all__ = ["Evidence", "Examiner"]
 
@@ -186,8 +186,10 @@ class Examiner:
             return ""
         place = f"at look {looks.look} of {looks.rounds}, {found.n} of {planned} cases"
         if given_up:
-            return f" — would not pass: given up {place}, its chance to pass with the rest is below 20 %"
-        return f"; decided {place}" if decided else f"; still open {place}"
+            return (
+                f" — {HOPELESS}: given up {place}, its chance to pass with the rest is below 20 %"
+            )
+        return f"; decided {place}" if decided else f"; {STILL_OPEN} {place}"
 
 
 def _too_few(check: Check, result: CheckResult) -> CheckResult:

@@ -29,10 +29,12 @@ from evals.records import Record
 from evals.sides import Sides
 from evals.stats.inputs import normal_critical
 
-__all__ = ["DIFFERING", "CheckPlan", "GatePlan", "Past", "plan_gate"]
+__all__ = ["DIFFERING", "EQUAL", "CheckPlan", "GatePlan", "Past", "plan_gate"]
 
 DIFFERING = 0.15
 """Share of cases on which two fine-tunes differ, when nothing is known: from one in twenty to one in four is usual."""
+
+EQUAL = "equal models"
 
 
 class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,7 +67,7 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A target's plan.
 
     `suites` are their numbers of cases, `repeats` how often each case is asked. Calls are requests to both models; `usd`
-    and `seconds` are those of all calls, None if unknown.
+    and `seconds` are those of all calls, None if unknown. `left_out` conditions need a live model, and there is none.
     """
 
     policy: str
@@ -79,6 +81,7 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     source: str
     usd: float | None = None
     seconds: float | None = None
+    left_out: int = 0
 
     @property
     def overall_power(self) -> float | None:
@@ -130,6 +133,7 @@ def plan_gate(
         source=f"run {past.run_id}" if past else "nothing but the suites and what was stated",
         usd=usd(past, questions),
         seconds=seconds(past, questions, at_once),
+        left_out=sum(check.relative for check in policy.checks) if roles == 1 else 0,
     )
 
 
@@ -243,4 +247,4 @@ def _gap(check: Check, found: Measurement) -> float:
 def _hope(check: Check) -> str:
     if check.kind == "min_gain":
         return "twice the gain asked for"
-    return "equal models" if check.relative else "as good as last time"
+    return EQUAL if check.relative else "as good as last time"

@@ -10,7 +10,12 @@ from evals.conditions import Check
 from evals.metrics import metric_spec
 from evals.records import CheckOutcome
 
-__all__ = ["explain", "number", "too_few", "unscored_share"]
+__all__ = ["HOPELESS", "STILL_OPEN", "explain", "number", "too_few", "unscored_share"]
+
+HOPELESS = "would not pass"
+"""What is said of a check that was given up before all cases were asked."""
+STILL_OPEN = "still open"
+"""What is said of a check that no look has decided."""
 
 _WANTED = {
     "at_least": "must be above {bar}",

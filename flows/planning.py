@@ -20,14 +20,16 @@ def plan_target(
         target: its name.
         differing: share of the cases on which candidate and baseline are expected to differ, in (0, 1]; None for that
             of the last run.
-        first: whether it is a first release, with no baseline to ask; None to see whether something is live.
+        first: whether it is a first release, with no baseline to ask; None for one where nothing is live, unless
+            `differing` says what to expect of a baseline.
 
     Raises:
         ConfigurationError: target, gate or suites have problems, a check that can never pass among them.
     """
     plan = load_plan(settings, target)
     with open_registry(settings) as registry:
-        alone = registry.live(target) is None if first is None else first
+        nothing_live = registry.live(target) is None and differing is None
+        alone = nothing_live if first is None else first
     return plan_gate(
         plan.policy,
         plan.suites,

@@ -8,6 +8,7 @@ from evals.records import CheckResult, Verdict
 from evals.report.checks import Tone, check_view
 from evals.report.facts import RunFacts, RunState
 from evals.report.figures import counted
+from evals.report.reasons import given_up
 
 __all__ = ["Answer", "answer", "model_name"]
 
@@ -189,9 +190,9 @@ def _verdicts(facts: RunFacts) -> list[Verdict]:
 
 
 def blocking_checks(verdict: Verdict) -> list[CheckResult]:
-    """The deciding checks that do not hold, gravest first, in the policy's order within one outcome."""
+    """The deciding checks that do not hold, gravest first; of the undecided ones, what the run was given up for."""
     blocking = [check for check in verdict.checks if check.decides and check.outcome != "PASS"]
-    return sorted(blocking, key=lambda check: -_SEVERITY[check.outcome])
+    return sorted(blocking, key=lambda check: (-_SEVERITY[check.outcome], not given_up(check)))
 
 
 def _without_stop(text: str | None) -> str:

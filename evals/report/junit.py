@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from evals.report.boards import Board
 from evals.report.checks import CheckView
 from evals.report.facts import RunFacts
 from evals.report.figures import parse
-from evals.report.view import Board, ReportView
+from evals.report.view import ReportView
 
 __all__ = ["render_junit"]
 

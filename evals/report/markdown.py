@@ -8,10 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from evals.report.boards import Board
 from evals.report.checks import CheckView
 from evals.report.cleaning import Excerpt, one_line, shorten
 from evals.report.examples import ExampleView
-from evals.report.view import Board, ReportView
+from evals.report.view import ReportView
 
 __all__ = ["MAX_BYTES", "render_markdown"]
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 from evals.records import CheckResult
 from evals.report.bars import FALLING, Scale
 from evals.report.figures import counted, percentage
+from evals.wording import HOPELESS, STILL_OPEN
 
-__all__ = ["in_short", "reason_of"]
+__all__ = ["given_up", "in_short", "reason_of"]
+
+
+def given_up(check: CheckResult) -> bool:
+    """True for a check that was undecided when the run gave it up, since it had hardly a chance to pass any more."""
+    return check.outcome == "INCONCLUSIVE" and f"{HOPELESS}: " in check.reason
 
 
 def in_short(check: CheckResult, scale: Scale) -> str:
@@ -16,7 +22,8 @@ def in_short(check: CheckResult, scale: Scale) -> str:
     if check.estimate is None:
         return f"{name} could not be measured ({scale.asked} asked)"
     if check.outcome == "INCONCLUSIVE":
-        return f"{name} is undecided at {scale.value(check.estimate)} ({scale.interval(check)}; {scale.asked} asked)"
+        standing = f"{HOPELESS}, standing" if given_up(check) else "is undecided"
+        return f"{name} {standing} at {scale.value(check.estimate)} ({scale.interval(check)}; {scale.asked} asked)"
     if scale.relative:
         words = (
             f"changed by {scale.value(check.estimate)}"
@@ -85,8 +92,10 @@ def _undecided(check: CheckResult, scale: Scale) -> str:
         if check.estimate != scale.bar
         else "exactly at"
     )
+    found = f"The estimate {scale.value(check.estimate)} is {side} the bar {scale.value(scale.bar)}"
+    if given_up(check):
+        return f"{found}; {HOPELESS}: {check.reason.partition(f'{HOPELESS}: ')[2]}."
     noun = counted(check.n, "pair" if scale.relative else "case")
-    return (
-        f"The estimate {scale.value(check.estimate)} is {side} the bar {scale.value(scale.bar)}, but the interval "
-        f"contains the bar: {noun} can't tell."
-    )
+    _, early, place = check.reason.partition(f"; {STILL_OPEN} ")
+    when = f" The asking ended before it was decided, {place}." if early else ""
+    return f"{found}, but the interval contains the bar: {noun} can't tell.{when}"

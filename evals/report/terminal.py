@@ -9,9 +9,10 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from evals.report.boards import Board
 from evals.report.checks import CheckView, Tone
 from evals.report.cleaning import one_line
-from evals.report.view import Board, ReportView
+from evals.report.view import ReportView
 
 __all__ = ["verdict_renderable"]
 
@@ -62,7 +63,7 @@ def _table(board: Board, *, wide: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("Outcome", no_wrap=True)
     table.add_column("Check", overflow="fold", min_width=20)
-    table.add_column("Candidate", justify="right", no_wrap=True)
+    table.add_column("Candidate" if wide else "Found", justify="right", no_wrap=True)
     if wide:
         table.add_column("Baseline", justify="right", no_wrap=True)
         table.add_column("Difference", justify="right", no_wrap=True)
@@ -76,7 +77,8 @@ def _table(board: Board, *, wide: bool) -> Table:
 def _cells(check: CheckView, *, wide: bool) -> Iterator[Text]:
     yield Text(f"{check.symbol} {check.outcome}", style=_STYLES[check.tone])
     yield _name(check)
-    yield Text(check.candidate)
+    # With one figure there is room for, it is the one that the interval is of.
+    yield Text(check.candidate if wide or check.interval_of == "candidate" else check.difference)
     if wide:
         yield Text(check.baseline)
         yield Text(check.difference)
@@ -99,7 +101,7 @@ def _reasons(board: Board) -> Iterator[RenderableType]:
     yield Text()
     for check in blocking[:_REASONS]:
         text = Text(f"{check.symbol} ", style=_STYLES[check.tone])
-        text.append(f"{one_line(check.name, 120)}: ", style="bold default")
+        text.append(f"{one_line(check.name, 120)} {check.bar}: ", style="bold default")
         text.append(one_line(check.reason), style="default")
         yield text
     if len(blocking) > _REASONS:
@@ -112,4 +114,5 @@ def _tail(view: ReportView) -> Iterator[RenderableType]:
         if row.remarks:
             yield Text(f"{row.suite}, {row.role}: {one_line('; '.join(row.remarks))}", style="dim")
     for step in view.next_steps:
-        yield Text.assemble(("Next: ", "bold"), one_line(step))
+        command, _, words = step.partition("   ")
+        yield Text.assemble(("Next: ", "bold"), one_line(command), (f"  {one_line(words)}", "dim"))

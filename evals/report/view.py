@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from evals.records import Verdict
+from evals.report.advice import advice
 from evals.report.answer import Answer, answer, model_name
-from evals.report.checks import CheckView, check_view
+from evals.report.boards import Board, boards
 from evals.report.cleaning import cleaned
 from evals.report.cost import Pair, sampling
 from evals.report.evidence import (
@@ -22,38 +22,11 @@ from evals.report.evidence import (
 )
 from evals.report.examples import ExampleGroup, example_groups
 from evals.report.facts import PromotionStep, RunFacts
-from evals.report.figures import counted, duration, instant, parse
+from evals.report.figures import duration, instant, parse
 from evals.report.judges import judges
 from evals.report.slices import SliceView, paired, slice_leads, slices
 
-__all__ = ["Board", "CheckGroup", "ReportView", "build_view"]
-
-_GRAVITY = {"ERROR": 0, "FAIL": 1, "INCONCLUSIVE": 2, "PASS": 3, "NOT JUDGED": 4}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckGroup:
-    """Checks that stand under one heading."""
-
-    title: str
-    lead: str
-    checks: tuple[CheckView, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """One verdict with its checks in groups, what speaks against promotion first."""
-
-    title: str
-    outcome: str
-    summary: str
-    reasons: tuple[str, ...]
-    groups: tuple[CheckGroup, ...]
-
-    @property
-    def checks(self) -> tuple[CheckView, ...]:
-        """All checks, in the order shown."""
-        return tuple(check for group in self.groups for check in group.checks)
+__all__ = ["ReportView", "build_view"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +73,8 @@ def build_view(facts: RunFacts) -> ReportView:
         baseline=model_name(facts, facts.baseline.model_id if facts.baseline else None),
         header=tuple(_header(facts)),
         notes=tuple(_notes(facts)),
-        next_steps=facts.next_steps,
-        boards=tuple(_boards(facts)),
+        next_steps=(*facts.next_steps, *advice(facts)),
+        boards=tuple(boards(facts)),
         coverage=coverage(facts),
         metrics=metrics(facts),
         slices=slices(facts),
@@ -151,61 +124,6 @@ def _notes(facts: RunFacts) -> Iterator[str]:
     if facts.verdict is not None and facts.verdict.first_release:
         yield "First release: nothing was live to compare with, so checks against a baseline could not be judged."
     yield from facts.notes
-
-
-def _boards(facts: RunFacts) -> Iterator[Board]:
-    if facts.verdict is not None:
-        yield _board("Checks", facts.verdict)
-    if facts.production_verdict is not None:
-        yield _board("Checks on the production deployment", facts.production_verdict)
-
-
-def _board(title: str, verdict: Verdict) -> Board:
-    views = [check_view(check, first_release=verdict.first_release) for check in verdict.checks]
-    views.sort(key=lambda view: _GRAVITY[view.outcome])
-    deciding = [view for view in views if view.decides]
-    blocking = [view for view in deciding if view.outcome != "PASS"]
-    holding = [view for view in deciding if view.outcome == "PASS"]
-    rest = [view for view in views if not view.decides]
-    groups = (
-        (
-            "Not held",
-            "Each of these alone is enough to keep the verdict from being PASS.",
-            blocking,
-        ),
-        ("Held", "Shown with the margin by which they hold.", holding),
-        (
-            "Reported only",
-            "These do not decide: shadow checks, slices too small to judge, checks for elsewhere.",
-            rest,
-        ),
-    )
-    return Board(
-        title=title,
-        outcome=verdict.outcome,
-        summary=_summary(len(holding), len(blocking), len(rest)),
-        reasons=verdict.reasons,
-        groups=tuple(
-            CheckGroup(title=title, lead=lead, checks=tuple(checks))
-            for title, lead, checks in groups
-            if checks
-        ),
-    )
-
-
-def _summary(held: int, blocking: int, rest: int) -> str:
-    deciding = held + blocking
-    if not deciding:
-        return "No check decides: that is never a pass."
-    reported = f"; {rest:,} more {'is' if rest == 1 else 'are'} reported only" if rest else ""
-    if not blocking:
-        held_all = (
-            "The one deciding check holds"
-            if deciding == 1
-            else f"All {deciding:,} deciding checks hold"
-        )
-        return f"{held_all}{reported}."
-    return f"{held:,} of {counted(deciding, 'deciding check')} {'holds' if held == 1 else 'hold'}{reported}."
 
 
 def _step(step: PromotionStep) -> PromotionStep:

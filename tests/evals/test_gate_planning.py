@@ -31,6 +31,12 @@ def past(results: Any) -> Any:
     )
 
 
+def shown(plan: Any) -> str:
+    out = io.StringIO()
+    Console(file=out, width=400).print(plan_view(plan))
+    return " ".join(out.getvalue().split())
+
+
 def test_a_relative_check_needs_what_the_closed_form_says(policy: Any, folder_suite: Any) -> None:
     plan = plan_gate(policy(DROP), [folder_suite(600)], differing=0.12)
     check = plan.checks[0]
@@ -110,6 +116,24 @@ def test_a_first_release_plans_absolute_checks_for_one_model(
     level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
     plan = plan_gate(policy(DROP, level), [folder_suite(600)], roles=1)
     assert ([check.check for check in plan.checks], plan.calls) == (["exact at_least 0.8"], 600)
+    said = shown(plan)
+    assert "No model is live yet, so 1 condition against one can't be checked in this run" in said
+    assert "the first one will show it" in said
+    assert "can't be checked" not in shown(plan_gate(policy(DROP, level), [folder_suite(600)]))
+
+
+def test_a_weak_check_is_told_with_what_would_make_it_better(
+    policy: Any, folder_suite: Any
+) -> None:
+    suite = [folder_suite(240)]
+    plan = plan_gate(policy(DROP), suite, differing=0.2)
+    (check,) = plan.checks
+    assert f"weak: {check.n90} cases or a margin of 0.085 would make it 90 %" in shown(plan)
+    wider = plan_gate(policy({**DROP, "threshold": 0.085}), suite, differing=0.2)
+    assert wider.checks[0].power >= 0.9
+    assert "weak" not in shown(wider)
+    gain = plan_gate(policy({**DROP, "kind": "min_gain"}), suite, differing=0.2)
+    assert "or a margin" not in shown(gain)
 
 
 def test_calls_cost_and_time_follow_the_repeats_of_each_suite(
@@ -160,4 +184,5 @@ def test_nothing_of_a_plan_is_cut_in_a_narrow_terminal(
         for check in plan.checks:
             for word in check.check.split():
                 assert word in shown, out.getvalue()
-        assert ("by assumed" in shown) == (plan.checks[0].source == "assumed")
+        assumed = "assumed: the models differ on 15 % of the cases"
+        assert (assumed in shown) == (plan.checks[0].source == "assumed")

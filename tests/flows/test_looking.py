@@ -278,6 +278,17 @@ async def test_a_plan_rests_on_the_last_run(settings: Settings, begin: Any, side
     assert after.checks[0].power == pytest.approx(1.0)
 
 
+def test_a_stated_discordance_plans_the_comparison_before_anything_is_live(
+    settings: Settings,
+) -> None:
+    gate = settings.gates / "g.yaml"
+    gate.write_text(GATE.replace("at_least: 0.5", "at_least: 0.5\n    max_drop: 0.1"))
+    alone, compared = plan_target(settings, "t"), plan_target(settings, "t", differing=0.1)
+    assert (alone.roles, alone.left_out, len(alone.checks)) == (1, 1, 2)
+    assert (compared.roles, compared.left_out, len(compared.checks)) == (2, 0, 3)
+    assert compared.overall_power is not None
+
+
 def test_a_target_says_how_often_cases_are_asked_and_else_the_suite_does(
     settings: Settings, begin: Any
 ) -> None:

@@ -1,0 +1,110 @@
+"""An undecided verdict says why the asking ended, what was given up, and what can be done to have it decided."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import msgspec
+import pytest
+from rich.console import Console
+
+from evals.report.checks import check_view
+from evals.report.terminal import verdict_renderable
+from evals.report.view import build_view
+
+BAR = "the interval holds the bar, so this sample can't tell"
+PLACE = "at look 3 of 8, 90 of 240 cases"
+ENDING = f"asking ended after look 3 of 8: the verdict can't become PASS any more: lost ({'would not pass'})"
+
+
+@pytest.fixture
+def undecided(check: Any) -> Any:
+    """An absolute check that this sample can't decide."""
+
+    def build(when: str = "", **more: Any) -> Any:
+        known = {"lower": 0.78, "estimate": 0.81, "outcome": "INCONCLUSIVE"}
+        made = check(**(known | more))
+        return msgspec.structs.replace(made, reason=f"{made.check}: 0.81 — {BAR}{when}")
+
+    return build
+
+
+@pytest.fixture
+def lost(undecided: Any) -> Any:
+    """A relative check that was given up at a look."""
+    numbers = {"estimate": -0.04, "lower": -0.09, "upper": 0.01}
+    when = f" — would not pass: given up {PLACE}, its chance to pass with the rest is below 20 %"
+    return undecided(when, kind="max_drop", threshold=0.02, **numbers)
+
+
+def shown(facts: Any, width: int = 120) -> str:
+    out = io.StringIO()
+    Console(file=out, width=width).print(verdict_renderable(build_view(facts)))
+    return out.getvalue()
+
+
+def test_a_check_that_was_given_up_says_so_and_where(lost: Any) -> None:
+    view = check_view(lost)
+    assert view.reason == (
+        "The estimate −0.040 is on the wrong side of the bar −0.020; would not pass: given up at look 3 of 8, "
+        "90 of 240 cases, its chance to pass with the rest is below 20 %."
+    )
+    assert view.short.endswith(
+        "would not pass, standing at −0.040 (−0.090 to +0.010; drop below 0.02 asked)"
+    )
+
+
+def test_a_check_left_open_says_where_the_asking_ended(undecided: Any) -> None:
+    assert check_view(undecided(f"; still open {PLACE}")).reason.endswith(
+        f"600 cases can't tell. The asking ended before it was decided, {PLACE}."
+    )
+
+
+def test_what_ended_the_run_comes_before_what_it_left_open(
+    facts: Any, verdict: Any, undecided: Any, lost: Any
+) -> None:
+    open_ = undecided(f"; still open {PLACE}")
+    found = verdict("INCONCLUSIVE", open_, lost, reasons=(open_.reason, lost.reason, ENDING))
+    view = build_view(facts(verdict=found))
+    assert "would not pass" in view.answer.sentence
+    (board,) = view.boards
+    assert [check.bar for check in board.checks] == ["drop below 0.02", "at least 0.80"]
+    assert board.summary == f"0 of 2 deciding checks hold. A{ENDING[1:]}."
+
+
+def test_a_run_given_up_names_the_command_that_asks_every_case(
+    facts: Any, verdict: Any, lost: Any
+) -> None:
+    run = facts(verdict=verdict("INCONCLUSIVE", lost), kind="evaluation")
+    asking, planning = build_view(run).next_steps
+    assert asking.startswith(f"gatewright evaluate {run.target} --model {run.candidate.model_id} ")
+    assert "--no-early-stop   asks every case" in asking
+    assert planning.startswith(f"gatewright plan {run.target}   ")
+    assert "Next: gatewright plan" in shown(run)
+    promotion = facts(verdict=verdict("INCONCLUSIVE", lost), kind="promotion")
+    assert any("--again --no-early-stop" in step for step in build_view(promotion).next_steps)
+
+
+def test_where_every_case_was_asked_only_more_cases_help(
+    facts: Any, verdict: Any, undecided: Any
+) -> None:
+    run = facts(verdict=verdict("INCONCLUSIVE", undecided()))
+    assert [step.split()[1] for step in build_view(run).next_steps] == ["plan"]
+
+
+def test_a_clear_verdict_and_lost_answers_bring_no_such_advice(
+    facts: Any, verdict: Any, check: Any
+) -> None:
+    lost_answers = check(outcome="INCONCLUSIVE", reason="only 71.00% of the cases were scored")
+    for found in (verdict("PASS", check()), verdict("INCONCLUSIVE", lost_answers)):
+        assert build_view(facts(verdict=found)).next_steps == ()
+
+
+def test_with_room_for_one_figure_it_is_the_one_the_interval_is_of(
+    facts: Any, verdict: Any, lost: Any, undecided: Any
+) -> None:
+    page = shown(facts(verdict=verdict("INCONCLUSIVE", lost, undecided())), 80)
+    rows = [line for line in page.splitlines() if line.startswith("? INCONCLUSIVE ")]
+    assert "−0.040" in rows[1]
+    assert "0.870" in rows[2] and "0.040" not in rows[2]
