@@ -48,7 +48,7 @@ def give_answer(
         return _reject(registry, run, actor, reason, evidence)
     question = question_of(settings, registry, run)
     if question is None:
-        raise RefusedError(f"run {run_id} is {run.state} and asks nothing: {run.detail}")
+        raise _asks_nothing(run)
     _refuse_other_evidence(question.binding, evidence)
     _require_open(registry, run, question, decision, actor)
     answer = registry.answer(
@@ -72,9 +72,11 @@ def _require_open(
     registry: Registry, run: RunRecord, question: Question, decision: Decision, actor: str
 ) -> None:
     if question.wanted is None:
-        raise RefusedError(f"{question.asks}; {question.forbidden}")
+        raise RefusedError(f"{_shortened(question.asks)}; {question.forbidden}")
     if decision != question.wanted:
-        raise RefusedError(f"{question.asks}; that takes '{question.wanted}', not '{decision}'")
+        raise RefusedError(
+            f"{_shortened(question.asks)}; that takes '{question.wanted}', not '{decision}'"
+        )
     if question.expired:
         why = f"the question stood open until {question.deadline}, and expiry is rejection"
         registry.set_run_state(run.run_id, "refused", why)
@@ -97,7 +99,7 @@ def _reject(
     slot: Slot = "production" if registry.verdict(run.run_id, "production") else "developer"
     verdict = registry.verdict(run.run_id, slot)
     if run.kind != "promotion" or run.state not in ("waiting", "judged") or verdict is None:
-        raise RefusedError(f"run {run.run_id} is {run.state} and asks nothing: {run.detail}")
+        raise _asks_nothing(run)
     binding = Binding.of(verdict)
     _refuse_other_evidence(binding, evidence)
     registry.answer(run.run_id, "reject", actor=actor, reason=reason, binding=binding, slot=slot)
@@ -110,6 +112,16 @@ def _reject(
 def _refuse_other_evidence(binding: Binding, evidence: str | None) -> None:
     if evidence is not None and evidence != binding.evidence_digest:
         raise RefusedError("the evidence is another one than was shown: look at it again")
+
+
+def _asks_nothing(run: RunRecord) -> RefusedError:
+    why = f"run {run.run_id} is {run.state} and asks nothing"
+    return RefusedError(f"{why}: {_shortened(run.detail)}" if run.detail else why)
+
+
+def _shortened(text: str, most: int = 160) -> str:
+    """A verdict's reasons fill a screen; the report has them all."""
+    return text if len(text) <= most else text[: most - 2] + " …"
 
 
 def _past(answer: Answer) -> str:

@@ -1,24 +1,37 @@
-"""Which earlier model a person means: what is typed in a hurry is a generation, a run, a name, or a piece of an id.
+"""Which model a person means: what is typed in a hurry is a generation, a run, a name, or a piece of an id.
 
-Only models that were live for the target are looked at. What fits several of them is refused with all that there are;
-nobody's guess is made for them.
+Only models that were live for the target are looked at, or those that may not be. What fits several of them is refused
+with all that there are; nobody's guess is made for them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
 from evals.errors import ConfigurationError, Problem
-from evals.records import LivePointer
 from flows.model_words import short_name
 from flows.registry.store import Registry
 
-__all__ = ["earlier_model"]
+__all__ = ["barred_model", "earlier_model"]
 
 _MOST = 12
 """Candidates listed in an error: more would scroll the message off the screen."""
+_EXPECTED = (
+    "expected a generation (#4), a run, a name (v2), or the beginning or end of a model's id"
+)
 
 
-def earlier_model(registry: Registry, target: str, said: str) -> str:
-    """Return the id of the model, once live for a target, that `said` names.
+class _Known(NamedTuple):
+    """A model and what it is known by; `generation` and `run_id` where it has them."""
+
+    model_id: str
+    generation: int | None
+    run_id: str | None
+
+
+def earlier_model(registry: Registry, target: str, said: str, *, where: str = "--to") -> str:
+    """Return the id of the model, once live for a target or live now, that `said` names; `where` it was typed.
 
     It may be the whole id; a generation ("4" or "#4"), the run that made it live, or the short name ("v2"); or the
     beginning or the end of an id. The first of these three groups that fits anything decides.
@@ -26,56 +39,87 @@ def earlier_model(registry: Registry, target: str, said: str) -> str:
     Raises:
         ConfigurationError: nothing fits, or several models do; the candidates are listed.
     """
-    known = _pointers(registry, target)
-    if any(pointer.model_id == said for pointer in known):
-        return said
+    named, known = _pick(_once_live(registry, target), said)
+    if named is not None:
+        return named
+    why = "names several models" if known else "was never live"
+    message = f"'{said}' {why} for {target}; {_EXPECTED}"
+    listed = known or _once_live(registry, target)
+    raise _unclear(registry, target, listed, where, message, "nothing was ever live")
+
+
+def barred_model(registry: Registry, target: str, said: str, *, where: str) -> str:
+    """Return the id of the refused or revoked model that `said` names, as `earlier_model` reads it.
+
+    Raises:
+        ConfigurationError: nothing fits, or several models do; the candidates are listed.
+    """
+    barred = [_Known(str(e.model_id), None, e.run_id) for e in registry.barring(target)]
+    ids = {one.model_id for one in barred}
+    live_once = [one for one in _once_live(registry, target) if one.model_id in ids]
+    named, known = _pick([*live_once, *barred], said)
+    if named is not None:
+        return named
+    why = f"'{said}' names several models barred" if known else f"nothing bars '{said}'"
+    message = f"{why} from {target}; {_EXPECTED}"
+    raise _unclear(
+        registry, target, known or [*live_once, *barred], where, message, "no model is barred"
+    )
+
+
+def _pick(known: Sequence[_Known], said: str) -> tuple[str | None, list[_Known]]:
+    """The one model that fits; else None with those that all fit."""
+    if any(one.model_id == said for one in known):
+        return said, []
     for fits in (_is_named, _is_part):
-        found = [pointer for pointer in known if said.strip() and fits(pointer, said.strip())]
-        models = {pointer.model_id for pointer in found}
+        found = [one for one in known if said.strip() and fits(one, said.strip())]
+        models = {one.model_id for one in found}
         if len(models) == 1:
-            return models.pop()
+            return models.pop(), []
         if models:
-            raise _unclear(target, said, "names several models", found, registry)
-    raise _unclear(target, said, "was never live", known, registry)
+            return None, found
+    return None, []
 
 
-def _pointers(registry: Registry, target: str) -> list[LivePointer]:
+def _once_live(registry: Registry, target: str) -> list[_Known]:
     """Everything that was live or is, newest first."""
     past = (registry.pointer_at(target, one.generation) for one in registry.superseded(target))
     found = [pointer for pointer in (*past, registry.live(target)) if pointer is not None]
-    return found[::-1]
+    return [_Known(one.model_id, one.generation, one.run_id) for one in found[::-1]]
 
 
-def _is_named(pointer: LivePointer, said: str) -> bool:
+def _is_named(one: _Known, said: str) -> bool:
     number = said.removeprefix("#")
-    by_number = number.isdecimal() and int(number) == pointer.generation
-    return by_number or said in (pointer.run_id, short_name(pointer.model_id))
+    by_number = number.isdecimal() and int(number) == one.generation
+    return by_number or said in (one.run_id, short_name(one.model_id))
 
 
-def _is_part(pointer: LivePointer, said: str) -> bool:
-    return pointer.model_id.startswith(said) or pointer.model_id.endswith(said)
+def _is_part(one: _Known, said: str) -> bool:
+    return one.model_id.startswith(said) or one.model_id.endswith(said)
 
 
 def _unclear(
-    target: str, said: str, why: str, found: list[LivePointer], registry: Registry
+    registry: Registry,
+    target: str,
+    found: Iterable[_Known],
+    where: str,
+    message: str,
+    if_none: str,
 ) -> ConfigurationError:
-    newest: dict[str, LivePointer] = {}
-    for pointer in found:
-        newest.setdefault(pointer.model_id, pointer)
-    listed = [_described(registry, one) for one in newest.values()]
+    newest: dict[str, _Known] = {}
+    for one in found:
+        newest.setdefault(one.model_id, one)
+    listed = [_described(registry, target, one) for one in newest.values()]
     if len(listed) > _MOST:
         listed[_MOST:] = [f"… and {len(listed) - _MOST} more"]
-    there = "there are, newest first:" if listed else "nothing was ever live"
-    message = (
-        f"'{said}' {why} for {target}; expected a generation (#4), a run, a name (v2), "
-        f"or the beginning or end of a model's id; {there}"
+    there = "there are, newest first:" if listed else if_none
+    return ConfigurationError(
+        Problem(where=where, message="\n  ".join([f"{message}; {there}", *listed]))
     )
-    return ConfigurationError(Problem(where="--to", message="\n  ".join([message, *listed])))
 
 
-def _described(registry: Registry, pointer: LivePointer) -> str:
-    barred = registry.barred(pointer.target, pointer.model_id)
-    run = f"  run {pointer.run_id}" if pointer.run_id else ""
-    return f"#{pointer.generation}  {pointer.model_id}{run}" + (
-        f"  ({barred[:120]})" if barred else ""
-    )
+def _described(registry: Registry, target: str, one: _Known) -> str:
+    barred = registry.barred(target, one.model_id)
+    number = f"#{one.generation}  " if one.generation is not None else ""
+    run = f"  run {one.run_id}" if one.run_id else ""
+    return f"{number}{one.model_id}{run}" + (f"  ({barred[:120]})" if barred else "")

@@ -15,6 +15,7 @@ from evals.records import Record, Verdict
 from flows.opening import OpenRun, open_run
 from flows.settings import Settings
 from flows.watching_over import Watched, so_far, write_down
+from flows.ways_back import way_back
 
 __all__ = ["Alert", "alert_of", "settle"]
 
@@ -107,8 +108,5 @@ def _act(run: OpenRun, verdict: Verdict, reason: str) -> None:
 
 def _offer(run: OpenRun, reason: str) -> str:
     """The reason with the way back, where there is one."""
-    before = run.registry.previous(run.target.name)
-    if before is None:
-        return reason
-    command = f"gatewright rollback {run.target.name} --reason '…'"
-    return f"{reason}; go back to {before.model_id} with: {command}"
+    back = way_back(run.registry, run.target.name)
+    return f"{reason}; go back to {back.model_id} with: {back.command}" if back else reason

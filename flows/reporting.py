@@ -37,6 +37,7 @@ from flows.settings import Settings
 from flows.slicing import pairs_of, slices_of
 from flows.spending import cost_of, usages
 from flows.watching_over import words_of
+from flows.ways_back import way_back
 
 __all__ = ["gather", "report_run"]
 
@@ -222,13 +223,13 @@ def _next_steps(registry: Registry, record: RunRecord, live: LivePointer | None)
             f"gatewright approve {record.run_id} --reason '…'   lets it go live",
             f"gatewright reject {record.run_id} --reason '…'   ends it",
         )
-    back = f"gatewright rollback {record.target} --reason '…'   goes back to"
     if record.state == "promoted":
         able = registry.previous(record.target) is not None
-        return (f"{back} the model before",) if able else ()
-    before = registry.previous(record.target)
-    if live is not None and before is not None and revocation_of(registry, live) is not None:
-        return (f"{back} {before.model_id}",)
+        command = f"gatewright rollback {record.target} --reason '…'"
+        return (f"{command}   goes back to the model before",) if able else ()
+    back = way_back(registry, record.target)
+    if live is not None and back is not None and revocation_of(registry, live) is not None:
+        return (f"{back.command}   goes back to {back.model_id}",)
     return ()
 
 

@@ -21,6 +21,7 @@ from flows.publishing_live import publish_live
 from flows.registry.records import Hold, NewPointer
 from flows.registry.standing import refuse_blank
 from flows.registry.store import Registry
+from flows.ways_back import way_back
 
 __all__ = ["RollbackOutcome", "roll_back"]
 
@@ -100,7 +101,9 @@ async def roll_back(
 def _goal(registry: Registry, target: str, to: str | None) -> LivePointer:
     found = registry.previous(target) if to is None else registry.find(target, to)
     if found is None and to is None:
-        raise RefusedError(f"{target} has no earlier model to go back to")
+        other = way_back(registry, target)
+        way = f"; to go to {other.model_id} instead: {other.command}" if other else ""
+        raise RefusedError(f"{target} has no earlier model to go back to{way}")
     if found is None:
         raise RefusedError(f"{to} was never live for {target}")
     if (why := registry.barred(target, found.model_id)) is not None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import msgspec
 import typer
 
-from evals.errors import RefusedError, nearest
+from evals.errors import RefusedError
 from flows.commands.output import JSON_OPTION, console, emit
 from flows.settings import load_settings
 from flows.stores import open_registry
 from flows.target import load_target
 
+if TYPE_CHECKING:
+    from flows.rolling_back import RollbackOutcome
+
 __all__ = ["register"]
 
+_NAMED = "its generation as `history` shows it (#4), run, name (v2), id, or the beginning or end of its id"
 REASON = typer.Option(..., "--reason", help="Why; it stays in the record.")
 
 
@@ -27,12 +32,12 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: gatewright release support-triage --reason 'incident closed'")(
         release
     )
-    app.command(
-        epilog="Example: gatewright revoke support-triage gpt-4.1-mini-2025-04-14.ft-… --reason 'leaks names'"
-    )(revoke)
-    app.command(
-        epilog="Example: gatewright reinstate support-triage gpt-4.1-mini-2025-04-14.ft-… --reason 'label error'"
-    )(reinstate)
+    app.command(epilog="Example: gatewright revoke support-triage v2 --reason 'leaks names'")(
+        revoke
+    )
+    app.command(epilog="Example: gatewright reinstate support-triage v2 --reason 'label error'")(
+        reinstate
+    )
 
 
 def rollback(
@@ -41,8 +46,7 @@ def rollback(
     to: str | None = typer.Option(
         None,
         "--to",
-        help="A model that was live earlier: its generation as `history` shows it (#4), run, name (v2), id, or the"
-        " beginning or end of its id. The one before when left out.",
+        help=f"A model that was live earlier: {_NAMED}. The one before when left out.",
     ),
     as_json: bool = JSON_OPTION,
 ) -> None:
@@ -56,17 +60,23 @@ def rollback(
         emit(outcome)
         return
     screen = console()
-    how = "it was still warm" if outcome.warm else "it was deployed again"
-    screen.print(f"[green]✓[/] {target}: {outcome.pointer.model_id} is live again ({how})")
+    screen.print(f"[green]✓[/] {target}: {outcome.pointer.model_id} {_came_back(outcome)}")
     if outcome.downtime_s:
         screen.print(
             f"  {outcome.pointer.deployment} did not answer for {outcome.downtime_s:.0f} s"
         )
     for problem in outcome.problems:
         screen.print(f"[yellow]![/] {problem}")
-    screen.print(
-        f"  automation is on hold; when it may go on: gatewright release {target} --reason '…'"
-    )
+    if outcome.hold is not None:
+        screen.print(
+            f"  automation is on hold; when it may go on: gatewright release {target} --reason '…'"
+        )
+
+
+def _came_back(outcome: RollbackOutcome) -> str:
+    if not outcome.switched:
+        return f"is live since {outcome.pointer.since[:16].replace('T', ' ')} UTC; applications were told once more"
+    return f"is live again ({'it was still warm' if outcome.warm else 'it was deployed again'})"
 
 
 def hold(
@@ -78,9 +88,14 @@ def hold(
     settings = load_settings()
     load_target(settings.targets, target)
     with open_registry(settings) as registry:
+        already = registry.held(target)
         held = registry.hold(target, actor=settings.actor, reason=reason)
     if as_json:
         emit(held)
+    elif already is not None:
+        typer.echo(
+            f"{target} is on hold already, by {held.actor}: {held.reason} (this is on record too)"
+        )
     else:
         typer.echo(f"{target} is on hold by {held.actor}: {held.reason}")
 
@@ -105,43 +120,42 @@ def release(
 
 def revoke(
     target: str = typer.Argument(..., help="The target."),
-    model: str = typer.Argument(..., help="Id of a model that was live, or is."),
+    model: str = typer.Argument(..., help=f"A model that was live, or is: {_NAMED}."),
     reason: str = REASON,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Mark a model as one that may not be live for a target, and hold automation off; what is live stays."""
+    from flows.earlier import earlier_model
+    from flows.ways_back import way_back
+
     settings = load_settings()
     load_target(settings.targets, target)
     with open_registry(settings) as registry:
-        if registry.find(target, model) is None:
-            known = {found.model_id for found in registry.superseded(target)}
-            live = registry.live(target)
-            valid = sorted({*known, *([live.model_id] if live else [])})
-            raise RefusedError(
-                f"{model} was never live for {target}; {nearest(model, valid) or 'nothing was'}"
-            )
+        model = earlier_model(registry, target, model, where="MODEL")
         event = registry.revoke(target, model, actor=settings.actor, reason=reason)
-        still = registry.live(target)
+        still, back = registry.live(target), way_back(registry, target)
     if as_json:
         emit(event)
         return
     typer.echo(f"{model} may not be live for {target} any more, and automation is on hold")
     if still is not None and still.model_id == model:
-        typer.echo(f"it still is: gatewright rollback {target} --reason '…' goes back")
+        how = f"{back.command}   goes back" if back else "no other model can be gone back to"
+        typer.echo(f"it still is: {how}")
 
 
 def reinstate(
     target: str = typer.Argument(..., help="The target."),
-    model: str = typer.Argument(..., help="Id of a model that was refused or revoked."),
+    model: str = typer.Argument(..., help=f"A model that was refused or revoked: {_NAMED}."),
     reason: str = REASON,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Let a model be live again that was refused or revoked: on your word it may be gone back to."""
+    from flows.earlier import barred_model
+
     settings = load_settings()
     load_target(settings.targets, target)
     with open_registry(settings) as registry:
-        if registry.barred(target, model) is None:
-            raise RefusedError(f"nothing bars {model} from {target}")
+        model = barred_model(registry, target, model, where="MODEL")
         event = registry.reinstate(target, model, actor=settings.actor, reason=reason)
     if as_json:
         emit(event)

@@ -14,6 +14,7 @@ from evals.records import LivePointer
 from flows.model_words import short_name
 from flows.origins import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.store import Registry
+from flows.ways_back import way_back
 
 __all__ = ["live_data", "live_renderable"]
 
@@ -88,9 +89,9 @@ def _against(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
     if (revoked := revocation_of(registry, pointer)) is None:
         return
     yield "revoked", f"{_time(revoked.at)} by {revoked.actor}: {revoked.reason}", "red"
-    if (before := registry.previous(pointer.target)) is not None:
-        yield "way back", f"gatewright rollback {pointer.target} --reason '…'", "red"
-        yield "", f"goes back to {before.model_id}", "red"
+    if (back := way_back(registry, pointer.target)) is not None:
+        yield "way back", back.command, "red"
+        yield "", f"goes back to {back.model_id}", "red"
 
 
 def _drift(registry: Registry, name: str) -> Iterator[_Line]:

@@ -5,14 +5,14 @@ Standing is read from the chain of events and kept nowhere else, so that nobody 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from evals.errors import RefusedError
 from flows.registry.database import Writer
 from flows.registry.records import Event
 from flows.registry.schema import events
 
-__all__ = ["bar", "refuse_blank", "reinstate", "revoke", "standing_event"]
+__all__ = ["bar", "barring", "refuse_blank", "reinstate", "revoke", "standing_event"]
 
 _BARRED = {"model_refused": "refused", "model_revoked": "revoked"}
 _CLEARED = ("promotion", "first_release", "adopt", "model_reinstated")
@@ -29,6 +29,15 @@ def standing_event(connection: Connection, target: str, model_id: str) -> Event 
     )
     row = connection.execute(query).mappings().one_or_none()
     return Event(**row) if row is not None and row["kind"] in _BARRED else None
+
+
+def barring(connection: Connection, target: str) -> tuple[Event, ...]:
+    """Return, for every model that may not be live for the target, the event that bars it, newest first."""
+    speaking = events.c.kind.in_((*_BARRED, *_CLEARED)) & (events.c.target == target)
+    newest = select(func.max(events.c.seq)).where(speaking).group_by(events.c.model_id)
+    query = select(events).where(events.c.seq.in_(newest), events.c.kind.in_(tuple(_BARRED)))
+    rows = connection.execute(query.order_by(events.c.seq.desc())).mappings()
+    return tuple(Event(**row) for row in rows)
 
 
 def bar(connection: Connection, target: str, model_id: str) -> str | None:

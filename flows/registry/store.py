@@ -78,6 +78,7 @@ class Registry:
     revoke = writing(switching.revoke)
     reinstate = writing(standing.reinstate)
     barred = reading(standing.bar)
+    barring = reading(standing.barring)
     standing_event = reading(standing.standing_event)
 
     # what stands otherwise than recorded

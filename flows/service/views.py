@@ -12,6 +12,7 @@ from flows.registry.store import Registry
 from flows.service.wording import Mark, Moment, mark_of_state, mark_of_verdict, moment
 from flows.settings import Settings
 from flows.target import target_names
+from flows.ways_back import WayBack, way_back
 
 __all__ = [
     "Change",
@@ -73,7 +74,7 @@ class LiveView:
     """What is live for a target, since when and on whose word, and all that speaks against it.
 
     `hold` when automation may not change it; `overrides` by whom, against `failed`, the checks that did not pass; `revoked`
-    when its evidence no longer counts, `back` the model to go back to; `drift` when something else stands than is recorded.
+    when its evidence no longer counts, `back` the way back from it; `drift` when something else stands than is recorded.
     """
 
     target: str
@@ -86,7 +87,7 @@ class LiveView:
     overrides: tuple[Said, ...]
     failed: tuple[CheckResult, ...]
     revoked: Said | None
-    back: str
+    back: WayBack | None
     drift: Said | None
     waiting: tuple[RunRow, ...]
     latest: RunRow | None
@@ -186,7 +187,7 @@ def _worst(first: Verdict | None, second: Verdict | None) -> Verdict | None:
 def _live(registry: Registry, target: str) -> LiveView:
     pointer, now = registry.live(target), registry.now()
     runs, hold = registry.runs(target, 50), registry.held(target)
-    before = registry.previous(target)
+    back = way_back(registry, target)
     revoked = revocation_of(registry, pointer) if pointer is not None else None
     overrides = overrides_behind(registry, pointer) if pointer is not None else ()
     return LiveView(
@@ -200,7 +201,7 @@ def _live(registry: Registry, target: str) -> LiveView:
         overrides=tuple(_said(answer, answer.at, now) for answer in overrides),
         failed=failed_checks(registry, pointer) if pointer is not None else (),
         revoked=_said(revoked, revoked.at, now) if revoked is not None else None,
-        back=short_name(before.model_id) if before is not None else "",
+        back=back,
         drift=_said(drift, drift.at, now) if (drift := registry.drifted(target)) else None,
         waiting=tuple(run_row(registry, run) for run in runs if run.state == "waiting"),
         latest=run_row(registry, runs[0]) if runs else None,

@@ -143,20 +143,45 @@ def test_live_shows_the_revocation_and_the_way_back(project, settings, registry)
     assert "revoked" in shown.out
     assert "gatewright rollback support-triage" in shown.out
     assert project.gatewright("live", TARGET, "--json").json["revoked"]["actor"] == "gatewright"
-    project.gatewright(
-        "reinstate", TARGET, "v2", "--reason", "a label error", GATEWRIGHT_ACTOR="ana"
+    lifted = project.gatewright(
+        "reinstate", TARGET, "again-v2-fail", "--reason", "a label error", GATEWRIGHT_ACTOR="ana"
     )
+    assert lifted.out == "v2 may be live for support-triage again\n"
     assert project.gatewright("live", TARGET, "--json").json["revoked"] is None
     refused = project.gatewright("reinstate", TARGET, "v2", "--reason", "again")
-    assert (refused.code, "nothing bars v2" in refused.err) == (1, True)
+    assert (refused.code, "nothing bars 'v2'" in refused.err) == (3, True)
 
 
 def test_a_person_may_revoke_what_was_live(project, settings, registry):
     refused = project.gatewright("revoke", TARGET, "v3", "--reason", "leaks")
-    assert refused.code == 1
-    assert "v3 was never live" in refused.err
-    done = project.gatewright("revoke", TARGET, "v1", "--reason", "leaks", "--json")
-    assert (done.code, done.json["kind"]) == (0, "model_revoked")
+    assert refused.code == 3
+    assert "MODEL: 'v3' was never live" in refused.err
+    assert "#1  v1" in refused.err
+    done = project.gatewright("revoke", TARGET, "#1", "--reason", "leaks", "--json")
+    assert (done.code, done.json["kind"], done.json["model_id"]) == (0, "model_revoked", "v1")
     back = project.gatewright("rollback", TARGET, "--to", "v1", "--reason", "x", "--json")
     assert back.code == 1
     assert "may not be live" in json.loads(back.out)["error"]
+
+
+def test_a_first_model_that_is_revoked_after_a_rollback_has_a_way_back_too(
+    project, settings, registry
+):
+    registry.switch(
+        NewPointer(
+            target=TARGET,
+            model_id="v1",
+            platform="embedded",
+            endpoint=registry.find(TARGET, "v1").endpoint,
+        ),
+        expected_generation=2,
+        actor="ana",
+        reason="wrong refunds",
+        kind="rollback",
+    )
+    done = project.gatewright("revoke", TARGET, "v1", "--reason", "leaks")
+    way = f"gatewright rollback {TARGET} --to '#2' --reason '…'"
+    assert f"it still is: {way}" in done.out
+    assert way in project.gatewright("live", TARGET).out
+    registry.revoke(TARGET, "v2", actor="ana", reason="leaks too")
+    assert "way back" not in project.gatewright("live", TARGET).out

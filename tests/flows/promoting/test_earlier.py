@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evals.errors import ConfigurationError
-from flows.earlier import earlier_model
+from flows.earlier import barred_model, earlier_model
 
 TARGET = "triage"
 FIRST = "gpt-4.1-mini-2025-04-14.ft-9b6f0c1d-v1"
@@ -74,3 +74,33 @@ def test_a_model_brought_back_is_listed_once(registry, world):
 def test_where_nothing_was_ever_live_that_is_said(world):
     with pytest.raises(ConfigurationError, match="nothing was ever live"):
         earlier_model(world.registry, TARGET, "1")
+
+
+@pytest.mark.parametrize("said", [FIRST, "v1", "#1", "triage-run-1", "9b6f0c1d-v1"])
+def test_a_barred_model_is_known_by_the_same_names(registry, said):
+    registry.revoke(TARGET, FIRST, actor="ana", reason="leaks names")
+    assert barred_model(registry, TARGET, said, where="MODEL") == FIRST
+
+
+async def test_a_model_refused_before_it_was_ever_live_is_known_by_name_and_run(registry, world):
+    world.judge("triage-run-4", "gpt-4.1-nano-2025-04-14.ft-0badf00d-v4", "FAIL")
+    await world.promote("triage-run-4", "gpt-4.1-nano-2025-04-14.ft-0badf00d-v4")
+    for said in ("v4", "triage-run-4"):
+        assert barred_model(registry, TARGET, said, where="MODEL").endswith("-v4")
+
+
+def test_of_two_models_of_one_name_only_the_barred_one_is_meant(registry):
+    registry.revoke(TARGET, TWIN, actor="ana", reason="leaks names")
+    assert barred_model(registry, TARGET, "v2", where="MODEL") == TWIN
+
+
+def test_what_nothing_bars_is_refused_with_all_that_is_barred(registry):
+    with pytest.raises(ConfigurationError, match="no model is barred"):
+        barred_model(registry, TARGET, "v1", where="MODEL")
+    registry.revoke(TARGET, TWIN, actor="ana", reason="leaks names")
+    registry.revoke(TARGET, FIRST, actor="ana", reason="leaks names")
+    registry.reinstate(TARGET, FIRST, actor="bo", reason="it does not")
+    with pytest.raises(ConfigurationError, match="nothing bars 'v1'") as refused:
+        barred_model(registry, TARGET, "v1", where="MODEL")
+    (line,) = str(refused.value).splitlines()[1:]
+    assert line.split()[:2] == ["#3", TWIN]

@@ -89,7 +89,8 @@ async def test_going_back_again_goes_further_back_and_then_says_that_there_is_no
     assert (await v2_live.promote("r3", "v3")).state == "live"
     assert (await back(v2_live, parts)).pointer.model_id == "v2"
     assert (await back(v2_live, parts)).pointer.model_id == "v1"
-    with pytest.raises(RefusedError, match="no earlier model"):
+    other = "gatewright rollback triage --to '#4' --reason"
+    with pytest.raises(RefusedError, match=f"no earlier model.* to go to v2 instead: {other}"):
         await back(v2_live, parts)
 
 

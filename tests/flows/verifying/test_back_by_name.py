@@ -55,3 +55,13 @@ def test_what_fits_no_model_or_several_exits_3_lists_them_and_changes_nothing(
     assert live().generation == 2
     with open_registry(load_settings()) as registry:
         assert registry.held(TARGET) is None
+
+
+def test_going_back_to_what_is_live_says_so_and_of_no_hold(place: Any, capsys: Any) -> None:
+    assert place.gatewright("rollback", TARGET, "--to", "#2", "--reason", "looks odd") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "is live since" in told
+    assert "applications were told once more" in told
+    assert "on hold" not in told
+    with open_registry(load_settings()) as registry:
+        assert registry.held(TARGET) is None
