@@ -8,7 +8,6 @@ rollback under way, nothing is looked at.
 from __future__ import annotations
 
 import asyncio
-import os
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -17,7 +16,7 @@ from evals.errors import GatewrightError
 from evals.records import LivePointer, Record
 from flows.drift import Drift, find_drift
 from flows.going_back import publishers_of
-from flows.platforms.opening import open_platform
+from flows.platform_block import platform_of
 from flows.registry.records import AUTOMATION
 from flows.registry.store import Registry
 from flows.rollback_attempts import under_way
@@ -140,7 +139,7 @@ async def _seen(
     settings: Settings, registry: Registry, target: Target
 ) -> tuple[tuple[Drift, ...], LivePointer | None]:
     live = registry.live(target.name)
-    platform = open_platform(target.platform, target.options, os.environ)
+    platform = platform_of(target)
     try:
         publishers = publishers_of(settings, target)
         return await find_drift(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from flows import rollback_attempts
 from flows.earlier import earlier_model
-from flows.platforms.opening import open_platform
+from flows.platform_block import platform_of
 from flows.publishers.base import Publisher
 from flows.publishers.table import build_publishers
 from flows.rolling_back import RollbackOutcome, roll_back
@@ -27,7 +25,7 @@ async def go_back(
     began.
     """
     target = load_target(settings.targets, target_name)
-    platform = open_platform(target.platform, target.options, os.environ)
+    platform = platform_of(target)
     with open_registry(settings) as registry:
         try:
             model = earlier_model(registry, target_name, to) if to is not None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from evals.errors import PublishError
 from evals.records import LivePointer
 from flows import drift
 from flows.going_back import publishers_of
+from flows.platform_block import platform_of
 from flows.platforms.base import Platform
-from flows.platforms.opening import open_platform
 from flows.publishers.base import Publisher
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -74,7 +73,7 @@ async def put_back_drift(
 @asynccontextmanager
 async def _opened(settings: Settings, target_name: str) -> AsyncIterator[_Place]:
     target = load_target(settings.targets, target_name)
-    platform = open_platform(target.platform, target.options, os.environ)
+    platform = platform_of(target)
     try:
         with open_registry(settings) as registry:
             yield _Place(

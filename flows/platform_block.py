@@ -1,15 +1,29 @@
-"""The block of its platform in a target file: what does not fit is named with file and line, like the rest of the file."""
+"""The block of its platform in a target file, and the platform it describes.
+
+What does not fit is named with file and line, like the rest of the file.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from evals.authored import Authored, load_yaml
 from evals.errors import ConfigurationError, Problem
-from flows.platforms.opening import check_options
+from flows.platforms.data_plane import HostingPlatform
+from flows.platforms.opening import check_options, open_platform
 from flows.target import Target
 
-__all__ = ["require_platform"]
+__all__ = ["platform_of", "require_platform"]
+
+
+def platform_of(target: Target) -> HostingPlatform:
+    """Open the platform of a target, with the credentials of the environment. To be closed by `aclose`.
+
+    Raises ConfigurationError with every problem of the platform's block, and asks nothing of the network.
+    """
+    require_platform(target)
+    return open_platform(target.platform, target.options, os.environ)
 
 
 def require_platform(target: Target) -> None:

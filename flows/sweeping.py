@@ -7,7 +7,6 @@ tag and the id of a run in this registry; what a running run uses is left alone,
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta
 
 from evals.errors import GatewrightError
@@ -15,9 +14,9 @@ from evals.records import Record
 from flows.asking import slot_name
 from flows.opening import open_registry
 from flows.ownership import belongs_to, run_of
+from flows.platform_block import platform_of
 from flows.platforms.base import Platform
 from flows.platforms.lifetimes import expired_slots
-from flows.platforms.opening import open_platform
 from flows.promotion_steps import deployment_name
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
@@ -60,7 +59,7 @@ async def sweep_target(
 
     Raises PlatformError or ConfigurationError when the account can't be looked at.
     """
-    platform = open_platform(target.platform, target.options, os.environ)
+    platform = platform_of(target)
     try:
         used = in_use(settings, registry, target.name)
         due = await _due(registry, target, platform, used)

@@ -7,7 +7,6 @@ matches its suffix or metadata. Webhook, poller and a person all start it under 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -15,9 +14,9 @@ from pathlib import Path
 
 from evals.errors import ConfigurationError, Problem
 from evals.records import Record
+from flows.platform_block import platform_of
 from flows.platforms.job_records import Job
 from flows.platforms.jobs import finished_since, get_job
-from flows.platforms.opening import open_platform
 from flows.prefect_api import PrefectApi
 from flows.run_folder import read_record, write_record
 from flows.settings import Settings
@@ -71,7 +70,7 @@ async def find_job(job_id: str, targets: Sequence[Target]) -> tuple[Job, tuple[T
     """Ask the targets' platforms for a job; None when none of them knows it. Raises the last platform's error."""
     failure: Exception | None = None
     for target in targets:
-        platform = open_platform(target.platform, target.options, os.environ)
+        platform = platform_of(target)
         try:
             job = await get_job(platform, job_id)
             return job, wanted_by(job, targets)
@@ -116,7 +115,7 @@ async def start_finished(
 
 
 async def _finished(target: Target, since: float) -> Sequence[Job]:
-    platform = open_platform(target.platform, target.options, os.environ)
+    platform = platform_of(target)
     try:
         return await finished_since(platform, since)
     finally:

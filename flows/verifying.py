@@ -9,7 +9,6 @@ standing    whether the live model's evidence was revoked, or went live against 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -21,8 +20,8 @@ from flows.evaluating import judged_anew
 from flows.going_back import publishers_of
 from flows.opening import OpenRun, open_run
 from flows.origins import origin, overrides_behind, revocation_of
+from flows.platform_block import platform_of
 from flows.platforms.base import Finding
-from flows.platforms.opening import open_platform
 from flows.proof import check_statement
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
@@ -121,7 +120,7 @@ def _standing(registry: Registry, live: LivePointer) -> Iterator[Finding]:
 async def _drift(settings: Settings, registry: Registry, name: str) -> list[Finding]:
     try:
         target = load_target(settings.targets, name)
-        platform = open_platform(target.platform, target.options, os.environ)
+        platform = platform_of(target)
     except ConfigurationError as error:
         return [_fail("drift", f"can't be looked for: {error}")]
     try:

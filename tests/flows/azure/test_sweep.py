@@ -212,3 +212,18 @@ def test_answers_that_no_target_reuses_are_not_kept(account, models):
     answer = account.command("sweep").out
     assert "stored answers: no target reuses any" in answer
     assert account.command("sweep", "--json").json["answers"]["answers"] == 0
+
+
+def test_a_mistake_in_a_targets_account_is_told_with_its_file_and_the_rest_is_swept(
+    account, models
+):
+    account.promoted(models.first.model_id)
+    other = account.folder / "targets" / "other.yaml"
+    text = (account.folder / "targets" / "router.yaml").read_text("utf-8")
+    text = text.replace("name: router", "name: other").replace("  account: ", "  acount: ")
+    other.write_text(text, "utf-8")
+    answer = account.command("sweep")
+    assert answer.code != 0
+    assert f"{other}:" in answer.out
+    assert "field 'azure_openai.acount': unknown key" in answer.out
+    assert "kept warm router-" in answer.out
