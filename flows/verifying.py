@@ -89,7 +89,9 @@ def _proved(
         return
     problems = check_statement(registry, first, key)
     if problems:
-        yield from (_fail("statement", problem, _RESTORE) for problem in problems)
+        signed = bool((registry.statement(run.run_id) or {}).get("signatures"))
+        fix = _RESTORE if signed or key is None else _UNSIGNED
+        yield from (_fail("statement", problem, fix) for problem in problems)
         return
     yield _ok(
         "statement", f"of run {run.run_id} says what is on record{_signed(registry, run, key)}"
@@ -173,6 +175,7 @@ def _short(verdict: Verdict) -> str:
     return verdict.evidence_digest[:23]
 
 
+_UNSIGNED = "promoted without GATEWRIGHT_SIGNING_KEY, or changed since; with the key, the next promotion leaves a signed one"
 _RESTORE = "compare with a backup; see docs/operations.md"
 
 

@@ -66,13 +66,17 @@ def breaks(chain: Iterable[Event], number: int, newest: str) -> Iterator[str]:
     expected, previous = 1, ""
     for event in chain:
         if event.seq != expected:
-            yield f"events {expected} to {event.seq - 1} are missing"
+            yield f"{_missing(expected, event.seq - 1)} missing"
         elif event.previous_hash != previous:
             yield f"event {event.seq} does not follow the event before it: that one was altered or replaced"
         if event_hash(msgspec.to_builtins(event)) != event.hash:
             yield f"event {event.seq} ({event.kind}, {event.at}) was altered"
         expected, previous = event.seq + 1, event.hash
     if expected - 1 < number:
-        yield f"events {expected} to {number} are missing at the end"
+        yield f"{_missing(expected, number)} missing at the end"
     elif (expected - 1, previous) != (number, newest):
         yield f"the head of the chain says event {number}, the newest event is {expected - 1}"
+
+
+def _missing(first: int, last: int) -> str:
+    return f"event {first} is" if first == last else f"events {first} to {last} are"

@@ -6,6 +6,7 @@ missing run in one transaction under a lock, so that two processes opening a new
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect, text
@@ -91,20 +92,20 @@ MIGRATIONS: tuple[Migration, ...] = (
 )
 
 
-def migrate(connection: Connection, at: str) -> None:
-    """Bring the schema up to date within the caller's write transaction.
+def migrate(connection: Connection, at: str, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring the schema up to date within the caller's write transaction: all of it, or nothing when a step fails.
 
     Raises RegistryError when the registry was written by a newer Gatewright.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
     applied = _applied(connection)
-    unknown = applied - {migration.number for migration in MIGRATIONS}
+    unknown = applied - {migration.number for migration in migrations}
     if unknown:
         raise RegistryError(
-            f"the registry has migration {max(unknown)}, this Gatewright knows {len(MIGRATIONS)}: upgrade it"
+            f"the registry has migration {max(unknown)}, this Gatewright knows {len(migrations)}: upgrade it"
         )
-    for migration in MIGRATIONS:
+    for migration in migrations:
         if migration.number not in applied:
             _apply(connection, migration, at)
 

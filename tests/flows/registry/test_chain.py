@@ -82,6 +82,19 @@ def test_what_was_found_is_named(eventful, tamper):
     assert "was altered" in found
 
 
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        ("seq = 2", "event 2 is missing"),
+        ("seq IN (2, 3)", "events 2 to 3 are missing"),
+        ("seq = (SELECT max(seq) FROM events)", "is missing at the end"),
+    ],
+)
+def test_what_is_gone_is_counted(eventful, tamper, gone, said):
+    tamper(f"DELETE FROM events WHERE {gone}")
+    assert any(said in found for found in eventful.verify())
+
+
 def test_a_forged_event_with_a_fresh_hash_of_its_own_breaks_the_next_link(eventful, tamper):
     from msgspec import to_builtins
 

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, inspect
 
 from evals.errors import ConfigurationError, RegistryError
 from flows.registry import schema
-from flows.registry.migrations import MIGRATIONS
+from flows.registry.migrations import MIGRATIONS, Migration, migrate
 from flows.registry.store import Registry
 
 
@@ -32,6 +32,42 @@ def test_migrations_are_numbered_without_gaps_and_applied_once(url, registry):
     registry.hold("x", actor="ana", reason="y")
     with Registry.open(url) as again:
         assert again.held("x") is not None
+
+
+def later(*statements: str) -> tuple[Migration, ...]:
+    """The migrations of a Gatewright to come."""
+    number = len(MIGRATIONS) + 1
+    return (*MIGRATIONS, Migration(number=number, name="a note", statements=statements))
+
+
+def test_an_old_registry_is_brought_up_to_date_with_all_that_it_holds(url, registry):
+    registry.hold("x", actor="ana", reason="y")
+    newer = later("ALTER TABLE holds ADD COLUMN note TEXT NOT NULL DEFAULT 'none'")
+    for _ in range(2):  # the second time finds it done
+        with registry.database.write() as writer:
+            migrate(writer.connection, registry.now(), newer)
+    with registry.database.read() as connection:
+        applied = connection.exec_driver_sql("SELECT number FROM schema_migrations ORDER BY number")
+        assert list(applied.scalars()) == [migration.number for migration in newer]
+        held = connection.exec_driver_sql("SELECT target, reason, note FROM holds").one()
+        assert tuple(held) == ("x", "y", "none")
+    assert registry.verify() == ()
+    with pytest.raises(RegistryError, match="upgrade"):
+        Registry.open(url)  # this Gatewright knows the older ones only
+
+
+def test_a_migration_that_breaks_half_way_changes_nothing(url, registry):
+    registry.hold("x", actor="ana", reason="y")
+    broken = later(
+        "ALTER TABLE holds ADD COLUMN note TEXT", "ALTER TABLE nothing ADD COLUMN a TEXT"
+    )
+    with pytest.raises(RegistryError, match="nothing"), registry.database.write() as writer:
+        migrate(writer.connection, registry.now(), broken)
+    with Registry.open(url) as again:
+        assert again.held("x") is not None
+        with again.database.read() as connection:
+            columns = {column["name"] for column in inspect(connection).get_columns("holds")}
+    assert "note" not in columns
 
 
 def test_a_registry_of_a_newer_gatewright_is_not_touched(tmp_path):
@@ -62,6 +98,7 @@ def test_a_server_that_does_not_answer_is_a_registry_error_without_the_password(
     with pytest.raises(RegistryError) as caught:
         Registry.open("postgresql://gate:s3cret@127.0.0.1:1/registry")
     assert "s3cret" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_folders_are_made_for_a_new_file(tmp_path):
