@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from evals.opening import OpenedSuite
 from evals.records import Price, Role, SuiteResult, encode
@@ -84,8 +85,21 @@ def expected_findings(
     """
     expected = [expect(plan, role, model, prices[role], seen) for role, model in models.items()]
     lines = [_cost(plan, expected), _time(plan.target.developer, expected[0])]
-    lines += [*_keeping(plan, prices["candidate"]), *gap_findings(plan.target, platform, models)]
+    production = plan.target.production
+    if production.sku and _billed_by_the_hour(platform, models["candidate"], production):
+        lines += _keeping(plan, prices["candidate"])
+    lines += gap_findings(plan.target, platform, models)
     return tuple(lines)
+
+
+def _billed_by_the_hour(platform: Platform, model_id: str, slot: SlotSpec) -> bool:
+    """True unless the platform knows that such a slot has no hosting fee of its own."""
+    return not isinstance(platform, _Hosts) or platform.billed_by_the_hour(model_id, slot)
+
+
+@runtime_checkable
+class _Hosts(Protocol):
+    def billed_by_the_hour(self, model_id: str, slot: SlotSpec) -> bool: ...
 
 
 def _tokens(opened: OpenedSuite, longest: int, seen: Sequence[SuiteResult]) -> tuple[float, float]:
@@ -150,8 +164,6 @@ def _time(slot: SlotSpec, candidate: Expected) -> Finding:
 
 def _keeping(plan: Plan, price: Price | None) -> Iterator[Finding]:
     """What a standing production deployment costs, and what keeping the one before warm adds."""
-    if not plan.target.production.sku:
-        return
     if price is None or price.hosting_per_hour is None:
         message = "the price of hosting is not known"
         yield Finding(name="hosting", level="warn", message=message, fix=_PRICES)

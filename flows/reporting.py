@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -102,8 +103,15 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
         gate_path=run.policy.path,
         notes=_notes(run),
         next_steps=_next_steps(run.registry, record, live),
-        error=error,
+        error=error or _failure(record),
     )
+
+
+def _failure(record: RunRecord) -> str | None:
+    """Why a promotion failed on its way to production; its verdict alone would not tell."""
+    if (record.kind, record.state) != ("promotion", "failed"):
+        return None
+    return re.sub(r"^\w+Error: ", "", record.detail) or None
 
 
 def _results(run: OpenRun) -> Mapping[Role, Mapping[str, ModelResults]]:

@@ -93,8 +93,8 @@ def _sentence(facts: RunFacts, state: RunState) -> str:
         return f"{candidate} is live{_instead_of(facts)}; {_what_held(facts)}."
     if state == "rolled_back":
         return f"{candidate} was taken back{_because(facts)}."
-    if state == "error":
-        reason = _error(facts)
+    if state == "error" or (state == "failed" and facts.kind == "promotion"):
+        reason = _error(facts)  # a candidate that passed may still fail to go live
         return f"{reason[:1].upper()}{reason[1:]}; {stays}."
     if state == "passed":
         return (

@@ -24,7 +24,7 @@ from flows.platforms.azure_openai_data import (
 )
 from flows.platforms.azure_openai_deploying import Deployer
 from flows.platforms.azure_openai_options import AzureOptions
-from flows.platforms.azure_openai_preflight import Preflight
+from flows.platforms.azure_openai_preflight import Preflight, billed_by_the_hour
 from flows.platforms.azure_openai_replace import Replacement, replace_deployment
 from flows.platforms.base import Connection, Deployment, Finding, SlotSpec, TriggerRef
 from flows.platforms.candidates import find_checkpoint, resolve_candidate
@@ -208,6 +208,10 @@ class AzureOpenAIPlatform:
     async def resume(self, name: str) -> None:
         """Let a paused deployment answer again."""
         await self.account.resume(name)
+
+    def billed_by_the_hour(self, model_id: str, slot: SlotSpec) -> bool:
+        """True when a model standing in such a slot costs by the hour besides its tokens."""
+        return billed_by_the_hour(model_id, slot)
 
     def price(self, model_id: str, base_model: str | None = None) -> Price | None:
         """Return the price of a model, None when it is not known."""

@@ -31,7 +31,7 @@ from flows.platforms.model_names import (
     same_model,
 )
 
-__all__ = ["Preflight"]
+__all__ = ["Preflight", "billed_by_the_hour"]
 
 _TARGET_TAG = "gatewright-target"
 _BILLED_BY_THE_HOUR = frozenset({"Standard", "GlobalStandard", "DataZoneStandard"})
@@ -78,10 +78,8 @@ class Preflight:
             if location:
                 reader = "have 'Cognitive Services Usages Reader' assigned at the subscription"
                 await self._look("quota", lambda: self._quota(str(location)), reader, level="warn")
-        hosted = any(_sku(slot) in _BILLED_BY_THE_HOUR for slot in self._slots)
-        self._findings.append(
-            price_finding(self._price, hosted=hosted and is_fine_tuned(self._candidate.model_id))
-        )
+        hosted = any(billed_by_the_hour(self._candidate.model_id, slot) for slot in self._slots)
+        self._findings.append(price_finding(self._price, hosted=hosted))
         return tuple(self._findings)
 
     async def _look(
@@ -216,6 +214,11 @@ class Preflight:
         ]
         standing = {(one.slot, one.sku) for one in mine}
         return [slot for slot in self._slots if (slot.slot, _sku(slot)) not in standing]
+
+
+def billed_by_the_hour(model_id: str, slot: SlotSpec) -> bool:
+    """True for fine-tunes paid by token: base models have no hosting fee, and provisioned throughput is its own."""
+    return is_fine_tuned(model_id) and _sku(slot) in _BILLED_BY_THE_HOUR
 
 
 _SIGN_IN = "run 'az login', or give a service principal or a managed identity"

@@ -171,6 +171,7 @@ def test_a_provisioned_deployment_takes_another_fine_tune_where_the_service_allo
     account = provisioned_live()
     emulator.set(retarget_finetuned="allow", update_s=0.3)
     run_id = judged(account, models.second.model_id)
+    assert "a month" not in account.doctor(models.second.model_id).out, "throughput is paid for"
     with Application(emulator.url) as application:
         assert ended(account, run_id).state == "live"
     assert application.statuses == {200}
@@ -188,6 +189,8 @@ def test_where_the_service_refuses_the_old_model_stays_and_another_strategy_is_n
     with Application(emulator.url) as application:
         outcome = ended(account, run_id)
     assert outcome.state == "failed"
+    shown = account.command("report", run_id, "--format", "markdown").out
+    assert "can't be given" in shown or "cannot be given another model" in shown
     assert "strategy blue_green" in outcome.detail
     assert f"{models.first.model_id} answers there as before" in outcome.detail
     assert application.statuses == {200}
