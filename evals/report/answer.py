@@ -95,7 +95,9 @@ def _sentence(facts: RunFacts, state: RunState) -> str:
         return f"{candidate} was taken back{_because(facts)}."
     if state == "error" or (state == "failed" and facts.kind == "promotion"):
         reason = _error(facts)  # a candidate that passed may still fail to go live
-        return f"{reason[:1].upper()}{reason[1:]}; {stays}."
+        word = reason.partition(" ")[0]
+        start = reason[:1].upper() if word.isalpha() else reason[:1]  # an id stays as it is
+        return f"{start}{reason[1:]}; {stays}."
     if state == "passed":
         return (
             f"{candidate}: {_what_held(facts)}{'' if facts.kind != 'promotion' else f'; {stays}'}."

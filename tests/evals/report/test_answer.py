@@ -24,6 +24,16 @@ def test_a_promotion_says_what_it_replaced_and_how_many_checks_hold(
     assert found.line == "PROMOTED: v3 is live instead of v2; all 2 deciding checks hold."
 
 
+def test_a_candidate_that_passed_and_failed_to_go_live_says_what_kept_it(
+    facts: Any, verdict: Any, check: Any
+) -> None:
+    passed = verdict("PASS", check())
+    found = answer(facts(state="failed", verdict=passed, error="gpt-4.ft-1 could not be put there"))
+    assert found.line == "FAILED: gpt-4.ft-1 could not be put there; v2 stays live."
+    found = answer(facts(state="failed", verdict=passed, error="put back: nobody listens"))
+    assert found.line == "FAILED: Put back: nobody listens; v2 stays live."
+
+
 def test_a_promotion_against_the_gate_never_looks_like_a_pass(
     facts: Any, verdict: Any, check: Any, failing: Any
 ) -> None:
