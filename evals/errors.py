@@ -136,6 +136,9 @@ class PublishError(InfrastructureError):
     """A publisher could not write the live pointer, or read back something else than it wrote."""
 
 
+_SHOWN = 12
+
+
 def nearest(name: str, valid: Sequence[str]) -> str | None:
     """Return a fix such as "did you mean 'accuracy'?", or the valid names, or None when there are none."""
     if not valid:
@@ -143,4 +146,5 @@ def nearest(name: str, valid: Sequence[str]) -> str | None:
     close = get_close_matches(name, valid, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"
-    return "valid: " + ", ".join(sorted(valid)[:12])
+    more = f" and {len(valid) - _SHOWN} more" if len(valid) > _SHOWN else ""
+    return "valid: " + ", ".join(sorted(valid)[:_SHOWN]) + more

@@ -108,14 +108,18 @@ class _Rules:
             yield self._here("a gain in % needs a metric where higher is better", fix)
         if not check.relative and not spec.lo <= check.threshold <= spec.hi:
             limits = f"[{spec.lo:g}, {spec.hi:g}]"
-            yield self._here(f"expected a bar in {limits}; found {check.threshold:g}")
+            message = f"expected a bar in {limits}; found {check.threshold:g}"
+            yield self._here(message, _as_share(check, spec))
         elif self._out_of_reach(spec):
-            yield self._here(f"no answers can be that good: the bar is {check.threshold:g}")
+            fix = "no sample proves the end of the scale; ask for a little less, such as 0.99 of 1"
+            yield self._here(f"no answers can be that good: the bar is {check.threshold:g}", fix)
         if check.relative and not check.percent and spec.bounded:
             span = spec.hi - spec.lo
             if check.threshold >= span:
                 message = f"expected a margin below {span:g}; found {check.threshold:g}"
-                yield self._here(message, "a margin that wide forbids nothing")
+                yield self._here(
+                    message, _as_share(check, spec) or "a margin that wide forbids nothing"
+                )
 
     def _labels(self, spec: MetricSpec, opened: OpenedSuite) -> Iterator[Problem]:
         """Human labels correct the mean of a judge's scores, by difference, on cases that are each their own."""
@@ -179,6 +183,12 @@ class _Rules:
 
     def _too_small(self, value: str, noun: str, count: int, least: int) -> Problem:
         where = f" ({self.check.each}={value})" if value else ""
+        if noun == "cases" and least == self.check.min_cases:
+            return self._problem(
+                "min_cases",
+                f"{count} cases{where} can never pass: min_cases asks for {least} cases",
+                "add cases, ask for fewer, or say if_too_few: report",
+            )
         return self._here(
             f"{count} {noun}{where} can never pass: even flawless answers need {least} {noun}",
             "add cases, widen the margin, or say if_too_few: report",
@@ -195,6 +205,13 @@ class _Rules:
             message=message,
             fix=fix,
         )
+
+
+def _as_share(check: Check, spec: MetricSpec) -> str | None:
+    """How a number of points out of 100 is written on the scale from 0 to 1."""
+    if (spec.lo, spec.hi) != (0.0, 1.0) or not 1.0 < check.threshold <= 100.0:
+        return None
+    return f"write {check.threshold / 100:g} for {check.threshold:g} points of 100"
 
 
 def _graded(opened: OpenedSuite) -> set[str]:

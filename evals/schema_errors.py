@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -105,7 +106,15 @@ def _worded(error: ValidationError) -> Iterator[_Worded]:
         fix = nearest(str(error.instance), valid)
         yield field, f"expected one of {', '.join(valid)}; found {shown(error.instance)}", fix
     else:
-        yield field, _expectation(error), None
+        yield field, _expectation(error), _in_numbers(error)
+
+
+def _in_numbers(error: ValidationError) -> str | None:
+    """How a share written in % is written as the number that was expected."""
+    share = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", str(error.instance))
+    if error.validator_value != "number" or share is None:
+        return None
+    return f"write {float(share[1]) / 100:g}"
 
 
 def _expectation(error: ValidationError) -> str:
@@ -129,7 +138,11 @@ def _unknown_keys(error: ValidationError, field: str) -> Iterator[_Worded]:
     for key in instance:
         if key not in known:
             place = f"{field}.{key}" if field else str(key)
-            yield place, f"unknown key '{key}'", nearest(str(key), known)
+            # A schema may say of keys that people look for in the wrong place where they stand.
+            elsewhere = (
+                error.schema.get("x-elsewhere", {}) if isinstance(error.schema, Mapping) else {}
+            )
+            yield place, f"unknown key '{key}'", elsewhere.get(key) or nearest(str(key), known)
 
 
 def _near_miss(name: str, instance: Any, error: ValidationError) -> str | None:

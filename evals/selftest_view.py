@@ -17,7 +17,10 @@ def selftest_view(found: SelfTest) -> RenderableType:
     tables = [_table(group, [row for row in found.rows if row.group == group]) for group in groups]
     missed = ", ".join(row.name for row in found.missed)
     verdict = f"missed: {missed}" if missed else "every promised rate was kept"
-    runs = f"{found.replicates:,} simulated runs a rate, seed {found.seed}, {found.seconds:.0f} s"
+    runs = (
+        f"{found.replicates:,} simulated runs a rate, seed {found.seed}, {found.seconds:.0f} s;"
+        " met: within three standard errors of so many runs"
+    )
     return Group(*tables, Text(f"{verdict} ({runs})", style="red" if missed else "green"))
 
 

@@ -99,6 +99,8 @@ def _counted(check: Check, found: Measurement) -> str:
 def _follows(check: Check, found: Measurement, outcome: CheckOutcome) -> str:
     if found.blocked:
         return f" — {found.blocked}"
+    if check.decide_on == "point" and outcome == "INCONCLUSIVE":
+        return " — the policy decides on the point estimate alone, once every case is asked"
     if check.decide_on == "point":
         return " — decided on the point estimate alone, as the policy asks"
     if outcome == "INCONCLUSIVE":

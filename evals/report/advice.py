@@ -1,8 +1,8 @@
-"""What the reader of an undecided verdict can do to have it decided."""
+"""What the reader can do about a verdict that let nothing go live: have it decided, or go against it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from evals.records import CheckResult
 from evals.report.answer import blocking_checks
@@ -14,11 +14,26 @@ __all__ = ["advice"]
 
 
 def advice(facts: RunFacts) -> Iterator[str]:
-    """Yield commands, each with a word on what it does; none for a verdict that is clear, or that no cases can change."""
+    """Yield commands, each with a word on what it does; none where nothing is left to be done."""
     verdict = facts.verdict
-    if verdict is None or verdict.outcome != "INCONCLUSIVE" or facts.kind == "regression":
+    blocking = blocking_checks(verdict) if verdict is not None else []
+    if verdict is None or facts.kind == "regression":
         return
-    blocking = blocking_checks(verdict)
+    if verdict.outcome == "INCONCLUSIVE":
+        yield from _to_decide(facts, blocking)
+    elif verdict.outcome == "FAIL" and facts.state == "refused":
+        yield from _to_go_against(facts, blocking)
+
+
+def _to_go_against(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator[str]:
+    if blocking and all(check.overridable for check in blocking):
+        yield (
+            f"gatewright override {facts.run_id} --reason '…'"
+            "   lets it go live against the gate, with as many people as the gate asks for"
+        )
+
+
+def _to_decide(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator[str]:
     early = any(given_up(check) or _open(check) for check in blocking)
     if early:
         command = "evaluate" if facts.kind == "evaluation" else "promote"

@@ -56,8 +56,11 @@ class Scale:
 
     def interval(self, check: CheckResult) -> str:
         """Both bounds in words."""
-        if check.lower is None or check.upper is None:
+        if check.lower is None and check.upper is None:
             return "not measured"
+        if check.lower is None or check.upper is None:  # so few cases bound it on one side only
+            side = "at most" if check.lower is None else "at least"
+            return f"{side} {self.value(check.upper if check.lower is None else check.lower)}"
         return f"{self.value(check.lower)} to {self.value(check.upper)}"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from evals.records import CheckResult
 from evals.report.bars import FALLING, Scale
 from evals.report.figures import counted, percentage
@@ -46,9 +48,10 @@ def reason_of(check: CheckResult, scale: Scale) -> str:
 
 def _standing(check: CheckResult, scale: Scale) -> str:
     """Where the interval lies: what the outcome is when nothing but the interval decided."""
-    if check.lower is None or check.upper is None or check.estimate is None:
+    if check.estimate is None or (check.lower is None and check.upper is None):
         return "NONE"
-    low, high, bar = check.lower, check.upper, scale.bar
+    low = -math.inf if check.lower is None else check.lower
+    high, bar = math.inf if check.upper is None else check.upper, scale.bar
     if check.kind in FALLING:
         low, high, bar = -high, -low, -bar
     return "PASS" if low > bar else "FAIL" if high < bar else "INCONCLUSIVE"

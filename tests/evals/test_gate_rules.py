@@ -111,9 +111,11 @@ def test_a_slice_that_matches_nothing_is_refused(problems: Any, slice_: str, hin
         ("{metric: intent.macro_f1, max_drop: 10%}", "write the margin without %"),
         ("{metric: latency_p95_ms, max_rise: 100}", "write the margin with %"),
         ("{metric: cost_usd_per_1k, min_gain: 10%}", "write the margin without %"),
-        ("{metric: exact, at_least: 80}", "expected a bar in [0, 1]"),
+        ("{metric: exact, at_least: 80}", "expected a bar in [0, 1]; found 80 (write 0.8 for 80"),
+        ("{metric: exact, max_drop: 5}", "write 0.05 for 5 points of 100"),
+        ("{metric: exact, min_cases: 500, at_least: 0.5}", "min_cases asks for 500 cases (add"),
         ("{metric: exact, at_least: 1}", "no answers can be that good"),
-        ("{metric: exact, max_drop: 2}", "a margin that wide forbids nothing"),
+        ("{metric: exact, max_drop: 1}", "a margin that wide forbids nothing"),
     ],
 )
 def test_a_condition_that_does_not_fit_its_metric_is_refused(

@@ -69,6 +69,22 @@ def test_a_misspelt_key_is_named_with_its_line_and_the_nearest_key(gate_file: An
     assert "did you mean 'max_drop'?" in found[0]
 
 
+@pytest.mark.parametrize(
+    ("check", "fix"),
+    [
+        ("{metric: exact_match, at_least: 60%}", 'expected a number; found "60%" (write 0.6)'),
+        ("{metric: exact_match, where: {plan: free}, at_least: 0.6}", "it goes into a slice"),
+        ("{metric: exact_match, each: plan, max_drop: 0.1}", "slices: [{each: tag, max_drop:"),
+        ("{metric: exact_match, zzz: 1}", "overridable and 3 more)"),
+    ],
+)
+def test_what_people_write_first_is_refused_with_how_it_is_written_here(
+    gate_file: Any, check: str, fix: str
+) -> None:
+    (found,) = problems(gate_file(f"checks:\n  - {check}\n"))
+    assert fix in found
+
+
 def test_all_problems_come_at_once(gate_file: Any) -> None:
     found = problems(
         gate_file(

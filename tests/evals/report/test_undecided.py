@@ -108,3 +108,28 @@ def test_with_room_for_one_figure_it_is_the_one_the_interval_is_of(
     rows = [line for line in page.splitlines() if line.startswith("? INCONCLUSIVE ")]
     assert "−0.040" in rows[1]
     assert "0.870" in rows[2] and "0.040" not in rows[2]
+
+
+def test_an_interval_open_on_one_side_is_shown_as_such(check: Any) -> None:
+    late = check(
+        "latency_p95_ms", "at_most", 50.0, estimate=91.0, lower=87.3, upper=None, outcome="FAIL"
+    )
+    view = check_view(late)
+    assert view.interval == "at least 87 ms"
+    assert view.reason.endswith("value is above 87 ms; at most 50 ms is asked.")
+    unknown = check(estimate=None, lower=None, upper=None, outcome="ERROR")
+    assert check_view(unknown).interval == "not measured"
+
+
+def test_a_refusal_names_the_way_against_the_gate_where_the_gate_lets_people(
+    facts: Any, verdict: Any, failing: Any
+) -> None:
+    refused = facts(verdict=verdict("FAIL", failing), kind="promotion", state="refused")
+    (step,) = build_view(refused).next_steps
+    assert step.startswith(f"gatewright override {refused.run_id} --reason ")
+    forbidden = msgspec.structs.replace(failing, overridable=False)
+    for found in (
+        facts(verdict=verdict("FAIL", forbidden), kind="promotion", state="refused"),
+        facts(verdict=verdict("FAIL", failing), kind="evaluation", state=None),
+    ):
+        assert build_view(found).next_steps == ()
