@@ -381,7 +381,8 @@ async def test_no_asks_are_no_trouble(studio: Any) -> None:
 async def test_cancelling_leaves_a_journal_that_can_go_on(studio: Any) -> None:
     studio.server.latency_s = 0.02
     running = asyncio.create_task(studio.run(studio.asks(300), concurrency=8))
-    await asyncio.sleep(0.2)
+    while len(studio.server.requests) < 40:  # so that some of them are answered and written
+        await asyncio.sleep(0.01)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

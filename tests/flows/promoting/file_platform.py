@@ -67,7 +67,10 @@ class Crossings:
 
 
 class FilePlatform:
-    """Deployments as files in a folder; `log` has one line for everything that was really created or deleted."""
+    """Deployments as a file of changes: what stands and the `log` of what was created and deleted are one thing.
+
+    A change is one line in one write, so that no kill parts what was done from what is known of it.
+    """
 
     name = "embedded"
 
@@ -78,13 +81,11 @@ class FilePlatform:
 
     @property
     def log(self) -> list[str]:
-        path = self.folder / "log"
-        return path.read_text().splitlines() if path.exists() else []
+        return [f"{change['did']} {change['name']}" for change in self._changes()]
 
     def standing(self) -> dict[str, str]:
         """Deployment name -> model id."""
-        found = (json.loads(path.read_text()) for path in self.folder.glob("*.json"))
-        return {entry["name"]: entry["model_id"] for entry in found}
+        return {name: entry["model_id"] for name, entry in self._entries().items()}
 
     async def deploy(
         self, name: str, model_id: str, slot: SlotSpec, *, tags: Mapping[str, str]
@@ -94,10 +95,7 @@ class FilePlatform:
         if standing is not None:
             return standing
         entry = {"name": name, "model_id": model_id, "tags": dict(tags)}
-        beside = self.folder / f"{name}.new"
-        beside.write_text(json.dumps(entry))
-        beside.rename(self.folder / f"{name}.json")
-        self._note(f"created {name}")
+        self._change({"did": "created", **entry})
         return self._deployment(entry)
 
     async def wait_ready(self, deployment: Deployment) -> Connection:
@@ -114,8 +112,8 @@ class FilePlatform:
 
     async def get(self, name: str) -> Deployment | None:
         self._fail("get")
-        path = self.folder / f"{name}.json"
-        return self._deployment(json.loads(path.read_text())) if path.exists() else None
+        entry = self._entries().get(name)
+        return None if entry is None else self._deployment(entry)
 
     async def list_deployments(self) -> tuple[Deployment, ...]:
         found = [await self.get(name) for name in sorted(self.standing())]
@@ -123,10 +121,8 @@ class FilePlatform:
 
     async def delete(self, name: str) -> None:
         self._fail("delete")
-        path = self.folder / f"{name}.json"
-        if path.exists():
-            path.unlink()
-            self._note(f"deleted {name}")
+        if name in self._entries():
+            self._change({"did": "deleted", "name": name})
 
     def _deployment(self, entry: dict[str, Any]) -> Deployment:
         return Deployment(
@@ -141,9 +137,24 @@ class FilePlatform:
         if method in self.failing:
             raise self.failing[method]
 
-    def _note(self, line: str) -> None:
-        with (self.folder / "log").open("a") as file:
-            file.write(line + "\n")
+    def _changes(self) -> list[dict[str, Any]]:
+        path = self.folder / "changes"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def _entries(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for change in self._changes():
+            if change["did"] == "created":
+                found[change["name"]] = change
+            else:
+                del found[change["name"]]
+        return found
+
+    def _change(self, change: dict[str, Any]) -> None:
+        line = json.dumps(change).encode() + b"\n"
+        descriptor = os.open(self.folder / "changes", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(descriptor, line)
+        os.close(descriptor)
 
 
 async def _no_headers() -> dict[str, str]:
