@@ -103,6 +103,10 @@ async def repair(
     live = _require_live(registry, target)
     drift = await _served(platform, live)
     missing = drift is not None and drift.kind in ("gone", "other_model")
+    if missing and (why := registry.barred(target, live.model_id)) is not None:
+        raise RefusedError(
+            f"{live.model_id} may not be live for {target}: {why}; 'gatewright rollback {target}' goes back instead"
+        )
     if missing and keeps_name and keeps_name == live.deployment:
         tags = own_tags(target, live.run_id or "", "production")
         await replaceable(platform).replace(keeps_name, live.model_id, slot, tags=tags)

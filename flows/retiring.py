@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from flows.ownership import belongs_to, run_of
-from flows.platforms.base import Platform
+from flows.platforms.base import Deployment, Platform
 from flows.registry.store import Registry
 
 __all__ = ["kept", "orphans", "remove_orphans", "retirable", "retire"]
 
 _OVER = frozenset({"refused", "failed"})
+_ATTEMPT = re.compile(r"(?:rollback|repair)-(\d+)")
+"""How `flows.rolling_back` and `flows.drift` name what they deploy for: the generation at which they began."""
 
 
 async def retire(
@@ -54,19 +57,28 @@ async def remove_orphans(target: str, *, platform: Platform, registry: Registry)
 async def orphans(target: str, *, platform: Platform, registry: Registry) -> tuple[str, ...]:
     """Return the names that `remove_orphans` would delete.
 
-    Only what carries the tags of a run that the registry knows as refused or failed, and what never was live.
+    Only what carries the tags of a run that the registry knows as refused or failed, and what never was live; or what a
+    rollback or a repair deployed that was killed, or overtaken, before its switch.
     """
+    generation = registry.generation(target)
     was_live = {old.deployment for old in registry.superseded(target)}
     found = []
     for standing in await platform.list_deployments():
-        run = registry.run(run_of(standing))
         if not belongs_to(standing, target) or standing.slot != "production":
             continue
-        if run is None or run.state not in _OVER or standing.name in was_live:
+        if standing.name in was_live or _is_live(registry, target, standing.name):
             continue
-        if not _is_live(registry, target, standing.name):
+        run = registry.run(run_of(standing))
+        over = run.state in _OVER if run is not None else _was_overtaken(standing, generation)
+        if over:
             found.append(standing.name)
     return tuple(found)
+
+
+def _was_overtaken(standing: Deployment, generation: int) -> bool:
+    """Say whether an attempt at a way back made this, begun at a generation that another change has left since."""
+    attempt = _ATTEMPT.fullmatch(run_of(standing))
+    return attempt is not None and int(attempt[1]) < generation
 
 
 async def _delete(

@@ -8,6 +8,7 @@ from evals.errors import PlatformError, RefusedError
 from flows.drift import adopt, find_drift, repair
 from flows.ownership import own_tags
 from flows.retiring import remove_orphans, retire
+from flows.rolling_back import roll_back
 
 TARGET = "triage"
 DAY = 86400
@@ -119,6 +120,21 @@ async def test_what_was_done_in_the_portal_can_be_put_right(live, parts, gone):
     assert await drift(live) == ()
 
 
+async def test_a_revoked_model_is_not_deployed_again(live, parts):
+    await live.platform.delete(live.registry.live(TARGET).deployment)
+    live.registry.revoke(TARGET, "v1", actor="ben", reason="leaks")
+    with pytest.raises(RefusedError, match=r"leaks; 'gatewright rollback triage' goes back"):
+        await repair(TARGET, **on(live, slot=parts.SLOT))
+    assert live.platform.standing() == {}
+
+
+async def test_what_is_revoked_and_still_live_is_told_to_applications(live, parts):
+    live.registry.revoke(TARGET, "v1", actor="ben", reason="leaks")
+    await live.publishers[0].withdraw()
+    await repair(TARGET, **on(live, slot=parts.SLOT))
+    assert await live.read_by_applications() == {"v1"}
+
+
 async def test_published_files_are_put_right_without_a_new_generation(live, parts):
     await live.publishers[0].withdraw()
     await repair(TARGET, **on(live, slot=parts.SLOT))
@@ -170,3 +186,30 @@ async def test_what_a_failed_run_could_not_remove_is_removed_later(live, parts):
     assert len(await remove_orphans(TARGET, **swept)) == 1
     assert set(live.platform.standing().values()) == {"v1", "x", "v3"}
     assert await remove_orphans(TARGET, **swept) == ()
+
+
+@pytest.mark.parametrize("attempt", ["rollback-2", "repair-2"])
+async def test_what_a_way_back_deployed_and_never_switched_to_goes_once_it_was_overtaken(
+    live, parts, attempt
+):
+    """Killed between deployment and switch, and nobody asked for it again."""
+    await live.promote("r2", "v2")
+    tags = own_tags(TARGET, attempt, "production")
+    await live.platform.deploy("half-way", "v1", parts.SLOT, tags=tags)
+    swept = {"platform": live.platform, "registry": live.registry}
+    assert await remove_orphans(TARGET, **swept) == ()  # asked for again, it would be switched to
+    await live.promote("r3", "v3")
+    assert await remove_orphans(TARGET, **swept) == ("half-way",)
+
+
+async def test_what_was_rolled_back_to_by_a_new_deployment_is_no_orphan(live, parts):
+    await live.promote("r2", "v2")
+    await live.platform.delete(live.registry.pointer_at(TARGET, 1).deployment)
+    await roll_back(TARGET, **on(live, slot=parts.SLOT))
+    brought_back = live.registry.live(TARGET).deployment
+    swept = {"platform": live.platform, "registry": live.registry}
+    assert await remove_orphans(TARGET, **swept) == ()
+    live.registry.release(TARGET, actor="ana", reason="done")
+    await live.promote("r3", "v3")
+    assert await remove_orphans(TARGET, **swept) == ()  # kept warm for as long as the target says
+    assert brought_back in live.platform.standing()
