@@ -359,5 +359,5 @@ def test_a_hundred_thousand_cases_take_seconds(tmp_path) -> None:
     )
     began = time.perf_counter()
     results = tabulate(opened, responses, scores, model_id="m", price=PRICE)
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60
     assert estimate(results, "intent.accuracy") == 1.0

