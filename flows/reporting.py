@@ -131,6 +131,7 @@ def _traces(run: OpenRun) -> Iterator[SuiteTrace]:
                 suite=opened.suite.name,
                 journal=f"journal ({role}, {opened.suite.name})",
                 suite_cases=len(opened.suite.cases),
+                repeats=run.contest.repeats_of(opened),
                 reused=sum(response.reused for response in responses),
                 unscored=dict(unscored),
             )

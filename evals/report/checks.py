@@ -131,8 +131,8 @@ def _marks(check: CheckResult, first_release: bool) -> tuple[str, ...]:
 def _why_not_deciding(check: CheckResult, first_release: bool) -> str:
     if not _judged(check) and check.measure_on == "production":
         return "judged on the production deployment"
-    if not _judged(check) and first_release and check.kind in RELATIVE:
-        return "no live baseline yet"
+    if not _judged(check) and check.kind in RELATIVE:
+        return "no live baseline yet" if first_release else "no second model to compare with"
     if check.slice:
         return "reported only, does not decide"
     return "shadow, does not decide" if _judged(check) else "does not decide"

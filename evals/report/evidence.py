@@ -108,8 +108,9 @@ def _remarks(result: SuiteResult, trace: SuiteTrace | None) -> Iterator[str]:
         yield f"{counted(infrastructure, 'answer')} lost to infrastructure: lowers coverage, never quality"
     if trace is None:
         return
-    if trace.suite_cases is not None and trace.suite_cases > result.planned:
-        yield f"stopped early: {result.planned:,} of the suite's {counted(trace.suite_cases, 'case')} were asked"
+    asked = result.planned // trace.repeats
+    if trace.suite_cases is not None and trace.suite_cases > asked:
+        yield f"stopped early: {asked:,} of the suite's {counted(trace.suite_cases, 'case')} were asked"
     if trace.reused:
         yield f"{counted(trace.reused, 'answer')} reused from an earlier run, not asked again"
     for grader, count in sorted(trace.unscored.items()):

@@ -127,14 +127,16 @@ class PromotionStep(Record, frozen=True, kw_only=True, omit_defaults=True):
 class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Where one model's answers to one suite are kept, and what is not visible in their count.
 
-    `suite_cases` is how many cases the suite holds (more than were planned when sampling stopped early), `reused` how
-    many answers were taken over from an earlier run, `unscored` how many answers each grader could not judge.
+    `suite_cases` is how many cases the suite holds (more than were asked when sampling stopped early), `repeats` how
+    often each was asked, `reused` how many answers were taken over from an earlier run, `unscored` how many answers
+    each grader could not judge.
     """
 
     role: Role
     suite: str
     journal: str
     suite_cases: int | None = None
+    repeats: int = 1
     reused: int = 0
     unscored: dict[str, int] = msgspec.field(default_factory=dict)
 

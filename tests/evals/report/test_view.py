@@ -64,6 +64,20 @@ def test_hidden_state_is_told(facts: Any, result: Any) -> None:
     )
 
 
+def test_a_case_asked_three_times_is_one_case_of_its_suite(facts: Any, result: Any) -> None:
+    trace = SuiteTrace(
+        role="candidate", suite="triage", journal="c.jsonl", suite_cases=240, repeats=3
+    )
+
+    def remarks(planned: int) -> tuple[str, ...]:
+        run = facts(suite_results=(result(planned=planned),), traces=(trace,))
+        return build_view(run).coverage[0].remarks
+
+    assert remarks(90) == ("stopped early: 30 of the suite's 240 cases were asked",)
+    assert remarks(360) == ("stopped early: 120 of the suite's 240 cases were asked",)
+    assert remarks(720) == ()
+
+
 def test_a_suite_without_cases_has_no_coverage_to_show(facts: Any, result: Any) -> None:
     row = build_view(facts(suite_results=(result(planned=0, answered=0, scored=0),))).coverage[0]
     assert row.share == "nothing planned"
