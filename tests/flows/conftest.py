@@ -73,7 +73,7 @@ class Project:
             text=True,
             cwd=self.folder,
             env={**clean, **self.environment, **environment},
-            timeout=120,
+            timeout=300,
         )
         return Answer(done.returncode, done.stdout, done.stderr)
 

@@ -20,7 +20,7 @@ def stories(folder, *how):
         [sys.executable, "-W", "error", script, folder, *map(str, how)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
     )
     assert ran.returncode == 0, ran.stderr
     assert not ran.stderr, ran.stderr

@@ -23,7 +23,7 @@ def racers(url: str, *names: str) -> Iterator[list[subprocess.Popen[str]]]:
         yield running
     finally:
         for racer in running:
-            racer.communicate(timeout=30)
+            racer.communicate(timeout=120)
 
 
 def say(racer: subprocess.Popen[str]) -> str:
