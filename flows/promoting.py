@@ -142,9 +142,10 @@ async def _after_switch(journey: Journey) -> PromotionOutcome:
         return await _undo(journey, begun)
     published: tuple[Published, ...] = ()
     try:
-        with journey.step("published"):
+        with journey.step("published") as found:
             published = await publish_live(registry, journey.publishers, act.target)
-            if failed := [found.problem for found in published if found.problem]:
+            found |= {one.publisher: one.words for one in published}
+            if failed := [one.problem for one in published if one.problem]:
                 raise PublishError("; ".join(failed))
     except Exception as error:
         return await _undo(journey, str(error))

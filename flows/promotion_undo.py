@@ -17,12 +17,13 @@ async def put_back(journey: Journey, why: str) -> list[str]:
     """Make the old model live again and tell applications; return what could not be done. Safe to do again."""
     why = without_secrets(why)
     reason = f"put back: {why}"
-    with journey.step("put_back", why=why):
+    with journey.step("put_back", why=why) as found:
         if (stuck := await journey.give_way()) is not None:
             return [stuck]  # what is live and what stands stay the same thing
         _restore(journey, reason)
         published = await publish_live(journey.registry, journey.publishers, journey.act.target)
-    problems = [found.problem for found in published if found.problem]
+        found |= {one.publisher: one.words for one in published}
+    problems = [one.problem for one in published if one.problem]
     left = await journey.remove_own_deployment()
     return [*problems, *([left] if left else [])]
 

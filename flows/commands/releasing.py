@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import typer
+from rich.markup import escape
 
 from evals.errors import RefusedError
 from flows.commands.output import JSON_OPTION, console, emit
@@ -65,8 +66,10 @@ def rollback(
         screen.print(
             f"  {outcome.pointer.deployment} did not answer for {outcome.downtime_s:.0f} s"
         )
-    for problem in outcome.problems:
-        screen.print(f"[yellow]![/] {problem}")
+    for place in outcome.published if outcome.switched or outcome.problems else ():
+        mark = "[green]✓[/]" if place.problem is None else "[yellow]![/]"
+        said = f"{place.publisher}: {place.words}" if place.problem is None else place.words
+        screen.print(f"{mark} {escape(said)}")
     if outcome.hold is not None:
         screen.print(
             f"  automation is on hold; when it may go on: gatewright release {target} --reason '…'"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from evals.errors import ConfigurationError, PlatformError, Problem
@@ -41,6 +43,9 @@ async def test_a_cleared_candidate_goes_live_step_by_step(world):
     assert world.registry.run("r1").state == "promoted"
     assert world.registry.history(TARGET)[0].kind == "first_release"
     assert [found.problem for found in outcome.published] == [None, None]
+    (published,) = [mark for mark in world.registry.steps("r1") if mark.step == "published"][1:]
+    for place in outcome.published:
+        assert re.fullmatch(r"told \d+\.\d\d s after the switch", published.detail[place.publisher])
     assert world.registry.verify() == ()
 
 

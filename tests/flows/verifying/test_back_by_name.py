@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from typing import Any
@@ -34,10 +35,13 @@ def test_going_back_to_a_warm_model_imports_nothing_that_takes_long(place: Any) 
 
 
 @pytest.mark.parametrize("said", ["#1", "v1", "run"])
-def test_the_earlier_model_goes_live_by_generation_name_or_run(place: Any, said: str) -> None:
+def test_the_earlier_model_goes_live_by_generation_name_or_run(
+    place: Any, capsys: Any, said: str
+) -> None:
     before = live()
     named = place.runs[0] if said == "run" else said
     assert place.gatewright("rollback", TARGET, "--to", named, "--reason", "wrong refunds") == 0
+    assert re.search(r"told \d\.\d\d s after the\s+switch", capsys.readouterr().out)
     assert live().generation == 3
     assert live().model_id.endswith("-v1")
     assert live().model_id != before.model_id
