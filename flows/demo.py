@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
-import shutil
-from datetime import UTC, datetime
-from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from evals.errors import ConfigurationError, InfrastructureError, Problem
-from evals.records import Record
+from evals.errors import InfrastructureError
 from flows.demo_data import VERSIONS, Version, training_file
+from flows.demo_story import Story, close_story, open_story
 from flows.following import RunDisplay
 from flows.opening import load_plan, open_registry
 from flows.platforms import jobs
 from flows.platforms.job_records import Job
 from flows.platforms.opening import open_platform
 from flows.prefect_api import PrefectApi
-from flows.processes import Processes, free_port
+from flows.processes import Processes
 from flows.registry.records import RunRecord
 from flows.requesting import run_id_of
-from flows.run_folder import read_record, write_record
 from flows.servers import Servers
 from flows.settings import Settings
 from flows.triggers import start_promotion
@@ -39,18 +34,8 @@ __all__ = ["TARGET", "tell"]
 TARGET = "support-triage"
 BASE_MODEL = "gpt-4.1-mini-2025-04-14"
 OVER = frozenset({"promoted", "refused", "inconclusive", "failed", "waiting"})
-RUN_PATIENCE_S = 240.0
+RUN_PATIENCE_S = 600.0
 NUDGE_S = 20.0
-
-
-class Story(Record, frozen=True, kw_only=True):
-    """What a demo remembers of itself, so that it can go on after a kill."""
-
-    emulator_port: int
-    prefect_port: int
-    service_port: int
-    webhook_secret: str
-    finished: bool = False
 
 
 def tell(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
@@ -61,14 +46,14 @@ def tell(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
         InfrastructureError: a server did not start, or a run did not end in time.
     """
     load_plan(settings, TARGET)
-    story, resumed = _open_story(settings, console)
+    story, resumed = open_story(settings, console)
     processes = Processes(settings.home / "servers")
     left = processes.stop_leftovers()
     if resumed:
         console.print(
             f"[yellow]going on where the last demo stopped[/] ({left} of its servers stopped first)\n"
         )
-    environment = _environment(settings, story)
+    environment = story.environment(settings)
     os.environ.update(environment)
     servers = Servers(processes, environment, settings.home, story)
     try:
@@ -80,7 +65,7 @@ def tell(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
         raise
     finally:
         processes.stop()
-    write_record(_marker(settings), _finished(story))
+    close_story(settings, story)
     return runs
 
 
@@ -176,80 +161,3 @@ def _tell_outcome(settings: Settings, run: RunRecord, console: Console) -> None:
     if live is not None:
         console.print(Text(f"  live now: {live.model_id} (generation {live.generation})"))
     console.print(Text(f"  report: {run.report}\n"))
-
-
-def _open_story(settings: Settings, console: Console) -> tuple[Story, bool]:
-    marker = _marker(settings)
-    story = read_record(marker, Story)
-    if story is None and _in_use(settings):
-        raise ConfigurationError(
-            Problem(
-                where=str(settings.home),
-                message="this folder holds the state of an installation that is not the demo's",
-                fix="set GATEWRIGHT_HOME to another folder for the demo",
-            )
-        )
-    if story is not None and not story.finished:
-        # Prefect's own record of half-done flows would keep the finished-with ones from starting again.
-        shutil.rmtree(settings.home / "prefect", ignore_errors=True)
-        return story, True
-    if (settings.home / "servers").exists():
-        Processes(settings.home / "servers").stop_leftovers()
-    _set_aside(settings.home, console)
-    story = Story(
-        emulator_port=free_port(),
-        prefect_port=free_port(),
-        service_port=free_port(),
-        webhook_secret=f"whsec_{secrets.token_urlsafe(24).replace('-', 'a').replace('_', 'b')}",
-    )
-    write_record(marker, story)
-    return story, False
-
-
-def _in_use(settings: Settings) -> bool:
-    """Whether somebody works with this home; an empty registry, left by a look around, is nobody's."""
-    if not settings.home.exists() or not any(settings.home.iterdir()):
-        return False
-    if not (settings.home / "registry.db").exists():
-        return True
-    with open_registry(settings) as registry:
-        return bool(registry.runs(None, 1) or registry.targets())
-
-
-def _set_aside(home: Path, console: Console) -> None:
-    """Keep what an earlier demo left, and what was done with it since, out of the way of the new one."""
-    if not home.exists() or not any(home.iterdir()):
-        return
-    kept = home.with_name(f"{home.name}-{datetime.now(UTC):%Y%m%d-%H%M%S}")
-    home.rename(kept)
-    console.print(Text(f"the state of the last demo is kept in {kept}\n", style="yellow"))
-
-
-def _environment(settings: Settings, story: Story) -> dict[str, str]:
-    return {
-        "GATEWRIGHT_HOME": str(settings.home),
-        "GATEWRIGHT_TARGETS": str(settings.targets),
-        "GATEWRIGHT_GATES": str(settings.gates),
-        "GATEWRIGHT_DATASETS": str(settings.datasets),
-        "GATEWRIGHT_ACTOR": "demo",
-        "GATEWRIGHT_EMBEDDED_URL": f"http://127.0.0.1:{story.emulator_port}",
-        "GATEWRIGHT_WEBHOOK_SECRETS": story.webhook_secret,
-        "PREFECT_API_URL": f"http://127.0.0.1:{story.prefect_port}/api",
-        "PREFECT_HOME": str(settings.home / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
-
-
-def _marker(settings: Settings) -> Path:
-    return settings.home / "demo.json"
-
-
-def _finished(story: Story) -> Story:
-    return Story(
-        emulator_port=story.emulator_port,
-        prefect_port=story.prefect_port,
-        service_port=story.service_port,
-        webhook_secret="",
-        finished=True,
-    )

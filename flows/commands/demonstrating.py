@@ -49,7 +49,7 @@ def demo(as_json: bool = JSON_OPTION) -> None:
 def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> None:
     from evals.authored import display
     from flows.commands.looking import live
-    from flows.demo import Story
+    from flows.demo_story import MARKER, Story
     from flows.run_folder import read_record
 
     screen = console()
@@ -70,7 +70,7 @@ def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> No
         screen.print(Text(f"  {short_name(run.candidate_model)}: {run.report}"))
     own = _own_name()
     screen.print(Text(f"\nLook on:  {own} live · {own} history {target} · {own} runs"))
-    port = read_record(settings.home / "demo.json", Story)
+    port = read_record(settings.home / MARKER, Story)
     if port is not None:
         url = f"http://127.0.0.1:{port.emulator_port}"
         screen.print(
