@@ -137,7 +137,16 @@ async def _drift(settings: Settings, registry: Registry, name: str) -> list[Find
     fix = f"gatewright verify {name} --put-back --reason '…'"
     other = f"{fix}, or --adopt to keep what stands there"
     fixes = {"other_model": other, "unreadable": ""}
-    return [_fail("drift", one.message, fixes.get(one.kind, fix)) for one in found]
+    return [
+        Finding(
+            name="drift",
+            level="fail",
+            message=one.message,
+            fix=fixes.get(one.kind, fix),
+            outside=one.kind == "unreadable" and one.place.startswith("deployment "),
+        )
+        for one in found
+    ]
 
 
 def _evidence(run: OpenRun, stored: Verdict) -> Iterator[Finding]:

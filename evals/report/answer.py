@@ -90,7 +90,7 @@ def _sentence(facts: RunFacts, state: RunState) -> str:
     candidate = model_name(facts, facts.candidate.model_id)
     stays = _stays(facts)
     if state == "promoted":
-        return f"{candidate} is live{_instead_of(facts)}; {_what_held(facts)}."
+        return f"{candidate} went live{_instead_of(facts)}; {_what_held(facts)}."
     if state == "rolled_back":
         return f"{candidate} was taken back{_because(facts)}."
     if state == "error" or (state == "failed" and facts.kind == "promotion"):

@@ -21,7 +21,7 @@ def test_a_promotion_says_what_it_replaced_and_how_many_checks_hold(
     facts: Any, verdict: Any, check: Any
 ) -> None:
     found = answer(facts(state="promoted", verdict=verdict("PASS", check(), check())))
-    assert found.line == "PROMOTED: v3 is live instead of v2; all 2 deciding checks hold."
+    assert found.line == "PROMOTED: v3 went live instead of v2; all 2 deciding checks hold."
 
 
 def test_a_candidate_that_passed_and_failed_to_go_live_says_what_kept_it(

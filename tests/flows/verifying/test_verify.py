@@ -187,7 +187,7 @@ def test_a_published_file_changed_by_hand_is_found_and_put_back(place, capsys):
 
 def test_a_platform_that_does_not_answer_is_no_agreement(place, capsys):
     shown = found(place, capsys, TARGET, GATEWRIGHT_EMBEDDED_URL="http://127.0.0.1:9")
-    assert shown["code"] == 1
+    assert shown["code"] == 4
     assert levels(shown[TARGET])["drift"] == "fail"
     assert found(place, capsys, TARGET, "--offline")["code"] == 0
 
