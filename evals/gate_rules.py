@@ -166,10 +166,12 @@ class _Rules:
     def _hopeless(self, spec: MetricSpec, having: Sequence[OpenedSuite]) -> Iterator[Problem]:
         """A check that even flawless answers could not pass is refused now, not after the bill."""
         check, confidence = self.check, self.policy.confidence
-        if check.mode == "shadow" or check.if_too_few == "report":
+        if check.mode == "shadow":
             return
         grouped = clustered(having) and spec.family != "quantile"
         for value, cases in matching(check, having).items():
+            if check.if_too_few == "report" and len(cases) < (check.min_cases or 0):
+                continue
             least = least_cases(check, spec, confidence, clustered=grouped)
             counts = [("cases", len(cases), least)]
             if grouped:
@@ -179,9 +181,11 @@ class _Rules:
                 counts = [(noun, min(count, most), need) for noun, count, need in counts]
             short = [(noun, count, need) for noun, count, need in counts if count < need]
             if short:
-                yield self._too_small(value, *short[-1])
+                yield self._too_small(value, *short[-1], spec)
 
-    def _too_small(self, value: str, noun: str, count: int, least: int) -> Problem:
+    def _too_small(
+        self, value: str, noun: str, count: int, least: int, spec: MetricSpec
+    ) -> Problem:
         where = f" ({self.check.each}={value})" if value else ""
         if noun == "cases" and least == self.check.min_cases:
             return self._problem(
@@ -189,9 +193,13 @@ class _Rules:
                 f"{count} cases{where} can never pass: min_cases asks for {least} cases",
                 "add cases, ask for fewer, or say if_too_few: report",
             )
+        wider = "widen the margin, " if spec.family in ("mean", "cost") else ""
+        shown = f"min_cases: {max(least, self.check.min_cases or 0)} and if_too_few: report"
+        if noun != "cases":
+            shown = "mode: shadow"
         return self._here(
             f"{count} {noun}{where} can never pass: even flawless answers need {least} {noun}",
-            "add cases, widen the margin, or say if_too_few: report",
+            f"add {noun}, {wider}or have it only shown by {shown}",
         )
 
     def _here(self, message: str, fix: str | None = None) -> Problem:

@@ -151,8 +151,18 @@ def test_what_does_not_decide_needs_no_hope(problems: Any) -> None:
         "{metric: exact, at_least: 0.5}",
         "{metric: exact, at_least: 0.999, mode: shadow}",
         "{metric: exact, at_least: 0.999, decide_on: point}",
-        "{metric: exact, slices: [{each: plan, max_drop: 0.01, if_too_few: report}]}",
+        "{metric: exact, slices: [{each: plan, max_drop: 0.01, min_cases: 268, if_too_few: report}]}",
     )
+
+
+@pytest.mark.parametrize("least", ["", "min_cases: 20, "])
+def test_a_slice_that_decides_and_can_never_pass_is_refused_whatever_is_said_of_too_few(
+    problems: Any, least: str
+) -> None:
+    slice_ = f"{{each: plan, max_drop: 0.01, {least}if_too_few: report}}"
+    found = problems(f"{{metric: exact, slices: [{slice_}]}}")
+    assert "can never pass: even flawless answers need 268 cases" in found[0]
+    assert "min_cases: 268 and if_too_few: report" in found[0]
 
 
 def test_clusters_count_and_not_their_cases(problems: Any, suite: Any) -> None:
