@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import regex
 
 from evals.graders.answers import (
     NOTHING,
@@ -152,6 +153,9 @@ class ContainsGrader(TextGrader):
         return text.casefold() if self.options.ignore_case else text
 
 
+PATIENCE_S = 1.0
+
+
 class RegexOptions(TextOptions, frozen=True, kw_only=True):
     """`pattern`: instead of the case's `expected`. `match`: somewhere in the answer, or the full answer."""
 
@@ -162,13 +166,16 @@ class RegexOptions(TextOptions, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class RegexGrader(TextGrader):
-    """1 when the answer matches a regular expression (of Python's `re`)."""
+    """1 when the answer matches a regular expression, as Python's `re` has them; unscored when matching takes `PATIENCE_S`.
+
+    By the `regex` library, which can be told to stop: what a model says must not hold up a run.
+    """
 
     Options = RegexOptions
     _flags: int = field(init=False)
 
     def __post_init__(self) -> None:
-        self._flags = re.IGNORECASE if self.options.ignore_case else 0
+        self._flags = regex.VERSION0 | (regex.IGNORECASE if self.options.ignore_case else 0)
         if self.options.pattern is not None:
             complaint = self.complaint_of_expected(self.options.pattern)
             if complaint:
@@ -180,14 +187,21 @@ class RegexGrader(TextGrader):
 
     def complaint_of_expected(self, wanted: Any) -> str | None:
         try:
-            re.compile(wanted, self._flags)
-        except (re.error, TypeError, OverflowError, RecursionError) as error:
+            regex.compile(wanted, self._flags)
+        except (regex.error, TypeError, OverflowError, RecursionError) as error:
             return f"expected a regular expression; found {shown(wanted)}: {error}"
         return None
 
+    def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
+        try:
+            return TextGrader.grade(self, case, response)
+        except TimeoutError:
+            why = f"matching {self.wanted(case)} took longer than {PATIENCE_S:g} s: write it so that it can't backtrack"
+            return self.unscored(case, response, why)
+
     def complaint(self, said: Any, wanted: Any) -> str | None:
-        pattern = re.compile(wanted, self._flags)
+        pattern = regex.compile(wanted, self._flags)
         text = same_text(said)
         full = self.options.match == "full"
-        found = pattern.fullmatch(text) if full else pattern.search(text)
-        return None if found else f"doesn't match {wanted}"
+        match = pattern.fullmatch if full else pattern.search
+        return None if match(text, timeout=PATIENCE_S) else f"doesn't match {wanted}"
