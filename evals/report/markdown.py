@@ -72,7 +72,9 @@ def _head(view: ReportView) -> Iterator[str]:
         yield f"Live now: {_plain(view.answer.live)}\n"
     yield from (f"- {_plain(pair.name)}: {_plain(pair.value)}" for pair in view.header)
     yield from (f"- note: {_plain(shorten(note, 400))}" for note in view.notes[:8])
-    yield from (f"- next: {_code(step)}" for step in view.next_steps[:6])
+    for step in view.next_steps[:6]:
+        command, _, words = step.partition("   ")
+        yield f"- next: {_code(command)} {_plain(words)}".rstrip()
 
 
 def _table(board: Board, budget: int) -> str:

@@ -10,6 +10,8 @@ import pytest
 from rich.console import Console
 
 from evals.report.checks import check_view
+from evals.report.html import render_html
+from evals.report.markdown import render_markdown
 from evals.report.terminal import verdict_renderable
 from evals.report.view import build_view
 
@@ -82,6 +84,11 @@ def test_a_run_given_up_names_the_command_that_asks_every_case(
     assert "--no-early-stop   asks every case" in asking
     assert planning.startswith(f"gatewright plan {run.target}   ")
     assert "Next: gatewright plan" in shown(run)
+    command, _, words = planning.partition("   ")
+    assert f"- next: `{command}` {words}" in render_markdown(build_view(run))
+    assert f'<code>{command}</code> <span class="words">{words}</span>' in render_html(
+        build_view(run)
+    )
     promotion = facts(verdict=verdict("INCONCLUSIVE", lost), kind="promotion")
     assert any("--again --no-early-stop" in step for step in build_view(promotion).next_steps)
 
