@@ -22,7 +22,7 @@ import urllib.error
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 __all__ = ["Live", "NotResolvedError", "resolve"]
@@ -31,37 +31,36 @@ WAIT_S = 30
 
 
 class Live(NamedTuple):
-    """What is live. `model` goes in the request body; `model_id` names the fine-tune behind it; `raw` is all of it."""
+    """What is live. `model` goes in the request body; `model_id` names the fine-tune behind it."""
 
     model: str
     base_url: str
     model_id: str
     generation: int
-    raw: dict[str, Any]
 
 
 class NotResolvedError(LookupError):
     """Nothing is live, or nothing is known: the service did not answer and there is no earlier answer."""
 
 
-class _Follower:
+class _Follower(threading.Thread):
     """Follows one target; `live` is the last known answer."""
 
     def __init__(self, url: str, token: str | None, cache_file: str | None) -> None:
+        super().__init__(name="gatewright-live", daemon=True)
         self.live: Live | None = None
-        self.problem = ""
-        self._url, self._etag = url, ""
+        self.problem, self._url, self._etag = "", url, ""
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._cache = Path(cache_file) if cache_file else None
 
     def begin(self, timeout_s: float) -> None:
         """Ask once, fall back to the file, and go on in the background."""
-        if not self._ask(0, timeout_s) and self.live is None and self._cache is not None:
-            with suppress(OSError, ValueError, KeyError):
-                self.live = _read(json.loads(self._cache.read_bytes()))
-        threading.Thread(target=self._follow, name="gatewright-live", daemon=True).start()
+        if not self._ask(0, timeout_s) and self._cache is not None:
+            with suppress(OSError, ValueError, KeyError, TypeError):
+                self.live = _read(self._cache.read_bytes())
+        self.start()
 
-    def _follow(self) -> None:
+    def run(self) -> None:
         pause = 1.0
         while True:
             begun = time.monotonic()
@@ -72,40 +71,40 @@ class _Follower:
                 time.sleep(pause)
 
     def _ask(self, wait_s: int, timeout_s: float) -> bool:
-        """Ask the service; returns whether it answered. What it answers last is what holds."""
-        request = urllib.request.Request(f"{self._url}?wait={wait_s}", headers=self._headers)  # noqa: S310
-        if self._etag:
-            request.add_header("If-None-Match", self._etag)
+        """Ask the service; returns whether it answered. 304 is what is known already; all it can't say leaves that."""
+        headers = {**self._headers, "If-None-Match": self._etag}
+        request = urllib.request.Request(f"{self._url}?wait={wait_s}", headers=headers)  # noqa: S310
         try:
             with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
-                content = answer.read()
-                self.live, self.problem = _read(json.loads(content)), ""
-                self._etag = answer.headers.get("ETag", "")
+                content, etag = answer.read(), answer.headers.get("ETag", "")
+            self.live, self._etag = _read(content), etag
         except urllib.error.HTTPError as error:
-            return self._other(error)
-        except (OSError, http.client.HTTPException, ValueError, KeyError) as error:
+            with error:
+                said = error.read(500).decode(errors="replace")
+            nothing = error.code == 404 and "nothing_live" in said  # a proxy's own 404 says nothing
+            if nothing:
+                self.live, self._etag = None, error.headers.get("ETag", "")
+            if error.code != 304:
+                self.problem = f"{self._url}: {error.code} {said}"
+            return nothing or error.code == 304
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
             self.problem = f"{self._url}: {error}"
             return False
         self._remember(content)
         return True
 
-    def _other(self, error: urllib.error.HTTPError) -> bool:
-        """304 is what is known already; 404 says that nothing is live. All else is the service being out of order."""
-        with error:
-            if error.code == 304:
-                return True
-            self.problem = f"{self._url}: {error.code} {error.read(500).decode(errors='replace')}"
-            if error.code == 404:
-                self.live, self._etag = None, error.headers.get("ETag", "")
-            return error.code == 404
-
     def _remember(self, content: bytes) -> None:
-        if self._cache is None:
-            return
-        with suppress(OSError):  # an application without a place to write still has its memory
-            beside = self._cache.with_name(f".{self._cache.name}.{os.getpid()}")
-            beside.write_bytes(content)
-            beside.replace(self._cache)
+        if self._cache is not None:
+            with suppress(OSError):  # an application without a place to write still has its memory
+                beside = self._cache.with_name(f".{self._cache.name}.{os.getpid()}")
+                beside.write_bytes(content)
+                beside.replace(self._cache)
+
+
+def _read(content: bytes) -> Live:
+    raw = json.loads(content)
+    at = raw["endpoint"]
+    return Live(at["model"], at["base_url"], raw["model_id"], raw["generation"])
 
 
 _followers: dict[tuple[str, str | None, str | None], _Follower] = {}
@@ -127,22 +126,10 @@ def resolve(
     address = f"{url.rstrip('/')}/v1/targets/{quote(target, safe='')}/live"
     key = (address, token, cache_file)
     with _lock:
-        follower = _followers.get(key)
-        if follower is None:
-            follower = _followers[key] = _Follower(address, token, cache_file)
-            follower.begin(timeout_s)
-    live = follower.live
+        if key not in _followers:
+            _followers[key] = _Follower(*key)
+            _followers[key].begin(timeout_s)
+    live = _followers[key].live
     if live is None:
-        raise NotResolvedError(f"{target} is not resolved: {follower.problem}")
+        raise NotResolvedError(f"{target} is not resolved: {_followers[key].problem}")
     return live
-
-
-def _read(raw: dict[str, Any]) -> Live:
-    endpoint = raw["endpoint"]
-    return Live(
-        model=endpoint["model"],
-        base_url=endpoint["base_url"],
-        model_id=raw["model_id"],
-        generation=raw["generation"],
-        raw=raw,
-    )

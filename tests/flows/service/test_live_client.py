@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +83,35 @@ def test_a_first_release_is_noticed(service: Any, story: Any) -> None:
         except NotResolvedError:
             time.sleep(0.05)
     raise AssertionError("the first release was not noticed")
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(404, b"no such backend"), (502, b""), (200, b"[]"), (200, b"<html>")]
+)
+def test_what_a_proxy_says_while_the_service_is_away_leaves_the_last_answer(
+    status: int, said: bytes
+) -> None:
+    endpoint = {"model": "prod", "base_url": "http://127.0.0.1:1/v1"}
+    pointer = json.dumps({"endpoint": endpoint, "model_id": "model-1", "generation": 1}).encode()
+    answers = [(200, pointer), (status, said)]
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            code, content = answers[0] if len(answers) == 1 else answers.pop(0)
+            self.send_response(code)
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+            asked.release()
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    asked = threading.Semaphore(0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        assert resolve("triage", url=url).model_id == "model-1"
+        assert all(asked.acquire(timeout=10) for _ in range(3)), "it stopped asking"
+        assert resolve("triage", url=url).model_id == "model-1"
+        server.shutdown()
