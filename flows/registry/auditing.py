@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from evals.records import digest
 from flows.registry import chain
 from flows.registry.records import CHANGES, Event
+from flows.registry.run_audit import run_problems
 from flows.registry.schema import (
     answers,
     events,
@@ -64,6 +65,7 @@ def _problems(connection: Connection) -> Iterator[str]:
     yield from _written_once(connection, told)
     yield from _answers(connection, told)
     yield from _holds(connection, told)
+    yield from run_problems(connection, told)
 
 
 def _pointers(connection: Connection, told: dict[int, Event]) -> Iterator[str]:

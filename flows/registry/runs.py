@@ -47,7 +47,7 @@ def start(writer: Writer, run: RunRecord) -> tuple[RunRecord, bool]:
         actor=run.requested_by,
         target=run.target,
         run_id=run.run_id,
-        data={"kind": run.kind, "trigger": run.trigger},
+        data={"kind": run.kind, "trigger": run.trigger, "record": _fixed(fresh)},
     )
     writer.connection.execute(insert(runs).values(**_row(fresh), created_at=writer.at))
     return fresh, True
@@ -116,6 +116,12 @@ def _triggered(connection: Connection, run: RunRecord) -> RunRecord | None:
     )
     text = connection.execute(query).scalar()
     return decode(text, RunRecord) if text is not None else None
+
+
+def _fixed(run: RunRecord) -> dict[str, Any]:
+    """What a run is when it is requested, without what changes by itself."""
+    plain: dict[str, Any] = msgspec.to_builtins(run)
+    return {key: plain[key] for key in plain.keys() - {"created_at", "updated_at"}}
 
 
 def _row(run: RunRecord) -> dict[str, Any]:

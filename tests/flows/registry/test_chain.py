@@ -35,6 +35,7 @@ def eventful(registry, story):
     verdict = story.judged("r2", "m2", story.verdict("m2", "m1", "INCONCLUSIVE"))
     registry.answer("r2", "approve", actor="ana", reason="fine", binding=Binding.of(verdict))
     registry.save_statement("r1", {"payload": "x"})
+    registry.record_step("r1", "deploying", "begun", {"deployment": "prod"})
     registry.hold("triage", actor="ana", reason="incident")
     registry.hold("other", actor="ana", reason="incident")
     registry.release("other", actor="ben", reason="over")
@@ -62,6 +63,12 @@ TAMPERINGS = {
     "a verdict removed": "DELETE FROM verdicts",
     "an answer": "UPDATE answers SET record = replace(record, 'ana', 'eve')",
     "an answer removed": "DELETE FROM answers",
+    "who asked for a run": "UPDATE runs SET record = replace(record, 'automation', 'somebody')",
+    "a run's state": "UPDATE runs SET state = 'promoted'",
+    "a run removed": "DELETE FROM runs WHERE run_id = 'r1'",
+    "a step": "UPDATE steps SET phase = 'failed'",
+    "a step's detail": "UPDATE steps SET detail = replace(detail, 'prod', 'other')",
+    "a step removed": "DELETE FROM steps",
     "a statement": "UPDATE statements SET envelope = replace(envelope, 'x', 'y')",
     "a hold lifted": "DELETE FROM holds",
     "a hold set": "INSERT INTO holds (target, actor, reason, since, seq)"
