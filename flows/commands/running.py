@@ -35,7 +35,6 @@ from flows.commands.values import stamp
 from flows.following import follow
 from flows.settings import Settings, load_settings
 from flows.stores import open_registry, require_run
-from flows.target import load_target
 
 __all__ = ["follow_flow_run", "register", "run_evaluation", "run_promotion", "show_run"]
 
@@ -168,8 +167,10 @@ def regress(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Ask the live model its suites again and say whether it still holds."""
+    from flows.opening import load_plan
+
     settings = load_settings()
-    load_target(settings.targets, target)
+    load_plan(settings, target)  # what is wrong with a file is said before a server is started
     with (
         going_on_with(f"gatewright regress {target}", "what is live is as it was"),
         _prefect(settings),

@@ -119,6 +119,14 @@ def test_an_error_in_json_mode_is_json(project):
     assert "suport-triage" in answer.json["error"]
 
 
+def test_a_regression_run_finds_a_broken_gate_before_it_starts_a_server(project):
+    project.change(project.gate, "max_drop: 0.03  ", "max_dorp: 0.03  ")
+    answer = project.gatewright("regress", "support-triage")
+    refused(answer, "max_dorp", "max_drop")
+    assert not (project.folder / "home" / "prefect").exists()
+    assert "asking" not in answer.err
+
+
 def test_refused_input_leaves_no_run_behind(project):
     project.change_line(project.cases, 7, lambda row: row[:40])
     project.gatewright("evaluate", "support-triage", *MODEL)
