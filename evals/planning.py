@@ -195,7 +195,9 @@ class _Planner:
             for power in (0.8, 0.9)
         )
         se = max(sd, 1e-12) / math.sqrt(blank.cases)
-        floor = blank.least if blank.unit == "cases" else 1
+        floor = math.ceil(
+            blank.least * blank.cases / max(blank.units, 1)
+        )  # of cases, as clusters go
         note = ""
         if blank.unit == "clusters" and source != "past run":
             note = "clusters make it weaker than this; a past run will show by how much"

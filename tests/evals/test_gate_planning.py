@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+from evals.opening import open_suite
 from evals.past import Past
 from evals.plan_view import plan_view
 from evals.planning import DIFFERING, plan_gate
@@ -108,6 +110,23 @@ def test_each_slice_is_planned_by_itself_and_small_ones_are_marked(
         (120, False),
         (480, True),
     ]
+
+
+def test_in_clusters_no_power_is_had_from_fewer_cases_than_can_ever_pass(
+    policy: Any, folder_suite: Any
+) -> None:
+    opened = folder_suite(600)
+    cases = opened.suite.folder / "cases.jsonl"
+    rows = [json.loads(line) for line in cases.read_text().splitlines()]
+    cases.write_text(
+        "".join(json.dumps({**row, "who": f"w{n // 3}"}) + "\n" for n, row in enumerate(rows))
+    )
+    manifest = opened.suite.folder / "suite.yaml"
+    manifest.write_text(manifest.read_text() + "cluster_by: who\n")
+    plan = plan_gate(policy(DROP), [open_suite(opened.suite.folder)], differing=0.001)
+    (check,) = plan.checks
+    assert (check.unit, check.units, check.cases) == ("clusters", 200, 600)
+    assert check.n80 == check.n90 == 3 * check.least
 
 
 def test_a_first_release_plans_absolute_checks_for_one_model(
