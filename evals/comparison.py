@@ -6,14 +6,13 @@ suite fingerprint, another grader version, other case ids) is refused as `Incomp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from evals.columns import UNSCORED, ModelResults
 from evals.conditions import Check
 from evals.labelled import labelled_interval
+from evals.measurement import Measurement
 from evals.measuring import (
     IncomparableError,
     difference_of,
@@ -42,28 +41,6 @@ __all__ = [
 ]
 
 Mask = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
-    """A quantity held against a bar. All values are unrounded; None where nothing could be measured.
-
-    `n` counts cases (pairs of them against a baseline), whatever the repeats. `estimate`, `lower` and `upper` are of
-    the metric itself, of candidate - baseline (baseline - candidate for a gain in a metric where lower is better), or
-    of candidate / baseline when `ratio` is set. `blocked` names a floor that forbids deciding.
-    """
-
-    n: int
-    candidate: float | None
-    baseline: float | None
-    estimate: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    confidence: float = 0.95
-    method: str = ""
-    ratio: bool = False
-    blocked: str | None = None
-    warnings: tuple[str, ...] = ()
 
 
 def rows_of(check: Check, results: ModelResults) -> Mask:
@@ -166,14 +143,10 @@ def _labelled(
     if found is None:
         return Measurement(n=cases, candidate=points[0], baseline=points[1], blocked=blocked)
     labels = int(found.detail.get("labels", cases))
-    return Measurement(
-        n=cases,
-        candidate=points[0],
-        baseline=points[1],
-        estimate=found.estimate,
-        lower=found.lower,
-        upper=found.upper,
-        confidence=found.confidence,
+    return Measurement.of(
+        found,
+        cases,
+        points,
         method=f"{found.method}, {labels} human labels",
         blocked=blocked or None,
         warnings=("the interval is corrected by human labels; the two values are the judge's own",),
@@ -189,18 +162,9 @@ def _measurement(
     ratio: bool,
 ) -> Measurement:
     cases = int(rows.sum())
-    return Measurement(
-        n=cases,
-        candidate=points[0],
-        baseline=points[1],
-        estimate=found.estimate,
-        lower=found.lower,
-        upper=found.upper,
-        confidence=found.confidence,
-        method=found.method,
-        ratio=ratio,
-        blocked=floor(spec, found, cases, ratio=ratio),
-        warnings=warnings(found),
+    blocked = floor(spec, found, cases, ratio=ratio)
+    return Measurement.of(
+        found, cases, points, ratio=ratio, blocked=blocked, warnings=warnings(found)
     )
 
 

@@ -19,7 +19,7 @@ from evals.opening import OpenedSuite
 from evals.policy import Check, GatePolicy
 from evals.records import Role
 from evals.report.facts import PairedRow, SliceRow
-from evals.stats import Interval, bounded_score_test, design_effect, holm, implied_z, mcnemar
+from evals.stats import bounded_score_test, design_effect, holm, implied_z, mcnemar
 from flows.examples import primary_column
 
 __all__ = ["pairs_of", "slices_of"]
@@ -87,16 +87,9 @@ def _p_worse(
     The z that a score interval implies is exact at the bar only. Far from it, where a correction for many slices
     looks, it makes too much of a few lost cases, so a test made for zero has the last word when it is less sure.
     """
-    if found.blocked or found.estimate is None or found.lower is None or found.upper is None:
+    interval = found.interval()
+    if found.blocked or interval is None:
         return 1.0
-    interval = Interval(
-        lower=found.lower,
-        upper=found.upper,
-        estimate=found.estimate,
-        n=found.n,
-        method=found.method,
-        confidence=found.confidence,
-    )
     implied = float(special.ndtr(implied_z(interval, 0.0)))
     rows = paired_rows(check, candidate, baseline)
     ours, theirs = (side.columns[check.metric][rows] for side in (candidate, baseline))
