@@ -39,7 +39,7 @@ class FaultLayer:
             await self.app(scope, receive, send)
             return
         body: list[bytes] = []
-        status = 0
+        noted = scope["path"].startswith("/_emulator")
 
         async def listening() -> Message:
             message = await receive()
@@ -47,15 +47,16 @@ class FaultLayer:
             return message
 
         async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            nonlocal noted
+            if message["type"] == "http.response.start" and not noted:
+                noted = True  # before it is sent: who has the answer finds its request in the log
+                self._note(scope, b"".join(body), message["status"])
             await send(message)
 
         if not await self._broken(scope, receive, sending):
             await self.app(scope, listening, sending)
-        if not scope["path"].startswith("/_emulator"):
-            self._note(scope, b"".join(body), status)
+        if not noted:  # nothing was answered
+            self._note(scope, b"".join(body), 0)
 
     async def _broken(self, scope: Message, receive: Receive, send: Send) -> bool:
         """Apply the faults that match; say whether one of them answered (or ended the connection)."""
