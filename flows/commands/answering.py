@@ -10,6 +10,7 @@ import typer
 from evals.errors import InfrastructureError
 from flows.commands.output import JSON_OPTION, emit
 from flows.commands.running import follow_flow_run, run_promotion, show_run
+from flows.commands.values import REASON
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings, load_settings
@@ -18,7 +19,6 @@ from flows.stores import open_registry, require_run
 __all__ = ["register"]
 
 RUN = typer.Argument(..., help="A run, as `gatewright runs` lists them.")
-REASON = typer.Option(..., "--reason", help="Why; it stays in the record.")
 
 
 def register(app: typer.Typer) -> None:

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from evals.errors import RefusedError
 from flows.commands.output import JSON_OPTION, console, emit
+from flows.commands.values import REASON
 from flows.settings import load_settings
 from flows.stores import open_registry
 from flows.target import load_target
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _NAMED = "its generation as `history` shows it (#4), run, name (v2), id, or the beginning or end of its id"
-REASON = typer.Option(..., "--reason", help="Why; it stays in the record.")
 
 
 def register(app: typer.Typer) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
+
+import typer
 
 from evals.errors import ConfigurationError, Problem
 from evals.policy import seconds
 
-__all__ = ["seconds_of", "stamp"]
+__all__ = ["REASON", "seconds_of", "stamp"]
 
 
 def seconds_of(option: str, text: str) -> int:
@@ -21,3 +24,18 @@ def seconds_of(option: str, text: str) -> int:
 def stamp() -> str:
     """Return the present time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise ConfigurationError(
+            Problem(
+                where="--reason",
+                message="expected a few words; found none",
+                fix="say why: it stays in the record",
+            )
+        )
+    return reason
+
+
+REASON: Any = typer.Option(..., "--reason", callback=_said, help="Why; it stays in the record.")

@@ -112,6 +112,12 @@ def test_wrong_words_on_the_command_line_exit_with_3_and_no_traceback(project, a
     assert "Traceback" not in answer.err
 
 
+def test_a_blank_reason_is_none(project):
+    answer = project.gatewright("hold", "support-triage", "--reason", "  ")
+    refused(answer, "--reason", "say why")
+    one_line(answer)
+
+
 def test_an_error_in_json_mode_is_json(project):
     answer = project.gatewright("promote", "suport-triage", *MODEL, "--json")
     assert answer.code == 3
