@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from evals.errors import RefusedError
 from evals.records import Slot
+from evals.report.cleaning import shorten
 from flows.questions import Question, question_of
 from flows.registry.records import Answer, Binding, Decision, RunRecord
 from flows.registry.store import Registry
@@ -15,6 +16,9 @@ from flows.settings import Settings
 from flows.stores import open_registry, require_run
 
 __all__ = ["answer_run", "give_answer"]
+
+_LONGEST = 160
+"""A verdict's reasons fill a screen; the report has them all."""
 
 
 def answer_run(
@@ -72,10 +76,10 @@ def _require_open(
     registry: Registry, run: RunRecord, question: Question, decision: Decision, actor: str
 ) -> None:
     if question.wanted is None:
-        raise RefusedError(f"{_shortened(question.asks)}; {question.forbidden}")
+        raise RefusedError(f"{shorten(question.asks, _LONGEST)}; {question.forbidden}")
     if decision != question.wanted:
         raise RefusedError(
-            f"{_shortened(question.asks)}; that takes '{question.wanted}', not '{decision}'"
+            f"{shorten(question.asks, _LONGEST)}; that takes '{question.wanted}', not '{decision}'"
         )
     if question.expired:
         why = f"the question stood open until {question.deadline}, and expiry is rejection"
@@ -116,12 +120,7 @@ def _refuse_other_evidence(binding: Binding, evidence: str | None) -> None:
 
 def _asks_nothing(run: RunRecord) -> RefusedError:
     why = f"run {run.run_id} is {run.state} and asks nothing"
-    return RefusedError(f"{why}: {_shortened(run.detail)}" if run.detail else why)
-
-
-def _shortened(text: str, most: int = 160) -> str:
-    """A verdict's reasons fill a screen; the report has them all."""
-    return text if len(text) <= most else text[: most - 2] + " …"
+    return RefusedError(f"{why}: {shorten(run.detail, _LONGEST)}" if run.detail else why)
 
 
 def _past(answer: Answer) -> str:

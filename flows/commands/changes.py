@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from evals.report.cleaning import shorten
 from flows.model_words import short_name
 from flows.registry.records import Event
 
@@ -59,7 +60,7 @@ def _who(model: str, actor: str) -> Text:
 
 def _below(event: Event) -> Iterable[tuple[str, str]]:
     if event.reason:
-        yield _shortened(event.reason), ""
+        yield shorten(event.reason, _LONGEST), ""
     if evidence := _evidence(event):
         yield f"evidence  {evidence}", "dim"
 
@@ -80,7 +81,3 @@ def _names(model_ids: Iterable[str]) -> dict[str, str]:
         for name, sharing in called.items()
         for model_id in sharing
     }
-
-
-def _shortened(reason: str) -> str:
-    return reason if len(reason) <= _LONGEST else reason[: _LONGEST - 2] + " …"

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from evals.report.cleaning import shorten
 from flows.model_words import short_name
 from flows.registry.records import RunRecord
 
@@ -31,5 +32,5 @@ def _lines(run: RunRecord, width: int) -> list[RenderableType]:
         (f"{run.state:12}  ", _STYLES.get(run.state, "")),
         short_name(run.candidate_model) if run.candidate_model else "",
     )
-    detail = run.detail if len(run.detail) <= _LONGEST else run.detail[: _LONGEST - 2] + " …"
+    detail = shorten(run.detail, _LONGEST)
     return [head, Padding(Text(detail, style="dim"), (0, 0, 0, 6))] if detail else [head]

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.records import LivePointer
+from evals.report.cleaning import shorten
 from flows.model_words import short_name
 from flows.origins import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.store import Registry
@@ -18,6 +19,7 @@ from flows.ways_back import way_back
 
 __all__ = ["live_data", "live_renderable"]
 
+_LONGEST = 160
 _Line = tuple[str, str, str]
 """A label, what is said, and a style."""
 
@@ -71,7 +73,7 @@ def _lines(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
     yield "model", pointer.model_id, ""
     yield "answers at", f"{pointer.endpoint.base_url} as {pointer.endpoint.model}", ""
     yield "since", f"{_time(pointer.since)} UTC", ""
-    yield "by", f"{word['actor']}: {_shortened(why)}", ""
+    yield "by", f"{word['actor']}: {shorten(why, _LONGEST)}", ""
     if run_id and registry.run(run_id) is not None:
         yield "evidence", f"gatewright report {run_id}", ""
     yield from _against(registry, pointer)
@@ -85,7 +87,7 @@ def _against(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
         )
         yield "override", said, "yellow"
     for check in failed_checks(registry, pointer):
-        yield "failed", f"{check.check}: {_shortened(check.reason)}", "yellow"
+        yield "failed", f"{check.check}: {shorten(check.reason, _LONGEST)}", "yellow"
     if (revoked := revocation_of(registry, pointer)) is None:
         return
     yield "revoked", f"{_time(revoked.at)} by {revoked.actor}: {revoked.reason}", "red"
@@ -116,7 +118,3 @@ def _on_whose_word(registry: Registry, pointer: LivePointer) -> dict[str, str]:
 
 def _time(iso: str) -> str:
     return iso[:19].replace("T", " ")
-
-
-def _shortened(reason: str, most: int = 160) -> str:
-    return reason if len(reason) <= most else reason[: most - 2] + " …"
