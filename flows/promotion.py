@@ -13,16 +13,16 @@ from prefect import flow, get_run_logger, runtime
 
 from evals.errors import GatewrightError, InfrastructureError
 from flows import tasks
-from flows.evaluating import rounds
-from flows.locks import target_lock
+from flows.approvals.suspend import suspends, wait_for_people
+from flows.approvals.suspended_runs import note_resumed
+from flows.evaluation.request import request_run
+from flows.evaluation.steps import rounds
+from flows.orchestration.locks import target_lock
 from flows.platforms.base import TriggerRef
-from flows.promoting import STALE
+from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord, RunState
-from flows.requesting import request_run
-from flows.resuming import note_resumed
+from flows.release.state_machine import STALE
 from flows.settings import load_settings
-from flows.stores import open_registry, require_run
-from flows.suspending import suspends, wait_for_people
 
 __all__ = ["promote"]
 
@@ -52,7 +52,7 @@ async def promote(
 ) -> dict[str, str]:
     """Take one candidate the whole way. Exactly one of job_id, model_id and checkpoint names it.
 
-    `again` and `fresh`, any text, and `early_stop="off"` are the marks of `flows.requesting.request_run`.
+    `again` and `fresh`, any text, and `early_stop="off"` are the marks of `flows.evaluation.request.request_run`.
 
     Returns:
         run_id, state and verdict of the run; the same trigger again returns the same run.
@@ -81,7 +81,7 @@ async def promote(
 
 
 async def _see_through(run_id: str) -> None:
-    """Carry a run to its end. While people are waited for, nothing runs: see `flows.suspending`."""
+    """Carry a run to its end. While people are waited for, nothing runs: see `flows.approvals.suspend`."""
     carried = False
     while not _is_over(run_id):
         if _is_waiting(run_id) and suspends():

@@ -8,11 +8,11 @@ from prefect import flow, get_run_logger
 
 from evals.errors import ConfigurationError, Problem
 from flows import tasks
-from flows.evaluating import rounds
+from flows.evaluation.request import request_run
+from flows.evaluation.steps import rounds
 from flows.platforms.base import TriggerRef
-from flows.requesting import request_run
+from flows.registry.opening import open_registry
 from flows.settings import load_settings
-from flows.stores import open_registry
 
 __all__ = ["regress"]
 

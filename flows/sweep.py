@@ -16,7 +16,7 @@ __all__ = ["sweep"]
 async def sweep(target: str | None = None) -> list[str]:
     """Sweep one target, or all; returns the names of what was deleted. Fails, after all is done, when something stuck.
 
-    A change made past Gatewright is told and put on record, and left as it is: see `flows.drift_watch`.
+    A change made past Gatewright is told and put on record, and left as it is: see `flows.monitoring.drift_watch`.
 
     Sweeping all also forgets the stored answers that no target reuses any more.
     """

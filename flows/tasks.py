@@ -17,23 +17,17 @@ from prefect.settings import get_current_settings
 from prefect.tasks import Task
 
 from evals.errors import InfrastructureError, PlatformError, RegistryError
-from evals.look_view import look_heading, look_lines
-from flows import (
-    artifacts,
-    drift_watch,
-    evaluating,
-    expiring,
-    forgetting,
-    going_back,
-    monitoring,
-    releasing,
-    reporting,
-    resuming,
-    sweeping,
-    triggers,
-)
-from flows.prefect_api import PrefectApi, prefect_api_from_environment
-from flows.progress import last_look
+from evals.report.look_view import look_heading, look_lines
+from flows.approvals import expiry, suspended_runs
+from flows.evaluation import steps
+from flows.evaluation.progress import last_look
+from flows.housekeeping import answer_cache, sweep_target
+from flows.monitoring import drift_watch, regression_outcome
+from flows.orchestration import artifacts, triggers
+from flows.orchestration.prefect_api import PrefectApi, prefect_api_from_environment
+from flows.recovery import target_rollback
+from flows.release import go_live as releasing
+from flows.reporting import gather
 from flows.settings import load_settings
 
 __all__ = [
@@ -87,20 +81,20 @@ _STEP: dict[str, Any] = {
 @task(name="resolve", **_STEP)
 async def resolve(run_id: str) -> str:
     """Name the candidate and pin the baseline."""
-    return await evaluating.resolve(load_settings(), run_id)
+    return await steps.resolve(load_settings(), run_id)
 
 
 @task(name="preflight", **_STEP)
 async def preflight(run_id: str) -> list[str]:
     """Look at all that could stop the run before money is spent; returns the warnings."""
-    found = await evaluating.preflight(load_settings(), run_id)
+    found = await steps.preflight(load_settings(), run_id)
     return [f"{item.name}: {item.message}" for item in found if item.level == "warn"]
 
 
 @task(name="deploy", **_STEP)
 async def deploy_candidate(run_id: str) -> str:
     """Deploy the candidate to its developer slot."""
-    return await evaluating.deploy_candidate(load_settings(), run_id)
+    return await steps.deploy_candidate(load_settings(), run_id)
 
 
 @task(name="ask", **_STEP)
@@ -110,20 +104,20 @@ async def ask_round(run_id: str, look: int) -> bool:
     before = await asyncio.to_thread(last_look, settings.run_folder(run_id))
     notes = [] if before is None else [look_heading(before), *look_lines(before)]
     async with artifacts.showing_progress(run_id, notes) as progress:
-        asked = await evaluating.ask_round(settings, run_id, look, progress=progress)
+        asked = await steps.ask_round(settings, run_id, look, progress=progress)
     return not any(summary.stopped for summary in asked)
 
 
 @task(name="look", **_STEP)
 async def judge_look(run_id: str, look: int) -> bool:
     """Judge what there is after a round; returns True when nothing more needs to be asked."""
-    return await asyncio.to_thread(evaluating.judge_look, load_settings(), run_id, look)
+    return await asyncio.to_thread(steps.judge_look, load_settings(), run_id, look)
 
 
 @task(name="judge", **_STEP)
 async def conclude(run_id: str) -> str:
     """Judge the run; returns the verdict's outcome."""
-    verdict = await asyncio.to_thread(evaluating.conclude, load_settings(), run_id)
+    verdict = await asyncio.to_thread(steps.conclude, load_settings(), run_id)
     return verdict.outcome
 
 
@@ -137,20 +131,20 @@ async def go_live(run_id: str) -> str:
 @task(name="close expired", **_STEP)
 async def close_expired() -> list[str]:
     """Refuse the runs whose question to people expired; returns their ids."""
-    return list(await expiring.close_expired(load_settings()))
+    return list(await expiry.close_expired(load_settings()))
 
 
 @task(name="wake", **_STEP)
 async def wake_void(target: str, flow_run_id: str) -> list[str]:
     """Have suspended flow runs of a target go on whose question is void by now, this one aside; returns their runs."""
-    return list(await resuming.wake_void(load_settings(), target, but=flow_run_id))
+    return list(await suspended_runs.wake_void(load_settings(), target, but=flow_run_id))
 
 
 @task(name="report", **_STEP)
 async def report(run_id: str, error: str | None = None) -> str:
     """Write the report and show it in Prefect; returns the path of the page."""
     settings = load_settings()
-    page = await asyncio.to_thread(reporting.report_run, settings, run_id, error=error)
+    page = await asyncio.to_thread(gather.report_run, settings, run_id, error=error)
     markdown = await asyncio.to_thread(page.with_name("report.md").read_text, "utf-8")
     await artifacts.publish_report(run_id, markdown)
     return str(page)
@@ -159,15 +153,15 @@ async def report(run_id: str, error: str | None = None) -> str:
 @task(name="clean up", **_STEP)
 async def clean_up(run_id: str) -> None:
     """Delete the developer slot."""
-    await evaluating.clean_up(load_settings(), run_id)
+    await steps.clean_up(load_settings(), run_id)
 
 
 @task(name="settle regression", **_STEP)
 async def settle_regression(run_id: str) -> str:
     """Act on what a regression run found, as the target file says; returns the verdict's outcome."""
     settings = load_settings()
-    outcome = await asyncio.to_thread(monitoring.settle, settings, run_id)
-    alert = await asyncio.to_thread(monitoring.alert_of, settings, run_id)
+    outcome = await asyncio.to_thread(regression_outcome.settle, settings, run_id)
+    alert = await asyncio.to_thread(regression_outcome.alert_of, settings, run_id)
     if alert is not None:
         artifacts.alert(alert.target, msgspec.structs.asdict(alert))
     return outcome
@@ -189,21 +183,23 @@ async def look_at_drift(
 
 
 @task(name="sweep", **_STEP)
-async def sweep_targets(target: str | None) -> tuple[sweeping.Swept, ...]:
+async def sweep_targets(target: str | None) -> tuple[sweep_target.Swept, ...]:
     """Delete what nobody needs any more and keep warm what a rollback may need; returns what was done."""
-    return await sweeping.sweep_all(load_settings(), target)
+    return await sweep_target.sweep_all(load_settings(), target)
 
 
 @task(name="forget", **_STEP)
-async def forget_answers() -> forgetting.Forgotten:
+async def forget_answers() -> answer_cache.Forgotten:
     """Forget stored answers that no target reuses any more."""
-    return await asyncio.to_thread(forgetting.forget_answers, load_settings())
+    return await asyncio.to_thread(answer_cache.forget_answers, load_settings())
 
 
 @task(name="roll back", cache_policy=NO_CACHE, persist_result=False)
 async def roll_back(target: str, to: str | None, reason: str, actor: str) -> str:
     """Return to an earlier model; returns the model that is live now."""
-    outcome = await going_back.go_back(load_settings(), target, to=to, reason=reason, actor=actor)
+    outcome = await target_rollback.go_back(
+        load_settings(), target, to=to, reason=reason, actor=actor
+    )
     return outcome.pointer.model_id
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, cast
 
-from evals.authored import display, refuse
-from evals.cases import FEW
+from evals.cases.reader import FEW
+from evals.cases.suite_file import GraderSpec, Suite
+from evals.config.documents import display, refuse
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.graders.base import (
     INVALID_LABEL,
@@ -24,7 +25,6 @@ from evals.graders.base import (
 )
 from evals.graders.options import problem_of, read_parameters
 from evals.records import digest
-from evals.suites import GraderSpec, Suite
 
 __all__ = [
     "GRADERS",

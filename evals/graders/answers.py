@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from evals.cases.templates import TemplateError, lookup, parse_path
 from evals.records import Response
-from evals.templates import TemplateError, lookup, parse_path
 
 __all__ = ["NOTHING", "at", "fault", "json_equal", "parse_answer", "same_text", "simplified"]
 

@@ -22,7 +22,7 @@ from evals.sampling.wire import read_json
 __all__ = ["ASKED_AGAIN", "Asker", "ModelAsker", "NoAnswerError", "Opinion", "Question"]
 
 ASKED_AGAIN = "asked again when the run goes on"
-"""Stands in the reason of an unscored answer whose judge could not be reached; see `evals.scores`."""
+"""Stands in the reason of an unscored answer whose judge could not be reached; see `evals.evaluation.score_store`."""
 
 
 class NoAnswerError(Exception):

@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from evals.cases.suite_file import Suite
 from evals.records import INFRASTRUCTURE_OUTCOMES, Case, Response, Score
-from evals.suites import Suite
 
 __all__ = [
     "INVALID_LABEL",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from evals.config.schema_errors import shown
 from evals.errors import nearest
 from evals.graders.answers import NOTHING, at, fault, parse_answer, simplified
 from evals.graders.base import CaseProblem, Column, GraderBase, ParameterError, Parameters
 from evals.records import Case, Response, Score
-from evals.schema_errors import shown
 
 __all__ = ["MultiLabelGrader"]
 

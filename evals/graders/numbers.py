@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from evals.config.schema_errors import shown
 from evals.graders.base import ParameterError
 from evals.graders.texts import TextGrader, TextOptions
-from evals.schema_errors import shown
 
 __all__ = ["NumericGrader"]
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+from evals.cases.templates import TemplateError, lookup, parse_path, variables
 from evals.errors import nearest
 from evals.graders.answers import NOTHING, fault, parse_answer
 from evals.graders.base import CaseProblem, Column, GraderBase, ParameterError, Parameters
 from evals.records import Case, Response, Score
-from evals.templates import TemplateError, lookup, parse_path, variables
 
 __all__ = ["OpenAIGrader", "OpenAIOptions", "Raw", "namespaces", "sample_of"]
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from evals.cases.templates import render_tree
 from evals.graders.asking import Opinion
 from evals.graders.base import ParameterError, Parameters
 from evals.graders.human_scale import HumanScale
@@ -27,7 +28,6 @@ from evals.graders.verdicts import (
 )
 from evals.records import Case, Message, Response
 from evals.sampling.asks import SamplingSettings
-from evals.templates import render_tree
 
 __all__ = ["LabelModelGrader", "ScoreModelGrader"]
 

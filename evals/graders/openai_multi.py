@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from evals.cases.suite_file import GraderSpec
 from evals.graders.base import CaseProblem, ParameterError
 from evals.graders.formula import Formula, FormulaError, parse
 from evals.graders.openai_base import OpenAIGrader, OpenAIOptions, Raw
@@ -14,7 +15,6 @@ from evals.graders.openai_python import PythonGrader
 from evals.graders.openai_texts import StringCheckGrader, TextSimilarityGrader
 from evals.graders.options import read_parameters
 from evals.records import Case, Response
-from evals.suites import GraderSpec
 
 __all__ = ["MultiGrader"]
 

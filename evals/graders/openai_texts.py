@@ -8,14 +8,14 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from evals.cases.templates import render
+from evals.config.schema_errors import shown
 from evals.graders.answers import same_text
 from evals.graders.asking import NoAnswerError
 from evals.graders.base import CaseProblem, ParameterError, Parameters
 from evals.graders.openai_base import OpenAIGrader, OpenAIOptions, Raw, namespaces
 from evals.graders.similarity import MEASURES, cosine, similarity
 from evals.records import Case, Response
-from evals.schema_errors import shown
-from evals.templates import render
 
 __all__ = ["EmbeddingSimilarityGrader", "StringCheckGrader", "TextSimilarityGrader"]
 

@@ -6,9 +6,9 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from evals.cases.suite_file import GraderSpec
 from evals.errors import Problem, nearest
 from evals.graders.base import ParameterError, Parameters
-from evals.suites import GraderSpec
 
 __all__ = ["problem_of", "read_parameters"]
 

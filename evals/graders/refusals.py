@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from evals.config.schema_errors import shown
 from evals.graders.answers import NOTHING, at, parse_answer
 from evals.graders.base import CaseProblem, Column, GraderBase, Parameters
 from evals.records import Case, Response, Score
-from evals.schema_errors import shown
 
 __all__ = ["OverRefusalGrader", "RefusalGrader", "is_refusal"]
 

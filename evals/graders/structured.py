@@ -8,12 +8,12 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from evals.authored import display, load_json
+from evals.config.documents import display, load_json
+from evals.config.schema_errors import compile_schema, shown
 from evals.errors import ConfigurationError
 from evals.graders.answers import NOTHING, at, fault, json_equal, parse_answer, simplified
 from evals.graders.base import CaseProblem, Column, GraderBase, ParameterError, Parameters
 from evals.records import Case, Response, Score
-from evals.schema_errors import compile_schema, shown
 
 __all__ = ["FieldsGrader", "JsonSchemaGrader"]
 

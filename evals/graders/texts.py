@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import regex
 
+from evals.config.schema_errors import shown
 from evals.graders.answers import (
     NOTHING,
     at,
@@ -18,7 +19,6 @@ from evals.graders.answers import (
 )
 from evals.graders.base import CaseProblem, GraderBase, ParameterError, Parameters
 from evals.records import Case, Response, Score
-from evals.schema_errors import shown
 
 __all__ = ["ContainsGrader", "ExactGrader", "RegexGrader", "TextGrader", "TextOptions"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from evals.gate.explanations import STILL_OPEN
 from evals.records import CheckResult
 from evals.report.answer import blocking_checks
 from evals.report.facts import RunFacts
 from evals.report.reasons import given_up
-from evals.wording import STILL_OPEN
 
 __all__ = ["advice"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
+from evals.gate.explanations import HOPELESS, STILL_OPEN
 from evals.records import CheckResult
 from evals.report.bars import FALLING, Scale
 from evals.report.figures import counted, percentage
-from evals.wording import HOPELESS, STILL_OPEN
 
 __all__ = ["given_up", "in_short", "reason_of"]
 

@@ -11,10 +11,10 @@ from evals.errors import InfrastructureError
 from flows.commands.output import JSON_OPTION, emit
 from flows.commands.running import follow_flow_run, run_promotion, show_run
 from flows.commands.values import REASON
+from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings, load_settings
-from flows.stores import open_registry, require_run
 
 __all__ = ["register"]
 
@@ -58,7 +58,7 @@ def override(run_id: str = RUN, reason: str = REASON, as_json: bool = JSON_OPTIO
 
 
 def _answer(run_id: str, decision: Any, reason: str, as_json: bool) -> None:
-    from flows.answers import answer_run
+    from flows.approvals.answers import answer_run
 
     settings = load_settings()
     said = answer_run(settings, run_id, decision, actor=settings.actor, reason=reason)
@@ -83,7 +83,7 @@ def _go_on(run_id: str, as_json: bool) -> None:
 
 
 def _is_enough(settings: Settings, registry: Registry, run: RunRecord) -> bool:
-    from flows.questions import question_of
+    from flows.approvals.questions import question_of
 
     question = question_of(settings, registry, run)
     return question is None or question.enough
@@ -93,8 +93,8 @@ def _resumed(run_id: str, as_json: bool) -> str | None:
     """Resume the flow run that was suspended for this run; returns its id, None when there is none to be resumed."""
     import os
 
-    from flows.prefect_api import prefect_api_from_environment
-    from flows.resuming import resume, suspended_as
+    from flows.approvals.suspended_runs import resume, suspended_as
+    from flows.orchestration.prefect_api import prefect_api_from_environment
 
     settings = load_settings()
     with open_registry(settings) as registry:

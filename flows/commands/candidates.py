@@ -39,7 +39,7 @@ def request(
     early_stop: bool,
 ) -> str:
     """Record the run, or find the one that the same trigger already started. Returns its id."""
-    from flows.requesting import request_run
+    from flows.evaluation.request import request_run
 
     run, _created = request_run(
         settings,

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.report.cleaning import shorten
-from flows.model_words import short_name
+from flows.platforms.short_names import short_name
 from flows.registry.records import Event
 
 __all__ = ["changes_table"]

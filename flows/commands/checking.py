@@ -15,13 +15,13 @@ from evals.report.figures import counted
 from flows.commands.candidates import CHECKPOINT, JOB, MODEL, reference
 from flows.commands.findings import show_findings
 from flows.commands.output import JSON_OPTION
+from flows.config.target import target_names
 from flows.platforms.base import Deployment, Finding, Platform, TriggerRef
+from flows.registry.opening import open_registry
 from flows.settings import Settings, load_settings
-from flows.stores import open_registry
-from flows.target import target_names
 
 if TYPE_CHECKING:
-    from flows.opening import Plan
+    from flows.evaluation.open_run import Plan
     from flows.platforms.data_plane import HostingPlatform
 
 __all__ = ["register"]
@@ -55,9 +55,9 @@ def doctor(
 
 
 def _look(settings: Settings, name: str, ref: TriggerRef | None) -> tuple[Finding, ...]:
-    from flows.expecting import last_results
-    from flows.opening import load_plan  # with the statistics behind it: a second
-    from flows.origins import base_model_of
+    from flows.evaluation.estimate import last_results
+    from flows.evaluation.open_run import load_plan
+    from flows.registry.provenance import base_model_of
 
     try:
         plan = load_plan(settings, name)
@@ -154,8 +154,8 @@ async def _preflight(
     live: Candidate | None,
     seen: Sequence[SuiteResult],
 ) -> tuple[Finding, ...]:
-    from flows.expecting import expected_findings
-    from flows.judges_ready import judge_findings
+    from flows.evaluation.estimate import expected_findings
+    from flows.evaluation.judge_preflight import judge_findings
 
     sides: dict[Role, Candidate] = {"candidate": candidate}
     if live is not None:

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from flows.commands.output import JSON_OPTION, console, emit, exit_with, run_data
 from flows.commands.stopping import going_on_with
-from flows.model_words import short_name
+from flows.platforms.short_names import short_name
+from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.settings import Settings, load_settings
-from flows.stores import open_registry
 
 __all__ = ["register"]
 
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(as_json: bool = JSON_OPTION) -> None:
     """Tell the story of three fine-tunes on the embedded platform: two are promoted, one is refused."""
-    from flows.demo import TARGET, tell
+    from flows.demo.story import TARGET, tell
 
     settings = load_settings()
     screen = console(stderr=as_json)
@@ -47,10 +47,10 @@ def demo(as_json: bool = JSON_OPTION) -> None:
 
 
 def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> None:
-    from evals.authored import display
+    from evals.config.documents import display
     from flows.commands.looking import live
-    from flows.demo_story import MARKER, Story
-    from flows.run_folder import read_record
+    from flows.demo.state import MARKER, Story
+    from flows.files import read_record
 
     screen = console()
     table = Table(title="What happened", title_justify="left", box=None, padding=(0, 2, 0, 0))
@@ -84,7 +84,7 @@ def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> No
 
 def _own_name() -> str:
     """What to type for this very command line: as make starts it, it stands on no path."""
-    from evals.authored import display
+    from evals.config.documents import display
 
     own = Path(sys.executable).with_name("gatewright")
     return own.name if shutil.which(own.name) == str(own) else display(own)

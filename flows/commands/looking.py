@@ -12,10 +12,10 @@ from flows.commands.changes import changes_table
 from flows.commands.output import JSON_OPTION, console, emit
 from flows.commands.run_list import run_list
 from flows.commands.standing import live_data, live_renderable
+from flows.config.target import load_target, target_names
+from flows.registry.opening import open_registry, require_run
 from flows.registry.store import Registry
 from flows.settings import Settings, load_settings
-from flows.stores import open_registry, require_run
-from flows.target import load_target, target_names
 
 __all__ = ["register"]
 
@@ -89,7 +89,7 @@ def report(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show a run's report, written anew from what is stored."""
-    from flows.reporting import gather, report_run  # with the statistics behind them: a second
+    from flows.reporting.gather import gather, report_run
 
     settings = load_settings()
     with open_registry(settings) as registry:
@@ -103,7 +103,7 @@ def report(
     if form == "terminal" and not as_json:
         from evals.report.terminal import verdict_renderable
         from evals.report.view import build_view
-        from flows.opening import open_run
+        from flows.evaluation.open_run import open_run
 
         with open_run(settings, run_id) as run:
             console().print(verdict_renderable(build_view(gather(run))))

@@ -41,7 +41,7 @@ def plan(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Say before money is spent what the suites can resolve, and what a run is likely to come to and to cost."""
-    from flows.planning import plan_target
+    from flows.evaluation.plan import plan_target
 
     if discordance is not None and not 0 < discordance <= 1:
         raise ConfigurationError(
@@ -53,7 +53,7 @@ def plan(
     if as_json:
         emit(found)
         return
-    from evals.plan_view import plan_view
+    from evals.report.plan_view import plan_view
 
     console().print(plan_view(found))
 
@@ -86,7 +86,7 @@ def gate(
     if against_itself:
         _against_itself(load_settings(), run_id, as_json)
         return
-    from flows.rejudging import rejudge
+    from flows.evaluation.rejudge import rejudge
 
     verdict = rejudge(load_settings(), run_id, policy)
     if as_json:
@@ -99,8 +99,8 @@ def gate(
 def _show(settings: Settings, run_id: str, verdict: Verdict) -> None:
     from evals.report.terminal import verdict_renderable
     from evals.report.view import build_view
-    from flows.opening import open_run
-    from flows.reporting import gather
+    from flows.evaluation.open_run import open_run
+    from flows.reporting.gather import gather
 
     with open_run(settings, run_id) as run:
         facts = msgspec.structs.replace(
@@ -115,7 +115,7 @@ def _show(settings: Settings, run_id: str, verdict: Verdict) -> None:
 
 
 def _against_itself(settings: Settings, run_id: str, as_json: bool) -> None:
-    from flows.rejudging import judge_against_itself
+    from flows.evaluation.rejudge import judge_against_itself
 
     try:
         found = judge_against_itself(settings, run_id)
@@ -141,7 +141,7 @@ def _against_itself(settings: Settings, run_id: str, as_json: bool) -> None:
 
 
 def _self_test(replicates: int, seed: int, as_json: bool) -> None:
-    from evals.selftest import self_test as measure
+    from evals.selftest.simulation import self_test as measure
 
     screen = console(stderr=True)
     with screen.status("simulating") as status:
@@ -151,7 +151,7 @@ def _self_test(replicates: int, seed: int, as_json: bool) -> None:
     if as_json:
         emit(found)
     else:
-        from evals.selftest_view import selftest_view
+        from evals.report.selftest_view import selftest_view
 
         console().print(selftest_view(found))
     exit_with(1 if found.missed else 0)

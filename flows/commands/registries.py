@@ -6,8 +6,8 @@ import msgspec
 import typer
 
 from flows.commands.output import JSON_OPTION, emit
+from flows.registry.opening import open_registry
 from flows.settings import load_settings
-from flows.stores import open_registry
 
 __all__ = ["register"]
 

@@ -12,12 +12,12 @@ from rich.markup import escape
 from evals.errors import RefusedError
 from flows.commands.output import JSON_OPTION, console, emit
 from flows.commands.values import REASON
+from flows.config.target import load_target
+from flows.registry.opening import open_registry
 from flows.settings import load_settings
-from flows.stores import open_registry
-from flows.target import load_target
 
 if TYPE_CHECKING:
-    from flows.rolling_back import RollbackOutcome
+    from flows.recovery.rollback import RollbackOutcome
 
 __all__ = ["register"]
 
@@ -52,7 +52,7 @@ def rollback(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Go back to the model that was live before, now, and hold automation off."""
-    from flows.going_back import go_back
+    from flows.recovery.target_rollback import go_back
 
     settings = load_settings()
     load_target(settings.targets, target)
@@ -128,8 +128,8 @@ def revoke(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Mark a model as one that may not be live for a target, and hold automation off; what is live stays."""
-    from flows.earlier import earlier_model
-    from flows.ways_back import way_back
+    from flows.recovery.earlier_models import earlier_model
+    from flows.recovery.way_back import way_back
 
     settings = load_settings()
     load_target(settings.targets, target)
@@ -153,7 +153,7 @@ def reinstate(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Let a model be live again that was refused or revoked: on your word it may be gone back to."""
-    from flows.earlier import barred_model
+    from flows.recovery.earlier_models import barred_model
 
     settings = load_settings()
     load_target(settings.targets, target)

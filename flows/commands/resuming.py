@@ -7,8 +7,8 @@ import typer
 from evals.errors import RefusedError
 from flows.commands.output import JSON_OPTION
 from flows.commands.running import run_evaluation, run_promotion, show_run
+from flows.registry.opening import open_registry, require_run
 from flows.settings import load_settings
-from flows.stores import open_registry, require_run
 
 __all__ = ["register"]
 

@@ -32,9 +32,9 @@ from flows.commands.output import (
 )
 from flows.commands.stopping import going_on_with
 from flows.commands.values import stamp
-from flows.following import follow
+from flows.registry.opening import open_registry, require_run
+from flows.reporting.live_display import follow
 from flows.settings import Settings, load_settings
-from flows.stores import open_registry, require_run
 
 __all__ = ["follow_flow_run", "register", "run_evaluation", "run_promotion", "show_run"]
 
@@ -113,7 +113,7 @@ def follow_flow_run(settings: Settings, run_id: str, flow_run_id: str, *, as_jso
 
 async def _until_over(flow_run_id: str) -> bool:
     """Wait for a flow run; False when no worker takes it up in time."""
-    from flows.prefect_api import FINAL_STATES, prefect_api_from_environment
+    from flows.orchestration.prefect_api import FINAL_STATES, prefect_api_from_environment
 
     loop = asyncio.get_running_loop()
     until = loop.time() + WORKER_PATIENCE_S
@@ -167,7 +167,7 @@ def regress(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Ask the live model its suites again and say whether it still holds."""
-    from flows.opening import load_plan
+    from flows.evaluation.open_run import load_plan
 
     settings = load_settings()
     load_plan(settings, target)  # what is wrong with a file is said before a server is started
@@ -183,31 +183,32 @@ def regress(
 
 
 async def _evaluate(settings: Settings, run_id: str) -> None:
-    from flows import evaluating, reporting
+    from flows.evaluation import steps
+    from flows.reporting import gather as reporting
 
     try:
-        await evaluating.resolve(settings, run_id)
-        await evaluating.preflight(settings, run_id)
-        await evaluating.deploy_candidate(settings, run_id)
-        for look in range(1, evaluating.rounds(settings, run_id) + 1):
-            asked = await evaluating.ask_round(settings, run_id, look)
+        await steps.resolve(settings, run_id)
+        await steps.preflight(settings, run_id)
+        await steps.deploy_candidate(settings, run_id)
+        for look in range(1, steps.rounds(settings, run_id) + 1):
+            asked = await steps.ask_round(settings, run_id, look)
             if any(summary.stopped for summary in asked):
                 break
-            if evaluating.judge_look(settings, run_id, look):
+            if steps.judge_look(settings, run_id, look):
                 break
-        evaluating.conclude(settings, run_id)
+        steps.conclude(settings, run_id)
     except GatewrightError as error:
         with open_registry(settings) as registry:
             registry.set_run_state(run_id, "failed", str(error)[:500])
         raise
     finally:
-        await evaluating.clean_up(settings, run_id)
+        await steps.clean_up(settings, run_id)
     await asyncio.to_thread(reporting.report_run, settings, run_id)
 
 
 async def _submit(run_id: str, parameters: dict[str, Any]) -> None:
-    from flows.prefect_api import prefect_api_from_environment
-    from flows.triggers import DEPLOYMENT
+    from flows.orchestration.prefect_api import prefect_api_from_environment
+    from flows.orchestration.triggers import DEPLOYMENT
 
     async with prefect_api_from_environment() as api:
         await api.create_flow_run(DEPLOYMENT, parameters, idempotency_key=run_id, name=run_id)
@@ -223,8 +224,8 @@ def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
     else:
         from evals.report.terminal import verdict_renderable
         from evals.report.view import build_view
-        from flows.opening import open_run
-        from flows.reporting import gather
+        from flows.evaluation.open_run import open_run
+        from flows.reporting.gather import gather
 
         with open_run(settings, run_id) as opened:
             console().print(verdict_renderable(build_view(gather(opened))))
@@ -243,7 +244,7 @@ def _prefect(settings: Settings) -> Iterator[None]:
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("DO_NOT_TRACK", "1")
-    from flows.temporary_prefect import prefect_server
+    from flows.orchestration.temporary_server import prefect_server
 
     with prefect_server(settings.home / "servers", lambda line: typer.echo(line, err=True)):
         yield

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from evals.records import LivePointer
 from evals.report.cleaning import shorten
-from flows.model_words import short_name
-from flows.origins import failed_checks, origin, overrides_behind, revocation_of
+from flows.platforms.short_names import short_name
+from flows.recovery.way_back import way_back
+from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.store import Registry
-from flows.ways_back import way_back
 
 __all__ = ["live_data", "live_renderable"]
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evals.errors import ConfigurationError, Problem, nearest
-from evals.leaks import DEFAULT_POLICY
+from evals.suites.leakage import DEFAULT_POLICY
 from flows.settings import Settings
 
 if TYPE_CHECKING:
-    from evals.opening import OpenedSuite
+    from evals.suites.opened import OpenedSuite
 
 __all__ = ["folders_of", "open_all", "overlap_policy", "refuse_all"]
 
 
 def open_all(folders: list[Path]) -> list[OpenedSuite]:
     """Open suites. Raises ConfigurationError with the problems of all of them together."""
-    from evals.opening import open_suite
+    from evals.suites.opened import open_suite
 
     opened, problems = [], list[Problem]()
     for folder in folders:
@@ -50,7 +50,7 @@ def overlap_policy(settings: Settings, gate: str | None) -> Mapping[str, str]:
     """Return what a gate says of cases that were trained on; the default without a gate. Raises ConfigurationError."""
     if gate is None:
         return DEFAULT_POLICY
-    from evals.policy import load_policy
+    from evals.gate.policy import load_policy
 
     path = settings.gates / f"{gate}.yaml"
     if not path.is_file():

@@ -34,8 +34,8 @@ def labels(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Draw a random sample of a run's answers into a file for people to fill in."""
-    from flows.labelling import draw
-    from flows.opening import open_run
+    from flows.evaluation.human_labels import draw
+    from flows.evaluation.open_run import open_run
 
     if to.exists() or to.suffix not in (".jsonl", ".csv"):
         message = f"expected a .jsonl or .csv file that doesn't exist yet; found {to}"

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from evals.curation import Duplicate, SuiteStats
-    from evals.leaks import Leak
-    from evals.opening import OpenedSuite
-    from evals.overlap import Pair
-    from evals.suites import Suite
+    from evals.cases.suite_file import Suite
+    from evals.suites.curation import Duplicate, SuiteStats
+    from evals.suites.leakage import Leak
+    from evals.suites.opened import OpenedSuite
+    from evals.suites.overlap import Pair
 
 __all__ = ["show_check", "show_duplicates", "show_stats"]
 

@@ -16,8 +16,8 @@ from flows.commands.suite_tables import show_check, show_duplicates, show_stats
 from flows.settings import load_settings
 
 if TYPE_CHECKING:
-    from evals.importing import Imported
-    from evals.opening import OpenedSuite
+    from evals.suites.import_openai_eval import Imported
+    from evals.suites.opened import OpenedSuite
 
 __all__ = ["register"]
 
@@ -67,7 +67,7 @@ def check(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Check suites whole: every problem at once, and every case that stands in the training file."""
-    from evals.leaks import find_leak, refused_pairs
+    from evals.suites.leakage import find_leak, refused_pairs
 
     settings = load_settings()
     policy = overlap_policy(settings, gate)
@@ -85,7 +85,7 @@ def check(
 @app.command(epilog="Example: gatewright suite stats support-triage --json")
 def stats(suite: str = SUITE, as_json: bool = JSON_OPTION) -> None:
     """Count what a suite holds: cases, clusters, tags, labels, metrics, lengths."""
-    from evals.curation import suite_stats
+    from evals.suites.curation import suite_stats
 
     counted = suite_stats(_open(suite))
     if as_json:
@@ -107,7 +107,7 @@ def split(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Cut a suite's cases in two files. Clusters stay whole, proportions are kept."""
-    from evals.curation import split_cases, write_cases
+    from evals.suites.curation import split_cases, write_cases
 
     found = _open(suite).suite
     problems = list(_tag_problems(by, list(found.cases.tags)))
@@ -144,7 +144,7 @@ def import_(
     """Make a suite of an OpenAI eval with its data, or of a chat fine-tuning file."""
     folder = to if to is not None else load_settings().datasets / source.stem.lower()
     if source.suffix.lower() in _CHAT_SUFFIXES:
-        from evals.importing_chat import import_chat
+        from evals.suites.import_chat import import_chat
 
         refuse_all(
             _option(name, "belongs to an eval; a chat fine-tuning file stands alone")
@@ -153,7 +153,7 @@ def import_(
         )
         imported = import_chat(source, folder)
     else:
-        from evals.importing import import_eval
+        from evals.suites.import_openai_eval import import_eval
 
         imported = import_eval(source, data, folder, run=run)
     opened = _brought_in(folder)
@@ -175,7 +175,7 @@ def dedupe(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Find cases that ask what an earlier one asks, and write the suite without them."""
-    from evals.curation import duplicates, write_cases
+    from evals.suites.curation import duplicates, write_cases
 
     found = _open(suite).suite
     problems = [] if to is None else _new_file_problems(("--to", to))

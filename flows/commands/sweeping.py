@@ -13,8 +13,8 @@ from flows.commands.output import JSON_OPTION, console, emit, exit_with
 from flows.settings import load_settings
 
 if TYPE_CHECKING:
-    from flows.forgetting import Forgotten
-    from flows.sweeping import Swept
+    from flows.housekeeping.answer_cache import Forgotten
+    from flows.housekeeping.sweep_target import Swept
 
 __all__ = ["register"]
 
@@ -33,8 +33,8 @@ def sweep(
 
     Without a target it also forgets stored answers that are older than any target reuses.
     """
-    from flows.forgetting import forget_answers
-    from flows.sweeping import sweep_all
+    from flows.housekeeping.answer_cache import forget_answers
+    from flows.housekeeping.sweep_target import sweep_all
 
     settings = load_settings()
     found = asyncio.run(sweep_all(settings, target, dry_run=dry_run))

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from evals.errors import ConfigurationError, Problem
-from evals.policy import seconds
+from evals.gate.policy import seconds
 
 __all__ = ["REASON", "seconds_of", "stamp"]
 

@@ -9,10 +9,10 @@ import typer
 from evals.errors import ConfigurationError, Problem, nearest
 from flows.commands.findings import show_findings
 from flows.commands.output import JSON_OPTION, console
+from flows.config.target import target_names
 from flows.platforms.base import Finding
+from flows.registry.opening import open_registry
 from flows.settings import Settings, load_settings
-from flows.stores import open_registry
-from flows.target import target_names
 
 __all__ = ["register"]
 
@@ -65,7 +65,7 @@ def _named(settings: Settings, name: str | None) -> tuple[tuple[str, ...], tuple
 def _look(
     settings: Settings, runs: tuple[str, ...], targets: tuple[str, ...], offline: bool
 ) -> dict[str, tuple[Finding, ...]]:
-    from flows.verifying import verify_chain, verify_run, verify_target
+    from flows.monitoring.verify import verify_chain, verify_run, verify_target
 
     with open_registry(settings) as registry:
         found = {"registry": verify_chain(registry)}
@@ -85,7 +85,7 @@ def _change(
     reason: str | None,
     quiet: bool,
 ) -> None:
-    from flows.mending import adopt_drift, put_back_drift
+    from flows.monitoring.drift_repair import adopt_drift, put_back_drift
 
     if adopt and put_back:
         raise _misused("expected one of --adopt and --put-back; found both")

@@ -44,12 +44,12 @@ async def _watch(
     once: bool,
     as_json: bool,
 ) -> None:
-    from flows.prefect_api import prefect_api_from_environment
-    from flows.triggers import all_targets, start_finished
+    from flows.orchestration.prefect_api import prefect_api_from_environment
+    from flows.orchestration.triggers import all_targets, start_finished
 
     targets = [found for found in all_targets(settings) if target in (None, found.name)]
     if not targets:
-        from flows.target import load_target
+        from flows.config.target import load_target
 
         load_target(settings.targets, target or "")
     async with prefect_api_from_environment() as api:

@@ -1,7 +1,7 @@
 """POST /runs/{id}/answer: a person approves, rejects or overrides on the run's page.
 
 The form must come from a page of ours (the browser says so, and a token bound to person, run and evidence agrees), and
-the person must have a name that can be believed. The rules of the gate are `flows.answers`' to know.
+the person must have a name that can be believed. The rules of the gate are `flows.approvals.answers`' to know.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from evals.errors import RefusedError
-from flows.answers import give_answer
+from flows.approvals.answers import give_answer
+from flows.registry.opening import require_run
 from flows.registry.records import Decision
 from flows.service.following import follow_up, goes_on
 from flows.service.parts import Parts, parts_of
 from flows.service.security import actor_of, form_token_fits, same_origin
-from flows.stores import require_run
 
 __all__ = ["about_form", "answer"]
 

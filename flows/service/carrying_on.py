@@ -13,9 +13,9 @@ A run that its answer closed is started by nobody; the flow run that waited for 
 
 from __future__ import annotations
 
-from flows.prefect_api import FINAL_STATES
+from flows.approvals.suspended_runs import last_suspended, note_lost, resume, suspended_as
+from flows.orchestration.prefect_api import FINAL_STATES
 from flows.registry.store import Registry
-from flows.resuming import last_suspended, note_lost, resume, suspended_as
 from flows.service.finding import NotYetError
 from flows.service.prefect_runs import PrefectRuns
 from flows.service.starting import SILENCE_S, Order, is_dead, settled, start, state_of

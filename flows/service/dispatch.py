@@ -21,6 +21,7 @@ from evals.errors import (
     RefusedError,
     RegistryError,
 )
+from flows.registry.opening import require_run
 from flows.registry.records import InboxMessage
 from flows.registry.store import Registry
 from flows.service.carrying_on import carry_on
@@ -32,7 +33,6 @@ from flows.service.prefect_runs import PrefectRuns
 from flows.service.stalled import answered_order, stalled
 from flows.service.starting import Order, job_order, start
 from flows.settings import Settings
-from flows.stores import require_run
 
 __all__ = ["Dispatcher"]
 

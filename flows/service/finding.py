@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from evals.errors import ConfigurationError, InfrastructureError, Problem, RefusedError
 from evals.records import digest
+from flows.config.target import Target, load_target, target_names
+from flows.orchestration.triggers import find_job
 from flows.platforms.job_records import Job
 from flows.settings import Settings
-from flows.target import Target, load_target, target_names
-from flows.triggers import find_job
 
 __all__ = ["Found", "NotYetError", "find", "unwanted"]
 

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from evals.errors import ConfigurationError, RefusedError
-from flows.questions import question_of
+from flows.approvals.questions import question_of
+from flows.approvals.suspended_runs import suspended_as
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
-from flows.resuming import suspended_as
 from flows.service.messages import answer_trigger
 from flows.settings import Settings
 

@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 
 from evals.errors import nearest
 from evals.records import LivePointer, digest, encode
+from flows.config.target import target_names
 from flows.service.parts import Parts, parts_of
-from flows.target import target_names
 
 __all__ = ["LONGEST_WAIT_S", "tell"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 from urllib.parse import quote
 
-from flows.prefect_api import PrefectApi
+from flows.orchestration.prefect_api import PrefectApi
 
 __all__ = ["PrefectRuns"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from evals.errors import GatewrightError
 from evals.records import Verdict
 from evals.report.checks import CheckView, check_view
-from flows.model_words import short_name
-from flows.questions import Question, question_of
+from flows.approvals.questions import Question, question_of
+from flows.platforms.short_names import short_name
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.service.parts import Parts

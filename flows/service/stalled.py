@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from evals.errors import ConfigurationError, RefusedError
+from flows.approvals.suspended_runs import was_suspended
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
-from flows.resuming import was_suspended
 from flows.service.following import goes_on
 from flows.service.messages import answer_id
 from flows.service.starting import Order, job_order, silent_for

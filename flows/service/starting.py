@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from evals.records import Record
+from flows.evaluation.request import run_id_of
+from flows.orchestration.triggers import DEPLOYMENT
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
-from flows.requesting import run_id_of
 from flows.service.finding import NotYetError
 from flows.service.prefect_runs import PrefectRuns
 from flows.settings import Settings
-from flows.triggers import DEPLOYMENT
 
 __all__ = [
     "MOST_STARTS",
@@ -64,7 +64,7 @@ class Order(Record, frozen=True, kw_only=True):
 
 
 def job_order(target: str, job_id: str) -> Order:
-    """Return the order for a job's model; key and parameters are those of `flows.triggers.start_promotion`."""
+    """Return the order for a job's model; key and parameters are those of `flows.orchestration.triggers.start_promotion`."""
     return Order(
         target=target,
         run_id=run_id_of(target, "promotion", {"job_id": job_id}),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from evals.records import CheckResult, LivePointer, Verdict
-from flows.model_words import short_name
-from flows.origins import failed_checks, origin, overrides_behind, revocation_of
+from flows.config.target import target_names
+from flows.platforms.short_names import short_name
+from flows.recovery.way_back import WayBack, way_back
+from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.records import Answer, Event, Hold, RunRecord
 from flows.registry.store import Registry
 from flows.service.wording import Mark, Moment, mark_of_state, mark_of_verdict, moment
 from flows.settings import Settings
-from flows.target import target_names
-from flows.ways_back import WayBack, way_back
 
 __all__ = [
     "Change",

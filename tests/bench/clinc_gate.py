@@ -20,11 +20,11 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import ComplementNB
 
-from evals.conditions import Check
-from evals.gate import judge
-from evals.made_up import evidence_of, gate_of
-from evals.ordering import look_sizes
-from evals.replaying import replay
+from evals.checks.check import Check
+from evals.evaluation.ordering import look_sizes
+from evals.gate.judge import judge
+from evals.gate.replay import replay
+from evals.selftest.simulated_models import evidence_of, gate_of
 from evals.stats.inputs import normal_critical
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clinc150"

@@ -139,7 +139,7 @@ class Bench:
         return [{"text": str(row[text]), "label": str(row[label])} for row in rows]
 
     def start_emulator(self) -> subprocess.Popen[bytes]:
-        from flows.processes import free_port
+        from flows.orchestration.processes import free_port
 
         url = f"http://127.0.0.1:{(port := free_port())}"
         os.environ["GATEWRIGHT_EMBEDDED_URL"] = url
@@ -207,28 +207,30 @@ class Bench:
         return [await self.promotion(load_settings(), title, job) for job in job_ids]
 
     async def promotion(self, settings: Any, title: str, job_id: str) -> str:
-        from flows import evaluating, releasing, reporting
-        from flows.opening import open_registry
+        from flows.evaluation import steps
+        from flows.evaluation.open_run import open_registry
         from flows.platforms.base import TriggerRef
+        from flows.release import go_live
+        from flows.reporting import gather
 
         begin = time.perf_counter()
-        run, _ = evaluating.request_run(
+        run, _ = steps.request_run(
             settings, "intents", TriggerRef(job_id=job_id), kind="promotion", actor="bench"
         )
-        await evaluating.resolve(settings, run.run_id)
-        await evaluating.preflight(settings, run.run_id)
-        await evaluating.deploy_candidate(settings, run.run_id)
+        await steps.resolve(settings, run.run_id)
+        await steps.preflight(settings, run.run_id)
+        await steps.deploy_candidate(settings, run.run_id)
         asking, calls = time.perf_counter(), 0
-        for look in range(1, evaluating.rounds(settings, run.run_id) + 1):
-            asked = await evaluating.ask_round(settings, run.run_id, look)
+        for look in range(1, steps.rounds(settings, run.run_id) + 1):
+            asked = await steps.ask_round(settings, run.run_id, look)
             calls += sum(role.requests for part in asked for role in part.roles.values())
-            if evaluating.judge_look(settings, run.run_id, look):
+            if steps.judge_look(settings, run.run_id, look):
                 break
         asking = time.perf_counter() - asking
-        verdict = evaluating.conclude(settings, run.run_id)
-        await releasing.go_live(settings, run.run_id)
-        await evaluating.clean_up(settings, run.run_id)
-        reporting.report_run(settings, run.run_id)
+        verdict = steps.conclude(settings, run.run_id)
+        await go_live.go_live(settings, run.run_id)
+        await steps.clean_up(settings, run.run_id)
+        gather.report_run(settings, run.run_id)
         with open_registry(settings) as registry:
             state = registry.run(run.run_id).state
         first = verdict.checks[0 if verdict.baseline_model is None else 1]

@@ -2,7 +2,7 @@
 
     python tests/bench/gate_bench.py [--replicates 2000] [--seed 1] [--markdown] [--check]
 
-Everything goes through results, policy, looks and verdict (evals/selftest.py; `gatewright gate --self-test` runs the same
+Everything goes through results, policy, looks and verdict (evals/selftest/simulation.py; `gatewright gate --self-test` runs the same
 with fewer replicates). `--markdown` prints the table of docs/statistics.md; `--check` exits 1 when a promise is broken.
 """
 
@@ -13,9 +13,9 @@ import sys
 
 from rich.console import Console
 
-from evals.measured import SAVED, Measured, SelfTest
-from evals.selftest import self_test
-from evals.selftest_view import selftest_view
+from evals.report.selftest_view import selftest_view
+from evals.selftest.rates import SAVED, Measured, SelfTest
+from evals.selftest.simulation import self_test
 
 
 def main() -> int:

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from evals.columns import LabelColumn, ModelResults
-from evals.conditions import Check
-from evals.gate import Evidence, judge
-from evals.made_up import gate_of
+from evals.checks.check import Check
+from evals.gate.judge import Evidence, judge
+from evals.metrics.results import LabelColumn, ModelResults
+from evals.selftest.simulated_models import gate_of
 
 SLICES, LABELS = 50, 12
 

@@ -210,13 +210,13 @@ def run_of(folder: Path) -> str:
 async def open_(folder: Path, _options: argparse.Namespace) -> None:
     """Request the run: reads and checks target, gate and suite. Models are named here instead of resolved."""
     from evals.records import Candidate
-    from flows import evaluating
-    from flows.opening import open_registry
+    from flows.evaluation import steps
+    from flows.evaluation.open_run import open_registry
     from flows.platforms.base import TriggerRef
 
     settings = settings_of(folder)
     ref = TriggerRef(model_id=MODELS["candidate"])
-    run, _ = evaluating.request_run(settings, "bulk", ref, kind="evaluation", actor="bench")
+    run, _ = steps.request_run(settings, "bulk", ref, kind="evaluation", actor="bench")
     with open_registry(settings) as registry:
         registry.note_run(
             run.run_id,
@@ -263,7 +263,7 @@ async def ask(folder: Path, options: argparse.Namespace) -> None:
     """Ask both models every case."""
     from evals.records import Endpoint
     from evals.sampling.store import ResponseStore
-    from flows.opening import open_run
+    from flows.evaluation.open_run import open_run
     from flows.platforms.base import Connection
 
     settings = settings_of(folder)
@@ -280,7 +280,7 @@ async def ask(folder: Path, options: argparse.Namespace) -> None:
 
 async def grade(folder: Path, _options: argparse.Namespace) -> None:
     """Score every answer."""
-    from flows.opening import open_run
+    from flows.evaluation.open_run import open_run
 
     with open_run(settings_of(folder), run_of(folder)) as run:
         await run.contest.grade()
@@ -288,17 +288,17 @@ async def grade(folder: Path, _options: argparse.Namespace) -> None:
 
 async def judge(folder: Path, _options: argparse.Namespace) -> None:
     """Lay out answers and scores, judge them by the gate, store the verdict."""
-    from flows import evaluating
+    from flows.evaluation import steps
 
-    verdict = evaluating.conclude(settings_of(folder), run_of(folder))
+    verdict = steps.conclude(settings_of(folder), run_of(folder))
     assert all(check.n for check in verdict.checks), verdict.reasons
 
 
 async def report(folder: Path, _options: argparse.Namespace) -> None:
     """Write the report."""
-    from flows import reporting
+    from flows.reporting import gather
 
-    assert reporting.report_run(settings_of(folder), run_of(folder)).exists()
+    assert gather.report_run(settings_of(folder), run_of(folder)).exists()
 
 
 Stage = Callable[[Path, argparse.Namespace], Awaitable[None]]

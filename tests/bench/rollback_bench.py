@@ -119,8 +119,8 @@ class Bench:
         return 0 if slowest <= LIMIT_S else 1
 
     def prepare(self) -> list[str]:
-        from flows.processes import free_port
-        from flows.stores import open_registry
+        from flows.orchestration.processes import free_port
+        from flows.registry.opening import open_registry
 
         self.write()
         emulator, service = free_port(), free_port()
@@ -169,7 +169,7 @@ class Bench:
         return file - begin, client - begin, end - begin
 
     def call(self, model: str) -> float:
-        from flows.going_back import go_back
+        from flows.recovery.target_rollback import go_back
 
         begin = time.monotonic()
         asyncio.run(go_back(self.settings, TARGET, to=model, reason="x", actor="bench"))
@@ -237,19 +237,20 @@ class Bench:
             await platform.aclose()
 
     async def promote(self, job_id: str) -> None:
-        from flows import evaluating, releasing
+        from flows.evaluation import steps
         from flows.platforms.base import TriggerRef
+        from flows.release import go_live
 
         settings = self.load()
-        run, _ = evaluating.request_run(
+        run, _ = steps.request_run(
             settings, TARGET, TriggerRef(job_id=job_id), kind="promotion", actor="bench"
         )
-        await evaluating.resolve(settings, run.run_id)
-        await evaluating.deploy_candidate(settings, run.run_id)
-        await evaluating.ask_round(settings, run.run_id, 1)
-        evaluating.conclude(settings, run.run_id)
-        outcome = await releasing.go_live(settings, run.run_id)
-        await evaluating.clean_up(settings, run.run_id)
+        await steps.resolve(settings, run.run_id)
+        await steps.deploy_candidate(settings, run.run_id)
+        await steps.ask_round(settings, run.run_id, 1)
+        steps.conclude(settings, run.run_id)
+        outcome = await go_live.go_live(settings, run.run_id)
+        await steps.clean_up(settings, run.run_id)
         if outcome.state != "live":
             raise SystemExit(f"{job_id}: {outcome.state}, {outcome.detail}")
 

@@ -13,14 +13,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from evals.authored import dump_yaml
-from evals.columns import LabelColumn, ModelResults
-from evals.conditions import Check
-from evals.opening import OpenedSuite, open_suite
-from evals.policy import Approval, GatePolicy, Override
+from evals.checks.check import Check
+from evals.config.documents import dump_yaml
+from evals.evaluation.contest import Side
+from evals.gate.policy import Approval, GatePolicy, Override
+from evals.metrics.results import LabelColumn, ModelResults
 from evals.records import Endpoint, Price, digest
-from evals.runner import Side
 from evals.sampling import SamplingSettings
+from evals.suites.opened import OpenedSuite, open_suite
 
 
 def results_of(

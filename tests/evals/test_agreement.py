@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.agreement import agreement, krippendorff_alpha
 from evals.records import Score
+from evals.stats.agreement import agreement, krippendorff_alpha
 
 # The worked example of Krippendorff (2011): four observers, twelve units, missing values.
 RATERS = [

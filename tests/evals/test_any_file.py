@@ -12,13 +12,13 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.authored import dump_yaml
+from evals.cases.suite_file import load_suite
+from evals.config.documents import dump_yaml
 from evals.errors import ConfigurationError
-from evals.importing import import_eval
-from evals.importing_chat import import_chat
-from evals.opening import open_suite
-from evals.overlap import training_overlap
-from evals.suites import load_suite
+from evals.suites.import_chat import import_chat
+from evals.suites.import_openai_eval import import_eval
+from evals.suites.opened import open_suite
+from evals.suites.overlap import training_overlap
 
 PROMPT = [{"role": "user", "content": "{{ item.text }}"}]
 GRADERS = [{"name": "e", "type": "exact"}, {"name": "l", "type": "label"}]

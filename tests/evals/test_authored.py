@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.authored import (
+from evals.config.documents import (
     MOST_PROBLEMS,
     dump_yaml,
     iter_jsonl,

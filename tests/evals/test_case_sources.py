@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from evals.authored import dump_yaml
+from evals.cases.suite_file import Suite
+from evals.config.documents import dump_yaml
 from evals.errors import ConfigurationError
-from evals.opening import open_suite
-from evals.suites import Suite
+from evals.suites.opened import open_suite
 
 PROMPT = [{"role": "user", "content": "{{ item.text }}"}]
 LABEL = [{"name": "intent", "type": "label"}]

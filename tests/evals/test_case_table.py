@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.case_columns import cluster_codes, matching_all, tag_texts
-from evals.case_table import CaseTable
+from evals.cases.ids import Ids, all_different
+from evals.cases.spool import Spool
+from evals.cases.table import CaseTable
 from evals.errors import ConfigurationError, InfrastructureError
-from evals.ids import Ids, all_different
-from evals.opening import open_suite
 from evals.records import Case, Message, encode
-from evals.spool import Spool
+from evals.suites.case_arrays import cluster_codes, matching_all, tag_texts
+from evals.suites.opened import open_suite
 
 TEXTS = st.lists(st.text(max_size=6), unique=True, max_size=60)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from evals.columns import LabelColumn
-from evals.comparison import (
+from evals.checks.check import Check
+from evals.checks.comparison import (
     IncomparableError,
     Sides,
     compare,
@@ -19,7 +19,7 @@ from evals.comparison import (
     results_for,
     rows_of,
 )
-from evals.conditions import Check
+from evals.metrics.results import LabelColumn
 from evals.stats import bounded_score_bounds, clopper_pearson_bounds, tango_bounds
 
 N = 300

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from evals.authored import dump_yaml
-from evals.curation import duplicates, split_cases, suite_stats, write_cases
+from evals.config.documents import dump_yaml
 from evals.errors import ConfigurationError
-from evals.opening import OpenedSuite, open_suite
+from evals.suites.curation import duplicates, split_cases, suite_stats, write_cases
+from evals.suites.opened import OpenedSuite, open_suite
 
 
 @pytest.fixture

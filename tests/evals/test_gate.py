@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evals.columns import UNSCORED, LabelColumn
-from evals.gate import Evidence, judge, worst
+from evals.gate.judge import Evidence, judge, worst
+from evals.metrics.results import UNSCORED, LabelColumn
 
 N = 400
 DROP = {"metric": "exact_match", "kind": "max_drop", "threshold": 0.05}

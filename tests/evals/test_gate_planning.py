@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from evals.opening import open_suite
-from evals.past import Past
-from evals.plan_view import plan_view
-from evals.planning import DIFFERING, plan_gate
+from evals.planning.past_run import Past
+from evals.planning.plan import DIFFERING, plan_gate
+from evals.report.plan_view import plan_view
 from evals.stats.power import paired_power, paired_sample_size
+from evals.suites.opened import open_suite
 
 DROP = {"metric": "exact", "kind": "max_drop", "threshold": 0.05}
 

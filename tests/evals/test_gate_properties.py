@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evals.comparison import compare, measure
-from evals.conditions import Check
-from evals.gate import Evidence, judge
+from evals.checks.check import Check
+from evals.checks.comparison import compare, measure
+from evals.gate.judge import Evidence, judge
 
 SETTINGS = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

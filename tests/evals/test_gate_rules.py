@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from evals.authored import dump_yaml
+from evals.config.documents import dump_yaml
 from evals.errors import ConfigurationError
-from evals.gate_rules import validate_policy
-from evals.opening import OpenedSuite, open_suite
-from evals.policy import load_policy
+from evals.gate.policy import load_policy
+from evals.gate.validation import validate_policy
+from evals.suites.opened import OpenedSuite, open_suite
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from evals.authored import dump_yaml
+from evals.config.documents import dump_yaml
+from evals.evaluation.grading import AT_ONCE, grade_pairs, grade_role
+from evals.evaluation.score_store import ScoreBook
 from evals.graders.asking import Opinion, Question
-from evals.grading import AT_ONCE, grade_pairs, grade_role
-from evals.opening import OpenedSuite, open_suite
 from evals.records import Response
-from evals.scores import ScoreBook
+from evals.suites.opened import OpenedSuite, open_suite
 
 CASES = 2 * AT_ONCE
 

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evals.authored import dump_yaml
+from evals.checks.prediction_powered import random_ranks
+from evals.config.documents import dump_yaml
 from evals.errors import ConfigurationError
-from evals.gate import Evidence, judge
-from evals.gate_rules import validate_policy
-from evals.human_labels import answer_digest, text_digest
-from evals.labelled import random_ranks
-from evals.opening import OpenedSuite, open_suite
-from evals.policy import load_policy
+from evals.gate.judge import Evidence, judge
+from evals.gate.policy import load_policy
+from evals.gate.validation import validate_policy
+from evals.metrics.tabulation import tabulate
 from evals.records import Response, Score
-from evals.tabulation import tabulate
+from evals.suites.human_labels import answer_digest, text_digest
+from evals.suites.opened import OpenedSuite, open_suite
 
 RUBRIC = {"type": "judge", "model": "gpt-4.1", "rubric": "Is it polite?"}
 LABELS = {**RUBRIC, "labels": ["polite", "rude"], "passing": ["polite"]}

@@ -11,10 +11,10 @@ import pytest
 from evals.errors import ConfigurationError
 from evals.graders import grade_response
 from evals.graders.asking import Opinion, Question
-from evals.importing import import_eval
-from evals.importing_chat import import_chat
-from evals.opening import open_suite
 from evals.records import Response
+from evals.suites.import_chat import import_chat
+from evals.suites.import_openai_eval import import_eval
+from evals.suites.opened import open_suite
 
 EVAL = {
     "object": "eval",

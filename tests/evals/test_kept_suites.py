@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from evals.errors import ConfigurationError
-from evals.kept_suites import open_kept_suite
+from evals.suites.cache import open_kept_suite
 
 
 def settle() -> None:

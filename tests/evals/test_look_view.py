@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from evals.look_view import look_heading, look_lines, look_view
-from evals.looks import CheckLook, LookEvent
+from evals.gate.looks import CheckLook, LookEvent
 from evals.records import CheckResult
+from evals.report.look_view import look_heading, look_lines, look_view
 
 
 def check(

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from evals.errors import ConfigurationError
-from evals.gate import Evidence, judge, take_look
-from evals.look_book import LookBook
-from evals.looks import LookEvent, Looks, Need
-from evals.replaying import replay
+from evals.gate.judge import Evidence, judge, take_look
+from evals.gate.look_store import LookBook
+from evals.gate.looks import LookEvent, Looks, Need
+from evals.gate.replay import replay
 from evals.stats.sequential import plan_looks
 
 DROP = {"metric": "exact", "kind": "max_drop", "threshold": 0.05}

@@ -16,12 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.authored import dump_yaml
-from evals.columns import INVALID, UNSCORED, pooled
+from evals.config.documents import dump_yaml
 from evals.errors import ConfigurationError
 from evals.graders import grade_response
-from evals.label_scores import label_score
-from evals.metrics import (
+from evals.metrics.estimates import (
     ModelResults,
     available_metrics,
     confusion,
@@ -32,8 +30,10 @@ from evals.metrics import (
     summarise,
     tabulate,
 )
-from evals.opening import OpenedSuite, open_suite
+from evals.metrics.label_scores import label_score
+from evals.metrics.results import INVALID, UNSCORED, pooled
 from evals.records import Price, Response, Score, Usage, encode
+from evals.suites.opened import OpenedSuite, open_suite
 
 LABELS = ["bug", "billing", "how_to"]
 PRICE = Price(input=2.0, output=8.0, cached_input=1.0)

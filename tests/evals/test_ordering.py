@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.case_table import CaseTable
-from evals.ordering import look_sizes, stratified_order
+from evals.cases.table import CaseTable
+from evals.evaluation.ordering import look_sizes, stratified_order
 from evals.records import Case
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evals.conditions import Check
-from evals.gate import Evidence
-from evals.over_time import CheckEvidence, evidence_of, over_time
+from evals.checks.check import Check
+from evals.gate.judge import Evidence
+from evals.gate.regression_evidence import CheckEvidence, evidence_of, over_time
 
 
 def said(**log_e: float) -> tuple[CheckEvidence, ...]:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.case_table import CaseTable
-from evals.curation import duplicates
+from evals.cases.suite_file import Suite
+from evals.cases.table import CaseTable
 from evals.errors import ConfigurationError
-from evals.overlap import _pieces, normalised, similar_pairs, training_overlap
 from evals.records import Case, Message
-from evals.suites import Suite
+from evals.suites.curation import duplicates
+from evals.suites.overlap import _pieces, normalised, similar_pairs, training_overlap
 
 WORDS = [
     f"{a}{b}"

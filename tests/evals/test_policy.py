@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evals.errors import ConfigurationError
-from evals.policy import load_policy, seconds
+from evals.gate.policy import load_policy, seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 

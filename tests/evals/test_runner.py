@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from evals.gate import Evidence, judge, take_look
-from evals.look_book import LookBook
-from evals.looks import Looks, Need
-from evals.pairing import paired
+from evals.evaluation.contest import Contest
+from evals.evaluation.pairing import paired
+from evals.evaluation.score_store import ScoreBook
+from evals.gate.judge import Evidence, judge, take_look
+from evals.gate.look_store import LookBook
+from evals.gate.looks import Looks, Need
 from evals.records import Response, Score
-from evals.runner import Contest
 from evals.sampling import Budget, Snapshot
-from evals.scores import ScoreBook
 
 DROP = {"metric": "exact", "kind": "max_drop", "threshold": 0.2}
 LEVEL = {"metric": "exact", "kind": "at_least", "threshold": 0.5}

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from evals.measured import PROMISED, SAVED, SelfTest
 from evals.records import Response, Score
-from evals.same_model import same_model
-from evals.selftest import self_test
-from evals.selftest_view import selftest_view
+from evals.report.selftest_view import selftest_view
+from evals.selftest.aa_test import same_model
+from evals.selftest.rates import PROMISED, SAVED, SelfTest
+from evals.selftest.simulation import self_test
 
 
 @pytest.fixture(scope="module")

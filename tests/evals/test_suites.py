@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from evals.authored import dump_yaml
+from evals.cases.suite_file import load_suite
+from evals.config.documents import dump_yaml
 from evals.errors import ConfigurationError
-from evals.opening import open_suite
-from evals.suites import load_suite
+from evals.suites.opened import open_suite
 
 SUITE = {
     "version": 1,

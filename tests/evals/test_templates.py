@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.templates import TemplateError, render, render_tree, variables
+from evals.cases.templates import TemplateError, render, render_tree, variables
 
 ITEM = {
     "item": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flows.examples import MOST_OF_A_KIND, _chosen
+from flows.reporting.examples import MOST_OF_A_KIND, _chosen
 
 LOST, NOT_ASKED = -1.0, -2.0
 

@@ -25,7 +25,7 @@ from prefect.testing.utilities import prefect_test_harness
 
 from evals.sampling.progress import RoleProgress, Snapshot
 from flows.emulator.server import Emulator
-from flows.opening import open_registry
+from flows.evaluation.open_run import open_registry
 from flows.platforms import jobs
 from flows.platforms.opening import open_platform
 from flows.settings import load_settings
@@ -247,7 +247,7 @@ async def test_a_progress_page_is_kept_up_to_date_and_never_stops_the_work(
 ):
     from prefect import flow
 
-    from flows.artifacts import showing_progress
+    from flows.orchestration.artifacts import showing_progress
 
     def shot(done: int) -> Snapshot:
         role = RoleProgress(model_id="m", done=done, planned=200)
@@ -380,7 +380,7 @@ async def test_a_change_in_the_portal_is_told_once_by_the_scheduled_look(home: P
 
 async def event_of(run_id: str) -> str | None:
     """The model that the server's event about a failed regression run names."""
-    from flows.artifacts import REGRESSION_FAILED
+    from flows.orchestration.artifacts import REGRESSION_FAILED
 
     for event in await events_named(REGRESSION_FAILED, at_least=1):
         if event["payload"]["run_id"] == run_id:

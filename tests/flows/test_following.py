@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from evals.look_book import LookBook
-from evals.looks import CheckLook, LookEvent
+from evals.gate.look_store import LookBook
+from evals.gate.looks import CheckLook, LookEvent
 from evals.records import CheckResult
 from evals.sampling.progress import RoleProgress, Snapshot
-from flows.following import RunDisplay, follow
-from flows.opening import open_registry
-from flows.progress import PROGRESS_FILE, run_progress
+from flows.evaluation.open_run import open_registry
+from flows.evaluation.progress import PROGRESS_FILE, run_progress
 from flows.registry.records import RunRecord
+from flows.reporting.live_display import RunDisplay, follow
 from flows.settings import Settings
 
 RUN = "t-0123456789"

@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 
 from evals.errors import ConfigurationError
-from evals.look_book import LookBook
+from evals.evaluation.contest import Side
+from evals.gate.look_store import LookBook
 from evals.records import Candidate, Endpoint
 from evals.report.cost import sampling
-from evals.runner import Side
 from evals.sampling import Budget, SamplingSettings
-from flows import evaluating
-from flows.asking import samplings, stops
-from flows.expecting import expect
-from flows.looking import judge_look
-from flows.opening import load_plan, open_registry, open_run
-from flows.planning import plan_target
+from flows.evaluation import steps
+from flows.evaluation.ask import samplings, stops
+from flows.evaluation.estimate import expect
+from flows.evaluation.looks import judge_look
+from flows.evaluation.open_run import load_plan, open_registry, open_run
+from flows.evaluation.plan import plan_target
+from flows.evaluation.rejudge import judge_against_itself, rejudge
 from flows.platforms.base import TriggerRef
-from flows.rejudging import judge_against_itself, rejudge
-from flows.reporting import gather
+from flows.reporting.gather import gather
 from flows.settings import Settings
 
 GATE = """
@@ -128,9 +128,7 @@ def begin(settings: Settings) -> Callable[..., str]:
 
     def start(**more: Any) -> str:
         ref = TriggerRef(model_id="ours")
-        run, _ = evaluating.request_run(
-            settings, "t", ref, kind="evaluation", actor="tester", **more
-        )
+        run, _ = steps.request_run(settings, "t", ref, kind="evaluation", actor="tester", **more)
         with open_registry(settings) as registry:
             registry.note_run(
                 run.run_id,
@@ -155,7 +153,7 @@ async def ask(settings: Settings, run_id: str, look: int, side: Side) -> None:
 
 async def carry_out(settings: Settings, run_id: str, side: Side) -> int:
     """Ask round by round until a look says stop; returns the last look."""
-    for look in range(1, evaluating.rounds(settings, run_id) + 1):
+    for look in range(1, steps.rounds(settings, run_id) + 1):
         await ask(settings, run_id, look, side)
         if judge_look(settings, run_id, look):
             return look
@@ -167,8 +165,8 @@ async def test_a_run_stops_at_the_look_that_decides_it(
 ) -> None:
     run_id = begin()
     last = await carry_out(settings, run_id, side)
-    verdict = evaluating.conclude(settings, run_id)
-    assert 1 < last < evaluating.rounds(settings, run_id) == 10
+    verdict = steps.conclude(settings, run_id)
+    assert 1 < last < steps.rounds(settings, run_id) == 10
     assert verdict.outcome == "PASS"
     assert f"after look {last} of 10" in verdict.reasons[-1]
     with open_registry(settings) as registry:
@@ -187,8 +185,8 @@ async def test_a_look_is_made_once_and_the_verdict_comes_from_what_is_stored(
     before = book.path.read_bytes()
     assert [judge_look(settings, run_id, look) for look in range(1, last + 1)][-1]
     assert book.path.read_bytes() == before
-    first = evaluating.conclude(settings, run_id)
-    assert evaluating.conclude(settings, run_id) == first
+    first = steps.conclude(settings, run_id)
+    assert steps.conclude(settings, run_id) == first
     assert rejudge(settings, run_id) == first
 
 
@@ -201,7 +199,7 @@ async def test_the_report_counts_what_killed_processes_asked(
     lines = account.read_bytes().splitlines(keepends=True)
     account.write_bytes(b"".join(lines[:-1]))  # as SIGKILL leaves it: without its last line
     await ask(settings, run_id, 1, side)
-    evaluating.conclude(settings, run_id)
+    steps.conclude(settings, run_id)
     with open_run(settings, run_id) as run:
         killed, whole = samplings(run)
         told = gather(run).sampling
@@ -228,10 +226,10 @@ async def test_early_stop_can_be_switched_off_for_a_run_and_by_the_policy(
 ) -> None:
     looking, whole = begin(), begin(early_stop=False)
     assert looking != whole
-    assert [evaluating.rounds(settings, run) for run in (looking, whole)] == [10, 1]
+    assert [steps.rounds(settings, run) for run in (looking, whole)] == [10, 1]
     gate = settings.gates / "g.yaml"
     gate.write_text(GATE + "early_stop: false\n")
-    assert evaluating.rounds(settings, begin(again="later")) == 1
+    assert steps.rounds(settings, begin(again="later")) == 1
 
 
 async def test_a_run_goes_on_as_it_was_dealt_when_its_gate_is_edited_and_judges_no_more(
@@ -241,10 +239,10 @@ async def test_a_run_goes_on_as_it_was_dealt_when_its_gate_is_edited_and_judges_
     await ask(settings, run_id, 1, side)
     judge_look(settings, run_id, 1)
     (settings.gates / "g.yaml").write_text(GATE.replace("0.9}", "0.8}") + "early_stop: false\n")
-    assert evaluating.rounds(settings, run_id) == 10
+    assert steps.rounds(settings, run_id) == 10
     for step in (
         lambda: judge_look(settings, run_id, 2),
-        lambda: evaluating.conclude(settings, run_id),
+        lambda: steps.conclude(settings, run_id),
     ):
         with pytest.raises(ConfigurationError, match="the gate was changed"):
             step()
@@ -255,7 +253,7 @@ async def test_stored_answers_are_judged_by_another_policy_for_nothing(
 ) -> None:
     run_id = begin()
     await carry_out(settings, run_id, side)
-    evaluating.conclude(settings, run_id)
+    steps.conclude(settings, run_id)
     outcomes = []
     for bar in ("0.5", "0.97"):
         other = tmp_path / "other.yaml"
@@ -271,7 +269,7 @@ async def test_a_plan_rests_on_the_last_run(settings: Settings, begin: Any, side
     before = plan_target(settings, "t")
     run_id = begin(early_stop=False)
     await carry_out(settings, run_id, side)
-    evaluating.conclude(settings, run_id)
+    steps.conclude(settings, run_id)
     after = plan_target(settings, "t")
     assert (before.roles, before.calls, before.checks[0].power) == (1, 800, None)
     assert after.source == f"run {run_id}"

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 import typer
 
+from flows.approvals.suspended_runs import STEP
 from flows.cli import app
-from flows.promoting import STALE
 from flows.publishers.table import PUBLISHERS
 from flows.registry.records import RUN_STATES
 from flows.registry.store import Registry
-from flows.resuming import STEP
+from flows.release.state_machine import STALE
 
 ROOT = Path(__file__).resolve().parents[2]
 MANUAL = (ROOT / "docs" / "operations.md").read_text("utf-8")

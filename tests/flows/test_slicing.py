@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evals.columns import ModelResults
-from evals.opening import OpenedSuite, open_suite
-from evals.policy import GatePolicy, load_policy
+from evals.gate.policy import GatePolicy, load_policy
+from evals.metrics.results import ModelResults
 from evals.records import Role
 from evals.stats import mcnemar
-from flows.slicing import pairs_of, slices_of
+from evals.suites.opened import OpenedSuite, open_suite
+from flows.reporting.slices import pairs_of, slices_of
 
 SIZE = 30
 TONGUES = ("cs", "de", "fr", "pl")

@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from evals.authored import dump_yaml
+from evals.config.documents import dump_yaml
 from evals.graders import grade_response
 from evals.graders.asking import NoAnswerError, Opinion, Question
-from evals.opening import OpenedSuite, open_suite
 from evals.records import Response, Score, Usage
+from evals.suites.opened import OpenedSuite, open_suite
 
 Definition = dict[str, Any]
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.authored import dump_yaml, parse_yaml
+from evals.config.documents import dump_yaml, parse_yaml
 from evals.graders import INVALID_LABEL, grade_response
 from evals.graders.asking import Opinion, Question
 from evals.graders.pairwise import grade_pair
-from evals.opening import OpenedSuite, open_suite
 from evals.records import INFRASTRUCTURE_OUTCOMES, MODEL_OUTCOMES, Response, Score
+from evals.suites.opened import OpenedSuite, open_suite
 
 PAGE = Path(__file__).parents[3] / "docs" / "graders.md"
 EXAMPLE = re.compile(r"```yaml\n(.*?)```\n```json\n(.*?)\n", re.DOTALL)

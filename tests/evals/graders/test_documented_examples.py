@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from evals.authored import parse_yaml
+from evals.config.documents import parse_yaml
 from evals.graders import GRADERS
 
 PAGE = Path(__file__).parents[3] / "docs" / "graders.md"

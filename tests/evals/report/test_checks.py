@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from evals.comparison import Measurement
-from evals.gate import bar_of as gates_bar
-from evals.policy import Check
+from evals.checks.comparison import Measurement
+from evals.gate.explanations import explain
+from evals.gate.judge import bar_of as gates_bar
+from evals.gate.policy import Check
 from evals.report.bars import bar_of
 from evals.report.checks import check_view
-from evals.wording import explain
 
 
 def test_an_absolute_check_shows_all_its_numbers(check: Any) -> None:

@@ -17,17 +17,18 @@ import httpx
 import pytest
 import yaml
 
-from flows import evaluating, releasing
 from flows.cli import run
 from flows.emulator.documents import Deployment, Tombstone
 from flows.emulator.server import Emulator
 from flows.emulator.switches import Switches
-from flows.opening import open_registry
+from flows.evaluation import steps as evaluating
+from flows.evaluation.open_run import open_registry
 from flows.platforms import jobs, opening
 from flows.platforms.azure_openai import AzureOpenAIPlatform
 from flows.platforms.base import TriggerRef
 from flows.platforms.embedded import open_embedded
 from flows.platforms.waiting import Pace
+from flows.release import go_live
 from flows.settings import Settings, load_settings
 
 QUICK = Pace(request=10, poll=0.05, probe=0.05, deploy=20, delete=20, ready=20, first_pause=0.05)
@@ -212,7 +213,7 @@ class Account:
     async def promote(self, run_id: str) -> Any:
         """The whole way; returns the promotion's outcome."""
         assert await self.evaluate(run_id) == "PASS"
-        outcome = await releasing.go_live(self.settings, run_id)
+        outcome = await go_live.go_live(self.settings, run_id)
         await evaluating.clean_up(self.settings, run_id)
         return outcome
 

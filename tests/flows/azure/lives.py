@@ -18,10 +18,12 @@ from typing import Any
 
 import openai  # noqa: F401 - loaded once, before the first fork
 
-from flows import evaluating, releasing, sweeping
+from flows.evaluation import steps
+from flows.housekeeping import sweep_target
 from flows.platforms import opening
 from flows.platforms.azure_openai import AzureOpenAIPlatform
 from flows.platforms.waiting import Pace
+from flows.release import go_live
 from flows.settings import load_settings
 
 QUICK = Pace(request=10, poll=0.05, probe=0.05, deploy=20, delete=20, ready=20, first_pause=0.05)
@@ -30,14 +32,14 @@ QUICK = Pace(request=10, poll=0.05, probe=0.05, deploy=20, delete=20, ready=20, 
 async def work(order: dict[str, Any]) -> None:
     settings, run_id = load_settings(), order["run"]
     if order["do"] == "deploy":
-        await evaluating.deploy_candidate(settings, run_id)
+        await steps.deploy_candidate(settings, run_id)
     elif order["do"] == "clean up":
-        await evaluating.clean_up(settings, run_id)
+        await steps.clean_up(settings, run_id)
     elif order["do"] == "go live":
-        outcome = await releasing.go_live(settings, run_id)
+        outcome = await go_live.go_live(settings, run_id)
         assert outcome.state in ("live", "superseded"), outcome
     else:
-        for swept in await sweeping.sweep_all(settings):
+        for swept in await sweep_target.sweep_all(settings):
             assert swept.problems == (), swept
 
 

@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from evals.errors import ConfigurationError
-from flows import evaluating
 from flows.emulator.auth import DATA_AUDIENCES
-from flows.judging import judge_costs
-from flows.opening import open_run
+from flows.evaluation import steps
+from flows.evaluation.judges import judge_costs
+from flows.evaluation.open_run import open_run
 from flows.platforms import jobs
 from flows.platforms.embedded import open_embedded
 
@@ -134,5 +134,5 @@ def test_a_deployment_that_is_the_candidate_itself_may_not_judge(judged, models)
 
 
 async def first_steps(account, run_id: str) -> None:
-    await evaluating.resolve(account.settings, run_id)
-    await evaluating.preflight(account.settings, run_id)
+    await steps.resolve(account.settings, run_id)
+    await steps.preflight(account.settings, run_id)

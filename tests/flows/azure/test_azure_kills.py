@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from flows import evaluating
-from flows.evaluating import slot_name
-from flows.ownership import own_tags
+from flows.deployments.identity import own_tags
+from flows.evaluation import steps
+from flows.evaluation.steps import slot_name
 from flows.platforms.lifetimes import EXPIRES_TAG
 
 pytestmark = pytest.mark.slow
@@ -75,11 +75,11 @@ def theirs(account, models):
 
 def judged(account, model, again):
     """A run that has passed and is ready to go live."""
-    run_id = evaluating.request_run(
+    run_id = steps.request_run(
         account.settings, "router", account.named(model), kind="promotion", actor="ana", again=again
     )[0].run_id
     assert asyncio.run(account.evaluate(run_id)) == "PASS"
-    asyncio.run(evaluating.clean_up(account.settings, run_id))
+    asyncio.run(steps.clean_up(account.settings, run_id))
     return run_id
 
 
@@ -89,7 +89,7 @@ def test_a_killed_deployment_and_a_killed_clean_up_leave_nothing(
     theirs(account, models)
     emulator.set(provisioning_s=0.3, deleting_s=0.3)
     for number in range(4):
-        run_id = evaluating.request_run(
+        run_id = steps.request_run(
             account.settings,
             "router",
             account.named(models.second.model_id),
@@ -97,7 +97,7 @@ def test_a_killed_deployment_and_a_killed_clean_up_leave_nothing(
             actor="ana",
             again=str(number),
         )[0].run_id
-        asyncio.run(evaluating.resolve(account.settings, run_id))
+        asyncio.run(steps.resolve(account.settings, run_id))
         assert lives.one("deploy", run_id, chance.uniform(0.02, 0.28)) == -9
         lives.one("deploy", run_id, chance.uniform(0.02, 0.6))
         lives.whole("deploy", run_id)
@@ -179,7 +179,7 @@ def test_a_killed_sweep_is_finished_by_the_next(account, emulator, models, lives
     emulator.set(deleting_s=0.1)
     for number in range(5):
         for model in (models.first.model_id, models.second.model_id, models.checkpoint):
-            run_id = evaluating.request_run(
+            run_id = steps.request_run(
                 account.settings,
                 "router",
                 account.named(model),

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from evals.errors import ConfigurationError, PlatformError
-from flows import evaluating
-from flows.evaluating import slot_name
+from flows.evaluation import steps
+from flows.evaluation.steps import slot_name
 from flows.platforms.azure_openai import AzureOpenAIPlatform
 
 REGION = {"name": "acme-ncus", "location": "northcentralus"}
@@ -98,10 +98,10 @@ def test_a_role_at_the_source_that_goes_after_the_look_is_told_by_the_write(
 ):
     partner()
     run_id = account.begin(models.first.model_id)
-    asyncio.run(evaluating.resolve(account.settings, run_id))
+    asyncio.run(steps.resolve(account.settings, run_id))
     partner(roles={"*": "Reader"})
     with pytest.raises(PlatformError, match="'Cognitive Services OpenAI Contributor'") as caught:
-        asyncio.run(evaluating.deploy_candidate(account.settings, run_id))
+        asyncio.run(steps.deploy_candidate(account.settings, run_id))
     assert caught.value.code == "LinkedAuthorizationFailed"
     assert caught.value.status == 403
 
@@ -170,10 +170,10 @@ def test_quota_that_went_between_the_look_and_the_write_is_told_with_its_numbers
     account, emulator, models, monkeypatch
 ):
     run_id = account.begin(models.first.model_id)
-    asyncio.run(evaluating.resolve(account.settings, run_id))
+    asyncio.run(steps.resolve(account.settings, run_id))
     emulator.set(quota_limits={"OpenAI.DeveloperTier.gpt4.1-mini-finetune": 4})
     with pytest.raises(PlatformError, match=r"needed 10, left 4 .*lower the slot's capacity to 4"):
-        asyncio.run(evaluating.deploy_candidate(account.settings, run_id))
+        asyncio.run(steps.deploy_candidate(account.settings, run_id))
 
 
 def test_a_missing_role_names_each_action_and_the_scope(account, emulator, models, monkeypatch):
@@ -269,11 +269,9 @@ def test_writes_of_others_to_the_account_are_waited_for(account, emulator, model
 
     async def both() -> None:
         for run_id in runs:
-            await evaluating.resolve(account.settings, run_id)
+            await steps.resolve(account.settings, run_id)
         assert account.arm("PUT", "theirs", body).status_code == 201
-        await asyncio.gather(
-            *(evaluating.deploy_candidate(account.settings, run_id) for run_id in runs)
-        )
+        await asyncio.gather(*(steps.deploy_candidate(account.settings, run_id) for run_id in runs))
 
     before = len(emulator.log)
     asyncio.run(both())

@@ -66,10 +66,10 @@ def test_the_run_itself_keeps_the_same_lines(account, models):
     import asyncio
     import json
 
-    from flows import evaluating
+    from flows.evaluation import steps
 
     run_id = account.begin(models.first.model_id)
-    asyncio.run(evaluating.resolve(account.settings, run_id))
-    asyncio.run(evaluating.preflight(account.settings, run_id))
+    asyncio.run(steps.resolve(account.settings, run_id))
+    asyncio.run(steps.preflight(account.settings, run_id))
     kept = json.loads((account.settings.run_folder(run_id) / "preflight.json").read_text())
     assert {"rights", "quota developer", "cost", "time", "hosting"} <= {one["name"] for one in kept}

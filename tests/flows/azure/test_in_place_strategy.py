@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from evals.errors import ConfigurationError
-from flows import evaluating, releasing
-from flows.promoting import SmokeResult
+from flows.evaluation import steps
+from flows.release import go_live
+from flows.release.state_machine import SmokeResult
 
 OLD, NEW = "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"
 PROVISIONED = {
@@ -93,7 +94,7 @@ def deleted(emulator, since):
 
 
 def ended(account, run_id):
-    return asyncio.run(releasing.go_live(account.settings, run_id))
+    return asyncio.run(go_live.go_live(account.settings, run_id))
 
 
 def judged(account, model):
@@ -102,7 +103,7 @@ def judged(account, model):
 
     async def whole():
         assert await account.evaluate(run_id) == "PASS"
-        await evaluating.clean_up(account.settings, run_id)
+        await steps.clean_up(account.settings, run_id)
 
     asyncio.run(whole())
     return run_id
@@ -156,7 +157,7 @@ def test_what_fails_its_smoke_test_is_changed_back_in_place(base_live, emulator,
         return SmokeResult(asked=1, passed=False, detail="no answer")
 
     run_id = judged(base_live, NEW)
-    monkeypatch.setattr(releasing, "_smoke", lambda _run: fails)
+    monkeypatch.setattr(go_live, "_smoke", lambda _run: fails)
     before = len(emulator.log)
     assert ended(base_live, run_id).state == "failed"
     assert base_live.live().model_id == OLD

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 import yaml
 
-from evals.policy import load_policy
-from flows import evaluating, releasing
-from flows.promoting import SmokeResult
+from evals.gate.policy import load_policy
+from flows.config.strategy import strategy_problems
+from flows.config.target import load_target
+from flows.evaluation import steps
 from flows.registry.records import Binding
-from flows.strategy import strategy_problems
-from flows.target import load_target
+from flows.release import go_live
+from flows.release.state_machine import SmokeResult
 
 REPLACE = {"strategy": "replace"}
 
@@ -33,8 +34,8 @@ def go(account, model):
 
     async def whole():
         assert await account.evaluate(run_id) == "PASS"
-        await evaluating.clean_up(account.settings, run_id)
-        return await releasing.go_live(account.settings, run_id)
+        await steps.clean_up(account.settings, run_id)
+        return await go_live.go_live(account.settings, run_id)
 
     return run_id, asyncio.run(whole())
 
@@ -73,7 +74,7 @@ def test_a_smoke_test_that_fails_gives_the_old_model_its_name_back(first_live, m
     async def failing(connection):
         return SmokeResult(asked=2, passed=False, detail="empty answers")
 
-    monkeypatch.setattr(releasing, "_smoke", lambda run: failing)
+    monkeypatch.setattr(go_live, "_smoke", lambda run: failing)
     run_id, outcome = go(first_live, models.second.model_id)
     assert outcome.state == "failed"
     assert "empty answers" in outcome.detail
@@ -98,7 +99,7 @@ def test_what_production_refuses_is_gone_again_before_the_refusal_is_told(
 def test_while_people_decide_the_old_model_answers_and_then_the_new_one_comes_again(
     first_live, models, monkeypatch
 ):
-    measure = releasing._measure
+    measure = go_live._measure
 
     def undecided(run):
         async def measured(connection):
@@ -107,7 +108,7 @@ def test_while_people_decide_the_old_model_answers_and_then_the_new_one_comes_ag
 
         return measured
 
-    monkeypatch.setattr(releasing, "_measure", undecided)
+    monkeypatch.setattr(go_live, "_measure", undecided)
     run_id, outcome = go(first_live, models.second.model_id)
     assert outcome.state == "waiting"
     still_first(first_live, models)
@@ -121,7 +122,7 @@ def test_while_people_decide_the_old_model_answers_and_then_the_new_one_comes_ag
             binding=Binding.of(verdict),
             slot="production",
         )
-    again = asyncio.run(releasing.go_live(first_live.settings, run_id))
+    again = asyncio.run(go_live.go_live(first_live.settings, run_id))
     assert again.state == "live"
     assert first_live.standing() == {"router": models.second.model_id}
 
@@ -154,11 +155,11 @@ class BrokenPlace:
 def test_where_applications_can_not_be_told_name_and_pointer_go_back_together(
     first_live, models, monkeypatch
 ):
-    from flows import publishing_live
+    from flows.release import publish_live
 
-    monkeypatch.setattr(publishing_live, "PAUSE_S", 0.0)
+    monkeypatch.setattr(publish_live, "PAUSE_S", 0.0)
     place = BrokenPlace(models.second.model_id)
-    monkeypatch.setattr(releasing, "publishers_of", lambda *_: (place,))
+    monkeypatch.setattr(go_live, "publishers_of", lambda *_: (place,))
     _, outcome = go(first_live, models.second.model_id)
     assert outcome.state == "rolled_back"
     assert outcome.pointer.model_id == models.first.model_id
@@ -171,11 +172,11 @@ def test_a_model_that_can_not_be_created_leaves_the_old_one_and_says_why(
 ):
     run_id = first_live.begin(models.second.model_id)
     assert asyncio.run(first_live.evaluate(run_id)) == "PASS"
-    asyncio.run(evaluating.clean_up(first_live.settings, run_id))
+    asyncio.run(steps.clean_up(first_live.settings, run_id))
     emulator.set(
         faults=[{"match": "PUT", "status": 400, "code": "DeploymentModelNotSupported", "times": 1}]
     )
-    outcome = asyncio.run(releasing.go_live(first_live.settings, run_id))
+    outcome = asyncio.run(go_live.go_live(first_live.settings, run_id))
     assert outcome.state == "failed"
     assert "DeploymentModelNotSupported" in outcome.detail
     assert "was put back and answers again" in outcome.detail
@@ -194,12 +195,12 @@ def test_what_stands_under_the_name_and_is_not_ours_is_left_alone(account, model
 def test_a_model_put_under_the_name_past_us_is_not_deleted_by_a_promotion(first_live, models):
     run_id = first_live.begin(models.second.model_id)
     assert asyncio.run(first_live.evaluate(run_id)) == "PASS"
-    asyncio.run(evaluating.clean_up(first_live.settings, run_id))
+    asyncio.run(steps.clean_up(first_live.settings, run_id))
     first_live.arm("DELETE", "router")
     while first_live.standing():
         pass
     first_live.made_by_hand("router", models.checkpoint, gatewright="production")
-    outcome = asyncio.run(releasing.go_live(first_live.settings, run_id))
+    outcome = asyncio.run(go_live.go_live(first_live.settings, run_id))
     assert outcome.state == "failed"
     assert "'gatewright verify router' with --adopt or --put-back" in outcome.detail
     assert first_live.standing() == {"router": models.checkpoint}
@@ -222,7 +223,7 @@ def test_a_first_release_that_fails_leaves_nothing_under_the_name(account, model
         return SmokeResult(asked=1, passed=False)
 
     account.is_set_up(promotion={**account.target["promotion"], "strategy": "replace"})
-    monkeypatch.setattr(releasing, "_smoke", lambda run: failing)
+    monkeypatch.setattr(go_live, "_smoke", lambda run: failing)
     _, outcome = go(account, models.first.model_id)
     assert (outcome.state, outcome.pointer) == ("failed", None)
     assert account.standing() == {}

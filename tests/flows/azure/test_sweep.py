@@ -7,11 +7,12 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 from evals.sampling import ResponseStore
-from flows import evaluating, sweeping
-from flows.evaluating import slot_name
-from flows.ownership import own_tags
+from flows.deployments.identity import own_tags
+from flows.evaluation import steps
+from flows.evaluation.steps import slot_name
+from flows.housekeeping import sweep_target
 from flows.platforms.lifetimes import EXPIRES_TAG
-from flows.promoting import deployment_name
+from flows.release.state_machine import deployment_name
 
 PAST = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
 
@@ -69,7 +70,7 @@ def test_a_slot_that_has_time_left_goes_when_its_run_has_been_over_for_a_while(
     name = slot(account, run_id, models.first.model_id, expires=later)
     over(account, run_id)
     assert swept(account)["deleted"] == []
-    monkeypatch.setattr(sweeping, "_SETTLED_FOR", timedelta(0))
+    monkeypatch.setattr(sweep_target, "_SETTLED_FOR", timedelta(0))
     assert [due["name"] for due in swept(account)["deleted"]] == [name]
 
 
@@ -79,19 +80,19 @@ def test_the_slot_of_a_run_that_was_killed_for_good_is_free_after_two_days(
     run_id = account.begin(models.first.model_id)
     name = slot(account, run_id, models.first.model_id)
     assert swept(account)["deleted"] == []
-    monkeypatch.setattr(sweeping, "_SILENT_FOR", timedelta(0))
+    monkeypatch.setattr(sweep_target, "_SILENT_FOR", timedelta(0))
     assert [due["name"] for due in swept(account)["deleted"]] == [name]
 
 
 def test_what_evaluating_deploys_says_until_when_it_is_wanted(account, models):
     run_id = account.begin(models.first.model_id, kind="evaluation")
-    asyncio.run(evaluating.resolve(account.settings, run_id))
-    name = asyncio.run(evaluating.deploy_candidate(account.settings, run_id))
+    asyncio.run(steps.resolve(account.settings, run_id))
+    name = asyncio.run(steps.deploy_candidate(account.settings, run_id))
     tags = account.arm("GET", name).json()["tags"]
     left = datetime.fromisoformat(tags[EXPIRES_TAG]) - datetime.now(UTC)
     assert timedelta(hours=23) < left <= timedelta(hours=24)
     assert (tags["gatewright-run"], tags["gatewright-target"]) == (run_id, "router")
-    asyncio.run(evaluating.clean_up(account.settings, run_id))
+    asyncio.run(steps.clean_up(account.settings, run_id))
 
 
 def test_a_previous_production_deployment_is_kept_warm_and_goes_when_its_time_is_up(

@@ -15,11 +15,11 @@ import pytest
 from aiohttp import web
 
 from evals.records import Endpoint, Verdict
-from flows import evaluating
+from flows.evaluation import steps
 from flows.platforms.base import TriggerRef
+from flows.registry.opening import open_registry
 from flows.registry.records import NewPointer
 from flows.settings import Settings
-from flows.stores import open_registry
 
 CANDIDATE = "ft:gpt-4.1-mini-2025-04-14:acme:new:Aa1"
 BASELINE = "ft:gpt-4.1-mini-2025-04-14:acme:old:Bb2"
@@ -229,19 +229,19 @@ class Letters:
 
     def request(self, again: str = "", *, fresh: bool = False, by_job: bool = False) -> str:
         ref = TriggerRef(job_id="ftjob-1") if by_job else TriggerRef(model_id=CANDIDATE)
-        run, _ = evaluating.request_run(
+        run, _ = steps.request_run(
             self.settings, "letters", ref, kind="evaluation", actor="ada", again=again, fresh=fresh
         )
         return run.run_id
 
     async def prepare(self, run_id: str) -> None:
-        await evaluating.resolve(self.settings, run_id)
-        await evaluating.preflight(self.settings, run_id)
-        await evaluating.deploy_candidate(self.settings, run_id)
+        await steps.resolve(self.settings, run_id)
+        await steps.preflight(self.settings, run_id)
+        await steps.deploy_candidate(self.settings, run_id)
 
     async def judge(self, run_id: str) -> Verdict:
-        await evaluating.ask_round(self.settings, run_id, 1)
-        return evaluating.conclude(self.settings, run_id)
+        await steps.ask_round(self.settings, run_id, 1)
+        return steps.conclude(self.settings, run_id)
 
 
 def about(number: int) -> str:

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from evals.errors import PlatformError
-from flows import evaluating
+from flows.evaluation import steps
 
 CANDIDATE = "ft:gpt-4.1-mini-2025-04-14:acme:new:Aa1"
 BASELINE = "ft:gpt-4.1-mini-2025-04-14:acme:old:Bb2"
@@ -88,7 +88,7 @@ async def test_a_platform_that_is_down_at_preflight_is_trouble_outside_not_wrong
     letters, world
 ):
     run = letters.request()
-    await evaluating.resolve(letters.settings, run)
+    await steps.resolve(letters.settings, run)
     letters.change(letters.target, world.url, "http://127.0.0.1:9/v1")
     with pytest.raises(PlatformError, match=r"nothing answers at 127\.0\.0\.1:9"):
-        await evaluating.preflight(letters.settings, run)
+        await steps.preflight(letters.settings, run)

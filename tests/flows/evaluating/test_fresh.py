@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from flows.opening import open_run
-from flows.reporting import gather
+from flows.evaluation.open_run import open_run
+from flows.reporting.gather import gather
 
 CANDIDATE = "ft:gpt-4.1-mini-2025-04-14:acme:new:Aa1"
 BASELINE = "ft:gpt-4.1-mini-2025-04-14:acme:old:Bb2"

@@ -8,10 +8,10 @@ import pytest
 
 from evals.errors import ConfigurationError
 from evals.records import Price
-from flows import evaluating
-from flows.judging import judge_costs
-from flows.opening import open_run
-from flows.reporting import gather, report_run
+from flows.evaluation import steps
+from flows.evaluation.judges import judge_costs
+from flows.evaluation.open_run import open_run
+from flows.reporting.gather import gather, report_run
 
 CANDIDATE = "ft:gpt-4.1-mini-2025-04-14:acme:new:Aa1"
 BASELINE = "ft:gpt-4.1-mini-2025-04-14:acme:old:Bb2"
@@ -103,7 +103,7 @@ async def test_a_judge_that_is_down_leaves_answers_unscored_and_is_asked_when_th
         "judge: {model: gpt-4.1}",
         f'judge: {{model: gpt-4.1, openai: {{base_url: "{world.url}", key_variable: none}}}}',
     )
-    await evaluating.ask_round(letters.settings, run, 1)
+    await steps.ask_round(letters.settings, run, 1)
     with open_run(letters.settings, run) as opened:
         (suite,) = opened.plan.suites
         scores = list(opened.contest.scores("candidate", suite))
@@ -143,7 +143,7 @@ async def test_judges_spend_from_the_runs_budget_and_say_when_it_is_used_up(lett
 async def test_what_a_killed_run_paid_its_judges_is_not_forgotten(letters, world):
     run = letters.request()
     await letters.prepare(run)
-    await evaluating.ask_round(letters.settings, run, 1)
+    await steps.ask_round(letters.settings, run, 1)
     folder = letters.settings.run_folder(run)
     # As after a SIGKILL while scores were written: the second half is lost, and the last line of the ledger torn.
     (scores,) = (folder / "scores").glob("candidate-letters-*.jsonl")

@@ -9,11 +9,11 @@ import pytest
 
 from evals.errors import ConfigurationError
 from flows.cli import run as command
-from flows.labelling import draw
-from flows.opening import open_run
-from flows.rejudging import rejudge
-from flows.reporting import report_run
-from flows.verifying import verify_run
+from flows.evaluation.human_labels import draw
+from flows.evaluation.open_run import open_run
+from flows.evaluation.rejudge import rejudge
+from flows.monitoring.verify import verify_run
+from flows.reporting.gather import report_run
 
 CASES = 120
 

@@ -8,9 +8,9 @@ import shutil
 import pytest
 
 from evals.errors import ConfigurationError
-from flows import evaluating
-from flows.opening import open_run
-from flows.reporting import gather, report_run
+from flows.evaluation import steps
+from flows.evaluation.open_run import open_run
+from flows.reporting.gather import gather, report_run
 
 
 def example(question: str) -> dict:
@@ -55,13 +55,13 @@ async def test_near_matches_are_refused_where_the_gate_says_so(letters, world, t
 async def test_what_is_only_reported_is_a_warning_and_a_note_in_the_report(letters, world, trained):
     letters.change(letters.gate, "early_stop", "training_overlap: {exact: report}\nearly_stop")
     run = letters.request(by_job=True)
-    await evaluating.resolve(letters.settings, run)
-    found = await evaluating.preflight(letters.settings, run)
+    await steps.resolve(letters.settings, run)
+    found = await steps.preflight(letters.settings, run)
     (leak,) = [finding for finding in found if finding.name == "training overlap"]
     assert leak.level == "warn"
     assert "1 of 40 cases of letters stand in training file file-1 (c7)" in leak.message
     assert "1 of 40 cases of letters nearly stand in training file file-1 (c9)" in leak.message
-    await evaluating.deploy_candidate(letters.settings, run)
+    await steps.deploy_candidate(letters.settings, run)
     await letters.judge(run)
     with open_run(letters.settings, run) as opened:
         assert gather(opened).notes == (leak.message,)
@@ -71,18 +71,18 @@ async def test_what_is_only_reported_is_a_warning_and_a_note_in_the_report(lette
 async def test_the_training_file_is_fetched_once_for_a_run(letters, world, trained):
     letters.change(letters.gate, "early_stop", "training_overlap: {exact: report}\nearly_stop")
     run = letters.request(by_job=True)
-    await evaluating.resolve(letters.settings, run)
+    await steps.resolve(letters.settings, run)
     for_the_digest = world.fetched
-    await evaluating.preflight(letters.settings, run)
-    await evaluating.preflight(letters.settings, run)
+    await steps.preflight(letters.settings, run)
+    await steps.preflight(letters.settings, run)
     assert world.fetched == for_the_digest + 1
 
 
 async def test_a_clean_training_file_is_said_to_be_clean(letters, world):
     world.training = [example("Sing a song.")]
     run = letters.request(by_job=True)
-    await evaluating.resolve(letters.settings, run)
-    found = await evaluating.preflight(letters.settings, run)
+    await steps.resolve(letters.settings, run)
+    found = await steps.preflight(letters.settings, run)
     (leak,) = [finding for finding in found if finding.name == "training overlap"]
     assert (leak.level, leak.message) == (
         "ok",
@@ -103,8 +103,8 @@ async def test_the_suites_own_file_stands_in_for_one_the_platform_has_no_more(
 
 async def test_a_run_that_could_not_be_compared_says_so(letters, world):
     run = letters.request()
-    await evaluating.resolve(letters.settings, run)
-    found = await evaluating.preflight(letters.settings, run)
+    await steps.resolve(letters.settings, run)
+    found = await steps.preflight(letters.settings, run)
     (leak,) = [finding for finding in found if finding.name == "training overlap"]
     assert leak.level == "warn"
     assert "no training file is known" in leak.message
@@ -112,10 +112,10 @@ async def test_a_run_that_could_not_be_compared_says_so(letters, world):
 
 async def test_a_file_that_is_no_training_file_is_a_warning(letters, world, trained):
     run = letters.request(by_job=True)
-    await evaluating.resolve(letters.settings, run)
+    await steps.resolve(letters.settings, run)
     kept = letters.settings.run_folder(run) / "training.jsonl"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"\x00\x01 no JSON\n")
-    found = await evaluating.preflight(letters.settings, run)
+    found = await steps.preflight(letters.settings, run)
     assert any("the training file can't be compared" in finding.message for finding in found)
     shutil.rmtree(kept.parent)

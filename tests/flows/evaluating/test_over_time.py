@@ -6,13 +6,13 @@ import json
 
 import pytest
 
-from flows import evaluating
-from flows.monitoring import alert_of, settle
-from flows.opening import open_run
+from flows.evaluation import steps
+from flows.evaluation.open_run import open_run
+from flows.monitoring.regression_evidence import so_far
+from flows.monitoring.regression_outcome import alert_of, settle
 from flows.platforms.base import TriggerRef
-from flows.reporting import report_run
-from flows.stores import open_registry
-from flows.watching_over import so_far
+from flows.registry.opening import open_registry
+from flows.reporting.gather import report_run
 
 BASELINE = "ft:gpt-4.1-mini-2025-04-14:acme:old:Bb2"
 CASES = 120
@@ -44,12 +44,12 @@ def kind_in(world, hundredths: int) -> None:
 async def week(letters, number: int) -> str:
     """One regression run, settled; returns its id."""
     ref = TriggerRef(model_id=BASELINE)
-    run, _ = evaluating.request_run(
+    run, _ = steps.request_run(
         letters.settings, "letters", ref, kind="regression", actor="cron", again=str(number)
     )
-    await evaluating.resolve(letters.settings, run.run_id)
-    await evaluating.ask_round(letters.settings, run.run_id, 1)
-    evaluating.conclude(letters.settings, run.run_id)
+    await steps.resolve(letters.settings, run.run_id)
+    await steps.ask_round(letters.settings, run.run_id, 1)
+    steps.conclude(letters.settings, run.run_id)
     settle(letters.settings, run.run_id)
     return run.run_id
 

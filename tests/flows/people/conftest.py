@@ -17,13 +17,13 @@ import httpx
 import psutil
 import pytest
 
+from flows.demo.servers import EAGER, WORKER, Servers
+from flows.orchestration.prefect_api import PrefectApi
+from flows.orchestration.processes import Processes, free_port
 from flows.platforms import jobs
 from flows.platforms.opening import open_platform
-from flows.prefect_api import PrefectApi
-from flows.processes import Processes, free_port
-from flows.servers import EAGER, WORKER, Servers
+from flows.registry.opening import open_registry
 from flows.settings import Settings, load_settings
-from flows.stores import open_registry
 
 TARGET = "intents"
 LABELS = {

@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
-from evals.policy import load_policy
+from evals.gate.policy import load_policy
 from evals.records import CheckResult, Endpoint, Verdict
-from flows.answers import answer_run
-from flows.expiring import close_expired
+from flows.approvals.answers import answer_run
+from flows.approvals.expiry import close_expired
+from flows.approvals.suspended_runs import (
+    note_resumed,
+    note_suspended,
+    open_question,
+    suspended_as,
+    wake_void,
+)
 from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
-from flows.resuming import note_resumed, note_suspended, open_question, suspended_as, wake_void
 from flows.settings import Settings
 
 TARGET = "support-triage"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evals.records import CheckResult, Endpoint, Verdict
-from flows.monitoring import settle
+from flows.monitoring.regression_outcome import settle
 from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings

@@ -115,7 +115,7 @@ async def test_drift_is_looked_for_at_the_model_where_the_service_keeps_no_names
     server, scripted, tmp_path
 ) -> None:
     from evals.records import Endpoint
-    from flows.drift import find_drift
+    from flows.monitoring.drift import find_drift
     from flows.registry.records import NewPointer
     from flows.registry.store import Registry
 

@@ -7,8 +7,8 @@ import socket
 
 import pytest
 
+from flows.orchestration.processes import free_port
 from flows.platforms.reaching import unreachable
-from flows.processes import free_port
 
 FIX = "start it"
 

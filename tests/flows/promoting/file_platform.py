@@ -15,17 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from evals.errors import PlatformError
-from evals.policy import Approval, Override
+from evals.gate.policy import Approval, Override
 from evals.records import Candidate, CheckResult, Endpoint, Verdict
-from flows import publishing_live
-from flows.ownership import own_tags
+from flows.deployments.identity import own_tags
 from flows.platforms.base import Connection, Deployment, SlotSpec
-from flows.promoting import Promotion, PromotionOutcome, SmokeResult, promote
 from flows.publishers.file import FileOptions, FilePublisher
 from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
+from flows.release import publish_live
+from flows.release.state_machine import Promotion, PromotionOutcome, SmokeResult, promote
 
-publishing_live.PAUSE_S = 0.0  # files need no time to recover
+publish_live.PAUSE_S = 0.0  # files need no time to recover
 TARGET = "triage"
 SLOT = SlotSpec(slot="production", sku="GlobalStandard", capacity=10)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from evals.errors import PlatformError, RefusedError
-from flows.drift import adopt, find_drift, repair
-from flows.ownership import own_tags
-from flows.retiring import remove_orphans, retire
-from flows.rolling_back import roll_back
+from flows.deployments.identity import own_tags
+from flows.housekeeping.retire import remove_orphans, retire
+from flows.monitoring.drift import adopt, find_drift, repair
+from flows.recovery.rollback import roll_back
 
 TARGET = "triage"
 DAY = 86400
@@ -155,7 +155,7 @@ async def test_the_previous_deployment_is_kept_as_long_as_the_target_says(live, 
 
 
 async def test_what_was_rolled_back_to_is_never_retired(live, parts, clock):
-    from flows.promoting import roll_back
+    from flows.release.state_machine import roll_back
 
     await live.promote("r2", "v2")
     await roll_back(TARGET, **on(live, slot=parts.SLOT))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evals.errors import ConfigurationError
-from flows.earlier import barred_model, earlier_model
+from flows.recovery.earlier_models import barred_model, earlier_model
 
 TARGET = "triage"
 FIRST = "gpt-4.1-mini-2025-04-14.ft-9b6f0c1d-v1"

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import create_engine, text
 
 from evals.errors import CredentialError
-from flows.proof import check_statement, statement
-from flows.signing import envelope, opened, signature_problems, signing_key, verifying_key
+from flows.release.signing import envelope, opened, signature_problems, signing_key, verifying_key
+from flows.release.statement import check_statement, statement
 
 TARGET = "triage"
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from flows import rollback_attempts
-from flows.promoting import roll_back
+from flows.recovery import attempts as rollback_attempts
+from flows.release.state_machine import roll_back
 from flows.settings import load_settings
 
 TARGET = "triage"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.promoting import STALE
+from flows.release.state_machine import STALE
 
 TARGET = "triage"
 

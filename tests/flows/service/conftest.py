@@ -28,7 +28,7 @@ import pytest
 import uvicorn
 from sqlalchemy import select
 
-from evals.policy import load_policy
+from evals.gate.policy import load_policy
 from evals.records import CheckResult, Endpoint, Verdict
 from flows.emulator.server import Emulator
 from flows.platforms import jobs

@@ -75,7 +75,7 @@ def test_an_answer_nobody_carried_on_is_found(
     settings: Any, story: Any, registry: Any, config: Any, in_thread: Any, prefect: Any
 ) -> None:
     """The service died between the answer and the message about it."""
-    from flows.answers import answer_run
+    from flows.approvals.answers import answer_run
     from flows.service.following import left_behind
 
     story.judged("INCONCLUSIVE")

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from evals.errors import ConfigurationError, RefusedError
-from evals.look_book import LookBook
-from evals.looks import LookEvent
+from evals.gate.look_store import LookBook
+from evals.gate.looks import LookEvent
 from evals.records import CheckResult
-from flows.answers import answer_run, give_answer
-from flows.questions import question_of
+from flows.approvals.answers import answer_run, give_answer
+from flows.approvals.questions import question_of
 from flows.registry.store import Registry
 
 

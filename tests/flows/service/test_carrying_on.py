@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from flows.answers import answer_run
-from flows.questions import question_of
-from flows.resuming import note_resumed, note_suspended, suspended_as
+from flows.approvals.answers import answer_run
+from flows.approvals.questions import question_of
+from flows.approvals.suspended_runs import note_resumed, note_suspended, suspended_as
 from flows.service.dispatch import Dispatcher
 from flows.service.following import follow_up, left_behind
 from flows.service.prefect_runs import PrefectRuns

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from flows.emulator.server import add_webhook
+from flows.evaluation.request import run_id_of
 from flows.registry.records import RunRecord
-from flows.requesting import run_id_of
 from flows.service.dispatch import Dispatcher
 from flows.service.messages import Trigger
 from flows.service.pauses import STUCK_AFTER, Pauses

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evals.records import Endpoint
-from flows.answers import answer_run
+from flows.approvals.answers import answer_run
 from flows.registry.records import NewPointer
 
 HOSTILE = "<script>alert(1)</script>\u202egpj.exe"

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from flows.answers import answer_run
-from flows.questions import question_of
+from flows.approvals.answers import answer_run
+from flows.approvals.questions import question_of
+from flows.approvals.suspended_runs import note_resumed, note_suspended
+from flows.evaluation.request import run_id_of
 from flows.registry.records import RunRecord
-from flows.requesting import run_id_of
-from flows.resuming import note_resumed, note_suspended
 from flows.service.dispatch import Dispatcher
 from flows.service.following import follow_up
 from flows.service.pauses import Pauses

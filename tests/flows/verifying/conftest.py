@@ -176,18 +176,19 @@ async def _fine_tune(name: str) -> str:
 
 async def _promote(job_id: str) -> str:
     """Take a candidate the whole way as the flow does, without Prefect."""
-    from flows import evaluating, releasing
+    from flows.evaluation import steps
     from flows.platforms.base import TriggerRef
+    from flows.release import go_live
 
     settings = load_settings()
-    run, _ = evaluating.request_run(
+    run, _ = steps.request_run(
         settings, TARGET, TriggerRef(job_id=job_id), kind="promotion", actor="webhook"
     )
-    await evaluating.resolve(settings, run.run_id)
-    await evaluating.deploy_candidate(settings, run.run_id)
-    await evaluating.ask_round(settings, run.run_id, 1)
-    evaluating.conclude(settings, run.run_id)
-    outcome = await releasing.go_live(settings, run.run_id)
+    await steps.resolve(settings, run.run_id)
+    await steps.deploy_candidate(settings, run.run_id)
+    await steps.ask_round(settings, run.run_id, 1)
+    steps.conclude(settings, run.run_id)
+    outcome = await go_live.go_live(settings, run.run_id)
     assert outcome.state == "live", outcome
-    await evaluating.clean_up(settings, run.run_id)
+    await steps.clean_up(settings, run.run_id)
     return run.run_id

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from flows.registry.opening import open_registry
 from flows.settings import load_settings
-from flows.stores import open_registry
 
 TARGET = "teams"
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from flows import rollback_attempts
-from flows.drift_watch import Looked, look_at_all, look_at_drift, record_look
+from flows.monitoring.drift_watch import Looked, look_at_all, look_at_drift, record_look
 from flows.platforms.base import SlotSpec
 from flows.platforms.opening import open_platform
+from flows.recovery import attempts
+from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.settings import load_settings
-from flows.stores import open_registry
 
 TARGET = "teams"
 
@@ -176,12 +176,12 @@ def test_while_a_rollback_is_under_way_nothing_is_looked_at(place: Any) -> None:
     place.published.unlink()
     settings = load_settings()
     with open_registry(settings) as registry:
-        rollback_attempts.begin(settings, registry, TARGET, None)
+        attempts.begin(settings, registry, TARGET, None)
     assert look() == Looked(target=TARGET)
     begun = settings.home / "rollbacks" / f"{TARGET}.json"
     os.utime(begun, (time.time() - 7200,) * 2)  # that one was killed and never begun again
     assert look().news
-    rollback_attempts.finish(settings, TARGET)
+    attempts.finish(settings, TARGET)
 
 
 def test_a_platform_that_does_not_answer_is_trouble_and_no_drift(

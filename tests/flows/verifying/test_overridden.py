@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from msgspec.structs import asdict, replace
 
+from flows.registry.opening import open_registry
 from flows.registry.records import Binding, NewPointer, RunRecord
 from flows.settings import load_settings
-from flows.stores import open_registry
 
 TARGET = "teams"
 

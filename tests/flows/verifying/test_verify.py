@@ -14,8 +14,8 @@ import zstandard
 
 from flows.platforms.base import Platform, SlotSpec
 from flows.platforms.opening import open_platform
+from flows.registry.opening import open_registry
 from flows.settings import load_settings
-from flows.stores import open_registry
 
 TARGET = "teams"
 SLOT = SlotSpec(slot="production", sku="GlobalStandard", capacity=1)

@@ -1,0 +1,89 @@
+"""Which results a check is about, of both models, and whether the two may be compared at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from evals.cases.ids import all_different
+from evals.checks.check import Check
+from evals.checks.methods import IncomparableError
+from evals.metrics.estimates import metric_spec
+from evals.metrics.results import ModelResults, pooled
+
+__all__ = ["Sides", "having", "measures", "require_comparable", "results_for"]
+
+
+class Sides:
+    """Both models' results by suite, with what every check needs of them worked out once."""
+
+    def __init__(
+        self, candidate: Mapping[str, ModelResults], baseline: Mapping[str, ModelResults] | None
+    ) -> None:
+        self._candidate, self._baseline = candidate, baseline
+        self._pools: dict[tuple[int, ...], ModelResults] = {}
+        self._comparable: set[tuple[int, int]] = set()
+
+    def of(self, check: Check) -> tuple[ModelResults, ModelResults | None]:
+        """Return the candidate's and the baseline's results that a check is about. Raises IncomparableError."""
+        candidate = self._one(check, self._candidate)
+        if self._baseline is None:
+            self._once((id(candidate), 0), lambda: _require_unique(candidate))
+            return candidate, None
+        baseline = self._one(check, self._baseline)
+        self._once((id(candidate), id(baseline)), lambda: require_comparable(candidate, baseline))
+        return candidate, baseline
+
+    def _once(self, key: tuple[int, int], demand: Callable[[], None]) -> None:
+        if key not in self._comparable:
+            demand()
+            self._comparable.add(key)
+
+    def _one(self, check: Check, side: Mapping[str, ModelResults]) -> ModelResults:
+        found = having(check, side)
+        if len(found) == 1:
+            return found[0]
+        key = tuple(id(results) for results in found)
+        if key not in self._pools:
+            self._pools[key] = pooled(found)
+        return self._pools[key]
+
+
+def results_for(check: Check, side: Mapping[str, ModelResults]) -> ModelResults:
+    """Return the results that hold the check's metric: of its suite, of the one suite that has it, or of all pooled."""
+    found = having(check, side)
+    return found[0] if len(found) == 1 else pooled(found)
+
+
+def having(check: Check, side: Mapping[str, ModelResults]) -> list[ModelResults]:
+    """Return the results of every suite that a check's metric is taken from. Raises IncomparableError for none."""
+    if check.suite is not None and check.suite not in side:
+        raise IncomparableError(f"no results of suite '{check.suite}'")
+    named = list(side.values()) if check.suite is None else [side[check.suite]]
+    found = [results for results in named if measures(check.metric, results)]
+    if not found:
+        raise IncomparableError(f"no suite measured '{check.metric}'")
+    return found
+
+
+def measures(metric: str, results: ModelResults) -> bool:
+    """Return whether the results hold the column that a metric is made of."""
+    spec = metric_spec(metric, results)
+    if spec is None:
+        return False
+    return spec.column in (results.labels if spec.family == "label" else results.columns)
+
+
+def require_comparable(candidate: ModelResults, baseline: ModelResults) -> None:
+    """Raise IncomparableError unless both models were asked the same cases of the same suite and graded alike."""
+    if candidate.fingerprint != baseline.fingerprint:
+        raise IncomparableError("the suite's fingerprint differs between candidate and baseline")
+    if dict(candidate.grader_versions) != dict(baseline.grader_versions):
+        raise IncomparableError("grader versions differ between candidate and baseline")
+    if candidate.case_ids != baseline.case_ids:
+        raise IncomparableError("candidate and baseline were not asked the same cases")
+    _require_unique(candidate)
+
+
+def _require_unique(results: ModelResults) -> None:
+    if not all_different(results.case_ids):
+        raise IncomparableError("a case id occurs twice")

@@ -1,0 +1,239 @@
+"""Which method of `evals.stats` measures which family of metric, and below which floor nothing may be decided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import optimize
+
+from evals.errors import GatewrightError
+from evals.metrics.estimates import MetricSpec
+from evals.metrics.results import ModelResults
+from evals.stats import checks as intervals
+from evals.stats.bounded import bounded_score_bounds
+from evals.stats.clusters import cluster_detail, design_effect
+from evals.stats.inputs import cluster_codes, t_critical
+from evals.stats.interval import Interval
+from evals.stats.power import min_n_absolute
+
+__all__ = ["IncomparableError", "difference_of", "floor", "level_of", "ratio_of", "warnings"]
+
+MIN_CLUSTERS = 10
+FEW_CLUSTERS = 20
+MIN_LABEL_CASES = 100
+MIN_RATIO_QUANTILE_CASES = 200
+MIN_QUANTILE_CASES = 59
+DRAWS = 2000
+# A bootstrap of 2,000 draws says nothing about tails thinner than ten of its draws.
+FINEST_BOOTSTRAP = 10 / DRAWS
+# Without any spread among n cases, at most this share of all cases may still be different.
+UNSEEN = 0.05
+
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+class IncomparableError(GatewrightError):
+    """The evidence can't be measured or compared; the check is an ERROR and never a pass."""
+
+
+def level_of(spec: MetricSpec, results: ModelResults, rows: Mask, confidence: float) -> Interval:
+    """Interval of one model's metric over some cases, in the metric's unit; each bound at `confidence`."""
+    clusters = _clusters(results, rows)
+    if spec.family == "label":
+        return _label(spec, results, None, rows, confidence)
+    values = results.columns[spec.column][rows]
+    if spec.family == "quantile":
+        return intervals.quantile_interval(
+            values * spec.scale, q=spec.quantile, confidence=confidence
+        )
+    if spec.bounded:
+        return intervals.absolute_interval(
+            values, confidence=confidence, lo=spec.lo, hi=spec.hi, clusters=clusters
+        )
+    return intervals.mean_interval(values * spec.scale, confidence=confidence, clusters=clusters)
+
+
+def difference_of(
+    spec: MetricSpec, candidate: ModelResults, baseline: ModelResults, rows: Mask, confidence: float
+) -> Interval:
+    """Interval of candidate - baseline over the same cases. Raises IncomparableError for quantiles."""
+    if spec.family == "label":
+        return _label(spec, candidate, baseline, rows, confidence)
+    if spec.family == "quantile":
+        raise IncomparableError(
+            f"'{spec.name}' is compared as a ratio only; write the margin with a % sign"
+        )
+    clusters = _clusters(candidate, rows)
+    ours, theirs = candidate.columns[spec.column][rows], baseline.columns[spec.column][rows]
+    if not spec.bounded:
+        return intervals.mean_interval(
+            (ours - theirs) * spec.scale, confidence=confidence, clusters=clusters
+        )
+    return intervals.paired_interval(
+        ours, theirs, confidence=confidence, lo=spec.lo, hi=spec.hi, clusters=clusters
+    )
+
+
+def ratio_of(
+    spec: MetricSpec, candidate: ModelResults, baseline: ModelResults, rows: Mask, confidence: float
+) -> Interval:
+    """Interval of candidate / baseline over the same cases. Raises IncomparableError for label metrics."""
+    if spec.family == "label":
+        raise IncomparableError(
+            f"'{spec.name}' is compared by difference only; write the margin without %"
+        )
+    clusters = _clusters(candidate, rows)
+    ours, theirs = candidate.columns[spec.column][rows], baseline.columns[spec.column][rows]
+    if spec.family == "quantile":
+        # A fixed seed: judging is pure, so the same evidence has to give the same bound every time.
+        return intervals.quantile_ratio_interval(
+            ours,
+            theirs,
+            q=spec.quantile,
+            confidence=confidence,
+            rng=np.random.default_rng(20_260_101),
+            draws=DRAWS,
+        )
+    if spec.bounded:
+        return _bounded_ratio(spec, ours, theirs, clusters, confidence)
+    return intervals.relative_mean_interval(ours, theirs, confidence=confidence, clusters=clusters)
+
+
+def floor(spec: MetricSpec, found: Interval, cases: int, *, ratio: bool) -> str | None:
+    """Name the floor below which a method's error rate is not known, so that nothing may be decided; None above it."""
+    if spec.family == "label" and cases < MIN_LABEL_CASES:
+        return f"only {cases} cases; {spec.statistic} needs at least {MIN_LABEL_CASES} to decide"
+    clusters = found.detail.get("clusters")
+    if clusters is not None and clusters < MIN_CLUSTERS:
+        return f"only {clusters:g} clusters; at least {MIN_CLUSTERS} are needed to decide"
+    if spec.family == "quantile":
+        least = MIN_RATIO_QUANTILE_CASES if ratio else MIN_QUANTILE_CASES
+        if cases < least:
+            return f"only {cases} cases; this quantile needs at least {least} to decide"
+        if ratio and 1 - found.confidence < FINEST_BOOTSTRAP:
+            return "too early a look for a ratio of quantiles to be decided"
+    if found.detail.get("no_variance"):
+        least = min_n_absolute(1 - UNSEEN, confidence=found.confidence)
+        if (clusters or cases) < least:
+            return (
+                f"all {cases} cases are the same; at least {least} are needed to rely on that"
+                f" at {found.confidence:.4g}"
+            )
+    return None
+
+
+def warnings(found: Interval) -> tuple[str, ...]:
+    """What a reader should know although it does not forbid deciding."""
+    said = []
+    clusters = found.detail.get("clusters")
+    if clusters is not None and MIN_CLUSTERS <= clusters < FEW_CLUSTERS:
+        said.append(
+            f"{clusters:g} clusters are few: below {FEW_CLUSTERS} the error rate is less certain"
+        )
+    if found.detail.get("no_variance"):
+        said.append("all cases are the same, so that the interval has no width")
+    return tuple(said)
+
+
+def _label(
+    spec: MetricSpec,
+    candidate: ModelResults,
+    baseline: ModelResults | None,
+    rows: Mask,
+    confidence: float,
+) -> Interval:
+    ours = candidate.labels[spec.column]
+    theirs = None
+    if baseline is not None:
+        column = baseline.labels[spec.column]
+        if column.labels != ours.labels or not np.array_equal(
+            column.truth[rows, 0], ours.truth[rows, 0]
+        ):
+            raise IncomparableError(f"the true labels of '{spec.column}' differ between the models")
+        theirs = column.predicted[rows]
+        if theirs.shape != ours.predicted[rows].shape:
+            raise IncomparableError("the models were not asked equally often")
+    return intervals.label_metric_interval(
+        ours.truth[rows].ravel(),
+        ours.predicted[rows].ravel(),
+        labels=range(len(ours.labels)),
+        metric=spec.statistic,
+        confidence=confidence,
+        baseline=None if theirs is None else theirs.ravel(),
+        clusters=_repeated(_clusters(candidate, rows), rows, ours.truth.shape[1]),
+    )
+
+
+def _bounded_ratio(
+    spec: MetricSpec, ours: Floats, theirs: Floats, clusters: Codes | None, confidence: float
+) -> Interval:
+    """Ratio of two paired means of scores in [0, hi]: where the bounded score of R * baseline - candidate turns.
+
+    Fieller's t would do for amounts; scores near their ends need the bounded score, or nothing ever having gone wrong
+    would give an interval of width 0.
+    """
+    if spec.lo != 0.0:
+        raise IncomparableError(f"'{spec.name}' may be negative: write the margin without %")
+    if not theirs.any():
+        raise ValueError("baseline is 0 everywhere: a ratio to it is undefined")
+
+    def bounds(ratio: float) -> tuple[float, float]:
+        return _contrast(ours - ratio * theirs, ratio, spec.hi, clusters, confidence)
+
+    top = max(4.0, 4.0 * float(ours.mean() / theirs.mean()))
+    lower = _turn(lambda ratio: bounds(ratio)[0], top)
+    upper = _turn(lambda ratio: bounds(ratio)[1], top)
+    detail: dict[str, float] = {}
+    if clusters is not None:
+        detail = cluster_detail(cluster_codes(clusters, ours.size)[1])
+    return Interval(
+        lower=0.0 if lower is None else lower,
+        upper=math.inf if upper is None else upper,
+        estimate=float(ours.mean() / theirs.mean()),
+        n=ours.size,
+        method="bounded-score-ratio" + ("-clusters" if clusters is not None else ""),
+        confidence=confidence,
+        detail=detail,
+    )
+
+
+def _contrast(
+    values: Floats, ratio: float, hi: float, clusters: Codes | None, confidence: float
+) -> tuple[float, float]:
+    effect, critical = 1.0, math.inf if values.size == 1 else None
+    if clusters is not None:
+        groups = cluster_codes(clusters, values.size)[1]
+        effect, critical = design_effect(values, clusters), t_critical(confidence, groups - 1)
+    return bounded_score_bounds(
+        values,
+        confidence=confidence,
+        lo=-ratio * hi,
+        hi=hi,
+        design_effect=effect,
+        critical=critical,
+    )
+
+
+def _turn(falling: Callable[[float], float], top: float) -> float | None:
+    """Where a falling function of the ratio turns negative; None when it never does below `top`."""
+    if falling(1e-9) <= 0.0:
+        return 0.0
+    if falling(top) > 0.0:
+        return None
+    return float(optimize.brentq(falling, 1e-9, top, xtol=1e-7))
+
+
+def _clusters(results: ModelResults, rows: Mask) -> Codes | None:
+    return None if results.clusters is None else results.clusters[rows]
+
+
+def _repeated(clusters: Codes | None, rows: Mask, repeats: int) -> Codes | None:
+    """Clusters of a flattened label column: repeats of one case belong together even without declared clusters."""
+    if clusters is not None:
+        return np.repeat(clusters, repeats)
+    return np.repeat(np.arange(int(rows.sum())), repeats) if repeats > 1 else None

@@ -1,0 +1,123 @@
+"""Scores what was answered and not scored yet, many answers at once, and keeps the scores as it goes.
+
+Answers pass from the journal to the score book a few at a time, each as soon as its graders are done with it. Judges
+that compare two answers (see `evals.graders.pairwise`) come last, when both models have answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from time import monotonic
+from typing import Any, TypeVar
+
+from evals.evaluation.pairing import paired
+from evals.evaluation.score_store import ScoreBook
+from evals.graders.base import grade_response
+from evals.graders.pairwise import grade_pair, pairwise
+from evals.records import Case, Response, Role, Score
+from evals.suites.opened import OpenedSuite
+
+__all__ = ["grade_pairs", "grade_role"]
+
+AT_ONCE = 256
+"""Answers that are being graded at a time; how many judges are asked at once is the asker's own affair."""
+
+SAVED_EVERY_S = 0.25
+"""A kill costs at most the scores of that long, and those of the answers being graded."""
+
+T = TypeVar("T")
+Read = Callable[[Role, str], Iterable[Response]]
+
+
+async def grade_role(folder: Path, role: Role, opened: OpenedSuite, read: Read) -> None:
+    """Score one model's answers to one suite that have no score of the present graders yet."""
+    book = ScoreBook(folder, role, opened)
+    graded = (
+        grade_response(opened.graders, case, response)
+        for case, response in _due(book, opened, read(role, opened.suite.name))
+    )
+    with _saving(book) as save_if_due:
+        await _keep_as_they_come(graded, book.add, save_if_due)
+
+
+async def grade_pairs(folder: Path, opened: OpenedSuite, read: Read) -> None:
+    """Let the graders that compare two models judge the answers that both have given."""
+    if not pairwise(opened.graders):
+        return
+    ours_book = ScoreBook(folder, "candidate", opened, pairs=True)
+    their_book = ScoreBook(folder, "baseline", opened, pairs=True)
+    graded = (
+        grade_pair(opened.graders, case, ours, theirs)
+        for case, ours, theirs in paired(opened.suite, read)
+        if not ours_book.has_pair(ours, theirs)
+    )
+
+    def keep(found: tuple[Iterable[Score], Iterable[Score]]) -> None:
+        ours_book.add(found[0])
+        their_book.add(found[1])
+
+    # Last the book that says whether a pair was judged, so that a kill between the two leaves none with half its scores.
+    with _saving(their_book, ours_book) as save_if_due:
+        await _keep_as_they_come(graded, keep, save_if_due)
+
+
+async def _keep_as_they_come(
+    graded: Iterator[Coroutine[Any, Any, T]],
+    keep: Callable[[T], None],
+    save_if_due: Callable[[], None],
+) -> None:
+    """Run so many at a time, and keep each result when it is there: one slow judge holds nobody up."""
+    running: dict[asyncio.Task[T], None] = {}
+    try:
+        while True:
+            for one in islice(graded, AT_ONCE - len(running)):
+                running[asyncio.create_task(one)] = None
+            if not running:
+                return
+            await asyncio.wait(running, timeout=SAVED_EVERY_S, return_when="FIRST_COMPLETED")
+            for task in [task for task in running if task.done()]:
+                del running[task]
+                keep(task.result())
+            save_if_due()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+@contextmanager
+def _saving(*books: ScoreBook) -> Iterator[Callable[[], None]]:
+    """Give a function that saves the books, in this order, when some time has passed; save them at the end too.
+
+    Scores that cost money take long: they are saved with every few answers. For those that cost nothing, waiting for
+    the disk each time would be most of the work.
+    """
+    saved = monotonic()
+
+    def save_if_due() -> None:
+        nonlocal saved
+        if monotonic() - saved >= SAVED_EVERY_S:
+            for book in books:
+                book.save()
+            saved = monotonic()
+
+    try:
+        yield save_if_due
+    finally:
+        for book in books:
+            book.save()
+
+
+def _due(
+    book: ScoreBook, opened: OpenedSuite, responses: Iterable[Response]
+) -> Iterator[tuple[Case, Response]]:
+    """The answers without a score; those to cases that the suite has no more are passed over."""
+    for response in responses:
+        if not book.has(response):
+            case = opened.suite.cases.get(response.case_id)
+            if case is not None:
+                yield case, response

@@ -1,0 +1,155 @@
+"""The score book: one JSONL file for each role and suite of a run, a line for each response with all its scores.
+
+Scores are kept because some cost money (a judge model's) and because a report has to show them; those of another
+grader version, or of another set of graders, are left aside and made anew. A book may be long: in memory there is a
+byte for each answer, the scores themselves are read from the file as they are needed.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from evals.cases.table import CaseTable
+from evals.graders.asking import ASKED_AGAIN
+from evals.records import MODEL_OUTCOMES, Response, Role, Score
+from evals.suites.opened import OpenedSuite
+
+__all__ = ["ScoreBook"]
+
+_UNKNOWN, _SCORED, _NOTHING_CAME, _ASK_AGAIN = range(4)
+_NO_ANSWER = "no answer came"
+"""How `evals.graders.base` begins its reason for an answer that never came."""
+
+
+class _Peek(msgspec.Struct):
+    """What of a score tells whether it stands."""
+
+    case_id: str
+    repeat: int = 0
+    value: float | None = None
+    reason: str = ""
+
+
+class ScoreBook:
+    """Scores of one role's answers to one suite; those of graders that compare two answers stand in a book of their own."""
+
+    def __init__(
+        self, folder: Path, role: Role, opened: OpenedSuite, *, pairs: bool = False
+    ) -> None:
+        stem = opened.fingerprint.removeprefix("sha256:")[:12]
+        name = f"{role}-{opened.suite.name}-{stem}{'-pairs' if pairs else ''}.jsonl"
+        self.path = folder / "scores" / name
+        self._cases = opened.suite.cases
+        self._fresh: list[tuple[Score, ...]] = []
+
+    def has(self, response: Response) -> bool:
+        """Return whether this answer was scored already.
+
+        An answer that came only when it was asked for again takes the place of the failure that was noted before, and
+        one whose judge could not be reached is judged again.
+        """
+        mark = self._mark(response)
+        return mark == _SCORED or (mark == _NOTHING_CAME and response.outcome not in MODEL_OUTCOMES)
+
+    def has_pair(self, ours: Response, theirs: Response) -> bool:
+        """Return whether these two answers were compared already; as `has`, for both."""
+        came = theirs.outcome in MODEL_OUTCOMES
+        return self.has(ours) if came else self._mark(ours) != _UNKNOWN
+
+    def add(self, scores: Iterable[Score]) -> None:
+        """Add the scores of one answer; they count when they are saved."""
+        found = tuple(scores)
+        if found:
+            self._marks.put(found[0].case_id, found[0].repeat, _mark_of(found))
+            self._fresh.append(found)
+
+    def scores(self) -> Iterator[Score]:
+        """Yield all scores that were saved: the last ones, where an answer was scored anew."""
+        superseded = self._superseded()
+        decoder = msgspec.json.Decoder(tuple[Score, ...])
+        for number, line in self._lines():
+            if number not in superseded:
+                with suppress(msgspec.DecodeError):
+                    yield from decoder.decode(line)
+
+    def save(self) -> None:
+        """Append what was added, durably."""
+        if not self._fresh:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        encoder = msgspec.json.Encoder()
+        with self.path.open("ab") as file:
+            # A line of its own even after a torn one; blank and torn lines are passed over when reading.
+            file.write(b"\n" if file.tell() else b"")
+            file.write(b"".join(encoder.encode(found) + b"\n" for found in self._fresh))
+            file.flush()
+            os.fsync(file.fileno())
+        self._fresh.clear()
+
+    @cached_property
+    def _marks(self) -> _Marks:
+        marks = _Marks(self._cases, "B")
+        for _, found in self._peeks():
+            marks.put(found[0].case_id, found[0].repeat, _mark_of(found))
+        return marks
+
+    def _mark(self, response: Response) -> int:
+        return self._marks.get(response.case_id, response.repeat)
+
+    def _superseded(self) -> set[int]:
+        """Numbers of the lines whose answer was scored anew in a later one."""
+        latest, superseded = _Marks(self._cases, "I"), set[int]()
+        for number, found in self._peeks():
+            if earlier := latest.put(found[0].case_id, found[0].repeat, number):
+                superseded.add(earlier)
+        return superseded
+
+    def _peeks(self) -> Iterator[tuple[int, tuple[_Peek, ...]]]:
+        decoder = msgspec.json.Decoder(tuple[_Peek, ...])
+        for number, line in self._lines():
+            # A process killed while writing leaves a torn line; its answer is scored again.
+            with suppress(msgspec.DecodeError):
+                yield number, decoder.decode(line)
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                yield from enumerate(file, start=1)
+
+
+class _Marks:
+    """A small number for each (case, repeat) of a suite, 0 to begin with."""
+
+    def __init__(self, cases: CaseTable, kind: Literal["B", "I"]) -> None:
+        self._cases, self._kind = cases, kind
+        self._repeats: list[array[int]] = []
+
+    def get(self, case_id: str, repeat: int) -> int:
+        row = self._cases.row(case_id)
+        return 0 if row is None or repeat >= len(self._repeats) else self._repeats[repeat][row]
+
+    def put(self, case_id: str, repeat: int, mark: int) -> int:
+        """Set a number and return the one before; 0, and nothing is set, for a case that the suite does not have."""
+        while repeat >= len(self._repeats):
+            self._repeats.append(array(self._kind, [0]) * len(self._cases))
+        row = self._cases.row(case_id)
+        if row is None:
+            return 0
+        before, self._repeats[repeat][row] = self._repeats[repeat][row], mark
+        return before
+
+
+def _mark_of(scores: Sequence[Score | _Peek]) -> int:
+    unscored = [score for score in scores if score.value is None]
+    if any(ASKED_AGAIN in score.reason for score in unscored):
+        return _ASK_AGAIN
+    nothing = sum(score.reason.startswith(_NO_ANSWER) for score in unscored)
+    return _NOTHING_CAME if nothing == len(scores) else _SCORED

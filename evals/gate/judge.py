@@ -1,0 +1,228 @@
+"""The gate: results and a policy in, a verdict with a reason for every check out.
+
+Judging is pure: no clock, no files, no network, and nothing is rounded before it decides. The worst outcome of the
+checks that decide is the verdict's. Whatever can't be judged is never a pass: a missing metric, an empty slice, an
+unmatched pair, a number that is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from evals.checks.check import Check
+from evals.checks.comparability import results_for
+from evals.checks.methods import IncomparableError
+from evals.gate.decision import bar_of, hold
+from evals.gate.examiner import Evidence, Examiner
+from evals.gate.looks import CheckLook, LookEvent, Looks, Need
+from evals.gate.policy import GatePolicy
+from evals.metrics.results import ModelResults
+from evals.records import Verdict, VerdictOutcome, digest
+
+__all__ = ["Evidence", "bar_of", "hold", "judge", "take_look", "unfold", "verdict_of", "worst"]
+
+_SEVERITY: dict[str, int] = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "ERROR": 3}
+
+
+def judge(policy: GatePolicy, evidence: Evidence, looks: Looks | None = None) -> Verdict:
+    """Judge the evidence by the policy. Pure: the same input gives the same verdict, on any machine, at any time.
+
+    Args:
+        policy: the gate.
+        evidence: all that was answered up to now.
+        looks: where a run that looks early stands, with its earlier looks; None for a sample of fixed size, judged once.
+    """
+    found = [examined for _, examined in _examined(policy, evidence, looks)]
+    return verdict_of(policy, evidence, found, looks)
+
+
+def verdict_of(
+    policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook], looks: Looks | None
+) -> Verdict:
+    """Put together what the checks came to: the worst of those that decide, with its reasons."""
+    outcome, reasons = _overall(policy, evidence, found)
+    broken = _broken(evidence)
+    if broken:
+        outcome, reasons = "ERROR", broken
+    return Verdict(
+        outcome=outcome,
+        reasons=(*reasons, *_ending(looks)),
+        checks=tuple(examined.result for examined in found),
+        policy=policy.name,
+        policy_digest=policy.digest,
+        evidence_digest=evidence_digest(evidence),
+        candidate_model=_model(evidence.candidate) or "",
+        baseline_model=_model(evidence.baseline),
+        first_release=evidence.release and evidence.baseline is None,
+    )
+
+
+def take_look(policy: GatePolicy, evidence: Evidence, looks: Looks) -> LookEvent:
+    """Judge what there is at one look and say what is still needed. Pure; the caller stores the event.
+
+    The run stops when every deciding check is decided, and as soon as one of them can only keep the verdict from being
+    PASS: what it would cost to know more changes nothing then.
+    """
+    found = _examined(policy, evidence, looks)
+    open_ = [(check, one) for check, one in found if one.result.decides and not one.decided]
+    lost = [one for _, one in found if one.result.decides and one.decided and not _passed(one)]
+    why = _why(open_, lost, looks)
+    needs = () if why else tuple(_needs(evidence, [check for check, _ in open_]))
+    return LookEvent(
+        look=looks.look,
+        rounds=looks.rounds,
+        policy_digest=policy.digest,
+        evidence_digest=evidence_digest(evidence),
+        checks=tuple(one for _, one in found),
+        needs=needs,
+        stop=bool(why),
+        why=why,
+    )
+
+
+def worst(outcomes: Iterable[VerdictOutcome]) -> VerdictOutcome:
+    """Return the worst outcome: ERROR before FAIL before INCONCLUSIVE before PASS; of none, ERROR."""
+    return max(outcomes, key=_SEVERITY.__getitem__, default="ERROR")
+
+
+def unfold(check: Check, evidence: Evidence) -> Iterator[Check]:
+    """Turn `each: tag` into one check for every value the cases have; other checks stay as they are."""
+    if check.each is None:
+        yield check
+        return
+    try:
+        tags = results_for(check, evidence.candidate).tags.get(check.each)
+    except (IncomparableError, ValueError):
+        tags = None  # examining the check says why, and that is an ERROR
+    values = sorted({str(value) for value in tags if value}) if tags is not None else []
+    if not values:
+        yield check
+    for value in values:
+        yield msgspec.structs.replace(check, each=None, where={**check.where, check.each: value})
+
+
+def evidence_digest(evidence: Evidence) -> str:
+    """Digest of every response and score of both models, in no particular order."""
+    sides = {"candidate": evidence.candidate, "baseline": evidence.baseline or {}}
+    return digest(
+        {
+            role: {suite: results.evidence_digest for suite, results in side.items()}
+            for role, side in sides.items()
+        }
+    )
+
+
+def _examined(
+    policy: GatePolicy, evidence: Evidence, looks: Looks | None
+) -> list[tuple[Check, CheckLook]]:
+    examiner = Examiner(policy, evidence, looks)
+    return [
+        (check, examiner.examine(check))
+        for authored in policy.checks
+        for check in unfold(authored, evidence)
+    ]
+
+
+def _overall(
+    policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook]
+) -> tuple[VerdictOutcome, tuple[str, ...]]:
+    deciding = [one.result for one in found if one.result.decides]
+    first = evidence.release and evidence.baseline is None and evidence.slot == "developer"
+    if not deciding:
+        reason = "nothing was checked: no check of this gate decides on this evidence"
+        if not (first and policy.first_release == "needs_approval"):
+            return "ERROR", (reason,)
+        return "INCONCLUSIVE", (_FIRST, reason)
+    outcome = worst(result.outcome for result in deciding)
+    reasons = [result.reason for result in deciding if result.outcome == outcome != "PASS"]
+    if first:
+        outcome, reasons = _first_release(policy, outcome, reasons)
+    return outcome, tuple(reasons) or (_all_hold(len(deciding)),)
+
+
+def _all_hold(deciding: int) -> str:
+    return (
+        f"all {deciding} deciding checks hold" if deciding > 1 else "the one deciding check holds"
+    )
+
+
+NOTHING_MORE = "no further answers are stored"
+_FIRST = "first release: no live baseline to compare with, so a person has to approve"
+
+
+def _first_release(
+    policy: GatePolicy, outcome: VerdictOutcome, reasons: list[str]
+) -> tuple[VerdictOutcome, list[str]]:
+    if policy.first_release == "refuse":
+        refusal = "first release: the policy refuses without a live baseline"
+        return worst(["FAIL", outcome]), [refusal, *reasons]
+    if policy.first_release == "needs_approval":
+        return worst(["INCONCLUSIVE", outcome]), [_FIRST, *reasons]
+    return outcome, reasons
+
+
+def _broken(evidence: Evidence) -> tuple[str, ...]:
+    """Why the evidence as a whole can't be judged, whatever single checks say."""
+    if not any(results.case_ids for results in evidence.candidate.values()):
+        return ("nothing was measured: there is no case with an answer of the candidate",)
+    for role, side in (("candidate", evidence.candidate), ("baseline", evidence.baseline or {})):
+        models = sorted({results.model_id for results in side.values()})
+        if len(models) > 1:
+            return (f"the {role}'s answers are of several models: {', '.join(models)}",)
+    return ()
+
+
+def _ending(looks: Looks | None) -> tuple[str, ...]:
+    """Where a run that could look early ended, for the reasons of its verdict."""
+    if looks is None or looks.rounds == 1:
+        return ()
+    made = [event for event in looks.past if event.look == looks.look]
+    why = (made[0].why or NOTHING_MORE) if made else NOTHING_MORE
+    return (f"asking ended after look {looks.look} of {looks.rounds}: {why}",)
+
+
+def _passed(one: CheckLook) -> bool:
+    return one.result.outcome == "PASS"
+
+
+def _why(open_: Sequence[tuple[Check, CheckLook]], lost: Sequence[CheckLook], looks: Looks) -> str:
+    if lost:
+        names = "; ".join(f"{one.result.check} ({_fate(one)})" for one in lost)
+        return f"the verdict can't become PASS any more: {names}"
+    if not open_:
+        return "every deciding check is decided"
+    return "every case has been asked" if looks.final else ""
+
+
+def _fate(one: CheckLook) -> str:
+    return "would not pass" if one.futile else one.result.outcome
+
+
+def _needs(evidence: Evidence, checks: Iterable[Check]) -> Iterator[Need]:
+    """What the open checks need, without what is part of something wider."""
+    wanted = [
+        Need(role=role, suite=suite, where=check.where)
+        for check in checks
+        for role, suite in evidence.asked(check)
+    ]
+    for need in dict.fromkeys(map(_frozen, wanted)):
+        plain = Need(role=need[0], suite=need[1], where=dict(need[2]))
+        if not any(_wider(other, plain) for other in wanted):
+            yield plain
+
+
+def _frozen(need: Need) -> tuple[Any, str, tuple[tuple[str, str], ...]]:
+    return need.role, need.suite, tuple(sorted(need.where.items()))
+
+
+def _wider(other: Need, need: Need) -> bool:
+    same = (other.role, other.suite) == (need.role, need.suite)
+    return same and other.where != need.where and other.where.items() <= need.where.items()
+
+
+def _model(side: Mapping[str, ModelResults] | None) -> str | None:
+    names = {results.model_id for results in (side or {}).values()}
+    return min(names) if names else None

@@ -1,0 +1,67 @@
+"""The look book: one line for each look of a run, on disk before what it decided counts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from evals.errors import ConfigurationError, Problem
+from evals.gate.looks import LookEvent, Need
+from evals.gate.policy import GatePolicy
+from evals.records import encode
+
+__all__ = ["LookBook"]
+
+
+class LookBook:
+    """The looks of one run, in its folder (`looks.jsonl`)."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "looks.jsonl"
+
+    def events(self) -> tuple[LookEvent, ...]:
+        """Return the looks made, in their order; a line torn by a kill was no look."""
+        if not self.path.exists():
+            return ()
+        decoder = msgspec.json.Decoder(LookEvent)
+        found: dict[int, LookEvent] = {}
+        for line in self.path.read_bytes().splitlines():
+            with suppress(msgspec.DecodeError):
+                event = decoder.decode(line)
+                found.setdefault(event.look, event)  # a look is made once; the first one stands
+        return tuple(found[look] for look in sorted(found))
+
+    def event(self, look: int) -> LookEvent | None:
+        """Return a look, None when it was not made yet."""
+        return next((event for event in self.events() if event.look == look), None)
+
+    def append(self, event: LookEvent) -> None:
+        """Add a look: one write, made durable before this returns."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        torn = self.path.exists() and not self.path.read_bytes().endswith(b"\n")
+        data = (b"\n" if torn else b"") + encode(event) + b"\n"
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def needs(self) -> Mapping[int, tuple[Need, ...]]:
+        """Return what is asked in each round that follows a look."""
+        return {event.look + 1: event.needs for event in self.events()}
+
+    def require_same(self, policy: GatePolicy) -> None:
+        """Raise ConfigurationError when the gate was changed after the first look: it was not the one looked by."""
+        if any(event.policy_digest != policy.digest for event in self.events()):
+            raise ConfigurationError(
+                Problem(
+                    where=policy.path,
+                    message="the gate was changed after this run had looked at its answers by it",
+                    fix="put it back as it was, or start a new run (--again)",
+                )
+            )

@@ -1,0 +1,206 @@
+"""Gate policies: what must hold before a candidate may replace the live model, read from a YAML file a team owns.
+
+One entry of the file may hold several conditions and slices; it is unfolded into one `Check` per condition, so that
+each has its own result and its own reason.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from evals.checks.check import KINDS, Check, CheckKind
+from evals.config.documents import Authored, display, load_yaml, refuse, validate
+from evals.errors import Problem
+from evals.records import Record, digest
+from evals.suites.leakage import DEFAULT_POLICY
+
+__all__ = ["Approval", "Check", "CheckKind", "GatePolicy", "Override", "load_policy", "seconds"]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Approval(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Who may accept an inconclusive verdict or a first release, and for how long the question stands."""
+
+    required: int = 1
+    not_requester: bool = True
+    expires_after_s: int = 86400
+
+
+class Override(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Who may override a FAIL, and for how long an override holds."""
+
+    approvers: int = 2
+    expires_after_s: int = 604800
+
+
+class GatePolicy(Record, frozen=True, kw_only=True):
+    """A parsed gate. `digest` covers everything that was authored, comments aside."""
+
+    name: str
+    path: str
+    digest: str
+    checks: tuple[Check, ...]
+    first_release: Literal["needs_approval", "absolute_checks", "refuse"]
+    confidence: float
+    min_scored: float
+    early_stop: bool
+    futility: bool
+    on_inconclusive: Literal["needs_approval", "fail"]
+    approval: Approval
+    override: Override
+    training_overlap: dict[str, str]
+
+
+def load_policy(path: Path) -> GatePolicy:
+    """Read and validate a gate file.
+
+    Raises:
+        ConfigurationError: with every problem found; the file is missing, is no YAML, holds a key that does not
+            exist, a check without a condition, or a slice with neither `where` nor `each`.
+    """
+    authored = load_yaml(path)
+    validate(authored, "gate")
+    problems: list[Problem] = []
+    checks = tuple(_checks(authored, problems))
+    problems += _contradictions(authored, checks)
+    refuse(problems)
+    return _policy(authored.data, path, checks)
+
+
+def seconds(duration: str) -> int:
+    """Return a duration such as '90s', '15m', '24h' or '14d' in seconds. Raises ValueError when it is none."""
+    match = re.fullmatch(r"(\d+)([smhd])", duration)
+    if match is None:
+        raise ValueError(f"expected a duration such as 24h or 7d; found {duration!r}")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _policy(data: Mapping[str, Any], path: Path, checks: tuple[Check, ...]) -> GatePolicy:
+    approval, override = data.get("approval", {}), data.get("override", {})
+    return GatePolicy(
+        name=data["name"],
+        path=str(path),
+        digest=digest(data),
+        checks=checks,
+        first_release=data["first_release"],
+        confidence=float(data.get("confidence", 0.95)),
+        min_scored=float(data.get("min_scored", 0.99)),
+        early_stop=data.get("early_stop", True),
+        futility=data.get("futility", True),
+        on_inconclusive=data.get("on_inconclusive", "needs_approval"),
+        approval=Approval(
+            required=approval.get("required", 1),
+            not_requester=approval.get("not_requester", True),
+            expires_after_s=seconds(approval.get("expires_after", "24h")),
+        ),
+        override=Override(
+            approvers=override.get("approvers", 2),
+            expires_after_s=seconds(override.get("expires_after", "7d")),
+        ),
+        training_overlap={**DEFAULT_POLICY, **data.get("training_overlap", {})},
+    )
+
+
+def _checks(authored: Authored, problems: list[Problem]) -> Iterator[Check]:
+    for index, entry in enumerate(authored.data["checks"]):
+        field = f"checks[{index}]"
+        slices = entry.get("slices", [])
+        found = list(_conditions(authored, entry, entry, field))
+        if not found and not slices:
+            problems.append(_no_condition(authored, field))
+        yield from found
+        for number, slice_ in enumerate(slices):
+            place = f"{field}.slices[{number}]"
+            found = list(_conditions(authored, {**_inherited(entry), **slice_}, slice_, place))
+            if not found:
+                problems.append(_no_condition(authored, place))
+            yield from found
+
+
+def _conditions(
+    authored: Authored, entry: Mapping[str, Any], stated: Mapping[str, Any], field: str
+) -> Iterator[Check]:
+    options = {key: entry[key] for key in _OPTIONS if key in entry}
+    for kind in KINDS:
+        if kind in stated:
+            threshold, percent = _amount(stated[kind])
+            yield Check(
+                metric=entry["metric"],
+                kind=kind,
+                threshold=threshold,
+                percent=percent,
+                field=f"{field}.{kind}",
+                line=authored.line(f"{field}.{kind}"),
+                **options,
+            )
+
+
+_OPTIONS = (
+    "suite",
+    "where",
+    "each",
+    "min_cases",
+    "if_too_few",
+    "mode",
+    "overridable",
+    "measure_on",
+    "decide_on",
+    "with_labels",
+)
+
+
+def _inherited(entry: Mapping[str, Any]) -> dict[str, Any]:
+    keys = (
+        "metric",
+        "suite",
+        "mode",
+        "overridable",
+        "measure_on",
+        "decide_on",
+        "with_labels",
+    )
+    return {key: entry[key] for key in keys if key in entry}
+
+
+def _amount(value: float | str) -> tuple[float, bool]:
+    if isinstance(value, str):
+        return float(value.removesuffix("%")) / 100, True
+    return float(value), False
+
+
+def _no_condition(authored: Authored, field: str) -> Problem:
+    fix = "add one of " + ", ".join(KINDS)
+    return _problem(authored, field, "expected at least one condition; found none", fix)
+
+
+def _contradictions(authored: Authored, checks: tuple[Check, ...]) -> Iterator[Problem]:
+    for check in checks:
+        field = check.field.rpartition(".")[0]
+        if ".slices[" in field and bool(check.where) == (check.each is not None):
+            yield _problem(
+                authored,
+                field,
+                "expected exactly one of 'where' and 'each' in a slice",
+                "say where: {tag: value}, or each: tag",
+            )
+        if not math.isfinite(check.threshold):
+            yield _problem(
+                authored, check.field, f"expected a finite number; found {check.threshold}"
+            )
+    if checks and not any(c.mode == "enforce" and c.measure_on == "developer" for c in checks):
+        yield _problem(
+            authored,
+            "checks",
+            "expected a check that decides before the candidate goes live; all are shadow, or measured on production",
+            "leave out mode: shadow, or measure_on: production, in one check at least",
+        )
+
+
+def _problem(authored: Authored, field: str, message: str, fix: str | None = None) -> Problem:
+    where = display(authored.path)
+    return Problem(where=where, line=authored.line(field), field=field, message=message, fix=fix)

@@ -1,0 +1,226 @@
+"""Holds a gate against the suites it is meant for, before anything is asked: can every check be measured, ever pass?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.checks.check import Check
+from evals.checks.feasibility import clustered, least_cases, least_clusters, matching
+from evals.config.documents import display, refuse
+from evals.errors import Problem, nearest
+from evals.gate.policy import GatePolicy
+from evals.metrics.estimates import MetricSpec, available_metrics, metric_kind
+from evals.suites.opened import OpenedSuite
+
+__all__ = ["measured_by", "validate_policy"]
+
+_OTHER_WAY = {
+    "at_most": "at_least",
+    "max_rise": "max_drop",
+    "at_least": "at_most",
+    "max_drop": "max_rise",
+}
+
+
+def validate_policy(
+    policy: GatePolicy, suites: Sequence[OpenedSuite], *, production_cases: int | None = None
+) -> None:
+    """Check a policy against its suites.
+
+    Args:
+        policy: the gate.
+        suites: what its target asks.
+        production_cases: how many cases of each suite are asked of the production deployment; None for all.
+
+    Raises:
+        ConfigurationError: with every unknown metric, suite or tag (and the nearest valid name), every condition that
+            does not fit its metric, every slice that matches nothing, every check that could never pass.
+    """
+    refuse(
+        problem
+        for check in policy.checks
+        for problem in _Rules(policy, check, suites, production_cases).problems()
+    )
+
+
+def measured_by(check: Check, suites: Sequence[OpenedSuite]) -> list[OpenedSuite]:
+    """Return the suites that a check's metric is taken from."""
+    named = [opened for opened in suites if check.suite in (None, opened.suite.name)]
+    return [opened for opened in named if check.metric in available_metrics(opened)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """All rules, for one check."""
+
+    policy: GatePolicy
+    check: Check
+    suites: Sequence[OpenedSuite]
+    production_cases: int | None
+
+    def problems(self) -> Iterator[Problem]:
+        having = measured_by(self.check, self.suites)
+        nowhere = self._nowhere(having)
+        if nowhere:
+            yield nowhere
+            return
+        spec = metric_kind(self.check.metric, having[0])
+        yield from self._condition(spec)
+        if self.check.with_labels:
+            yield from self._labels(spec, having[0])
+        unmatched = self._unmatched(having)
+        if unmatched:
+            yield unmatched
+        else:
+            yield from self._hopeless(spec, having)
+
+    def _nowhere(self, having: Sequence[OpenedSuite]) -> Problem | None:
+        check, names = self.check, [opened.suite.name for opened in self.suites]
+        if check.suite is not None and check.suite not in names:
+            fix = nearest(check.suite, names)
+            return self._problem("suite", f"the target has no suite '{check.suite}'", fix)
+        if not having:
+            named = [one for one in self.suites if check.suite in (None, one.suite.name)]
+            known = sorted({metric for opened in named for metric in available_metrics(opened)})
+            fix = nearest(check.metric, known)
+            return self._problem("metric", f"no suite yields the metric '{check.metric}'", fix)
+        graded = [one.suite.name for one in having if check.metric in _graded(one)]
+        if len(graded) > 1:
+            message = f"'{check.metric}' is measured by several suites ({', '.join(graded)})"
+            return self._problem("metric", message, "name one with suite:")
+        return None
+
+    def _condition(self, spec: MetricSpec) -> Iterator[Problem]:
+        check, name = self.check, self.check.metric
+        if check.kind in (
+            ("at_most", "max_rise") if spec.higher_is_better else ("at_least", "max_drop")
+        ):
+            better = "higher" if spec.higher_is_better else "lower"
+            yield self._here(f"for '{name}' {better} is better", f"use {_OTHER_WAY[check.kind]}")
+        if check.percent and spec.family == "label":
+            yield self._here(f"'{name}' is compared by difference", "write the margin without %")
+        if check.relative and spec.family == "quantile" and not check.percent:
+            yield self._here(f"'{name}' is compared as a ratio", "write the margin with %")
+        if check.percent and check.kind == "min_gain" and not spec.higher_is_better:
+            fix = "write the margin without %"
+            yield self._here("a gain in % needs a metric where higher is better", fix)
+        if not check.relative and not spec.lo <= check.threshold <= spec.hi:
+            limits = f"[{spec.lo:g}, {spec.hi:g}]"
+            message = f"expected a bar in {limits}; found {check.threshold:g}"
+            yield self._here(message, _as_share(check, spec))
+        elif self._out_of_reach(spec):
+            fix = "no sample proves the end of the scale; ask for a little less, such as 0.99 of 1"
+            yield self._here(f"no answers can be that good: the bar is {check.threshold:g}", fix)
+        if check.relative and not check.percent and spec.bounded:
+            span = spec.hi - spec.lo
+            if check.threshold >= span:
+                message = f"expected a margin below {span:g}; found {check.threshold:g}"
+                yield self._here(
+                    message, _as_share(check, spec) or "a margin that wide forbids nothing"
+                )
+
+    def _labels(self, spec: MetricSpec, opened: OpenedSuite) -> Iterator[Problem]:
+        """Human labels correct the mean of a judge's scores, by difference, on cases that are each their own."""
+        check, message, fix = self.check, "", None
+        grader = spec.column.removesuffix(".passed")
+        if grader not in opened.people:
+            message = f"suite {opened.suite.name} names no human labels for '{check.metric}'"
+            fix = f"say human_labels: FILE at a judge's grader; known: {', '.join(sorted(opened.people)) or 'none'}"
+        elif check.percent:
+            message = f"'{check.metric}' with human labels is compared by difference"
+            fix = "write the margin without %"
+        elif check.decide_on == "point":
+            message, fix = "a point estimate needs no human labels", "leave out decide_on: point"
+        elif clustered([opened]):
+            message = "human labels of clustered cases can't be used to decide"
+        if message:
+            yield self._problem("with_labels", message, fix)
+
+    def _out_of_reach(self, spec: MetricSpec) -> bool:
+        """True for a bar at the very end of the scale, which no bound can lie beyond."""
+        if self.check.decide_on == "point" or not spec.bounded:
+            return False
+        at_top = self.check.kind == "at_least" and self.check.threshold >= spec.hi
+        return at_top or (self.check.kind == "at_most" and self.check.threshold <= spec.lo)
+
+    def _unmatched(self, having: Sequence[OpenedSuite]) -> Problem | None:
+        check = self.check
+        columns = [opened.suite.cases.tags for opened in having]
+        known = sorted({tag for tags in columns for tag in tags})
+        for tag in [*check.where, *([check.each] if check.each else [])]:
+            if tag not in known:
+                key = "each" if tag == check.each else "where"
+                return self._problem(key, f"no case has the tag '{tag}'", nearest(tag, known))
+        if matching(check, having):
+            return None
+        for tag, value in check.where.items():
+            values = sorted({one for tags in columns if tag in tags for one in tags[tag].values})
+            if value not in values:
+                return self._problem("where", f"no case has {tag}={value}", nearest(value, values))
+        wanted = ", ".join(f"{tag}={value}" for tag, value in check.where.items())
+        about = f"with {wanted}" if wanted else f"that '{check.metric}' applies to"
+        return self._problem("where" if wanted else "metric", f"there is no case {about}", None)
+
+    def _hopeless(self, spec: MetricSpec, having: Sequence[OpenedSuite]) -> Iterator[Problem]:
+        """A check that even flawless answers could not pass is refused now, not after the bill."""
+        check, confidence = self.check, self.policy.confidence
+        if check.mode == "shadow":
+            return
+        grouped = clustered(having) and spec.family != "quantile"
+        for value, cases in matching(check, having).items():
+            if check.if_too_few == "report" and len(cases) < (check.min_cases or 0):
+                continue
+            least = least_cases(check, spec, confidence, clustered=grouped)
+            counts = [("cases", len(cases), least)]
+            if grouped:
+                counts.append(("clusters", cases.units, least_clusters(check, spec, confidence)))
+            if check.measure_on == "production" and self.production_cases is not None:
+                most = self.production_cases * len(having)
+                counts = [(noun, min(count, most), need) for noun, count, need in counts]
+            short = [(noun, count, need) for noun, count, need in counts if count < need]
+            if short:
+                yield self._too_small(value, *short[-1], spec)
+
+    def _too_small(
+        self, value: str, noun: str, count: int, least: int, spec: MetricSpec
+    ) -> Problem:
+        where = f" ({self.check.each}={value})" if value else ""
+        if noun == "cases" and least == self.check.min_cases:
+            return self._problem(
+                "min_cases",
+                f"{count} cases{where} can never pass: min_cases asks for {least} cases",
+                "add cases, ask for fewer, or say if_too_few: report",
+            )
+        wider = "widen the margin, " if spec.family in ("mean", "cost") else ""
+        shown = f"min_cases: {max(least, self.check.min_cases or 0)} and if_too_few: report"
+        if noun != "cases":
+            shown = "mode: shadow"
+        return self._here(
+            f"{count} {noun}{where} can never pass: even flawless answers need {least} {noun}",
+            f"add {noun}, {wider}or have it only shown by {shown}",
+        )
+
+    def _here(self, message: str, fix: str | None = None) -> Problem:
+        return self._problem(self.check.kind, message, fix)
+
+    def _problem(self, key: str, message: str, fix: str | None) -> Problem:
+        return Problem(
+            where=display(Path(self.policy.path)),
+            line=self.check.line,
+            field=f"{self.check.field.rpartition('.')[0]}.{key}",
+            message=message,
+            fix=fix,
+        )
+
+
+def _as_share(check: Check, spec: MetricSpec) -> str | None:
+    """How a number of points out of 100 is written on the scale from 0 to 1."""
+    if (spec.lo, spec.hi) != (0.0, 1.0) or not 1.0 < check.threshold <= 100.0:
+        return None
+    return f"write {check.threshold / 100:g} for {check.threshold:g} points of 100"
+
+
+def _graded(opened: OpenedSuite) -> set[str]:
+    return {name for grader in opened.graders for name in grader.metrics()}

@@ -1,0 +1,252 @@
+"""Planning, before money is spent: how many cases each check needs, what a suite can resolve, what a run will cost.
+
+Numbers rest on a past run of the target where there is one, on a stated share of cases on which the models differ
+otherwise; each says which. Sample sizes: n = ((z_alpha + z_power) * sd / gap)^2, sd that of one case's contribution
+(design effect and all), gap the distance from the bar to the truth one hopes for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from scipy import special
+
+from evals.checks.check import Check
+from evals.checks.comparability import Sides
+from evals.checks.comparison import IncomparableError, Measurement, compare, measure
+from evals.checks.feasibility import clustered, least_cases, least_clusters, matching
+from evals.gate.decision import bar_of
+from evals.gate.policy import GatePolicy
+from evals.gate.validation import measured_by
+from evals.metrics.estimates import MetricSpec, metric_kind
+from evals.planning.past_run import Past, seconds, usd
+from evals.planning.scenarios import Scenario, scenarios
+from evals.records import Record
+from evals.stats.inputs import normal_critical
+from evals.suites.opened import OpenedSuite
+
+__all__ = ["DIFFERING", "EQUAL", "CheckPlan", "GatePlan", "Past", "plan_gate"]
+
+DIFFERING = 0.15
+"""Share of cases on which two fine-tunes differ, when nothing is known: from one in twenty to one in four is usual."""
+
+EQUAL = "equal models"
+
+
+class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One check before anything is asked.
+
+    `least` is the smallest number of `unit`s that can ever pass; `n80` and `n90` are cases for a power of 80 and 90 %;
+    `power` is what the suite's own cases give, `resolves` the smallest margin (or distance from the bar) they resolve
+    with 90 %. None where nothing is known that they could be worked out from; `note` then says what is missing.
+    """
+
+    check: str
+    decides: bool
+    cases: int
+    unit: str
+    units: int
+    least: int
+    hope: str
+    differing: float | None = None
+    sd: float | None = None
+    gap: float | None = None
+    n80: int | None = None
+    n90: int | None = None
+    power: float | None = None
+    resolves: float | None = None
+    source: str = ""
+    note: str = ""
+
+
+class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A target's plan.
+
+    `suites` are their numbers of cases, `repeats` how often each case is asked. Calls are requests to both models; `usd`
+    and `seconds` are those of all calls, None if unknown. `left_out` conditions need a live model, and there is none.
+    """
+
+    policy: str
+    suites: dict[str, int]
+    roles: int
+    repeats: dict[str, int]
+    calls: int
+    early_stop: bool
+    checks: tuple[CheckPlan, ...]
+    scenarios: tuple[Scenario, ...]
+    source: str
+    usd: float | None = None
+    seconds: float | None = None
+    left_out: int = 0
+
+    @property
+    def overall_power(self) -> float | None:
+        """P(all checks pass) for a candidate that is as good as hoped; None when too little is known."""
+        return next((found.passes for found in self.scenarios if found.name == "equal"), None)
+
+
+def plan_gate(
+    policy: GatePolicy,
+    suites: Sequence[OpenedSuite],
+    *,
+    past: Past | None = None,
+    differing: float | None = None,
+    roles: int = 2,
+    repeats: Mapping[str, int] | None = None,
+    at_once: int = 64,
+    seed: int = 1,
+) -> GatePlan:
+    """Plan a run of a gate over its suites.
+
+    Args:
+        policy: the gate, valid for the suites.
+        suites: what is asked.
+        past: an earlier run; what it shows goes before what is assumed.
+        differing: share of the cases on which candidate and baseline are expected to differ; goes before `past`.
+        roles: 2 with a baseline, 1 for a first release.
+        repeats: how often each case is asked, by its suite's name; None for what the suites say.
+        at_once: calls in flight together, of each model.
+        seed: of the simulation of all checks together.
+    """
+    checks = tuple(
+        _Planner(policy, check, suites, past, differing).plan(value)
+        for check in policy.checks
+        if check.measure_on == "developer" and (roles > 1 or not check.relative)
+        for value in matching(check, measured_by(check, suites))
+    )
+    sizes = {opened.suite.name: len(opened.suite.cases) for opened in suites}
+    often = {opened.suite.name: opened.suite.repeats for opened in suites} | dict(repeats or {})
+    questions = {name: cases * often[name] for name, cases in sizes.items()}
+    return GatePlan(
+        policy=policy.name,
+        suites=sizes,
+        roles=roles,
+        repeats=often,
+        calls=sum(questions.values()) * roles,
+        early_stop=policy.early_stop,
+        checks=checks,
+        scenarios=scenarios(policy, checks, rng=np.random.default_rng(seed)),
+        source=f"run {past.run_id}" if past else "nothing but the suites and what was stated",
+        usd=usd(past, questions),
+        seconds=seconds(past, questions, at_once),
+        left_out=sum(check.relative for check in policy.checks) if roles == 1 else 0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    policy: GatePolicy
+    check: Check
+    suites: Sequence[OpenedSuite]
+    past: Past | None
+    differing: float | None
+
+    def plan(self, value: str) -> CheckPlan:
+        having = measured_by(self.check, self.suites)
+        spec = metric_kind(self.check.metric, having[0])
+        check = self.check
+        if check.each is not None:
+            where = {**check.where, check.each: value}
+            check = msgspec.structs.replace(check, each=None, where=where)
+        cases = matching(check, having)[""]
+        grouped = clustered(having) and spec.family != "quantile"
+        needed = least_clusters if grouped else least_cases
+        few = check.min_cases is not None and len(cases) < check.min_cases
+        blank = CheckPlan(
+            check=check.label,
+            decides=check.mode == "enforce" and not (few and check.if_too_few == "report"),
+            cases=len(cases),
+            unit="clusters" if grouped else "cases",
+            units=cases.units if grouped else len(cases),
+            least=needed(check, spec, self.policy.confidence),
+            hope=_hope(check),
+        )
+        return self._sized(check, spec, blank)
+
+    def _sized(self, check: Check, spec: MetricSpec, blank: CheckPlan) -> CheckPlan:
+        found = self._measured(check) if self.differing is None or not check.relative else None
+        if check.decide_on == "point" or spec.family == "quantile":
+            return msgspec.structs.replace(blank, note="no power is worked out for this kind")
+        if check.with_labels and found is None:
+            return msgspec.structs.replace(blank, note="needs a past run with human labels")
+        if found is not None:
+            sd, gap, source = _spread(found), _gap(check, found), "past run"
+        elif check.relative and not check.percent and (spec.bounded or spec.family == "label"):
+            share = DIFFERING if self.differing is None else self.differing
+            sd, gap = math.sqrt(share), check.threshold
+            source = "assumed" if self.differing is None else "stated"
+        else:
+            return msgspec.structs.replace(blank, note="needs a past run to go by")
+        if not (gap > 0.0 and math.isfinite(sd)):
+            note = "a model as good as that can't pass" if gap <= 0.0 else "too few past cases"
+            return msgspec.structs.replace(blank, source=source, note=note)
+        return self._powered(blank, sd, gap, source, check)
+
+    def _powered(
+        self, blank: CheckPlan, sd: float, gap: float, source: str, check: Check
+    ) -> CheckPlan:
+        critical = normal_critical(self.policy.confidence)
+        n80, n90 = (
+            math.ceil(((critical + float(special.ndtri(power))) * sd / gap) ** 2)
+            for power in (0.8, 0.9)
+        )
+        se = max(sd, 1e-12) / math.sqrt(blank.cases)
+        floor = math.ceil(
+            blank.least * blank.cases / max(blank.units, 1)
+        )  # of cases, as clusters go
+        note = ""
+        if blank.unit == "clusters" and source != "past run":
+            note = "clusters make it weaker than this; a past run will show by how much"
+        return msgspec.structs.replace(
+            blank,
+            sd=sd,
+            gap=gap,
+            differing=sd**2 if check.relative and not check.percent else None,
+            n80=max(n80, floor),
+            n90=max(n90, floor),
+            power=float(special.ndtr(gap / se - critical)) if blank.units >= blank.least else 0.0,
+            resolves=(critical + float(special.ndtri(0.9))) * se,
+            source=source,
+            note=note,
+        )
+
+    def _measured(self, check: Check) -> Measurement | None:
+        """What the check came to on the past run's answers; None where they don't show it."""
+        if self.past is None or (check.relative and self.past.baseline is None):
+            return None
+        try:
+            candidate, baseline = Sides(self.past.candidate, self.past.baseline).of(check)
+            found = (
+                compare(check, candidate, baseline, self.policy.confidence)
+                if check.relative and baseline is not None
+                else measure(check, candidate, baseline, self.policy.confidence)
+            )
+        except (IncomparableError, ValueError):
+            return None
+        return found if found.n > 1 and found.estimate is not None else None
+
+
+def _spread(found: Measurement) -> float:
+    """Standard deviation of one case's contribution, as the interval implies it."""
+    assert found.lower is not None and found.upper is not None
+    se = (found.upper - found.lower) / (2.0 * normal_critical(found.confidence))
+    return se * math.sqrt(found.n)
+
+
+def _gap(check: Check, found: Measurement) -> float:
+    """Distance from the bar to the truth hoped for, which is equality, or what the past candidate showed."""
+    if check.relative:
+        return check.threshold
+    assert found.estimate is not None
+    gap = found.estimate - bar_of(check, found)
+    return gap if check.kind == "at_least" else -gap
+
+
+def _hope(check: Check) -> str:
+    if check.kind == "min_gain":
+        return "twice the gain asked for"
+    return EQUAL if check.relative else "as good as last time"

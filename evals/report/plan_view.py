@@ -1,0 +1,158 @@
+"""Shows a plan as tables for a terminal."""
+
+from __future__ import annotations
+
+import math
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from evals.planning.plan import EQUAL, CheckPlan, GatePlan
+from evals.planning.scenarios import Scenario
+from evals.report.figures import counted
+
+__all__ = ["plan_view"]
+
+
+_AS_SAID_ABOVE = "past run"
+"""The source of a check's figures that needs no line of its own: which run it is stands at the top."""
+_WEAK = 0.8
+"""Below this power a check more likely than not needs a word on what would make it better."""
+_LEGEND = (
+    "least to pass: with fewer even flawless answers don't. For 80 / 90 %: as many cases pass a model as good as hoped"
+    " (equal to the live one, or as good as last time) so often; power: how often these do; resolves: the margin that"
+    " these pass it by in 90 %."
+)
+
+
+def plan_view(plan: GatePlan) -> RenderableType:
+    """Return a renderable: what is asked, what each check needs, and what a run is likely to come to."""
+    return Group(Text(_asked(plan)), Text(), _checks(plan), *_legend(plan), Text(), *_outlook(plan))
+
+
+def _asked(plan: GatePlan) -> str:
+    suites = ", ".join(
+        f"{name} ({cases:,} cases{_often(plan.repeats[name])})"
+        for name, cases in plan.suites.items()
+    )
+    models = "candidate and baseline" if plan.roles == 2 else "the candidate"
+    cost = f", about {_usd(plan.usd)}" if plan.usd is not None else ", cost not known yet"
+    took = f", about {_duration(plan.seconds)}" if plan.seconds is not None else ""
+    return (
+        f"{suites}; {models}: {plan.calls:,} calls at most{cost}{took}.\n"
+        f"Worked out from {plan.source}.{_left_out(plan)}"
+    )
+
+
+def _left_out(plan: GatePlan) -> str:
+    if not plan.left_out:
+        return ""
+    conditions = counted(plan.left_out, "condition")
+    return (
+        f"\nNo model is live yet, so {conditions} against one can't be checked in this run;"
+        " state --discordance to plan the runs after it."
+    )
+
+
+def _often(repeats: int) -> str:
+    return f", {repeats} times each" if repeats > 1 else ""
+
+
+def _checks(plan: GatePlan) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("check", overflow="fold", min_width=26)
+    for heading in ("there are", "least\nto pass", "for\n80 %", "for\n90 %", "power", "resolves"):
+        table.add_column(heading, justify="right")
+    sources = {check.source for check in plan.checks} - {_AS_SAID_ABOVE}
+    for check in plan.checks:
+        short = check.units < check.least
+        table.add_row(
+            _named(check, tell_source=bool(sources)),
+            f"{check.units:,} {check.unit}",
+            Text(f"{check.least:,}", style="red" if short and check.decides else ""),
+            _count(check.n80),
+            _count(check.n90),
+            "" if check.power is None else f"{check.power:.0%}",
+            "" if check.resolves is None else f"{check.resolves:.3g}",
+        )
+    return table
+
+
+def _named(check: CheckPlan, *, tell_source: bool) -> Text:
+    """The check, and below it what its figures are reckoned by and a remark: they would not fit beside at 80 columns."""
+    by = _source(check) if tell_source else ""
+    below = "; ".join(filter(None, (by, _remark(check), _way_out(check))))
+    text = Text(check.check, style="" if check.decides else "dim")
+    return text.append(f"\n  {below}", style="dim") if below else text
+
+
+def _source(check: CheckPlan) -> str:
+    if check.source in ("", _AS_SAID_ABOVE):
+        return f"from the {check.source}" if check.source else ""
+    return (
+        f"{check.source}: the models differ on {100 * (check.differing or 0.0):.3g} % of the cases"
+    )
+
+
+def _way_out(check: CheckPlan) -> str:
+    """What would make a weak check better: more cases, and where models hoped to be equal are compared a wider margin."""
+    if not check.decides or check.power is None or check.n90 is None or check.power >= _WEAK:
+        return ""
+    margin = check.hope == EQUAL and check.differing is not None
+    wider = f" or a margin of {_rounded_up(check.resolves)}" if margin else ""
+    return f"weak: {check.n90:,} cases{wider} would make it 90 %"
+
+
+def _rounded_up(margin: float | None) -> str:
+    return f"{math.ceil((margin or 0.0) * 1000) / 1000:g}"
+
+
+def _legend(plan: GatePlan) -> list[RenderableType]:
+    known = any(check.power is not None for check in plan.checks)
+    return [Text(), Text(_LEGEND, style="dim")] if known else []
+
+
+def _remark(check: CheckPlan) -> str:
+    if not check.decides:
+        return "shown, does not decide"
+    return check.note
+
+
+def _outlook(plan: GatePlan) -> list[RenderableType]:
+    if not plan.scenarios:
+        return [Text("Too little is known to say how a run would end; the first one will show it.")]
+    deciding = sum(check.decides for check in plan.checks)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("if the candidate is")
+    for heading in ("all checks pass", "calls", "cost", "time"):
+        table.add_column(heading, justify="right")
+    for found in plan.scenarios:
+        table.add_row(found.name, f"{found.passes:.0%}", *_spent(plan, found))
+    known = plan.scenarios[0].checks
+    return [
+        table,
+        Text(f"{known} of {deciding} deciding checks are in this outlook.", style="dim"),
+    ]
+
+
+def _spent(plan: GatePlan, found: Scenario) -> tuple[str, str, str]:
+    return (
+        f"{plan.calls * found.calls:,.0f} ({found.calls:.0%})",
+        "" if plan.usd is None else _usd(plan.usd * found.calls),
+        "" if plan.seconds is None else _duration(plan.seconds * found.calls),
+    )
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:,.2f} USD" if amount >= 0.005 or amount == 0 else "< 0.01 USD"
+
+
+def _count(number: int | None) -> str:
+    return "" if number is None else f"{number:,}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,97 @@
+"""Suites that this process has read and checked already are not read again while their files are the same.
+
+Every step of a run opens what it works with anew, so that it can be a process of its own. Where steps follow one
+another in one process, reading the suites would be most of what a short step does. A suite is the same while no file
+of its folder, or that its suite.yaml names, was added, removed or changed: by device, inode, size and the times of
+its last change. A file that was changed so shortly before it was read that another change could bear the same time is
+not relied on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evals.config.documents import load_yaml
+from evals.graders import build
+from evals.suites.opened import OpenedSuite, open_suite
+
+__all__ = ["open_kept_suite"]
+
+_MOST = 16
+_JUST_NOW_S = 2.0
+"""More than the steps in which any file system counts time."""
+
+Marks = Mapping[Path, tuple[int, ...]]
+
+
+class _Kept(NamedTuple):
+    """A suite without problems, with the files named outside of its folder and the marks of all."""
+
+    opened: OpenedSuite
+    named: tuple[Path, ...]
+    marks: Marks
+
+
+_KEPT: dict[Path, _Kept] = {}
+
+
+def open_kept_suite(folder: Path, asker: Any = None) -> OpenedSuite:
+    """Do as `evals.suites.opened.open_suite` with the same result, reading nothing that is as it was; graders are made anew.
+
+    Raises:
+        ConfigurationError: with every problem of suite.yaml, of the cases, and of what the graders miss in them.
+    """
+    kept = _KEPT.pop(folder, None)
+    if kept is not None and folder.is_absolute() and kept.marks == _marks(folder, kept.named):
+        _KEPT[folder] = kept  # as the newest one
+        return replace(kept.opened, graders=build(kept.opened.suite, asker))
+    began = time.time()
+    opened = open_suite(folder, asker)
+    named = tuple(_named(folder))
+    marks = _marks(folder, named)
+    if _settled(marks, began):
+        _KEPT[folder] = _Kept(replace(opened, graders=()), named, marks)
+        for oldest in list(_KEPT)[:-_MOST]:
+            _KEPT.pop(oldest, None)
+    return opened
+
+
+def _named(folder: Path) -> Iterator[Path]:
+    """The files that suite.yaml may name: any of its texts that is the path of a file."""
+    pending = [load_yaml(folder / "suite.yaml").data]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, dict | list):
+            pending.extend(value.values() if isinstance(value, dict) else value)
+        elif isinstance(value, str) and _is_file(folder / value):
+            yield folder / value
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # most texts are no paths, and some could not be
+        return False
+
+
+def _marks(folder: Path, named: tuple[Path, ...]) -> Marks:
+    """What tells of each file whether it is the same; nothing of one that is not there."""
+    return {path: _mark(path) for path in (*named, *folder.rglob("*"))}
+
+
+def _mark(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _settled(marks: Marks, began: float) -> bool:
+    """Whether no file was changed shortly before it was read, or while it was."""
+    latest = int((began - _JUST_NOW_S) * 1e9)
+    return all(mark and max(mark[-2:]) < latest for mark in marks.values())

@@ -1,0 +1,155 @@
+"""Target files: a production use of a model, where its candidates are tried and how the winner goes live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from evals.config.documents import Authored, load_yaml, validate
+from evals.errors import ConfigurationError, Problem, nearest
+from evals.gate.policy import seconds
+from evals.records import Record, Slot, digest
+from flows.platforms.base import SlotSpec
+
+__all__ = ["JudgePlan", "PromotionPlan", "Target", "load_target", "target_names"]
+
+
+class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """How a winner goes live. `keep_previous_s` is how long the previous deployment stays warm, in seconds.
+
+    `keep` says whether it answers meanwhile, or is paused and has to be resumed first. `deployment` is the name that strategies replace and in_place keep, None for the target's own.
+    """
+
+    strategy: Literal["blue_green", "replace", "in_place"] = "blue_green"
+    deployment: str | None = None
+    smoke_cases: int = 5
+    production_cases: int = 120
+    keep_previous_s: int = 14 * 86400
+    keep: Literal["warm", "paused"] = "warm"
+
+
+class JudgePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Which models may judge answers, and where they answer.
+
+    `options` is the block of the judges' platform; `deployments` maps a model to the name it answers under, where that
+    is another one; `concurrency` is how many questions are put to each at once.
+    """
+
+    platform: str
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
+    models: tuple[str, ...] = ()
+    deployments: dict[str, str] = msgspec.field(default_factory=dict)
+    concurrency: int = 16
+
+
+class Target(Record, frozen=True, kw_only=True):
+    """A parsed target file. `options` is the block of its platform; `digest` covers all that was authored.
+
+    `on_drift` is what happens when something else stands than is recorded: alert, hold, both or nothing.
+    """
+
+    name: str
+    path: str
+    digest: str
+    platform: Literal["azure_openai", "openai", "embedded"]
+    options: dict[str, Any]
+    suites: tuple[str, ...]
+    gate: str
+    sampling: dict[str, Any]
+    developer: SlotSpec
+    production: SlotSpec
+    promotion: PromotionPlan
+    publish: tuple[dict[str, Any], ...]
+    regression: dict[str, Any]
+    watch: dict[str, Any]
+    on_drift: tuple[str, ...] = ("alert",)
+    judge: JudgePlan | None = None
+
+
+def target_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of all target files in a folder, sorted; none when there is no such folder."""
+    return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
+
+
+def load_target(folder: Path, name: str) -> Target:
+    """Read the target file `<folder>/<name>.yaml`.
+
+    Raises:
+        ConfigurationError: there is no such target (the nearest name is given), or the file has problems.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        raise ConfigurationError(
+            Problem(
+                where=str(folder),
+                message=f"there is no target '{name}': expected the file {path.name}",
+                fix=nearest(name, target_names(folder))
+                or "write a target file, or set GATEWRIGHT_TARGETS",
+            )
+        )
+    authored = load_yaml(path)
+    validate(authored, "target")
+    _require_name(authored, name)
+    return _target(authored.data, path)
+
+
+def _require_name(authored: Authored, name: str) -> None:
+    if authored.data["name"] != name:
+        raise ConfigurationError(
+            Problem(
+                where=str(authored.path),
+                line=authored.line("name"),
+                field="name",
+                message=f"expected '{name}', as the file is called; found '{authored.data['name']}'",
+                fix="rename the file or the target",
+            )
+        )
+
+
+def _target(data: Mapping[str, Any], path: Path) -> Target:
+    platform = data["platform"]
+    promotion = dict(data.get("promotion", {}))
+    if "keep_previous" in promotion:
+        promotion["keep_previous_s"] = seconds(promotion.pop("keep_previous"))
+    return Target(
+        name=data["name"],
+        path=str(path),
+        digest=digest(data),
+        platform=platform,
+        options=data.get(platform, {}),
+        suites=tuple(data["suites"]),
+        gate=data["gate"],
+        sampling=data.get("sampling", {}),
+        developer=_slot(data, "developer", "DeveloperTier"),
+        production=_slot(data, "production", "GlobalStandard"),
+        promotion=msgspec.convert(promotion, PromotionPlan),
+        publish=tuple(data.get("publish", ())),
+        regression=data.get("regression", {}),
+        watch=data.get("watch", {}),
+        on_drift=tuple(data.get("drift", {}).get("on_found", ("alert",))),
+        judge=_judge(data),
+    )
+
+
+def _judge(data: Mapping[str, Any]) -> JudgePlan | None:
+    stated = data.get("judge")
+    if stated is None:
+        return None
+    platform = stated.get("platform", data["platform"])
+    models = stated["model"]
+    return JudgePlan(
+        platform=platform,
+        options=stated.get(platform, data.get(platform, {})),
+        models=(models,) if isinstance(models, str) else tuple(models),
+        deployments=stated.get("deployments", {}),
+        concurrency=stated.get("concurrency", 16),
+    )
+
+
+def _slot(data: Mapping[str, Any], slot: Slot, default_sku: str) -> SlotSpec:
+    stated = data.get("slots", {}).get(slot, {})
+    sku = stated.get("sku", default_sku if data["platform"] != "openai" else "")
+    return SlotSpec(slot=slot, sku=sku, capacity=stated.get("capacity", 50))

@@ -1,0 +1,108 @@
+"""Asking both models of a run: where they answer, what may be spent, and what asking a round came to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from evals.errors import PlatformError
+from evals.evaluation.contest import Side
+from evals.records import Role
+from evals.sampling.account import read_account
+from evals.sampling.budget import Budget
+from evals.sampling.faults import EndpointGoneError
+from evals.sampling.progress import ProgressSink
+from evals.sampling.store import ResponseStore
+from evals.sampling.summary import SamplingSummary
+from flows.deployments.identity import own_tags
+from flows.evaluation.judges import judge_costs
+from flows.evaluation.open_run import OpenRun
+from flows.evaluation.progress import run_progress
+from flows.platforms.base import Connection
+from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
+from flows.registry.records import RunRecord
+
+__all__ = [
+    "ask_models",
+    "budget_of",
+    "candidate_connection",
+    "samplings",
+    "slot_name",
+    "stops",
+]
+
+_REDEPLOYS = 3
+
+
+async def ask_models(
+    run: OpenRun, look: int, progress: ProgressSink | None, budget: Budget
+) -> tuple[SamplingSummary, ...]:
+    """Ask both models a round; a developer slot that is gone is deployed again, a few times."""
+    for attempt in range(_REDEPLOYS + 1):
+        sides: dict[Role, Side] = {
+            "candidate": run.side("candidate", await candidate_connection(run))
+        }
+        if run.record.baseline_model:
+            sides["baseline"] = run.side("baseline", await _baseline_connection(run))
+        try:
+            with ResponseStore(run.settings.home / "responses") as store:
+                sink = run_progress(run.folder, progress)
+                return await run.contest.ask(look, sides, progress=sink, budget=budget, store=store)
+        except EndpointGoneError:
+            if attempt == _REDEPLOYS:
+                raise
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+async def candidate_connection(run: OpenRun) -> Connection:
+    """Connect to the candidate's slot, deploying it if it does not stand; a regression asks the live deployment."""
+    model, target = run.record.candidate_model, run.target
+    if run.record.kind == "regression":
+        return await _live_connection(run, model)
+    wanted_until = datetime.now(UTC) + DEVELOPER_LIFE
+    tags = {
+        **own_tags(target.name, run.record.run_id, "candidate"),
+        EXPIRES_TAG: wanted_until.isoformat(timespec="seconds"),
+    }
+    deployment = await run.platform.deploy(
+        slot_name(run.record), model, target.developer, tags=tags
+    )
+    return await run.platform.wait_ready(deployment)
+
+
+async def _baseline_connection(run: OpenRun) -> Connection:
+    return await _live_connection(run, run.record.baseline_model or "")
+
+
+async def _live_connection(run: OpenRun, model: str) -> Connection:
+    pointer = run.registry.find(run.target.name, model)
+    if pointer is None:
+        raise PlatformError(
+            f"{model} was never live for {run.target.name}, so it has no deployment to ask"
+        )
+    return run.platform.connect(pointer.deployment or model, model, "production")
+
+
+def budget_of(run: OpenRun) -> Budget:
+    """What the run may still spend: its judges' part is counted here, the models' when their journals are opened."""
+    stated = run.target.sampling
+    budget = Budget(usd=stated.get("budget_usd"), tokens=stated.get("budget_tokens"))
+    judges = judge_costs(run.folder)
+    budget.spend(judges.cost_usd or 0.0, judges.tokens)
+    return budget
+
+
+def samplings(run: OpenRun) -> tuple[SamplingSummary, ...]:
+    """What asking came to, call by call, those of killed processes included as far as it can be known."""
+    return read_account(run.folder / "journal")
+
+
+def stops(run: OpenRun) -> tuple[str, ...]:
+    """Why rounds were ended early; a round that was taken up again and went on does not count."""
+    last = {summary.look: summary for summary in samplings(run)}
+    return tuple(summary.reason for summary in last.values() if summary.stopped)
+
+
+def slot_name(record: RunRecord) -> str:
+    """Name of a run's developer deployment: derived from the run, so that it is found again after a crash."""
+    stem = record.run_id.rpartition("-")[2]
+    return f"gw-{record.target[:36]}-{stem}-dev"

@@ -1,0 +1,188 @@
+"""What a run will take, said before it starts: questions, tokens, money and time, and what keeping its winner costs.
+
+Tokens come from the last run of the same target where there is one, else from the length of the messages (four bytes a
+token) and the longest answer that is allowed. A price that is not known makes the cost unknown, never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from evals.records import Price, Role, SuiteResult, encode
+from evals.suites.opened import OpenedSuite
+from flows.deployments.downtime import gap_findings
+from flows.evaluation.open_run import Plan, sampling_settings
+from flows.platforms.base import Finding, Platform, SlotSpec
+from flows.platforms.lifetimes import DEVELOPER_LIFE
+from flows.registry.store import Registry
+
+__all__ = ["Expected", "expect", "expected_findings", "last_results"]
+
+_BYTES_A_TOKEN = 4
+_LONGEST_ANSWER = 512
+"""Tokens of an answer where nothing limits it."""
+_LATENCY_S = 2.0
+_PRICES = "give it under 'prices' in the target's platform block"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What asking one model takes: `usd` is None when its price is not known, `seconds` at the limits of its slot."""
+
+    model_id: str
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    usd: float | None
+    seconds: float
+
+
+def expect(
+    plan: Plan, role: Role, model_id: str, price: Price | None, seen: Sequence[SuiteResult] = ()
+) -> Expected:
+    """Estimate what asking a model every case takes; `seen` are results of an earlier run of the target."""
+    most = sampling_settings(plan.target, role).max_completion_tokens
+    prompt = completion = calls = 0.0
+    for opened in plan.suites:
+        asked = len(opened.suite.cases) * plan.repeats[opened.suite.name]
+        own = most or opened.suite.sampling.get("max_completion_tokens")
+        into, out = _tokens(opened, own or _LONGEST_ANSWER, seen)
+        calls, prompt, completion = calls + asked, prompt + asked * into, completion + asked * out
+    usd = None if price is None else (prompt * price.input + completion * price.output) / 1e6
+    return Expected(
+        model_id=model_id,
+        calls=int(calls),
+        prompt_tokens=round(prompt),
+        completion_tokens=round(completion),
+        usd=usd,
+        seconds=_seconds(plan, role, calls, prompt + completion, seen),
+    )
+
+
+def last_results(registry: Registry, target: str) -> tuple[SuiteResult, ...]:
+    """Return what the latest judged run of a target measured of its candidate; empty when there is none."""
+    for run in registry.runs(target, 20):
+        results = tuple(
+            one for one in registry.suite_results(run.run_id) if one.role == "candidate"
+        )
+        if results:
+            return results
+    return ()
+
+
+def expected_findings(
+    plan: Plan,
+    platform: Platform,
+    models: Mapping[Role, str],
+    prices: Mapping[Role, Price | None],
+    seen: Sequence[SuiteResult] = (),
+) -> tuple[Finding, ...]:
+    """Return the lines of a preflight on cost, time, hosting and downtime.
+
+    `models` maps each role to its model id, `prices` to what that model costs, None where it is not known.
+    """
+    expected = [expect(plan, role, model, prices[role], seen) for role, model in models.items()]
+    lines = [_cost(plan, expected), _time(plan.target.developer, expected[0])]
+    production = plan.target.production
+    if production.sku and _billed_by_the_hour(platform, models["candidate"], production):
+        lines += _keeping(plan, prices["candidate"])
+    lines += gap_findings(plan.target, platform, models)
+    return tuple(lines)
+
+
+def _billed_by_the_hour(platform: Platform, model_id: str, slot: SlotSpec) -> bool:
+    """True unless the platform knows that such a slot has no hosting fee of its own."""
+    return not isinstance(platform, _Hosts) or platform.billed_by_the_hour(model_id, slot)
+
+
+@runtime_checkable
+class _Hosts(Protocol):
+    def billed_by_the_hour(self, model_id: str, slot: SlotSpec) -> bool: ...
+
+
+def _tokens(opened: OpenedSuite, longest: int, seen: Sequence[SuiteResult]) -> tuple[float, float]:
+    """Tokens in and out of one question of a suite."""
+    for result in seen:
+        into = result.metrics.get("prompt_tokens_mean")
+        out = result.metrics.get("completion_tokens_mean")
+        if result.suite == opened.suite.name and into and out:
+            return into, out
+    cases = opened.suite.cases
+    total = sum(len(encode(list(case.messages))) for case in cases)
+    return total / _BYTES_A_TOKEN / max(1, len(cases)), float(longest)
+
+
+def _seconds(
+    plan: Plan, role: Role, calls: float, tokens: float, seen: Sequence[SuiteResult]
+) -> float:
+    """The longest of what the slot's limits, the target's own and the model's answering allow."""
+    slot = plan.target.developer if role == "candidate" else plan.target.production
+    settings = sampling_settings(plan.target, role)
+    latency = [found / 1000 for one in seen if (found := one.metrics.get("latency_mean_ms"))]
+    times = [calls * max(latency, default=_LATENCY_S) / settings.concurrency]
+    requests = [settings.requests_per_minute, slot.capacity if slot.sku else None]
+    volumes = [settings.tokens_per_minute, slot.capacity * 1000 if slot.sku else None]
+    times += [calls * 60 / one for one in requests if one]
+    times += [tokens * 60 / one for one in volumes if one]
+    return max(times)
+
+
+def _cost(plan: Plan, expected: Sequence[Expected]) -> Finding:
+    into = sum(one.prompt_tokens for one in expected)
+    out = sum(one.completion_tokens for one in expected)
+    what = (
+        f"{sum(one.calls for one in expected):,} questions to {len(expected)} model(s), about {into:,} tokens in and"
+        f" {out:,} out"
+    )
+    unpriced = [one.model_id for one in expected if one.usd is None]
+    if unpriced:
+        message = f"{what}: the cost is unknown, since the price of {' and '.join(unpriced)} is"
+        return Finding(name="cost", level="warn", message=message, fix=_PRICES)
+    usd = sum(one.usd or 0.0 for one in expected)
+    budget = plan.target.sampling.get("budget_usd")
+    if budget is not None and usd > budget:
+        message = f"{what}: about {_usd(usd)}, above the budget of {_usd(budget)}"
+        fix = "raise 'sampling.budget_usd': a run that its budget ends is inconclusive"
+        return Finding(name="cost", level="warn", message=message, fix=fix)
+    return Finding(name="cost", level="ok", message=f"{what}: at most about {_usd(usd)}")
+
+
+def _time(slot: SlotSpec, candidate: Expected) -> Finding:
+    took = _span(candidate.seconds)
+    if not slot.sku:
+        return Finding(name="time", level="ok", message=f"asking takes about {took}")
+    life = DEVELOPER_LIFE.total_seconds()
+    at = f"asking takes up to about {took} at the slot's capacity of {slot.capacity}"
+    if candidate.seconds < life:
+        words = f"{at}; a developer slot lives {_span(life)}"
+        return Finding(name="time", level="ok", message=words)
+    words = f"{at}, longer than the {_span(life)} of a developer slot: it is deployed again and the run goes on"
+    return Finding(name="time", level="warn", message=words, fix="raise 'slots.developer.capacity'")
+
+
+def _keeping(plan: Plan, price: Price | None) -> Iterator[Finding]:
+    """What a standing production deployment costs, and what keeping the one before warm adds."""
+    if price is None or price.hosting_per_hour is None:
+        message = "the price of hosting is not known"
+        yield Finding(name="hosting", level="warn", message=message, fix=_PRICES)
+        return
+    hourly, promotion = price.hosting_per_hour, plan.target.promotion
+    message = f"{_usd(hourly * 730)} a month for the production deployment"
+    if promotion.strategy == "blue_green":
+        kept = hourly * promotion.keep_previous_s / 3600
+        message += f"; keeping the one before for {_span(promotion.keep_previous_s)}: {_usd(kept)} a promotion"
+    yield Finding(name="hosting", level="ok", message=message)
+
+
+def _usd(amount: float) -> str:
+    places = 0 if amount >= 100 else 2 if amount >= 0.1 else 4
+    return f"${amount:,.{places}f}"
+
+
+def _span(seconds: float) -> str:
+    for size, name in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{max(1, round(seconds))} s"

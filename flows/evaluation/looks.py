@@ -1,0 +1,86 @@
+"""Looking early: judge a run after each round, stop asking when nothing that is still open needs more answers.
+
+A look is stored in the run's folder before it counts; a run that is taken up again makes the same looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evals.gate.judge import Evidence, take_look
+from evals.gate.look_store import LookBook
+from evals.gate.looks import Looks
+from evals.metrics.results import ModelResults
+from evals.records import Role
+from flows.evaluation.open_run import OpenRun, open_run
+from flows.settings import Settings
+
+__all__ = ["evidence_at", "fair_part", "judge_look", "require_same_gate", "results_at", "standing"]
+
+Results = Mapping[Role, Mapping[str, ModelResults]]
+
+
+def judge_look(settings: Settings, run_id: str, look: int) -> bool:
+    """Judge a run after a round, store the look, and say whether to stop asking.
+
+    A look that was made before is not made again. Returns True when the run is decided or everything has been asked.
+
+    Raises:
+        ConfigurationError: the gate was changed since the first look.
+    """
+    with open_run(settings, run_id) as run:
+        if run.contest.rounds == 1:
+            return True
+        book = require_same_gate(run)
+        made = book.event(look)
+        if made is None:
+            past = tuple(event for event in book.events() if event.look < look)
+            looks = Looks(look=look, rounds=run.contest.rounds, past=past)
+            made = take_look(run.policy, evidence_at(run, results_at(run, look)), looks)
+            book.append(made)
+        return made.stop
+
+
+def require_same_gate(run: OpenRun) -> LookBook:
+    """Return a run's looks. Raises ConfigurationError when the gate is not the one they were made by."""
+    book = LookBook(run.folder)
+    book.require_same(run.policy)
+    return book
+
+
+def standing(run: OpenRun) -> tuple[int, Looks | None]:
+    """The look at which a run's verdict is due, and the looks before it; no looks for a sample of fixed size."""
+    rounds = run.contest.rounds
+    if rounds == 1:
+        return 1, None
+    past = LookBook(run.folder).events()
+    look = past[-1].look if past and past[-1].stop else rounds
+    return look, Looks(look=look, rounds=rounds, past=past)
+
+
+def results_at(run: OpenRun, look: int, *, fair: bool = False) -> Results:
+    """What both models answered up to a look; with `fair` only as far as it is a fair sample of the suites."""
+    models: dict[Role, str] = {"candidate": run.record.candidate_model}
+    if run.record.baseline_model:
+        models["baseline"] = run.record.baseline_model
+    sides = {role: (model, run.price(role)) for role, model in models.items()}
+    return run.contest.results(look, sides, fair_to={} if fair else None)
+
+
+def fair_part(run: OpenRun, look: int, results: Results) -> Results:
+    """The part of these results that is a fair sample of the suites: all of them, unless some slices were asked alone."""
+    whole = all(
+        run.contest.fair_look(opened, look, role, {}) == look
+        for opened in run.plan.suites
+        for role in results
+    )
+    return results if whole else results_at(run, look, fair=True)
+
+
+def evidence_at(run: OpenRun, results: Results) -> Evidence:
+    """The same as evidence for the gate."""
+    return Evidence(
+        candidate=results["candidate"],
+        baseline=results.get("baseline"),
+        release=run.record.kind == "promotion",
+    )

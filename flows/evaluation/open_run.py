@@ -1,0 +1,250 @@
+"""Opens everything a run works with, from its id alone, so that each step can run in a process of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from evals.errors import ConfigurationError, Problem, nearest
+from evals.evaluation.contest import Contest, Side
+from evals.evaluation.ordering import MAX_LOOKS
+from evals.gate.look_store import LookBook
+from evals.gate.policy import GatePolicy, load_policy, seconds
+from evals.gate.validation import validate_policy
+from evals.records import Price, Record, Role
+from evals.sampling.asks import SamplingSettings
+from evals.suites.cache import open_kept_suite
+from evals.suites.opened import OpenedSuite
+from flows.config.connections import require_platform
+from flows.config.strategy import strategy_problems
+from flows.config.target import Target, load_target
+from flows.evaluation.judge_preflight import judge_problems
+from flows.evaluation.judges import TargetJudge
+from flows.files import read_record, write_record
+from flows.platforms.base import Connection
+from flows.platforms.data_plane import HostingPlatform
+from flows.platforms.opening import open_platform
+from flows.registry.opening import open_registry, require_run
+from flows.registry.provenance import base_model_of
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+from flows.settings import Settings
+
+__all__ = ["OpenRun", "Plan", "load_plan", "open_registry", "open_run"]
+
+_ASKING = (
+    "temperature",
+    "top_p",
+    "max_completion_tokens",
+    "reasoning_effort",
+    "seed",
+    "concurrency",
+    "requests_per_minute",
+    "tokens_per_minute",
+    "max_attempts",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A target with its gate and suites, read and checked together."""
+
+    target: Target
+    policy: GatePolicy
+    suites: tuple[OpenedSuite, ...]
+    judge: TargetJudge | None = None
+
+    @property
+    def repeats(self) -> dict[str, int]:
+        """How often each case of a suite is asked, by the suite's name: as the target says, else as the suite does."""
+        return {
+            opened.suite.name: int(self.target.sampling.get("repeats", opened.suite.repeats))
+            for opened in self.suites
+        }
+
+
+def load_plan(settings: Settings, target_name: str) -> Plan:
+    """Read a target, its gate and its suites, and check that every check of the gate can be measured.
+
+    Raises:
+        ConfigurationError: with every problem of the first file that has any.
+    """
+    target = load_target(settings.targets, target_name)
+    require_platform(target)
+    policy = load_policy(_named(settings.gates, f"{target.gate}.yaml", "gate", target))
+    judge = TargetJudge(target.judge) if target.judge is not None else None
+    suites = tuple(
+        open_kept_suite(_named(settings.datasets, name, "suite", target), judge)
+        for name in target.suites
+    )
+    validate_policy(policy, suites, production_cases=target.promotion.production_cases)
+    if problems := [*strategy_problems(target, policy), *judge_problems(target, suites)]:
+        raise ConfigurationError(problems)
+    return Plan(target=target, policy=policy, suites=suites, judge=judge)
+
+
+_DEAL = "deal.json"
+
+
+class Deal(Record, frozen=True, kw_only=True):
+    """What decides which case a run asks in which round, besides its id and its suites."""
+
+    repeats: dict[str, int]
+    looks: int
+    strata: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenRun:
+    """A run with all it needs; made for one step and closed after it."""
+
+    settings: Settings
+    registry: Registry
+    record: RunRecord
+    plan: Plan
+
+    @property
+    def folder(self) -> Path:
+        """Where the run keeps its journals, scores and report."""
+        return self.settings.run_folder(self.record.run_id)
+
+    @property
+    def target(self) -> Target:
+        return self.plan.target
+
+    @property
+    def policy(self) -> GatePolicy:
+        return self.plan.policy
+
+    @cached_property
+    def platform(self) -> HostingPlatform:
+        """The target's platform, opened when first asked for."""
+        return open_platform(self.target.platform, self.target.options, os.environ)
+
+    @cached_property
+    def contest(self) -> Contest:
+        """The contest of this run: candidate alone, or against the pinned baseline."""
+        roles: tuple[Role, ...] = (
+            ("candidate", "baseline") if self.record.baseline_model else ("candidate",)
+        )
+        return Contest(
+            run_id=self.record.run_id,
+            folder=self.folder,
+            suites=self.plan.suites,
+            roles=roles,
+            repeats=self.deal.repeats,
+            looks=self.deal.looks,
+            strata=self.deal.strata,
+            needs=LookBook(self.folder).needs() if self.deal.looks > 1 else {},
+        )
+
+    @cached_property
+    def deal(self) -> Deal:
+        """How this run deals its cases: as it began, whatever the files say by now."""
+        kept = read_record(self.folder / _DEAL, Deal)
+        if kept is not None:
+            return kept
+        return Deal(
+            repeats=self.plan.repeats,
+            looks=MAX_LOOKS if self.early_stop else 1,
+            strata=strata(self.policy),
+        )
+
+    def keep_deal(self) -> None:
+        """Write down how the cases are dealt, before the first is asked."""
+        if not (self.folder / _DEAL).exists():
+            write_record(self.folder / _DEAL, self.deal)
+
+    @property
+    def early_stop(self) -> bool:
+        """Whether the run may stop asking early: its gate says so, and nobody switched it off for this run."""
+        return self.policy.early_stop and self.record.trigger.get("early_stop") != "off"
+
+    @property
+    def fresh(self) -> bool:
+        """Whether every question is asked anew, also one whose answer is kept from an earlier run."""
+        return "fresh" in self.record.trigger
+
+    def price(self, role: Role) -> Price | None:
+        """The price of a role's model, None when it is not known."""
+        if role == "baseline":
+            model = self.record.baseline_model or ""
+            return self.platform.price(
+                model, base_model_of(self.registry, self.record.target, model)
+            )
+        candidate = self.record.candidate
+        return self.platform.price(
+            self.record.candidate_model, candidate.base_model if candidate else None
+        )
+
+    def side(self, role: Role, connection: Connection) -> Side:
+        """How a role is asked: the target's sampling, the role's own settings over it."""
+        return Side(
+            connection=speaking(connection, self.target.sampling.get("api", "chat")),
+            settings=sampling_settings(self.target, role, fresh=self.fresh),
+            price=self.price(role),
+            system_prompt=self.target.sampling.get(role, {}).get("system_prompt"),
+        )
+
+
+def speaking(connection: Connection, api: Literal["chat", "responses"]) -> Connection:
+    """Return the same connection, asked in the words of one of the two APIs."""
+    endpoint = msgspec.structs.replace(connection.endpoint, api=api)
+    return replace(connection, endpoint=endpoint)
+
+
+def strata(policy: GatePolicy) -> tuple[str, ...]:
+    """Tags that the gate slices by: their proportions are kept in every round."""
+    tags = {tag for check in policy.checks for tag in check.where}
+    return tuple(sorted(tags | {check.each for check in policy.checks if check.each}))
+
+
+def sampling_settings(target: Target, role: Role, *, fresh: bool = False) -> SamplingSettings:
+    """Merge what the target says with what it says for this role, which wins.
+
+    What is said nowhere stays None: there each suite's own `sampling` holds, for that suite alone (see
+    `evals.evaluation.contest.Side.settings_for`). When `fresh`, the baseline's stored answers are not used, whatever the target says.
+    """
+    stated: dict[str, Any] = {}
+    for layer in (target.sampling, target.sampling.get(role, {})):
+        stated |= {key: layer[key] for key in _ASKING if key in layer}
+    if "timeout" in target.sampling:
+        stated["timeout_s"] = float(seconds(target.sampling["timeout"]))
+    if role == "baseline" and "reuse_baseline" in target.sampling and not fresh:
+        stated["reuse_max_age_s"] = float(seconds(target.sampling["reuse_baseline"]))
+    return SamplingSettings(**stated)
+
+
+@contextmanager
+def open_run(settings: Settings, run_id: str) -> Iterator[OpenRun]:
+    """Open a run for the length of a block. Raises ConfigurationError when its files are no longer right."""
+    with open_registry(settings) as registry:
+        record = require_run(registry, run_id)
+        yield OpenRun(
+            settings=settings,
+            registry=registry,
+            record=record,
+            plan=load_plan(settings, record.target),
+        )
+
+
+def _named(folder: Path, name: str, what: str, target: Target) -> Path:
+    path = folder / name
+    if path.exists():
+        return path
+    known = [entry.stem if what == "gate" else entry.name for entry in sorted(folder.glob("*"))]
+    raise ConfigurationError(
+        Problem(
+            where=target.path,
+            field=what if what == "gate" else "suites",
+            message=f"there is no {what} '{path.stem if what == 'gate' else name}' in {folder}",
+            fix=nearest(path.stem, known),
+        )
+    )

@@ -1,0 +1,60 @@
+"""The plan of a target: its gate and suites, and what the last run of it showed."""
+
+from __future__ import annotations
+
+from evals.planning.plan import GatePlan, Past, plan_gate
+from flows.evaluation.looks import results_at, standing
+from flows.evaluation.open_run import load_plan, open_registry, open_run
+from flows.settings import Settings
+
+__all__ = ["last_run", "plan_target"]
+
+
+def plan_target(
+    settings: Settings, target: str, *, differing: float | None = None, first: bool | None = None
+) -> GatePlan:
+    """Plan a run of a target.
+
+    Args:
+        settings: where everything is.
+        target: its name.
+        differing: share of the cases on which candidate and baseline are expected to differ, in (0, 1]; None for that
+            of the last run.
+        first: whether it is a first release, with no baseline to ask; None for one where nothing is live, unless
+            `differing` says what to expect of a baseline.
+
+    Raises:
+        ConfigurationError: target, gate or suites have problems, a check that can never pass among them.
+    """
+    plan = load_plan(settings, target)
+    with open_registry(settings) as registry:
+        nothing_live = registry.live(target) is None and differing is None
+        alone = nothing_live if first is None else first
+    return plan_gate(
+        plan.policy,
+        plan.suites,
+        past=last_run(settings, target),
+        differing=differing,
+        roles=1 if alone else 2,
+        repeats=plan.repeats,
+        at_once=int(plan.target.sampling.get("concurrency", 64)),
+    )
+
+
+def last_run(settings: Settings, target: str) -> Past | None:
+    """Return what both models answered in the latest judged run of a target; one with a baseline where there is any."""
+    with open_registry(settings) as registry:
+        judged = [run for run in registry.runs(target, 50) if registry.verdict(run.run_id)]
+    judged.sort(key=lambda run: run.baseline_model is None)  # stable: the latest of each kind first
+    for found in judged:
+        with open_run(settings, found.run_id) as run:
+            current = {opened.suite.name: opened.fingerprint for opened in run.plan.suites}
+            if run.record.fingerprints != current:
+                continue
+            results = results_at(run, standing(run)[0], fair=True)
+        return Past(
+            run_id=found.run_id,
+            candidate=results["candidate"],
+            baseline=results.get("baseline"),
+        )
+    return None

@@ -1,0 +1,44 @@
+"""Progress of a run, written where another process can show it, and read back."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from evals.gate.looks import LookEvent
+from evals.records import decode
+from evals.sampling.displays import JsonFileProgress
+from evals.sampling.progress import ManySinks, ProgressSink, Snapshot
+
+__all__ = ["PROGRESS_FILE", "last_look", "newest_snapshot", "run_progress"]
+
+PROGRESS_FILE = "progress.json"
+_COARSE_S = 1.0
+"""By so much the times of a file system may lie behind the clock."""
+
+
+def run_progress(folder: Path, shown: ProgressSink | None) -> ProgressSink:
+    """Return a sink that writes `<folder>/progress.json` and passes snapshots on to `shown`."""
+    file = JsonFileProgress(folder / PROGRESS_FILE)
+    return file if shown is None else ManySinks([file, shown])
+
+
+def newest_snapshot(folder: Path, since: float) -> Snapshot | None:
+    """Return the newest snapshot; None when none was written after `since` (seconds since 1970): older ones tell of a
+    process that is gone.
+    """
+    path = folder / PROGRESS_FILE
+    with suppress(OSError, msgspec.DecodeError):  # not there yet, or written by another version
+        if path.stat().st_mtime >= since - _COARSE_S:
+            return decode(path.read_bytes(), Snapshot)
+    return None
+
+
+def last_look(folder: Path) -> LookEvent | None:
+    """Return the last look a run has made; None before the first, or when all its cases are asked at once."""
+    from evals.gate.look_store import LookBook
+
+    events = LookBook(folder).events()
+    return events[-1] if events else None

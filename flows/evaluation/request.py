@@ -1,0 +1,111 @@
+"""The first steps of a run: it is put on record under an id that follows from its trigger, and its candidate is named."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from evals.errors import RefusedError
+from evals.records import encode
+from flows.evaluation.open_run import OpenRun, load_plan, open_registry, open_run
+from flows.platforms.base import TriggerRef
+from flows.registry.records import RunKind, RunRecord
+from flows.settings import Settings
+
+__all__ = ["request_run", "resolve", "run_id_of"]
+
+_ANSWERED = frozenset({"promoted", "refused", "inconclusive", "waiting"})
+_MARKS = ("again", "early_stop", "fresh")
+
+
+def request_run(
+    settings: Settings,
+    target: str,
+    ref: TriggerRef,
+    *,
+    kind: RunKind,
+    actor: str,
+    again: str = "",
+    early_stop: bool = True,
+    fresh: bool = False,
+) -> tuple[RunRecord, bool]:
+    """Record a run, or find the one that the same trigger already started (then the second value is False).
+
+    `again` makes a trigger another one on purpose: any text, such as the time of day. Without `early_stop` the run
+    asks every case, whatever its gate says of looking early. When `fresh` it takes no answer from an earlier run.
+
+    Raises:
+        ConfigurationError: the target, its gate or its suites have problems; nothing is recorded then.
+    """
+    plan = load_plan(settings, target)
+    trigger = {key: value for key, value in _plain(ref).items() if value}
+    if again:
+        trigger["again"] = again
+    if not early_stop:
+        trigger["early_stop"] = "off"
+    if fresh:
+        trigger["fresh"] = "yes"
+    with open_registry(settings) as registry:
+        return registry.start_run(
+            RunRecord(
+                run_id=run_id_of(target, kind, trigger),
+                target=target,
+                kind=kind,
+                requested_by=actor,
+                trigger=trigger,
+                policy=plan.policy.name,
+                policy_digest=plan.policy.digest,
+                fingerprints={opened.suite.name: opened.fingerprint for opened in plan.suites},
+            )
+        )
+
+
+def run_id_of(target: str, kind: RunKind, trigger: Mapping[str, str]) -> str:
+    """The id of the run that a trigger starts: derived from it, so that the same trigger finds the same run."""
+    identity = encode({"target": target, "kind": kind, "trigger": dict(trigger)})
+    return f"{target}-{hashlib.sha256(identity).hexdigest()[:10]}"
+
+
+async def resolve(settings: Settings, run_id: str) -> str:
+    """Name the candidate behind the trigger and pin the baseline. Returns the candidate's model id.
+
+    Raises:
+        RefusedError: the job is not finished, or the model is not known.
+    """
+    with open_run(settings, run_id) as run:
+        if run.record.candidate is not None:
+            return run.record.candidate_model
+        ref = TriggerRef(
+            **{key: value for key, value in run.record.trigger.items() if key not in _MARKS}
+        )
+        try:
+            candidate = await run.platform.resolve(ref, target=run.target.name)
+        finally:
+            await run.platform.aclose()
+        _require_untried(run, candidate.model_id)
+        live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
+        run.registry.note_run(
+            run_id,
+            actor="gatewright",
+            candidate=candidate,
+            candidate_model=candidate.model_id,
+            baseline_model=live.model_id if live else None,
+            baseline_generation=run.registry.generation(run.target.name),
+        )
+        return candidate.model_id
+
+
+def _require_untried(run: OpenRun, model: str) -> None:
+    """A model has one try, whatever it is named by: trying until the dice fall right would void the error rates."""
+    if run.record.kind != "promotion" or "again" in run.record.trigger:
+        return
+    for earlier in run.registry.runs(run.target.name, 1000):
+        same = earlier.kind == "promotion" and earlier.candidate_model == model
+        if same and earlier.run_id != run.record.run_id and earlier.state in _ANSWERED:
+            raise RefusedError(
+                f"{model} was tried already: run {earlier.run_id} is {earlier.state}; --again gives it another run"
+            )
+
+
+def _plain(ref: TriggerRef) -> dict[str, str | None]:
+    return {"job_id": ref.job_id, "model_id": ref.model_id, "checkpoint": ref.checkpoint}

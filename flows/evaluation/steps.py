@@ -1,0 +1,199 @@
+"""The steps of a run up to its verdict, as plain functions: no Prefect here, every step safe to do again.
+
+    request -> resolve -> preflight -> deploy -> ask (round by round) -> conclude -> clean up
+
+A step takes the run's id and opens what it needs; all it leaves is in the registry and in the run's folder, so that a
+run killed between two steps, or within one, goes on from there.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from evals.config.documents import refuse
+from evals.errors import PlatformError, Problem
+from evals.gate.judge import judge, worst
+from evals.records import Role, Verdict
+from evals.sampling.progress import ProgressSink
+from evals.sampling.summary import SamplingSummary
+from flows.evaluation.ask import ask_models, budget_of, candidate_connection, slot_name, stops
+from flows.evaluation.estimate import expected_findings, last_results
+from flows.evaluation.human_labels import keep_labels, with_kept_labels
+from flows.evaluation.judge_preflight import judge_findings
+from flows.evaluation.judges import judge_costs, judges_at_work
+from flows.evaluation.looks import (
+    Results,
+    evidence_at,
+    fair_part,
+    judge_look,
+    require_same_gate,
+    results_at,
+    standing,
+)
+from flows.evaluation.open_run import OpenRun, open_run
+from flows.evaluation.request import request_run, resolve
+from flows.evaluation.training_overlap import look_for_leaks
+from flows.files import write_record
+from flows.platforms.base import Finding
+from flows.settings import Settings
+
+__all__ = [
+    "ask_round",
+    "clean_up",
+    "conclude",
+    "deploy_candidate",
+    "judge_look",
+    "judged_anew",
+    "preflight",
+    "request_run",
+    "resolve",
+    "rounds",
+    "slot_name",
+]
+
+
+async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
+    """Look at all that could stop the run, before money is spent.
+
+    Raises:
+        PlatformError: nothing listens where the platform should answer.
+        ConfigurationError: with every finding that forbids going on.
+    """
+    with open_run(settings, run_id) as run:
+        run.registry.set_run_state(run_id, "preflight")
+        assert run.record.candidate is not None
+        try:
+            absent = await run.platform.reach()
+            if absent is not None:
+                raise PlatformError(absent.message, hint=absent.fix)
+            found = await run.platform.preflight(
+                run.record.candidate, (run.target.developer, run.target.production)
+            )
+            found += _expected(run)
+            leaks, refused = await look_for_leaks(run)
+            found += leaks + await _judges(run)
+        finally:
+            await run.platform.aclose()
+        write_record(run.folder / "preflight.json", list(found))
+    problems = [
+        Problem(where=run.target.path, field=item.name, message=item.message, fix=item.fix or None)
+        for item in found
+        if item.level == "fail"
+    ]
+    refuse([*problems, *refused])
+    return found
+
+
+def _expected(run: OpenRun) -> tuple[Finding, ...]:
+    models: dict[Role, str] = {"candidate": run.record.candidate_model}
+    if run.record.baseline_model:
+        models["baseline"] = run.record.baseline_model
+    seen = last_results(run.registry, run.target.name)
+    prices = {role: run.price(role) for role in models}
+    return expected_findings(run.plan, run.platform, models, prices, seen)
+
+
+async def deploy_candidate(settings: Settings, run_id: str) -> str:
+    """Deploy the candidate to its developer slot and wait until it really answers. Returns the deployment's name."""
+    with open_run(settings, run_id) as run:
+        run.registry.set_run_state(run_id, "deploying")
+        try:
+            await candidate_connection(run)
+        finally:
+            await run.platform.aclose()
+        return slot_name(run.record)
+
+
+async def ask_round(
+    settings: Settings, run_id: str, look: int, *, progress: ProgressSink | None = None
+) -> tuple[SamplingSummary, ...]:
+    """Ask both models the cases of one round that have no answer yet, and grade the answers.
+
+    A developer slot that disappears while it is asked (it lives 24 h) is deployed again and the round goes on.
+    """
+    with open_run(settings, run_id) as run:
+        run.registry.set_run_state(run_id, "evaluating")
+        run.keep_deal()
+        try:
+            budget = budget_of(run)
+            summary = await ask_models(run, look, progress, budget)
+        finally:
+            await run.platform.aclose()
+        async with judges_at_work(run.plan.judge, run.folder, budget):
+            await run.contest.grade()
+        return summary
+
+
+def rounds(settings: Settings, run_id: str) -> int:
+    """How many rounds the run has at most."""
+    with open_run(settings, run_id) as run:
+        return run.contest.rounds
+
+
+def conclude(settings: Settings, run_id: str) -> Verdict:
+    """Judge what was answered, and store verdict and results. Judging again gives the stored verdict."""
+    with open_run(settings, run_id) as run:
+        stored = run.registry.verdict(run_id)
+        if stored is not None:
+            return stored
+        keep_labels(run)
+        verdict, results, fair = _judge(run)
+        for result in run.contest.summaries(results, fair):
+            run.registry.save_suite_result(result)
+        run.registry.save_verdict(run_id, verdict)
+        run.registry.set_run_state(run_id, "judged", "; ".join(verdict.reasons)[:500])
+        write_record(run.folder / "verdict.json", verdict)
+        run.contest.seal()
+        return verdict
+
+
+def judged_anew(run: OpenRun) -> Verdict:
+    """Judge what lies in a run's journals once more, storing nothing. Raises ConfigurationError on another gate."""
+    return _judge(with_kept_labels(run))[0]
+
+
+async def clean_up(settings: Settings, run_id: str) -> None:
+    """Delete the candidate's developer slot, whatever happened before."""
+    with open_run(settings, run_id) as run:
+        if run.record.kind == "regression" or not run.record.candidate_model:
+            return
+        try:
+            await run.platform.delete(slot_name(run.record))
+        finally:
+            await run.platform.aclose()
+
+
+def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
+    """Judge at the look the run came to; also gives what both models answered, and its fair part."""
+    require_same_gate(run)
+    look, looks = standing(run)
+    results = results_at(run, look)
+    fair = fair_part(run, look, results)
+    verdict = judge(run.policy, evidence_at(run, results), looks)
+    judges = judge_costs(run.folder).stopped
+    return _with_stop(verdict, (*stops(run), *filter(None, [judges]))), results, fair
+
+
+def _with_stop(verdict: Verdict, stops: tuple[str, ...]) -> Verdict:
+    """A run that its budget ended is never better than inconclusive, and says why."""
+    if not stops:
+        return verdict
+    return msgspec.structs.replace(
+        verdict,
+        outcome=worst([verdict.outcome, "INCONCLUSIVE"]),
+        reasons=(*stops, *(verdict.reasons if verdict.outcome != "PASS" else ())),
+    )
+
+
+async def _judges(run: OpenRun) -> tuple[Finding, ...]:
+    models: dict[Role, str] = {
+        "candidate": run.record.candidate_model,
+        "baseline": run.record.baseline_model or "",
+    }
+    return await judge_findings(
+        run.plan.judge,
+        run.plan.suites,
+        models,
+        run.target.path,
+        ceiling_usd=run.target.sampling.get("budget_usd"),
+    )

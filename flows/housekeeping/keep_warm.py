@@ -1,0 +1,113 @@
+"""Keeping production deployments from going cold: the live one, and those a rollback may need.
+
+A service removes a fine-tuned deployment that nobody asked for fifteen days. One small question an hour keeps it; one
+that is gone all the same is deployed again, unless it is the live one: then people have to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from evals.errors import GatewrightError
+from evals.records import LivePointer
+from flows.config.strategy import fixed_name
+from flows.config.target import Target
+from flows.deployments.identity import belongs_to, own_tags
+from flows.housekeeping.retire import kept
+from flows.platforms.base import Deployment, Platform
+from flows.platforms.lifetimes import keep_warm
+from flows.registry.store import Registry
+
+__all__ = ["Keeping", "keep_all", "to_keep"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """Deployments to ask once, those to pause, and what is wrong with the live one."""
+
+    ask: tuple[Deployment, ...] = ()
+    pause: tuple[Deployment, ...] = ()
+    wrong: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class _Pauses(Protocol):
+    async def pause(self, name: str) -> None: ...
+
+
+async def to_keep(
+    target: Target, *, platform: Platform, registry: Registry, in_use: Collection[str] = ()
+) -> Keeping:
+    """Return what is to be kept and how; `in_use` is what a running run changes."""
+    if not target.production.sku:  # a platform without lasting deployments
+        return Keeping()
+    live, wrong = await _live(registry.live(target.name), platform, in_use)
+    names = kept(target.name, keep_s=target.promotion.keep_previous_s, registry=registry)
+    found = [await platform.get(name) for name in names]
+    standing = [
+        one for one in found if one and one.state == "ready" and belongs_to(one, target.name)
+    ]
+    back = registry.previous(target.name)
+    gone = {name for name, one in zip(names, found, strict=True) if one is None}
+    if back is not None and back.deployment and back.deployment in gone - {fixed_name(target)}:
+        standing.append(_as_recorded(target, back.deployment, back))
+    if target.promotion.keep == "paused":
+        pause = [one for one in standing if one.state == "ready" and one.name not in in_use]
+        return Keeping(ask=live, pause=tuple(pause), wrong=wrong)
+    return Keeping(ask=(*live, *standing), wrong=wrong)
+
+
+async def keep_all(
+    platform: Platform, keeping: Keeping
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Ask and pause, deploying again what is gone; return the names asked, those paused, and what went wrong."""
+    asked, paused, problems = [], [], []
+    for one in keeping.ask:
+        try:
+            await keep_warm(platform, one)
+            asked.append(one.name)
+        except GatewrightError as error:
+            problems.append(f"{one.name} could not be kept warm: {error}")
+    for one in keeping.pause:
+        try:
+            paused += await _pause(platform, one.name)
+        except GatewrightError as error:
+            problems.append(f"{one.name} could not be paused: {error}")
+    return tuple(asked), tuple(paused), tuple(problems)
+
+
+async def _pause(platform: Platform, name: str) -> list[str]:
+    if not isinstance(platform, _Pauses):
+        return []
+    await platform.pause(name)
+    return [name]
+
+
+async def _live(
+    live: LivePointer | None, platform: Platform, in_use: Collection[str]
+) -> tuple[tuple[Deployment, ...], tuple[str, ...]]:
+    if live is None or live.deployment is None or live.deployment in in_use:
+        return (), ()
+    standing = await platform.get(live.deployment)
+    if standing is None:
+        return (), (f"{live.deployment} is recorded as live for {live.target}, and is gone",)
+    if standing.model_id != live.model_id:
+        found = (
+            f"{live.deployment} serves {standing.model_id}, and {live.model_id} is recorded as live"
+        )
+        return (), (found,)
+    return ((standing,), ()) if standing.state == "ready" else ((), ())
+
+
+def _as_recorded(target: Target, name: str, pointer: LivePointer) -> Deployment:
+    return Deployment(
+        name=name,
+        model_id=pointer.model_id,
+        state="unknown",
+        slot="production",
+        sku=target.production.sku,
+        capacity=target.production.capacity,
+        tags=own_tags(target.name, pointer.run_id or "", "production"),
+    )

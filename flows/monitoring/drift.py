@@ -1,0 +1,187 @@
+"""Drift: does what the registry calls live really answer, and do applications read it? And what to do when not.
+
+A change made past Gatewright (in a portal, by hand in a file) is found and named; it can be adopted, which makes it the
+live model on a person's word, or repaired, which makes the recorded one stand and be read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol, runtime_checkable
+
+from msgspec.structs import asdict
+
+from evals.errors import GatewrightError, RefusedError
+from evals.records import Endpoint, LivePointer, Record
+from flows.deployments.downtime import replaceable
+from flows.deployments.identity import own_tags
+from flows.platforms.base import Platform, SlotSpec
+from flows.publishers.base import Published, Publisher
+from flows.registry.records import NewPointer
+from flows.registry.standing import refuse_blank
+from flows.registry.store import Registry
+from flows.release.publish_live import publish_live
+from flows.release.steps import deployment_name
+
+__all__ = ["Drift", "adopt", "find_drift", "repair"]
+
+
+class Drift(Record, frozen=True, kw_only=True):
+    """One place that does not agree with the registry. `found` is a model id, or None for nothing."""
+
+    place: str
+    kind: Literal["gone", "other_model", "not_ready", "unreadable", "stale"]
+    expected: str | None
+    found: str | None
+    message: str
+
+
+@runtime_checkable
+class KeepsNoNames(Protocol):
+    """A platform that hosts models under their own ids: a deployment's name means nothing to it."""
+
+    async def offers(self, model_id: str) -> bool: ...
+
+
+async def find_drift(
+    target: str, *, platform: Platform, registry: Registry, publishers: Sequence[Publisher]
+) -> tuple[Drift, ...]:
+    """Compare the registry with the platform and with what applications read; empty when all agree."""
+    live = registry.live(target)
+    served = await _served(platform, live) if live is not None else None
+    read = [await _read(publisher, live) for publisher in publishers if publisher.reads_back]
+    return tuple(found for found in (served, *read) if found is not None)
+
+
+async def adopt(
+    target: str,
+    *,
+    platform: Platform,
+    registry: Registry,
+    publishers: Sequence[Publisher],
+    actor: str,
+    reason: str,
+) -> LivePointer:
+    """Make live what the recorded deployment really serves, on a person's word, and tell applications.
+
+    Raises RefusedError when nothing is live, the deployment is gone or serves what is recorded, or the model is barred.
+    """
+    refuse_blank(actor, reason)
+    live = _require_live(registry, target)
+    standing = await platform.get(live.deployment) if live.deployment else None
+    if standing is None or standing.model_id == live.model_id:
+        raise RefusedError(f"{target} serves nothing else than what is recorded: nothing to adopt")
+    connection = platform.connect(standing.name, standing.model_id, "production")
+    pointer = registry.switch(
+        _pointer(live, standing.model_id, connection.endpoint, standing.name),
+        expected_generation=live.generation,
+        actor=actor,
+        reason=reason,
+        kind="adopt",
+    )
+    await publish_live(registry, publishers, target)
+    return pointer
+
+
+async def repair(
+    target: str,
+    *,
+    platform: Platform,
+    registry: Registry,
+    publishers: Sequence[Publisher],
+    slot: SlotSpec,
+    actor: str,
+    reason: str,
+    keeps_name: str | None = None,
+) -> tuple[Published, ...]:
+    """Make the recorded model stand again where it does not, beside what stands there now, and tell applications.
+
+    In the deployment `keeps_name`, whose name applications know, it takes the place of what stands there instead.
+    Raises RefusedError when nothing is live or the model is barred, PlatformError when it can't be made to stand.
+    """
+    refuse_blank(actor, reason)
+    live = _require_live(registry, target)
+    drift = await _served(platform, live)
+    missing = drift is not None and drift.kind in ("gone", "other_model")
+    if missing and (why := registry.barred(target, live.model_id)) is not None:
+        raise RefusedError(
+            f"{live.model_id} may not be live for {target}: {why}; 'gatewright rollback {target}' goes back instead"
+        )
+    if missing and keeps_name and keeps_name == live.deployment:
+        tags = own_tags(target, live.run_id or "", "production")
+        await replaceable(platform).replace(keeps_name, live.model_id, slot, tags=tags)
+    elif missing:
+        run = f"repair-{live.generation}"
+        name = deployment_name(target, run)
+        tags = own_tags(target, run, "production")
+        deployed = await platform.deploy(name, live.model_id, slot, tags=tags)
+        endpoint = (await platform.wait_ready(deployed)).endpoint
+        registry.switch(
+            _pointer(live, live.model_id, endpoint, name),
+            expected_generation=live.generation,
+            actor=actor,
+            reason=reason,
+            kind="rollback",
+        )
+    return await publish_live(registry, publishers, target)
+
+
+async def _served(platform: Platform, live: LivePointer) -> Drift | None:
+    if live.deployment is None:
+        return None
+    place = f"deployment {live.deployment}"
+    try:
+        if isinstance(platform, KeepsNoNames):
+            there = await platform.offers(live.model_id)
+            return None if there else _drift(place, "gone", live, None, _gone(live))
+        standing = await platform.get(live.deployment)
+    except GatewrightError as error:
+        return _drift(place, "unreadable", live, None, str(error))
+    if standing is None:
+        return _drift(place, "gone", live, None, f"{place} is gone")
+    if standing.model_id != live.model_id:
+        said = f"{place} serves {standing.model_id}, and {live.model_id} is recorded as live"
+        return _drift(place, "other_model", live, standing.model_id, said)
+    if standing.state != "ready":
+        said = f"{place} is {standing.state}"
+        return _drift(place, "not_ready", live, standing.model_id, said)
+    return None
+
+
+def _gone(live: LivePointer) -> str:
+    return f"{live.model_id} is not offered any more"
+
+
+async def _read(publisher: Publisher, live: LivePointer | None) -> Drift | None:
+    try:
+        seen = await publisher.read_back()
+    except GatewrightError as error:
+        return _drift(publisher.name, "unreadable", live, None, str(error))
+    if seen == live:
+        return None
+    named = f"{seen.model_id} (generation {seen.generation})" if seen else "nothing"
+    said = f"applications read {named} from {publisher.name}"
+    return _drift(publisher.name, "stale", live, seen.model_id if seen else None, said)
+
+
+def _drift(
+    place: str,
+    kind: Literal["gone", "other_model", "not_ready", "unreadable", "stale"],
+    live: LivePointer | None,
+    found: str | None,
+    message: str,
+) -> Drift:
+    expected = live.model_id if live else None
+    return Drift(place=place, kind=kind, expected=expected, found=found, message=message)
+
+
+def _require_live(registry: Registry, target: str) -> LivePointer:
+    live = registry.live(target)
+    if live is None:
+        raise RefusedError(f"nothing is live for {target}")
+    return live
+
+
+def _pointer(live: LivePointer, model_id: str, endpoint: Endpoint, deployment: str) -> NewPointer:
+    kept = {key: value for key, value in asdict(live).items() if key in ("target", "platform")}
+    return NewPointer(**kept, model_id=model_id, endpoint=endpoint, deployment=deployment)

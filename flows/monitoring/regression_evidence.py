@@ -1,0 +1,103 @@
+"""The live model over all its regression runs: what they say together against the checks it once passed.
+
+Each run leaves what it says in its folder when it is settled; what they say together is derived from these.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.checks.check import Check
+from evals.gate.regression_evidence import CheckEvidence, OverTime, evidence_of, over_time
+from evals.records import Record
+from flows.evaluation.looks import evidence_at, results_at, standing
+from flows.evaluation.open_run import OpenRun
+from flows.files import read_record, write_record
+from flows.registry.records import RunRecord
+
+__all__ = ["Watched", "so_far", "words_of", "write_down"]
+
+_FILE = "over_time.json"
+_SHOWN = 4
+
+
+class Watched(Record, frozen=True, kw_only=True):
+    """What a run's own answers say against each check, and what all runs up to it say together."""
+
+    own: tuple[CheckEvidence, ...]
+    together: tuple[OverTime, ...]
+
+    @property
+    def alarmed(self) -> bool:
+        """True when the evidence against some check is enough for an alarm."""
+        return any(one.alarmed for one in self.together)
+
+
+def write_down(run: OpenRun) -> Watched:
+    """Work out what a regression run says, alone and with those before it, and leave it in its folder."""
+    own = _own(run)
+    said = [_said(run, before) for before in _before(run)]
+    found = Watched(own=own, together=over_time([*said, own], confidence=run.policy.confidence))
+    write_record(run.folder / _FILE, found)
+    return found
+
+
+def so_far(run: OpenRun) -> Watched | None:
+    """Return what was written down for a run, None when it is not settled or no regression run."""
+    return read_record(run.folder / _FILE, Watched)
+
+
+def words_of(run: OpenRun) -> str:
+    """What all regression runs so far say together, in one sentence; empty when nothing is followed."""
+    found = so_far(run)
+    if found is None or not found.together:
+        return ""
+    worst = sorted(found.together, key=lambda one: -one.log_e)
+    shown = ", ".join(f"{one.check} e = {_number(one.e)}" for one in worst[:_SHOWN])
+    rest = f" and {len(worst) - _SHOWN} more below" if len(worst) > _SHOWN else ""
+    first = worst[0]
+    runs = "1 regression run" if first.runs == 1 else f"{first.runs} regression runs"
+    alarm = "ALARM: the evidence is enough" if found.alarmed else "no alarm"
+    return f"evidence against the live model over {runs}: {shown}{rest}; alarm at {first.alarm_at:g} ({alarm})"
+
+
+def _own(run: OpenRun) -> tuple[CheckEvidence, ...]:
+    if not (run.folder / "journal").exists():
+        return ()
+    look = standing(run)[0]
+    suites = {opened.suite.name: opened for opened in run.plan.suites}
+
+    def order(suite: str, check: Check) -> NDArray[np.int64]:
+        # In asking order, as far as all cases of the check's slice were asked.
+        return np.asarray(run.contest.rows(suites[suite], look, "candidate", check.where))
+
+    return evidence_of(run.policy, evidence_at(run, results_at(run, look)), order)
+
+
+def _before(run: OpenRun) -> list[RunRecord]:
+    """Earlier judged regression runs of the same model on the same suites, the first one first."""
+    mine = run.record
+    runs = run.registry.runs(
+        mine.target, None
+    )  # left out runs would give the others too much weight
+    same = [
+        other
+        for other in runs
+        if other.kind == "regression"
+        and other.candidate_model == mine.candidate_model
+        and other.fingerprints == mine.fingerprints
+        and (other.created_at, other.run_id) < (mine.created_at, mine.run_id)
+        and run.registry.verdict(other.run_id) is not None
+    ]
+    return sorted(same, key=lambda other: (other.created_at, other.run_id))
+
+
+def _said(run: OpenRun, other: RunRecord) -> tuple[CheckEvidence, ...]:
+    """What an earlier run said; nothing where its folder is gone, which only lowers the evidence."""
+    found = read_record(run.settings.run_folder(other.run_id) / _FILE, Watched)
+    return found.own if found is not None else ()
+
+
+def _number(value: float) -> str:
+    return f"{value:.2g}" if value < 100 else f"{value:,.0f}"

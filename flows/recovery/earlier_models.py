@@ -1,0 +1,125 @@
+"""Which model a person means: what is typed in a hurry is a generation, a run, a name, or a piece of an id.
+
+Only models that were live for the target are looked at, or those that may not be. What fits several of them is refused
+with all that there are; nobody's guess is made for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from evals.errors import ConfigurationError, Problem
+from flows.platforms.short_names import short_name
+from flows.registry.store import Registry
+
+__all__ = ["barred_model", "earlier_model"]
+
+_MOST = 12
+"""Candidates listed in an error: more would scroll the message off the screen."""
+_EXPECTED = (
+    "expected a generation (#4), a run, a name (v2), or the beginning or end of a model's id"
+)
+
+
+class _Known(NamedTuple):
+    """A model and what it is known by; `generation` and `run_id` where it has them."""
+
+    model_id: str
+    generation: int | None
+    run_id: str | None
+
+
+def earlier_model(registry: Registry, target: str, said: str, *, where: str = "--to") -> str:
+    """Return the id of the model, once live for a target or live now, that `said` names; `where` it was typed.
+
+    It may be the whole id; a generation ("4" or "#4"), the run that made it live, or the short name ("v2"); or the
+    beginning or the end of an id. The first of these three groups that fits anything decides.
+
+    Raises:
+        ConfigurationError: nothing fits, or several models do; the candidates are listed.
+    """
+    named, known = _pick(_once_live(registry, target), said)
+    if named is not None:
+        return named
+    why = "names several models" if known else "was never live"
+    message = f"'{said}' {why} for {target}; {_EXPECTED}"
+    listed = known or _once_live(registry, target)
+    raise _unclear(registry, target, listed, where, message, "nothing was ever live")
+
+
+def barred_model(registry: Registry, target: str, said: str, *, where: str) -> str:
+    """Return the id of the refused or revoked model that `said` names, as `earlier_model` reads it.
+
+    Raises:
+        ConfigurationError: nothing fits, or several models do; the candidates are listed.
+    """
+    barred = [_Known(str(e.model_id), None, e.run_id) for e in registry.barring(target)]
+    ids = {one.model_id for one in barred}
+    live_once = [one for one in _once_live(registry, target) if one.model_id in ids]
+    named, known = _pick([*live_once, *barred], said)
+    if named is not None:
+        return named
+    why = f"'{said}' names several models barred" if known else f"nothing bars '{said}'"
+    message = f"{why} from {target}; {_EXPECTED}"
+    raise _unclear(
+        registry, target, known or [*live_once, *barred], where, message, "no model is barred"
+    )
+
+
+def _pick(known: Sequence[_Known], said: str) -> tuple[str | None, list[_Known]]:
+    """The one model that fits; else None with those that all fit."""
+    if any(one.model_id == said for one in known):
+        return said, []
+    for fits in (_is_named, _is_part):
+        found = [one for one in known if said.strip() and fits(one, said.strip())]
+        models = {one.model_id for one in found}
+        if len(models) == 1:
+            return models.pop(), []
+        if models:
+            return None, found
+    return None, []
+
+
+def _once_live(registry: Registry, target: str) -> list[_Known]:
+    """Everything that was live or is, newest first."""
+    past = (registry.pointer_at(target, one.generation) for one in registry.superseded(target))
+    found = [pointer for pointer in (*past, registry.live(target)) if pointer is not None]
+    return [_Known(one.model_id, one.generation, one.run_id) for one in found[::-1]]
+
+
+def _is_named(one: _Known, said: str) -> bool:
+    number = said.removeprefix("#")
+    by_number = number.isdecimal() and int(number) == one.generation
+    return by_number or said in (one.run_id, short_name(one.model_id))
+
+
+def _is_part(one: _Known, said: str) -> bool:
+    return one.model_id.startswith(said) or one.model_id.endswith(said)
+
+
+def _unclear(
+    registry: Registry,
+    target: str,
+    found: Iterable[_Known],
+    where: str,
+    message: str,
+    if_none: str,
+) -> ConfigurationError:
+    newest: dict[str, _Known] = {}
+    for one in found:
+        newest.setdefault(one.model_id, one)
+    listed = [_described(registry, target, one) for one in newest.values()]
+    if len(listed) > _MOST:
+        listed[_MOST:] = [f"… and {len(listed) - _MOST} more"]
+    there = "there are, newest first:" if listed else if_none
+    return ConfigurationError(
+        Problem(where=where, message="\n  ".join([f"{message}; {there}", *listed]))
+    )
+
+
+def _described(registry: Registry, target: str, one: _Known) -> str:
+    barred = registry.barred(target, one.model_id)
+    number = f"#{one.generation}  " if one.generation is not None else ""
+    run = f"  run {one.run_id}" if one.run_id else ""
+    return f"{number}{one.model_id}{run}" + (f"  ({barred[:120]})" if barred else "")

@@ -1,0 +1,194 @@
+"""Going back: the previous live model at once while it stands, deployed again when it is gone. No gate, but a reason.
+
+A rollback holds its target in the same transaction as the switch, so that automation can't undo it before a person
+releases it. It never goes to a model that was refused or revoked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from evals.errors import PlatformError, RefusedError
+from evals.records import Endpoint, LivePointer, Record
+from flows.deployments.downtime import replaceable
+from flows.deployments.identity import own_tags
+from flows.platforms.base import Deployment, Platform, SlotSpec
+from flows.publishers.base import Published, Publisher
+from flows.recovery.way_back import way_back
+from flows.registry.records import Hold, NewPointer
+from flows.registry.standing import refuse_blank
+from flows.registry.store import Registry
+from flows.release.publish_live import publish_live
+from flows.release.steps import deployment_name
+
+__all__ = ["RollbackOutcome", "roll_back"]
+
+
+class RollbackOutcome(Record, frozen=True, kw_only=True):
+    """What is live after a rollback. `warm`: its deployment stood, so that nothing had to be deployed.
+
+    `downtime_s` is how long nothing answered where the deployment keeps its name. `switched` is False when it was live already and was only published again; `problems` names the places that could
+    not be told.
+    """
+
+    pointer: LivePointer
+    previous: LivePointer
+    warm: bool
+    switched: bool
+    hold: Hold | None
+    published: tuple[Published, ...]
+    downtime_s: float = 0.0
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What went wrong in publishing, one sentence each."""
+        return tuple(found.problem for found in self.published if found.problem)
+
+
+async def roll_back(
+    target: str,
+    *,
+    to: str | None = None,
+    reason: str,
+    actor: str,
+    platform: Platform,
+    registry: Registry,
+    publishers: Sequence[Publisher],
+    slot: SlotSpec,
+    run_id: str | None = None,
+    keeps_name: str | None = None,
+) -> RollbackOutcome:
+    """Go back to the previous live model, or to the model `to`, hold the target, and tell applications.
+
+    `keeps_name` is the deployment whose name applications know: where it is live, the model is replaced in it.
+
+    Asked for what is live already, or again with the same `run_id`, it only publishes once more. Raises RefusedError
+    when there is nothing to go back to or it is barred, StaleGenerationError when somebody changed the pointer
+    meanwhile, PlatformError when the model can't be made to stand; the pointer is unchanged then.
+    """
+    refuse_blank(actor, reason)
+    live = registry.live(target)
+    if live is None:
+        raise RefusedError(f"nothing is live for {target}: there is nothing to go back from")
+    again = live.model_id == to or (run_id is not None and live.run_id == run_id)
+    if again:
+        return await _outcome(registry, publishers, live, live, warm=True, switched=False)
+    goal = _goal(registry, target, to)
+    attempt = run_id or _attempt(live)
+    stand = _stand_in_place if keeps_name and keeps_name == live.deployment else _stand
+    endpoint, deployment, warm, downtime_s = await stand(platform, goal, live, slot, attempt)
+    pointer = registry.switch(
+        NewPointer(
+            target=target,
+            model_id=goal.model_id,
+            platform=goal.platform,
+            endpoint=endpoint,
+            deployment=deployment,
+            run_id=run_id,
+        ),
+        expected_generation=live.generation,
+        actor=actor,
+        reason=reason,
+        kind="rollback",
+        hold=True,
+    )
+    outcome = await _outcome(registry, publishers, pointer, live, warm=warm, switched=True)
+    return msgspec.structs.replace(outcome, downtime_s=downtime_s)
+
+
+def _goal(registry: Registry, target: str, to: str | None) -> LivePointer:
+    found = registry.previous(target) if to is None else registry.find(target, to)
+    if found is None and to is None:
+        other = way_back(registry, target)
+        way = f"; to go to {other.model_id} instead: {other.command}" if other else ""
+        raise RefusedError(f"{target} has no earlier model to go back to{way}")
+    if found is None:
+        raise RefusedError(f"{to} was never live for {target}")
+    if (why := registry.barred(target, found.model_id)) is not None:
+        raise RefusedError(f"{found.model_id} may not be live for {target}: {why}")
+    return found
+
+
+async def _stand(
+    platform: Platform, goal: LivePointer, live: LivePointer, slot: SlotSpec, attempt: str
+) -> tuple[Endpoint, str | None, bool, float]:
+    """Return where the model answers, its deployment, whether it stood there already, and 0 s without an answer."""
+    if goal.deployment is None:
+        return goal.endpoint, None, True, 0.0
+    standing = await platform.get(goal.deployment)
+    if standing is not None and standing.model_id == goal.model_id:
+        if standing.state == "paused":  # deploying what stands paused resumes it
+            kept = SlotSpec(slot="production", sku=standing.sku, capacity=standing.capacity)
+            standing = await platform.deploy(standing.name, goal.model_id, kept, tags=standing.tags)
+        if standing.state == "ready":
+            return (await platform.wait_ready(standing)).endpoint, goal.deployment, True, 0.0
+    name = deployment_name(goal.target, attempt)
+    tags = own_tags(goal.target, attempt, "production")
+    deployed = await platform.deploy(name, goal.model_id, slot, tags=tags)
+    return (await platform.wait_ready(deployed)).endpoint, name, False, 0.0
+
+
+async def _stand_in_place(
+    platform: Platform, goal: LivePointer, live: LivePointer, slot: SlotSpec, attempt: str
+) -> tuple[Endpoint, str | None, bool, float]:
+    """The same where applications know one name only: the live model goes, the old one comes, in the same place.
+
+    When the old one can't be made to stand, the live one is put back and stays live.
+    """
+    name = live.deployment
+    assert name is not None, "only a deployment with a name keeps it"
+    standing = await platform.get(name)
+    if standing is not None and standing.model_id not in (goal.model_id, live.model_id):
+        raise PlatformError(
+            f"{name} serves {standing.model_id}, which is neither what is live nor what is gone back to",
+            hint=f"'gatewright verify {goal.target}' with --adopt or --put-back settles which one is right",
+        )
+    previous = standing if standing and standing.model_id == live.model_id else None
+    done = await replaceable(platform).replace(
+        name,
+        goal.model_id,
+        slot,
+        tags=own_tags(goal.target, attempt, "production"),
+        previous=previous or _as_recorded(name, live, slot),
+    )
+    warm = standing is not None and previous is None
+    return done.connection.endpoint, name, warm, done.downtime_s
+
+
+def _as_recorded(name: str, live: LivePointer, slot: SlotSpec) -> Deployment:
+    """What an earlier try deleted, put together from the registry, so that it can be put back."""
+    return Deployment(
+        name=name,
+        model_id=live.model_id,
+        state="unknown",
+        slot="production",
+        sku=slot.sku,
+        capacity=slot.capacity,
+        tags=own_tags(live.target, live.run_id or "", "production"),
+    )
+
+
+def _attempt(live: LivePointer) -> str:
+    return f"rollback-{live.generation}"
+
+
+async def _outcome(
+    registry: Registry,
+    publishers: Sequence[Publisher],
+    pointer: LivePointer,
+    previous: LivePointer,
+    *,
+    warm: bool,
+    switched: bool,
+) -> RollbackOutcome:
+    published = await publish_live(registry, publishers, pointer.target)
+    return RollbackOutcome(
+        pointer=pointer,
+        previous=previous,
+        warm=warm,
+        switched=switched,
+        hold=registry.held(pointer.target),
+        published=published,
+    )

@@ -1,0 +1,135 @@
+"""Hands a judged run to the guarded act of promotion.
+
+What the act needs from the outside is made here: smoke questions and the checks that are measured on the production
+deployment, each in a folder of its own below the run's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from evals.errors import ConfigurationError, Problem
+from evals.evaluation.contest import Contest, Side
+from evals.gate.judge import Evidence, judge
+from evals.gate.policy import Check, GatePolicy, load_policy
+from evals.records import MODEL_OUTCOMES, Role, Verdict
+from flows.config.strategy import fixed_name
+from flows.evaluation.judges import judges_at_work
+from flows.evaluation.open_run import OpenRun, open_run, strata
+from flows.platforms.base import Connection
+from flows.recovery.target_rollback import publishers_of
+from flows.release.state_machine import Promotion, PromotionOutcome, SmokeResult, promote
+from flows.settings import Settings
+
+__all__ = ["go_live"]
+
+
+async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
+    """Promote the candidate of a judged run, if its verdict or a person's answer allows it; safe to call again."""
+    with open_run(settings, run_id) as run:
+        verdict = run.registry.verdict(run_id)
+        if verdict is None or run.record.candidate is None:
+            raise ConfigurationError(Problem(where=run_id, message="the run has no verdict yet"))
+        act = Promotion(
+            run_id=run_id,
+            candidate=run.record.candidate,
+            slot=run.target.production,
+            policy_digest=run.policy.digest,
+            evidence_digest=verdict.evidence_digest,
+            approval=run.policy.approval,
+            override=run.policy.override,
+            on_inconclusive=run.policy.on_inconclusive,
+            production_checks=bool(_production_checks(run.policy)),
+            actor=run.record.requested_by,
+            strategy=run.target.promotion.strategy,
+            deployment=fixed_name(run.target),
+        )
+        try:
+            return await promote(
+                act,
+                platform=run.platform,
+                registry=run.registry,
+                publishers=publishers_of(settings, run.target),
+                smoke=_smoke(run),
+                measure=_measure(run),
+                policy_digest_now=lambda: load_policy(Path(run.policy.path)).digest,
+            )
+        finally:
+            await run.platform.aclose()
+
+
+def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:
+    async def smoke(connection: Connection) -> SmokeResult:
+        contest = _small_contest(
+            run, run.folder / "smoke", run.target.promotion.smoke_cases, ("candidate",)
+        )
+        await contest.ask(1, {"candidate": run.side("candidate", connection)})
+        answers = [
+            response
+            for opened in contest.suites
+            for response in contest.responses("candidate", opened.suite.name)
+        ]
+        failed = [answer for answer in answers if answer.outcome not in MODEL_OUTCOMES]
+        detail = "; ".join(f"{answer.case_id}: {answer.outcome}" for answer in failed[:3])
+        return SmokeResult(asked=len(answers), passed=bool(answers) and not failed, detail=detail)
+
+    return smoke
+
+
+def _measure(run: OpenRun) -> Callable[[Connection], Awaitable[Verdict | None]]:
+    async def measure(connection: Connection) -> Verdict | None:
+        due = _production_checks(run.policy)
+        if not due:
+            return None
+        sides: dict[Role, Side] = {"candidate": run.side("candidate", connection)}
+        pointer = run.registry.live(run.target.name)
+        if pointer is not None and any(check.relative for check in due):
+            live = run.platform.connect(
+                pointer.deployment or pointer.model_id, pointer.model_id, "production"
+            )
+            sides["baseline"] = run.side("baseline", live)
+        return await _production_verdict(run, run.policy, sides)
+
+    return measure
+
+
+def _production_checks(policy: GatePolicy) -> list[Check]:
+    """The checks that decide on the production deployment; a shadow check alone is no reason to measure there."""
+    return [
+        check
+        for check in policy.checks
+        if check.measure_on == "production" and check.mode == "enforce"
+    ]
+
+
+async def _production_verdict(run: OpenRun, policy: GatePolicy, sides: dict[Role, Side]) -> Verdict:
+    contest = _small_contest(
+        run, run.folder / "production", run.target.promotion.production_cases, tuple(sides)
+    )
+    await contest.ask(1, sides)
+    async with judges_at_work(run.plan.judge, run.folder):
+        await contest.grade()
+    results = contest.results(
+        1, {role: (side.model_id, side.price) for role, side in sides.items()}
+    )
+    evidence = Evidence(
+        candidate=results["candidate"], baseline=results.get("baseline"), slot="production"
+    )
+    verdict = judge(policy, evidence)
+    here = tuple(check for check in verdict.checks if check.measure_on == "production")
+    return msgspec.structs.replace(verdict, checks=here)
+
+
+def _small_contest(run: OpenRun, folder: Path, cases: int, roles: tuple[Role, ...]) -> Contest:
+    return Contest(
+        run_id=run.record.run_id,
+        folder=folder,
+        suites=run.plan.suites,
+        roles=roles,
+        repeats={opened.suite.name: 1 for opened in run.plan.suites},
+        strata=strata(run.policy),
+        limit=cases,
+    )

@@ -1,0 +1,221 @@
+"""The guarded act of making a model live: a state machine that a crash at any point resumes. No Prefect here.
+
+    requested ─▶ deploying ─▶ ready ─▶ smoke_tested ─▶ measured ─▶ switched ─▶ published ─▶ live
+        │            │          │           │             │            │            │
+        ▼            └──────────┴─────┬─────┴─────────────┘            └─────┬──────┘
+     refused                          ▼                                      ▼
+     waiting            failed, refused or waiting:                     rolled_back:
+                        the old model was live all along          the old model is live again
+
+Before the switch nothing an application reads has changed. The switch is one transaction of the registry; it demands
+once more the verdict, its digests, the generation and that nobody holds the target. After it, applications are told and
+what they read is read back; when that fails, pointer and publishers are put back. A run deletes only what it created.
+The deployment that was live before stays, for an instant rollback; `flows.housekeeping.retire` takes it away when its time is up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from evals.errors import (
+    ConfigurationError,
+    PublishError,
+    RefusedError,
+    StaleGenerationError,
+    WaitingError,
+)
+from evals.records import LivePointer, Record
+from flows.platforms.base import Platform
+from flows.publishers.base import Published, Publisher
+from flows.recovery.rollback import RollbackOutcome, roll_back
+from flows.registry.records import RunState
+from flows.registry.store import Registry
+from flows.release.clearance import Promotion
+from flows.release.publish_live import publish_live
+from flows.release.replace import ReplacingJourney
+from flows.release.signing import envelope, signing_key
+from flows.release.statement import statement
+from flows.release.steps import (
+    Journey,
+    Measure,
+    Smoke,
+    SmokeResult,
+    deployment_name,
+    without_secrets,
+)
+from flows.release.undo import put_back, why_put_back
+
+__all__ = [
+    "STALE",
+    "Promotion",
+    "PromotionOutcome",
+    "PromotionState",
+    "RollbackOutcome",
+    "SmokeResult",
+    "deployment_name",
+    "promote",
+    "roll_back",
+]
+
+STALE = "baseline moved"
+"""The step on record when a candidate was refused for no fault of its own: something else was made live since its verdict."""
+
+PromotionState = Literal["live", "superseded", "refused", "waiting", "rolled_back", "failed"]
+
+
+class PromotionOutcome(Record, frozen=True, kw_only=True):
+    """How a promotion ended. `detail` is one sentence for a person; `pointer` is what is live for the target now.
+
+    superseded: it was live, and something else has been made live since.
+    """
+
+    run_id: str
+    state: PromotionState
+    detail: str
+    pointer: LivePointer | None
+    published: tuple[Published, ...] = ()
+
+
+async def promote(
+    act: Promotion,
+    *,
+    platform: Platform,
+    registry: Registry,
+    publishers: Sequence[Publisher],
+    smoke: Smoke,
+    measure: Measure,
+    policy_digest_now: Callable[[], str] | None = None,
+) -> PromotionOutcome:
+    """Make the candidate live, or leave the old model live and say why. Call it again after a crash, or an approval.
+
+    `smoke` asks a few cases through the production connection; `measure` judges the production checks (None: there are
+    none). `policy_digest_now` reads the policy file again. The run's state in the registry follows.
+    Raises ConfigurationError when a publisher or the signing key misses something, before anything is done; RegistryError when the registry
+    itself fails. Every other failure is an outcome. A cancelled promotion is left as it is, for the next call to resume.
+    """
+    kind = Journey if act.strategy == "blue_green" else ReplacingJourney
+    journey = kind(
+        act=act,
+        platform=platform,
+        registry=registry,
+        publishers=publishers,
+        smoke=smoke,
+        measure=measure,
+        policy_digest_now=policy_digest_now,
+    )
+    if registry.pointers_of(act.run_id):
+        return await _after_switch(journey)
+    signing_key()  # an unusable key is found before anything is done
+    if problems := [problem for publisher in publishers for problem in publisher.problems()]:
+        raise ConfigurationError(problems)
+    try:
+        await _up_to_switch(journey)
+    except WaitingError as error:
+        problem = await journey.stand_by()
+        return _end(journey, "waiting", str(error) if problem is None else f"{error}; {problem}")
+    except StaleGenerationError as error:
+        registry.record_step(act.run_id, STALE, "done", {"why": str(error)}, actor=act.actor)
+        return await _leave(journey, "refused", str(error))
+    except RefusedError as error:
+        return await _leave(journey, "refused", str(error))
+    except Exception as error:
+        return await _leave(journey, "failed", f"{type(error).__name__}: {error}")
+    return await _after_switch(journey)
+
+
+async def _up_to_switch(journey: Journey) -> None:
+    cleared = journey.clear()
+    detail = f"{cleared.outcome}, deploying as {journey.deployment}"
+    journey.registry.set_run_state(journey.act.run_id, "promoting", detail, actor=journey.act.actor)
+    connection = await journey.deploy()
+    await journey.smoke_test(connection)
+    await journey.measure_production(connection, cleared)
+    journey.switch(connection, journey.clear())
+
+
+async def _after_switch(journey: Journey) -> PromotionOutcome:
+    """Go on from the switch, in this process or a later one."""
+    act, registry = journey.act, journey.registry
+    if (begun := why_put_back(journey)) is not None:
+        return await _undo(journey, begun)
+    published: tuple[Published, ...] = ()
+    try:
+        with journey.step("published") as found:
+            published = await publish_live(registry, journey.publishers, act.target)
+            found |= {one.publisher: one.words for one in published}
+            if failed := [one.problem for one in published if one.problem]:
+                raise PublishError("; ".join(failed))
+    except Exception as error:
+        return await _undo(journey, str(error))
+    live = registry.live(act.target)
+    if live is None or live.run_id != act.run_id:
+        named = live.model_id if live is not None else "nothing"
+        return _end(journey, "superseded", f"{named} was made live since", published)
+    with journey.step("live"):
+        unproved = _prove(journey, live)
+    return _end(
+        journey,
+        "live",
+        f"generation {live.generation} is live{journey.remark()}{unproved}",
+        published,
+    )
+
+
+def _prove(journey: Journey, live: LivePointer) -> str:
+    """Write the statement of this promotion, once. What is live stays live when that fails; return how to say so."""
+    registry, run_id = journey.registry, journey.act.run_id
+    try:
+        if registry.statement(run_id) is None:
+            told = statement(registry, live)
+            registry.save_statement(run_id, envelope(told, signing_key()), actor=journey.act.actor)
+    except ConfigurationError as error:  # the key was taken away since the promotion began
+        return f", and no statement could be signed: {error}"
+    return ""
+
+
+async def _undo(journey: Journey, why: str) -> PromotionOutcome:
+    """Put the old model back and say what happened."""
+    problems = await put_back(journey, why)
+    detail = "; ".join([f"put back: {without_secrets(why)}", *problems])
+    live = journey.registry.live(journey.act.target)
+    left = live is not None and live.model_id == journey.act.candidate.model_id
+    return _end(journey, "failed" if left else "rolled_back", detail)
+
+
+async def _leave(journey: Journey, state: PromotionState, why: str) -> PromotionOutcome:
+    """Leave the old model live. The state goes first: it bars a second process of this run from switching."""
+    detail = without_secrets(why)
+    with contextlib.suppress(RefusedError):  # that second process has promoted
+        _end(journey, state, detail)
+    if journey.registry.pointers_of(journey.act.run_id):
+        return await _after_switch(journey)
+    problem = await journey.remove_own_deployment()
+    return _end(journey, state, detail if problem is None else f"{detail}; {problem}")
+
+
+_RUN_STATES: dict[PromotionState, RunState] = {
+    "live": "promoted",
+    "superseded": "promoted",
+    "refused": "refused",
+    "waiting": "waiting",
+    "rolled_back": "failed",
+    "failed": "failed",
+}
+
+
+def _end(
+    journey: Journey, state: PromotionState, detail: str, published: tuple[Published, ...] = ()
+) -> PromotionOutcome:
+    act, registry = journey.act, journey.registry
+    run = registry.run(act.run_id)
+    if run is not None and (run.kind, run.target) == ("promotion", act.target):
+        registry.set_run_state(act.run_id, _RUN_STATES[state], detail, actor=act.actor)
+    return PromotionOutcome(
+        run_id=act.run_id,
+        state=state,
+        detail=detail,
+        pointer=registry.live(act.target),
+        published=published,
+    )

@@ -1,0 +1,71 @@
+"""The way back of a promotion that failed after its switch: pointer first, then publishers, then its deployment."""
+
+from __future__ import annotations
+
+from msgspec.structs import asdict
+
+from evals.errors import StaleGenerationError
+from evals.records import LivePointer
+from flows.registry.records import NewPointer
+from flows.release.publish_live import publish_live
+from flows.release.steps import Journey, without_secrets
+
+__all__ = ["put_back", "why_put_back"]
+
+
+async def put_back(journey: Journey, why: str) -> list[str]:
+    """Make the old model live again and tell applications; return what could not be done. Safe to do again."""
+    why = without_secrets(why)
+    reason = f"put back: {why}"
+    with journey.step("put_back", why=why) as found:
+        if (stuck := await journey.give_way()) is not None:
+            return [stuck]  # what is live and what stands stay the same thing
+        _restore(journey, reason)
+        published = await publish_live(journey.registry, journey.publishers, journey.act.target)
+        found |= {one.publisher: one.words for one in published}
+    problems = [one.problem for one in published if one.problem]
+    left = await journey.remove_own_deployment()
+    return [*problems, *([left] if left else [])]
+
+
+def why_put_back(journey: Journey) -> str | None:
+    """Return why this run began to put the old model back, None when it did not."""
+    marks = journey.registry.steps(journey.act.run_id)
+    begun = (mark for mark in marks if (mark.step, mark.phase) == ("put_back", "begun"))
+    first = next(begun, None)
+    return None if first is None else str(first.detail["why"])
+
+
+def _restore(journey: Journey, reason: str) -> None:
+    """Undo this run's switch, unless that is done or somebody made something else live since."""
+    act, registry = journey.act, journey.registry
+    live = registry.live(act.target)
+    ours = (act.run_id, act.candidate.model_id)
+    if live is None or (live.run_id, live.model_id) != ours:
+        return
+    before = registry.pointer_at(act.target, live.generation - 1)
+    try:
+        if before is None:
+            registry.withdraw(
+                act.target,
+                expected_generation=live.generation,
+                actor=act.actor,
+                reason=reason,
+                run_id=act.run_id,
+            )
+        else:
+            registry.switch(
+                _again(before, act.run_id),
+                expected_generation=live.generation,
+                actor=act.actor,
+                reason=reason,
+                kind="restore",
+            )
+    except StaleGenerationError:
+        return  # somebody was faster; what they made live stays
+
+
+def _again(pointer: LivePointer, run_id: str) -> NewPointer:
+    plain = asdict(pointer)
+    kept = {key: plain[key] for key in ("target", "model_id", "platform", "endpoint", "deployment")}
+    return NewPointer(**kept, run_id=run_id)

@@ -1,0 +1,246 @@
+"""Gathers what is known of a run into report facts, and writes the report whatever the outcome."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from evals.metrics.estimates import confusion
+from evals.metrics.results import ModelResults
+from evals.records import LivePointer, Role
+from evals.report.facts import (
+    Confusion,
+    PromotionStep,
+    RunFacts,
+    RunState,
+    SuiteTrace,
+)
+from evals.report.figures import instant
+from evals.report.writing import write_report
+from evals.sampling.summary import SamplingSummary
+from flows.deployments.downtime import gap_words
+from flows.evaluation.ask import samplings
+from flows.evaluation.human_labels import judge_facts
+from flows.evaluation.judges import judge_costs
+from flows.evaluation.looks import results_at, standing
+from flows.evaluation.open_run import OpenRun, open_run
+from flows.evaluation.training_overlap import LEAKS
+from flows.files import read_record
+from flows.monitoring.regression_evidence import words_of
+from flows.platforms.base import Finding
+from flows.platforms.short_names import short_name
+from flows.recovery.way_back import way_back
+from flows.registry.provenance import overrides_behind, revocation_of
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+from flows.reporting.costs import cost_of, usages
+from flows.reporting.examples import examples_of
+from flows.reporting.slices import pairs_of, slices_of
+from flows.settings import Settings
+
+__all__ = ["gather", "report_run"]
+
+_STATES: dict[str, RunState] = {
+    "promoted": "promoted",
+    "refused": "refused",
+    "waiting": "waiting",
+    "inconclusive": "inconclusive",
+    "failed": "failed",
+}
+
+
+def report_run(settings: Settings, run_id: str, *, error: str | None = None) -> Path:
+    """Write the report of a run and note where it is. Returns the path of the HTML file."""
+    with open_run(settings, run_id) as run:
+        page = write_report(gather(run, error=error), run.folder)[0]
+        run.registry.note_run(run_id, actor="gatewright", report=str(page))
+        return page
+
+
+def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
+    """Collect the facts of a run from the registry, its journals and its scores."""
+    record, results = run.record, _results(run)
+    assert record.candidate is not None
+    live = run.registry.live(record.target)
+    baseline = (
+        run.registry.find(record.target, record.baseline_model) if record.baseline_model else None
+    )
+    return RunFacts(
+        run_id=record.run_id,
+        target=record.target,
+        kind=record.kind,
+        candidate=record.candidate,
+        started=record.created_at,
+        finished=record.updated_at,
+        trigger=", ".join(f"{key} {value}" for key, value in sorted(record.trigger.items())),
+        requested_by=record.requested_by,
+        state=_STATES.get(record.state),
+        baseline=baseline,
+        verdict=run.registry.verdict(record.run_id),
+        production_verdict=run.registry.verdict(record.run_id, "production"),
+        suite_results=tuple(run.registry.suite_results(record.run_id)),
+        traces=tuple(_traces(run)),
+        examples=tuple(
+            example for opened in run.plan.suites for example in examples_of(run, opened)
+        ),
+        slices=tuple(
+            row for opened in run.plan.suites for row in slices_of(run.policy, opened, results)
+        ),
+        paired=tuple(
+            row for opened in run.plan.suites for row in pairs_of(run.policy, opened, results)
+        ),
+        confusions=tuple(_confusions(run, results)),
+        judges=tuple(judge_facts(run)),
+        sampling=_sampling(run),
+        promotion=tuple(
+            PromotionStep(step=step.step, state=step.phase, at=step.at, detail=_words(step.detail))
+            for step in run.registry.steps(record.run_id)
+        ),
+        names=_names(run),
+        live_now=_live_now(run.registry, live),
+        gate_path=run.policy.path,
+        notes=_notes(run),
+        next_steps=_next_steps(run.registry, record, live),
+        error=error or _failure(record),
+    )
+
+
+def _failure(record: RunRecord) -> str | None:
+    """Why a promotion failed on its way to production; its verdict alone would not tell."""
+    if (record.kind, record.state) != ("promotion", "failed"):
+        return None
+    return re.sub(r"^\w+Error: ", "", record.detail) or None
+
+
+def _results(run: OpenRun) -> Mapping[Role, Mapping[str, ModelResults]]:
+    """What both models answered, as far as it is a fair sample of the suites."""
+    return results_at(run, standing(run)[0], fair=True)
+
+
+def _traces(run: OpenRun) -> Iterator[SuiteTrace]:
+    for role in run.contest.roles:
+        for opened in run.plan.suites:
+            responses = run.contest.responses(role, opened.suite.name)
+            unscored = Counter(
+                score.grader for score in run.contest.scores(role, opened) if score.unscored
+            )
+            yield SuiteTrace(
+                role=role,
+                suite=opened.suite.name,
+                journal=f"journal ({role}, {opened.suite.name})",
+                suite_cases=len(opened.suite.cases),
+                repeats=run.contest.repeats_of(opened),
+                reused=sum(response.reused for response in responses),
+                unscored=dict(unscored),
+            )
+
+
+def _confusions(
+    run: OpenRun, results: Mapping[Role, Mapping[str, ModelResults]]
+) -> Iterator[Confusion]:
+    for role, by_suite in results.items():
+        for suite, found in by_suite.items():
+            for grader, column in found.labels.items():
+                counts = confusion(found, grader)
+                yield Confusion(
+                    suite=suite,
+                    grader=grader,
+                    role=role,
+                    labels=column.labels,
+                    counts=tuple(tuple(int(count) for count in row) for row in counts),
+                )
+
+
+def _sampling(run: OpenRun) -> dict[str, int | float | None]:
+    asked = samplings(run)
+    roles = [role for summary in asked for role in summary.roles.values()]
+    paid = usages(run)
+    cost, unconfirmed = cost_of(run, paid), sum(role.unconfirmed_usd for role in roles)
+    judges = judge_costs(run.folder)
+    found: dict[str, int | float | None] = {
+        "calls": sum(role.requests for role in roles),
+        "retries": sum(sum(role.retries.values()) for role in roles),
+        **_trouble(asked),
+        "reused": sum(role.reused for role in roles),
+        "wall_s": sum(summary.wall_s for summary in asked),
+        "cost_usd": None if cost is None else cost + unconfirmed,
+        "prompt_tokens": sum(usage.prompt_tokens for usage in paid.values()),
+        "completion_tokens": sum(usage.completion_tokens for usage in paid.values()),
+        "cached_tokens": sum(usage.cached_tokens for usage in paid.values()),
+    }
+    if judges.calls:
+        found |= {
+            "judge_calls": judges.calls,
+            "judge_tokens": judges.tokens,
+            "judge_cost_usd": judges.cost_usd,
+        }
+    return found
+
+
+def _trouble(asked: Sequence[SamplingSummary]) -> dict[str, int]:
+    """Retries by cause, and what else was out of the ordinary; nothing where all was well."""
+    roles = [role for summary in asked for role in summary.roles.values()]
+    causes = sum((Counter(role.retries) for role in roles), Counter[str]())
+    found = {f"retries_{cause}": count for cause, count in sorted(causes.items())}
+    rare = {
+        "credential_renewals": sum(role.credential_renewals for role in roles),
+        "killed": sum(not summary.ended for summary in asked),
+        "uncounted": sum(summary.uncounted for summary in asked),
+    }
+    return found | {name: count for name, count in rare.items() if count}
+
+
+def _notes(run: OpenRun) -> tuple[str, ...]:
+    """What the preflight found that throws a light on the figures."""
+    found = read_record(run.folder / "preflight.json", list[Finding]) or []
+    said = tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
+    over_time = words_of(run)
+    return (*said, over_time) if over_time else said
+
+
+def _names(run: OpenRun) -> dict[str, str]:
+    """Short names of the models: their suffix, where the id carries one."""
+    models = [run.record.candidate_model, run.record.baseline_model or ""]
+    return {model: short for model in models if model and (short := short_name(model)) != model}
+
+
+def _live_now(registry: Registry, live: LivePointer | None) -> str:
+    """What is live, and for as long as it is: who let it past its gate, its revocation, its drift, and a hold."""
+    if live is None:
+        return "nothing is live"
+    said = f"{live.model_id} is live since {instant(live.since)} (generation {live.generation})"
+    if live.run_id and (gap := gap_words(registry.steps(live.run_id))):
+        said += f"; {live.deployment} {gap} while it came"
+    overrides = overrides_behind(registry, live)
+    if overrides:
+        people = " and ".join(f"{answer.actor} ({answer.reason})" for answer in overrides)
+        said += f", against its gate, overridden by {people}"
+    if (revoked := revocation_of(registry, live)) is not None:
+        said += f"; revoked on {revoked.at[:10]} by {revoked.actor}: {revoked.reason}"
+    if (drift := registry.drifted(live.target)) is not None:
+        said += f"; changed past Gatewright, seen on {drift.at[:10]}: {drift.reason}"
+    if (held := registry.held(live.target)) is not None:
+        said += f"; on hold since {held.since[:10]} by {held.actor}: {held.reason}"
+    return said
+
+
+def _next_steps(registry: Registry, record: RunRecord, live: LivePointer | None) -> tuple[str, ...]:
+    if record.state == "waiting":
+        return (
+            f"gatewright approve {record.run_id} --reason '…'   lets it go live",
+            f"gatewright reject {record.run_id} --reason '…'   ends it",
+        )
+    if record.state == "promoted":
+        able = registry.previous(record.target) is not None
+        command = f"gatewright rollback {record.target} --reason '…'"
+        return (f"{command}   goes back to the model before",) if able else ()
+    back = way_back(registry, record.target)
+    if live is not None and back is not None and revocation_of(registry, live) is not None:
+        return (f"{back.command}   goes back to {back.model_id}",)
+    return ()
+
+
+def _words(detail: Mapping[str, object]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in detail.items() if value not in (None, ""))

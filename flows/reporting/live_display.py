@@ -1,0 +1,128 @@
+"""Shows a run while it goes on, here or in another process: its state from the registry, its progress from its folder."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from evals.gate.looks import LookEvent
+from evals.report.look_view import look_heading, look_lines, look_view
+from evals.sampling.displays import LinePrinter, progress_view
+from evals.sampling.progress import Snapshot
+from flows.evaluation.progress import last_look, newest_snapshot
+from flows.registry.opening import open_registry
+from flows.registry.records import RunRecord
+from flows.settings import Settings
+
+__all__ = ["RunDisplay", "follow"]
+
+POLL_S = 0.25
+
+_WORDS = {
+    "requested": "waiting for its turn",
+    "preflight": "preflight",
+    "deploying": "deploying the candidate to a developer slot",
+    "evaluating": "asking; ends as soon as every check is decided",
+    "judged": "judged",
+    "promoting": "going live",
+}
+
+
+class RunDisplay:
+    """A run on a console: bars, spend and how the checks stand; plain lines now and then where it is no terminal."""
+
+    def __init__(self, settings: Settings, run_id: str, console: Console) -> None:
+        self._settings, self._run_id, self._console = settings, run_id, console
+        self._phase = Progress(
+            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+        )
+        self._live = Live(self._phase, console=console, transient=True)
+        self._state = self._phase.add_task("waiting for a worker to start the flow", total=None)
+        self._lines = LinePrinter(self._print)
+        self._began = time.time()
+        self._snapshot: Snapshot | None = None
+        self._look: LookEvent | None = None
+        self._said = self._told = ""
+
+    def __enter__(self) -> RunDisplay:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._console.is_terminal:
+            self._live.stop()
+
+    def refresh(self) -> RunRecord | None:
+        """Read the registry and the run's folder once and show what they say. Returns the run."""
+        with open_registry(self._settings) as registry:
+            run = registry.run(self._run_id)
+        if run is None:
+            return None
+        words = _WORDS.get(run.state, run.state)
+        if words != self._said:
+            self._said = words
+            self._print(words)
+        if run.state == "promoting" and run.detail and run.detail != self._told:
+            self._told = run.detail  # how it goes live: what will not answer, and for how long
+            self._say(run.detail)
+        asking = run.state == "evaluating"
+        if asking:
+            self._read(self._settings.run_folder(self._run_id))
+        if self._console.is_terminal:
+            self._phase.update(self._state, description=words)
+            self._live.update(Group(self._phase, *(self._details() if asking else ())))
+        return run
+
+    def _read(self, folder: Path) -> None:
+        found = newest_snapshot(folder, self._began)
+        if found is not None and found != self._snapshot:
+            self._snapshot = found
+            if found.stopping or not found.finished:  # how a round ended, its look says
+                self._lines.update(found)
+        look = last_look(folder)
+        if look is not None and (self._look is None or look.look != self._look.look):
+            self._print(look_heading(look))
+            for line in look_lines(look, self._look):
+                self._print(f"  {line}")
+            self._look = look
+
+    def _details(self) -> Iterator[RenderableType]:
+        if self._snapshot is not None:
+            yield progress_view(self._snapshot)
+        if self._look is not None:
+            yield look_view(self._look)
+
+    def _say(self, line: str) -> None:
+        """A line that stays, above what moves where there is a terminal."""
+        if self._console.is_terminal:
+            self._console.print(Text(f"  {line}"))
+        else:
+            self._print(line)
+
+    def _print(self, line: str) -> None:
+        if not self._console.is_terminal:
+            # A log is for machines too: a line is never broken at the width of a terminal there isn't.
+            self._console.print(Text(f"  {self._run_id}: {line}"), soft_wrap=True)
+
+
+async def follow(
+    settings: Settings, run_id: str, work: Awaitable[Any], console: Console, *, shown: bool = True
+) -> Any:
+    """Await `work` while the run it carries out is shown. Returns what `work` returns, raises what it raises."""
+    task = asyncio.ensure_future(work)
+    if not shown:
+        return await task
+    with RunDisplay(settings, run_id, console) as display:
+        while not task.done():
+            await asyncio.to_thread(display.refresh)
+            await asyncio.wait([task], timeout=POLL_S)
+    return task.result()
