@@ -21,22 +21,22 @@ import typer
 from evals import __version__
 from evals.errors import ConfigurationError, GatewrightError
 from flows.commands import (
-    answering,
-    checking,
-    demonstrating,
-    looking,
-    planning,
-    registries,
-    releasing,
-    resuming,
-    running,
-    serving,
-    suites,
-    sweeping,
-    verifying,
-    watching,
+    decide,
+    demo,
+    doctor,
+    inspect,
+    plan,
+    registry,
+    resume,
+    rollback_and_holds,
+    serve,
+    suite,
+    sweep,
+    verify,
+    watch,
 )
-from flows.commands.stopping import EXIT_INTERRUPTED, StoppedError
+from flows.commands import run as running
+from flows.commands.interrupts import EXIT_INTERRUPTED, StoppedError
 
 __all__ = ["app", "main"]
 
@@ -57,19 +57,19 @@ app = typer.Typer(
 )
 for room in (
     running,
-    resuming,
-    watching,
-    looking,
-    planning,
-    registries,
-    releasing,
-    answering,
-    checking,
-    verifying,
-    suites,
-    serving,
-    sweeping,
-    demonstrating,
+    resume,
+    watch,
+    inspect,
+    plan,
+    registry,
+    rollback_and_holds,
+    decide,
+    doctor,
+    verify,
+    suite,
+    serve,
+    sweep,
+    demo,
 ):
     room.register(app)
 

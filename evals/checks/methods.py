@@ -12,12 +12,12 @@ from scipy import optimize
 from evals.errors import GatewrightError
 from evals.metrics.estimates import MetricSpec
 from evals.metrics.results import ModelResults
-from evals.stats import checks as intervals
+from evals.stats import dispatch as intervals
 from evals.stats.bounded import bounded_score_bounds
 from evals.stats.clusters import cluster_detail, design_effect
-from evals.stats.inputs import cluster_codes, t_critical
 from evals.stats.interval import Interval
 from evals.stats.power import min_n_absolute
+from evals.stats.validation import cluster_codes, t_critical
 
 __all__ = ["IncomparableError", "difference_of", "floor", "level_of", "ratio_of", "warnings"]
 

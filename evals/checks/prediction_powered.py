@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from evals.checks.methods import IncomparableError
 from evals.metrics.estimates import MetricSpec
 from evals.metrics.results import ModelResults
-from evals.stats import checks as intervals
+from evals.stats import dispatch as intervals
 from evals.stats.interval import Interval
 from evals.stats.ppi import ppi_bounded
 

@@ -26,12 +26,12 @@ from evals.records import (
     SuiteResult,
     encode,
 )
-from evals.sampling.asks import Ask, Connection, SamplingSettings, interleave
 from evals.sampling.budget import Budget
-from evals.sampling.journal import Journal
-from evals.sampling.progress import CarriedOn, ProgressSink
+from evals.sampling.journal.journal import Journal
+from evals.sampling.progress.snapshot import CarriedOn, ProgressSink
+from evals.sampling.request_spec import Ask, Connection, SamplingSettings, interleave
+from evals.sampling.response_store import ResponseStore
 from evals.sampling.sampler import sample
-from evals.sampling.store import ResponseStore
 from evals.sampling.summary import SamplingSummary
 from evals.suites.opened import OpenedSuite
 

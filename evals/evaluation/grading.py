@@ -1,7 +1,7 @@
 """Scores what was answered and not scored yet, many answers at once, and keeps the scores as it goes.
 
 Answers pass from the journal to the score book a few at a time, each as soon as its graders are done with it. Judges
-that compare two answers (see `evals.graders.pairwise`) come last, when both models have answered.
+that compare two answers (see `evals.graders.judges.pairwise`) come last, when both models have answered.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from evals.evaluation.pairing import paired
 from evals.evaluation.score_store import ScoreBook
 from evals.graders.base import grade_response
-from evals.graders.pairwise import grade_pair, pairwise
+from evals.graders.judges.pairwise import grade_pair, pairwise
 from evals.records import Case, Response, Role, Score
 from evals.suites.opened import OpenedSuite
 

@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from evals.cases.table import CaseTable
-from evals.graders.asking import ASKED_AGAIN
+from evals.graders.model_client import ASKED_AGAIN
 from evals.records import MODEL_OUTCOMES, Response, Role, Score
 from evals.suites.opened import OpenedSuite
 

@@ -2,7 +2,7 @@
 
 A weekly test at 5 % on a model that stands at its bar raises a false alarm 2.6 times a year. Here every run gives an
 e-value for each absolute check, and they are merged in a way that holds for runs on the same cases (see
-`evals.stats.merging`): the chance of ever raising a false alarm, over all checks and all runs, stays below alpha.
+`evals.stats.merge_evalues`): the chance of ever raising a false alarm, over all checks and all runs, stays below alpha.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from evals.metrics.estimates import MetricSpec, metric_spec
 from evals.metrics.results import ModelResults
 from evals.records import Record
 from evals.stats.betting import log_e_below
-from evals.stats.merging import log_merged
+from evals.stats.merge_evalues import log_merged
 
 __all__ = ["CheckEvidence", "OverTime", "evidence_of", "over_time"]
 

@@ -43,31 +43,31 @@ __all__ = [
 GRADERS: dict[str, str] = {
     "contains": "evals.graders.texts:ContainsGrader",
     "custom": "evals.graders.custom:CustomGrader",
-    "embedding_similarity": "evals.graders.openai_texts:EmbeddingSimilarityGrader",
+    "embedding_similarity": "evals.graders.openai.texts:EmbeddingSimilarityGrader",
     "exact": "evals.graders.texts:ExactGrader",
-    "fields": "evals.graders.structured:FieldsGrader",
-    "json_schema": "evals.graders.structured:JsonSchemaGrader",
-    "judge": "evals.graders.judges:JudgeGrader",
+    "fields": "evals.graders.json_output:FieldsGrader",
+    "json_schema": "evals.graders.json_output:JsonSchemaGrader",
+    "judge": "evals.graders.judges.llm_judge:JudgeGrader",
     "label": "evals.graders.labels:LabelGrader",
-    "label_model": "evals.graders.openai_judges:LabelModelGrader",
-    "multi": "evals.graders.openai_multi:MultiGrader",
-    "multi_label": "evals.graders.label_sets:MultiLabelGrader",
+    "label_model": "evals.graders.openai.model_graders:LabelModelGrader",
+    "multi": "evals.graders.openai.multi:MultiGrader",
+    "multi_label": "evals.graders.multi_label:MultiLabelGrader",
     "numeric": "evals.graders.numbers:NumericGrader",
     "over_refusal": "evals.graders.refusals:OverRefusalGrader",
-    "pairwise_judge": "evals.graders.pairwise:PairwiseJudgeGrader",
+    "pairwise_judge": "evals.graders.judges.pairwise:PairwiseJudgeGrader",
     "pii": "evals.graders.pii:PiiGrader",
-    "python": "evals.graders.openai_python:PythonGrader",
+    "python": "evals.graders.openai.python:PythonGrader",
     "refusal": "evals.graders.refusals:RefusalGrader",
     "regex": "evals.graders.texts:RegexGrader",
-    "score_model": "evals.graders.openai_judges:ScoreModelGrader",
-    "string_check": "evals.graders.openai_texts:StringCheckGrader",
-    "text_similarity": "evals.graders.openai_texts:TextSimilarityGrader",
+    "score_model": "evals.graders.openai.model_graders:ScoreModelGrader",
+    "string_check": "evals.graders.openai.texts:StringCheckGrader",
+    "text_similarity": "evals.graders.openai.texts:TextSimilarityGrader",
 }
 """The type a suite names -> "module:class" of its grader."""
 
 
 def build(suite: Suite, asker: Any = None) -> tuple[Grader, ...]:
-    """Make the suite's graders, in its order. `asker` asks judge models; see `evals.graders.asking`.
+    """Make the suite's graders, in its order. `asker` asks judge models; see `evals.graders.model_client`.
 
     Raises:
         ConfigurationError: with everything wrong in the graders' options.

@@ -78,7 +78,7 @@ class ParameterError(Exception):
 class Context:
     """What graders are built with: the suite, and who answers for graders that ask a model.
 
-    `asker` is None unless the run can reach judge models; see `evals.graders.asking`.
+    `asker` is None unless the run can reach judge models; see `evals.graders.model_client`.
     """
 
     suite: Suite

@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-from evals.graders.answers import fault
 from evals.graders.base import GraderBase, ParameterError, Parameters
+from evals.graders.parsing import fault
 from evals.records import Case, Response, Score
 
 __all__ = ["CustomGrader"]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from evals.config.schema_errors import shown
 from evals.errors import nearest
-from evals.graders.answers import NOTHING, at, fault, parse_answer, simplified
 from evals.graders.base import (
     INVALID_LABEL,
     CaseProblem,
@@ -16,6 +15,7 @@ from evals.graders.base import (
     ParameterError,
     Parameters,
 )
+from evals.graders.parsing import NOTHING, at, fault, parse_answer, simplified
 from evals.records import Case, Response, Score
 
 __all__ = ["LabelGrader"]

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from evals.config.schema_errors import shown
-from evals.graders.answers import NOTHING, at, parse_answer
 from evals.graders.base import CaseProblem, Column, GraderBase, Parameters
+from evals.graders.parsing import NOTHING, at, parse_answer
 from evals.records import Case, Response, Score
 
 __all__ = ["OverRefusalGrader", "RefusalGrader", "is_refusal"]

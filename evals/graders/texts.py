@@ -9,15 +9,8 @@ from typing import Any, Literal
 import regex
 
 from evals.config.schema_errors import shown
-from evals.graders.answers import (
-    NOTHING,
-    at,
-    fault,
-    json_equal,
-    parse_answer,
-    same_text,
-)
 from evals.graders.base import CaseProblem, GraderBase, ParameterError, Parameters
+from evals.graders.parsing import NOTHING, at, fault, json_equal, parse_answer, same_text
 from evals.records import Case, Response, Score
 
 __all__ = ["ContainsGrader", "ExactGrader", "RegexGrader", "TextGrader", "TextOptions"]

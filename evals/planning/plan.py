@@ -26,7 +26,7 @@ from evals.metrics.estimates import MetricSpec, metric_kind
 from evals.planning.past_run import Past, seconds, usd
 from evals.planning.scenarios import Scenario, scenarios
 from evals.records import Record
-from evals.stats.inputs import normal_critical
+from evals.stats.validation import normal_critical
 from evals.suites.opened import OpenedSuite
 
 __all__ = ["DIFFERING", "EQUAL", "CheckPlan", "GatePlan", "Past", "plan_gate"]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from evals.planning.plan import EQUAL, CheckPlan, GatePlan
 from evals.planning.scenarios import Scenario
-from evals.report.figures import counted
+from evals.report.numbers import counted
 
 __all__ = ["plan_view"]
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from evals.report.advice import advice
-from evals.report.answer import Answer, answer, model_name
-from evals.report.boards import Board, boards
-from evals.report.cleaning import cleaned
-from evals.report.cost import Pair, sampling
-from evals.report.evidence import (
+from evals.report.facts import PromotionStep, RunFacts
+from evals.report.numbers import duration, instant, parse
+from evals.report.sanitise import cleaned
+from evals.report.sections.advice import advice
+from evals.report.sections.board import Board, boards
+from evals.report.sections.cost import Pair, sampling
+from evals.report.sections.evidence import (
     ConfusionView,
     CoverageRow,
     MetricRow,
@@ -20,11 +21,10 @@ from evals.report.evidence import (
     coverage,
     metrics,
 )
-from evals.report.examples import ExampleGroup, example_groups
-from evals.report.facts import PromotionStep, RunFacts
-from evals.report.figures import duration, instant, parse
-from evals.report.judges import judges
-from evals.report.slices import SliceView, paired, slice_leads, slices
+from evals.report.sections.examples import ExampleGroup, example_groups
+from evals.report.sections.headline import Answer, answer, model_name
+from evals.report.sections.judges import judges
+from evals.report.sections.slices import SliceView, paired, slice_leads, slices
 
 __all__ = ["ReportView", "build_view"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from evals.errors import ConfigurationError, Problem
 from evals.records import Price, Usage
-from evals.sampling.waking import Bell
+from evals.sampling.pacing.interruptible_sleep import Bell
 
 __all__ = ["Budget", "Estimator", "cost_usd"]
 

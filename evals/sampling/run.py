@@ -9,17 +9,17 @@ from functools import partial
 from time import time
 
 from evals.records import Price, Response, Role, Usage
-from evals.sampling.asks import Ask
 from evals.sampling.budget import Budget, cost_usd
-from evals.sampling.entries import Entry, History, decode_entry, encode_entry
-from evals.sampling.journal import Journal
-from evals.sampling.keys import AnsweredKeys
-from evals.sampling.lane import Job, Lane
+from evals.sampling.endpoint.transport import Transport
+from evals.sampling.journal.entries import Entry, History, decode_entry, encode_entry
+from evals.sampling.journal.journal import Journal
+from evals.sampling.journal.keys import AnsweredKeys
+from evals.sampling.pacing.interruptible_sleep import Bell
 from evals.sampling.redaction import Redactor
-from evals.sampling.store import ResponseStore
+from evals.sampling.request_spec import Ask
+from evals.sampling.response_store import ResponseStore
+from evals.sampling.role_state import Job, Lane
 from evals.sampling.summary import SamplingSummary, StopReason
-from evals.sampling.transport import Transport
-from evals.sampling.waking import Bell
 
 __all__ = ["Run"]
 

@@ -13,20 +13,20 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from evals.records import Price, Response, Role
-from evals.sampling.account import Account, read_account
-from evals.sampling.asks import Ask, Connection, SamplingSettings
+from evals.sampling.accounting import Account, read_account
 from evals.sampling.budget import Budget
-from evals.sampling.feed import Feed
-from evals.sampling.journal import Journal
-from evals.sampling.lane import Lane
-from evals.sampling.limits import AdaptiveLimit
-from evals.sampling.progress import ProgressSink
+from evals.sampling.endpoint.transport import Transport
+from evals.sampling.journal.journal import Journal
+from evals.sampling.pacing.concurrency import AdaptiveLimit
+from evals.sampling.progress.reporter import report_progress
+from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.redaction import Redactor
-from evals.sampling.reporting import report_progress
+from evals.sampling.request_spec import Ask, Connection, SamplingSettings
+from evals.sampling.response_store import ResponseStore
+from evals.sampling.role_state import Lane
 from evals.sampling.run import Run
-from evals.sampling.store import ResponseStore
 from evals.sampling.summary import SamplingSummary
-from evals.sampling.transport import Transport
+from evals.sampling.work_queue import Feed
 from evals.sampling.worker import work
 
 __all__ = ["sample"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from evals.records import Record, Role, Usage
-from evals.sampling.limits import LimitChange
+from evals.sampling.pacing.concurrency import LimitChange
 
 __all__ = ["RoleSummary", "SamplingSummary", "StopReason"]
 

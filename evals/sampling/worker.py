@@ -11,15 +11,15 @@ from time import perf_counter
 import msgspec
 
 from evals.records import MODEL_OUTCOMES, Response, Role
-from evals.sampling.asks import Ask
-from evals.sampling.classify import Reply, classify
-from evals.sampling.entries import Entry
-from evals.sampling.feed import AGAIN, BLOCKED, Feed
-from evals.sampling.lane import Job, Lane
-from evals.sampling.retrying import next_wait, rejection_wait
+from evals.sampling.endpoint.classify import Reply, classify
+from evals.sampling.endpoint.transport import TransportFailure
+from evals.sampling.journal.entries import Entry
+from evals.sampling.pacing.backoff import spare
+from evals.sampling.pacing.retrying import next_wait, rejection_wait
+from evals.sampling.request_spec import Ask
+from evals.sampling.role_state import Job, Lane
 from evals.sampling.run import Run
-from evals.sampling.transport import TransportFailure
-from evals.sampling.waits import spare
+from evals.sampling.work_queue import AGAIN, BLOCKED, Feed
 
 __all__ = ["work"]
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from evals.stats.inputs import Floats, tail, within
 from evals.stats.interval import Interval
+from evals.stats.validation import Floats, tail, within
 
 Bet = float | Literal["predmix_eb"]
 
@@ -128,7 +128,7 @@ def log_e_below(values: ArrayLike, bar: float, *, lo: float = 0.0, hi: float = 1
     Twenty of them stake constant shares, from hardly anything to nearly all; the average of their capitals is within
     a factor of twenty of the best one's (Waudby-Smith & Ramdas 2024, section 5, on grids of bets). Valid also for a
     sample whose size was settled by what was seen. Unlike `log_e_value` it is no largest capital on the way, so that
-    it may be merged with others (see `evals.stats.merging`). The order of the values does not matter.
+    it may be merged with others (see `evals.stats.merge_evalues`). The order of the values does not matter.
 
     Args:
         values: shape (n,), in [lo, hi]: independent draws.

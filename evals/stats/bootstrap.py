@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from evals.stats.inputs import Floats, finite, tail
+from evals.stats.validation import Floats, finite, tail
 
 _CHUNK = 1 << 22
 

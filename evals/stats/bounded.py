@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from evals.stats.inputs import Floats, normal_critical, within
+from evals.stats.validation import Floats, normal_critical, within
 
 
 class ScoreTest(NamedTuple):

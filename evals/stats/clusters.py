@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.stats.inputs import Clusters, Floats, cluster_codes, finite
+from evals.stats.validation import Clusters, Floats, cluster_codes, finite
 
 
 class ClusterErrors(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.stats.inputs import Floats, Ints
+from evals.stats.validation import Floats, Ints
 
 LabelMetric = Literal["kappa", "macro_f1", "macro_precision", "macro_recall", "mcc", "weighted_f1"]
 

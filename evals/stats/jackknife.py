@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evals.stats.confusion import Counts, LabelMetric, count, count_blocks, label_metric
-from evals.stats.inputs import Clusters, Ints, cluster_codes, finite
+from evals.stats.validation import Clusters, Ints, cluster_codes, finite
 
 GROUPS = 200
 _CHUNK = 1 << 20

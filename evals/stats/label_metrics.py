@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from evals.stats import jackknife
 from evals.stats.clusters import cluster_detail, design_effect
 from evals.stats.confusion import Counts, LabelMetric, encode, label_metric
-from evals.stats.inputs import Clusters, cluster_codes, same_length, t_critical, tail
 from evals.stats.interval import Interval
+from evals.stats.validation import Clusters, cluster_codes, same_length, t_critical, tail
 
 Labels: TypeAlias = Sequence[Hashable] | NDArray[np.generic]
 

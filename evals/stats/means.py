@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from evals.stats.clusters import cr2_covariance
-from evals.stats.inputs import Clusters, Floats, cluster_codes, finite, same_length, t_critical
+from evals.stats.validation import Clusters, Floats, cluster_codes, finite, same_length, t_critical
 
 Side = Literal["lower", "upper", "two"]
 

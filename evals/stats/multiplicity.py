@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evals.stats.inputs import Floats, finite
+from evals.stats.validation import Floats, finite
 
 
 class Adjusted(NamedTuple):

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from evals.stats.inputs import Floats, normal_critical
 from evals.stats.proportions import wilson_bounds
+from evals.stats.validation import Floats, normal_critical
 
 
 class McNemar(NamedTuple):

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from evals.stats.inputs import Floats, normal_critical, t_critical, tail
 from evals.stats.paired_binary import tango_z
 from evals.stats.sequential import LookPlan
+from evals.stats.validation import Floats, normal_critical, t_critical, tail
 
 # Tables further out than this many standard deviations have no probability worth adding.
 _FAR = 8.0

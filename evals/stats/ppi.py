@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from evals.stats.bounded import bounded_score_bounds
-from evals.stats.inputs import Floats, finite, normal_critical, same_length, t_critical, within
 from evals.stats.interval import Interval
+from evals.stats.validation import Floats, finite, normal_critical, same_length, t_critical, within
 
 
 def ppi_mean(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from evals.stats.inputs import Floats, normal_critical, tail
+from evals.stats.validation import Floats, normal_critical, tail
 
 
 def wilson_bounds(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from evals.stats.inputs import Floats, Ints, finite, same_length, tail
+from evals.stats.validation import Floats, Ints, finite, same_length, tail
 
 # How far from the quantile, in standard deviations of its rank, a resample may plausibly land.
 _REACH = 8.0

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from scipy import optimize, special
 
-from evals.stats.inputs import Floats
+from evals.stats.validation import Floats
 
 Spending = Literal["obf", "pocock", "power"]
 

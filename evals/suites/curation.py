@@ -15,7 +15,7 @@ import msgspec
 from evals.cases.suite_file import Suite
 from evals.config.documents import display
 from evals.errors import ConfigurationError, Problem
-from evals.graders.answers import same_text
+from evals.graders.parsing import same_text
 from evals.records import Case
 from evals.suites.opened import OpenedSuite
 from evals.suites.overlap import NEAR, normalised, question, similar_pairs

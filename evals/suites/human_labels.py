@@ -21,7 +21,7 @@ from evals.config.documents import display, load_json
 from evals.config.schema_errors import compile_schema, schema_problems
 from evals.errors import Problem
 from evals.graders.base import Grader
-from evals.graders.human_scale import HumanScale
+from evals.graders.judges.label_scale import HumanScale
 from evals.records import Record, Response, encode
 
 __all__ = ["HumanLabel", "HumanLabels", "answer_digest", "read_human_labels", "text_digest"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from evals.errors import RefusedError
 from evals.records import Slot
-from evals.report.cleaning import shorten
+from evals.report.sanitise import shorten
 from flows.approvals.questions import Question, question_of
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import Answer, Binding, Decision, RunRecord

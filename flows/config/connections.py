@@ -12,7 +12,7 @@ from evals.config.documents import Authored, load_yaml
 from evals.errors import ConfigurationError, Problem
 from flows.config.target import Target
 from flows.platforms.data_plane import HostingPlatform
-from flows.platforms.opening import check_options, open_platform
+from flows.platforms.table import check_options, open_platform
 
 __all__ = ["platform_of", "require_platform"]
 

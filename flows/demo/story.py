@@ -22,9 +22,9 @@ from flows.evaluation.request import run_id_of
 from flows.orchestration.prefect_api import PrefectApi
 from flows.orchestration.processes import Processes
 from flows.orchestration.triggers import start_promotion
-from flows.platforms import jobs
-from flows.platforms.job_records import Job
-from flows.platforms.opening import open_platform
+from flows.platforms.fine_tuning import jobs
+from flows.platforms.fine_tuning.records import Job
+from flows.platforms.table import open_platform
 from flows.registry.records import RunRecord
 from flows.reporting.live_display import RunDisplay
 from flows.settings import Settings

@@ -12,12 +12,12 @@ from starlette.responses import Response
 
 from flows.emulator.accounts import DEFAULT_ACCOUNT
 from flows.emulator.auth import ARM_AUDIENCE, mint
-from flows.emulator.clock import iso
-from flows.emulator.documents import Outgoing
 from flows.emulator.errors import Refusal
 from flows.emulator.requests import reply
+from flows.emulator.state.clock import iso
+from flows.emulator.state.documents import Outgoing
+from flows.emulator.state.world import LogEntry, World
 from flows.emulator.switches import changed
-from flows.emulator.world import LogEntry, World
 
 __all__ = ["Admin"]
 

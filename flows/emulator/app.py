@@ -11,25 +11,25 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from flows.emulator.admin import Admin
-from flows.emulator.arm import ControlPlane
 from flows.emulator.batches import Batches
 from flows.emulator.batchwork import BatchWorker
-from flows.emulator.chat import Chat
+from flows.emulator.control_plane.routes import ControlPlane
 from flows.emulator.errors import Refusal, route_not_found
 from flows.emulator.evalruns import EvalRuns
 from flows.emulator.evals import Evals
 from flows.emulator.evalwork import EvalWorker
 from flows.emulator.faults import FaultLayer
-from flows.emulator.files import Files
-from flows.emulator.hooks import Hooks
-from flows.emulator.inference import Gatekeeper
-from flows.emulator.jobs import Jobs
-from flows.emulator.models import Models
-from flows.emulator.outbox import Outbox
+from flows.emulator.fine_tuning.files import Files
+from flows.emulator.fine_tuning.jobs import Jobs
+from flows.emulator.fine_tuning.runner import JobRunner
+from flows.emulator.inference.chat import Chat
+from flows.emulator.inference.models_api import Models
+from flows.emulator.inference.pipeline import Gatekeeper
+from flows.emulator.inference.responses import Responses
 from flows.emulator.requests import reply
-from flows.emulator.responses import Responses
-from flows.emulator.runner import JobRunner
-from flows.emulator.world import World
+from flows.emulator.state.world import World
+from flows.emulator.webhooks.endpoints import Hooks
+from flows.emulator.webhooks.outbox import Outbox
 
 __all__ = ["build_app"]
 

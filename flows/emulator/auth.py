@@ -10,9 +10,9 @@ import secrets
 from collections.abc import Mapping
 
 from flows.emulator.accounts import DEFAULT_ACCOUNT, Account, accounts, same_name
-from flows.emulator.documents import Flavour, MintedToken
 from flows.emulator.errors import Refusal, arm_refusal, data_refusal
-from flows.emulator.world import World
+from flows.emulator.state.documents import Flavour, MintedToken
+from flows.emulator.state.world import World
 
 __all__ = [
     "ARM_AUDIENCE",

@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from flows.emulator.batchwork import Batch, BatchWorker
 from flows.emulator.errors import bad_request, not_found
-from flows.emulator.files import find_file
+from flows.emulator.fine_tuning.files import find_file
 from flows.emulator.requests import json_body, page, reply, who
-from flows.emulator.world import World
+from flows.emulator.state.world import World
 
 __all__ = ["Batches"]
 

@@ -6,16 +6,16 @@ import json
 import secrets
 from typing import Any
 
-from flows.emulator.answering import say
-from flows.emulator.completions import shown_completion
-from flows.emulator.documents import Document
 from flows.emulator.errors import Refusal, bad_request
-from flows.emulator.files import file_path, save_file
-from flows.emulator.outbox import announce
-from flows.emulator.parameters import check_chat
+from flows.emulator.fine_tuning.files import file_path, save_file
+from flows.emulator.inference.answer import say
+from flows.emulator.inference.completions import shown_completion
+from flows.emulator.inference.parameters import check_chat
+from flows.emulator.inference.serving import resolve
 from flows.emulator.requests import Caller
-from flows.emulator.serving import resolve
-from flows.emulator.world import World
+from flows.emulator.state.documents import Document
+from flows.emulator.state.world import World
+from flows.emulator.webhooks.outbox import announce
 
 __all__ = ["Batch", "BatchWorker"]
 

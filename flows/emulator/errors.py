@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flows.emulator.documents import Flavour
+from flows.emulator.state.documents import Flavour
 
 __all__ = [
     "Refusal",

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from flows.emulator.errors import bad_request, not_found
 from flows.emulator.evals import find_eval
 from flows.emulator.evalwork import OPEN, EvalRun, EvalWorker
-from flows.emulator.files import file_path, find_file
+from flows.emulator.fine_tuning.files import file_path, find_file
 from flows.emulator.requests import Caller, json_body, page, reply, who
-from flows.emulator.world import World
+from flows.emulator.state.world import World
 
 __all__ = ["EvalRuns"]
 

@@ -9,10 +9,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flows.emulator.documents import Document, Flavour
 from flows.emulator.errors import bad_request, not_found
 from flows.emulator.requests import json_body, page, reply, who
-from flows.emulator.world import World
+from flows.emulator.state.documents import Document, Flavour
+from flows.emulator.state.world import World
 
 __all__ = ["EvalDefinition", "Evals", "find_eval"]
 

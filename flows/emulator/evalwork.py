@@ -7,16 +7,16 @@ from typing import Any
 
 import msgspec
 
-from flows.emulator.answering import say
-from flows.emulator.documents import Document, Flavour
 from flows.emulator.errors import Refusal
 from flows.emulator.evalgrading import Ungradable, grade, render
 from flows.emulator.evals import EvalDefinition
-from flows.emulator.examples import flat_text
-from flows.emulator.outbox import announce
+from flows.emulator.fine_tuning.training_files import flat_text
+from flows.emulator.inference.answer import say
+from flows.emulator.inference.serving import Serving, resolve
 from flows.emulator.requests import Caller
-from flows.emulator.serving import Serving, resolve
-from flows.emulator.world import World
+from flows.emulator.state.documents import Document, Flavour
+from flows.emulator.state.world import World
+from flows.emulator.webhooks.outbox import announce
 
 __all__ = ["OPEN", "EvalRun", "EvalWorker"]
 

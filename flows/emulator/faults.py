@@ -13,8 +13,8 @@ from typing import Any
 
 import orjson
 
+from flows.emulator.state.world import LogEntry, World
 from flows.emulator.switches import Fault
-from flows.emulator.world import LogEntry, World
 
 __all__ = ["FaultLayer"]
 

@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from flows.emulator.accounts import Account, find_account
 from flows.emulator.auth import data_account
-from flows.emulator.catalogue import DATA_API_VERSIONS
-from flows.emulator.documents import Flavour
+from flows.emulator.control_plane.catalogue import DATA_API_VERSIONS
 from flows.emulator.errors import bad_request, data_refusal, route_not_found
 from flows.emulator.forms import Part, boundary_of, split_form
-from flows.emulator.world import World
+from flows.emulator.state.documents import Flavour
+from flows.emulator.state.world import World
 
 __all__ = ["Caller", "form_parts", "json_body", "page", "reply", "who"]
 

@@ -18,14 +18,14 @@ import uvicorn
 from flows.emulator.accounts import DEFAULT_ACCOUNT
 from flows.emulator.app import build_app
 from flows.emulator.auth import mint
-from flows.emulator.clock import Clock
-from flows.emulator.documents import MintedToken
-from flows.emulator.hooks import register
-from flows.emulator.shelf import Shelf
-from flows.emulator.signing import secret_key
-from flows.emulator.state import Store
+from flows.emulator.models.shelf import Shelf
+from flows.emulator.state.clock import Clock
+from flows.emulator.state.documents import MintedToken
+from flows.emulator.state.store import Store
+from flows.emulator.state.world import LogEntry, World
 from flows.emulator.switches import Switches, changed
-from flows.emulator.world import LogEntry, World
+from flows.emulator.webhooks.endpoints import register
+from flows.emulator.webhooks.signing import secret_key
 
 __all__ = ["Emulator", "serve"]
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from evals.errors import PlatformError
 from evals.evaluation.contest import Side
 from evals.records import Role
-from evals.sampling.account import read_account
+from evals.sampling.accounting import read_account
 from evals.sampling.budget import Budget
-from evals.sampling.faults import EndpointGoneError
-from evals.sampling.progress import ProgressSink
-from evals.sampling.store import ResponseStore
+from evals.sampling.fatal_errors import EndpointGoneError
+from evals.sampling.progress.snapshot import ProgressSink
+from evals.sampling.response_store import ResponseStore
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.identity import own_tags
 from flows.evaluation.judges import judge_costs

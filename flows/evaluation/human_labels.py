@@ -16,8 +16,8 @@ import numpy as np
 from evals.checks.prediction_powered import random_ranks
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.graders.base import Grader
-from evals.graders.human_scale import HumanScale
-from evals.graders.judges import conversation
+from evals.graders.judges.label_scale import HumanScale
+from evals.graders.judges.llm_judge import conversation
 from evals.records import MODEL_OUTCOMES, Response, Score
 from evals.report.facts import JudgeFacts
 from evals.stats.agreement import Agreement, agreement

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from evals.errors import GatewrightError, Problem
-from evals.graders.verdicts import require_independent
+from evals.graders.judges.verdicts import require_independent
 from evals.records import Role
 from evals.suites.opened import OpenedSuite
 from flows.config.target import JudgePlan, Target
 from flows.evaluation.judges import TargetJudge
 from flows.platforms.base import Finding
-from flows.platforms.candidates import known_model
+from flows.platforms.fine_tuning.candidates import known_model
 
 __all__ = ["judge_findings", "judge_problems", "judges_of"]
 

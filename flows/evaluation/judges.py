@@ -15,12 +15,12 @@ from pathlib import Path
 import msgspec
 
 from evals.errors import GatewrightError
-from evals.graders.asking import ASKED_AGAIN, ModelAsker, NoAnswerError, Opinion, Question
+from evals.graders.model_client import ASKED_AGAIN, ModelAsker, NoAnswerError, Opinion, Question
 from evals.records import Record, Usage, encode
 from evals.sampling.budget import Budget, Estimator, cost_usd
 from flows.config.target import JudgePlan
 from flows.platforms.data_plane import HostingPlatform
-from flows.platforms.opening import open_platform
+from flows.platforms.table import open_platform
 
 __all__ = ["JudgeCosts", "TargetJudge", "judge_costs", "judges_at_work"]
 
@@ -55,7 +55,7 @@ class JudgeCosts(Record, frozen=True, kw_only=True):
 
 
 class TargetJudge:
-    """Asks the models that a target names as judges (an `evals.graders.asking.Asker`).
+    """Asks the models that a target names as judges (an `evals.graders.model_client.Asker`).
 
     Nothing is opened before the first question. Between `judges_at_work` it knows where to write and what it may spend.
     """

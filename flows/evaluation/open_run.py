@@ -19,7 +19,7 @@ from evals.gate.look_store import LookBook
 from evals.gate.policy import GatePolicy, load_policy, seconds
 from evals.gate.validation import validate_policy
 from evals.records import Price, Record, Role
-from evals.sampling.asks import SamplingSettings
+from evals.sampling.request_spec import SamplingSettings
 from evals.suites.cache import open_kept_suite
 from evals.suites.opened import OpenedSuite
 from flows.config.connections import require_platform
@@ -30,7 +30,7 @@ from flows.evaluation.judges import TargetJudge
 from flows.files import read_record, write_record
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import HostingPlatform
-from flows.platforms.opening import open_platform
+from flows.platforms.table import open_platform
 from flows.registry.opening import open_registry, require_run
 from flows.registry.provenance import base_model_of
 from flows.registry.records import RunRecord

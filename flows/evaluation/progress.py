@@ -9,8 +9,8 @@ import msgspec
 
 from evals.gate.looks import LookEvent
 from evals.records import decode
-from evals.sampling.displays import JsonFileProgress
-from evals.sampling.progress import ManySinks, ProgressSink, Snapshot
+from evals.sampling.progress.displays import JsonFileProgress
+from evals.sampling.progress.snapshot import ManySinks, ProgressSink, Snapshot
 
 __all__ = ["PROGRESS_FILE", "last_look", "newest_snapshot", "run_progress"]
 

@@ -14,7 +14,7 @@ from evals.config.documents import refuse
 from evals.errors import PlatformError, Problem
 from evals.gate.judge import judge, worst
 from evals.records import Role, Verdict
-from evals.sampling.progress import ProgressSink
+from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
 from flows.evaluation.ask import ask_models, budget_of, candidate_connection, slot_name, stops
 from flows.evaluation.estimate import expected_findings, last_results

@@ -15,7 +15,7 @@ from evals.suites.leakage import Leak, find_leak, leak_problems, leak_words
 from flows.evaluation.open_run import OpenRun
 from flows.files import write_bytes
 from flows.platforms.base import Finding
-from flows.platforms.jobs import get_job, read_file
+from flows.platforms.fine_tuning.jobs import get_job, read_file
 
 __all__ = ["LEAKS", "look_for_leaks"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evals.gate.policy import seconds
 from evals.records import Record
-from evals.sampling.store import ResponseStore
+from evals.sampling.response_store import ResponseStore
 from flows.config.target import load_target, target_names
 from flows.settings import Settings
 

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
-from evals.sampling.displays import progress_lines
-from evals.sampling.progress import ProgressSink, Snapshot
+from evals.sampling.progress.displays import progress_lines
+from evals.sampling.progress.snapshot import ProgressSink, Snapshot
 
 __all__ = ["DRIFT_FOUND", "REGRESSION_FAILED", "alert", "publish_report", "showing_progress"]
 

@@ -18,8 +18,8 @@ from flows.config.connections import platform_of
 from flows.config.target import Target, load_target, target_names
 from flows.files import read_record, write_record
 from flows.orchestration.prefect_api import PrefectApi
-from flows.platforms.job_records import Job
-from flows.platforms.jobs import finished_since, get_job
+from flows.platforms.fine_tuning.jobs import finished_since, get_job
+from flows.platforms.fine_tuning.records import Job
 from flows.settings import Settings
 
 __all__ = [

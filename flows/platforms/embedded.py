@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from evals.errors import ConfigurationError, Problem
-from flows.platforms.azure_openai import AzureOpenAIPlatform
-from flows.platforms.azure_openai_credentials import FixedToken
-from flows.platforms.azure_openai_data import KEY, SOURCE_KEY
-from flows.platforms.azure_openai_options import AzureOptions, read_options
-from flows.platforms.waiting import Pace
+from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
+from flows.platforms.azure.credentials import FixedToken
+from flows.platforms.azure.data import KEY, SOURCE_KEY
+from flows.platforms.azure.options import AzureOptions, read_options
+from flows.platforms.deadlines import Pace
 
 __all__ = ["DEFAULT_URL", "EmbeddedPlatform", "open_embedded", "read_embedded_options"]
 

@@ -23,13 +23,13 @@ from evals.errors import (
 )
 from evals.records import Candidate, Endpoint, Price, Record, Slot
 from flows.platforms.base import Connection, Deployment, Finding, SlotSpec, TriggerRef
-from flows.platforms.candidates import known_model, resolve_candidate
 from flows.platforms.data_plane import DataPlane, missing_credential
+from flows.platforms.deadlines import Deadline, Pace
 from flows.platforms.findings import lifetime_finding, price_finding
+from flows.platforms.fine_tuning.candidates import known_model, resolve_candidate
 from flows.platforms.prices import PriceTable
-from flows.platforms.probing import probe_until_ready
-from flows.platforms.reaching import unreachable
-from flows.platforms.waiting import Deadline, Pace
+from flows.platforms.reachability import unreachable
+from flows.platforms.readiness import probe_until_ready
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

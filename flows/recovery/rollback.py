@@ -17,8 +17,8 @@ from flows.deployments.identity import own_tags
 from flows.platforms.base import Deployment, Platform, SlotSpec
 from flows.publishers.base import Published, Publisher
 from flows.recovery.way_back import way_back
+from flows.registry.eligibility import refuse_blank
 from flows.registry.records import Hold, NewPointer
-from flows.registry.standing import refuse_blank
 from flows.registry.store import Registry
 from flows.release.publish_live import publish_live
 from flows.release.steps import deployment_name

@@ -7,11 +7,11 @@ from sqlalchemy import Connection, insert, select
 
 from evals.errors import RefusedError
 from evals.records import Slot, Verdict, decode
-from flows.registry.database import Writer
+from flows.registry.database.engine import Writer
+from flows.registry.database.schema import answers
+from flows.registry.eligibility import refuse_blank
 from flows.registry.records import Answer, Binding, Decision, as_text
 from flows.registry.runs import require
-from flows.registry.schema import answers
-from flows.registry.standing import refuse_blank
 from flows.registry.verdicts import require_verdict
 
 __all__ = ["give", "given", "rejected"]

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 from evals.errors import RefusedError, StaleGenerationError
 from evals.records import Slot, Verdict
 from flows.registry import answers, holds, runs, verdicts
+from flows.registry.eligibility import standing_event
 from flows.registry.pointers import live
 from flows.registry.records import Binding, NewPointer, RunRecord
-from flows.registry.standing import standing_event
 
 __all__ = ["require_cleared"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, insert, select
 
-from flows.registry.database import Writer
+from flows.registry.database.engine import Writer
+from flows.registry.database.schema import holds
+from flows.registry.eligibility import refuse_blank
 from flows.registry.records import Hold
-from flows.registry.schema import holds
-from flows.registry.standing import refuse_blank
 
 __all__ = ["held", "place", "release"]
 

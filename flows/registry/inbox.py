@@ -8,9 +8,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from evals.errors import RegistryError
 from evals.records import decode
-from flows.registry.database import Writer
+from flows.registry.database.engine import Writer
+from flows.registry.database.schema import inbox
 from flows.registry.records import InboxMessage, as_text
-from flows.registry.schema import inbox
 
 __all__ = ["done", "knows", "missed", "pending", "put"]
 

@@ -13,10 +13,10 @@ from sqlalchemy import Connection, RowMapping, insert, select
 
 from evals.errors import StaleGenerationError
 from evals.records import LivePointer, decode
-from flows.registry.database import Writer
+from flows.registry.database.engine import Writer
+from flows.registry.database.schema import pointers
+from flows.registry.eligibility import bar
 from flows.registry.records import NewPointer, PointerKind, Superseded, as_text
-from flows.registry.schema import pointers
-from flows.registry.standing import bar
 
 __all__ = [
     "at",

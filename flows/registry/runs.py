@@ -9,9 +9,9 @@ from sqlalchemy import Connection, insert, select, update
 
 from evals.errors import RegistryError
 from evals.records import decode
-from flows.registry.database import Writer
+from flows.registry.database.engine import Writer
+from flows.registry.database.schema import runs, verdicts
 from flows.registry.records import AUTOMATION, RunRecord, as_text, trigger_key
-from flows.registry.schema import runs, verdicts
 
 __all__ = ["get", "listing", "note", "require", "save", "start"]
 

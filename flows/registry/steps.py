@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from evals.records import decode
-from flows.registry.database import Writer
+from flows.registry.database.engine import Writer
+from flows.registry.database.schema import steps
 from flows.registry.records import AUTOMATION, Step, StepPhase, as_text
 from flows.registry.runs import require
-from flows.registry.schema import steps
 
 __all__ = ["mark", "marks"]
 

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from flows.registry import (
     answers,
-    auditing,
-    drifts,
+    drift,
+    eligibility,
     holds,
     inbox,
     pointers,
-    progress,
-    proofs,
+    run_states,
     runs,
-    standing,
+    statements,
     steps,
     switching,
     verdicts,
 )
-from flows.registry.database import Clock, Database, utc_now
-from flows.registry.doors import reading, writing
+from flows.registry.audit import tables
+from flows.registry.database.engine import Clock, Database, utc_now
+from flows.registry.database.transactions import reading, writing
 
 __all__ = ["Registry"]
 
@@ -66,31 +66,31 @@ class Registry:
     withdraw = writing(switching.withdraw)
 
     # what happened
-    history = reading(auditing.history)
-    verify = reading(auditing.verify)
-    event_of = reading(auditing.event_of)
-    chain_head = reading(auditing.chain_head)
+    history = reading(tables.history)
+    verify = reading(tables.verify)
+    event_of = reading(tables.event_of)
+    chain_head = reading(tables.chain_head)
 
     # holds, and the standing of models
     hold = writing(holds.place)
     release = writing(holds.release)
     held = reading(holds.held)
     revoke = writing(switching.revoke)
-    reinstate = writing(standing.reinstate)
-    barred = reading(standing.bar)
-    barring = reading(standing.barring)
-    standing_event = reading(standing.standing_event)
+    reinstate = writing(eligibility.reinstate)
+    barred = reading(eligibility.bar)
+    barring = reading(eligibility.barring)
+    standing_event = reading(eligibility.standing_event)
 
     # what stands otherwise than recorded
-    drift_found = writing(drifts.found)
-    drift_over = writing(drifts.over)
-    drifted = reading(drifts.drifted)
+    drift_found = writing(drift.found)
+    drift_over = writing(drift.over)
+    drifted = reading(drift.drifted)
 
     # runs
     start_run = writing(runs.start)
     run = reading(runs.get)
     note_run = writing(runs.note)
-    set_run_state = writing(progress.set_state)
+    set_run_state = writing(run_states.set_state)
     runs = reading(runs.listing)
 
     # evidence
@@ -99,8 +99,8 @@ class Registry:
     judged_at = reading(verdicts.judged_at)
     save_suite_result = writing(verdicts.save_result)
     suite_results = reading(verdicts.results)
-    save_statement = writing(proofs.save)
-    statement = reading(proofs.statement)
+    save_statement = writing(statements.save)
+    statement = reading(statements.statement)
 
     # people
     answer = writing(answers.give)

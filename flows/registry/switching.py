@@ -6,9 +6,9 @@ from sqlalchemy import Connection
 
 from evals.errors import RefusedError
 from evals.records import LivePointer
-from flows.registry import holds, pointers, standing
+from flows.registry import eligibility, holds, pointers
 from flows.registry.clearance import require_cleared
-from flows.registry.database import Writer
+from flows.registry.database.engine import Writer
 from flows.registry.records import Event, NewPointer, PointerKind
 
 __all__ = ["revoke", "switch", "withdraw"]
@@ -33,7 +33,7 @@ def switch(
 
     Raises StaleGenerationError when the generation moved, RefusedError saying what forbids it; nothing changes then.
     """
-    standing.refuse_blank(actor, reason)
+    eligibility.refuse_blank(actor, reason)
     pointers.require_generation(writer.connection, new.target, expected_generation)
     evidence, restores = None, None
     if kind in ("promotion", "first_release"):
@@ -68,7 +68,7 @@ def withdraw(
 
     Raises StaleGenerationError when the generation moved.
     """
-    standing.refuse_blank(actor, reason)
+    eligibility.refuse_blank(actor, reason)
     pointers.require_generation(writer.connection, target, expected_generation)
     number = expected_generation + 1
     pointers.put_nothing(
@@ -89,7 +89,7 @@ def revoke(
     hold: bool = True,
 ) -> Event:
     """Bar a model from a target (it failed re-validation), and hold the target in the same transaction."""
-    event = standing.revoke(
+    event = eligibility.revoke(
         writer,
         target,
         model_id,
@@ -109,7 +109,7 @@ def _allowed(connection: Connection, new: NewPointer, kind: PointerKind) -> int 
         return _restored(connection, new)
     if kind not in ("rollback", "adopt"):
         raise RefusedError(f"a {kind} is not made by switching")
-    if (why := standing.bar(connection, new.target, new.model_id)) is not None:
+    if (why := eligibility.bar(connection, new.target, new.model_id)) is not None:
         raise RefusedError(f"{new.model_id} may not be live for {new.target}: {why}")
     if kind == "adopt":
         return None

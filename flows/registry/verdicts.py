@@ -7,10 +7,10 @@ from sqlalchemy.sql import ColumnElement
 
 from evals.errors import RefusedError, RegistryError
 from evals.records import Slot, SuiteResult, Verdict, decode, digest
-from flows.registry.database import Writer
+from flows.registry.database.engine import Writer
+from flows.registry.database.schema import suite_results, verdicts
 from flows.registry.records import AUTOMATION, as_text
 from flows.registry.runs import require
-from flows.registry.schema import suite_results, verdicts
 
 __all__ = ["judged_at", "require_verdict", "results", "save", "save_result", "shortfall", "verdict"]
 

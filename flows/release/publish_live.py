@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flows.publishers.base import Published, Publisher
-from flows.publishers.publishing import publish_everywhere, withdraw_everywhere
+from flows.publishers.publish import publish_everywhere, withdraw_everywhere
 from flows.registry.store import Registry
 
 __all__ = ["publish_live"]

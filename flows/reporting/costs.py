@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evals.records import Role, Usage
 from evals.sampling.budget import cost_usd
-from evals.sampling.journal import Journal
+from evals.sampling.journal.journal import Journal
 from flows.evaluation.open_run import OpenRun
 
 __all__ = ["cost_of", "usages"]

@@ -17,8 +17,8 @@ from evals.report.facts import (
     RunState,
     SuiteTrace,
 )
-from evals.report.figures import instant
-from evals.report.writing import write_report
+from evals.report.numbers import instant
+from evals.report.write import write_report
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.downtime import gap_words
 from flows.evaluation.ask import samplings

@@ -15,8 +15,8 @@ from rich.text import Text
 
 from evals.gate.looks import LookEvent
 from evals.report.look_view import look_heading, look_lines, look_view
-from evals.sampling.displays import LinePrinter, progress_view
-from evals.sampling.progress import Snapshot
+from evals.sampling.progress.displays import LinePrinter, progress_view
+from evals.sampling.progress.snapshot import Snapshot
 from flows.evaluation.progress import last_look, newest_snapshot
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord

@@ -18,7 +18,11 @@ from evals.gate.policy import Check, GatePolicy
 from evals.metrics.results import ModelResults
 from evals.records import Role
 from evals.report.facts import PairedRow, SliceRow
-from evals.stats import bounded_score_test, design_effect, holm, implied_z, mcnemar
+from evals.stats.bounded import bounded_score_test
+from evals.stats.clusters import design_effect
+from evals.stats.futility import implied_z
+from evals.stats.multiplicity import holm
+from evals.stats.paired_binary import mcnemar
 from evals.suites.opened import OpenedSuite
 from flows.reporting.examples import primary_column
 

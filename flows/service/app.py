@@ -17,14 +17,15 @@ from starlette.routing import Route
 
 from evals.errors import ConfigurationError, Problem
 from flows.registry.store import Registry
-from flows.service import answering, health, hooks, live, pages
+from flows.service import answers, health, live, webhooks
+from flows.service.change_feed import Changes
 from flows.service.config import ServiceConfig
-from flows.service.dispatch import Dispatcher
-from flows.service.parts import Parts
-from flows.service.pauses import Pauses
-from flows.service.prefect_runs import PrefectRuns
+from flows.service.dispatcher.dispatch import Dispatcher
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.service.dispatcher.timing import Pauses
+from flows.service.pages import render
 from flows.service.security import Guard
-from flows.service.watching import Changes
+from flows.service.state import Parts
 from flows.settings import Settings
 
 __all__ = ["build_app", "serve"]
@@ -48,24 +49,24 @@ def build_app(settings: Settings, config: ServiceConfig, pauses: Pauses | None =
     return Starlette(
         routes=_routes(),
         middleware=[Middleware(Guard, settings=settings, config=config)],
-        exception_handlers=pages.ERRORS,
+        exception_handlers=render.ERRORS,
         lifespan=lifespan,
     )
 
 
 def _routes() -> list[Route]:
     return [
-        Route("/webhooks/openai", hooks.receive, methods=["POST"]),
-        Route("/webhooks/azure", hooks.receive, methods=["POST"]),
+        Route("/webhooks/openai", webhooks.receive, methods=["POST"]),
+        Route("/webhooks/azure", webhooks.receive, methods=["POST"]),
         Route("/healthz", health.alive),
         Route("/readyz", health.ready),
         Route("/v1/targets/{target}/live", live.tell),
-        Route("/", pages.overview),
-        Route("/inbox", pages.inbox),
-        Route("/targets/{target}", pages.target),
-        Route("/runs/{run_id}", pages.run),
-        Route("/runs/{run_id}/report", pages.report),
-        Route("/runs/{run_id}/answer", answering.answer, methods=["POST"]),
+        Route("/", render.overview),
+        Route("/inbox", render.inbox),
+        Route("/targets/{target}", render.target),
+        Route("/runs/{run_id}", render.run),
+        Route("/runs/{run_id}/report", render.report),
+        Route("/runs/{run_id}/answer", answers.answer, methods=["POST"]),
     ]
 
 
@@ -101,7 +102,7 @@ async def _in_background(work: Callable[[], Any]) -> AsyncIterator[None]:
 
 
 async def _warm_up() -> None:
-    await asyncio.to_thread(hooks.warm_up)
+    await asyncio.to_thread(webhooks.warm_up)
 
 
 def serve(settings: Settings, config: ServiceConfig) -> None:

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from evals.errors import GatewrightError
-from flows.service.parts import parts_of
-from flows.service.pauses import STUCK_AFTER
+from flows.service.dispatcher.timing import STUCK_AFTER
+from flows.service.state import parts_of
 
 __all__ = ["alive", "ready"]
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from evals.errors import nearest
 from evals.records import LivePointer, digest, encode
 from flows.config.target import target_names
-from flows.service.parts import Parts, parts_of
+from flows.service.state import Parts, parts_of
 
 __all__ = ["LONGEST_WAIT_S", "tell"]
 

@@ -25,7 +25,7 @@ from evals.evaluation.ordering import look_sizes
 from evals.gate.judge import judge
 from evals.gate.replay import replay
 from evals.selftest.simulated_models import evidence_of, gate_of
-from evals.stats.inputs import normal_critical
+from evals.stats.validation import normal_critical
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clinc150"
 SEEDS = 8

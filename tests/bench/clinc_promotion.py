@@ -163,8 +163,8 @@ class Bench:
         raise SystemExit((self.folder / "emulator.log").read_text())
 
     async def fine_tune(self, name: str, rows: list[dict[str, str]]) -> str:
-        from flows.platforms import jobs
-        from flows.platforms.opening import open_platform
+        from flows.platforms.fine_tuning import jobs
+        from flows.platforms.table import open_platform
 
         begin = time.perf_counter()
         platform = open_platform("embedded", {}, os.environ)

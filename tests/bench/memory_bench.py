@@ -232,8 +232,8 @@ async def open_(folder: Path, _options: argparse.Namespace) -> None:
 async def before(folder: Path, options: argparse.Namespace) -> None:
     """Write what an earlier process was answered, when that is asked for."""
     from evals.records import Response, Usage
-    from evals.sampling.entries import Entry, encode_entry
-    from evals.sampling.journal import Journal
+    from evals.sampling.journal.entries import Entry, encode_entry
+    from evals.sampling.journal.journal import Journal
 
     if not options.asked_before:
         return
@@ -262,7 +262,7 @@ async def before(folder: Path, options: argparse.Namespace) -> None:
 async def ask(folder: Path, options: argparse.Namespace) -> None:
     """Ask both models every case."""
     from evals.records import Endpoint
-    from evals.sampling.store import ResponseStore
+    from evals.sampling.response_store import ResponseStore
     from flows.evaluation.open_run import open_run
     from flows.platforms.base import Connection
 

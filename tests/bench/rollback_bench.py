@@ -213,8 +213,8 @@ class Bench:
             await self.promote(await self.fine_tune(name))
 
     async def fine_tune(self, name: str) -> str:
-        from flows.platforms import jobs
-        from flows.platforms.opening import open_platform
+        from flows.platforms.fine_tuning import jobs
+        from flows.platforms.table import open_platform
 
         platform = open_platform("embedded", {}, os.environ)
         rows = (

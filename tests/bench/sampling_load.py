@@ -51,7 +51,9 @@ async def bare(base_url: str, folder: Path, cases: int, concurrency: int) -> dic
 async def ours(base_url: str, folder: Path, cases: int, concurrency: int) -> dict[str, Any]:
     """Ask with the sampler, half of the concurrency for each role."""
     from evals.records import Endpoint, Message
-    from evals.sampling import Ask, Journal, SamplingSettings, interleave, sample
+    from evals.sampling.journal.journal import Journal
+    from evals.sampling.request_spec import Ask, SamplingSettings, interleave
+    from evals.sampling.sampler import sample
 
     @dataclass
     class StubConnection:

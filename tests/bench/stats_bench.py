@@ -17,7 +17,7 @@ import numpy as np
 import stats_draws as draws
 from scipy import special
 
-from evals import stats
+from evals.stats import dispatch, futility, label_metrics, power, sequential, unbounded
 
 MARGIN, PSI = 0.03, 0.12
 ALPHA = 0.05
@@ -44,17 +44,17 @@ class Targets:
         return f"<= {limit} {'met' if met else 'MISSED'}"
 
 
-def early(new: draws.Floats, old: draws.Floats, plan: stats.LookPlan, margin: float) -> Run:
+def early(new: draws.Floats, old: draws.Floats, plan: sequential.LookPlan, margin: float) -> Run:
     """One run as the gate makes it: looks, latched decision, futility."""
     for size, look in zip(plan.sizes, plan.looks, strict=True):
         if not look.can_decide:
             continue
-        found = stats.paired_interval(new[:size], old[:size], confidence=look.confidence)
-        decision = stats.decide_at(found, -margin, look)
+        found = dispatch.paired_interval(new[:size], old[:size], confidence=look.confidence)
+        decision = sequential.decide_at(found, -margin, look)
         if decision != "CONTINUE":
             return Run(decision, size)
         last = plan.boundaries[-1]
-        if stats.is_futile(found, -margin, look.fraction, hoped_for=0.0, final_boundary=last):
+        if futility.is_futile(found, -margin, look.fraction, hoped_for=0.0, final_boundary=last):
             return Run("FUTILE", size)
     raise AssertionError("the final look always decides")
 
@@ -70,7 +70,7 @@ def fixed_n(targets: Targets) -> None:
         for psi, margin in draws.settings():
             if psi <= margin:
                 continue
-            ours.append(stats.paired_power(n, psi, margin, true_diff=-margin))
+            ours.append(power.paired_power(n, psi, margin, true_diff=-margin))
             naive.append(naive_power(n, psi, margin, -margin))
         mark = targets.at_most(f"binary type-I n={n}", float(np.mean(ours)), 0.055)
         print(f"{n:>6} {spread(naive):>20} {spread(ours):>20}   mean {mark}")
@@ -78,7 +78,7 @@ def fixed_n(targets: Targets) -> None:
     for n in (200, 500, 1200, 2000):
         cells = [
             f"{d:+.3f}: {naive_power(n, PSI, MARGIN, d):.2f} | "
-            f"{stats.paired_power(n, PSI, MARGIN, true_diff=d):.2f}"
+            f"{power.paired_power(n, PSI, MARGIN, true_diff=d):.2f}"
             for d in (-0.06, -0.03, -0.015, 0.0, 0.03)
         ]
         print(f"{n:>6}  " + "   ".join(cells))
@@ -99,14 +99,14 @@ def families(targets: Targets, rng: np.random.Generator, replicates: int) -> Non
             ours = naive = 0
             for _ in range(replicates):
                 difference = shape(rng, n)
-                ours += stats.paired_interval(*draws.pair(difference)).lower > -0.05
+                ours += dispatch.paired_interval(*draws.pair(difference)).lower > -0.05
                 naive += difference.mean() >= -0.05
             report(targets, f"graded, {name}, n={n}", naive, ours, replicates, 0.065, noise)
     for groups in (20, 50):
         ours = naive = 0
         for _ in range(replicates):
             difference, clusters = draws.clustered(rng, groups, 8, 0.05)
-            found = stats.paired_interval(*draws.pair(difference), clusters=clusters)
+            found = dispatch.paired_interval(*draws.pair(difference), clusters=clusters)
             ours += found.lower > -0.05
             naive += difference.mean() >= -0.05
         report(targets, f"clusters, G={groups}", naive, ours, replicates, 0.065, noise)
@@ -122,7 +122,7 @@ def macro_f1(targets: Targets, rng: np.random.Generator, replicates: int, noise:
             truth, new = draws.classified(rng, n, 0.85)
             wrong = (truth + rng.integers(1, 5, size=n)) % 5
             old = np.where(rng.random(n) < 0.85, truth, wrong)
-            found = stats.label_metric_interval(
+            found = label_metrics.label_metric_interval(
                 truth, new, baseline=old, labels=range(5), metric="macro_f1"
             )
             ours += found.lower > 0.0
@@ -138,20 +138,20 @@ def costs(targets: Targets, rng: np.random.Generator, replicates: int, noise: fl
             shared = rng.lognormal(sigma=1.0, size=n)
             new = 1.1 * shared * rng.lognormal(sigma=1.0, size=n)
             old = shared * rng.lognormal(sigma=1.0, size=n)
-            ours += stats.relative_mean_interval(new, old).upper < 1.1
+            ours += unbounded.relative_mean_interval(new, old).upper < 1.1
             naive += new.mean() / old.mean() <= 1.1
             slow = rng.lognormal(size=n)
             limit = math.exp(float(special.ndtri(0.95)))
-            tail += stats.quantile_interval(slow).upper < limit
+            tail += unbounded.quantile_interval(slow).upper < limit
             plain += np.quantile(slow, 0.95) <= limit
         report(targets, f"cost ratio, n={n}", naive, ours, replicates, 0.065, noise)
         report(targets, f"p95 latency, n={n}", plain, tail, replicates, 0.055, noise)
 
 
-def sequential(targets: Targets, rng: np.random.Generator, replicates: int) -> None:
+def calls_saved(targets: Targets, rng: np.random.Generator, replicates: int) -> None:
     """Calls saved by looking early, in a suite sized for 90 % power at equality."""
-    fixed = stats.paired_sample_size(PSI, MARGIN, power=0.9)
-    plan = stats.plan_looks(math.ceil(1.10 * fixed))
+    fixed = power.paired_sample_size(PSI, MARGIN, power=0.9)
+    plan = sequential.plan_looks(math.ceil(1.10 * fixed))
     print(
         f"\nLooking early: psi {PSI}, m {MARGIN}, fixed n {fixed}, n_max {plan.n_max}, "
         f"{len(plan.looks)} looks"
@@ -187,15 +187,15 @@ def sequential(targets: Targets, rng: np.random.Generator, replicates: int) -> N
     print(f"   mean saved {average:.0%}: {targets.at_most('mean used', 1 - average, 0.60)}")
 
 
-def one_run(rng: np.random.Generator, plan: stats.LookPlan, factor: float) -> Run:
+def one_run(rng: np.random.Generator, plan: sequential.LookPlan, factor: float) -> Run:
     new, old = draws.binary(rng, plan.n_max, PSI, factor * MARGIN)
     return early(new, old, plan, MARGIN)
 
 
 def five_checks(rng: np.random.Generator, replicates: int) -> None:
     """Five checks with correlation .5: a run goes on until all are decided or one can't pass."""
-    fixed = stats.paired_sample_size(PSI, MARGIN, power=0.9)
-    plan = stats.plan_looks(math.ceil(1.10 * fixed))
+    fixed = power.paired_sample_size(PSI, MARGIN, power=0.9)
+    plan = sequential.plan_looks(math.ceil(1.10 * fixed))
     print("\nFive checks, correlation .5: promoted, calls saved")
     for name, truths in (
         ("all +m", [1.0] * 5),
@@ -214,7 +214,7 @@ def five_checks(rng: np.random.Generator, replicates: int) -> None:
         print(f"{name:>12} {promoted / count:>7.3f} {1 - used / count / fixed:>6.0%}")
 
 
-def together(rng: np.random.Generator, plan: stats.LookPlan, truths: list[float]) -> list[Run]:
+def together(rng: np.random.Generator, plan: sequential.LookPlan, truths: list[float]) -> list[Run]:
     shared = rng.random(plan.n_max)
     runs = []
     for factor in truths:
@@ -247,7 +247,7 @@ def main() -> int:
     rng, targets = np.random.default_rng(options.seed), Targets()
     fixed_n(targets)
     families(targets, rng, options.replicates)
-    sequential(targets, rng, options.replicates)
+    calls_saved(targets, rng, options.replicates)
     five_checks(rng, options.replicates)
     print("\nmissed:", "; ".join(targets.missed) or "nothing")
     return 1 if options.check and targets.missed else 0

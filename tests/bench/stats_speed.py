@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import stats_draws as draws
 
-from evals import stats
+from evals.stats import dispatch, label_metrics, sequential, unbounded
 
 
 def calls(rng: np.random.Generator, n: int) -> dict[str, Callable[[], object]]:
@@ -24,19 +24,21 @@ def calls(rng: np.random.Generator, n: int) -> dict[str, Callable[[], object]]:
     clusters = rng.integers(0, max(2, n // 20), size=n)
     cost = rng.lognormal(size=n)
     return {
-        "Clopper-Pearson": lambda: stats.absolute_interval(right),
-        "bounded score": lambda: stats.absolute_interval(grades),
-        "Tango": lambda: stats.paired_interval(right, other),
-        "bounded score, clustered": lambda: stats.paired_interval(right, other, clusters=clusters),
-        "Fieller": lambda: stats.relative_mean_interval(cost, 1.1 * cost),
-        "p95": lambda: stats.quantile_interval(cost),
-        "p95 ratio, bootstrap": lambda: stats.quantile_ratio_interval(
+        "Clopper-Pearson": lambda: dispatch.absolute_interval(right),
+        "bounded score": lambda: dispatch.absolute_interval(grades),
+        "Tango": lambda: dispatch.paired_interval(right, other),
+        "bounded score, clustered": lambda: dispatch.paired_interval(
+            right, other, clusters=clusters
+        ),
+        "Fieller": lambda: unbounded.relative_mean_interval(cost, 1.1 * cost),
+        "p95": lambda: unbounded.quantile_interval(cost),
+        "p95 ratio, bootstrap": lambda: unbounded.quantile_ratio_interval(
             cost, cost[::-1], rng=np.random.default_rng(1)
         ),
-        "macro-F1 jackknife": lambda: stats.label_metric_interval(
+        "macro-F1 jackknife": lambda: label_metrics.label_metric_interval(
             truth, new, baseline=old, labels=range(5), metric="macro_f1"
         ),
-        "ten looks planned": lambda: stats.plan_looks(int(rng.integers(500, n))),
+        "ten looks planned": lambda: sequential.plan_looks(int(rng.integers(500, n))),
     }
 
 

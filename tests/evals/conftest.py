@@ -19,7 +19,7 @@ from evals.evaluation.contest import Side
 from evals.gate.policy import Approval, GatePolicy, Override
 from evals.metrics.results import LabelColumn, ModelResults
 from evals.records import Endpoint, Price, digest
-from evals.sampling import SamplingSettings
+from evals.sampling.request_spec import SamplingSettings
 from evals.suites.opened import OpenedSuite, open_suite
 
 

@@ -20,7 +20,9 @@ from evals.checks.comparison import (
     rows_of,
 )
 from evals.metrics.results import LabelColumn
-from evals.stats import bounded_score_bounds, clopper_pearson_bounds, tango_bounds
+from evals.stats.bounded import bounded_score_bounds
+from evals.stats.paired_binary import tango_bounds
+from evals.stats.proportions import clopper_pearson_bounds
 
 N = 300
 LEVEL = Check(metric="exact", kind="at_least", threshold=0.8)

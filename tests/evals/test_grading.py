@@ -13,7 +13,7 @@ import pytest
 from evals.config.documents import dump_yaml
 from evals.evaluation.grading import AT_ONCE, grade_pairs, grade_role
 from evals.evaluation.score_store import ScoreBook
-from evals.graders.asking import Opinion, Question
+from evals.graders.model_client import Opinion, Question
 from evals.records import Response
 from evals.suites.opened import OpenedSuite, open_suite
 

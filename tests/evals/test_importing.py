@@ -10,7 +10,7 @@ import pytest
 
 from evals.errors import ConfigurationError
 from evals.graders import grade_response
-from evals.graders.asking import Opinion, Question
+from evals.graders.model_client import Opinion, Question
 from evals.records import Response
 from evals.suites.import_chat import import_chat
 from evals.suites.import_openai_eval import import_eval

@@ -15,7 +15,8 @@ from evals.gate.judge import Evidence, judge, take_look
 from evals.gate.look_store import LookBook
 from evals.gate.looks import Looks, Need
 from evals.records import Response, Score
-from evals.sampling import Budget, Snapshot
+from evals.sampling.budget import Budget
+from evals.sampling.progress.snapshot import Snapshot
 
 DROP = {"metric": "exact", "kind": "max_drop", "threshold": 0.2}
 LEVEL = {"metric": "exact", "kind": "at_least", "threshold": 0.5}

@@ -119,7 +119,7 @@ def test_the_demo_killed_half_way_and_told_again_promotes_two_models_and_refuses
 
 def asked_once(folder: Path) -> None:
     """The run that was killed has one answer for each model and case, none twice."""
-    from evals.sampling import Journal
+    from evals.sampling.journal.journal import Journal
 
     with Journal.open(folder / "journal", read_only=True) as journal:
         for role, suite in journal.names():

@@ -13,7 +13,7 @@ from rich.console import Console
 from evals.gate.look_store import LookBook
 from evals.gate.looks import CheckLook, LookEvent
 from evals.records import CheckResult
-from evals.sampling.progress import RoleProgress, Snapshot
+from evals.sampling.progress.snapshot import RoleProgress, Snapshot
 from flows.evaluation.open_run import open_registry
 from flows.evaluation.progress import PROGRESS_FILE, run_progress
 from flows.registry.records import RunRecord

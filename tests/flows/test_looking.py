@@ -14,8 +14,9 @@ from evals.errors import ConfigurationError
 from evals.evaluation.contest import Side
 from evals.gate.look_store import LookBook
 from evals.records import Candidate, Endpoint
-from evals.report.cost import sampling
-from evals.sampling import Budget, SamplingSettings
+from evals.report.sections.cost import sampling
+from evals.sampling.budget import Budget
+from evals.sampling.request_spec import SamplingSettings
 from flows.evaluation import steps
 from flows.evaluation.ask import samplings, stops
 from flows.evaluation.estimate import expect

@@ -13,7 +13,7 @@ import pytest
 from evals.gate.policy import GatePolicy, load_policy
 from evals.metrics.results import ModelResults
 from evals.records import Role
-from evals.stats import mcnemar
+from evals.stats.paired_binary import mcnemar
 from evals.suites.opened import OpenedSuite, open_suite
 from flows.reporting.slices import pairs_of, slices_of
 

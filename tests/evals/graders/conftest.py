@@ -11,7 +11,7 @@ import pytest
 
 from evals.config.documents import dump_yaml
 from evals.graders import grade_response
-from evals.graders.asking import NoAnswerError, Opinion, Question
+from evals.graders.model_client import NoAnswerError, Opinion, Question
 from evals.records import Response, Score, Usage
 from evals.suites.opened import OpenedSuite, open_suite
 

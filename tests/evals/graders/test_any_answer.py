@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from evals.config.documents import dump_yaml, parse_yaml
 from evals.graders import INVALID_LABEL, grade_response
-from evals.graders.asking import Opinion, Question
-from evals.graders.pairwise import grade_pair
+from evals.graders.judges.pairwise import grade_pair
+from evals.graders.model_client import Opinion, Question
 from evals.records import INFRASTRUCTURE_OUTCOMES, MODEL_OUTCOMES, Response, Score
 from evals.suites.opened import OpenedSuite, open_suite
 

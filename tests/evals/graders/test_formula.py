@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.graders.formula import FormulaError, parse
+from evals.graders.openai.formula import FormulaError, parse
 
 
 @pytest.mark.parametrize(

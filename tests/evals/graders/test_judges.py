@@ -11,11 +11,11 @@ import pytest
 from aiohttp import web
 
 from evals.errors import ConfigurationError
-from evals.graders.asking import ModelAsker, NoAnswerError, Question
-from evals.graders.pairwise import grade_pair
-from evals.graders.verdicts import require_independent
+from evals.graders.judges.pairwise import grade_pair
+from evals.graders.judges.verdicts import require_independent
+from evals.graders.model_client import ModelAsker, NoAnswerError, Question
 from evals.records import Endpoint, Message, Price, Response
-from evals.sampling.asks import SamplingSettings
+from evals.sampling.request_spec import SamplingSettings
 
 JUDGE = {"name": "j", "type": "judge", "model": "judge", "rubric": "Is it right?"}
 PAIR = {
@@ -214,7 +214,7 @@ async def test_a_judge_without_a_price_has_no_known_cost(server) -> None:
 
 async def test_failures_that_pass_are_retried_and_others_are_not(server, monkeypatch) -> None:
     judge, url = server
-    monkeypatch.setattr("evals.graders.calling.backoff", lambda attempt, rng: 0.0)
+    monkeypatch.setattr("evals.graders.transport.backoff", lambda attempt, rng: 0.0)
     question = question_to("judge", SamplingSettings())
     async with ModelAsker(Connection(url)) as asker:
         judge.statuses = [500, 429, 503]
@@ -261,7 +261,7 @@ async def test_embeddings_come_in_the_order_of_the_texts(server) -> None:
 
 
 async def test_an_endpoint_that_is_not_there_gives_no_answer(monkeypatch) -> None:
-    monkeypatch.setattr("evals.graders.calling.backoff", lambda attempt, rng: 0.0)
+    monkeypatch.setattr("evals.graders.transport.backoff", lambda attempt, rng: 0.0)
     async with ModelAsker(Connection("http://127.0.0.1:9/v1")) as asker:
         with pytest.raises(NoAnswerError, match="connection_error"):
             await asker.ask(question_to("j", SamplingSettings()))

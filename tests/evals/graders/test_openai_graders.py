@@ -176,7 +176,7 @@ async def test_a_source_without_grade_is_unscored_and_says_so(grade) -> None:
 
 
 def test_a_sandbox_serves_many_answers_and_comes_back_after_a_crash() -> None:
-    from evals.graders.sandbox import Sandbox, SandboxError
+    from evals.graders.openai.sandbox import Sandbox, SandboxError
 
     source = "import os\ndef grade(sample, item):\n    if item: os._exit(1)\n    return os.getpid() % 7 / 7\n"
     sandbox = Sandbox(source)
@@ -189,7 +189,7 @@ def test_a_sandbox_serves_many_answers_and_comes_back_after_a_crash() -> None:
 
 
 def test_memory_has_a_ceiling() -> None:
-    from evals.graders.sandbox import Sandbox
+    from evals.graders.openai.sandbox import Sandbox
 
     sandbox = Sandbox(
         "def grade(sample, item):\n    return len(bytearray(1 << 30)) * 0\n", memory_mb=512

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evals.errors import ConfigurationError
-from evals.graders.answers import NOTHING, at, json_equal, parse_answer
 from evals.graders.numbers import _number
+from evals.graders.parsing import NOTHING, at, json_equal, parse_answer
 from evals.graders.refusals import is_refusal
 
 ANY_JSON = st.recursive(
@@ -290,7 +290,7 @@ async def test_a_refused_answer_leaks_nothing(grade) -> None:
 def test_set_scores_agree_with_scikit_learn(truth, said) -> None:
     from sklearn.metrics import f1_score, jaccard_score, precision_score, recall_score
 
-    from evals.graders.label_sets import _shares
+    from evals.graders.multi_label import _shares
 
     shares = _shares(frozenset(truth), frozenset(said))
     if not truth and not said:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.graders.similarity import MEASURES, cosine, similarity
+from evals.graders.openai.similarity import MEASURES, cosine, similarity
 
 WORDS = [
     "the",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from evals.report.answer import answer
+from evals.report.sections.headline import answer
 
 
 def test_a_refusal_names_the_gravest_check_and_what_stays_live(

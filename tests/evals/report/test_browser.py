@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evals.report.writing import write_report
+from evals.report.write import write_report
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None

@@ -11,8 +11,8 @@ from evals.checks.comparison import Measurement
 from evals.gate.explanations import explain
 from evals.gate.judge import bar_of as gates_bar
 from evals.gate.policy import Check
-from evals.report.bars import bar_of
-from evals.report.checks import check_view
+from evals.report.sections.check import check_view
+from evals.report.sections.thresholds import bar_of
 
 
 def test_an_absolute_check_shows_all_its_numbers(check: Any) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evals.report.cleaning import clean, cleaned, excerpt, one_line
 from evals.report.facts import PromotionStep
+from evals.report.sanitise import clean, cleaned, excerpt, one_line
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,7 @@ import math
 
 import pytest
 
-from evals.report.figures import (
-    digits_for,
-    duration,
-    figure,
-    instant,
-    percentage,
-    signed,
-    unit_of,
-)
+from evals.report.numbers import digits_for, duration, figure, instant, percentage, signed, unit_of
 
 
 @pytest.mark.parametrize(

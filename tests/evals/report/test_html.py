@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evals.report.facts import Confusion, PromotionStep, SliceRow
-from evals.report.html import content_security_policy, render_html
+from evals.report.formats.html import content_security_policy, render_html
 from evals.report.view import build_view
 
 
@@ -134,7 +134,7 @@ def test_a_run_without_a_verdict_still_has_a_page(facts: Any) -> None:
 
 
 def _palettes() -> list[dict[str, str]]:
-    css = files("evals.report").joinpath("report.css").read_text()
+    css = files("evals.report.formats").joinpath("report.css").read_text()
     blocks = re.findall(r":root\{(.*?)\}", css, re.DOTALL)
     return [dict(re.findall(r"--([a-z-]+):(#[0-9a-f]{3,6})", block)) for block in blocks]
 

@@ -14,12 +14,12 @@ import pytest
 from rich.console import Console
 
 from evals.errors import ConfigurationError
-from evals.report.junit import render_junit
-from evals.report.machine import read_facts, render_json
-from evals.report.markdown import MAX_BYTES, render_markdown
-from evals.report.terminal import verdict_renderable
+from evals.report.formats.json_report import read_facts, render_json
+from evals.report.formats.junit import render_junit
+from evals.report.formats.markdown import MAX_BYTES, render_markdown
+from evals.report.formats.terminal import verdict_renderable
 from evals.report.view import build_view
-from evals.report.writing import write_report
+from evals.report.write import write_report
 
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 

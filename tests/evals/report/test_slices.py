@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from evals.report.facts import PairedRow, SliceRow
-from evals.report.html import render_html
-from evals.report.machine import read_facts, render_json
-from evals.report.markdown import MAX_BYTES, render_markdown
+from evals.report.formats.html import render_html
+from evals.report.formats.json_report import read_facts, render_json
+from evals.report.formats.markdown import MAX_BYTES, render_markdown
 from evals.report.view import build_view
 
 PAIRS = PairedRow(suite="triage", metric="exact_match", n=600, wins=12, losses=31, p_exact=0.00549)

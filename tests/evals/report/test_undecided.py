@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from evals.report.checks import check_view
-from evals.report.html import render_html
-from evals.report.markdown import render_markdown
-from evals.report.terminal import verdict_renderable
+from evals.report.formats.html import render_html
+from evals.report.formats.markdown import render_markdown
+from evals.report.formats.terminal import verdict_renderable
+from evals.report.sections.check import check_view
 from evals.report.view import build_view
 
 BAR = "the interval holds the bar, so this sample can't tell"

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 from evals.records import Endpoint, Message
-from evals.sampling import Ask, Journal, SamplingSettings, interleave, sample
+from evals.sampling.journal.journal import Journal
+from evals.sampling.request_spec import Ask, SamplingSettings, interleave
+from evals.sampling.sampler import sample
 
 Action = Callable[["Exchange"], Any]
 

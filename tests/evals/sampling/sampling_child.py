@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from evals.records import Endpoint, Message
-from evals.sampling import Ask, Journal, SamplingSettings, interleave, sample
+from evals.sampling.journal.journal import Journal
+from evals.sampling.request_spec import Ask, SamplingSettings, interleave
+from evals.sampling.sampler import sample
 
 ROLES = ("candidate", "baseline")
 

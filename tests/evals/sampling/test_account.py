@@ -8,8 +8,10 @@ import pytest
 
 from evals.errors import InfrastructureError
 from evals.records import Price
-from evals.sampling import Budget, EndpointGoneError, read_account
-from evals.sampling.limits import AdaptiveLimit, thin
+from evals.sampling.accounting import read_account
+from evals.sampling.budget import Budget
+from evals.sampling.fatal_errors import EndpointGoneError
+from evals.sampling.pacing.concurrency import AdaptiveLimit, thin
 
 
 async def test_every_call_is_in_the_account_however_it_ended(studio: Any) -> None:

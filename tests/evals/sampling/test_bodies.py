@@ -9,8 +9,8 @@ import pytest
 
 from evals.errors import ConfigurationError
 from evals.records import Endpoint, Message
-from evals.sampling import Ask, SamplingSettings, interleave
-from evals.sampling.bodies import RequestShape
+from evals.sampling.endpoint.request_body import RequestShape
+from evals.sampling.request_spec import Ask, SamplingSettings, interleave
 
 TOOL = {"type": "function", "function": {"name": "refund", "parameters": {"type": "object"}}}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "triage", "schema": {}, "strict": True}}

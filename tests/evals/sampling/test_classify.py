@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.records import MODEL_OUTCOMES, Outcome, Response, decode
-from evals.sampling.classify import Reply, classify
+from evals.sampling.endpoint.classify import Reply, classify
 
 FILTERED = {"violence": {"filtered": True, "severity": "medium"}, "hate": {"filtered": False}}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from evals.sampling import SamplingSettings
+from evals.sampling.request_spec import SamplingSettings
 
 CASES = 100
 
@@ -164,6 +164,6 @@ async def test_a_jumping_wall_clock_changes_nothing(
 ) -> None:
     moments = iter(range(0, 10**9, 86_400))
     monkeypatch.setattr("evals.sampling.run.time", lambda: float(next(moments)))
-    monkeypatch.setattr("evals.sampling.waits.time", lambda: float(next(moments)))
+    monkeypatch.setattr("evals.sampling.pacing.backoff.time", lambda: float(next(moments)))
     busy = studio.failing(429, headers={"retry-after-ms": "50"})
     await answers_all(studio, first_time(studio, lambda request: busy))

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from evals.errors import InfrastructureError
 from evals.records import Response, Usage
-from evals.sampling import Journal, segments
-from evals.sampling.entries import Entry, decode_entry, encode_entry
-from evals.sampling.keys import AnsweredKeys
+from evals.sampling.journal import segments
+from evals.sampling.journal.entries import Entry, decode_entry, encode_entry
+from evals.sampling.journal.journal import Journal
+from evals.sampling.journal.keys import AnsweredKeys
 
 
 def entry(case_id: str, outcome: str = "answered", repeat: int = 0, text: str = "yes") -> Entry:
@@ -147,7 +148,7 @@ async def test_a_full_disk_is_an_error_and_not_a_lost_answer(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("evals.sampling.committing.os.write", full)
+    monkeypatch.setattr("evals.sampling.journal.fsync_thread.os.write", full)
     for name in ("b", "c"):
         with pytest.raises(InfrastructureError, match="No space left"):
             await write(journal, entry(name))

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from evals.errors import ConfigurationError
 from evals.records import Price, Usage
 from evals.sampling.budget import Budget, Estimator, cost_usd
-from evals.sampling.limits import AdaptiveLimit
-from evals.sampling.pace import Pace
+from evals.sampling.pacing.concurrency import AdaptiveLimit
+from evals.sampling.pacing.rate_pacing import Pace
 
 
 class Clock:

@@ -9,9 +9,9 @@ import openai
 import pytest
 
 from evals.records import Message
-from evals.sampling import Ask, SamplingSettings
-from evals.sampling.asks import SamplingSettings as Settings
-from evals.sampling.responses_api import responses_input
+from evals.sampling.endpoint.responses_api import responses_input
+from evals.sampling.request_spec import Ask, SamplingSettings
+from evals.sampling.request_spec import SamplingSettings as Settings
 
 TOOL = {"type": "function", "function": {"name": "refund", "parameters": {"type": "object"}}}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "t", "schema": {"type": "object"}}}
@@ -106,7 +106,7 @@ async def test_the_dated_style_addresses_the_same_url(studio: Any) -> None:
         await sdk.chat.completions.create(model="dep-1", messages=PLAIN)
     theirs = studio.server.requests[-1]
     from evals.records import Endpoint
-    from evals.sampling.bodies import RequestShape
+    from evals.sampling.endpoint.request_body import RequestShape
 
     root = studio.server.base_url.removesuffix("/v1")
     endpoint = Endpoint(

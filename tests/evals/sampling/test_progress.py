@@ -10,9 +10,9 @@ from typing import Any
 
 from rich.console import Console
 
-from evals.sampling import Budget, Snapshot
-from evals.sampling.displays import JsonFileProgress, LinePrinter, progress_view
-from evals.sampling.progress import CarriedOn, ManySinks, RoleProgress
+from evals.sampling.budget import Budget
+from evals.sampling.progress.displays import JsonFileProgress, LinePrinter, progress_view
+from evals.sampling.progress.snapshot import CarriedOn, ManySinks, RoleProgress, Snapshot
 
 
 class Recorder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from evals.records import Outcome
-from evals.sampling import SamplingSettings
+from evals.sampling.request_spec import SamplingSettings
 
 RETRIED = {"timed_out", "rate_limited", "server_error", "connection_error"}
 

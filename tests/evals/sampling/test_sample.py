@@ -12,14 +12,11 @@ import pytest
 
 from evals.errors import ConfigurationError, CredentialError, InfrastructureError, SamplingError
 from evals.records import Message, Price
-from evals.sampling import (
-    Ask,
-    Budget,
-    EndpointGoneError,
-    Journal,
-    ResponseStore,
-    SamplingSettings,
-)
+from evals.sampling.budget import Budget
+from evals.sampling.fatal_errors import EndpointGoneError
+from evals.sampling.journal.journal import Journal
+from evals.sampling.request_spec import Ask, SamplingSettings
+from evals.sampling.response_store import ResponseStore
 
 PRICE = Price(input=1000.0, output=1000.0)  # 24 tokens an answer: 0.024 USD
 
@@ -400,7 +397,7 @@ async def test_an_unwritable_journal_stops_the_asking(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("evals.sampling.committing.os.write", full)
+    monkeypatch.setattr("evals.sampling.journal.fsync_thread.os.write", full)
     with pytest.raises(InfrastructureError, match="No space"):
         await studio.run(studio.asks(500), concurrency=4)
     assert len(studio.server.requests) < 30

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evals.sampling import read_account
+from evals.sampling.accounting import read_account
 
 CHILD = Path(__file__).with_name("sampling_child.py")
 CASES = 400

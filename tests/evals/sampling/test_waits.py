@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.sampling.waits import backoff, named_wait, parse_duration, spare, wait_in_message
+from evals.sampling.pacing.backoff import (
+    backoff,
+    named_wait,
+    parse_duration,
+    spare,
+    wait_in_message,
+)
 
 
 @pytest.mark.parametrize(

@@ -10,19 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evals.stats import (
-    fieller_bounds,
-    mean_difference_interval,
-    mean_interval,
-    mean_t,
-    paired_mean_ni,
-    quantile_interval,
+from evals.stats.means import fieller_bounds, mean_t, paired_mean_ni, relative_mean_upper
+from evals.stats.quantiles import (
     quantile_lower_rank,
-    quantile_ratio_interval,
     quantile_ratio_replicates,
     quantile_upper_rank,
+)
+from evals.stats.unbounded import (
+    mean_difference_interval,
+    mean_interval,
+    quantile_interval,
+    quantile_ratio_interval,
     relative_mean_interval,
-    relative_mean_upper,
 )
 
 amounts = st.lists(

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 from statsmodels.stats.proportion import proportion_confint
 
-from evals.stats import bounded_score_bounds, bounded_score_test, tango_bounds, wilson_bounds
+from evals.stats.bounded import bounded_score_bounds, bounded_score_test
+from evals.stats.paired_binary import tango_bounds
+from evals.stats.proportions import wilson_bounds
 
 scores = st.lists(
     st.one_of(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.floats(0.0, 1.0)), min_size=1, max_size=60

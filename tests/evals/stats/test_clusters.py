@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from evals.stats import bounded_score_bounds, cluster_errors, design_effect, paired_interval
+from evals.stats.bounded import bounded_score_bounds
+from evals.stats.clusters import cluster_errors, design_effect
+from evals.stats.dispatch import paired_interval
 
 
 @pytest.fixture

@@ -7,15 +7,12 @@ import math
 import numpy as np
 import pytest
 
-from evals.stats import (
-    decide_at,
-    is_futile,
-    label_metric_interval,
-    paired_interval,
-    paired_power,
-    plan_looks,
-    relative_mean_interval,
-)
+from evals.stats.dispatch import paired_interval
+from evals.stats.futility import is_futile
+from evals.stats.label_metrics import label_metric_interval
+from evals.stats.power import paired_power
+from evals.stats.sequential import decide_at, plan_looks
+from evals.stats.unbounded import relative_mean_interval
 
 
 def no_more_than(rate: float, count: int) -> float:

@@ -12,9 +12,15 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from evals.stats import jackknife_spread, label_metric, label_metric_interval
-from evals.stats.confusion import count, encode
-from evals.stats.jackknife import Answers, delete_blocks, delete_groups, delete_one
+from evals.stats.confusion import count, encode, label_metric
+from evals.stats.jackknife import (
+    Answers,
+    delete_blocks,
+    delete_groups,
+    delete_one,
+    jackknife_spread,
+)
+from evals.stats.label_metrics import label_metric_interval
 
 LABELS = ["bill", "bug", "refund", "never"]
 METRICS = ["kappa", "macro_f1", "macro_precision", "macro_recall", "mcc", "weighted_f1"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from evals.stats.betting import betting_capital, log_e_below
-from evals.stats.merging import log_merged
+from evals.stats.merge_evalues import log_merged
 
 WEEKS = 52
 ALPHA = 0.05

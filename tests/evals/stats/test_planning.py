@@ -11,31 +11,31 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from evals.stats import (
+from evals.stats.betting import (
     betting_bounds,
     betting_capital,
-    bounded_score_bounds,
+    log_e_value,
+    normal_mixture_boundary,
+)
+from evals.stats.bounded import bounded_score_bounds
+from evals.stats.decision import decide, overall
+from evals.stats.dispatch import paired_interval
+from evals.stats.multiplicity import holm
+from evals.stats.paired_binary import tango_bounds
+from evals.stats.power import (
     check_correlation,
-    clopper_pearson_bounds,
-    decide,
     detectable_margin,
     expected_share,
-    holm,
-    log_e_value,
     min_clusters_paired,
     min_n_absolute,
     min_n_paired,
-    normal_mixture_boundary,
-    overall,
     overall_power,
-    paired_interval,
     paired_power,
     paired_sample_size,
-    plan_looks,
-    ppi_difference,
-    ppi_mean,
-    tango_bounds,
 )
+from evals.stats.ppi import ppi_difference, ppi_mean
+from evals.stats.proportions import clopper_pearson_bounds
+from evals.stats.sequential import plan_looks
 
 
 @pytest.mark.parametrize("margin", [0.01, 0.02, 0.03, 0.04, 0.05, 0.2])

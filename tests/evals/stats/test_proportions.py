@@ -12,14 +12,11 @@ from scipy import optimize, stats
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from evals.stats import (
+from evals.stats.paired_binary import mcnemar, newcombe_paired_bounds, tango_bounds, tango_z
+from evals.stats.proportions import (
     clopper_pearson_bounds,
-    mcnemar,
     miettinen_nurminen_bounds,
-    newcombe_paired_bounds,
     newcombe_unpaired_bounds,
-    tango_bounds,
-    tango_z,
     wilson_bounds,
 )
 

@@ -10,23 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evals.stats import (
-    Interval,
-    alpha_spent,
-    classical_design,
-    conditional_power,
-    decide_at,
-    decide_z,
-    futility_boundaries,
-    implied_z,
-    is_futile,
-    look_at,
-    operating_characteristics,
-    paired_interval,
-    plan_looks,
-    spending_boundaries,
-    tango_z,
-)
+from evals.stats.dispatch import paired_interval
+from evals.stats.futility import conditional_power, futility_boundaries, implied_z, is_futile
+from evals.stats.interval import Interval
+from evals.stats.operating_characteristics import classical_design, operating_characteristics
+from evals.stats.paired_binary import tango_z
+from evals.stats.sequential import decide_at, decide_z, look_at, plan_looks
+from evals.stats.spending import alpha_spent, spending_boundaries
 
 TEN = [look / 10 for look in range(1, 11)]
 

@@ -15,7 +15,27 @@ import numpy as np
 import pytest
 from scipy import special
 
-from evals import stats
+from evals.stats import (
+    betting,
+    bootstrap,
+    bounded,
+    clusters,
+    confusion,
+    decision,
+    dispatch,
+    label_metrics,
+    means,
+    multiplicity,
+    operating_characteristics,
+    paired_binary,
+    power,
+    ppi,
+    proportions,
+    quantiles,
+    sequential,
+    spending,
+    unbounded,
+)
 from evals.stats.confusion import count, encode
 from evals.stats.jackknife import Answers, delete_one
 
@@ -68,7 +88,10 @@ def ends(bounds: Any) -> Case:
 
 
 def proportion_ci(given: Case) -> Case:
-    method = {"wilson": stats.wilson_bounds, "clopper_pearson": stats.clopper_pearson_bounds}
+    method = {
+        "wilson": proportions.wilson_bounds,
+        "clopper_pearson": proportions.clopper_pearson_bounds,
+    }
     bounds = method[given["method"]]
     return ends(bounds(given["successes"], given["n"], confidence=one_sided(given)))
 
@@ -79,25 +102,27 @@ def paired_binary_diff(given: Case) -> Case:
     n = both + neither + wins + losses
     confidence = one_sided(given)
     if given["method"] == "tango":
-        found = ends(stats.tango_bounds(wins, losses, n, confidence=confidence))
+        found = ends(paired_binary.tango_bounds(wins, losses, n, confidence=confidence))
     else:
         found = ends(
-            stats.newcombe_paired_bounds(both, wins, losses, neither, confidence=confidence)
+            paired_binary.newcombe_paired_bounds(both, wins, losses, neither, confidence=confidence)
         )
     return found | {"estimate": (wins - losses) / n}
 
 
 def paired_binary_ni(given: Case) -> Case:
-    z = stats.tango_z(given["candidate_only"], given["baseline_only"], given["n"], -given["margin"])
+    z = paired_binary.tango_z(
+        given["candidate_only"], given["baseline_only"], given["n"], -given["margin"]
+    )
     return {"z": float(z), "p_value": math.erfc(float(z) / math.sqrt(2.0)) / 2.0}
 
 
 def mcnemar(given: Case) -> Case:
-    return stats.mcnemar(given["candidate_only"], given["baseline_only"])._asdict()
+    return paired_binary.mcnemar(given["candidate_only"], given["baseline_only"])._asdict()
 
 
 def mean_t(given: Case) -> Case:
-    return stats.mean_t(
+    return means.mean_t(
         given["values"],
         confidence=one_sided(given),
         null_mean=given.get("null_mean", 0.0),
@@ -106,18 +131,18 @@ def mean_t(given: Case) -> Case:
 
 
 def paired_mean_ni(given: Case) -> Case:
-    found = stats.paired_mean_ni(**given)._asdict()
+    found = means.paired_mean_ni(**given)._asdict()
     return found | {"diff": found["mean"]}
 
 
 def bounded_score_test(given: Case) -> Case:
-    return stats.bounded_score_test(**given)._asdict()
+    return bounded.bounded_score_test(**given)._asdict()
 
 
 def bounded_score_bound(given: Case) -> Case:
     given["confidence"] = one_sided(given)
     given.pop("side")
-    return ends(stats.bounded_score_bounds(**given))
+    return ends(bounded.bounded_score_bounds(**given))
 
 
 def repeats_mean_diff(given: Case) -> Case:
@@ -125,25 +150,25 @@ def repeats_mean_diff(given: Case) -> Case:
         np.array([np.mean(repeats) for repeats in given[side]])
         for side in ("candidate", "baseline")
     )
-    found = stats.paired_mean_ni(candidate, baseline, margin=0.0, confidence=given["confidence"])
+    found = means.paired_mean_ni(candidate, baseline, margin=0.0, confidence=given["confidence"])
     return {"diff": found.mean, "se": found.se, "n": candidate.size, "lower_t": found.lower}
 
 
 def cluster_mean(given: Case) -> Case:
-    errors = stats.cluster_errors(given["values"], given["clusters"])
+    errors = clusters.cluster_errors(given["values"], given["clusters"])
     critical = float(special.stdtrit(errors.n_clusters - 1, given["confidence"]))
     return errors._asdict() | {"lower_cr1_t": errors.mean - critical * errors.se_cr1}
 
 
 def clustered_paired_ni(given: Case) -> Case:
     differences = np.array(given["differences"])
-    effect = stats.design_effect(differences, given["clusters"])
-    found = stats.bounded_score_test(
+    effect = clusters.design_effect(differences, given["clusters"])
+    found = bounded.bounded_score_test(
         differences, -given["margin"], lo=-1.0, hi=1.0, design_effect=effect
     )
     groups = len(set(given["clusters"]))
     critical = float(special.stdtrit(groups - 1, given["confidence"]))
-    interval = stats.paired_interval(
+    interval = dispatch.paired_interval(
         np.maximum(differences, 0.0),
         np.maximum(-differences, 0.0),
         confidence=given["confidence"],
@@ -155,19 +180,19 @@ def clustered_paired_ni(given: Case) -> Case:
 
 
 def holm(given: Case) -> Case:
-    found = stats.holm(**given)
+    found = multiplicity.holm(**given)
     return {"adjusted": found.adjusted.tolist(), "reject": found.reject.tolist()}
 
 
 def gs_boundaries(given: Case) -> Case:
     return {
-        "z": stats.spending_boundaries(**given),
-        "alpha_spent": stats.alpha_spent(**given),
+        "z": spending.spending_boundaries(**given),
+        "alpha_spent": spending.alpha_spent(**given),
     }
 
 
 def gs_classical(given: Case) -> Case:
-    found = stats.classical_design(
+    found = operating_characteristics.classical_design(
         given["looks"], confidence=1.0 - given["alpha"] / given["sides"], shape=given["type"]
     )
     return {"z": found.boundaries, "inflation_power_0_9": found.inflation}
@@ -175,8 +200,8 @@ def gs_classical(given: Case) -> Case:
 
 def gs_operating(given: Case) -> Case:
     drift = given.pop("drift")
-    found = stats.operating_characteristics(
-        given["fractions"], stats.spending_boundaries(**given), drift=drift
+    found = operating_characteristics.operating_characteristics(
+        given["fractions"], spending.spending_boundaries(**given), drift=drift
     )
     return found._asdict()
 
@@ -186,7 +211,7 @@ def gs_paired_binary_run(given: Case) -> Case:
     z, boundary = [], []
     for seen in given["looks"]:
         sizes.append(seen["n"])
-        look = stats.look_at(
+        look = sequential.look_at(
             sizes,
             given["n_max"],
             final=seen["n"] == given["n_max"],
@@ -195,34 +220,34 @@ def gs_paired_binary_run(given: Case) -> Case:
             rho=given["rho"],
         )
         counts = (seen["candidate_only"], seen["baseline_only"], seen["n"])
-        z.append(float(stats.tango_z(*counts, -given["margin"])))
+        z.append(float(paired_binary.tango_z(*counts, -given["margin"])))
         boundary.append(look.boundary)
-        decision = stats.decide_z(z[-1], look)
+        decision = sequential.decide_z(z[-1], look)
         if decision != "CONTINUE":
             break
     return {"decision": decision, "look": len(z), "z": z, "boundary": boundary}
 
 
 def betting_capital(given: Case) -> Case:
-    found = stats.betting_capital(given.pop("x"), given.pop("m"), **given)
+    found = betting.betting_capital(given.pop("x"), given.pop("m"), **given)
     return {"capital_up": found.up.tolist(), "capital_down": found.down.tolist()}
 
 
 def betting_cs(given: Case) -> Case:
-    found = stats.betting_bounds(given["x"], confidence=1.0 - given["alpha"] / 2.0)
+    found = betting.betting_bounds(given["x"], confidence=1.0 - given["alpha"] / 2.0)
     return {"lower": found.lower, "upper": found.upper}
 
 
 def normal_mixture_boundary(given: Case) -> Case:
     v = given.pop("v")
     return {
-        "one_sided": stats.normal_mixture_boundary(v, **given),
-        "two_sided": stats.normal_mixture_boundary(v, **given, two_sided=True),
+        "one_sided": betting.normal_mixture_boundary(v, **given),
+        "two_sided": betting.normal_mixture_boundary(v, **given, two_sided=True),
     }
 
 
 def ppi_mean(given: Case) -> Case:
-    found = stats.ppi_mean(
+    found = ppi.ppi_mean(
         given["labels"],
         given["judge_on_labeled"],
         given["judge_on_unlabeled"],
@@ -239,14 +264,14 @@ def ppi_mean(given: Case) -> Case:
 
 
 def quantile_upper_rank(given: Case) -> Case:
-    return {"rank": stats.quantile_upper_rank(**given)}
+    return {"rank": quantiles.quantile_upper_rank(**given)}
 
 
 def min_n(given: Case) -> Case:
     if given["kind"] == "paired_margin":
-        return {"n": stats.min_n_paired(given["margin"], confidence=given["confidence"])}
+        return {"n": power.min_n_paired(given["margin"], confidence=given["confidence"])}
     return {
-        "n": stats.min_n_absolute(
+        "n": power.min_n_absolute(
             given["threshold"], confidence=given["confidence"], method=given["method"]
         )
     }
@@ -254,12 +279,12 @@ def min_n(given: Case) -> Case:
 
 def paired_sample_size(given: Case) -> Case:
     confidence = 1.0 - given.pop("alpha")
-    return {"n": stats.paired_sample_size(**given, confidence=confidence)}
+    return {"n": power.paired_sample_size(**given, confidence=confidence)}
 
 
 def relative_mean_upper(given: Case) -> Case:
-    found = stats.relative_mean_upper(**given)._asdict()
-    ratio = stats.relative_mean_interval(
+    found = means.relative_mean_upper(**given)._asdict()
+    ratio = unbounded.relative_mean_interval(
         given["candidate"], given["baseline"], confidence=given["confidence"]
     )
     assert (ratio.upper < given["max_ratio"]) == (found["lower"] > 0.0)
@@ -273,10 +298,10 @@ def macro_f1_diff_jackknife(given: Case) -> Case:
     )
     size = len(labels) + 1
     score = {
-        name: float(stats.label_metric(count(truth, codes, size), "macro_f1"))
+        name: float(confusion.label_metric(count(truth, codes, size), "macro_f1"))
         for name, codes in (("f1_candidate", new), ("f1_baseline", old))
     }
-    interval = stats.label_metric_interval(
+    interval = label_metrics.label_metric_interval(
         given["y_true"],
         given["candidate"],
         baseline=given["baseline"],
@@ -293,7 +318,7 @@ def macro_f1_diff_jackknife(given: Case) -> Case:
 
 
 def bca_interval(given: Case) -> Case:
-    found = stats.bca_bounds(
+    found = bootstrap.bca_bounds(
         given["theta_hat"],
         given["replicates"],
         given["jackknife_values"],
@@ -307,12 +332,12 @@ def bootstrap_interval(given: Case) -> Case:
     chosen = statistic[given["statistic"]]
     values = np.array(given["values"], dtype=float)
     rng = np.random.default_rng(20261101)
-    replicates = stats.bootstrap_replicates(values, chosen, rng=rng, draws=100_000)
+    replicates = bootstrap.bootstrap_replicates(values, chosen, rng=rng, draws=100_000)
     theta = float(chosen(values))
     left_out = [float(chosen(np.delete(values, place))) for place in range(values.size)]
     confidence = one_sided(given)
-    plain = stats.percentile_bounds(replicates, confidence=confidence)
-    bca = stats.bca_bounds(theta, replicates, left_out, confidence=confidence)
+    plain = bootstrap.percentile_bounds(replicates, confidence=confidence)
+    bca = bootstrap.bca_bounds(theta, replicates, left_out, confidence=confidence)
     return {
         "theta": theta,
         "perc_lower": plain[0],
@@ -324,16 +349,16 @@ def bootstrap_interval(given: Case) -> Case:
 
 def unpaired_diff(given: Case) -> Case:
     method = {
-        "newcombe": stats.newcombe_unpaired_bounds,
-        "miettinen_nurminen": stats.miettinen_nurminen_bounds,
+        "newcombe": proportions.newcombe_unpaired_bounds,
+        "miettinen_nurminen": proportions.miettinen_nurminen_bounds,
     }[given["method"]]
     counts = (given["x1"], given["n1"], given["x2"], given["n2"])
     return ends(method(*counts, confidence=one_sided(given)))
 
 
 def gate_decision(given: Case) -> Case:
-    gates = [stats.decide(**gate) for gate in given["gates"]]
-    return {"gates": gates, "overall": stats.overall(gates)}
+    gates = [decision.decide(**gate) for gate in given["gates"]]
+    return {"gates": gates, "overall": decision.overall(gates)}
 
 
 ADAPTERS = {

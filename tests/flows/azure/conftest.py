@@ -18,16 +18,17 @@ import pytest
 import yaml
 
 from flows.cli import run
-from flows.emulator.documents import Deployment, Tombstone
 from flows.emulator.server import Emulator
+from flows.emulator.state.documents import Deployment, Tombstone
 from flows.emulator.switches import Switches
 from flows.evaluation import steps as evaluating
 from flows.evaluation.open_run import open_registry
-from flows.platforms import jobs, opening
-from flows.platforms.azure_openai import AzureOpenAIPlatform
+from flows.platforms import table
+from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.base import TriggerRef
+from flows.platforms.deadlines import Pace
 from flows.platforms.embedded import open_embedded
-from flows.platforms.waiting import Pace
+from flows.platforms.fine_tuning import jobs
 from flows.release import go_live
 from flows.settings import Settings, load_settings
 
@@ -260,7 +261,7 @@ class Account:
 
     def answers(self, run_id: str) -> list[dict[str, Any]]:
         """What a run's candidate answered, from the journal of its run."""
-        from evals.sampling.journal import Journal
+        from evals.sampling.journal.journal import Journal
 
         with Journal.open(self.settings.run_folder(run_id) / "journal", read_only=True) as journal:
             return list(journal.responses("candidate", "routing"))
@@ -289,7 +290,7 @@ def account(
     for key, value in _environment(tmp_path, emulator.url).items():
         monkeypatch.setenv(key, value)
     quick = functools.partial(AzureOpenAIPlatform, pace=QUICK)
-    monkeypatch.setattr(opening, "AzureOpenAIPlatform", quick)
+    monkeypatch.setattr(table, "AzureOpenAIPlatform", quick)
     made = Account(tmp_path, emulator, capsys)
     made.target = {
         "version": 1,

@@ -20,9 +20,9 @@ import openai  # noqa: F401 - loaded once, before the first fork
 
 from flows.evaluation import steps
 from flows.housekeeping import sweep_target
-from flows.platforms import opening
-from flows.platforms.azure_openai import AzureOpenAIPlatform
-from flows.platforms.waiting import Pace
+from flows.platforms import table
+from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
+from flows.platforms.deadlines import Pace
 from flows.release import go_live
 from flows.settings import load_settings
 
@@ -62,6 +62,6 @@ def live(order: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    opening.AzureOpenAIPlatform = functools.partial(AzureOpenAIPlatform, pace=QUICK)  # type: ignore[misc,assignment]
+    table.AzureOpenAIPlatform = functools.partial(AzureOpenAIPlatform, pace=QUICK)  # type: ignore[misc,assignment]
     for line in sys.stdin:
         print(live(json.loads(line)), flush=True)

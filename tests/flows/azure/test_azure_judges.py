@@ -13,8 +13,8 @@ from flows.emulator.auth import DATA_AUDIENCES
 from flows.evaluation import steps
 from flows.evaluation.judges import judge_costs
 from flows.evaluation.open_run import open_run
-from flows.platforms import jobs
 from flows.platforms.embedded import open_embedded
+from flows.platforms.fine_tuning import jobs
 
 WORDS = ("billing", "login", "shipping")
 DEPLOYMENT = "the-judge"

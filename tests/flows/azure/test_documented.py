@@ -14,10 +14,10 @@ import yaml
 from flows.cli import app
 from flows.config.target import load_target
 from flows.emulator.switches import Switches
-from flows.platforms.azure_openai import AzureOpenAIPlatform
-from flows.platforms.azure_openai_errors import MEANINGS
-from flows.platforms.azure_openai_options import AzureOptions, read_options
-from flows.platforms.jobs import walk_jobs
+from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
+from flows.platforms.azure.errors import MEANINGS
+from flows.platforms.azure.options import AzureOptions, read_options
+from flows.platforms.fine_tuning.jobs import walk_jobs
 
 ROOT = Path(__file__).resolve().parents[3]
 AZURE = (ROOT / "docs" / "azure.md").read_text("utf-8")

@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
-from evals.sampling import ResponseStore
+from evals.sampling.response_store import ResponseStore
 from flows.deployments.identity import own_tags
 from flows.evaluation import steps
 from flows.evaluation.steps import slot_name

@@ -10,9 +10,9 @@ import pytest
 from rich.console import Console
 
 from evals.records import Endpoint
-from flows.commands.changes import changes_table
-from flows.commands.run_list import run_list
-from flows.commands.standing import live_data, live_renderable
+from flows.commands.views.history import changes_table
+from flows.commands.views.live import live_data, live_renderable
+from flows.commands.views.runs import run_list
 from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
 

@@ -18,10 +18,10 @@ import httpx
 import pytest
 from openai import DefaultHttpxClient, OpenAI
 
-from flows.emulator.documents import TunedModel
-from flows.emulator.examples import read_examples
+from flows.emulator.fine_tuning.training import train_to_disk
+from flows.emulator.fine_tuning.training_files import read_examples
 from flows.emulator.server import Emulator
-from flows.emulator.training import train_to_disk
+from flows.emulator.state.documents import TunedModel
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 PROMPT = "Triage the ticket. Answer with a JSON object: urgency, category."

@@ -118,7 +118,7 @@ def test_line_15_webhooks_may_come_late(hooked, receiver) -> None:
 
 
 def test_line_15_webhooks_may_come_out_of_order(hooked, receiver) -> None:
-    from flows.emulator.outbox import announce
+    from flows.emulator.webhooks.outbox import announce
 
     hooked.emulator.set(webhook_shuffle=True, seed=3)
     for number in range(6):

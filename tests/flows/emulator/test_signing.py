@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from standardwebhooks import Webhook
 
-from flows.emulator.signing import new_secret, secret_key, signature, signature_header
+from flows.emulator.webhooks.signing import new_secret, secret_key, signature, signature_header
 
 SECRET = "whsec_cHJvbW90aW9uLWVtdWxhdG9yLXRlc3Qta2V5LTAwMDE="
 BODY = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from flows.emulator.examples import Example, read_examples
-from flows.emulator.heads import FieldHead, Head, LookupHead, train_network
-from flows.emulator.training import train_to_disk
+from flows.emulator.fine_tuning.training import train_to_disk
+from flows.emulator.fine_tuning.training_files import Example, read_examples
+from flows.emulator.models.heads import FieldHead, Head, LookupHead, train_network
 
 WORDS = {
     "billing": ["invoice", "charge", "refund", "card"],

@@ -20,8 +20,8 @@ import pytest
 from flows.demo.servers import EAGER, WORKER, Servers
 from flows.orchestration.prefect_api import PrefectApi
 from flows.orchestration.processes import Processes, free_port
-from flows.platforms import jobs
-from flows.platforms.opening import open_platform
+from flows.platforms.fine_tuning import jobs
+from flows.platforms.table import open_platform
 from flows.registry.opening import open_registry
 from flows.settings import Settings, load_settings
 

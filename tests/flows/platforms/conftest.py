@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from flows.platforms import jobs
-from flows.platforms.arm import ArmClient
-from flows.platforms.azure_openai import AzureOpenAIPlatform
-from flows.platforms.azure_openai_credentials import FixedToken
-from flows.platforms.azure_openai_options import read_options
+from flows.platforms.azure.arm.transport import ArmClient
+from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
+from flows.platforms.azure.credentials import FixedToken
+from flows.platforms.azure.options import read_options
+from flows.platforms.deadlines import Pace
 from flows.platforms.embedded import EmbeddedPlatform, open_embedded
-from flows.platforms.job_records import Job, JobCheckpoint
-from flows.platforms.waiting import Pace
+from flows.platforms.fine_tuning import jobs
+from flows.platforms.fine_tuning.records import Job, JobCheckpoint
 
 if TYPE_CHECKING:
     from flows.emulator.server import Emulator
@@ -231,7 +231,7 @@ FAST = {
 @pytest.fixture
 def emulator(running: tuple[Emulator, Trained]) -> Iterator[Emulator]:
     """The emulator with nothing deployed and the switches at their defaults, but quick."""
-    from flows.emulator.documents import Deployment, Tombstone
+    from flows.emulator.state.documents import Deployment, Tombstone
     from flows.emulator.switches import Switches
 
     shared = running[0]

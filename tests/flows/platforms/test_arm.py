@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from evals.errors import ConfigurationError, CredentialError, PlatformError
-from flows.platforms.arm import ArmClient
-from flows.platforms.arm_operations import follow
-from flows.platforms.azure_openai_credentials import FixedToken
-from flows.platforms.waiting import Deadline, Pace, growing_pause, retry_after
+from flows.platforms.azure.arm.operations import follow
+from flows.platforms.azure.arm.transport import ArmClient
+from flows.platforms.azure.credentials import FixedToken
+from flows.platforms.deadlines import Deadline, Pace, growing_pause, retry_after
 
 pytestmark = pytest.mark.asyncio
 PATH = "/subscriptions/s"

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from evals.errors import CredentialError, PlatformError
-from flows.platforms.azure_openai import AzureOpenAIPlatform
-from flows.platforms.azure_openai_options import read_options
-from flows.platforms.azure_openai_wire import ArmDeployment, to_deployment
+from flows.platforms.azure.arm.documents import ArmDeployment, to_deployment
+from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
+from flows.platforms.azure.options import read_options
 
 CHAT = "POST /openai/v1/chat/completions"
 ACCOUNT = "/subscriptions/sub-1/resourceGroups/acme-ai/providers/Microsoft.CognitiveServices/accounts/acme-swc"
@@ -88,8 +88,8 @@ def test_waiting_for_a_slot_loads_no_sdk():
         "from evals.records import Endpoint\n"
         "from flows.platforms.base import Connection\n"
         "from flows.platforms.data_plane import DataPlane\n"
-        "from flows.platforms.probing import probe_until_ready\n"
-        "from flows.platforms.waiting import Deadline, Pace\n"
+        "from flows.platforms.readiness import probe_until_ready\n"
+        "from flows.platforms.deadlines import Deadline, Pace\n"
         "async def no_headers(): return {}\n"
         "end = Endpoint(base_url='http://127.0.0.1:9/v1', model='m', model_id='m')\n"
         "plane = DataPlane('http://127.0.0.1:9', None, no_headers, credential='KEY')\n"

@@ -9,7 +9,7 @@ import pytest
 
 from evals.errors import ConfigurationError, PlatformError, RefusedError
 from flows.platforms.base import SlotSpec, TriggerRef
-from flows.platforms.opening import open_platform
+from flows.platforms.table import open_platform
 
 DEVELOPER = SlotSpec(slot="developer", sku="DeveloperTier", capacity=50)
 PRODUCTION = SlotSpec(slot="production", sku="GlobalStandard", capacity=50)

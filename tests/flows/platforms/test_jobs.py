@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from evals.errors import PlatformError, RefusedError
-from flows.platforms import jobs
 from flows.platforms.base import TriggerRef
+from flows.platforms.fine_tuning import jobs
 
 JOBS = "/openai/v1/fine_tuning/jobs"
 BARE = {

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from evals.errors import ConfigurationError, CredentialError, PlatformError, RefusedError
-from flows.platforms import jobs
 from flows.platforms.base import SlotSpec, TriggerRef
-from flows.platforms.job_records import Job
+from flows.platforms.deadlines import Pace
+from flows.platforms.fine_tuning import jobs
+from flows.platforms.fine_tuning.records import Job
 from flows.platforms.openai import OpenAIPlatform, read_openai_options
-from flows.platforms.waiting import Pace
 
 SLOT = SlotSpec(slot="developer")
 PACE = Pace(probe=0.05, ready=4.0)

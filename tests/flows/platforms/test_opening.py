@@ -15,9 +15,9 @@ import pytest
 from evals.errors import ConfigurationError, CredentialError
 from evals.records import Price
 from flows.platforms import prices
-from flows.platforms.azure_openai import AzureOpenAIPlatform
-from flows.platforms.azure_openai_credentials import IdentityTokens, source_tokens
-from flows.platforms.azure_openai_options import read_options
+from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
+from flows.platforms.azure.credentials import IdentityTokens, source_tokens
+from flows.platforms.azure.options import read_options
 from flows.platforms.base import SlotSpec, TriggerRef
 from flows.platforms.model_names import (
     base_of,
@@ -28,9 +28,9 @@ from flows.platforms.model_names import (
     same_model,
     step_checkpoint,
 )
-from flows.platforms.opening import PLATFORMS, open_platform
 from flows.platforms.prices import PriceTable
-from flows.platforms.probing import agreement
+from flows.platforms.readiness import agreement
+from flows.platforms.table import PLATFORMS, open_platform
 
 OPTIONS = {"subscription": "s", "resource_group": "g", "account": "acme-swc"}
 HEX = "5d1e" * 8
@@ -177,7 +177,7 @@ def test_the_source_tenant_has_a_credential_of_its_own() -> None:
 
 def test_importing_the_platforms_loads_no_sdk() -> None:
     code = (
-        "import sys, flows.platforms.opening, flows.platforms.jobs, flows.platforms.webhooks\n"
+        "import sys, flows.platforms.table, flows.platforms.fine_tuning.jobs, flows.platforms.fine_tuning.webhooks\n"
         "heavy = [m for m in ('openai', 'azure.identity', 'prefect', 'sklearn') if m in sys.modules]\n"
         "assert not heavy, heavy"
     )

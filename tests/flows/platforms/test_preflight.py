@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from evals.records import Candidate, Price
-from flows.platforms.azure_openai_quota import find_row, read_rows
+from flows.platforms.azure.quota import find_row, read_rows
 from flows.platforms.base import Finding, SlotSpec
 from flows.platforms.findings import lifetime_finding, price_finding
 

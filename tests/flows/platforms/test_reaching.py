@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from flows.orchestration.processes import free_port
-from flows.platforms.reaching import unreachable
+from flows.platforms.reachability import unreachable
 
 FIX = "start it"
 

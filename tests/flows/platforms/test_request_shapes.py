@@ -167,7 +167,7 @@ async def test_a_capacity_is_patched_with_sku_and_tags_only(server, azure, shown
 async def test_the_probe_is_a_small_chat_request(server, azure, shown) -> None:
     import msgspec
 
-    from flows.platforms.azure_openai_wire import ArmDeployment, to_deployment
+    from flows.platforms.azure.arm.documents import ArmDeployment, to_deployment
 
     server.on(f"GET {AT}", (200, shown()))
     server.on("POST /openai/v1/chat/completions", (200, {"model": TUNED, "choices": []}))

@@ -12,7 +12,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from evals.errors import CredentialError
-from flows.platforms.webhooks import WebhookRefusedError, verify_webhook
+from flows.platforms.fine_tuning.webhooks import WebhookRefusedError, verify_webhook
 
 OLD = "whsec_" + base64.b64encode(b"promotion-emulator-test-key-0001").decode()
 NEW = "whsec_" + base64.b64encode(b"promotion-emulator-test-key-0002").decode()

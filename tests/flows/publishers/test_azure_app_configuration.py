@@ -19,7 +19,7 @@ from flows.publishers.azure_app_configuration import (
     AzureAppConfigurationOptions,
     AzureAppConfigurationPublisher,
 )
-from flows.publishers.publishing import publish_everywhere
+from flows.publishers.publish import publish_everywhere
 
 SECRET = base64.b64encode(b"an access key of the store").decode()
 KEY = ("gatewright/triage/live", "prod")

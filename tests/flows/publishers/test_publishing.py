@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from evals.errors import ConfigurationError, PublishError
-from flows.publishers.publishing import publish_everywhere, withdraw_everywhere
+from flows.publishers.publish import publish_everywhere, withdraw_everywhere
 from flows.publishers.table import PUBLISHERS, build_publishers
 
 

@@ -105,7 +105,7 @@ def test_what_is_gone_is_counted(eventful, tamper, gone, said):
 def test_a_forged_event_with_a_fresh_hash_of_its_own_breaks_the_next_link(eventful, tamper):
     from msgspec import to_builtins
 
-    from flows.registry.chain import event_hash
+    from flows.registry.audit.chain import event_hash
 
     event = next(e for e in eventful.history("triage", 100, kinds=None) if e.seq == 2)
     forged = to_builtins(event) | {"reason": "forged"}

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import create_engine, inspect
 
 from evals.errors import ConfigurationError, RegistryError
-from flows.registry import schema
-from flows.registry.migrations import MIGRATIONS, Migration, migrate
+from flows.registry.database import schema
+from flows.registry.database.migrations import MIGRATIONS, Migration, migrate
 from flows.registry.store import Registry
 
 

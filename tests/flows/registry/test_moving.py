@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import create_engine, select, text
 
 from evals.errors import RefusedError
-from flows.registry.moving import move
+from flows.registry.database.migrate import move
+from flows.registry.database.schema import metadata
 from flows.registry.records import Binding
-from flows.registry.schema import metadata
 from flows.registry.store import Registry
 
 

@@ -31,15 +31,15 @@ from sqlalchemy import select
 from evals.gate.policy import load_policy
 from evals.records import CheckResult, Endpoint, Verdict
 from flows.emulator.server import Emulator
-from flows.platforms import jobs
-from flows.platforms.job_records import Job
-from flows.platforms.opening import open_platform
+from flows.platforms.fine_tuning import jobs
+from flows.platforms.fine_tuning.records import Job
+from flows.platforms.table import open_platform
+from flows.registry.database.schema import inbox
 from flows.registry.records import NewPointer, RunRecord
-from flows.registry.schema import inbox
 from flows.registry.store import Registry
 from flows.service.app import build_app
 from flows.service.config import ServiceConfig
-from flows.service.pauses import Pauses
+from flows.service.dispatcher.timing import Pauses
 from flows.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[3]

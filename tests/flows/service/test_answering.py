@@ -76,7 +76,7 @@ def test_an_answer_nobody_carried_on_is_found(
 ) -> None:
     """The service died between the answer and the message about it."""
     from flows.approvals.answers import answer_run
-    from flows.service.following import left_behind
+    from flows.service.dispatcher.queue_resume import left_behind
 
     story.judged("INCONCLUSIVE")
     answer_run(settings, "triage-1", "approve", actor="bo", reason="read it")

@@ -9,9 +9,9 @@ import pytest
 from flows.approvals.answers import answer_run
 from flows.approvals.questions import question_of
 from flows.approvals.suspended_runs import note_resumed, note_suspended, suspended_as
-from flows.service.dispatch import Dispatcher
-from flows.service.following import follow_up, left_behind
-from flows.service.prefect_runs import PrefectRuns
+from flows.service.dispatcher.dispatch import Dispatcher
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.service.dispatcher.queue_resume import follow_up, left_behind
 
 MESSAGE = "triage-1:answer:1"
 

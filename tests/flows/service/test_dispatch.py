@@ -12,10 +12,10 @@ import pytest
 from flows.emulator.server import add_webhook
 from flows.evaluation.request import run_id_of
 from flows.registry.records import RunRecord
-from flows.service.dispatch import Dispatcher
-from flows.service.messages import Trigger
-from flows.service.pauses import STUCK_AFTER, Pauses
-from flows.service.prefect_runs import PrefectRuns
+from flows.service.dispatcher.dispatch import Dispatcher
+from flows.service.dispatcher.messages import Trigger
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.service.dispatcher.timing import STUCK_AFTER, Pauses
 
 
 def job_message(job_id: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from flows.service.hooks import LARGEST
+from flows.service.webhooks import LARGEST
 
 FAILED = "fine_tuning.job.failed"
 

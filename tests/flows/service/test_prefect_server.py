@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 import pytest
 
-from flows.service.prefect_runs import PrefectRuns
-from flows.service.starting import job_order, start
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.service.dispatcher.starting import job_order, start
 
 pytestmark = pytest.mark.slow
 

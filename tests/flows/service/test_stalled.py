@@ -11,11 +11,11 @@ from flows.approvals.questions import question_of
 from flows.approvals.suspended_runs import note_resumed, note_suspended
 from flows.evaluation.request import run_id_of
 from flows.registry.records import RunRecord
-from flows.service.dispatch import Dispatcher
-from flows.service.following import follow_up
-from flows.service.pauses import Pauses
-from flows.service.prefect_runs import PrefectRuns
-from flows.service.stalled import stalled
+from flows.service.dispatcher.dispatch import Dispatcher
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.service.dispatcher.queue_resume import follow_up
+from flows.service.dispatcher.stalled import stalled
+from flows.service.dispatcher.timing import Pauses
 
 KEY = "triage-1:answer:1"
 DAY_S = 86400.0

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from flows.emulator.server import Emulator
-from flows.platforms import jobs
-from flows.platforms.opening import open_platform
+from flows.platforms.fine_tuning import jobs
+from flows.platforms.table import open_platform
 from flows.settings import load_settings
 
 TARGET = "teams"

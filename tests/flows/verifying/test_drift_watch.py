@@ -12,7 +12,7 @@ import pytest
 
 from flows.monitoring.drift_watch import Looked, look_at_all, look_at_drift, record_look
 from flows.platforms.base import SlotSpec
-from flows.platforms.opening import open_platform
+from flows.platforms.table import open_platform
 from flows.recovery import attempts
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord

@@ -13,7 +13,7 @@ import pytest
 import zstandard
 
 from flows.platforms.base import Platform, SlotSpec
-from flows.platforms.opening import open_platform
+from flows.platforms.table import open_platform
 from flows.registry.opening import open_registry
 from flows.settings import load_settings
 

@@ -1,0 +1,118 @@
+"""The verdict in a terminal: the answer, a table of checks, and what to look at next. Fits 80 columns, uses 120."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.table import Table
+from rich.text import Text
+
+from evals.report.sanitise import one_line
+from evals.report.sections.board import Board
+from evals.report.sections.check import CheckView, Tone
+from evals.report.view import ReportView
+
+__all__ = ["verdict_renderable"]
+
+_WIDE = 110
+_REASONS = 8
+_STYLES: dict[Tone, str] = {
+    "pass": "green",
+    "fail": "red",
+    "undecided": "yellow",
+    "error": "magenta",
+    "plain": "dim",
+}
+
+
+def verdict_renderable(view: ReportView) -> RenderableType:
+    """Return something a Rich console prints. Texts are plain `Text`, so that no markup in them is obeyed."""
+    return _VerdictPage(view)
+
+
+class _VerdictPage:
+    def __init__(self, view: ReportView) -> None:
+        self._view = view
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        view, wide = self._view, options.max_width >= _WIDE
+        yield from _head(view)
+        for board in view.boards:
+            yield Text()
+            yield Text.assemble((board.title, "bold"), f"  {board.summary}")
+            yield _table(board, wide=wide)
+            yield from _reasons(board)
+        yield from _tail(view)
+
+
+def _head(view: ReportView) -> Iterator[RenderableType]:
+    answer = view.answer
+    style = f"bold {_STYLES[answer.tone]}"
+    yield Text.assemble(
+        (f"{answer.symbol} {answer.word}", style), f"  {one_line(answer.sentence, 600)}"
+    )
+    if answer.live:
+        yield Text.assemble(("Live now: ", "bold"), one_line(answer.live))
+    for note in view.notes:
+        yield Text(f"Note: {one_line(note)}", style="dim")
+
+
+def _table(board: Board, *, wide: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("Outcome", no_wrap=True)
+    table.add_column("Check", overflow="fold", min_width=20)
+    table.add_column("Candidate" if wide else "Found", justify="right", no_wrap=True)
+    if wide:
+        table.add_column("Baseline", justify="right", no_wrap=True)
+        table.add_column("Difference", justify="right", no_wrap=True)
+    table.add_column("Interval", justify="right", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    for check in board.checks:
+        table.add_row(*_cells(check, wide=wide), style="" if check.decides else "dim")
+    return table
+
+
+def _cells(check: CheckView, *, wide: bool) -> Iterator[Text]:
+    yield Text(f"{check.symbol} {check.outcome}", style=_STYLES[check.tone])
+    yield _name(check)
+    # With one figure there is room for, it is the one that the interval is of.
+    yield Text(check.candidate if wide or check.interval_of == "candidate" else check.difference)
+    if wide:
+        yield Text(check.baseline)
+        yield Text(check.difference)
+    yield Text(check.interval)
+    yield Text(check.n.partition(" ")[0])
+
+
+def _name(check: CheckView) -> Text:
+    text = Text(one_line(check.name, 120), style="bold" if check.decides else "")
+    text.append(f" {check.bar}", style="not bold")
+    if not check.decides:
+        text.append(f" ({'; '.join(check.marks)})", style="not bold")
+    return text
+
+
+def _reasons(board: Board) -> Iterator[RenderableType]:
+    blocking = [check for check in board.checks if check.decides and check.outcome != "PASS"]
+    if not blocking:
+        return
+    yield Text()
+    for check in blocking[:_REASONS]:
+        text = Text(f"{check.symbol} ", style=_STYLES[check.tone])
+        text.append(f"{one_line(check.name, 120)} {check.bar}: ", style="bold default")
+        text.append(one_line(check.reason), style="default")
+        yield text
+    if len(blocking) > _REASONS:
+        yield Text(f"and {len(blocking) - _REASONS} more in the report", style="dim")
+
+
+def _tail(view: ReportView) -> Iterator[RenderableType]:
+    yield Text()
+    for row in view.coverage:
+        if row.remarks:
+            yield Text(f"{row.suite}, {row.role}: {one_line('; '.join(row.remarks))}", style="dim")
+    for step in view.next_steps:
+        command, _, words = step.partition("   ")
+        yield Text.assemble(("Next: ", "bold"), one_line(command), (f"  {one_line(words)}", "dim"))

@@ -1,0 +1,50 @@
+"""What the reader can do about a verdict that let nothing go live: have it decided, or go against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from evals.gate.explanations import STILL_OPEN
+from evals.records import CheckResult
+from evals.report.facts import RunFacts
+from evals.report.sections.headline import blocking_checks
+from evals.report.sections.reasons import given_up
+
+__all__ = ["advice"]
+
+
+def advice(facts: RunFacts) -> Iterator[str]:
+    """Yield commands, each with a word on what it does; none where nothing is left to be done."""
+    verdict = facts.verdict
+    blocking = blocking_checks(verdict) if verdict is not None else []
+    if verdict is None or facts.kind == "regression":
+        return
+    if verdict.outcome == "INCONCLUSIVE":
+        yield from _to_decide(facts, blocking)
+    elif verdict.outcome == "FAIL" and facts.state == "refused":
+        yield from _to_go_against(facts, blocking)
+
+
+def _to_go_against(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator[str]:
+    if blocking and all(check.overridable for check in blocking):
+        yield (
+            f"gatewright override {facts.run_id} --reason '…'"
+            "   lets it go live against the gate, with as many people as the gate asks for"
+        )
+
+
+def _to_decide(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator[str]:
+    early = any(given_up(check) or _open(check) for check in blocking)
+    if early:
+        command = "evaluate" if facts.kind == "evaluation" else "promote"
+        again = "" if facts.kind == "evaluation" else " --again"
+        yield (
+            f"gatewright {command} {facts.target} --model {facts.candidate.model_id}{again} --no-early-stop"
+            "   asks every case, so that nothing is given up or left open before"
+        )
+    if early or any("can't tell" in check.reason for check in blocking):
+        yield f"gatewright plan {facts.target}   says how many cases, or which margin, can tell"
+
+
+def _open(check: CheckResult) -> bool:
+    return f"; {STILL_OPEN} at look " in check.reason

@@ -1,0 +1,104 @@
+"""A verdict as a reader sees it: its checks in groups, what speaks against promotion first, and where the asking ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from evals.records import Verdict
+from evals.report.facts import RunFacts
+from evals.report.numbers import counted
+from evals.report.sections.check import CheckView, check_view
+from evals.report.sections.reasons import given_up
+
+__all__ = ["Board", "CheckGroup", "boards"]
+
+_GRAVITY = {"ERROR": 0, "FAIL": 1, "INCONCLUSIVE": 2, "PASS": 3, "NOT JUDGED": 4}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckGroup:
+    """Checks that stand under one heading."""
+
+    title: str
+    lead: str
+    checks: tuple[CheckView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """One verdict with its checks in groups, what speaks against promotion first."""
+
+    title: str
+    outcome: str
+    summary: str
+    reasons: tuple[str, ...]
+    groups: tuple[CheckGroup, ...]
+
+    @property
+    def checks(self) -> tuple[CheckView, ...]:
+        """All checks, in the order shown."""
+        return tuple(check for group in self.groups for check in group.checks)
+
+
+def boards(facts: RunFacts) -> Iterator[Board]:
+    """Word the verdict, and that on the production deployment where there is one."""
+    if facts.verdict is not None:
+        yield _board("Checks", facts.verdict)
+    if facts.production_verdict is not None:
+        yield _board("Checks on the production deployment", facts.production_verdict)
+
+
+def _board(title: str, verdict: Verdict) -> Board:
+    gravest_first = sorted(verdict.checks, key=lambda check: not given_up(check))
+    views = [check_view(check, first_release=verdict.first_release) for check in gravest_first]
+    views.sort(key=lambda view: _GRAVITY[view.outcome])
+    deciding = [view for view in views if view.decides]
+    blocking = [view for view in deciding if view.outcome != "PASS"]
+    holding = [view for view in deciding if view.outcome == "PASS"]
+    rest = [view for view in views if not view.decides]
+    groups = (
+        (
+            "Not held",
+            "Each of these alone is enough to keep the verdict from being PASS.",
+            blocking,
+        ),
+        ("Held", "Shown with the margin by which they hold.", holding),
+        (
+            "Reported only",
+            "These do not decide: shadow checks, slices too small to judge, checks for elsewhere.",
+            rest,
+        ),
+    )
+    return Board(
+        title=title,
+        outcome=verdict.outcome,
+        summary=_summary(len(holding), len(blocking), len(rest)) + _ending(verdict),
+        reasons=verdict.reasons,
+        groups=tuple(
+            CheckGroup(title=title, lead=lead, checks=tuple(checks))
+            for title, lead, checks in groups
+            if checks
+        ),
+    )
+
+
+def _summary(held: int, blocking: int, rest: int) -> str:
+    deciding = held + blocking
+    if not deciding:
+        return "No check decides: that is never a pass."
+    reported = f"; {rest:,} more {'is' if rest == 1 else 'are'} reported only" if rest else ""
+    if not blocking:
+        held_all = (
+            "The one deciding check holds"
+            if deciding == 1
+            else f"All {deciding:,} deciding checks hold"
+        )
+        return f"{held_all}{reported}."
+    return f"{held:,} of {counted(deciding, 'deciding check')} {'holds' if held == 1 else 'hold'}{reported}."
+
+
+def _ending(verdict: Verdict) -> str:
+    """Where a run that could look early ended, and why."""
+    said = [reason for reason in verdict.reasons if reason.startswith("asking ended ")]
+    return "".join(f" {reason[0].upper()}{reason[1:]}." for reason in said)

@@ -1,0 +1,201 @@
+"""The one sentence on top of a report: what became of the candidate, why, and what is live now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from evals.records import CheckResult, Verdict
+from evals.report.facts import RunFacts, RunState
+from evals.report.numbers import counted
+from evals.report.sections.check import Tone, check_view
+from evals.report.sections.reasons import given_up
+
+__all__ = ["Answer", "answer", "model_name"]
+
+_WORDS: dict[RunState, tuple[str, str, Tone]] = {
+    "promoted": ("PROMOTED", "✓", "pass"),
+    "passed": ("PASSED", "✓", "pass"),
+    "refused": ("REFUSED", "✕", "fail"),
+    "failed": ("FAILED", "✕", "fail"),
+    "rolled_back": ("ROLLED BACK", "↶", "fail"),
+    "waiting": ("WAITING for approval", "?", "undecided"),
+    "inconclusive": ("INCONCLUSIVE", "?", "undecided"),
+    "error": ("ERROR", "!", "error"),
+}
+_SEVERITY = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "ERROR": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """`word` is the outcome, `sentence` the reason and what stays or goes live; `tone` is never the only carrier."""
+
+    state: RunState
+    word: str
+    symbol: str
+    tone: Tone
+    sentence: str
+    live: str
+
+    @property
+    def line(self) -> str:
+        """Word and sentence in one line."""
+        return f"{self.word}: {self.sentence}"
+
+
+def answer(facts: RunFacts) -> Answer:
+    """Word the outcome. Without a stated outcome the verdict's is taken, and a missing verdict is never a pass."""
+    state = facts.state or _derived(facts)
+    word, symbol, tone = _WORDS[state]
+    if state == "promoted" and _verdict_word(facts) != "PASS":
+        word, symbol, tone = "PROMOTED against the gate", "!", "undecided"
+    return Answer(
+        state=state,
+        word=word,
+        symbol=symbol,
+        tone=tone,
+        sentence=_sentence(facts, state),
+        live=facts.live_now,
+    )
+
+
+def model_name(facts: RunFacts, model_id: str | None) -> str:
+    """The model's short name when it has one, else its id."""
+    return "none" if model_id is None else facts.names.get(model_id, model_id)
+
+
+def _derived(facts: RunFacts) -> RunState:
+    if facts.error is not None or facts.verdict is None or facts.verdict.outcome == "ERROR":
+        return "error"
+    outcomes = {"PASS": "passed", "INCONCLUSIVE": "inconclusive"}
+    word = _verdict_word(facts)
+    if word == "FAIL":
+        return "refused" if facts.kind == "promotion" else "failed"
+    return (
+        "passed"
+        if outcomes.get(word) == "passed"
+        else "inconclusive"
+        if word in outcomes
+        else "error"
+    )
+
+
+def _verdict_word(facts: RunFacts) -> str:
+    """The worse of the two verdicts; NONE without any."""
+    return max(
+        (verdict.outcome for verdict in _verdicts(facts)), key=_SEVERITY.__getitem__, default="NONE"
+    )
+
+
+def _sentence(facts: RunFacts, state: RunState) -> str:
+    candidate = model_name(facts, facts.candidate.model_id)
+    stays = _stays(facts)
+    if state == "promoted":
+        return f"{candidate} went live{_instead_of(facts)}; {_what_held(facts)}."
+    if state == "rolled_back":
+        return f"{candidate} was taken back{_because(facts)}."
+    if state == "error" or (state == "failed" and facts.kind == "promotion"):
+        reason = _error(facts)  # a candidate that passed may still fail to go live
+        word = reason.partition(" ")[0]
+        start = reason[:1].upper() if word.isalpha() else reason[:1]  # an id stays as it is
+        return f"{start}{reason[1:]}; {stays}."
+    if state == "passed":
+        return (
+            f"{candidate}: {_what_held(facts)}{'' if facts.kind != 'promotion' else f'; {stays}'}."
+        )
+    if state == "waiting":
+        return f"{candidate} needs a person's word: {_blocking(facts)}; until then {stays}."
+    return f"{_blocking(facts)}; {stays}." if facts.kind != "evaluation" else f"{_blocking(facts)}."
+
+
+def _stays(facts: RunFacts) -> str:
+    if facts.kind == "regression":
+        return f"{model_name(facts, facts.candidate.model_id)} is still live"
+    if facts.baseline is None:
+        return "nothing is live"
+    return f"{model_name(facts, facts.baseline.model_id)} stays live"
+
+
+def _instead_of(facts: RunFacts) -> str:
+    return (
+        ""
+        if facts.baseline is None
+        else f" instead of {model_name(facts, facts.baseline.model_id)}"
+    )
+
+
+def _because(facts: RunFacts) -> str:
+    return f": {_without_stop(facts.error)}" if facts.error else ""
+
+
+def _error(facts: RunFacts) -> str:
+    if facts.error:
+        return _without_stop(facts.error)
+    return "no verdict was reached" if facts.verdict is None else _blocking(facts)
+
+
+def _what_held(facts: RunFacts) -> str:
+    checks = [check for verdict in _verdicts(facts) for check in verdict.checks if check.decides]
+    if not checks or _verdict_word(facts) == "PASS":
+        return _hold(checks)
+    return f"the gate said {_verdict_word(facts)}, {_hold(checks)}"
+
+
+def _held(verdict: Verdict) -> str:
+    return _hold([check for check in verdict.checks if check.decides])
+
+
+def _hold(checks: list[CheckResult]) -> str:
+    held = sum(check.outcome == "PASS" for check in checks)
+    if not checks:
+        return "no check decided"
+    if held < len(checks):
+        return (
+            f"{held} of {counted(len(checks), 'deciding check')} {'holds' if held == 1 else 'hold'}"
+        )
+    return f"all {held} deciding checks hold" if held > 1 else "the one deciding check holds"
+
+
+def _blocking(facts: RunFacts) -> str:
+    """The gravest finding, and how many more there are."""
+    verdict = _worst_verdict(facts)
+    if verdict is None:
+        return "no verdict was reached"
+    blocking = blocking_checks(verdict)
+    if not blocking and verdict.first_release and verdict.outcome == "INCONCLUSIVE":
+        return f"this is a first release, with nothing live to compare with, and {_held(verdict)}"
+    if not blocking:
+        return (
+            _without_stop(verdict.reasons[0])
+            if verdict.reasons
+            else f"the gate said {verdict.outcome}"
+        )
+    more = len(blocking) - 1
+    also = (
+        ""
+        if not more
+        else f", and {counted(more, 'more check')} {'does' if more == 1 else 'do'} not hold"
+    )
+    return f"{_first(verdict)}{check_view(blocking[0]).short}{also}"
+
+
+def _first(verdict: Verdict) -> str:
+    """What comes before the checks, such as the rule for a first release."""
+    return "first release, and " if verdict.first_release else ""
+
+
+def _worst_verdict(facts: RunFacts) -> Verdict | None:
+    return max(_verdicts(facts), key=lambda verdict: _SEVERITY[verdict.outcome], default=None)
+
+
+def _verdicts(facts: RunFacts) -> list[Verdict]:
+    return [verdict for verdict in (facts.verdict, facts.production_verdict) if verdict is not None]
+
+
+def blocking_checks(verdict: Verdict) -> list[CheckResult]:
+    """The deciding checks that do not hold, gravest first; of the undecided ones, what the run was given up for."""
+    blocking = [check for check in verdict.checks if check.decides and check.outcome != "PASS"]
+    return sorted(blocking, key=lambda check: (-_SEVERITY[check.outcome], not given_up(check)))
+
+
+def _without_stop(text: str | None) -> str:
+    return (text or "").strip().rstrip(".")

@@ -1,0 +1,100 @@
+"""The lines of a journal, and what can be told of them without reading them whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from evals.errors import InfrastructureError
+from evals.records import INFRASTRUCTURE_OUTCOMES, Record, Response, Usage
+from evals.sampling.journal.keys import AnsweredKeys
+
+__all__ = [
+    "Entry",
+    "History",
+    "Seen",
+    "decode_entry",
+    "encode_entry",
+    "peek",
+    "read_entry",
+    "settles",
+]
+
+
+class Entry(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One line: the response, when it came (Unix seconds), and what helps to trace it with the service."""
+
+    at: float
+    response: Response
+    request_id: str | None = None
+    served_by: str | None = None
+    fingerprint: str | None = None
+
+
+@dataclass(slots=True)
+class History:
+    """What a journal holds of one role and suite: settled keys, number of lines by outcome, tokens paid for."""
+
+    keys: AnsweredKeys = field(default_factory=AnsweredKeys)
+    outcomes: dict[str, int] = field(default_factory=dict)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+    def count(self, seen: Seen) -> None:
+        """Take in one line."""
+        self.outcomes[seen.outcome] = self.outcomes.get(seen.outcome, 0) + 1
+        if settles(seen.outcome):
+            self.keys.add(seen.case_id, seen.repeat)
+        if seen.usage and not seen.reused:
+            self.prompt_tokens += seen.usage.prompt_tokens
+            self.completion_tokens += seen.usage.completion_tokens
+            self.cached_tokens += seen.usage.cached_tokens
+
+
+class Seen(msgspec.Struct):
+    """The part of a response that is needed to know what is settled and spent."""
+
+    case_id: str
+    outcome: str
+    repeat: int = 0
+    usage: Usage | None = None
+    reused: bool = False
+
+
+class _Peek(msgspec.Struct):
+    response: Seen
+
+
+encode_entry = msgspec.json.Encoder().encode
+decode_entry = msgspec.json.Decoder(Entry).decode
+_decode_peek = msgspec.json.Decoder(_Peek).decode
+
+
+def settles(outcome: str) -> bool:
+    """True when a case with this outcome is not asked again: the model spoke, or the request can't be answered."""
+    return outcome not in INFRASTRUCTURE_OUTCOMES or outcome == "invalid_request"
+
+
+def peek(line: bytes, folder: Path) -> Seen:
+    """Read the essentials of a line. Raises InfrastructureError, naming the journal, when it is damaged."""
+    try:
+        return _decode_peek(line).response
+    except msgspec.DecodeError as error:
+        raise _damaged(folder, error) from error
+
+
+def read_entry(line: bytes, folder: Path) -> Entry:
+    """Read a line whole. Raises InfrastructureError, naming the journal, when it is damaged."""
+    try:
+        return decode_entry(line)
+    except msgspec.DecodeError as error:
+        raise _damaged(folder, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> InfrastructureError:
+    return InfrastructureError(
+        f"the journal in {folder} is damaged ({error}): move it away and start a new run"
+    )

@@ -1,0 +1,91 @@
+"""Makes snapshots of a run a few times a second. Nothing here runs per answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+
+from evals.records import Role
+from evals.sampling.progress.snapshot import ProgressSink, RoleProgress, Snapshot
+from evals.sampling.run import Run
+from evals.sampling.work_queue import Feed
+
+__all__ = ["report_progress"]
+
+_EVERY_S = 0.25
+_RATE_OVER = 40  # snapshots, so ten seconds
+
+
+async def report_progress(
+    run: Run, feed: Feed, sink: ProgressSink | None, planned: Mapping[Role, int]
+) -> None:
+    """Send snapshots to `sink` until cancelled, then a last one."""
+    if sink is None:
+        return
+    rates = {role: _Rate() for role in run.lanes}
+    try:
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            sink.update(_snapshot(run, feed, rates, planned, finished=False))
+    finally:
+        sink.update(_snapshot(run, feed, rates, planned, finished=True))
+
+
+class _Rate:
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque([(0.0, 0)], maxlen=_RATE_OVER)
+
+    def per_second(self, elapsed_s: float, done: int) -> float:
+        then, before = self._seen[0]
+        self._seen.append((elapsed_s, done))
+        return (done - before) / (elapsed_s - then) if elapsed_s > then else 0.0
+
+
+def _snapshot(
+    run: Run,
+    feed: Feed,
+    rates: Mapping[Role, _Rate],
+    planned: Mapping[Role, int],
+    *,
+    finished: bool,
+) -> Snapshot:
+    elapsed_s = run.clock() - run.began
+    return Snapshot(
+        elapsed_s=round(elapsed_s, 3),
+        roles={
+            role: _role(run, feed, role, rates[role], planned.get(role), elapsed_s)
+            for role in run.lanes
+        },
+        spent_usd=run.budget.spent_usd,
+        spent_tokens=run.budget.spent_tokens,
+        ceiling_usd=run.budget.usd,
+        ceiling_tokens=run.budget.tokens,
+        stopping=run.reason or (str(run.failure) if run.failure else ""),
+        finished=finished,
+    )
+
+
+def _role(
+    run: Run, feed: Feed, role: Role, rate: _Rate, planned: int | None, elapsed_s: float
+) -> RoleProgress:
+    lane = run.lanes[role]
+    fresh = sum(lane.outcomes.values())
+    per_second = rate.per_second(elapsed_s, fresh)
+    done = fresh + feed.resumed[role]
+    left = None if planned is None else max(0, planned - done)
+    return RoleProgress(
+        model_id=lane.endpoint.model_id,
+        done=done,
+        planned=planned,
+        resumed=feed.resumed[role],
+        reused=lane.reused,
+        outcomes=dict(lane.outcomes),
+        rate_per_s=round(per_second, 2),
+        eta_s=round(left / per_second, 1) if left is not None and per_second > 0 else None,
+        in_flight=lane.limit.in_flight,
+        waiting=lane.parked,
+        limit=int(lane.limit.limit),
+        tokens=lane.tokens,
+        spent_usd=lane.spent_usd if lane.price else None,
+    )

@@ -1,0 +1,176 @@
+"""Intervals for amounts without an upper limit: cost, tokens, latency; means and quantiles.
+
+They fail closed as the others do. A single case says nothing: its bounds are infinite (0 below
+for amounts that can't be negative).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from evals.stats.clusters import cluster_detail, cluster_errors
+from evals.stats.interval import Interval
+from evals.stats.means import fieller_bounds
+from evals.stats.quantiles import quantile_bounds, quantile_ratio_replicates
+from evals.stats.validation import (
+    Clusters,
+    Floats,
+    cluster_codes,
+    finite,
+    same_length,
+    t_critical,
+    tail,
+)
+
+
+def mean_interval(
+    values: ArrayLike, *, confidence: float = 0.95, clusters: Clusters | None = None
+) -> Interval:
+    """Mean of values without known limits (cost, latency), by Student's t; CR2 with clusters.
+
+    Where all values are equal its width is 0 and detail has the flag ``no_variance``.
+
+    Raises:
+        ValueError: for empty or non-finite values.
+    """
+    array = finite(values, "values")
+    detail: dict[str, float] = {}
+    tail(confidence)
+    df, se = array.size - 1, math.inf
+    if array.size > 1:
+        se = float(array.std(ddof=1)) / math.sqrt(array.size)
+    if clusters is not None:
+        codes, groups = cluster_codes(clusters, array.size)
+        detail |= cluster_detail(groups)
+        df = groups - 1
+        se = max(se, cluster_errors(array, codes).se_cr2) if groups > 1 else math.inf
+    mean = float(array.mean())
+    half = t_critical(confidence, df) * se if df > 0 else math.inf
+    if df > 0:
+        detail |= {"se": se, "df": float(df), "no_variance": float(np.ptp(array) == 0.0)}
+    return Interval(
+        lower=mean - half,
+        upper=mean + half,
+        estimate=mean,
+        n=array.size,
+        method="t" if clusters is None else "t-cr2",
+        confidence=confidence,
+        detail=detail,
+    )
+
+
+def mean_difference_interval(
+    candidate: ArrayLike,
+    baseline: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    clusters: Clusters | None = None,
+) -> Interval:
+    """Mean of candidate - baseline for amounts without known limits; as `mean_interval`."""
+    new, old = _pair(candidate, baseline)
+    return mean_interval(new - old, confidence=confidence, clusters=clusters)
+
+
+def relative_mean_interval(
+    candidate: ArrayLike,
+    baseline: ArrayLike,
+    *,
+    confidence: float = 0.95,
+    clusters: Clusters | None = None,
+) -> Interval:
+    """Ratio mean(candidate) / mean(baseline) of paired amounts >= 0, by Fieller's theorem.
+
+    The upper bound is infinite when the baseline's mean can't be told from 0. Where the same
+    ratio holds in every case the width is 0 and detail has the flag ``no_variance``.
+
+    Raises:
+        ValueError: for negative, empty or non-finite amounts, unequal lengths, or a baseline
+            that is 0 everywhere.
+    """
+    new, old = _pair(candidate, baseline)
+    if min(new.min(), old.min()) < 0.0:
+        raise ValueError("a ratio of means needs amounts that aren't negative")
+    if not old.any():
+        raise ValueError("baseline is 0 everywhere: a ratio to it is undefined")
+    detail, groups = {}, new.size
+    if clusters is not None:
+        groups = cluster_codes(clusters, new.size)[1]
+        detail = cluster_detail(groups)
+    lower, upper = 0.0, math.inf
+    if groups > 1:
+        lower, upper = fieller_bounds(new, old, confidence=confidence, clusters=clusters)
+        detail["no_variance"] = float(lower == upper)
+    return Interval(
+        lower=lower,
+        upper=upper,
+        estimate=float(new.mean() / old.mean()),
+        n=new.size,
+        method="fieller" if clusters is None else "fieller-cr2",
+        confidence=confidence,
+        detail=detail,
+    )
+
+
+def quantile_interval(
+    values: ArrayLike, *, q: float = 0.95, confidence: float = 0.95, floor: float = 0.0
+) -> Interval:
+    """Quantile `q` of values >= floor, by order statistics: exact for any distribution.
+
+    Too few cases for a bound (n < 59 for the p95) give an infinite upper bound.
+
+    Raises:
+        ValueError: for empty or non-finite values, values below the floor, or q out of range.
+    """
+    array = finite(values, "values")
+    lower, upper = quantile_bounds(array, q, confidence=confidence, floor=floor)
+    return Interval(
+        lower=lower,
+        upper=upper,
+        estimate=float(np.quantile(array, q)),
+        n=array.size,
+        method="order-statistic",
+        confidence=confidence,
+        detail={"q": q},
+    )
+
+
+def quantile_ratio_interval(
+    candidate: ArrayLike,
+    baseline: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    q: float = 0.95,
+    confidence: float = 0.95,
+    draws: int = 2000,
+) -> Interval:
+    """Ratio of two paired quantiles of positive amounts, by the percentile bootstrap.
+
+    Meant for n >= 200 pairs. The same seed of `rng` gives the same bounds.
+
+    Raises:
+        ValueError: for amounts that aren't positive and finite, or unequal lengths.
+    """
+    new, old = _pair(candidate, baseline)
+    ratios = quantile_ratio_replicates(new, old, q, rng=rng, draws=draws)
+    lower, upper = 0.0, math.inf
+    if new.size > 1:
+        alpha = tail(confidence)
+        lower, upper = (float(end) for end in np.quantile(ratios, [alpha, 1.0 - alpha]))
+    return Interval(
+        lower=lower,
+        upper=upper,
+        estimate=float(np.quantile(new, q) / np.quantile(old, q)),
+        n=new.size,
+        method="percentile-bootstrap",
+        confidence=confidence,
+        detail={"q": q, "draws": float(draws)},
+    )
+
+
+def _pair(candidate: ArrayLike, baseline: ArrayLike) -> tuple[Floats, Floats]:
+    new, old = finite(candidate, "candidate"), finite(baseline, "baseline")
+    same_length("candidate", new.size, "baseline", old.size)
+    return new, old

@@ -1,0 +1,203 @@
+"""`gatewright doctor`: everything that could stop a run, looked at before one is started."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from evals.errors import ConfigurationError, GatewrightError, PlatformError, RefusedError
+from evals.records import Candidate, Role, SuiteResult
+from evals.report.numbers import counted
+from flows.commands.candidate_options import CHECKPOINT, JOB, MODEL, reference
+from flows.commands.output import JSON_OPTION
+from flows.commands.views.findings import show_findings
+from flows.config.target import target_names
+from flows.platforms.base import Deployment, Finding, Platform, TriggerRef
+from flows.registry.opening import open_registry
+from flows.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from flows.evaluation.open_run import Plan
+    from flows.platforms.data_plane import HostingPlatform
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(
+        epilog="Example: gatewright doctor support-triage --model gpt-4.1-mini-2025-04-14.ft-…"
+    )(doctor)
+
+
+def doctor(
+    target: str | None = typer.Argument(None, help="A target; all of them when left out."),
+    job: str | None = JOB,
+    model: str | None = MODEL,
+    checkpoint: str | None = CHECKPOINT,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Check files, registry, credentials and platform of a target, with a fix for each thing that is wrong.
+
+    Named a candidate, or with a model live, it looks at all that could stop a run of it.
+    """
+    settings = load_settings()
+    named = any(value is not None for value in (job, model, checkpoint))
+    ref = reference(job, model, checkpoint) if named else None
+    names = (target,) if target is not None else target_names(settings.targets)
+    found = {name: _look(settings, name, ref) for name in names}
+    found["installation"] = _installation(settings)
+    show_findings(found, as_json=as_json, exit_on_fail=3)
+
+
+def _look(settings: Settings, name: str, ref: TriggerRef | None) -> tuple[Finding, ...]:
+    from flows.evaluation.estimate import last_results
+    from flows.evaluation.open_run import load_plan
+    from flows.registry.provenance import base_model_of
+
+    try:
+        plan = load_plan(settings, name)
+    except ConfigurationError as error:
+        return tuple(
+            Finding(name="files", level="fail", message=str(problem), fix=problem.fix or "")
+            for problem in error.problems
+        )
+    with open_registry(settings) as registry:
+        pointer, seen = registry.live(name), last_results(registry, name)
+        base = base_model_of(registry, name, pointer.model_id) if pointer is not None else None
+    live = None
+    if pointer is not None:
+        live = Candidate(model_id=pointer.model_id, target=name, base_model=base)
+    return (*_files(plan), *asyncio.run(_platform(plan, ref, live, seen)))
+
+
+def _files(plan: Plan) -> tuple[Finding, ...]:
+    cases = sum(len(opened.suite.cases) for opened in plan.suites)
+    return (
+        Finding(name="target", level="ok", message=plan.target.path),
+        Finding(
+            name="gate", level="ok", message=f"{plan.policy.path}, {len(plan.policy.checks)} checks"
+        ),
+        Finding(
+            name="suites",
+            level="ok",
+            message=f"{counted(len(plan.suites), 'suite')}, {counted(cases, 'case')}",
+        ),
+    )
+
+
+async def _platform(
+    plan: Plan, ref: TriggerRef | None, live: Candidate | None, seen: Sequence[SuiteResult]
+) -> tuple[Finding, ...]:
+    """The platform's own preflight for a model, and what a run would take; without one, whether the account answers."""
+    from flows.platforms.fine_tuning.jobs import walk_jobs
+    from flows.platforms.table import open_platform
+
+    platform = open_platform(plan.target.platform, plan.target.options, os.environ)
+    try:
+        absent = await platform.reach()
+        if absent is not None:
+            return (absent,)
+        candidate = live if ref is None else await _resolved(platform, ref, plan.target.name)
+        if candidate is None:
+            await anext(
+                aiter(walk_jobs(platform, page=1)), None
+            )  # asks the data plane, credential and all
+            standing = await platform.list_deployments()
+            return (
+                Finding(name="platform", level="ok", message=_standing(platform.name, standing)),
+            )
+        return await _preflight(plan, platform, candidate, live, seen)
+    except RefusedError as error:
+        return (Finding(name="model", level="fail", message=str(error)),)
+    except GatewrightError as error:
+        return _troubles(error)
+    finally:
+        await platform.aclose()
+
+
+def _troubles(error: GatewrightError) -> tuple[Finding, ...]:
+    """What kept us from looking, with what to do about it in a line of its own."""
+    if isinstance(error, ConfigurationError):
+        return tuple(
+            Finding(
+                name="platform",
+                level="fail",
+                message=f"{problem.where}: {problem.message}",
+                fix=problem.fix or "",
+            )
+            for problem in error.problems
+        )
+    hint = (error.hint or "") if isinstance(error, PlatformError) else ""
+    message = str(error).removesuffix(f" — {hint}")
+    return (Finding(name="platform", level="fail", message=message, fix=hint),)
+
+
+async def _resolved(platform: Platform, ref: TriggerRef, target: str) -> Candidate:
+    """The candidate as a run would find it; a model id that is not known is left to the preflight to tell."""
+    try:
+        return await platform.resolve(ref, target=target)
+    except GatewrightError:
+        if ref.model_id is None:
+            raise
+        return Candidate(model_id=ref.model_id, target=target)
+
+
+async def _preflight(
+    plan: Plan,
+    platform: HostingPlatform,
+    candidate: Candidate,
+    live: Candidate | None,
+    seen: Sequence[SuiteResult],
+) -> tuple[Finding, ...]:
+    from flows.evaluation.estimate import expected_findings
+    from flows.evaluation.judge_preflight import judge_findings
+
+    sides: dict[Role, Candidate] = {"candidate": candidate}
+    if live is not None:
+        sides["baseline"] = live
+    models: dict[Role, str] = {role: side.model_id for role, side in sides.items()}
+    prices = {role: platform.price(one.model_id, one.base_model) for role, one in sides.items()}
+    found = await platform.preflight(candidate, (plan.target.developer, plan.target.production))
+    judges = await judge_findings(plan.judge, plan.suites, models, plan.target.path)
+    return (*found, *expected_findings(plan, platform, models, prices, seen), *judges)
+
+
+def _standing(platform: str, deployments: Sequence[Deployment]) -> str:
+    ours = sum("gatewright" in deployment.tags for deployment in deployments)
+    return f"{platform} answers: {len(deployments)} deployments, {ours} of them ours"
+
+
+def _installation(settings: Settings) -> tuple[Finding, ...]:
+    try:
+        with open_registry(settings) as registry:
+            broken = registry.verify()
+    except GatewrightError as error:
+        return (Finding(name="registry", level="fail", message=str(error)),)
+    registry_line = (
+        Finding(
+            name="registry",
+            level="ok",
+            message=f"{settings.registry_url}, every event in its place",
+        )
+        if not broken
+        else Finding(
+            name="registry", level="fail", message="; ".join(broken), fix="see docs/operations.md"
+        )
+    )
+    url = os.environ.get("PREFECT_API_URL")
+    prefect = (
+        Finding(name="prefect", level="ok", message=url)
+        if url
+        else Finding(
+            name="prefect",
+            level="warn",
+            message="PREFECT_API_URL is not set",
+            fix="commands that run a flow start a temporary server; `prefect server start` keeps one",
+        )
+    )
+    return (Finding(name="home", level="ok", message=str(settings.home)), registry_line, prefect)

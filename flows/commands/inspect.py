@@ -1,0 +1,133 @@
+"""Commands that only look: what is live, what happened, what a run found. They start nothing and touch no Prefect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import typer
+
+from evals.errors import ConfigurationError, Problem
+from flows.commands.output import JSON_OPTION, console, emit
+from flows.commands.views.history import changes_table
+from flows.commands.views.live import live_data, live_renderable
+from flows.commands.views.runs import run_list
+from flows.config.target import load_target, target_names
+from flows.registry.opening import open_registry, require_run
+from flows.registry.store import Registry
+from flows.settings import Settings, load_settings
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(epilog="Example: gatewright live support-triage --json")(live)
+    app.command(epilog="Example: gatewright history support-triage --limit 20")(history)
+    app.command(epilog="Example: gatewright runs support-triage")(runs)
+    app.command(epilog="Example: gatewright report support-triage-1f0c9a77aa --format terminal")(
+        report
+    )
+
+
+def live(
+    target: str | None = typer.Argument(None, help="A target; all of them when left out."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show what is live, since when, and on whose word."""
+    settings = load_settings()
+    with open_registry(settings) as registry:
+        names = _targets(settings, registry, target)
+        pointers = {name: registry.live(name) for name in names}
+        if as_json:
+            found = [live_data(registry, name, pointer) for name, pointer in pointers.items()]
+            emit(found[0] if target is not None else found)
+            return
+        for name, pointer in pointers.items():
+            console().print(live_renderable(registry, name, pointer))
+
+
+def history(
+    target: str = typer.Argument(..., help="The target."),
+    limit: int = typer.Option(50, min=1, help="How many changes at most, newest first."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show every change of a target: who, when, what, why, and on which evidence."""
+    settings = load_settings()
+    with open_registry(settings) as registry:
+        _targets(settings, registry, target)
+        events = registry.history(target, limit)
+    if as_json:
+        emit([msgspec.to_builtins(event) for event in events])
+        return
+    console().print(
+        changes_table(target, events) if events else f"{target}: nothing has happened yet"
+    )
+
+
+def runs(
+    target: str | None = typer.Argument(None, help="A target; all of them when left out."),
+    limit: int = typer.Option(20, min=1, help="How many at most, newest first."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """List runs: promotions, regressions and evaluations."""
+    settings = load_settings()
+    with open_registry(settings) as registry:
+        _targets(settings, registry, target)
+        found = registry.runs(target, limit)
+    if as_json:
+        emit([msgspec.to_builtins(run) for run in found])
+        return
+    console().print(run_list(found) if found else "no runs yet")
+
+
+def report(
+    run_id: str = typer.Argument(..., help="A run, as `gatewright runs` lists them."),
+    form: str = typer.Option(
+        "path", "--format", help="path (of the HTML page), terminal, markdown, junit or json."
+    ),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Show a run's report, written anew from what is stored."""
+    from flows.reporting.gather import gather, report_run
+
+    settings = load_settings()
+    with open_registry(settings) as registry:
+        if require_run(registry, run_id).candidate is None:
+            raise ConfigurationError(
+                Problem(
+                    where=run_id,
+                    message="the run has no candidate yet, so there is nothing to report",
+                )
+            )
+    if form == "terminal" and not as_json:
+        from evals.report.formats.terminal import verdict_renderable
+        from evals.report.view import build_view
+        from flows.evaluation.open_run import open_run
+
+        with open_run(settings, run_id) as run:
+            console().print(verdict_renderable(build_view(gather(run))))
+        return
+    page = report_run(settings, run_id)
+    typer.echo(_in_form(page, "json" if as_json else form))
+
+
+def _in_form(page: Path, form: str) -> str:
+    files = {"markdown": "report.md", "junit": "report.junit.xml", "json": "report.json"}
+    if form == "path":
+        return str(page)
+    if form not in files:
+        valid = ", ".join(["path", "terminal", *files])
+        raise ConfigurationError(
+            Problem(where="--format", message=f"expected one of {valid}; found '{form}'")
+        )
+    return page.with_name(files[form]).read_text("utf-8")
+
+
+def _targets(settings: Settings, registry: Registry, target: str | None) -> tuple[str, ...]:
+    known = set(registry.targets())
+    if target is None:
+        return tuple(sorted(known | set(target_names(settings.targets))))
+    if target not in known:
+        load_target(settings.targets, target)  # says which names there are
+    return (target,)

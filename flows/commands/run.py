@@ -1,0 +1,250 @@
+"""Commands that run something here and now: promote, evaluate, regress."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+
+from evals.errors import GatewrightError
+from flows.commands.candidate_options import (
+    AGAIN,
+    CHECKPOINT,
+    EARLY_STOP,
+    FRESH,
+    JOB,
+    MODEL,
+    reference,
+    request,
+)
+from flows.commands.interrupts import going_on_with
+from flows.commands.options import stamp
+from flows.commands.output import (
+    EXIT_OF_STATE,
+    EXIT_OF_VERDICT,
+    JSON_OPTION,
+    console,
+    emit,
+    exit_with,
+    run_data,
+)
+from flows.registry.opening import open_registry, require_run
+from flows.reporting.live_display import follow
+from flows.settings import Settings, load_settings
+
+__all__ = ["follow_flow_run", "register", "run_evaluation", "run_promotion", "show_run"]
+
+WORKER_PATIENCE_S = 120.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command(epilog="Example: gatewright promote support-triage --job ftjob-9b6f…")(promote)
+    app.command(
+        epilog="Example: gatewright evaluate support-triage --model gpt-4.1-mini-2025-04-14.ft-…"
+    )(evaluate)
+    app.command(epilog="Example: gatewright regress support-triage")(regress)
+
+
+def promote(
+    target: str = typer.Argument(..., help="The target the candidate is for."),
+    job: str | None = JOB,
+    model: str | None = MODEL,
+    checkpoint: str | None = CHECKPOINT,
+    again: bool = AGAIN,
+    fresh: bool = FRESH,
+    early_stop: bool = EARLY_STOP,
+    submit: bool = typer.Option(
+        False, "--submit", help="Hand it to a Prefect worker and return at once."
+    ),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Take one candidate the whole way: try it, judge it, make it live or refuse it."""
+    settings = load_settings()
+    ref = reference(job, model, checkpoint)
+    parameters: dict[str, Any] = {
+        "target": target,
+        "job_id": ref.job_id,
+        "model_id": ref.model_id,
+        "checkpoint": ref.checkpoint,
+        "requested_by": settings.actor,
+        "again": stamp() if again else "",
+        "fresh": "yes" if fresh else "",
+        "early_stop": "" if early_stop else "off",
+    }
+    run_id = request(settings, target, ref, parameters["again"], fresh=fresh, early_stop=early_stop)
+    if submit:
+        asyncio.run(_submit(run_id, parameters))
+        emit({"run_id": run_id, "submitted": True}) if as_json else typer.echo(
+            f"submitted as {run_id}"
+        )
+        return
+    run_promotion(settings, run_id, as_json=as_json)
+
+
+def run_promotion(settings: Settings, run_id: str, *, as_json: bool) -> None:
+    """Carry a recorded promotion run out in this process, show it, and leave with its exit code."""
+    with going_on_with(f"gatewright resume {run_id}"), _prefect(settings):
+        from flows.promotion import promote as flow
+
+        with open_registry(settings) as registry:
+            run = require_run(registry, run_id)
+        work = flow(target=run.target, requested_by=run.requested_by, **run.trigger)
+        done = asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+    show_run(settings, done["run_id"], as_json)
+
+
+def follow_flow_run(settings: Settings, run_id: str, flow_run_id: str, *, as_json: bool) -> None:
+    """Show a promotion that a flow run on a worker carries out, and leave with its exit code."""
+    work = _until_over(flow_run_id)
+    kept = "the worker carries the run on"
+    with going_on_with(f"gatewright report {run_id}", kept):
+        taken = asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+    if not taken:
+        typer.echo(
+            f"no worker has taken up flow run {flow_run_id} yet; it goes on once one does", err=True
+        )
+    show_run(settings, run_id, as_json)
+
+
+async def _until_over(flow_run_id: str) -> bool:
+    """Wait for a flow run; False when no worker takes it up in time."""
+    from flows.orchestration.prefect_api import FINAL_STATES, prefect_api_from_environment
+
+    loop = asyncio.get_running_loop()
+    until = loop.time() + WORKER_PATIENCE_S
+    async with prefect_api_from_environment() as api:
+        while True:
+            state = str((await api.flow_run(flow_run_id))["state_type"])
+            if state in FINAL_STATES or state == "PAUSED":
+                return True
+            if state in ("SCHEDULED", "PENDING") and loop.time() > until:
+                return False
+            await asyncio.sleep(0.5)
+
+
+def evaluate(
+    target: str = typer.Argument(..., help="The target whose suites and gate are used."),
+    job: str | None = JOB,
+    model: str | None = MODEL,
+    checkpoint: str | None = CHECKPOINT,
+    again: bool = typer.Option(
+        True, "--again/--resume", help="Ask anew, or go on with an earlier evaluation."
+    ),
+    fresh: bool = FRESH,
+    early_stop: bool = EARLY_STOP,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Measure a candidate against the live model and judge it, without promoting anything. Needs no Prefect."""
+    settings = load_settings()
+    ref = reference(job, model, checkpoint)
+    run_id = request(
+        settings,
+        target,
+        ref,
+        stamp() if again else "",
+        kind="evaluation",
+        fresh=fresh,
+        early_stop=early_stop,
+    )
+    run_evaluation(settings, run_id, as_json=as_json)
+
+
+def run_evaluation(settings: Settings, run_id: str, *, as_json: bool) -> None:
+    """Carry a recorded evaluation out in this process, show it, and leave with its exit code."""
+    work = _evaluate(settings, run_id)
+    with going_on_with(f"gatewright resume {run_id}"):
+        asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+    show_run(settings, run_id, as_json)
+
+
+def regress(
+    target: str = typer.Argument(..., help="The target whose live model is asked again."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Ask the live model its suites again and say whether it still holds."""
+    from flows.evaluation.open_run import load_plan
+
+    settings = load_settings()
+    load_plan(settings, target)  # what is wrong with a file is said before a server is started
+    with (
+        going_on_with(f"gatewright regress {target}", "what is live is as it was"),
+        _prefect(settings),
+    ):
+        from flows.regression import regress as flow
+
+        typer.echo(f"{target}: asking the live model again …", err=True)
+        found = asyncio.run(flow(target=target, requested_by=settings.actor))
+    show_run(settings, found["run_id"], as_json)
+
+
+async def _evaluate(settings: Settings, run_id: str) -> None:
+    from flows.evaluation import steps
+    from flows.reporting import gather as reporting
+
+    try:
+        await steps.resolve(settings, run_id)
+        await steps.preflight(settings, run_id)
+        await steps.deploy_candidate(settings, run_id)
+        for look in range(1, steps.rounds(settings, run_id) + 1):
+            asked = await steps.ask_round(settings, run_id, look)
+            if any(summary.stopped for summary in asked):
+                break
+            if steps.judge_look(settings, run_id, look):
+                break
+        steps.conclude(settings, run_id)
+    except GatewrightError as error:
+        with open_registry(settings) as registry:
+            registry.set_run_state(run_id, "failed", str(error)[:500])
+        raise
+    finally:
+        await steps.clean_up(settings, run_id)
+    await asyncio.to_thread(reporting.report_run, settings, run_id)
+
+
+async def _submit(run_id: str, parameters: dict[str, Any]) -> None:
+    from flows.orchestration.prefect_api import prefect_api_from_environment
+    from flows.orchestration.triggers import DEPLOYMENT
+
+    async with prefect_api_from_environment() as api:
+        await api.create_flow_run(DEPLOYMENT, parameters, idempotency_key=run_id, name=run_id)
+
+
+def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
+    """Print what a run came to and leave with the exit code that says so."""
+    with open_registry(settings) as registry:
+        run, verdict = registry.run(run_id), registry.verdict(run_id)
+    assert run is not None
+    if as_json:
+        emit(run_data(run, verdict))
+    else:
+        from evals.report.formats.terminal import verdict_renderable
+        from evals.report.view import build_view
+        from flows.evaluation.open_run import open_run
+        from flows.reporting.gather import gather
+
+        with open_run(settings, run_id) as opened:
+            console().print(verdict_renderable(build_view(gather(opened))))
+        typer.echo(f"report: {run.report}")
+    by_verdict = verdict is not None and run.kind != "promotion"
+    exit_with(
+        EXIT_OF_VERDICT[verdict.outcome]
+        if by_verdict and verdict
+        else EXIT_OF_STATE.get(run.state, 4)
+    )
+
+
+@contextmanager
+def _prefect(settings: Settings) -> Iterator[None]:
+    """Have a Prefect server, keep its own log out of a terminal that has our progress in it, and its telemetry off."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
+    from flows.orchestration.temporary_server import prefect_server
+
+    with prefect_server(settings.home / "servers", lambda line: typer.echo(line, err=True)):
+        yield

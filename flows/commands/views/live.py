@@ -1,0 +1,120 @@
+"""What is live for a target as `gatewright live` shows it: since when, on whose word, and what speaks against it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from evals.records import LivePointer
+from evals.report.sanitise import shorten
+from flows.platforms.short_names import short_name
+from flows.recovery.way_back import way_back
+from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
+from flows.registry.store import Registry
+
+__all__ = ["live_data", "live_renderable"]
+
+_LONGEST = 160
+_Line = tuple[str, str, str]
+"""A label, what is said, and a style."""
+
+
+def live_data(registry: Registry, name: str, pointer: LivePointer | None) -> dict[str, object]:
+    """Return what is live as plain data."""
+    data: dict[str, object] = {
+        "target": name,
+        "live": None,
+        "hold": msgspec.to_builtins(registry.held(name)),
+        "drift": msgspec.to_builtins(registry.drifted(name)),
+    }
+    if pointer is not None:
+        data["live"] = msgspec.to_builtins(pointer)
+        data["name"] = short_name(pointer.model_id)
+        data["model_id"] = pointer.model_id
+        data["by"] = _on_whose_word(registry, pointer)
+        overrides, revoked = overrides_behind(registry, pointer), revocation_of(registry, pointer)
+        data["overrides"] = msgspec.to_builtins(overrides)
+        data["failed_checks"] = [check.check for check in failed_checks(registry, pointer)]
+        data["revoked"] = msgspec.to_builtins(revoked)
+        data["evidence"] = origin(registry, pointer).run_id
+    return data
+
+
+def live_renderable(registry: Registry, name: str, pointer: LivePointer | None) -> RenderableType:
+    """Lay out what is live for one target; long lines go on below their own label."""
+    if pointer is None:
+        head = Text.assemble((name, "bold"), ": nothing is live")
+    else:
+        live = (short_name(pointer.model_id), "green")
+        generation = f" is live (generation {pointer.generation})"
+        head = Text.assemble((name, "bold"), ": ", live, generation)
+    told = _lines(registry, pointer) if pointer is not None else ()
+    lines = [*told, *_drift(registry, name), *_hold(registry, name)]
+    return Group(head, _labelled(lines)) if lines else head
+
+
+def _labelled(lines: list[_Line]) -> RenderableType:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=10)
+    table.add_column(overflow="fold")
+    for label, said, style in lines:
+        table.add_row(Text(label, style=style), Text(said, style=style))
+    return Padding(table, (0, 0, 0, 2))
+
+
+def _lines(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
+    word, run_id = _on_whose_word(registry, pointer), origin(registry, pointer).run_id
+    why = (word["reason"] or word["kind"]).split("; ")[0]
+    yield "model", pointer.model_id, ""
+    yield "answers at", f"{pointer.endpoint.base_url} as {pointer.endpoint.model}", ""
+    yield "since", f"{_time(pointer.since)} UTC", ""
+    yield "by", f"{word['actor']}: {shorten(why, _LONGEST)}", ""
+    if run_id and registry.run(run_id) is not None:
+        yield "evidence", f"gatewright report {run_id}", ""
+    yield from _against(registry, pointer)
+
+
+def _against(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
+    """What speaks against what is live, and the way back from it."""
+    for answer in overrides_behind(registry, pointer):
+        said = (
+            f"against its gate: overridden by {answer.actor} on {answer.at[:10]}: {answer.reason}"
+        )
+        yield "override", said, "yellow"
+    for check in failed_checks(registry, pointer):
+        yield "failed", f"{check.check}: {shorten(check.reason, _LONGEST)}", "yellow"
+    if (revoked := revocation_of(registry, pointer)) is None:
+        return
+    yield "revoked", f"{_time(revoked.at)} by {revoked.actor}: {revoked.reason}", "red"
+    if (back := way_back(registry, pointer.target)) is not None:
+        yield "way back", back.command, "red"
+        yield "", f"goes back to {back.model_id}", "red"
+
+
+def _drift(registry: Registry, name: str) -> Iterator[_Line]:
+    found = registry.drifted(name)
+    if found is not None:
+        yield "drift", f"seen {_time(found.at)}: {found.reason}", "red"
+        yield "", f"gatewright verify {name}   looks again and says what to do", "red"
+
+
+def _hold(registry: Registry, name: str) -> Iterator[_Line]:
+    held = registry.held(name)
+    if held is not None:
+        yield "on hold", f"since {_time(held.since)} by {held.actor}: {held.reason}", "yellow"
+
+
+def _on_whose_word(registry: Registry, pointer: LivePointer) -> dict[str, str]:
+    event = registry.event_of(pointer.target, pointer.generation)
+    if event is None:  # only in a registry that was tampered with; `verify` names it
+        return {"actor": "nobody on record", "kind": "", "reason": "", "at": pointer.since}
+    return {"actor": event.actor, "kind": event.kind, "reason": event.reason, "at": event.at}
+
+
+def _time(iso: str) -> str:
+    return iso[:19].replace("T", " ")

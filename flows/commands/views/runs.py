@@ -1,0 +1,36 @@
+"""Runs as `gatewright runs` lists them: the run's id is never cut, since it is what other commands are given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from evals.report.sanitise import shorten
+from flows.platforms.short_names import short_name
+from flows.registry.records import RunRecord
+
+__all__ = ["run_list"]
+
+_STYLES = {"promoted": "green", "refused": "red", "failed": "red", "waiting": "yellow"}
+_LONGEST = 200
+
+
+def run_list(runs: Sequence[RunRecord]) -> RenderableType:
+    """Lay runs out for a terminal of 80 columns or more, newest first: a line each, and what it came to below."""
+    width = max(len(run.run_id) for run in runs)
+    return Group(*(line for run in runs for line in _lines(run, width)))
+
+
+def _lines(run: RunRecord, width: int) -> list[RenderableType]:
+    head = Text.assemble(
+        (f"{run.run_id:{width}}  ", "bold"),
+        run.updated_at[:16].replace("T", " ") + "  ",
+        f"{run.kind:10}  ",
+        (f"{run.state:12}  ", _STYLES.get(run.state, "")),
+        short_name(run.candidate_model) if run.candidate_model else "",
+    )
+    detail = shorten(run.detail, _LONGEST)
+    return [head, Padding(Text(detail, style="dim"), (0, 0, 0, 6))] if detail else [head]

@@ -1,0 +1,150 @@
+"""Which models can be deployed where: base models, fine-tuned models and checkpoints, own ones and other accounts'.
+
+Raises the refusals of the control plane: DeploymentModelNotSupported, InvalidResourceProperties, LinkedAuthorizationFailed,
+InvalidAuthenticationTokenTenant, InternalServerError for a wrong format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flows.emulator.accounts import Account, from_resource_id, same_name
+from flows.emulator.auth import allowed, auxiliary_callers
+from flows.emulator.control_plane.catalogue import BaseModel, find_base
+from flows.emulator.errors import Refusal, arm_refusal
+from flows.emulator.state.documents import Checkpoint, MintedToken, ModelRef, TunedModel
+from flows.emulator.state.world import World
+
+__all__ = ["Deployable", "check_sku", "resolve_model", "tuned_model"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployable:
+    """A model that can be deployed; `tuned` is None for a base model."""
+
+    base: BaseModel
+    tuned: TunedModel | None
+
+
+def resolve_model(
+    world: World,
+    account: Account,
+    model: ModelRef,
+    *,
+    caller: MintedToken,
+    headers: Mapping[str, str],
+) -> Deployable:
+    """Find the model that a deployment asks for. Raises a Refusal of the control plane."""
+    if model.format != "OpenAI":
+        raise arm_refusal(
+            500, "InternalServerError", "An internal error occurred while processing the request."
+        )
+    tuned = tuned_model(world, model.name)
+    if tuned is None:
+        return _base_model(world, model)
+    if model.version not in (None, "", "1"):
+        raise _not_supported(model)
+    _check_source(world, account, model, tuned, caller=caller, headers=headers)
+    base = find_base(tuned.base)
+    if base is None or base.name in world.switches.retired_models:
+        raise _not_supported(model)
+    return Deployable(base=base, tuned=tuned)
+
+
+def tuned_model(world: World, name: str) -> TunedModel | None:
+    """Find a fine-tuned model by its id, or by the id of one of its checkpoints."""
+    checkpoint = world.store.get(Checkpoint, name)
+    model = world.store.get(TunedModel, checkpoint.model if checkpoint else name)
+    if model is None or model.flavour != "azure":
+        return None
+    if model.step is not None and checkpoint is None:
+        return None  # an earlier step is deployed by its ftchkpt id only
+    return model
+
+
+def check_sku(location: str, model: ModelRef, found: Deployable, sku: str) -> None:
+    """Raise 400 InvalidResourceProperties unless the model has this deployment type in the region."""
+    if sku not in found.base.skus(location, fine_tuned=found.tuned is not None):
+        raise arm_refusal(
+            400,
+            "InvalidResourceProperties",
+            f"The specified SKU '{sku}' for model '{model.name}' is not supported in this region '{location}'.",
+        )
+
+
+def _base_model(world: World, model: ModelRef) -> Deployable:
+    base = find_base(model.name, model.version)
+    if base is None or model.name != base.name or base.name in world.switches.retired_models:
+        raise _not_supported(model)
+    if base.name in world.switches.deprecating_models:
+        raise arm_refusal(
+            400,
+            "ServiceModelDeprecating",
+            f"The model '{base.name}', Version:'{base.version}' is deprecating; new deployments are not accepted.",
+        )
+    return Deployable(base=base, tuned=None)
+
+
+def _check_source(
+    world: World,
+    account: Account,
+    model: ModelRef,
+    tuned: TunedModel,
+    *,
+    caller: MintedToken,
+    headers: Mapping[str, str],
+) -> None:
+    if tuned.account == account.key:
+        return
+    source = _source_account(world, account, model)
+    if source is None or source.key != tuned.account:
+        raise _not_supported(model)
+    if same_name(source.spec.tenant, account.spec.tenant):
+        reader = caller
+    else:
+        reader = _auxiliary(world, source, headers)
+    if not allowed(reader, "accounts/deployments/write", source.resource_id):
+        raise arm_refusal(
+            403,
+            "LinkedAuthorizationFailed",
+            f"The client '{reader.name}' has permission to perform action"
+            " 'Microsoft.CognitiveServices/accounts/deployments/write' on the deployment; however, it does not have"
+            f" permission on the linked scope '{source.resource_id}' or the linked scope is invalid.",
+        )
+
+
+def _source_account(world: World, account: Account, model: ModelRef) -> Account | None:
+    either = world.switches.source_and_account_interchangeable
+    for field in ("source", "sourceAccount"):
+        found = from_resource_id(world.switches, getattr(model, field) or "")
+        if found is None:
+            continue
+        cross_tenant = not same_name(found.spec.tenant, account.spec.tenant)
+        if either or cross_tenant == (field == "sourceAccount"):
+            return found
+    return None
+
+
+def _auxiliary(world: World, source: Account, headers: Mapping[str, str]) -> MintedToken:
+    for one in auxiliary_callers(world, headers):
+        if same_name(one.tenant, source.spec.tenant):
+            return one
+    raise arm_refusal(
+        401,
+        "InvalidAuthenticationTokenTenant",
+        f"The linked resource '{source.resource_id}' is in the tenant '{source.spec.tenant}'; a token of that tenant is"
+        " needed in the header 'x-ms-authorization-auxiliary'.",
+        headers={
+            "WWW-Authenticate": f'Bearer authorization_uri="https://login.microsoftonline.com/{source.spec.tenant}"'
+        },
+    )
+
+
+def _not_supported(model: ModelRef) -> Refusal:
+    return arm_refusal(
+        400,
+        "DeploymentModelNotSupported",
+        f"The model 'Format: {model.format}, Name: {model.name}, Version: {model.version or ''}, Source:"
+        f" {model.source or ''}, SourceAccount: {model.sourceAccount or ''}' of account deployment is not supported.",
+    )

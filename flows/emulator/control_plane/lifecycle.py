@@ -1,0 +1,134 @@
+"""What a deployment is at a moment: everything follows from its document and the clock, so nothing has to be ticked.
+
+`tidy` is called before every look at deployments: it removes what has gone, expired or idled away, and leaves tombstones.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from flows.emulator.control_plane.catalogue import PROVISIONED
+from flows.emulator.state.documents import Deployment, ModelRef, Tombstone, TunedModel
+from flows.emulator.state.world import World
+
+__all__ = [
+    "at_rest",
+    "deployment_key",
+    "expires_at",
+    "find_deployment",
+    "is_fine_tuned",
+    "served_model",
+    "state",
+    "tidy",
+]
+
+
+def deployment_key(account: str, name: str) -> str:
+    """Return the id of a deployment's document; names compare without case."""
+    return f"{account}/{name.casefold()}"
+
+
+def is_fine_tuned(model: ModelRef) -> bool:
+    """Say whether a deployment's model is fine-tuned, by its name."""
+    return ".ft-" in model.name or model.name.startswith(("ft:", "ftchkpt-"))
+
+
+def state(world: World, deployment: Deployment) -> str:
+    """Return the provisioning state now."""
+    if world.clock.now() >= deployment.settles_at:
+        return deployment.outcome if deployment.phase != "deleting" else "Deleting"
+    return {
+        "creating": world.switches.first_state,
+        "updating": "Updating",
+        "deleting": "Deleting",
+    }[deployment.phase]
+
+
+def at_rest(world: World, deployment: Deployment) -> bool:
+    """Say whether no operation is under way."""
+    return world.clock.now() >= deployment.settles_at
+
+
+def expires_at(world: World, deployment: Deployment) -> float | None:
+    """Return when the service removes a deployment of its own accord, None for never."""
+    switches = world.switches
+    if deployment.sku == "DeveloperTier":
+        return (
+            deployment.created_at
+            + switches.developer_hours * 3600
+            + switches.developer_removal_lag_s
+        )
+    if is_fine_tuned(deployment.model) and deployment.sku not in PROVISIONED:
+        return max(deployment.created_at, deployment.last_used_at) + switches.idle_days * 86400
+    return None
+
+
+def find_deployment(world: World, account: str, name: str) -> Deployment | None:
+    """Return a deployment that still is there, even if it is being deleted."""
+    tidy(world)
+    return world.store.get(Deployment, deployment_key(account, name))
+
+
+def tidy(world: World) -> None:
+    """Remove deployments whose time is over, and tombstones that no longer matter."""
+    now = world.clock.now()
+    for deployment in world.store.all(Deployment):
+        end = expires_at(world, deployment)
+        if deployment.phase == "deleting" and now >= deployment.settles_at:
+            _bury(world, deployment, deployment.settles_at, "deleted")
+        elif end is not None and now >= end and deployment.phase != "deleting":
+            _bury(
+                world, deployment, end, "expired" if deployment.sku == "DeveloperTier" else "idle"
+            )
+    for stone in world.store.all(Tombstone):
+        if (
+            now
+            > stone.gone_at + 3600 + world.switches.quota_release_s + world.switches.stale_serving_s
+        ):
+            world.store.delete(Tombstone, stone.id)
+
+
+def _bury(world: World, deployment: Deployment, gone_at: float, reason: str) -> None:
+    world.store.put(
+        Tombstone(
+            id=secrets.token_hex(8),
+            account=deployment.account,
+            name=deployment.name,
+            model=deployment.model,
+            sku=deployment.sku,
+            capacity=deployment.capacity,
+            gone_at=gone_at,
+            reason=reason,
+        )
+    )
+    world.store.delete(Deployment, deployment.id)
+
+
+def served_model(world: World, deployment: Deployment) -> ModelRef | None:
+    """Return the model that the data plane serves under a deployment's name right now, None when none does."""
+    now = world.clock.now()
+    if deployment.stale is not None and now < deployment.stale_until:
+        return deployment.stale
+    if deployment.phase == "deleting":
+        return deployment.model
+    if deployment.phase == "updating":
+        fresh = now >= deployment.serves_at and deployment.outcome == "Succeeded"
+        return deployment.model if fresh else deployment.previous
+    ready = now >= deployment.serves_at and deployment.outcome == "Succeeded"
+    return deployment.model if ready else None
+
+
+def recent_stone(world: World, account: str, name: str) -> Tombstone | None:
+    """Return the youngest tombstone of a name, None when there is none."""
+    stones = [
+        one
+        for one in world.store.all(Tombstone)
+        if one.account == account and one.name.casefold() == name.casefold()
+    ]
+    return max(stones, key=lambda one: one.gone_at, default=None)
+
+
+def deployed_anywhere(world: World, model: TunedModel) -> bool:
+    """Say whether a model stands in some deployment, which forbids deleting it."""
+    tidy(world)
+    return any(one.model.name == model.id for one in world.store.all(Deployment))

@@ -1,0 +1,218 @@
+"""How the control plane shows its resources: deployments, operations, accounts, models, deployment types, capacities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from flows.emulator.accounts import Account
+from flows.emulator.control_plane.catalogue import BASE_MODELS, PROVISIONED, BaseModel, usage_row
+from flows.emulator.control_plane.deployable import tuned_model
+from flows.emulator.control_plane.lifecycle import is_fine_tuned, state
+from flows.emulator.control_plane.quota import left
+from flows.emulator.state.clock import iso
+from flows.emulator.state.documents import Deployment, Operation, TunedModel
+from flows.emulator.state.world import World
+
+__all__ = [
+    "account_models",
+    "deployment_id",
+    "deployment_skus",
+    "model_capacities",
+    "shown_account",
+    "shown_deployment",
+    "shown_operation",
+]
+
+
+def deployment_id(account: Account, name: str) -> str:
+    """Return the ARM id of a deployment."""
+    return f"{account.resource_id}/deployments/{name}"
+
+
+def shown_deployment(world: World, account: Account, one: Deployment) -> dict[str, Any]:
+    """Return a deployment with its state of this moment."""
+    properties = {
+        **one.properties,
+        "model": msgspec.to_builtins(one.model),
+        "currentCapacity": one.capacity,
+        "capabilities": {"chatCompletion": "true", "responses": "true", "maxOutputToken": "32768"},
+        "provisioningState": state(world, one),
+        "rateLimits": _rate_limits(world, one),
+    }
+    properties.setdefault("versionUpgradeOption", "OnceCurrentVersionExpired")
+    properties.setdefault("raiPolicyName", "Microsoft.DefaultV2")
+    if one.paused:
+        properties["deploymentState"] = "Paused"
+    return {
+        "id": deployment_id(account, one.name),
+        "name": one.name,
+        "type": "Microsoft.CognitiveServices/accounts/deployments",
+        "etag": one.etag,
+        "sku": {"name": one.sku, "capacity": one.capacity},
+        "tags": one.tags,
+        "systemData": {
+            "createdBy": one.created_by,
+            "createdByType": "Application",
+            "createdAt": iso(one.created_at),
+            "lastModifiedBy": one.modified_by,
+            "lastModifiedByType": "Application",
+            "lastModifiedAt": iso(one.modified_at),
+        },
+        "properties": properties,
+    }
+
+
+def requests_per_minute(world: World, one: Deployment) -> int:
+    """Return the request limit of a deployment: capacity times the switch, six times that for base models."""
+    factor = 1.0 if is_fine_tuned(one.model) else 6.0
+    return max(1, round(one.capacity * world.switches.requests_per_unit * factor))
+
+
+def _rate_limits(world: World, one: Deployment) -> list[dict[str, Any]]:
+    tokens = round(one.capacity * world.switches.tokens_per_unit)
+    return [
+        {"key": "request", "renewalPeriod": 60, "count": requests_per_minute(world, one)},
+        {"key": "token", "renewalPeriod": 60, "count": tokens},
+    ]
+
+
+def shown_operation(world: World, operation: Operation) -> dict[str, Any]:
+    """Return the body that Azure-AsyncOperation is polled for."""
+    running = world.clock.now() < operation.settles_at
+    shown: dict[str, Any] = {
+        "id": operation.id,
+        "name": operation.id,
+        "status": "Running" if running else operation.outcome,
+        "startTime": iso(operation.started_at),
+    }
+    if not running:
+        shown["endTime"] = iso(operation.settles_at)
+        if operation.outcome != "Succeeded":
+            shown["error"] = operation.error
+    return shown
+
+
+def shown_account(account: Account, base_url: str) -> dict[str, Any]:
+    """Return an account; `properties.endpoint` is where its data plane answers here."""
+    spec = account.spec
+    inner = "" if spec.name == "embedded" else f"accounts/{spec.name}/"
+    return {
+        "id": account.resource_id,
+        "name": spec.name,
+        "type": "Microsoft.CognitiveServices/accounts",
+        "kind": "OpenAI",
+        "location": spec.location,
+        "sku": {"name": "S0"},
+        "properties": {"provisioningState": "Succeeded", "endpoint": f"{base_url}{inner}"},
+    }
+
+
+def account_models(world: World, account: Account) -> list[dict[str, Any]]:
+    """Return the models that can be deployed in an account: base models and its own fine-tuned ones."""
+    location = account.spec.location
+    shown = [_model(world, base, location) for base in BASE_MODELS]
+    for tuned in world.store.all(TunedModel):
+        if tuned.account == account.key and tuned.flavour == "azure" and tuned.step is None:
+            base = next(one for one in BASE_MODELS if one.full_name == tuned.base)
+            shown.append(_model(world, base, location, tuned.id))
+    return shown
+
+
+def _model(
+    world: World, base: BaseModel, location: str, tuned: str | None = None
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "format": "OpenAI",
+        "name": tuned or base.name,
+        "version": "1" if tuned else base.version,
+        "isDefaultVersion": True,
+        "lifecycleStatus": _lifecycle(world, base),
+        "maxCapacity": 5000,
+        "capabilities": {"chatCompletion": "true", "fineTune": "true"},
+        "deprecation": {
+            "fineTune": base.fine_tune_until,
+            "inference": base.inference_until,
+            "deprecationStatus": "Planned",
+        },
+        "skus": [
+            _sku(base, name, tuned is not None)
+            for name in base.skus(location, fine_tuned=tuned is not None)
+        ],
+    }
+    if tuned:
+        shown["baseModel"] = {"format": "OpenAI", "name": base.name, "version": base.version}
+    return shown
+
+
+def _lifecycle(world: World, base: BaseModel) -> str:
+    if base.name in world.switches.retired_models:
+        return "Deprecated"
+    return "Deprecating" if base.name in world.switches.deprecating_models else "GenerallyAvailable"
+
+
+def _sku(base: BaseModel, name: str, fine_tuned: bool) -> dict[str, Any]:
+    return {
+        "name": name,
+        "usageName": usage_row(base, name, fine_tuned=fine_tuned),
+        "deprecationDate": base.inference_until,
+        "capacity": {"minimum": 1, "maximum": 5000, "step": 1, "default": 10},
+        "rateLimits": [
+            {"key": "request", "renewalPeriod": 60, "count": 1},
+            {"key": "token", "renewalPeriod": 60, "count": 1000},
+        ],
+    }
+
+
+def deployment_skus(world: World, account: Account, one: Deployment) -> list[dict[str, Any]]:
+    """Return the deployment types that a deployment's model has in its region."""
+    base = _base_of(world, one.model.name)
+    names = base.skus(account.spec.location, fine_tuned=is_fine_tuned(one.model)) if base else ()
+    return [
+        {
+            "resourceType": "Microsoft.CognitiveServices/accounts/deployments",
+            "sku": {"name": name},
+            "capacity": {
+                "minimum": 1,
+                "maximum": 5000,
+                "step": 50 if name in PROVISIONED else 1,
+                "default": 1,
+            },
+        }
+        for name in names
+    ]
+
+
+def model_capacities(
+    world: World, account: Account, name: str, version: str | None
+) -> list[dict[str, Any]]:
+    """Return what is free of a model for each deployment type, base and fine-tuned."""
+    base = _base_of(world, name)
+    if base is None or version not in (None, base.version, "1"):
+        return []
+    location = account.spec.location
+    return [
+        {
+            "id": f"/subscriptions/{account.spec.subscription}/providers/Microsoft.CognitiveServices/locations/{location}"
+            f"/models/OpenAI.{base.name}.{base.version}",
+            "name": sku,
+            "type": "Microsoft.CognitiveServices/locations/modelCapacities",
+            "location": location,
+            "properties": {
+                "model": {"format": "OpenAI", "name": base.name, "version": base.version},
+                "skuName": sku,
+                "availableCapacity": left(world, account, base, sku, fine_tuned=False),
+                "availableFinetuneCapacity": left(world, account, base, sku, fine_tuned=True),
+            },
+        }
+        for sku in dict.fromkeys(
+            base.skus(location, fine_tuned=True) + base.skus(location, fine_tuned=False)
+        )
+    ]
+
+
+def _base_of(world: World, name: str) -> BaseModel | None:
+    tuned = tuned_model(world, name)
+    full = tuned.base if tuned else name
+    return next((one for one in BASE_MODELS if full in (one.name, one.full_name)), None)

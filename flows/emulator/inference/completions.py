@@ -1,0 +1,101 @@
+"""The chat completion object, as Azure (with filter results) and OpenAI show it."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from flows.emulator.inference.answer import Said
+from flows.emulator.inference.content_filter import filter_results, filters_output
+from flows.emulator.inference.pipeline import shown_model, tail_text
+from flows.emulator.inference.serving import Serving
+from flows.emulator.requests import Caller
+from flows.emulator.state.world import World
+
+__all__ = ["shown_completion"]
+
+
+def shown_completion(
+    world: World, caller: Caller, serving: Serving, body: Mapping[str, Any], said: Said
+) -> dict[str, Any]:
+    """Return a chat completion, filtered when the content filter takes exception to what was asked."""
+    filtered = filters_output(world, tail_text(body["messages"]))
+    shown: dict[str, Any] = {
+        "id": f"chatcmpl-{secrets.token_hex(12)}",
+        "object": "chat.completion",
+        "created": int(world.clock.now()),
+        "model": shown_model(world, serving),
+        "system_fingerprint": "fp_" + serving.model_id[-10:]
+        if world.switches.system_fingerprint
+        else None,
+        "choices": [
+            _choice(world, n, caller, body, said, filtered) for n in range(body.get("n") or 1)
+        ],
+        "usage": _usage(said, body.get("n") or 1),
+    }
+    if caller.flavour == "azure":
+        results = filter_results(world, filtered=False, prompt=True)
+        if results is not None:
+            shown["prompt_filter_results"] = [
+                {"prompt_index": 0, "content_filter_results": results}
+            ]
+    return shown
+
+
+def _choice(
+    world: World, number: int, caller: Caller, body: Mapping[str, Any], said: Said, filtered: bool
+) -> dict[str, Any]:
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": None if said.tool_calls else "" if filtered else said.text,
+        "refusal": None,
+        "annotations": [],
+    }
+    if said.tool_calls:
+        message["tool_calls"] = said.tool_calls
+    choice: dict[str, Any] = {
+        "index": number,
+        "finish_reason": "content_filter" if filtered else said.finish_reason,
+        "logprobs": _logprobs(said, body),
+        "message": message,
+    }
+    if caller.flavour == "azure":
+        results = filter_results(world, filtered=filtered, prompt=False)
+        if results is not None:
+            choice["content_filter_results"] = results
+    return choice
+
+
+def _usage(said: Said, choices: int) -> dict[str, Any]:
+    completion = said.completion_tokens * choices
+    return {
+        "prompt_tokens": said.prompt_tokens,
+        "completion_tokens": completion,
+        "total_tokens": said.prompt_tokens + completion,
+        "prompt_tokens_details": {"cached_tokens": said.cached_tokens, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def _logprobs(said: Said, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return token log-probabilities: the head's confidence, spread over four-character tokens."""
+    if not body.get("logprobs"):
+        return None
+    tokens = [said.text[start : start + 4] for start in range(0, len(said.text), 4)]
+    from_confidence = max(-20.0, min(0.0, _log(said.confidence) / max(1, len(tokens))))
+    content = []
+    for token in tokens:
+        one = {"token": token, "logprob": from_confidence, "bytes": list(token.encode())}
+        content.append({**one, "top_logprobs": [one] if body.get("top_logprobs") else []})
+    return {"content": content, "refusal": None}
+
+
+def _log(confidence: float) -> float:
+    return math.log(max(confidence, 1e-9))

@@ -1,0 +1,78 @@
+"""What chat completions and responses have in common: who answers, limits, filters, latency, headers."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flows.emulator.fine_tuning.training_files import flat_text
+from flows.emulator.inference.answer import token_count
+from flows.emulator.inference.content_filter import check_prompt
+from flows.emulator.inference.rate_limit import RateLimiter
+from flows.emulator.inference.serving import Serving
+from flows.emulator.requests import Caller
+from flows.emulator.state.documents import Flavour
+from flows.emulator.state.world import World
+
+__all__ = ["Gatekeeper", "service_headers", "shown_model", "tail_text"]
+
+
+class Gatekeeper:
+    """Lets inference requests through, or not."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.limiter = RateLimiter(world)
+
+    def admit(
+        self,
+        serving: Serving,
+        messages: Sequence[Mapping[str, Any]],
+        limit: int | None,
+        flavour: Flavour,
+        api: str,
+    ) -> dict[str, str]:
+        """Count the request and look at its prompt; return the answer's headers. Raises 429 or 400."""
+        asked = sum(token_count(flat_text(one.get("content"))) for one in messages) + (limit or 16)
+        headers = self.limiter.admit(serving, asked, flavour, api)
+        check_prompt(self.world, tail_text(messages), flavour)
+        return headers
+
+    async def delay(self, serving: Serving, text: str) -> None:
+        """Wait as long as a model would take to answer."""
+        low, high = self.world.switches.latency_ms
+        if high > 0:
+            draw = self.world.draw("latency", serving.model_id, text, self.world.count("latency"))
+            await asyncio.sleep((low + draw * (high - low)) / 1000.0)
+
+
+def service_headers(
+    world: World, caller: Caller, serving: Serving, headers: dict[str, str]
+) -> dict[str, str]:
+    """Return the headers that name the service beside the rate-limit ones."""
+    number = str(uuid.uuid4())
+    if caller.flavour == "openai":
+        return {
+            **headers, "x-request-id": f"req_{number.replace('-', '')}", "openai-organization": "org-embedded",
+            "openai-version": "2020-10-01", "openai-processing-ms": "7",
+        }  # fmt: skip
+    named = {"x-ms-deployment-name": serving.deployment.name} if serving.deployment else {}
+    return {
+        **headers, **named, "apim-request-id": number, "x-request-id": number,
+        "x-ms-region": caller.account.spec.location, "x-envoy-upstream-service-time": "7",
+    }  # fmt: skip
+
+
+def tail_text(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the text of the last message, which the filters look at."""
+    return flat_text(messages[-1].get("content")) if messages else ""
+
+
+def shown_model(world: World, serving: Serving) -> str:
+    """Return the `model` that an answer names; which one it is on Azure is not settled."""
+    style = world.switches.echo_model
+    if style == "deployment" and serving.deployment is not None:
+        return serving.deployment.name
+    return serving.base if style == "base" else serving.model_id

@@ -1,0 +1,110 @@
+"""From the name in a request to the model that answers it, with the refusals for names that do not answer now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flows.emulator.control_plane.catalogue import find_base
+from flows.emulator.control_plane.deployable import tuned_model
+from flows.emulator.control_plane.lifecycle import find_deployment, served_model
+from flows.emulator.errors import Refusal, data_refusal, deployment_not_found
+from flows.emulator.requests import Caller
+from flows.emulator.state.documents import Deployment, ModelRef, TunedModel
+from flows.emulator.state.world import World
+
+__all__ = ["Serving", "resolve"]
+
+_USE_STORED_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """The model that answers: `artifact` is None for a base model."""
+
+    account: str
+    model_id: str
+    base: str
+    artifact: str | None
+    deployment: Deployment | None
+
+    @property
+    def reasoning(self) -> bool:
+        """True for the o-series, which takes fewer parameters."""
+        return self.base.startswith("o")
+
+
+def resolve(world: World, caller: Caller, name: str) -> Serving:
+    """Return what answers under a deployment's name (Azure) or model id (OpenAI). Raises 404, 410 or 423."""
+    if caller.style == "openai":
+        return _by_model_id(world, caller, name)
+    deployment = find_deployment(world, caller.account.key, name)
+    model = served_model(world, deployment) if deployment else None
+    if deployment is None or model is None:
+        raise deployment_not_found()
+    if deployment.paused:
+        raise data_refusal(
+            423,
+            world.switches.paused_code,
+            "The deployment is paused; resume it to use it again.",
+            flavour="azure",
+        )
+    _note_use(world, deployment)
+    return _serving(world, caller.account.key, model, deployment)
+
+
+def _serving(world: World, account: str, model: ModelRef, deployment: Deployment) -> Serving:
+    tuned = tuned_model(world, model.name)
+    base = find_base(tuned.base if tuned else model.name, None if tuned else model.version)
+    if base is None or (tuned is None and not _is_base(model)):
+        raise deployment_not_found()
+    if base.name in world.switches.retired_models:
+        raise data_refusal(
+            410, "ModelRetired", f"The model '{base.full_name}' has been retired.", flavour="azure"
+        )
+    return Serving(
+        account=account,
+        model_id=tuned.id if tuned else base.full_name,
+        base=base.full_name,
+        artifact=tuned.artifact if tuned else None,
+        deployment=deployment,
+    )
+
+
+def _is_base(model: ModelRef) -> bool:
+    base = find_base(model.name)
+    return base is not None and base.name == model.name
+
+
+def _by_model_id(world: World, caller: Caller, name: str) -> Serving:
+    tuned = world.store.get(TunedModel, name)
+    if tuned is not None and tuned.flavour == "openai" and tuned.account == caller.account.key:
+        if world.clock.now() < tuned.created_at + world.switches.openai_model_lag_s:
+            raise _model_not_found(name)
+        base = find_base(tuned.base)
+    else:
+        tuned, base = None, find_base(name)
+    if base is None or base.name in world.switches.retired_models:
+        raise _model_not_found(name)
+    return Serving(
+        account=caller.account.key,
+        model_id=tuned.id if tuned else base.full_name,
+        base=base.full_name,
+        artifact=tuned.artifact if tuned else None,
+        deployment=None,
+    )
+
+
+def _model_not_found(name: str) -> Refusal:
+    return data_refusal(
+        404,
+        "model_not_found",
+        f"The model `{name}` does not exist or you do not have access to it.",
+        flavour="openai",
+    )
+
+
+def _note_use(world: World, deployment: Deployment) -> None:
+    now = world.clock.now()
+    if now - deployment.last_used_at > _USE_STORED_EVERY_S:
+        deployment.last_used_at = now
+        world.store.put(deployment)

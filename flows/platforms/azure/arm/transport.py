@@ -1,0 +1,226 @@
+"""The control plane's transport: one request with our own rules of retrying, and the pages of a list.
+
+Retried until the deadline: 409 RequestConflict (writes of one account are serialised by the service). Retried a few
+times: 408, 429, 500, 502, 503, 504 and broken connections, so that a request must be safe to repeat. A token that has
+expired is renewed once. Everything else becomes an error a person can act upon, at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from evals.errors import ConfigurationError, CredentialError, PlatformError, Problem
+from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
+from flows.platforms.azure.errors import explained, service_error
+from flows.platforms.deadlines import Deadline, Pace, growing_pause, retry_after
+
+__all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "Answer", "ArmClient"]
+
+ARM_ENDPOINT = "https://management.azure.com"
+ARM_API_VERSION = "2025-06-01"
+
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the control plane answered: lower-cased header names, and the decoded body ({} when there is none)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def code(self) -> str | None:
+        """The service's error code, None when there is none."""
+        return service_error(self.body)[0]
+
+
+class ArmClient:
+    """Requests to one control plane. `auxiliary` gives the second token of a cross-tenant request.
+
+    `absent` is the hint shown when nothing answers at the address.
+    """
+
+    def __init__(
+        self,
+        tokens: TokenSource,
+        *,
+        base_url: str = ARM_ENDPOINT,
+        api_version: str = ARM_API_VERSION,
+        pace: Pace | None = None,
+        auxiliary: TokenSource | None = None,
+        absent: str = "check the network and 'arm_endpoint'",
+    ) -> None:
+        _refuse_plain_http(base_url)
+        self.base = base_url.rstrip("/")
+        self._tokens, self.auxiliary = tokens, auxiliary
+        self._api_version = api_version
+        self._absent = absent
+        self.pace = pace or Pace()
+        self._http = httpx.AsyncClient(
+            timeout=self.pace.request,
+            follow_redirects=False,
+            verify=base_url.startswith(
+                "https:"
+            ),  # certificates take long to load, loopback has none
+        )
+
+    def elsewhere(self) -> ArmClient:
+        """Return a client of the same control plane that signs in as the auxiliary identity, where there is one."""
+        return ArmClient(
+            self.auxiliary or self._tokens,
+            base_url=self.base,
+            api_version=self._api_version,
+            pace=self.pace,
+            absent=self._absent,
+        )
+
+    async def aclose(self) -> None:
+        """Close connections and credentials."""
+        await self._http.aclose()
+        await self._tokens.aclose()
+        if self.auxiliary is not None:
+            await self.auxiliary.aclose()
+
+    async def token(self) -> str:
+        """Return a control-plane token. Raises CredentialError when none is to be had."""
+        return await self._tokens.token(ARM_SCOPE)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        doing: str,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        deadline: Deadline | None = None,
+        allow: frozenset[int] = frozenset(),
+        auxiliary: bool = False,
+    ) -> Answer:
+        """Send until it is answered for good; returns a 2xx answer, or one whose status is in `allow`.
+
+        `path` is a path below the base, or an address of the same origin. Raises PlatformError or CredentialError.
+        """
+        limit = deadline or Deadline(self.pace.request * 5)
+        tries, fresh = 0, False
+        while True:
+            headers = await self._headers(auxiliary=auxiliary, fresh=fresh)
+            answer = await self._once(method, path, body, params, headers)
+            if answer is not None and (answer.status < 300 or answer.status in allow):
+                return answer
+            if answer is not None and _expired(answer) and not fresh:
+                fresh = True
+                continue
+            tries += 0 if answer is not None and answer.code == "RequestConflict" else 1
+            pause = self._pause(answer, tries)
+            if pause is None or not await limit.pause(pause):
+                raise self._refusal(doing, answer)
+
+    async def pages(
+        self, path: str, *, doing: str, params: Mapping[str, str] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the items of every page of a list."""
+        items: list[dict[str, Any]] = []
+        following: str | None = path
+        seen: set[str] = set()
+        while following and following not in seen:
+            seen.add(following)
+            answer = await self.send("GET", following, doing=doing, params=params)
+            items.extend(answer.body.get("value") or ())
+            following, params = answer.body.get("nextLink"), None
+        return items
+
+    def same_origin(self, address: str) -> bool:
+        """True for a path, and for an address of this very control plane: the token travels nowhere else."""
+        mine, other = urlsplit(self.base), urlsplit(address)
+        return not other.netloc or (mine.scheme, mine.netloc) == (other.scheme, other.netloc)
+
+    def _address(self, path: str) -> str:
+        if path.startswith("/"):
+            return self.base + path
+        if not self.same_origin(path):
+            raise PlatformError(
+                f"the control plane names an address of another host, {urlsplit(path).netloc}"
+            )
+        return path
+
+    async def _headers(self, *, auxiliary: bool, fresh: bool) -> dict[str, str]:
+        token = await self._tokens.token(ARM_SCOPE, fresh=fresh)
+        headers = {"Authorization": f"Bearer {token}"}
+        if auxiliary and self.auxiliary is not None:
+            second = await self.auxiliary.token(ARM_SCOPE, fresh=fresh)
+            headers["x-ms-authorization-auxiliary"] = f"Bearer {second}"
+        return headers
+
+    async def _once(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        params: Mapping[str, str] | None,
+        headers: dict[str, str],
+    ) -> Answer | None:
+        address = httpx.URL(self._address(path)).copy_merge_params(dict(params or {}))
+        if "api-version" not in address.params:
+            address = address.copy_set_param("api-version", self._api_version)
+        content = None if body is None else msgspec.json.encode(body)
+        if content is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            answer = await self._http.request(method, address, content=content, headers=headers)
+        except httpx.TransportError:
+            return None
+        return Answer(status=answer.status_code, headers=answer.headers, body=_decoded(answer))
+
+    def _pause(self, answer: Answer | None, tries: int) -> float | None:
+        conflict = answer is not None and answer.status == 409 and answer.code == "RequestConflict"
+        if not conflict and (tries >= self.pace.attempts or not _passing(answer)):
+            return None
+        asked = retry_after(answer.headers) if answer is not None else None
+        if asked is not None:
+            return asked
+        return growing_pause(min(tries, 5), self.pace.first_pause)
+
+    def _refusal(self, doing: str, answer: Answer | None) -> PlatformError | CredentialError:
+        if answer is None:
+            return PlatformError(
+                f"could not {doing}: nothing answers at {self.base}", hint=self._absent
+            )
+        return explained(doing, status=answer.status, body=answer.body, headers=answer.headers)
+
+
+def _passing(answer: Answer | None) -> bool:
+    return answer is None or answer.status in _PASSING
+
+
+def _expired(answer: Answer) -> bool:
+    return answer.status == 401 and answer.code != "InvalidAuthenticationTokenTenant"
+
+
+def _decoded(answer: httpx.Response) -> Any:
+    try:
+        body = msgspec.json.decode(answer.content) if answer.content else {}
+    except msgspec.DecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _refuse_plain_http(base_url: str) -> None:
+    parts = urlsplit(base_url)
+    if parts.scheme == "https" or parts.hostname in {"127.0.0.1", "::1", "localhost"}:
+        return
+    raise ConfigurationError(
+        Problem(
+            where="arm_endpoint",
+            message=f"expected an https address; found {base_url!r}",
+            fix="tokens are sent over https only; plain http is for loopback",
+        )
+    )

@@ -1,0 +1,213 @@
+"""Making a deployment stand, idempotently: read first, keep what stands, write only what is missing.
+
+There is no optimistic locking on deployments, so that every write is read back. A process that was killed while it
+deployed comes back here with the same arguments and goes on from what the control plane shows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from evals.errors import PlatformError
+from flows.platforms.azure.account import ArmAccount
+from flows.platforms.azure.arm.documents import ModelSource, is_ours, put_body, sku_of
+from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not_repointable
+from flows.platforms.azure.models import find_entry, offered_skus
+from flows.platforms.base import Deployment, SlotSpec
+from flows.platforms.deadlines import Deadline
+from flows.platforms.model_names import base_parts, same_model
+
+__all__ = ["Deployer"]
+
+_QUOTA_RETURNS_S = 60.0
+"""How long after a deletion a quota that does not reach may only be late: 15 to 20 s are usual."""
+
+
+class Deployer:
+    """Creates, changes and deletes deployments of one account, one write at a time."""
+
+    def __init__(
+        self,
+        account: ArmAccount,
+        *,
+        source: ModelSource | None = None,
+        content_policy: str | None = None,
+    ) -> None:
+        self._account = account
+        self._source, self._content_policy = source, content_policy
+        self._freed_at: float | None = None
+
+    async def deploy(
+        self,
+        name: str,
+        model_id: str,
+        slot: SlotSpec,
+        tags: Mapping[str, str],
+        *,
+        whosever: bool = False,
+    ) -> Deployment:
+        """Make `model_id` stand under `name`. Raises PlatformError when that can't be, or not in time.
+
+        Another model is changed in place where the service does that; `whosever` allows it for what others made, too.
+        """
+        deadline = Deadline(self._account.arm.pace.deploy)
+        async with self._account.writing:
+            standing = await self._usable(name, model_id, slot, deadline, whosever=whosever)
+            if standing is not None and not same_model(model_id, standing.model_id):
+                # the capacity of what stands: model and capacity in one request are refused
+                kept = SlotSpec(slot=slot.slot, sku=standing.sku, capacity=standing.capacity)
+                await self._put(name, model_id, kept, tags, deadline)
+                standing = await self._account.settled(name, deadline=deadline)
+            if standing is None:
+                await self._put(name, model_id, slot, tags, deadline)
+            elif is_ours(standing) and slot.capacity != standing.capacity:
+                await self._resize(standing, slot, deadline)
+            settled = await self._account.settled(name, deadline=deadline)
+        return _as_asked(settled, model_id)
+
+    async def tag(self, name: str, tags: Mapping[str, str]) -> None:
+        """Add tags to a deployment of ours. The whole map is sent: whether a PATCH merges or replaces is not promised."""
+        deadline = Deadline(self._account.arm.pace.deploy)
+        async with self._account.writing:
+            standing = await self._account.get(name)
+            if standing is None or not is_ours(standing):
+                raise PlatformError(
+                    f"there is no deployment {name} of Gatewright's", code="NotOurs"
+                )
+            body = {"tags": {**standing.tags, **tags}}
+            await self._account.patch(name, body, deadline=deadline)
+
+    async def delete(self, name: str) -> None:
+        """Delete what Gatewright made, and wait until it is gone. Raises PlatformError for what others made."""
+        standing = await self._account.get(name)
+        if standing is None:
+            return
+        if not is_ours(standing):
+            raise PlatformError(
+                f"deployment {name} was not made by Gatewright and is left alone",
+                code="NotOurs",
+                hint="delete it by hand if it is to go",
+            )
+        async with self._account.writing:
+            await self.remove(name)
+
+    async def remove(self, name: str) -> None:
+        """Delete whatever stands under the name; the caller holds the account's lock."""
+        await self._account.delete(name, deadline=Deadline(self._account.arm.pace.delete))
+        self._freed_at = time.monotonic()
+
+    async def _usable(
+        self, name: str, model_id: str, slot: SlotSpec, deadline: Deadline, *, whosever: bool
+    ) -> Deployment | None:
+        """Return what stands and can stay, None when it is to be created; clear away what is broken and ours."""
+        found = await self._account.get(name, deadline=deadline)
+        if found is None:
+            return None
+        if found.state == "deleting" or (found.state == "failed" and is_ours(found)):
+            await self.remove(name)
+            return None
+        if not same_model(model_id, found.model_id):
+            if (whosever or is_ours(found)) and changes_in_place(found, model_id, slot):
+                return found
+            raise not_repointable(found, model_id)
+        if found.sku.lower() != sku_of(slot).lower():
+            raise PlatformError(
+                f"deployment {name} stands as {found.sku}, asked for is {sku_of(slot)}",
+                code="SkuDiffers",
+                hint="a deployment type can't be changed in place: deploy under another name",
+            )
+        if found.state == "paused":
+            await self._account.resume_locked(name)
+        return found
+
+    async def _put(
+        self,
+        name: str,
+        model_id: str,
+        slot: SlotSpec,
+        tags: Mapping[str, str],
+        deadline: Deadline,
+    ) -> None:
+        body = put_body(
+            model_id, slot, tags, source=self._source, content_policy=self._content_policy
+        )
+        foreign = self._source is not None and self._source.tenant is not None
+
+        async def put() -> None:
+            await self._account.put(name, body, deadline=deadline, cross_tenant=foreign)
+
+        try:
+            await self._once_quota_is_back(put, deadline)
+        except PlatformError as error:
+            if error.code in REFUSED_CHANGES:
+                await self._forgive_repeat(name, model_id, deadline, error)
+            elif error.code == "InvalidResourceProperties":
+                raise await self._with_offered_skus(error, model_id) from error
+            else:
+                raise
+
+    async def _once_quota_is_back(
+        self, put: Callable[[], Awaitable[None]], deadline: Deadline
+    ) -> None:
+        while True:
+            try:
+                return await put()
+            except PlatformError as error:
+                late = error.code == "InsufficientQuota" and self._quota_may_return()
+                if not late or not await deadline.pause(min(5.0, self._account.arm.pace.poll)):
+                    raise
+
+    def _quota_may_return(self) -> bool:
+        freed = self._freed_at
+        return freed is not None and time.monotonic() - freed < _QUOTA_RETURNS_S
+
+    async def _forgive_repeat(
+        self, name: str, model_id: str, deadline: Deadline, error: PlatformError
+    ) -> None:
+        """A repeated PUT of the very same deployment may be refused as a model change: then it stands already."""
+        found = await self._account.get(name, deadline=deadline)
+        if found is None or not same_model(model_id, found.model_id):
+            raise error
+
+    async def _with_offered_skus(self, error: PlatformError, model_id: str) -> PlatformError:
+        offered = await self._offered(model_id)
+        if not offered:
+            return error
+        return PlatformError(
+            str(error).split(" — ", maxsplit=1)[0],
+            status=error.status,
+            code=error.code,
+            hint=f"offered here for this model: {', '.join(offered)}",
+        )
+
+    async def _offered(self, model_id: str) -> tuple[str, ...]:
+        try:
+            models = await self._account.models()
+        except PlatformError:
+            return ()
+        entry = find_entry(models, model_id) or find_entry(models, base_parts(model_id)[0])
+        return offered_skus(entry)
+
+    async def _resize(self, standing: Deployment, slot: SlotSpec, deadline: Deadline) -> None:
+        # PATCH: a PUT would send the model again, which may be refused as a change of it
+        await self._account.settled(standing.name, deadline=deadline)
+        sku = {"name": standing.sku, "capacity": slot.capacity}
+        body = {"sku": sku, "tags": standing.tags}
+        await self._account.patch(standing.name, body, deadline=deadline)
+
+
+def _as_asked(settled: Deployment, model_id: str) -> Deployment:
+    if settled.state == "failed":
+        raise PlatformError(
+            f"deployment {settled.name} could not be provisioned",
+            code="DeploymentFailed",
+            hint="try again; what failed is cleared away first",
+        )
+    if not same_model(model_id, settled.model_id):
+        raise PlatformError(
+            f"deployment {settled.name} holds {settled.model_id} and not {model_id}: somebody else wrote to it",
+            code="WrongModel",
+            hint="nothing was switched; find out who deploys under this name",
+        )
+    return settled

@@ -1,0 +1,130 @@
+"""The target file's block `azure_openai`, read and checked; every problem of the block is told at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from evals.errors import ConfigurationError, Problem, nearest
+from evals.records import Price, Record
+from flows.platforms.azure.arm.documents import ModelSource
+from flows.platforms.azure.arm.transport import ARM_API_VERSION, ARM_ENDPOINT
+
+__all__ = ["AzureOptions", "SourceOptions", "read_options"]
+
+DATED_API_VERSION = "2024-10-21"
+_DATED = re.compile(r"^\d{4}-\d{2}-\d{2}(-preview)?$")
+
+
+class SourceOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """The account that holds the model, and whose jobs are read.
+
+    `subscription` and `resource_group` default to the target's own, `endpoint` to the account's usual address.
+    """
+
+    account: str
+    endpoint: str | None = None
+    resource_group: str | None = None
+    subscription: str | None = None
+    tenant: str | None = None
+
+
+class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the account is and how its data plane is spoken to.
+
+    `endpoint` is the data plane's address, `https://<account>.openai.azure.com` unless given; `api` is 'v1' or 'dated',
+    the latter with `api_version`; `content_policy` names a content filter policy of the account. `prices` overrides the
+    price table, by model id or base model.
+    """
+
+    subscription: str
+    resource_group: str
+    account: str
+    tenant: str | None = None
+    endpoint: str | None = None
+    api: Literal["v1", "dated"] = "v1"
+    api_version: str = DATED_API_VERSION
+    arm_endpoint: str = ARM_ENDPOINT
+    arm_api_version: str = ARM_API_VERSION
+    content_policy: str | None = None
+    source: SourceOptions | None = None
+    prices: dict[str, Price] = msgspec.field(default_factory=dict)
+
+    @property
+    def account_id(self) -> str:
+        """The account's ARM id."""
+        return _account_id(self.subscription, self.resource_group, self.account)
+
+    @property
+    def data_endpoint(self) -> str:
+        """Address of the data plane, without a slash at its end."""
+        return (self.endpoint or f"https://{self.account}.openai.azure.com").rstrip("/")
+
+    @property
+    def training_endpoint(self) -> str:
+        """Address of the data plane where models are trained: the source account's when there is one."""
+        if self.source is None:
+            return self.data_endpoint
+        given = self.source.endpoint or f"https://{self.source.account}.openai.azure.com"
+        return given.rstrip("/")
+
+    @property
+    def model_source(self) -> ModelSource | None:
+        """The source account as the control plane names it, None when the model is in the same account."""
+        if self.source is None:
+            return None
+        account = _account_id(
+            self.source.subscription or self.subscription,
+            self.source.resource_group or self.resource_group,
+            self.source.account,
+        )
+        foreign = self.source.tenant if self.source.tenant != self.tenant else None
+        return ModelSource(account_id=account, tenant=foreign)
+
+
+def read_options(options: Mapping[str, Any], *, where: str = "azure_openai") -> AzureOptions:
+    """Read the block. Raises ConfigurationError naming every unknown, missing and ill-typed key."""
+    problems = [*_unknown(options, AzureOptions, where), *_missing(options, where)]
+    if problems:
+        raise ConfigurationError(problems)
+    try:
+        read = msgspec.convert(dict(options), AzureOptions)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(Problem(where=where, message=str(error))) from error
+    if read.api == "dated" and not _DATED.match(read.api_version):
+        raise ConfigurationError(
+            Problem(
+                where=where,
+                field="api_version",
+                message=f"expected a date such as {DATED_API_VERSION!r}; found {read.api_version!r}",
+                fix="with 'api: v1' no version is needed",
+            )
+        )
+    return read
+
+
+def _account_id(subscription: str, group: str, account: str) -> str:
+    return (
+        f"/subscriptions/{subscription}/resourceGroups/{group}"
+        f"/providers/Microsoft.CognitiveServices/accounts/{account}"
+    )
+
+
+def _unknown(options: Mapping[str, Any], kind: type[Record], where: str) -> list[Problem]:
+    valid = kind.__struct_fields__
+    return [
+        Problem(where=where, field=str(key), message="unknown key", fix=nearest(str(key), valid))
+        for key in options
+        if key not in valid
+    ]
+
+
+def _missing(options: Mapping[str, Any], where: str) -> list[Problem]:
+    return [
+        Problem(where=where, field=key, message="expected a name; found nothing")
+        for key in ("subscription", "resource_group", "account")
+        if not options.get(key)
+    ]

@@ -1,0 +1,235 @@
+"""The preflight on Azure: everything that could stop a run, looked at before money is spent. Reports, never raises."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from evals.errors import ConfigurationError, CredentialError, GatewrightError, PlatformError
+from evals.records import Candidate, Price
+from flows.platforms.azure.account import ArmAccount
+from flows.platforms.azure.arm.documents import is_ours, sku_of
+from flows.platforms.azure.models import find_entry, inference_ends, offered_skus, usage_names
+from flows.platforms.azure.options import AzureOptions
+from flows.platforms.azure.quota import Wanted, quota_findings, read_rows
+from flows.platforms.azure.rights import ROLE, SOURCE_ROLE, rights, source_rights
+from flows.platforms.base import Finding, SlotSpec
+from flows.platforms.data_plane import DataPlane
+from flows.platforms.findings import lifetime_finding, price_finding
+from flows.platforms.fine_tuning.candidates import known_model
+from flows.platforms.model_names import (
+    base_of,
+    base_parts,
+    is_checkpoint_id,
+    is_fine_tuned,
+    same_model,
+)
+
+__all__ = ["Preflight", "billed_by_the_hour"]
+
+_TARGET_TAG = "gatewright-target"
+_BILLED_BY_THE_HOUR = frozenset({"Standard", "GlobalStandard", "DataZoneStandard"})
+
+
+class _Looked(Protocol):
+    options: AzureOptions
+    account: ArmAccount
+    source: ArmAccount | None
+
+    @property
+    def data(self) -> DataPlane: ...
+
+
+class Preflight:
+    """One look at an account for one candidate and the slots it is to stand in."""
+
+    def __init__(
+        self,
+        platform: _Looked,
+        candidate: Candidate,
+        slots: tuple[SlotSpec, ...],
+        price: Price | None,
+    ) -> None:
+        self._platform, self._account = platform, platform.account
+        self._candidate, self._slots, self._price = candidate, slots, price
+        self._findings: list[Finding] = []
+        self._models: list[dict[str, Any]] = []
+        self._refused = False
+        self._base = base_of(candidate.model_id) or candidate.base_model or candidate.model_id
+
+    async def run(self) -> tuple[Finding, ...]:
+        """Return one finding for each thing looked at; what can't be looked at is a finding itself."""
+        signed_in = await self._look("credentials", self._credentials, _SIGN_IN)
+        await self._look("model", self._model, "check the model id and the data plane's credential")
+        if signed_in:
+            location = await self._look(
+                "account", self._describe, "check 'azure_openai' in the target file"
+            )
+        if signed_in and not self._refused:
+            await self._look("rights", self._rights, ROLE)
+            await self._look("source rights", self._source_rights, SOURCE_ROLE)
+            await self._look("region", self._region, ROLE)
+            if location:
+                reader = "have 'Cognitive Services Usages Reader' assigned at the subscription"
+                await self._look("quota", lambda: self._quota(str(location)), reader, level="warn")
+        hosted = any(billed_by_the_hour(self._candidate.model_id, slot) for slot in self._slots)
+        self._findings.append(price_finding(self._price, hosted=hosted))
+        return tuple(self._findings)
+
+    async def _look(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[object]],
+        fix: str,
+        *,
+        level: str = "fail",
+    ) -> object:
+        """Run a step and turn its error into a finding; returns None then."""
+        try:
+            return await step()
+        except GatewrightError as error:
+            # a refused token is told once, not in every line
+            self._refused = name == "account" and isinstance(error, CredentialError)
+            self._add(name, level, *_told(error, fix))
+            return None
+
+    def _add(self, name: str, level: str, message: str, fix: str = "") -> None:
+        known: Mapping[str, Any] = {"ok": "ok", "warn": "warn", "fail": "fail"}
+        self._findings.append(Finding(name=name, level=known[level], message=message, fix=fix))
+
+    async def _credentials(self) -> bool:
+        await self._account.arm.token()
+        self._add("credentials", "ok", "a token for the control plane is to be had")
+        return True
+
+    async def _describe(self) -> str:
+        account = await self._account.describe()
+        location = str(account.get("location") or "").replace(" ", "").lower()
+        name = account.get("name") or self._platform.options.account
+        self._add("account", "ok", f"{name} in {location or 'an unnamed region'}")
+        told = str((account.get("properties") or {}).get("endpoint") or "").rstrip("/")
+        mine = self._platform.options.data_endpoint
+        if self._platform.options.endpoint is None and told and told.lower() != mine.lower():
+            self._add(
+                "endpoint",
+                "warn",
+                f"the account's own address is {told}, used is {mine}",
+                f"set 'endpoint: {told}' in the target's azure_openai block",
+            )
+        return location
+
+    async def _rights(self) -> None:
+        self._keep(await rights(self._account))
+
+    async def _source_rights(self) -> None:
+        source = self._platform.source
+        if source is not None and is_fine_tuned(self._candidate.model_id):
+            self._keep(await source_rights(source))
+
+    def _keep(self, finding: Finding | None) -> None:
+        self._findings += [finding] if finding is not None else []
+
+    async def _model(self) -> None:
+        model_id = self._candidate.model_id
+        if is_checkpoint_id(model_id):
+            of = self._candidate.job_id or "a job that was not looked up"
+            self._add("model", "ok", f"{model_id} is a checkpoint of {of}")
+        elif await known_model(self._platform, model_id) is None:
+            fix = "check the model id; for a model of another account name it under 'source'"
+            where = self._platform.data.address
+            self._add("model", "fail", f"{model_id} is not known at {where}", fix)
+        else:
+            self._add("model", "ok", f"{model_id} is there")
+
+    async def _region(self) -> None:
+        """SKUs and lifetime, from the account's list of models."""
+        models = self._models = await self._account.models()
+        own = find_entry(models, self._candidate.model_id)
+        base = find_entry(models, *base_parts(self._base)) or own
+        for slot in self._slots:
+            self._sku_offered(slot, own, base)
+        if base is None:
+            self._add("lifetime", "warn", f"the region does not list {self._base}")
+        else:
+            self._lifetime(base)
+
+    def _sku_offered(
+        self, slot: SlotSpec, own: Mapping[str, Any] | None, base: Mapping[str, Any] | None
+    ) -> None:
+        name, sku = f"sku {slot.slot}", _sku(slot)
+        offered = offered_skus(own or base)
+        if offered and own is None and is_fine_tuned(self._candidate.model_id):
+            offered = (*offered, "DeveloperTier")  # never in a base model's list
+        if sku in offered:
+            self._add(name, "ok", f"{sku} is offered here")
+        elif not offered:
+            self._add(name, "warn", f"the region does not say whether {sku} is offered")
+        else:
+            fix = f"offered here: {', '.join(offered)}"
+            self._add(name, "fail", f"{sku} is not offered for this model in this region", fix)
+
+    def _lifetime(self, base: Mapping[str, Any]) -> None:
+        status = str(base.get("lifecycleStatus") or "")
+        if status == "Deprecated":  # the service's word for retired
+            fix = "train the successor on a newer base model"
+            self._add("lifetime", "fail", f"the base model {base.get('name')} is retired", fix)
+            return
+        ends = inference_ends(base)
+        what = f"base model {base.get('name')}"
+        self._findings.append(lifetime_finding(what, ends, today=datetime.now(UTC).date()))
+        if status == "Deprecating" and not is_fine_tuned(self._candidate.model_id):
+            message = f"new deployments of {base.get('name')} are blocked, except for who has one"
+            self._add("availability", "warn", message, "take a newer base model")
+
+    async def _quota(self, location: str) -> None:
+        rows = read_rows(await self._account.usages(location))
+        models = self._models or await self._account.models()
+        entry = find_entry(models, self._candidate.model_id) or find_entry(
+            models, *base_parts(self._base)
+        )
+        wanted = [
+            Wanted(slot.slot, _sku(slot), slot.capacity, usage_names(entry, _sku(slot)))
+            for slot in await self._not_standing()
+        ]
+        model_id = self._candidate.model_id
+        self._findings += quota_findings(rows, wanted, model_id=model_id, base_model=self._base)
+
+    async def _not_standing(self) -> list[SlotSpec]:
+        """The slots that a run would still create: one that is resumed finds its own standing."""
+        target = (
+            self._candidate.target
+        )  # another target's deployment of the same model is of no use to this one
+        mine = [
+            one
+            for one in await self._account.deployments()
+            if is_ours(one)
+            and one.tags.get(_TARGET_TAG, target) == target
+            and same_model(self._candidate.model_id, one.model_id)
+        ]
+        standing = {(one.slot, one.sku) for one in mine}
+        return [slot for slot in self._slots if (slot.slot, _sku(slot)) not in standing]
+
+
+def billed_by_the_hour(model_id: str, slot: SlotSpec) -> bool:
+    """True for fine-tunes paid by token: base models have no hosting fee, and provisioned throughput is its own."""
+    return is_fine_tuned(model_id) and _sku(slot) in _BILLED_BY_THE_HOUR
+
+
+_SIGN_IN = "run 'az login', or give a service principal or a managed identity"
+
+
+def _told(error: GatewrightError, fix: str) -> tuple[str, str]:
+    if isinstance(error, PlatformError) and error.hint:
+        return str(error).removesuffix(f" — {error.hint}"), error.hint
+    if isinstance(error, ConfigurationError) and error.problems[0].fix:
+        problem = error.problems[0]
+        return f"{problem.where}: {problem.message}", problem.fix or ""
+    return str(error), fix
+
+
+def _sku(slot: SlotSpec) -> str:
+    try:
+        return sku_of(slot)
+    except ConfigurationError:
+        return slot.sku  # an unknown one: it will not be among those offered

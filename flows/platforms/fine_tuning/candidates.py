@@ -1,0 +1,150 @@
+"""From a job, model or checkpoint id to the candidate it names; what isn't finished or isn't known is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evals.errors import CredentialError, PlatformError, RefusedError, UnknownModelError
+from evals.records import Candidate
+from flows.platforms.base import TriggerRef
+from flows.platforms.data_plane import SpeaksOpenAI
+from flows.platforms.fine_tuning import jobs
+from flows.platforms.fine_tuning.records import Job, JobCheckpoint
+from flows.platforms.model_names import base_of, is_checkpoint_id, job_of, step_checkpoint
+
+__all__ = ["find_checkpoint", "known_model", "resolve_candidate"]
+
+_JOBS_LOOKED_THROUGH = 100
+_UNREADABLE = (PlatformError, CredentialError)
+
+
+async def resolve_candidate(
+    platform: SpeaksOpenAI,
+    ref: TriggerRef,
+    *,
+    target: str,
+    deploys_checkpoint_ids: bool,
+    elsewhere: bool = False,
+) -> Candidate:
+    """Name the model behind `ref`.
+
+    `deploys_checkpoint_ids`: a checkpoint is deployed by its own id (Azure) and not by its model name (OpenAI).
+    `elsewhere`: the model belongs to another account; where its jobs and models may not be read, a model or checkpoint id
+    is taken at its word. Raises RefusedError for what is unknown or not finished.
+    """
+    if ref.job_id:
+        return await _from_job(platform, ref.job_id, target)
+    named = ref.checkpoint or ref.model_id
+    if not named:
+        raise RefusedError("expected a job id, a model id or a checkpoint id; found none")
+    if is_checkpoint_id(named) or (deploys_checkpoint_ids and step_checkpoint(named) is not None):
+        return await _from_checkpoint(
+            platform, named, target, by_id=deploys_checkpoint_ids, elsewhere=elsewhere
+        )
+    return await _from_model(platform, named, target, elsewhere=elsewhere)
+
+
+async def known_model(platform: SpeaksOpenAI, model_id: str) -> dict[str, Any] | None:
+    """Return the data plane's description of a model, None when it doesn't know it."""
+
+    async def read(client: Any) -> Any:
+        return await client.models.retrieve(model_id)
+
+    try:
+        found = await platform.data.ask(f"look up model {model_id}", read)
+    except PlatformError as error:
+        if error.status != 404:
+            raise
+        return None
+    return dict(found.to_dict(mode="json", warnings=False))
+
+
+async def find_checkpoint(platform: SpeaksOpenAI, named: str) -> tuple[Job, JobCheckpoint] | None:
+    """Find a checkpoint by its id or its model name among the latest jobs, with the job it belongs to."""
+    owner = job_of(named)
+    if owner is not None:
+        return await _among(platform, await jobs.get_job(platform, owner), named)
+    looked = 0
+    async for job in jobs.walk_jobs(platform):
+        looked += 1
+        if looked > _JOBS_LOOKED_THROUGH:
+            break
+        if job.status == "succeeded":
+            found = await _among(platform, job, named)
+            if found is not None:
+                return found
+    return None
+
+
+async def _among(platform: SpeaksOpenAI, job: Job, named: str) -> tuple[Job, JobCheckpoint] | None:
+    for checkpoint in await jobs.checkpoints(platform, job.id):
+        if named in {checkpoint.id, checkpoint.model_id}:
+            return job, checkpoint
+    return None
+
+
+async def _from_job(platform: SpeaksOpenAI, job_id: str, target: str) -> Candidate:
+    job = await jobs.get_job(platform, job_id)
+    if not job.succeeded:
+        raise RefusedError(_unfinished(job))
+    assert job.model_id is not None
+    return await _candidate(platform, job, job.model_id, target, None)
+
+
+async def _from_checkpoint(
+    platform: SpeaksOpenAI, named: str, target: str, *, by_id: bool, elsewhere: bool
+) -> Candidate:
+    try:
+        found = await find_checkpoint(platform, named)
+    except _UNREADABLE:
+        if not elsewhere:
+            raise
+        return Candidate(model_id=named, target=target, checkpoint=named)
+    if found is None:
+        raise UnknownModelError(
+            f"no job at {platform.data.address} has a checkpoint {named}; only the last epochs' are kept"
+        )
+    job, checkpoint = found
+    model_id = checkpoint.id if by_id else (checkpoint.model_id or checkpoint.id)
+    return await _candidate(platform, job, model_id, target, checkpoint.id)
+
+
+async def _from_model(
+    platform: SpeaksOpenAI, model_id: str, target: str, *, elsewhere: bool
+) -> Candidate:
+    try:
+        known = await known_model(platform, model_id) is not None
+    except _UNREADABLE:
+        known = elsewhere
+        if not elsewhere:
+            raise
+    if not known:
+        raise UnknownModelError(f"there is no model {model_id} at {platform.data.address}")
+    return Candidate(
+        model_id=model_id, target=target, base_model=base_of(model_id), job_id=job_of(model_id)
+    )
+
+
+async def _candidate(
+    platform: SpeaksOpenAI, job: Job, model_id: str, target: str, checkpoint: str | None
+) -> Candidate:
+    digest = None
+    if job.training_file:
+        digest = await jobs.training_digest(platform, job.training_file)
+    return Candidate(
+        model_id=model_id,
+        target=target,
+        base_model=base_of(job.model_id or "") or job.base_model,
+        job_id=job.id,
+        checkpoint=checkpoint,
+        training_file=job.training_file,
+        training_digest=digest,
+    )
+
+
+def _unfinished(job: Job) -> str:
+    if job.status == "succeeded":
+        return f"job {job.id} succeeded and names no model yet; try again in a few minutes"
+    if job.ended:
+        return f"job {job.id} {job.status}" + (f": {job.error}" if job.error else "")
+    return f"job {job.id} is not finished: its status is '{job.status}'"

@@ -1,0 +1,82 @@
+"""The chain of events: each holds the hash of the one before, so that altering or removing one shows.
+
+Method: a hash chain (Haber and Stornetta 1991) of SHA-256 over canonical JSON, with the head kept apart, so that cutting
+off the tail shows too. Whoever can rewrite the whole database can forge a whole chain; keep the head hash elsewhere
+(every signed statement carries one) where that matters.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select, update
+
+from evals.errors import RegistryError
+from evals.records import encode
+from flows.registry.database.schema import chain_head, events
+from flows.registry.records import Event
+
+__all__ = ["append", "breaks", "event_hash", "head", "lock", "read"]
+
+
+def event_hash(fields: dict[str, Any]) -> str:
+    """Return the SHA-256 (hex) of an event's fields, its own hash left out."""
+    return hashlib.sha256(encode({k: v for k, v in fields.items() if k != "hash"})).hexdigest()
+
+
+def lock(connection: Connection) -> None:
+    """Wait for every other writer to finish; until this transaction ends nobody else writes."""
+    connection.execute(select(chain_head.c.seq).with_for_update()).one()
+
+
+def head(connection: Connection) -> tuple[int, str]:
+    """Return the number and hash of the newest event, (0, '') in a new registry."""
+    row = connection.execute(select(chain_head.c.seq, chain_head.c.hash)).one_or_none()
+    if row is None:
+        raise RegistryError("the registry has lost the head of its chain; restore it from a backup")
+    return row.seq, row.hash
+
+
+def append(connection: Connection, **fields: Any) -> Event:
+    """Write the next event and move the head. The caller holds the write lock. Raises RegistryError on NUL bytes."""
+    if any("\x00" in value for value in fields.values() if isinstance(value, str)):
+        raise RegistryError("this can't be recorded: a text holds a NUL character")
+    number, previous = head(connection)
+    fields |= {"seq": number + 1, "previous_hash": previous}
+    try:
+        event = Event(**fields, hash=event_hash(fields))
+    except ValueError as error:  # such as a lone surrogate
+        raise RegistryError(f"this can't be recorded: {error}") from error
+    connection.execute(insert(events).values(msgspec.to_builtins(event)))
+    connection.execute(update(chain_head).values(seq=event.seq, hash=event.hash))
+    return event
+
+
+def read(connection: Connection) -> Iterator[Event]:
+    """Yield every event, oldest first."""
+    for row in connection.execute(select(events).order_by(events.c.seq)).mappings():
+        yield Event(**row)
+
+
+def breaks(chain: Iterable[Event], number: int, newest: str) -> Iterator[str]:
+    """Yield one sentence for each place where the chain does not hold; `number` and `newest` are the head's."""
+    expected, previous = 1, ""
+    for event in chain:
+        if event.seq != expected:
+            yield f"{_missing(expected, event.seq - 1)} missing"
+        elif event.previous_hash != previous:
+            yield f"event {event.seq} does not follow the event before it: that one was altered or replaced"
+        if event_hash(msgspec.to_builtins(event)) != event.hash:
+            yield f"event {event.seq} ({event.kind}, {event.at}) was altered"
+        expected, previous = event.seq + 1, event.hash
+    if expected - 1 < number:
+        yield f"{_missing(expected, number)} missing at the end"
+    elif (expected - 1, previous) != (number, newest):
+        yield f"the head of the chain says event {number}, the newest event is {expected - 1}"
+
+
+def _missing(first: int, last: int) -> str:
+    return f"event {first} is" if first == last else f"events {first} to {last} are"

@@ -1,0 +1,198 @@
+"""The engine behind the registry: SQLite in WAL mode or PostgreSQL, and the two kinds of transaction.
+
+A read sees one consistent state. A write takes the only write lock first (BEGIN IMMEDIATE on SQLite, the locked head
+row on PostgreSQL), so that what it reads can't change before it commits.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from evals.errors import ConfigurationError, Problem, RegistryError
+from flows.registry.audit import chain
+from flows.registry.database.migrations import migrate
+from flows.registry.records import Event, as_text
+
+__all__ = ["Clock", "Database", "Writer", "utc_now"]
+
+Clock = Callable[[], datetime]
+_BUSY_SECONDS = 30
+_WRITE = "gatewright_write"
+
+
+def utc_now() -> datetime:
+    """Return the present time in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """An open write transaction; `at` is its time. Whatever changes state appends its event through here."""
+
+    connection: Connection
+    at: str
+
+    def append(
+        self,
+        kind: str,
+        *,
+        actor: str,
+        reason: str = "",
+        target: str | None = None,
+        run_id: str | None = None,
+        model_id: str | None = None,
+        from_model: str | None = None,
+        generation: int | None = None,
+        evidence_digest: str | None = None,
+        data: Any = None,
+    ) -> Event:
+        """Append the event of what this transaction does."""
+        return chain.append(
+            self.connection,
+            at=self.at,
+            kind=kind,
+            actor=actor,
+            target=target,
+            run_id=run_id,
+            model_id=model_id,
+            from_model=from_model,
+            generation=generation,
+            reason=reason,
+            evidence_digest=evidence_digest,
+            data=as_text({} if data is None else data),
+        )
+
+
+class Database:
+    """Opens transactions and turns every error of the database into a RegistryError."""
+
+    def __init__(self, engine: Engine, now: Clock = utc_now) -> None:
+        self._engine = engine
+        self._now = now
+
+    @classmethod
+    def open(cls, url: str, now: Clock = utc_now) -> Database:
+        """Connect and migrate. Raises ConfigurationError for an unusable URL, RegistryError when it can't be opened."""
+        database = cls(_engine(_parsed(url)), now)
+        try:
+            with database._transaction(write=True) as connection:
+                migrate(connection, database.now())
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    @property
+    def backend(self) -> str:
+        """'sqlite' or 'postgresql'."""
+        return self._engine.dialect.name
+
+    def now(self) -> str:
+        """Return the time, UTC, ISO 8601 with microseconds."""
+        return self._now().astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a read transaction that sees one state of the registry."""
+        with self._transaction(write=False) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Writer]:
+        """Open a write transaction; it commits at the end of the block and is undone by any exception."""
+        with self._transaction(write=True) as connection:
+            chain.lock(connection)
+            yield Writer(connection, self.now())
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as plain:
+                options: dict[str, Any] = {_WRITE: write}
+                if not write and self.backend == "postgresql":
+                    options["isolation_level"] = "REPEATABLE READ"
+                connection = plain.execution_options(**options)
+                with connection.begin():
+                    yield connection
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            cause = getattr(error, "orig", None) or error
+            shown = self._engine.url.render_as_string(hide_password=True)
+            said = " ".join(str(cause).split())  # drivers lay their errors out over lines
+            raise RegistryError(f"the registry {shown} failed: {said}") from error
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigurationError(_url_problem("found something that is no URL")) from None
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ConfigurationError(_url_problem(f"found {parsed.drivername!r}"))
+    if parsed.get_backend_name() == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ConfigurationError(_url_problem("found SQLite in memory, which forgets what is live"))
+    return parsed
+
+
+def _url_problem(found: str) -> Problem:
+    return Problem(
+        where="GATEWRIGHT_REGISTRY_URL",
+        message=f"expected sqlite:///FILE or postgresql://USER@HOST/DATABASE; {found}",
+    )
+
+
+def _engine(url: URL) -> Engine:
+    if url.get_backend_name() == "sqlite":
+        Path(str(url.database)).expanduser().parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except (ModuleNotFoundError, NoSuchModuleError):
+        fix = 'install "gatewright[postgresql]"'
+        problem = Problem(
+            where="GATEWRIGHT_REGISTRY_URL", message="no PostgreSQL driver is installed", fix=fix
+        )
+        raise ConfigurationError(problem) from None
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions behind our back
+    connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
+    connection.execute("PRAGMA synchronous=FULL")  # what was committed survives a power cut
+    _use_wal(connection)
+
+
+def _use_wal(connection: Any) -> None:
+    """Switch to WAL; SQLite does not wait for the lock this needs, so that two openers at once must try again."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except connection.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,53 @@
+"""How runs move from state to state, and what a refusal means for the model that was refused."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+from sqlalchemy import Connection
+
+from evals.errors import RefusedError, RegistryError
+from flows.registry import answers, pointers, runs, verdicts
+from flows.registry.database.engine import Writer
+from flows.registry.records import AUTOMATION, RunRecord, RunState
+
+__all__ = ["set_state"]
+
+
+def set_state(
+    writer: Writer, run_id: str, state: RunState, detail: str = "", *, actor: str = AUTOMATION
+) -> RunRecord:
+    """Move a run on; the same state and detail again is no change.
+
+    A promotion that is refused on its verdict, or by a person, bars its model from the target. Raises RefusedError for a
+    way out of `promoted`, RegistryError for a `promoted` that made nothing live or for an unknown run.
+    """
+    run = runs.require(writer.connection, run_id)
+    if (run.state, run.detail) == (state, detail):
+        return run
+    if run.state == "promoted" and state != "promoted":
+        raise RefusedError(f"run {run_id} was promoted; it can't become {state}")
+    if state == "promoted" and not pointers.of_run(writer.connection, run_id):
+        raise RegistryError(f"run {run_id} made nothing live; it can't be called promoted")
+    kinds = [f"run_{state}"]
+    if state == "refused" and _on_its_merits(writer.connection, run):
+        kinds.append("model_refused")
+    for kind in kinds:
+        writer.append(
+            kind,
+            actor=actor,
+            reason=detail,
+            target=run.target,
+            run_id=run_id,
+            model_id=run.candidate_model or None,
+        )
+    return runs.save(writer, replace(run, state=state, detail=detail))
+
+
+def _on_its_merits(connection: Connection, run: RunRecord) -> bool:
+    if run.kind != "promotion" or not run.candidate_model:
+        return False
+    judged = (
+        verdicts.verdict(connection, run.run_id, slot) for slot in ("developer", "production")
+    )
+    failed = any(verdict is not None and verdict.outcome == "FAIL" for verdict in judged)
+    return failed or answers.rejected(answers.given(connection, run.run_id)) is not None

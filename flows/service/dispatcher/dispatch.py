@@ -1,0 +1,250 @@
+"""The dispatcher: works through the inbox in the background, and lets go of a message only when it is dealt with.
+
+What can't be done now is tried again, at growing pauses, for as long as it takes: after many tries once an hour, and it
+is shown as stuck. Every try that failed is counted in the registry; the pauses are not, so that a restart tries at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from contextlib import suppress
+from functools import partial
+
+import msgspec
+
+from evals.errors import (
+    ConfigurationError,
+    GatewrightError,
+    Problem,
+    RefusedError,
+    RegistryError,
+)
+from flows.registry.opening import require_run
+from flows.registry.records import InboxMessage
+from flows.registry.store import Registry
+from flows.service.dispatcher.job_lookup import Found, NotYetError, find, unwanted
+from flows.service.dispatcher.messages import SUCCEEDED, Trigger, read_trigger
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.service.dispatcher.queue_resume import left_behind
+from flows.service.dispatcher.resume import carry_on
+from flows.service.dispatcher.stalled import answered_order, stalled
+from flows.service.dispatcher.starting import Order, job_order, start
+from flows.service.dispatcher.timing import Pauses
+from flows.settings import Settings
+
+__all__ = ["Dispatcher"]
+
+UNKNOWN_AFTER = 6
+
+_log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Empties the inbox of one installation. Several at once do no harm: each start has its key."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        api: PrefectRuns | None,
+        pauses: Pauses | None = None,
+        *,
+        at_once: int = 16,
+    ) -> None:
+        self._settings, self._registry, self._api = settings, registry, api
+        self._pauses = pauses or Pauses()
+        self._due: dict[str, float] = {}
+        self._through: set[str] = set()
+        self._under_way: dict[str, asyncio.Task[str]] = {}
+        self._woken = asyncio.Event()
+        self._slots = asyncio.Semaphore(at_once)
+        self._said: dict[str, str] = {}
+        self._swept = float("-inf")
+
+    def wake(self) -> None:
+        """Look at the inbox now."""
+        self._woken.set()
+
+    def due_in(self, message_id: str) -> float:
+        """Return in how many seconds a message is tried again; 0 when it is next."""
+        return max(0.0, self._due.get(message_id, 0.0) - time.monotonic())
+
+    async def run(self) -> None:
+        """Work until cancelled. Messages are tried beside one another: a platform that hangs delays its own only."""
+        try:
+            while True:
+                self._woken.clear()
+                try:
+                    await self._sweep()
+                    await self._begin_due()
+                except GatewrightError as error:
+                    _log.error("the inbox can't be read: %s", error)
+                except Exception:  # a bug must not end the work for good
+                    _log.exception("looking at the inbox failed")
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), self._pauses.look)
+        finally:
+            for task in self._under_way.values():
+                task.cancel()
+            await asyncio.gather(*self._under_way.values(), return_exceptions=True)
+
+    async def drain(self) -> dict[str, str]:
+        """Try every message that is due once, and return what was said of each when all are through."""
+        begun = await self._begin_due()
+        said = await asyncio.gather(*begun.values())
+        return dict(zip(begun, said, strict=True))
+
+    async def _begin_due(self) -> dict[str, asyncio.Task[str]]:
+        pending = await asyncio.to_thread(self._registry.inbox_pending, limit=1000)
+        known = {message.message_id for message in pending}
+        self._due = {key: due for key, due in self._due.items() if key in known}
+        self._through &= known  # dealt with while the list was being read
+        begun: dict[str, asyncio.Task[str]] = {}
+        for message in pending:
+            key = message.message_id
+            if key not in self._under_way and key not in self._through and not self.due_in(key):
+                begun[key] = self._under_way[key] = asyncio.create_task(self._try(message))
+                begun[key].add_done_callback(partial(self._ended, key))
+        return begun
+
+    def _ended(self, message_id: str, _task: asyncio.Task[str]) -> None:
+        self._under_way.pop(message_id, None)
+
+    async def _sweep(self) -> None:
+        """Now and then, look for answered runs that nobody carried on, and for runs that stand still."""
+        if time.monotonic() - self._swept < self._pauses.grace:
+            return
+        self._swept = time.monotonic()
+        here = (self._settings, self._registry)
+        await asyncio.to_thread(left_behind, *here, grace_s=self._pauses.grace)
+        await self._begin_stalled()
+
+    async def look_after(self) -> dict[str, str]:
+        """See to every run that stands still once, and return what was said of each."""
+        begun = await self._begin_stalled()
+        said = await asyncio.gather(*begun.values())
+        return dict(zip(begun, said, strict=True))
+
+    async def _begin_stalled(self) -> dict[str, asyncio.Task[str]]:
+        if self._api is None:
+            return {}
+        orders = await asyncio.to_thread(
+            stalled, self._settings, self._registry, silence_s=self._pauses.silence
+        )
+        begun: dict[str, asyncio.Task[str]] = {}
+        for order in orders:
+            key = f"{order.run_id}:stalled"
+            if key not in self._under_way:
+                begun[order.run_id] = asyncio.create_task(self._bring_on(order))
+                self._under_way[key] = begun[order.run_id]
+                begun[order.run_id].add_done_callback(partial(self._ended, key))
+        return begun
+
+    async def _bring_on(self, order: Order) -> str:
+        """See to a run that stands still; what can't be done now is tried at the next look."""
+        async with self._slots:
+            try:
+                said = await (self._go_on(order) if order.resumes else self._start(order))
+            except GatewrightError as error:
+                said = str(error)
+            except Exception as error:
+                _log.exception("run %s stands still, and looking after it failed", order.run_id)
+                return str(error)
+        if self._said.get(order.run_id) != said:
+            self._said[order.run_id] = said
+            _log.warning("run %s stands still: %s", order.run_id, said)
+        return said
+
+    async def _try(self, message: InboxMessage) -> str:
+        async with self._slots:
+            try:
+                outcome = await self._carry_out(message)
+                await asyncio.to_thread(self._registry.inbox_done, message.message_id, outcome)
+                self._through.add(message.message_id)
+                _log.info("%s: %s", message.message_id, outcome)
+                return outcome
+            except RegistryError as error:  # then the try can't be counted either
+                self._due[message.message_id] = time.monotonic() + self._pauses.first
+                _log.error("%s: %s", message.message_id, error)
+                return str(error)
+            except Exception as error:
+                return await self._missed(message, error)
+
+    async def _missed(self, message: InboxMessage, error: Exception) -> str:
+        known = isinstance(error, GatewrightError)
+        why = str(error) if known else f"{type(error).__name__}: {error}"
+        try:
+            attempts = await asyncio.to_thread(
+                self._registry.inbox_missed, message.message_id, why[:1000]
+            )
+        except RegistryError as failure:
+            _log.error("%s: a failed try could not be counted: %s", message.message_id, failure)
+            attempts = message.attempts + 1
+        self._due[message.message_id] = time.monotonic() + self._pauses.after(attempts)
+        _log.warning("%s, try %d: %s", message.message_id, attempts, why, exc_info=not known)
+        return why
+
+    async def _carry_out(self, message: InboxMessage) -> str:
+        try:
+            trigger = read_trigger(message.payload)
+        except msgspec.ValidationError as error:
+            return f"nothing was done: it can't be read ({error})"
+        if trigger.kind == "answer":
+            return await self._go_on(await asyncio.to_thread(self._answered, trigger))
+        if trigger.event != SUCCEEDED:
+            return f"noted: {trigger.event.rpartition('.')[2]} {trigger.subject}"
+        try:
+            found = await find(self._settings, trigger.subject)
+        except RefusedError as error:
+            if (
+                message.attempts + 1 < UNKNOWN_AFTER
+            ):  # a platform may tell of a job before it shows it
+                raise NotYetError(str(error)) from error
+            return f"nothing was started: {error}"
+        return await self._promote(found)
+
+    async def _promote(self, found: Found) -> str:
+        job = found.job
+        if not found.targets:
+            return f"nothing was started: {unwanted(found)}"
+        if job.ended and not job.succeeded:
+            return f"nothing was started: the platform says {job.id} {job.status}"
+        if not job.ended or not job.model_id:
+            raise NotYetError(f"the platform says {job.id} is {job.status}, not finished yet")
+        said = await asyncio.gather(
+            *(self._start(job_order(target.name, job.id)) for target in found.targets),
+            return_exceptions=True,
+        )
+        failures = [one for one in said if isinstance(one, BaseException)]
+        if failures:
+            raise failures[0]
+        return "; ".join(str(one) for one in said)
+
+    async def _start(self, order: Order) -> str:
+        return await start(
+            self._prefect(), self._registry, self._settings, order, silence_s=self._pauses.silence
+        )
+
+    async def _go_on(self, order: Order) -> str:
+        return await carry_on(
+            self._prefect(), self._registry, self._settings, order, silence_s=self._pauses.silence
+        )
+
+    def _prefect(self) -> PrefectRuns:
+        if self._api is None:
+            raise ConfigurationError(_no_prefect())
+        return self._api
+
+    def _answered(self, trigger: Trigger) -> Order:
+        run = require_run(self._registry, trigger.subject)
+        return answered_order(run, trigger.number)
+
+
+def _no_prefect() -> Problem:
+    return Problem(
+        where="PREFECT_API_URL",
+        message="expected the address of a Prefect server; it was not set when the service was started",
+        fix="export PREFECT_API_URL=http://127.0.0.1:4200/api and start the service again",
+    )

@@ -1,0 +1,166 @@
+"""Starts the flow run of a trigger once, and once more only when the one before is surely dead.
+
+Prefect's idempotency key makes it once. The keys of one trigger form a chain: `target:job`, `target:job#2`, `…#3`. The
+chain is walked from its start every time, so nothing has to be remembered:
+
+    run is over, or waits for a person  ──▶ nothing to do, Prefect is not asked
+    flow run is scheduled, pending, paused, cancelled ──▶ it is under way, or a person stopped it: nothing to do
+    flow run failed or crashed, and the run isn't over ──▶ next key
+    flow run is running ──▶ with a sign of life: nothing to do; without, and nobody holds the target's lock: it is
+                            closed as crashed, next key; while somebody holds the lock: look again later
+
+Signs of life are the run's changes in the registry and the files it writes. Two at once for one target can't be: what
+runs holds the target's lock, and the registry lets one of them switch.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from evals.records import Record
+from flows.evaluation.request import run_id_of
+from flows.orchestration.triggers import DEPLOYMENT
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+from flows.service.dispatcher.job_lookup import NotYetError
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.settings import Settings
+
+__all__ = [
+    "MOST_STARTS",
+    "SILENCE_S",
+    "Order",
+    "is_dead",
+    "job_order",
+    "settled",
+    "silent_for",
+    "start",
+    "state_of",
+]
+
+SILENCE_S = 600.0
+MOST_STARTS = 5
+
+_SETTLED = frozenset({"promoted", "refused", "inconclusive", "waiting"})
+_ENDED_BADLY = frozenset({"FAILED", "CRASHED"})
+
+
+class Order(Record, frozen=True, kw_only=True):
+    """One promotion to be started: the flow's parameters, the key, and the run it is about.
+
+    `resumes` is set when it follows a person's answer: then the run is expected to wait.
+    """
+
+    target: str
+    run_id: str
+    key: str
+    parameters: dict[str, Any]
+    name: str
+    resumes: bool = False
+
+
+def job_order(target: str, job_id: str) -> Order:
+    """Return the order for a job's model; key and parameters are those of `flows.orchestration.triggers.start_promotion`."""
+    return Order(
+        target=target,
+        run_id=run_id_of(target, "promotion", {"job_id": job_id}),
+        key=f"{target}:{job_id}",
+        parameters={"target": target, "job_id": job_id, "requested_by": "webhook"},
+        name=f"{target} {job_id}",
+    )
+
+
+async def start(
+    api: PrefectRuns,
+    registry: Registry,
+    settings: Settings,
+    order: Order,
+    *,
+    silence_s: float = SILENCE_S,
+) -> str:
+    """Have the order carried out and return in words what was done.
+
+    Raises:
+        NotYetError: another process holds the target while this run looks dead; look again later.
+        ConfigurationError, InfrastructureError: Prefect can't be asked.
+    """
+    if (known := settled(registry, order)) is not None:
+        return known
+    for number in range(1, MOST_STARTS + 1):
+        key = order.key if number == 1 else f"{order.key}#{number}"
+        flow_run = await api.create_flow_run(
+            DEPLOYMENT, order.parameters, idempotency_key=key, name=order.name
+        )
+        found = await api.flow_run(flow_run)
+        if not await is_dead(api, registry, settings, order, found, silence_s):
+            return f"{order.target}: flow run {flow_run} is {state_of(found)} (key {key})"
+        if (known := settled(registry, order)) is not None:
+            return known
+    return f"{order.target}: run {order.run_id} died {MOST_STARTS} times; it is not started again by itself"
+
+
+def settled(registry: Registry, order: Order) -> str | None:
+    """Say in words that an order's run needs nothing more; None when it does."""
+    run = registry.run(order.run_id)
+    if run is None or run.state not in _SETTLED or (order.resumes and run.state == "waiting"):
+        return None
+    return f"{order.target}: run {run.run_id} is {run.state}"
+
+
+async def is_dead(
+    api: PrefectRuns,
+    registry: Registry,
+    settings: Settings,
+    order: Order,
+    found: Mapping[str, Any],
+    silence_s: float,
+) -> bool:
+    """Say whether a flow run will not carry its order out any more; one that is silent for too long is closed.
+
+    Raises NotYetError when it is silent, yet somebody is at work for its target.
+    """
+    state, run = str(found["state_type"]), registry.run(order.run_id)
+    if state in _ENDED_BADLY:
+        return True
+    if (
+        state == "COMPLETED"
+    ):  # it ended in order, and what it tried failed outside of Prefect's sight
+        return run is not None and run.state == "failed"
+    began = max(_seconds(found.get("start_time")), _seconds(found.get("expected_start_time")))
+    if state != "RUNNING" or silent_for(settings, run, began) < silence_s:
+        return False
+    if await api.holders(f"promote-{order.target}"):
+        raise NotYetError(
+            f"{order.target}: flow run {found['id']} shows no life, yet the target is at work; looking again later"
+        )
+    await api.close_dead(str(found["id"]), f"no sign of life for {silence_s:.0f} s")
+    return True
+
+
+def silent_for(settings: Settings, run: RunRecord | None, since: float = 0.0) -> float:
+    """Return the seconds since anything was heard of a run: `since`, its changes in the registry, its files."""
+    heard = [since]
+    if run is not None:
+        heard.append(_seconds(run.updated_at))
+        heard.append(_newest_file(settings.run_folder(run.run_id)))
+    return time.time() - max(heard)
+
+
+def _newest_file(folder: Path) -> float:
+    return max((path.stat().st_mtime for path in folder.rglob("*") if path.is_file()), default=0.0)
+
+
+def _seconds(moment: Any) -> float:
+    if not isinstance(moment, str) or not moment:
+        return 0.0
+    found = datetime.fromisoformat(moment)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def state_of(found: Mapping[str, Any]) -> str:
+    """Return a flow run's state in a word."""
+    return str(found["state_type"]).lower()

@@ -1,0 +1,197 @@
+"""What the page of one run shows: state, verdicts with their checks, answers, steps, and the question to people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.errors import GatewrightError
+from evals.records import Verdict
+from evals.report.sections.check import CheckView, check_view
+from flows.approvals.questions import Question, question_of
+from flows.platforms.short_names import short_name
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+from flows.service.pages.labels import Mark, Moment, mark_of_verdict, moment
+from flows.service.pages.views import RunRow, run_row
+from flows.service.state import Parts
+
+__all__ = ["Asked", "RunPage", "VerdictView", "report_path", "run_page"]
+
+_MOVED = "Something else was made live since the verdict: judge the candidate again."
+_WORDS = {"approve": "approved", "reject": "rejected", "override": "overridden"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictView:
+    """One verdict of a run and its checks."""
+
+    slot: str
+    mark: Mark
+    reasons: tuple[str, ...]
+    checks: tuple[CheckView, ...]
+    judged: Moment | None
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """An answer of a person."""
+
+    word: str
+    actor: str
+    reason: str
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A mark that a promotion left."""
+
+    step: str
+    phase: str
+    at: Moment
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The question to people; `hindrance` says why this person can't answer it here, "" when they can.
+
+    `aside` is set for a run that is over: nobody is waited for, and an override stays possible. `acceptable` is False
+    where this person may only say no.
+    """
+
+    question: Question
+    aside: bool
+    acceptable: bool
+    deadline: Moment | None
+    hindrance: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPage:
+    """The page of one run."""
+
+    row: RunRow
+    record: RunRecord
+    baseline: str
+    trigger: str
+    created: Moment
+    verdicts: tuple[VerdictView, ...]
+    answers: tuple[Given, ...]
+    steps: tuple[Done, ...]
+    asked: Asked | None
+    trouble: str
+    has_report: bool
+
+
+def run_page(parts: Parts, run: RunRecord, actor: str | None) -> RunPage:
+    """Read the page of a run as this person sees it."""
+    registry, now = parts.registry, parts.registry.now()
+    asked, trouble = _asked(parts, run, actor)
+    return RunPage(
+        row=run_row(registry, run),
+        record=run,
+        baseline=short_name(run.baseline_model) if run.baseline_model else "",
+        trigger=", ".join(f"{key} {value}" for key, value in sorted(run.trigger.items())),
+        created=moment(run.created_at, now),
+        verdicts=tuple(_verdicts(registry, run.run_id, now)),
+        answers=tuple(
+            Given(
+                word=_WORDS[one.decision],
+                actor=one.actor,
+                reason=one.reason,
+                at=moment(one.at, now),
+            )
+            for one in registry.answers(run.run_id)
+        ),
+        steps=tuple(
+            Done(step=one.step, phase=one.phase, at=moment(one.at, now), detail=_detail(one.detail))
+            for one in registry.steps(run.run_id)
+        ),
+        asked=asked,
+        trouble=trouble,
+        has_report=report_path(parts, run) is not None,
+    )
+
+
+def report_path(parts: Parts, run: RunRecord) -> Path | None:
+    """Return the run's report, None when there is none on this machine or it lies outside of the runs' folder."""
+    if not run.report:
+        return None
+    path, runs = Path(run.report).resolve(), parts.settings.runs.resolve()
+    return path if path.is_relative_to(runs) and path.is_file() else None
+
+
+def _verdicts(registry: Registry, run_id: str, now: str) -> list[VerdictView]:
+    found = []
+    for slot in ("developer", "production"):
+        verdict = registry.verdict(run_id, slot)
+        if verdict is not None:
+            judged = registry.judged_at(run_id, slot)
+            found.append(_verdict(verdict, slot, moment(judged[0], now) if judged else None))
+    return found
+
+
+def _verdict(verdict: Verdict, slot: str, judged: Moment | None) -> VerdictView:
+    return VerdictView(
+        slot=slot,
+        mark=mark_of_verdict(verdict.outcome),
+        reasons=verdict.reasons,
+        checks=tuple(
+            check_view(check, first_release=verdict.first_release) for check in verdict.checks
+        ),
+        judged=judged,
+        pairs=(
+            ("Gate", f"{verdict.policy}, {verdict.policy_digest}"),
+            ("Evidence", verdict.evidence_digest),
+            ("Candidate", verdict.candidate_model),
+            ("Baseline", verdict.baseline_model or "nothing was live"),
+        ),
+    )
+
+
+def _asked(parts: Parts, run: RunRecord, actor: str | None) -> tuple[Asked | None, str]:
+    """The question, and what keeps it from being asked."""
+    try:
+        question = question_of(parts.settings, parts.registry, run)
+    except GatewrightError as error:
+        return None, str(error)
+    moved = run.baseline_generation != parts.registry.generation(run.target)
+    aside = run.state == "refused"
+    if question is None or (aside and (question.wanted is None or moved)):
+        return None, ""
+    deadline = (
+        moment(question.deadline, parts.registry.now()) if question.deadline is not None else None
+    )
+    hindrance = _hindrance(parts, question, actor)
+    asked = Asked(
+        question=question,
+        aside=aside,
+        acceptable=question.wanted is not None and not moved and actor != question.excluded,
+        deadline=deadline,
+        hindrance=hindrance,
+    )
+    return asked, _MOVED if moved else ""
+
+
+def _hindrance(parts: Parts, question: Question, actor: str | None) -> str:
+    if actor is None:
+        return (
+            "Nobody is signed in here, so this page can only show the question."
+            " Answer it with `gatewright approve` or `gatewright reject`."
+        )
+    if question.expired:
+        return "The time to answer is over, and expiry is rejection."
+    if question.enough:
+        return "Enough people have answered; the promotion goes on."
+    if parts.registry.held(question.target) is not None:
+        return (
+            f"{question.target} is on hold. Release it first: gatewright release {question.target}"
+        )
+    return ""
+
+
+def _detail(detail: dict[str, object]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in detail.items())
