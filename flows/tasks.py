@@ -19,14 +19,14 @@ from prefect.tasks import Task
 from evals.errors import InfrastructureError, PlatformError, RegistryError
 from evals.report.look_view import look_heading, look_lines
 from flows.approvals import expiry, suspended_runs
-from flows.evaluation import steps
+from flows.evaluation import looks, request, steps
 from flows.evaluation.progress import last_look
 from flows.housekeeping import answer_cache, sweep_target
 from flows.monitoring import drift_watch, regression_outcome
 from flows.orchestration import artifacts, triggers
 from flows.orchestration.prefect_api import PrefectApi, prefect_api_from_environment
 from flows.recovery import target_rollback
-from flows.release import go_live as releasing
+from flows.release import go_live as release
 from flows.reporting import gather
 from flows.settings import load_settings
 
@@ -81,7 +81,7 @@ _STEP: dict[str, Any] = {
 @task(name="resolve", **_STEP)
 async def resolve(run_id: str) -> str:
     """Name the candidate and pin the baseline."""
-    return await steps.resolve(load_settings(), run_id)
+    return await request.resolve(load_settings(), run_id)
 
 
 @task(name="preflight", **_STEP)
@@ -111,7 +111,7 @@ async def ask_round(run_id: str, look: int) -> bool:
 @task(name="look", **_STEP)
 async def judge_look(run_id: str, look: int) -> bool:
     """Judge what there is after a round; returns True when nothing more needs to be asked."""
-    return await asyncio.to_thread(steps.judge_look, load_settings(), run_id, look)
+    return await asyncio.to_thread(looks.judge_look, load_settings(), run_id, look)
 
 
 @task(name="judge", **_STEP)
@@ -124,7 +124,7 @@ async def conclude(run_id: str) -> str:
 @task(name="go live", **_STEP)
 async def go_live(run_id: str) -> str:
     """Promote, if verdict or answer allow it; returns the state the promotion came to."""
-    outcome = await releasing.go_live(load_settings(), run_id)
+    outcome = await release.go_live(load_settings(), run_id)
     return outcome.state
 
 
@@ -170,7 +170,7 @@ async def settle_regression(run_id: str) -> str:
 @task(name="drift", **_STEP)
 async def look_at_drift(
     target: str | None, settle_s: float = drift_watch.SETTLE_S
-) -> tuple[drift_watch.Looked, ...]:
+) -> tuple[drift_watch.DriftCheck, ...]:
     """Look whether what is live really stands and is read; what is new is told first, then put on record."""
     settings = load_settings()
     looked = await drift_watch.look_at_all(settings, target, settle_s=settle_s)
@@ -183,15 +183,15 @@ async def look_at_drift(
 
 
 @task(name="sweep", **_STEP)
-async def sweep_targets(target: str | None) -> tuple[sweep_target.Swept, ...]:
+async def sweep_targets(target: str | None) -> tuple[sweep_target.SweepOutcome, ...]:
     """Delete what nobody needs any more and keep warm what a rollback may need; returns what was done."""
     return await sweep_target.sweep_all(load_settings(), target)
 
 
 @task(name="forget", **_STEP)
-async def forget_answers() -> answer_cache.Forgotten:
+async def forget_answers() -> answer_cache.PruneOutcome:
     """Forget stored answers that no target reuses any more."""
-    return await asyncio.to_thread(answer_cache.forget_answers, load_settings())
+    return await asyncio.to_thread(answer_cache.prune_answers, load_settings())
 
 
 @task(name="roll back", cache_policy=NO_CACHE, persist_result=False)

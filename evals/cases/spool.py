@@ -11,13 +11,13 @@ from pathlib import Path
 
 from evals.errors import InfrastructureError
 
-__all__ = ["Spool"]
+__all__ = ["RowFile"]
 
 _IN_MEMORY = 4 << 20
 _READ_AT_ONCE = 1 << 18
 
 
-class Spool:
+class RowFile:
     """Rows by number. The last few MiB are in memory, all before them in a temporary file that nobody else can open.
 
     The file has no name, so that it is gone when the process is, however it ends. Reading is safe in several threads

@@ -13,7 +13,7 @@ from typing import Any, overload
 import msgspec
 
 from evals.cases.ids import Ids
-from evals.cases.spool import Spool
+from evals.cases.spool import RowFile
 from evals.records import Case, Message
 
 __all__ = ["CaseTable", "TagColumn"]
@@ -69,7 +69,7 @@ class CaseTable(Sequence[Case]):
         self.clusters = array("i")
         self._tags: dict[str, TagColumn] = {}
         self._cluster_names = Ids()
-        self._spool = Spool()
+        self._spool = RowFile()
         self._shared = tuple(shared)
         self._numbers = {id(message): number for number, message in enumerate(self._shared)}
         for line, case in enumerate(cases, start=1):

@@ -10,10 +10,10 @@ from evals.checks.methods import IncomparableError
 from evals.metrics.estimates import metric_spec
 from evals.metrics.results import ModelResults, pooled
 
-__all__ = ["Sides", "having", "measures", "require_comparable", "results_for"]
+__all__ = ["ComparedResults", "having", "measures", "require_comparable", "results_for"]
 
 
-class Sides:
+class ComparedResults:
     """Both models' results by suite, with what every check needs of them worked out once."""
 
     def __init__(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.checks.check import Check
-from evals.checks.comparability import Sides, measures, require_comparable, results_for
+from evals.checks.comparability import measures
 from evals.checks.measurement import Measurement
 from evals.checks.methods import (
     IncomparableError,
@@ -26,19 +26,7 @@ from evals.metrics.results import UNSCORED, ModelResults
 from evals.stats import confusion
 from evals.stats.interval import Interval
 
-__all__ = [
-    "IncomparableError",
-    "Measurement",
-    "Sides",
-    "compare",
-    "coverage",
-    "due_rows",
-    "measure",
-    "paired_rows",
-    "require_comparable",
-    "results_for",
-    "rows_of",
-]
+__all__ = ["compare", "coverage", "due_rows", "measure", "paired_rows", "rows_of"]
 
 Mask = NDArray[np.bool_]
 

@@ -21,7 +21,7 @@ from evals.stats.power import min_clusters_paired, min_n_absolute, min_n_paired
 from evals.suites.case_arrays import about, matches, matching_all
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["Group", "clustered", "least_cases", "least_clusters", "matching"]
+__all__ = ["CaseGroup", "clustered", "least_cases", "least_clusters", "matching"]
 
 Mask = NDArray[np.bool_]
 
@@ -77,7 +77,7 @@ def _room(check: Check, spec: MetricSpec) -> float | None:
     return share if 0.0 < share < 1.0 else None
 
 
-class Group:
+class CaseGroup:
     """The cases of a check: how many they are (`len`) and in how many units they hang together."""
 
     def __init__(self) -> None:
@@ -96,15 +96,15 @@ class Group:
         return sum(_units(np.asarray(cases.clusters)[rows]) for cases, rows in self._parts)
 
 
-def matching(check: Check, opened: Sequence[OpenedSuite]) -> Mapping[str, Group]:
+def matching(check: Check, opened: Sequence[OpenedSuite]) -> Mapping[str, CaseGroup]:
     """Return the cases of a check by the value of its `each` tag ("" without one)."""
-    groups: dict[str, Group] = {}
+    groups: dict[str, CaseGroup] = {}
     for one in opened:
         cases = one.suite.cases
         rows = _about(one, check.metric) & matching_all(cases, check.where)
         for value, part in _parts(check, cases, rows):
             if part.any():
-                groups.setdefault(value, Group()).add(cases, part)
+                groups.setdefault(value, CaseGroup()).add(cases, part)
     return dict(sorted(groups.items()))
 
 

@@ -12,7 +12,7 @@ from scipy import optimize
 from evals.errors import GatewrightError
 from evals.metrics.estimates import MetricSpec
 from evals.metrics.results import ModelResults
-from evals.stats import dispatch as intervals
+from evals.stats import label_metrics, score_intervals, unbounded
 from evals.stats.bounded import bounded_score_bounds
 from evals.stats.clusters import cluster_detail, design_effect
 from evals.stats.interval import Interval
@@ -48,14 +48,14 @@ def level_of(spec: MetricSpec, results: ModelResults, rows: Mask, confidence: fl
         return _label(spec, results, None, rows, confidence)
     values = results.columns[spec.column][rows]
     if spec.family == "quantile":
-        return intervals.quantile_interval(
+        return unbounded.quantile_interval(
             values * spec.scale, q=spec.quantile, confidence=confidence
         )
     if spec.bounded:
-        return intervals.absolute_interval(
+        return score_intervals.absolute_interval(
             values, confidence=confidence, lo=spec.lo, hi=spec.hi, clusters=clusters
         )
-    return intervals.mean_interval(values * spec.scale, confidence=confidence, clusters=clusters)
+    return unbounded.mean_interval(values * spec.scale, confidence=confidence, clusters=clusters)
 
 
 def difference_of(
@@ -71,10 +71,10 @@ def difference_of(
     clusters = _clusters(candidate, rows)
     ours, theirs = candidate.columns[spec.column][rows], baseline.columns[spec.column][rows]
     if not spec.bounded:
-        return intervals.mean_interval(
+        return unbounded.mean_interval(
             (ours - theirs) * spec.scale, confidence=confidence, clusters=clusters
         )
-    return intervals.paired_interval(
+    return score_intervals.paired_interval(
         ours, theirs, confidence=confidence, lo=spec.lo, hi=spec.hi, clusters=clusters
     )
 
@@ -91,7 +91,7 @@ def ratio_of(
     ours, theirs = candidate.columns[spec.column][rows], baseline.columns[spec.column][rows]
     if spec.family == "quantile":
         # A fixed seed: judging is pure, so the same evidence has to give the same bound every time.
-        return intervals.quantile_ratio_interval(
+        return unbounded.quantile_ratio_interval(
             ours,
             theirs,
             q=spec.quantile,
@@ -101,7 +101,7 @@ def ratio_of(
         )
     if spec.bounded:
         return _bounded_ratio(spec, ours, theirs, clusters, confidence)
-    return intervals.relative_mean_interval(ours, theirs, confidence=confidence, clusters=clusters)
+    return unbounded.relative_mean_interval(ours, theirs, confidence=confidence, clusters=clusters)
 
 
 def floor(spec: MetricSpec, found: Interval, cases: int, *, ratio: bool) -> str | None:
@@ -158,7 +158,7 @@ def _label(
         theirs = column.predicted[rows]
         if theirs.shape != ours.predicted[rows].shape:
             raise IncomparableError("the models were not asked equally often")
-    return intervals.label_metric_interval(
+    return label_metrics.label_metric_interval(
         ours.truth[rows].ravel(),
         ours.predicted[rows].ravel(),
         labels=range(len(ours.labels)),

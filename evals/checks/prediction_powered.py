@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from evals.checks.methods import IncomparableError
 from evals.metrics.estimates import MetricSpec
 from evals.metrics.results import ModelResults
-from evals.stats import dispatch as intervals
+from evals.stats import score_intervals
 from evals.stats.interval import Interval
 from evals.stats.ppi import ppi_bounded
 
@@ -81,7 +81,9 @@ def labelled_interval(
         return None, _too_few(count)
     rest = judge[~labelled]
     if rest.size == 0:
-        found = intervals.absolute_interval(human[labelled], confidence=confidence, lo=lo, hi=hi)
+        found = score_intervals.absolute_interval(
+            human[labelled], confidence=confidence, lo=lo, hi=hi
+        )
     else:
         found = ppi_bounded(
             human[labelled], judge[labelled], rest, confidence=confidence, lo=lo, hi=hi

@@ -17,14 +17,13 @@ import msgspec
 from jsonschema import Draft202012Validator
 
 from evals.config.schema_errors import compile_schema, schema_problems
-from evals.config.yaml_lines import dump_yaml, read_yaml
+from evals.config.yaml_lines import read_yaml
 from evals.errors import ConfigurationError, Problem
 
 __all__ = [
     "MOST_PROBLEMS",
     "Authored",
     "display",
-    "dump_yaml",
     "iter_jsonl",
     "load_json",
     "load_yaml",

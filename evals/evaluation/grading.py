@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from evals.evaluation.pairing import paired
-from evals.evaluation.score_store import ScoreBook
+from evals.evaluation.score_store import ScoreStore
 from evals.graders.base import grade_response
 from evals.graders.judges.pairwise import grade_pair, pairwise
 from evals.records import Case, Response, Role, Score
@@ -35,7 +35,7 @@ Read = Callable[[Role, str], Iterable[Response]]
 
 async def grade_role(folder: Path, role: Role, opened: OpenedSuite, read: Read) -> None:
     """Score one model's answers to one suite that have no score of the present graders yet."""
-    book = ScoreBook(folder, role, opened)
+    book = ScoreStore(folder, role, opened)
     graded = (
         grade_response(opened.graders, case, response)
         for case, response in _due(book, opened, read(role, opened.suite.name))
@@ -48,8 +48,8 @@ async def grade_pairs(folder: Path, opened: OpenedSuite, read: Read) -> None:
     """Let the graders that compare two models judge the answers that both have given."""
     if not pairwise(opened.graders):
         return
-    ours_book = ScoreBook(folder, "candidate", opened, pairs=True)
-    their_book = ScoreBook(folder, "baseline", opened, pairs=True)
+    ours_book = ScoreStore(folder, "candidate", opened, pairs=True)
+    their_book = ScoreStore(folder, "baseline", opened, pairs=True)
     graded = (
         grade_pair(opened.graders, case, ours, theirs)
         for case, ours, theirs in paired(opened.suite, read)
@@ -90,7 +90,7 @@ async def _keep_as_they_come(
 
 
 @contextmanager
-def _saving(*books: ScoreBook) -> Iterator[Callable[[], None]]:
+def _saving(*books: ScoreStore) -> Iterator[Callable[[], None]]:
     """Give a function that saves the books, in this order, when some time has passed; save them at the end too.
 
     Scores that cost money take long: they are saved with every few answers. For those that cost nothing, waiting for
@@ -113,7 +113,7 @@ def _saving(*books: ScoreBook) -> Iterator[Callable[[], None]]:
 
 
 def _due(
-    book: ScoreBook, opened: OpenedSuite, responses: Iterable[Response]
+    book: ScoreStore, opened: OpenedSuite, responses: Iterable[Response]
 ) -> Iterator[tuple[Case, Response]]:
     """The answers without a score; those to cases that the suite has no more are passed over."""
     for response in responses:

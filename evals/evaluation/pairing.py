@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from evals.cases.spool import Spool
+from evals.cases.spool import RowFile
 from evals.cases.suite_file import Suite
 from evals.cases.table import CaseTable
 from evals.records import Case, Response, Role
@@ -35,7 +35,7 @@ class _Kept:
 
     def __init__(self, cases: CaseTable, responses: Iterable[Response]) -> None:
         self._cases = cases
-        self._spool = Spool()
+        self._spool = RowFile()
         self._places: list[
             array[int]
         ] = []  # by repeat: 1 + number in the spool for every case, 0 for none

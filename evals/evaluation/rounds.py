@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.evaluation.ordering import look_sizes, stratified_order
-from evals.gate.looks import Need
+from evals.gate.looks import RemainingCases
 from evals.records import Case, Role
 from evals.suites.case_arrays import matching_all
 from evals.suites.opened import OpenedSuite
@@ -37,7 +37,7 @@ class Rounds:
     looks: int = 1
     strata: tuple[str, ...] = ()
     limit: int | None = None
-    needs: Mapping[int, tuple[Need, ...]] = field(default_factory=dict)
+    needs: Mapping[int, tuple[RemainingCases, ...]] = field(default_factory=dict)
     _cache: dict[str, Rows] = field(default_factory=dict, repr=False)
 
     @cached_property

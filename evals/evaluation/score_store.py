@@ -22,7 +22,7 @@ from evals.graders.model_client import ASKED_AGAIN
 from evals.records import MODEL_OUTCOMES, Response, Role, Score
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["ScoreBook"]
+__all__ = ["ScoreStore"]
 
 _UNKNOWN, _SCORED, _NOTHING_CAME, _ASK_AGAIN = range(4)
 _NO_ANSWER = "no answer came"
@@ -38,7 +38,7 @@ class _Peek(msgspec.Struct):
     reason: str = ""
 
 
-class ScoreBook:
+class ScoreStore:
     """Scores of one role's answers to one suite; those of graders that compare two answers stand in a book of their own."""
 
     def __init__(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from scipy import special
 
 from evals.checks.check import RISING, Check
-from evals.checks.comparison import Measurement
+from evals.checks.measurement import Measurement
 from evals.records import CheckOutcome
 from evals.stats.futility import is_futile
 from evals.stats.interval import Interval

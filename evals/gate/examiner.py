@@ -9,18 +9,13 @@ from dataclasses import dataclass
 import msgspec
 
 from evals.checks.check import Check
-from evals.checks.comparability import Sides, having
-from evals.checks.comparison import (
-    IncomparableError,
-    Measurement,
-    compare,
-    due_rows,
-    measure,
-    paired_rows,
-)
+from evals.checks.comparability import ComparedResults, having
+from evals.checks.comparison import compare, due_rows, measure, paired_rows
+from evals.checks.measurement import Measurement
+from evals.checks.methods import IncomparableError
 from evals.gate.decision import futile, hold
 from evals.gate.explanations import HOPELESS, STILL_OPEN, explain, too_few, unscored_share
-from evals.gate.looks import CheckLook, Looks
+from evals.gate.looks import CheckLook, LookHistory
 from evals.gate.policy import GatePolicy
 from evals.metrics.results import ModelResults
 from evals.records import CheckOutcome, CheckResult, Role, Slot
@@ -53,10 +48,10 @@ class Evidence:
 class Examiner:
     """Examines the checks of one policy on one body of evidence; without `looks` on a sample of fixed size."""
 
-    def __init__(self, policy: GatePolicy, evidence: Evidence, looks: Looks | None) -> None:
+    def __init__(self, policy: GatePolicy, evidence: Evidence, looks: LookHistory | None) -> None:
         self.policy, self.evidence = policy, evidence
-        self.looks = looks or Looks(look=1, rounds=1)
-        self.sides = Sides(evidence.candidate, evidence.baseline)
+        self.looks = looks or LookHistory(look=1, rounds=1)
+        self.sides = ComparedResults(evidence.candidate, evidence.baseline)
 
     def examine(self, check: Check) -> CheckLook:
         """Examine a check whose `each` is unfolded. Never raises for what the evidence holds: that is an ERROR."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from evals.checks.check import Check
-from evals.checks.comparison import Measurement, coverage
+from evals.checks.comparison import coverage
+from evals.checks.measurement import Measurement
 from evals.metrics.estimates import metric_spec
 from evals.metrics.results import ModelResults
 from evals.records import CheckOutcome

@@ -15,19 +15,18 @@ import msgspec
 from evals.checks.check import Check
 from evals.checks.comparability import results_for
 from evals.checks.methods import IncomparableError
-from evals.gate.decision import bar_of, hold
 from evals.gate.examiner import Evidence, Examiner
-from evals.gate.looks import CheckLook, LookEvent, Looks, Need
+from evals.gate.looks import CheckLook, LookEvent, LookHistory, RemainingCases
 from evals.gate.policy import GatePolicy
 from evals.metrics.results import ModelResults
 from evals.records import Verdict, VerdictOutcome, digest
 
-__all__ = ["Evidence", "bar_of", "hold", "judge", "take_look", "unfold", "verdict_of", "worst"]
+__all__ = ["judge", "take_look", "unfold", "verdict_of", "worst"]
 
 _SEVERITY: dict[str, int] = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "ERROR": 3}
 
 
-def judge(policy: GatePolicy, evidence: Evidence, looks: Looks | None = None) -> Verdict:
+def judge(policy: GatePolicy, evidence: Evidence, looks: LookHistory | None = None) -> Verdict:
     """Judge the evidence by the policy. Pure: the same input gives the same verdict, on any machine, at any time.
 
     Args:
@@ -40,7 +39,7 @@ def judge(policy: GatePolicy, evidence: Evidence, looks: Looks | None = None) ->
 
 
 def verdict_of(
-    policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook], looks: Looks | None
+    policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook], looks: LookHistory | None
 ) -> Verdict:
     """Put together what the checks came to: the worst of those that decide, with its reasons."""
     outcome, reasons = _overall(policy, evidence, found)
@@ -60,7 +59,7 @@ def verdict_of(
     )
 
 
-def take_look(policy: GatePolicy, evidence: Evidence, looks: Looks) -> LookEvent:
+def take_look(policy: GatePolicy, evidence: Evidence, looks: LookHistory) -> LookEvent:
     """Judge what there is at one look and say what is still needed. Pure; the caller stores the event.
 
     The run stops when every deciding check is decided, and as soon as one of them can only keep the verdict from being
@@ -116,7 +115,7 @@ def evidence_digest(evidence: Evidence) -> str:
 
 
 def _examined(
-    policy: GatePolicy, evidence: Evidence, looks: Looks | None
+    policy: GatePolicy, evidence: Evidence, looks: LookHistory | None
 ) -> list[tuple[Check, CheckLook]]:
     examiner = Examiner(policy, evidence, looks)
     return [
@@ -175,7 +174,7 @@ def _broken(evidence: Evidence) -> tuple[str, ...]:
     return ()
 
 
-def _ending(looks: Looks | None) -> tuple[str, ...]:
+def _ending(looks: LookHistory | None) -> tuple[str, ...]:
     """Where a run that could look early ended, for the reasons of its verdict."""
     if looks is None or looks.rounds == 1:
         return ()
@@ -188,7 +187,9 @@ def _passed(one: CheckLook) -> bool:
     return one.result.outcome == "PASS"
 
 
-def _why(open_: Sequence[tuple[Check, CheckLook]], lost: Sequence[CheckLook], looks: Looks) -> str:
+def _why(
+    open_: Sequence[tuple[Check, CheckLook]], lost: Sequence[CheckLook], looks: LookHistory
+) -> str:
     if lost:
         names = "; ".join(f"{one.result.check} ({_fate(one)})" for one in lost)
         return f"the verdict can't become PASS any more: {names}"
@@ -201,24 +202,24 @@ def _fate(one: CheckLook) -> str:
     return "would not pass" if one.futile else one.result.outcome
 
 
-def _needs(evidence: Evidence, checks: Iterable[Check]) -> Iterator[Need]:
+def _needs(evidence: Evidence, checks: Iterable[Check]) -> Iterator[RemainingCases]:
     """What the open checks need, without what is part of something wider."""
     wanted = [
-        Need(role=role, suite=suite, where=check.where)
+        RemainingCases(role=role, suite=suite, where=check.where)
         for check in checks
         for role, suite in evidence.asked(check)
     ]
     for need in dict.fromkeys(map(_frozen, wanted)):
-        plain = Need(role=need[0], suite=need[1], where=dict(need[2]))
+        plain = RemainingCases(role=need[0], suite=need[1], where=dict(need[2]))
         if not any(_wider(other, plain) for other in wanted):
             yield plain
 
 
-def _frozen(need: Need) -> tuple[Any, str, tuple[tuple[str, str], ...]]:
+def _frozen(need: RemainingCases) -> tuple[Any, str, tuple[tuple[str, str], ...]]:
     return need.role, need.suite, tuple(sorted(need.where.items()))
 
 
-def _wider(other: Need, need: Need) -> bool:
+def _wider(other: RemainingCases, need: RemainingCases) -> bool:
     same = (other.role, other.suite) == (need.role, need.suite)
     return same and other.where != need.where and other.where.items() <= need.where.items()
 

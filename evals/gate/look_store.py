@@ -10,14 +10,14 @@ from pathlib import Path
 import msgspec
 
 from evals.errors import ConfigurationError, Problem
-from evals.gate.looks import LookEvent, Need
+from evals.gate.looks import LookEvent, RemainingCases
 from evals.gate.policy import GatePolicy
 from evals.records import encode
 
-__all__ = ["LookBook"]
+__all__ = ["LookStore"]
 
 
-class LookBook:
+class LookStore:
     """The looks of one run, in its folder (`looks.jsonl`)."""
 
     def __init__(self, folder: Path) -> None:
@@ -51,7 +51,7 @@ class LookBook:
         finally:
             os.close(descriptor)
 
-    def needs(self) -> Mapping[int, tuple[Need, ...]]:
+    def needs(self) -> Mapping[int, tuple[RemainingCases, ...]]:
         """Return what is asked in each round that follows a look."""
         return {event.look + 1: event.needs for event in self.events()}
 

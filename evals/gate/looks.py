@@ -13,10 +13,10 @@ import msgspec
 
 from evals.records import CheckResult, Record, Role
 
-__all__ = ["CheckLook", "LookEvent", "Looks", "Need", "covered"]
+__all__ = ["CheckLook", "LookEvent", "LookHistory", "RemainingCases", "covered"]
 
 
-class Need(Record, frozen=True, kw_only=True, omit_defaults=True):
+class RemainingCases(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Cases of a suite that a model is still to be asked: those with these tags, all without any."""
 
     role: Role
@@ -47,13 +47,13 @@ class LookEvent(Record, frozen=True, kw_only=True):
     policy_digest: str
     evidence_digest: str
     checks: tuple[CheckLook, ...]
-    needs: tuple[Need, ...]
+    needs: tuple[RemainingCases, ...]
     stop: bool
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
+class LookHistory:
     """Where a run stands: the look that is due, how many there are, and the events of those before (and of this one,
     when it was made already).
     """
@@ -105,7 +105,7 @@ class Looks:
 
 
 def covered(
-    needs: Iterable[Need], where: dict[str, str], asked: Iterable[tuple[Role, str]]
+    needs: Iterable[RemainingCases], where: dict[str, str], asked: Iterable[tuple[Role, str]]
 ) -> bool:
     """Return whether all cases with these tags are among what is still asked, of every (role, suite)."""
     held = list(needs)

@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from evals.checks.check import KINDS, Check, CheckKind
+from evals.checks.check import KINDS, Check
 from evals.config.documents import Authored, display, load_yaml, refuse, validate
 from evals.errors import Problem
 from evals.records import Record, digest
 from evals.suites.leakage import DEFAULT_POLICY
 
-__all__ = ["Approval", "Check", "CheckKind", "GatePolicy", "Override", "load_policy", "seconds"]
+__all__ = ["Approval", "GatePolicy", "Override", "load_policy", "seconds"]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 

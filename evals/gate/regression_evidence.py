@@ -14,8 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.checks.check import Check
-from evals.checks.comparison import IncomparableError, Sides, due_rows
-from evals.gate.judge import Evidence, unfold
+from evals.checks.comparability import ComparedResults
+from evals.checks.comparison import due_rows
+from evals.checks.methods import IncomparableError
+from evals.gate.examiner import Evidence
+from evals.gate.judge import unfold
 from evals.gate.policy import GatePolicy
 from evals.metrics.estimates import MetricSpec, metric_spec
 from evals.metrics.results import ModelResults
@@ -23,7 +26,7 @@ from evals.records import Record
 from evals.stats.betting import log_e_below
 from evals.stats.merge_evalues import log_merged
 
-__all__ = ["CheckEvidence", "OverTime", "evidence_of", "over_time"]
+__all__ = ["AccumulatedEvidence", "CheckEvidence", "accumulate", "evidence_of"]
 
 Order = Callable[[str, Check], NDArray[np.int64]]
 
@@ -36,7 +39,7 @@ class CheckEvidence(Record, frozen=True, kw_only=True):
     n: int
 
 
-class OverTime(Record, frozen=True, kw_only=True):
+class AccumulatedEvidence(Record, frozen=True, kw_only=True):
     """What all runs so far say against one check; an alarm is raised from `alarm_at` on."""
 
     check: str
@@ -65,9 +68,9 @@ def evidence_of(policy: GatePolicy, evidence: Evidence, order: Order) -> tuple[C
     return tuple(found for check in checks for found in _of_check(check, evidence, order))
 
 
-def over_time(
+def accumulate(
     runs: Sequence[Sequence[CheckEvidence]], *, confidence: float
-) -> tuple[OverTime, ...]:
+) -> tuple[AccumulatedEvidence, ...]:
     """Merge what runs said, in their order, for each check of the newest one.
 
     With several checks the bar for an alarm is as many times higher, so that the promise holds for all together: all
@@ -78,7 +81,7 @@ def over_time(
     alarm_at = len(checks) / (1.0 - confidence) if newest else math.inf
     by_run = [{one.check: one.log_e for one in run} for run in runs]
     return tuple(
-        OverTime(
+        AccumulatedEvidence(
             check=one.check,
             runs=len(runs),
             log_e=log_merged([said.get(one.check) for said in by_run]),
@@ -93,7 +96,7 @@ def _of_check(check: Check, evidence: Evidence, order: Order) -> Iterator[CheckE
     if check.relative or not usual or check.measure_on != evidence.slot:
         return
     try:
-        results, _ = Sides(evidence.candidate, None).of(check)
+        results, _ = ComparedResults(evidence.candidate, None).of(check)
         due = due_rows(check, results)
     except (IncomparableError, ValueError):
         return  # the gate itself says what is wrong with it

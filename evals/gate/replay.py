@@ -8,7 +8,7 @@ import msgspec
 
 from evals.gate.examiner import Evidence
 from evals.gate.judge import judge, take_look, unfold, verdict_of
-from evals.gate.looks import LookEvent, Looks
+from evals.gate.looks import LookEvent, LookHistory
 from evals.gate.policy import GatePolicy
 from evals.records import Verdict
 
@@ -35,7 +35,7 @@ def replay(
         return judge(policy, evidence_at(1)), 1
     past = _looks(policy, evidence_at, rounds, rounds if upto is None else min(upto, rounds))
     look = past[-1].look
-    return judge(policy, evidence_at(look), Looks(look=look, rounds=rounds, past=past)), look
+    return judge(policy, evidence_at(look), LookHistory(look=look, rounds=rounds, past=past)), look
 
 
 def rejudge_looks(
@@ -63,7 +63,7 @@ def rejudge_looks(
         alone.append(_looks(single, of_check, rounds, upto))
     events = tuple(_merged(alone, look) for look in range(1, upto + 1))
     found = [past[-1].checks[0] for past in alone]
-    return verdict_of(policy, whole, found, Looks(look=upto, rounds=rounds, past=events))
+    return verdict_of(policy, whole, found, LookHistory(look=upto, rounds=rounds, past=events))
 
 
 def _looks(
@@ -71,7 +71,9 @@ def _looks(
 ) -> tuple[LookEvent, ...]:
     past: tuple[LookEvent, ...] = ()
     for look in range(1, last + 1):
-        event = take_look(policy, evidence_at(look), Looks(look=look, rounds=rounds, past=past))
+        event = take_look(
+            policy, evidence_at(look), LookHistory(look=look, rounds=rounds, past=past)
+        )
         past = (*past, event)
         if event.stop:
             break

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from evals.graders.transport import Call, Caller
+from evals.graders.transport import JudgeCall, JudgeTransport
 from evals.records import Message, Price, Usage
 from evals.sampling.budget import cost_usd
 from evals.sampling.endpoint.classify import Reply, classify
@@ -17,9 +17,16 @@ from evals.sampling.endpoint.parsing import read_json
 from evals.sampling.endpoint.request_body import RequestShape
 from evals.sampling.endpoint.transport import Answer
 from evals.sampling.redaction import Redactor
-from evals.sampling.request_spec import Ask, Connection, SamplingSettings
+from evals.sampling.request_spec import Connection, ModelRequest, SamplingSettings
 
-__all__ = ["ASKED_AGAIN", "Asker", "ModelAsker", "NoAnswerError", "Opinion", "Question"]
+__all__ = [
+    "ASKED_AGAIN",
+    "ConnectedModelClient",
+    "JudgeAnswer",
+    "JudgeQuestion",
+    "ModelClient",
+    "NoAnswerError",
+]
 
 ASKED_AGAIN = "asked again when the run goes on"
 """Stands in the reason of an unscored answer whose judge could not be reached; see `evals.evaluation.score_store`."""
@@ -30,7 +37,7 @@ class NoAnswerError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class JudgeQuestion:
     """What a judge is asked. `settings` may hold temperature, seed, token limit and response format."""
 
     model: str
@@ -40,17 +47,17 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opinion:
+class JudgeAnswer:
     """What a judge said."""
 
     text: str
     usage: Usage | None = None
 
 
-class Asker(Protocol):
+class ModelClient(Protocol):
     """Reaches judge and embedding models."""
 
-    async def ask(self, question: Question) -> Opinion:
+    async def ask(self, question: JudgeQuestion) -> JudgeAnswer:
         """Return the judge's answer. Raises NoAnswerError."""
         ...
 
@@ -59,7 +66,7 @@ class Asker(Protocol):
         ...
 
 
-class ModelAsker:
+class ConnectedModelClient:
     """Asks the models behind one connection, under whatever name a grader gives.
 
     `usage` counts tokens and `calls` the requests by model; `cost_usd` is None as soon as a used model has no price.
@@ -82,7 +89,7 @@ class ModelAsker:
         self._prices = prices or {}
         self._on_usage = on_usage
         self._redactor = Redactor()
-        self._caller = Caller(connection, self._redactor, concurrency=concurrency)
+        self._caller = JudgeTransport(connection, self._redactor, concurrency=concurrency)
         self._shapes: dict[tuple[str, bytes], RequestShape] = {}
 
     @property
@@ -96,16 +103,16 @@ class ModelAsker:
         """Close the connections."""
         await self._caller.aclose()
 
-    async def __aenter__(self) -> ModelAsker:
+    async def __aenter__(self) -> ConnectedModelClient:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def ask(self, question: Question) -> Opinion:
+    async def ask(self, question: JudgeQuestion) -> JudgeAnswer:
         """Return the judge's answer. Raises NoAnswerError."""
         shape = self._shape(question)
-        ask = Ask(
+        ask = ModelRequest(
             role="candidate",
             suite="",
             case_id="",
@@ -125,11 +132,13 @@ class ModelAsker:
                 self._count(question.model, reply.usage)
             return reply
 
-        call = Call(shape.url, body, read, lambda reply: shape.learn(reply.refused_parameter, sent))
+        call = JudgeCall(
+            shape.url, body, read, lambda reply: shape.learn(reply.refused_parameter, sent)
+        )
         reply = await self._answer(question.model, call)
         if reply.outcome != "answered" or reply.text is None:
             raise NoAnswerError(self._why(f"judge {question.model} gave no answer", reply))
-        return Opinion(text=reply.text, usage=reply.usage)
+        return JudgeAnswer(text=reply.text, usage=reply.usage)
 
     async def embed(self, model: str, texts: list[str]) -> list[list[float]]:
         """Return a vector for each text. Raises NoAnswerError."""
@@ -145,15 +154,15 @@ class ModelAsker:
             vectors.extend(self._vectors(model, read_json(answer.body), len(texts)))
             return Reply(outcome="answered")
 
-        reply = await self._answer(model, Call(url, lambda: body, read))
+        reply = await self._answer(model, JudgeCall(url, lambda: body, read))
         if reply.outcome != "answered":
             raise NoAnswerError(self._why(f"{model} gave no embedding", reply))
         return vectors
 
-    async def _answer(self, model: str, call: Call) -> Reply:
+    async def _answer(self, model: str, call: JudgeCall) -> Reply:
         return await self._caller.answer(call, lambda: self.calls.update((model,)))
 
-    def _shape(self, question: Question) -> RequestShape:
+    def _shape(self, question: JudgeQuestion) -> RequestShape:
         """The shape of a model's requests, which remembers what the model refused."""
         key = (question.model, msgspec.json.encode(question.settings, order="sorted"))
         if key not in self._shapes:

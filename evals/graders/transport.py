@@ -16,11 +16,11 @@ from evals.sampling.endpoint.classify import Reply
 from evals.sampling.endpoint.credentials import Credentials
 from evals.sampling.endpoint.transport import Answer, Route, Transport, TransportFailure
 from evals.sampling.pacing.backoff import backoff, named_wait, wait_in_message
-from evals.sampling.pacing.concurrency import AdaptiveLimit
+from evals.sampling.pacing.concurrency import AdaptiveConcurrency
 from evals.sampling.redaction import Redactor
 from evals.sampling.request_spec import Connection
 
-__all__ = ["Call", "Caller"]
+__all__ = ["JudgeCall", "JudgeTransport"]
 
 _ATTEMPTS = 5
 _REJECTIONS = 10  # a 429 costs nothing, and says when to come back
@@ -29,7 +29,7 @@ _TIMEOUT_S = 120.0
 _CONNECT_TIMEOUT_S = 10.0
 
 
-class Call:
+class JudgeCall:
     """One question to one model. `body` and `read` turn it into bytes and an answer into its class.
 
     `adapt` hears of a refusal and says whether the next `body` is another one.
@@ -51,11 +51,11 @@ class Call:
         self.unauthorised = False
 
 
-class Caller:
+class JudgeTransport:
     """Sends calls over one connection until each has an answer, or no sense in asking on. Belongs to one event loop."""
 
     def __init__(self, connection: Connection, redactor: Redactor, *, concurrency: int) -> None:
-        self.limit = AdaptiveLimit(concurrency, clock=monotonic)
+        self.limit = AdaptiveConcurrency(concurrency, clock=monotonic)
         self._credentials = Credentials(connection.auth, redactor, clock=monotonic)
         self._transport: Transport | None = None
         self._rng = random.Random()  # noqa: S311 - spreads waits, keeps no secret
@@ -66,7 +66,7 @@ class Caller:
             await self._transport.__aexit__(None, None, None)
             self._transport = None
 
-    async def answer(self, call: Call, on_request: Callable[[], None]) -> Reply:
+    async def answer(self, call: JudgeCall, on_request: Callable[[], None]) -> Reply:
         """Return the last reply to a call, whatever its class. `on_request` hears of every request that is sent."""
         while True:
             try:
@@ -86,7 +86,7 @@ class Caller:
             await asyncio.sleep(wait_s)
 
     async def _attempt(
-        self, call: Call, headers: Mapping[str, str], on_request: Callable[[], None]
+        self, call: JudgeCall, headers: Mapping[str, str], on_request: Callable[[], None]
     ) -> tuple[Reply, float | None]:
         await self.limit.acquire()
         try:
@@ -106,7 +106,9 @@ class Caller:
         else:
             self.limit.accepted()
 
-    async def _post(self, call: Call, headers: Mapping[str, str]) -> tuple[Reply, float | None]:
+    async def _post(
+        self, call: JudgeCall, headers: Mapping[str, str]
+    ) -> tuple[Reply, float | None]:
         if self._transport is None:
             self._transport = Transport()
         try:
@@ -115,7 +117,7 @@ class Caller:
             return Reply(outcome=failure.outcome, error=str(failure), retryable=True), None
         return call.read(answer), named_wait(answer.headers)
 
-    def _wait(self, call: Call, reply: Reply, named: float | None) -> float | None:
+    def _wait(self, call: JudgeCall, reply: Reply, named: float | None) -> float | None:
         """Seconds until the next attempt; None when the reply stands."""
         rejected = reply.outcome == "rate_limited"
         call.rejections += rejected

@@ -13,14 +13,12 @@ from evals.errors import ConfigurationError, Problem, nearest
 from evals.graders.base import LABEL_STATISTICS
 from evals.metrics.label_scores import label_score
 from evals.metrics.results import INVALID, UNSCORED, LabelColumn, ModelResults
-from evals.metrics.tabulation import BUILT_IN_COLUMNS, tabulate
+from evals.metrics.tabulation import BUILT_IN_COLUMNS
 from evals.records import Role, SuiteResult
 from evals.suites.opened import OpenedSuite
 
 __all__ = [
-    "LabelColumn",
     "MetricSpec",
-    "ModelResults",
     "available_metrics",
     "confusion",
     "estimate",
@@ -28,7 +26,6 @@ __all__ = [
     "metric_spec",
     "names_of",
     "summarise",
-    "tabulate",
 ]
 
 Family = Literal["mean", "label", "quantile", "cost"]

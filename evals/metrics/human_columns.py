@@ -12,10 +12,10 @@ from evals.records import Response
 from evals.suites.human_labels import answer_digest
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["Said"]
+__all__ = ["HumanColumns"]
 
 
-class Said:
+class HumanColumns:
     """The columns while they are being filled, answer by answer; empty for suites without human labels."""
 
     def __init__(self, opened: OpenedSuite, columns: Collection[str]) -> None:

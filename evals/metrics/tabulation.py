@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.metrics.grid import Grid
-from evals.metrics.human_columns import Said
+from evals.metrics.human_columns import HumanColumns
 from evals.metrics.results import INVALID, UNSCORED, LabelColumn, ModelResults
 from evals.records import INFRASTRUCTURE_OUTCOMES, MODEL_OUTCOMES, Price, Response, Score
 from evals.sampling.budget import cost_usd
@@ -109,7 +109,7 @@ class _Table:
         self.scores = {name: self._grid() for name in self.columns}
         self.truths = {name: self._codes() for name in self.codes}
         self.predictions = {name: self._codes() for name in self.codes}
-        self.said = Said(opened, self.columns)
+        self.said = HumanColumns(opened, self.columns)
         self.asked = self._grid()
         self.outcomes: Counter[str] = Counter()
         self.evidence = 0

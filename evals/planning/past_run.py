@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from evals.metrics.results import ModelResults
 
-__all__ = ["Past", "seconds", "usd"]
+__all__ = ["PastRun", "seconds", "usd"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class PastRun:
     """Both models' answers in an earlier run of the target."""
 
     run_id: str
@@ -22,7 +22,7 @@ class Past:
     baseline: Mapping[str, ModelResults] | None
 
 
-def usd(past: Past | None, questions: Mapping[str, int]) -> float | None:
+def usd(past: PastRun | None, questions: Mapping[str, int]) -> float | None:
     """Return what asking both models so many questions of each suite would cost at the past means, in USD.
 
     None if that is unknown.
@@ -34,7 +34,7 @@ def usd(past: Past | None, questions: Mapping[str, int]) -> float | None:
     return None if None in totals else sum(total for total in totals if total is not None)
 
 
-def seconds(past: Past | None, questions: Mapping[str, int], at_once: int) -> float | None:
+def seconds(past: PastRun | None, questions: Mapping[str, int], at_once: int) -> float | None:
     """Return how long asking would take at the past mean latencies, both models at once; None if unknown."""
     latency = None if past is None else _total(past.candidate, "latency_ms", questions)
     return None if latency is None else latency / 1000.0 / at_once

@@ -16,20 +16,22 @@ import numpy as np
 from scipy import special
 
 from evals.checks.check import Check
-from evals.checks.comparability import Sides
-from evals.checks.comparison import IncomparableError, Measurement, compare, measure
+from evals.checks.comparability import ComparedResults
+from evals.checks.comparison import compare, measure
 from evals.checks.feasibility import clustered, least_cases, least_clusters, matching
+from evals.checks.measurement import Measurement
+from evals.checks.methods import IncomparableError
 from evals.gate.decision import bar_of
 from evals.gate.policy import GatePolicy
 from evals.gate.validation import measured_by
 from evals.metrics.estimates import MetricSpec, metric_kind
-from evals.planning.past_run import Past, seconds, usd
+from evals.planning.past_run import PastRun, seconds, usd
 from evals.planning.scenarios import Scenario, scenarios
 from evals.records import Record
 from evals.stats.validation import normal_critical
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["DIFFERING", "EQUAL", "CheckPlan", "GatePlan", "Past", "plan_gate"]
+__all__ = ["DIFFERING", "EQUAL", "CheckPlan", "GatePlan", "plan_gate"]
 
 DIFFERING = 0.15
 """Share of cases on which two fine-tunes differ, when nothing is known: from one in twenty to one in four is usual."""
@@ -93,7 +95,7 @@ def plan_gate(
     policy: GatePolicy,
     suites: Sequence[OpenedSuite],
     *,
-    past: Past | None = None,
+    past: PastRun | None = None,
     differing: float | None = None,
     roles: int = 2,
     repeats: Mapping[str, int] | None = None,
@@ -142,7 +144,7 @@ class _Planner:
     policy: GatePolicy
     check: Check
     suites: Sequence[OpenedSuite]
-    past: Past | None
+    past: PastRun | None
     differing: float | None
 
     def plan(self, value: str) -> CheckPlan:
@@ -219,7 +221,7 @@ class _Planner:
         if self.past is None or (check.relative and self.past.baseline is None):
             return None
         try:
-            candidate, baseline = Sides(self.past.candidate, self.past.baseline).of(check)
+            candidate, baseline = ComparedResults(self.past.candidate, self.past.baseline).of(check)
             found = (
                 compare(check, candidate, baseline, self.policy.confidence)
                 if check.relative and baseline is not None

@@ -34,7 +34,7 @@ _TRUTHS = {
 }
 
 
-class Sized(Protocol):
+class SizedCheck(Protocol):
     """What is needed of a check's plan."""
 
     @property
@@ -57,7 +57,7 @@ class Scenario(Record, frozen=True, kw_only=True):
 
 
 def scenarios(
-    policy: GatePolicy, checks: Sequence[Sized], *, rng: np.random.Generator
+    policy: GatePolicy, checks: Sequence[SizedCheck], *, rng: np.random.Generator
 ) -> tuple[Scenario, ...]:
     """Simulate the checks whose spread is known. Empty when it is known of none.
 
@@ -82,7 +82,7 @@ def _walks(checks: int, rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _simulated(
-    policy: GatePolicy, checks: Sequence[Sized], walks: NDArray[np.float64], factor: float
+    policy: GatePolicy, checks: Sequence[SizedCheck], walks: NDArray[np.float64], factor: float
 ) -> dict[str, float]:
     alpha = 1.0 - policy.confidence
     passed = np.zeros((DRAWS, len(checks)), dtype=np.bool_)
@@ -107,7 +107,7 @@ def _simulated(
 
 
 def _limits(
-    plan: LookPlan, check: Sized, step: int, policy: GatePolicy
+    plan: LookPlan, check: SizedCheck, step: int, policy: GatePolicy
 ) -> tuple[float, float] | None:
     """Below and above which z a check is decided after a step; None where it has no look there."""
     if not policy.early_stop:
@@ -125,7 +125,7 @@ def _limits(
     return lower, upper
 
 
-def _drift(check: Sized) -> float:
+def _drift(check: SizedCheck) -> float:
     """Expected z when all cases are asked of a candidate as good as hoped."""
     assert check.sd is not None and check.gap is not None
     return check.gap / max(check.sd, 1e-9) * math.sqrt(check.cases)

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evals.selftest.rates import CHECKS, SAVED, Measured, SelfTest
+from evals.selftest.rates import CHECKS, SAVED, MeasuredRate, SelfTest
 
 __all__ = ["selftest_view"]
 
@@ -24,7 +24,7 @@ def selftest_view(found: SelfTest) -> RenderableType:
     return Group(*tables, Text(f"{verdict} ({runs})", style="red" if missed else "green"))
 
 
-def _table(title: str, rows: list[Measured]) -> Table:
+def _table(title: str, rows: list[MeasuredRate]) -> Table:
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     for heading in ("averages", "this gate", "target", ""):
@@ -41,7 +41,7 @@ def _table(title: str, rows: list[Measured]) -> Table:
     return table
 
 
-def _target(row: Measured, *, share: bool) -> str:
+def _target(row: MeasuredRate, *, share: bool) -> str:
     if row.target is None:
         return ""
     limit = f"{row.target:.0%}" if share else f"{row.target:.3f}"

@@ -11,8 +11,8 @@ from evals.report.facts import PromotionStep, RunFacts
 from evals.report.numbers import duration, instant, parse
 from evals.report.sanitise import cleaned
 from evals.report.sections.advice import advice
-from evals.report.sections.board import Board, boards
-from evals.report.sections.cost import Pair, sampling
+from evals.report.sections.board import CheckBoard, boards
+from evals.report.sections.cost import LabelledValue, sampling
 from evals.report.sections.evidence import (
     ConfusionView,
     CoverageRow,
@@ -22,7 +22,7 @@ from evals.report.sections.evidence import (
     metrics,
 )
 from evals.report.sections.examples import ExampleGroup, example_groups
-from evals.report.sections.headline import Answer, answer, model_name
+from evals.report.sections.headline import Headline, headline, model_name
 from evals.report.sections.judges import judges
 from evals.report.sections.slices import SliceView, paired, slice_leads, slices
 
@@ -37,13 +37,13 @@ class ReportView:
     run_id: str
     target: str
     kind: str
-    answer: Answer
+    headline: Headline
     candidate: str
     baseline: str
-    header: tuple[Pair, ...]
+    header: tuple[LabelledValue, ...]
     notes: tuple[str, ...]
     next_steps: tuple[str, ...]
-    boards: tuple[Board, ...]
+    boards: tuple[CheckBoard, ...]
     coverage: tuple[CoverageRow, ...]
     metrics: tuple[MetricRow, ...]
     slices: tuple[SliceView, ...]
@@ -52,9 +52,9 @@ class ReportView:
     confusions: tuple[ConfusionView, ...]
     judges: tuple[str, ...]
     example_groups: tuple[ExampleGroup, ...]
-    sampling: tuple[Pair, ...]
+    sampling: tuple[LabelledValue, ...]
     promotion: tuple[PromotionStep, ...]
-    provenance: tuple[Pair, ...]
+    provenance: tuple[LabelledValue, ...]
 
 
 def build_view(facts: RunFacts) -> ReportView:
@@ -68,7 +68,7 @@ def build_view(facts: RunFacts) -> ReportView:
         run_id=facts.run_id,
         target=facts.target,
         kind=facts.kind,
-        answer=answer(facts),
+        headline=headline(facts),
         candidate=model_name(facts, facts.candidate.model_id),
         baseline=model_name(facts, facts.baseline.model_id if facts.baseline else None),
         header=tuple(_header(facts)),
@@ -89,20 +89,22 @@ def build_view(facts: RunFacts) -> ReportView:
     )
 
 
-def _header(facts: RunFacts) -> Iterator[Pair]:
-    yield Pair(name="candidate", value=_named(facts, facts.candidate.model_id))
+def _header(facts: RunFacts) -> Iterator[LabelledValue]:
+    yield LabelledValue(name="candidate", value=_named(facts, facts.candidate.model_id))
     if facts.baseline is None:
-        yield Pair(name="baseline", value="none: nothing was live when this run started")
+        yield LabelledValue(name="baseline", value="none: nothing was live when this run started")
     else:
         since = (
             f"live since {instant(facts.baseline.since)}, generation {facts.baseline.generation}"
         )
-        yield Pair(name="baseline", value=f"{_named(facts, facts.baseline.model_id)}, {since}")
+        yield LabelledValue(
+            name="baseline", value=f"{_named(facts, facts.baseline.model_id)}, {since}"
+        )
     if facts.trigger:
-        yield Pair(name="trigger", value=facts.trigger)
+        yield LabelledValue(name="trigger", value=facts.trigger)
     if facts.requested_by:
-        yield Pair(name="requested by", value=facts.requested_by)
-    yield Pair(name="time", value=_time(facts))
+        yield LabelledValue(name="requested by", value=facts.requested_by)
+    yield LabelledValue(name="time", value=_time(facts))
 
 
 def _named(facts: RunFacts, model_id: str) -> str:
@@ -130,8 +132,8 @@ def _step(step: PromotionStep) -> PromotionStep:
     return msgspec.structs.replace(step, at=instant(step.at))
 
 
-def _provenance(facts: RunFacts) -> Iterator[Pair]:
-    yield Pair(name="run", value=facts.run_id, code=True)
+def _provenance(facts: RunFacts) -> Iterator[LabelledValue]:
+    yield LabelledValue(name="run", value=facts.run_id, code=True)
     candidate = facts.candidate
     origin = {
         "candidate model": candidate.model_id,
@@ -143,24 +145,30 @@ def _provenance(facts: RunFacts) -> Iterator[Pair]:
         "baseline model": facts.baseline.model_id if facts.baseline else None,
         "gate": facts.gate_path,
     }
-    yield from (Pair(name=name, value=value, code=True) for name, value in origin.items() if value)
+    yield from (
+        LabelledValue(name=name, value=value, code=True) for name, value in origin.items() if value
+    )
     verdicts = {"": facts.verdict, " (production)": facts.production_verdict}
     for suffix, verdict in verdicts.items():
         if verdict is not None:
-            yield Pair(name=f"policy digest{suffix}", value=verdict.policy_digest, code=True)
-            yield Pair(name=f"evidence digest{suffix}", value=verdict.evidence_digest, code=True)
+            yield LabelledValue(
+                name=f"policy digest{suffix}", value=verdict.policy_digest, code=True
+            )
+            yield LabelledValue(
+                name=f"evidence digest{suffix}", value=verdict.evidence_digest, code=True
+            )
     yield from _suites(facts)
 
 
-def _suites(facts: RunFacts) -> Iterator[Pair]:
+def _suites(facts: RunFacts) -> Iterator[LabelledValue]:
     seen: set[tuple[str, str]] = set()
     for result in facts.suite_results:
         if (result.suite, result.suite_fingerprint) in seen:
             continue
         seen.add((result.suite, result.suite_fingerprint))
-        yield Pair(name=f"suite {result.suite}", value=result.suite_fingerprint, code=True)
+        yield LabelledValue(name=f"suite {result.suite}", value=result.suite_fingerprint, code=True)
         graders = ", ".join(
             f"{name} {version}" for name, version in sorted(result.grader_versions.items())
         )
         if graders:
-            yield Pair(name=f"graders of {result.suite}", value=graders, code=True)
+            yield LabelledValue(name=f"graders of {result.suite}", value=graders, code=True)

@@ -24,18 +24,18 @@ from evals.sampling.journal import segments
 from evals.sampling.pacing.concurrency import thin
 from evals.sampling.run import Run
 from evals.sampling.summary import RoleSummary, SamplingSummary
-from evals.sampling.work_queue import Feed
+from evals.sampling.work_queue import WorkQueue
 
-__all__ = ["ACCOUNT_FILE", "Account", "read_account"]
+__all__ = ["ACCOUNT_FILE", "UsageLog", "read_usage"]
 
 ACCOUNT_FILE = "account.jsonl"
 _EVERY_S = 0.5
 
 
-class Account:
+class UsageLog:
     """Writes the lines of one call of `sample`, the `look`th round's; the open journal keeps other writers away."""
 
-    def __init__(self, run: Run, feed: Feed, *, call: int, look: int) -> None:
+    def __init__(self, run: Run, feed: WorkQueue, *, call: int, look: int) -> None:
         self._run = run
         self._feed = feed
         self._call, self._look, self._began = call, look, run.now()
@@ -114,7 +114,7 @@ class Account:
         self._run.fail(InfrastructureError(f"the account in {where} {why}"))
 
 
-def read_account(folder: Path) -> tuple[SamplingSummary, ...]:
+def read_usage(folder: Path) -> tuple[SamplingSummary, ...]:
     """Return what every call of `sample` on the journal in `folder` came to, in their order; none without an account."""
     calls: dict[int, SamplingSummary] = {}
     for line in _lines(folder / ACCOUNT_FILE):

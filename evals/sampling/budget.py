@@ -6,7 +6,7 @@ from typing import Literal
 
 from evals.errors import ConfigurationError, Problem
 from evals.records import Price, Usage
-from evals.sampling.pacing.interruptible_sleep import Bell
+from evals.sampling.pacing.interruptible_sleep import WakeUp
 
 __all__ = ["Budget", "Estimator", "cost_usd"]
 
@@ -31,7 +31,7 @@ class Budget:
         self.tokens = tokens
         self.spent_usd = 0.0
         self.spent_tokens = 0
-        self.settled = Bell()
+        self.settled = WakeUp()
         self._reserved_usd = 0.0
         self._reserved_tokens = 0
         self._reservations = 0

@@ -12,7 +12,7 @@ import msgspec
 from evals.errors import ConfigurationError, Problem
 from evals.records import Endpoint, Message, Record, Role
 
-__all__ = ["Ask", "AuthHeaders", "Connection", "SamplingSettings", "interleave"]
+__all__ = ["AuthHeaders", "Connection", "ModelRequest", "SamplingSettings", "interleave"]
 
 AuthHeaders = Callable[[], Awaitable[Mapping[str, str]]]
 """Gives the request headers that authenticate. Called again and again, so it should cache what it may."""
@@ -29,7 +29,7 @@ class Connection(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class ModelRequest:
     """One question to one model. `messages` are final: rendered, with the role's own system prompt."""
 
     role: Role
@@ -90,7 +90,7 @@ class SamplingSettings(Record, frozen=True, kw_only=True, omit_defaults=True):
         yield "top_p", "a number in [0, 1]", self.top_p, lambda v: 0 <= v <= 1
 
 
-def interleave(*streams: Iterable[Ask]) -> Iterator[Ask]:
+def interleave(*streams: Iterable[ModelRequest]) -> Iterator[ModelRequest]:
     """Yield one ask of each stream in turn until all have run out; no stream is read ahead."""
     running = [iter(stream) for stream in streams]
     while running:

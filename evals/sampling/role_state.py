@@ -11,19 +11,19 @@ from evals.sampling.budget import Budget, Estimator, cost_usd
 from evals.sampling.endpoint.credentials import Credentials
 from evals.sampling.endpoint.request_body import RequestShape
 from evals.sampling.endpoint.transport import Route
-from evals.sampling.pacing.concurrency import AdaptiveLimit
-from evals.sampling.pacing.interruptible_sleep import Bell
-from evals.sampling.pacing.rate_pacing import Pace
+from evals.sampling.pacing.concurrency import AdaptiveConcurrency
+from evals.sampling.pacing.interruptible_sleep import WakeUp
+from evals.sampling.pacing.rate_pacing import RatePacer
 from evals.sampling.redaction import Redactor
-from evals.sampling.request_spec import Ask, Connection, SamplingSettings
+from evals.sampling.request_spec import Connection, ModelRequest, SamplingSettings
 from evals.sampling.summary import RoleSummary
 
-__all__ = ["Job", "Lane"]
+__all__ = ["PendingRequest", "RoleState"]
 
 _NO_USAGE = Usage()
 
 
-class Job:
+class PendingRequest:
     """An ask under way, over all its attempts."""
 
     __slots__ = (
@@ -44,7 +44,7 @@ class Job:
         "wait_s",
     )
 
-    def __init__(self, ask: Ask) -> None:
+    def __init__(self, ask: ModelRequest) -> None:
         self.ask = ask
         self.attempts = 0
         self.body = b""
@@ -67,7 +67,7 @@ class Job:
         return self.estimate.prompt_tokens + self.estimate.completion_tokens
 
 
-class Lane:
+class RoleState:
     """Everything the workers of one role share."""
 
     def __init__(
@@ -76,7 +76,7 @@ class Lane:
         settings: SamplingSettings,
         price: Price | None,
         *,
-        limit: AdaptiveLimit,
+        limit: AdaptiveConcurrency,
         redactor: Redactor,
         clock: Callable[[], float],
     ) -> None:
@@ -86,15 +86,15 @@ class Lane:
         self.limit = limit
         self.shape = RequestShape(self.endpoint, settings)
         self.route = Route(self.shape.url, settings.timeout_s, settings.connect_timeout_s)
-        self.pace = Pace(settings.requests_per_minute, settings.tokens_per_minute, clock=clock)
+        self.pace = RatePacer(settings.requests_per_minute, settings.tokens_per_minute, clock=clock)
         self.estimator = Estimator(settings.max_completion_tokens)
         self.credentials = Credentials(connection.auth, redactor, clock=clock)
-        self.bell = Bell()
+        self.bell = WakeUp()
         self.outcomes: Counter[str] = Counter()
         self.retries: Counter[str] = Counter()
         self.requests = self.reused = self.begun = self.finished = 0
         self.note_at = settings.concurrency  # requests at which the account is due
-        self.reserved: set[Job] = set()
+        self.reserved: set[PendingRequest] = set()
         self.heard = False  # whether the service ever answered
         self.writing = 0  # answers on their way to the disk
         self.most_writing = settings.concurrency // 4
@@ -102,7 +102,7 @@ class Lane:
         self.unconfirmed_tokens = 0
         self.prompt_tokens = self.completion_tokens = 0
         self.cached_tokens = self.reasoning_tokens = 0
-        self._parked: list[tuple[float, int, Job]] = []
+        self._parked: list[tuple[float, int, PendingRequest]] = []
         self._order = 0
         self._most_parked = max(64, 8 * settings.concurrency)
 
@@ -121,7 +121,7 @@ class Lane:
         """Tokens used by this role in this call."""
         return self.prompt_tokens + self.completion_tokens
 
-    def park(self, job: Job, due: float) -> None:
+    def park(self, job: PendingRequest, due: float) -> None:
         """Set a job aside until `due` on the run's clock."""
         self._order += 1
         heapq.heappush(self._parked, (due, self._order, job))
@@ -130,16 +130,16 @@ class Lane:
         """Seconds until the first parked job is due (there must be one)."""
         return self._parked[0][0] - now
 
-    def unpark(self) -> Job:
+    def unpark(self) -> PendingRequest:
         """Take the parked job that is due first."""
         return heapq.heappop(self._parked)[2]
 
-    def estimate(self, job: Job) -> None:
+    def estimate(self, job: PendingRequest) -> None:
         """Guess what a job will use and cost."""
         job.estimate = self.estimator.guess(len(job.body))
         job.reserved_usd = cost_usd(self.price, job.estimate) if self.price else 0.0
 
-    def charge(self, job: Job, usage: Usage | None, budget: Budget) -> None:
+    def charge(self, job: PendingRequest, usage: Usage | None, budget: Budget) -> None:
         """Count the usage the service reported for an answer; where it reported none, the estimate."""
         used = job.estimate if usage is None else usage
         if usage is None:
@@ -157,7 +157,7 @@ class Lane:
         if not self.pace.unlimited:
             self.pace.settle(job.reserved_tokens, used.prompt_tokens + used.completion_tokens)
 
-    def charge_lost(self, job: Job, budget: Budget) -> None:
+    def charge_lost(self, job: PendingRequest, budget: Budget) -> None:
         """Count a request whose answer was lost: its prompt may well have been billed."""
         usage = Usage(prompt_tokens=job.estimate.prompt_tokens)
         usd = cost_usd(self.price, usage) if self.price else 0.0
@@ -166,7 +166,7 @@ class Lane:
         self.spent_usd += usd
         budget.spend(usd, usage.prompt_tokens)
 
-    def give_back(self, job: Job, budget: Budget) -> None:
+    def give_back(self, job: PendingRequest, budget: Budget) -> None:
         """Return a job's reservation, if it has one."""
         if job in self.reserved:
             self.reserved.discard(job)

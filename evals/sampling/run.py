@@ -14,11 +14,11 @@ from evals.sampling.endpoint.transport import Transport
 from evals.sampling.journal.entries import Entry, History, decode_entry, encode_entry
 from evals.sampling.journal.journal import Journal
 from evals.sampling.journal.keys import AnsweredKeys
-from evals.sampling.pacing.interruptible_sleep import Bell
+from evals.sampling.pacing.interruptible_sleep import WakeUp
 from evals.sampling.redaction import Redactor
-from evals.sampling.request_spec import Ask
+from evals.sampling.request_spec import ModelRequest
 from evals.sampling.response_store import ResponseStore
-from evals.sampling.role_state import Job, Lane
+from evals.sampling.role_state import PendingRequest, RoleState
 from evals.sampling.summary import SamplingSummary, StopReason
 
 __all__ = ["Run"]
@@ -30,13 +30,13 @@ class Run:
     def __init__(
         self,
         *,
-        lanes: Mapping[Role, Lane],
+        lanes: Mapping[Role, RoleState],
         journal: Journal,
         budget: Budget,
         store: ResponseStore | None,
         transport: Transport,
         redactor: Redactor,
-        on_response: Callable[[Ask, Response], None] | None,
+        on_response: Callable[[ModelRequest, Response], None] | None,
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
@@ -53,7 +53,7 @@ class Run:
         self.stopped: StopReason | None = None
         self.reason = ""
         self.failure: Exception | None = None
-        self.written = Bell()
+        self.written = WakeUp()
         self.note: Callable[[], None] = _nothing  # writes the account
         self._on_response = on_response
         self._settled: dict[tuple[Role, str], AnsweredKeys] = {}
@@ -100,7 +100,7 @@ class Run:
         tokens = history.prompt_tokens + history.completion_tokens
         self.budget.restore((str(self.journal.folder), role, suite), usd, tokens)
 
-    async def keep(self, lane: Lane, job: Job, entry: Entry) -> None:
+    async def keep(self, lane: RoleState, job: PendingRequest, entry: Entry) -> None:
         """Write an answer down. It counts when it is durable; the worker need not wait for that unless many are being written."""
         line = encode_entry(entry)
         clean = self.redactor.line(line)
@@ -113,7 +113,11 @@ class Run:
             await durable
 
     def _kept(
-        self, lane: Lane, job: Job, response: Response, durable: asyncio.Future[None]
+        self,
+        lane: RoleState,
+        job: PendingRequest,
+        response: Response,
+        durable: asyncio.Future[None],
     ) -> None:
         lane.writing -= 1
         if durable.cancelled():  # the whole run is; the line may be written all the same

@@ -13,27 +13,27 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from evals.records import Price, Response, Role
-from evals.sampling.accounting import Account, read_account
+from evals.sampling.accounting import UsageLog, read_usage
 from evals.sampling.budget import Budget
 from evals.sampling.endpoint.transport import Transport
 from evals.sampling.journal.journal import Journal
-from evals.sampling.pacing.concurrency import AdaptiveLimit
+from evals.sampling.pacing.concurrency import AdaptiveConcurrency
 from evals.sampling.progress.reporter import report_progress
 from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.redaction import Redactor
-from evals.sampling.request_spec import Ask, Connection, SamplingSettings
+from evals.sampling.request_spec import Connection, ModelRequest, SamplingSettings
 from evals.sampling.response_store import ResponseStore
-from evals.sampling.role_state import Lane
+from evals.sampling.role_state import RoleState
 from evals.sampling.run import Run
 from evals.sampling.summary import SamplingSummary
-from evals.sampling.work_queue import Feed
+from evals.sampling.work_queue import WorkQueue
 from evals.sampling.worker import work
 
 __all__ = ["sample"]
 
 
 async def sample(
-    asks: Iterable[Ask],
+    asks: Iterable[ModelRequest],
     *,
     connections: Mapping[Role, Connection],
     settings: Mapping[Role, SamplingSettings],
@@ -44,7 +44,7 @@ async def sample(
     progress: ProgressSink | None = None,
     planned: Mapping[Role, int] | None = None,
     look: int = 1,
-    on_response: Callable[[Ask, Response], None] | None = None,
+    on_response: Callable[[ModelRequest, Response], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     seed: int | None = None,
 ) -> SamplingSummary:
@@ -53,7 +53,7 @@ async def sample(
     `asks` is read as it is needed and should alternate between the roles (see `interleave`); each (role, suite, case, repeat) may
     come once. `on_response` is called on the event loop when an answer has become durable. `store` keeps answers for
     other runs, and lends them to roles whose settings have `reuse_max_age_s`. What the call took is in the journal's account as
-    well (`read_account`), under `look`, however it ends. `clock` must be monotonic; `seed` fixes the jitter of
+    well (`read_usage`), under `look`, however it ends. `clock` must be monotonic; `seed` fixes the jitter of
     the backoff. Cancelling leaves the journal whole.
 
     Raises SamplingError (EndpointGoneError when the deployment is not there) when an endpoint can't be asked at all,
@@ -61,7 +61,7 @@ async def sample(
     written; answers that came before are in the journal, and the same call again resumes.
     """
     budget = budget or Budget()
-    earlier = read_account(journal.folder)
+    earlier = read_usage(journal.folder)
     lost = [role for call in earlier for role in call.roles.values()]
     lost_usd = sum(role.unconfirmed_usd for role in lost)
     lost_tokens = sum(role.unconfirmed_tokens for role in lost)
@@ -81,12 +81,12 @@ async def sample(
             rng=random.Random(seed),  # noqa: S311 - jitter, not a secret
         )
         lead = {role: max(64, 2 * lane.settings.concurrency) for role, lane in lanes.items()}
-        feed = Feed(asks, lead, run.settled)
+        feed = WorkQueue(asks, lead, run.settled)
         run.on_stop(feed.moved.ring)
         for role, suite in journal.names():
             if role in lanes:  # what was spent on it counts, whether it is asked on or not
                 run.settled(role, suite)
-        account = Account(run, feed, call=len(earlier) + 1, look=look)
+        account = UsageLog(run, feed, call=len(earlier) + 1, look=look)
         run.note = account.note
         workers = [
             asyncio.create_task(work(run, feed, role))
@@ -115,15 +115,15 @@ def _lanes(
     budget: Budget,
     redactor: Redactor,
     clock: Callable[[], float],
-) -> dict[Role, Lane]:
-    limits: dict[tuple[str, str], AdaptiveLimit] = {}
-    lanes: dict[Role, Lane] = {}
+) -> dict[Role, RoleState]:
+    limits: dict[tuple[str, str], AdaptiveConcurrency] = {}
+    lanes: dict[Role, RoleState] = {}
     for role, connection in connections.items():
         budget.check_price(role, prices.get(role))
         chosen = settings.get(role) or SamplingSettings()
         address = (connection.endpoint.base_url, connection.endpoint.model)
-        limit = limits.setdefault(address, AdaptiveLimit(chosen.concurrency, clock=clock))
-        lanes[role] = Lane(
+        limit = limits.setdefault(address, AdaptiveConcurrency(chosen.concurrency, clock=clock))
+        lanes[role] = RoleState(
             connection, chosen, prices.get(role), limit=limit, redactor=redactor, clock=clock
         )
     return lanes

@@ -9,10 +9,10 @@ from typing import Final, Literal
 from evals.errors import ConfigurationError, Problem
 from evals.records import Role
 from evals.sampling.journal.keys import AnsweredKeys
-from evals.sampling.pacing.interruptible_sleep import Bell
-from evals.sampling.request_spec import Ask
+from evals.sampling.pacing.interruptible_sleep import WakeUp
+from evals.sampling.request_spec import ModelRequest
 
-__all__ = ["AGAIN", "BLOCKED", "EXHAUSTED", "Feed"]
+__all__ = ["AGAIN", "BLOCKED", "EXHAUSTED", "WorkQueue"]
 
 AGAIN: Final = "again"
 BLOCKED: Final = "blocked"
@@ -22,7 +22,7 @@ _AT_A_TIME = 1000
 Nothing = Literal["again", "blocked", "exhausted"]
 
 
-class Feed:
+class WorkQueue:
     """Splits one stream of asks by role. A role may run ahead of another by at most `lead` asks.
 
     Asks among those `settled(role, suite)` returns are skipped and counted in `resumed`.
@@ -30,19 +30,19 @@ class Feed:
 
     def __init__(
         self,
-        asks: Iterable[Ask],
+        asks: Iterable[ModelRequest],
         lead: Mapping[Role, int],
         settled: Callable[[Role, str], AnsweredKeys],
     ) -> None:
         self.resumed: dict[Role, int] = dict.fromkeys(lead, 0)
-        self.moved = Bell()
+        self.moved = WakeUp()
         self._asks = iter(asks)
         self._lead = lead
         self._settled = settled
-        self._queues: dict[Role, deque[Ask]] = {role: deque() for role in lead}
+        self._queues: dict[Role, deque[ModelRequest]] = {role: deque() for role in lead}
         self._exhausted = False
 
-    def take(self, role: Role) -> Ask | Nothing:
+    def take(self, role: Role) -> ModelRequest | Nothing:
         """Return the role's next ask, or why there is none now.
 
         AGAIN: let others run, then call again; BLOCKED: wait until `moved` rings, as another role lags behind.
@@ -64,12 +64,12 @@ class Feed:
             self.moved.ring()
         return AGAIN
 
-    def _pop(self, role: Role, queue: deque[Ask]) -> Ask:
+    def _pop(self, role: Role, queue: deque[ModelRequest]) -> ModelRequest:
         if len(queue) == self._lead[role] // 2:  # not at every step: all who are blocked wake up
             self.moved.ring()
         return queue.popleft()
 
-    def _pull(self) -> Ask | None:
+    def _pull(self) -> ModelRequest | None:
         ask = next(self._asks, None)
         if ask is None:
             self._exhausted = True

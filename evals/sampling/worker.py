@@ -16,15 +16,15 @@ from evals.sampling.endpoint.transport import TransportFailure
 from evals.sampling.journal.entries import Entry
 from evals.sampling.pacing.backoff import spare
 from evals.sampling.pacing.retrying import next_wait, rejection_wait
-from evals.sampling.request_spec import Ask
-from evals.sampling.role_state import Job, Lane
+from evals.sampling.request_spec import ModelRequest
+from evals.sampling.role_state import PendingRequest, RoleState
 from evals.sampling.run import Run
-from evals.sampling.work_queue import AGAIN, BLOCKED, Feed
+from evals.sampling.work_queue import AGAIN, BLOCKED, WorkQueue
 
 __all__ = ["work"]
 
 
-async def work(run: Run, feed: Feed, role: Role) -> None:
+async def work(run: Run, feed: WorkQueue, role: Role) -> None:
     """Ask until the role has nothing left to ask, or the run stops."""
     lane = run.lanes[role]
     try:
@@ -37,7 +37,9 @@ async def work(run: Run, feed: Feed, role: Role) -> None:
         run.fail(error)
 
 
-async def _next_job(run: Run, feed: Feed, lane: Lane, role: Role) -> Job | None:
+async def _next_job(
+    run: Run, feed: WorkQueue, lane: RoleState, role: Role
+) -> PendingRequest | None:
     while not run.stopping:
         now = run.clock()
         if lane.parked and lane.due_in(now) <= 0:
@@ -46,8 +48,8 @@ async def _next_job(run: Run, feed: Feed, lane: Lane, role: Role) -> Job | None:
             await lane.bell.wait(lane.due_in(now))
             continue
         found = feed.take(role)
-        if isinstance(found, Ask):
-            return Job(found)
+        if isinstance(found, ModelRequest):
+            return PendingRequest(found)
         if found == AGAIN:
             await asyncio.sleep(0)
         elif found == BLOCKED:
@@ -59,7 +61,7 @@ async def _next_job(run: Run, feed: Feed, lane: Lane, role: Role) -> Job | None:
     return None
 
 
-async def _admit(run: Run, lane: Lane, job: Job) -> bool:
+async def _admit(run: Run, lane: RoleState, job: PendingRequest) -> bool:
     """Prepare a fresh ask; False when it needs no request, because its answer is reused."""
     if run.store and await _reuse(run, lane, job):
         return False
@@ -68,12 +70,12 @@ async def _admit(run: Run, lane: Lane, job: Job) -> bool:
     return True
 
 
-def _shape(lane: Lane, job: Job) -> None:
+def _shape(lane: RoleState, job: PendingRequest) -> None:
     job.body = lane.shape.body(job.ask)
     job.shape_version = lane.shape.version
 
 
-async def _reuse(run: Run, lane: Lane, job: Job) -> bool:
+async def _reuse(run: Run, lane: RoleState, job: PendingRequest) -> bool:
     assert run.store
     job.key = lane.shape.key(job.ask)
     max_age_s = lane.settings.reuse_max_age_s
@@ -85,7 +87,7 @@ async def _reuse(run: Run, lane: Lane, job: Job) -> bool:
     return True
 
 
-async def _reserve(run: Run, lane: Lane, job: Job) -> bool:
+async def _reserve(run: Run, lane: RoleState, job: PendingRequest) -> bool:
     while not run.stopping:
         answer = run.budget.reserve(job.reserved_usd, job.reserved_tokens)
         if answer == "granted":
@@ -98,7 +100,7 @@ async def _reserve(run: Run, lane: Lane, job: Job) -> bool:
     return False
 
 
-async def _attempt(run: Run, lane: Lane, job: Job) -> None:
+async def _attempt(run: Run, lane: RoleState, job: PendingRequest) -> None:
     if not lane.pace.unlimited:
         await _keep_pace(run, lane, job)
     if not await lane.limit.acquire():
@@ -117,13 +119,13 @@ async def _attempt(run: Run, lane: Lane, job: Job) -> None:
     await _finish(run, lane, job, reply)
 
 
-async def _keep_pace(run: Run, lane: Lane, job: Job) -> None:
+async def _keep_pace(run: Run, lane: RoleState, job: PendingRequest) -> None:
     due = run.clock() + lane.pace.reserve(job.reserved_tokens)
     while not run.stopping and (left := due - run.clock()) > 0:
         await lane.bell.wait(left)
 
 
-async def _ask(run: Run, lane: Lane, job: Job) -> Reply:
+async def _ask(run: Run, lane: RoleState, job: PendingRequest) -> Reply:
     headers = await lane.credentials.headers()
     job.generation = lane.credentials.generation
     if job.shape_version != lane.shape.version:
@@ -165,7 +167,7 @@ def _lost(failure: TransportFailure) -> Reply:
     )
 
 
-def _tell_limit(run: Run, lane: Lane, job: Job, reply: Reply) -> None:
+def _tell_limit(run: Run, lane: RoleState, job: PendingRequest, reply: Reply) -> None:
     limit = lane.limit
     if reply.outcome == "rate_limited":
         job.wait_s = rejection_wait(run, job, reply)
@@ -176,7 +178,7 @@ def _tell_limit(run: Run, lane: Lane, job: Job, reply: Reply) -> None:
         limit.accepted(spare=limit.full or _has_spare(lane, job))
 
 
-def _has_spare(lane: Lane, job: Job) -> bool:
+def _has_spare(lane: RoleState, job: PendingRequest) -> bool:
     """False when the service says that what it has left won't do for more than is in flight already."""
     requests, tokens = spare(job.headers, "requests"), spare(job.headers, "tokens")
     in_flight = lane.limit.in_flight
@@ -184,7 +186,7 @@ def _has_spare(lane: Lane, job: Job) -> bool:
     return enough and (tokens is None or tokens > in_flight * job.reserved_tokens)
 
 
-async def _finish(run: Run, lane: Lane, job: Job, reply: Reply) -> None:
+async def _finish(run: Run, lane: RoleState, job: PendingRequest, reply: Reply) -> None:
     spoke = reply.outcome in MODEL_OUTCOMES
     if reply.usage or (spoke and reply.error is None):
         lane.charge(job, reply.usage, run.budget)
@@ -214,7 +216,7 @@ async def _finish(run: Run, lane: Lane, job: Job, reply: Reply) -> None:
     await run.keep(lane, job, entry)
 
 
-def _request_id(job: Job) -> str | None:
+def _request_id(job: PendingRequest) -> str | None:
     headers = job.headers
     request_id = headers.get("x-request-id") or headers.get("apim-request-id")
     return request_id if request_id and request_id.isascii() and len(request_id) <= 80 else None

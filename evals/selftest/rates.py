@@ -12,7 +12,7 @@ __all__ = [
     "POWER",
     "PROMISED",
     "SAVED",
-    "Measured",
+    "MeasuredRate",
     "SelfTest",
     "rate",
     "saving",
@@ -25,7 +25,7 @@ SAVED = "calls saved by looking early"
 CHECKS = "five checks together: promoted, and calls saved"
 
 
-class Measured(Record, frozen=True, kw_only=True, omit_defaults=True):
+class MeasuredRate(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One simulated rate: of the gate that compares averages (None where it has none), and of this one.
 
     `target` is the limit it was held against, `at_most` on which side; `met` is None where nothing is promised.
@@ -47,10 +47,10 @@ class SelfTest(Record, frozen=True, kw_only=True):
     seed: int
     replicates: int
     seconds: float
-    rows: tuple[Measured, ...]
+    rows: tuple[MeasuredRate, ...]
 
     @property
-    def missed(self) -> tuple[Measured, ...]:
+    def missed(self) -> tuple[MeasuredRate, ...]:
         """What did not keep its promise."""
         return tuple(row for row in self.rows if row.met is False)
 
@@ -64,13 +64,13 @@ def rate(
     *,
     target: float | None = None,
     at_most: bool = True,
-) -> Measured:
+) -> MeasuredRate:
     """A share of simulated runs, held against its limit with three standard errors of room."""
     share, met = hits / count, None
     if target is not None:
         noise = 3.0 * math.sqrt(target * (1.0 - target) / count)
         met = share <= target + noise if at_most else share >= target - noise
-    return Measured(
+    return MeasuredRate(
         group=group,
         name=name,
         gate=share,
@@ -84,11 +84,11 @@ def rate(
 
 def saving(
     name: str, saved: float, count: int, least: float | None, group: str = SAVED
-) -> Measured:
+) -> MeasuredRate:
     """A share of calls saved on average, held against the least that is promised."""
     # A share of calls varies by at most about a third from run to run.
     noise = 3.0 * 0.33 / math.sqrt(count)
-    return Measured(
+    return MeasuredRate(
         group=group,
         name=name,
         gate=saved,

@@ -17,7 +17,16 @@ from evals.gate.judge import judge
 from evals.gate.replay import replay
 from evals.records import Verdict
 from evals.selftest import simulated_models
-from evals.selftest.rates import CHECKS, COVERED, POWER, PROMISED, Measured, SelfTest, rate, saving
+from evals.selftest.rates import (
+    CHECKS,
+    COVERED,
+    POWER,
+    PROMISED,
+    MeasuredRate,
+    SelfTest,
+    rate,
+    saving,
+)
 from evals.selftest.simulated_models import Pair, evidence_of, gate_of
 from evals.stats.power import paired_sample_size
 from evals.stats.sequential import plan_looks
@@ -53,7 +62,7 @@ def self_test(
     )
 
 
-def _promised(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
+def _promised(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRate]:
     drop = Check(metric="score", kind="max_drop", threshold=MARGIN, field="a")
     wide = Check(metric="score", kind="max_drop", threshold=0.05, field="a")
     f1 = Check(metric="label.macro_f1", kind="max_drop", threshold=0.0, field="a")
@@ -79,7 +88,7 @@ def _promised(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
         yield rate(PROMISED, name, ours, replicates, naive, target=limit)
 
 
-def _power(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
+def _power(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRate]:
     check = Check(metric="score", kind="max_drop", threshold=MARGIN, field="a")
     n = paired_sample_size(DIFFERING, MARGIN, power=0.9)
     for factor, least in ((1.0, 0.99), (0.0, 0.88), (-0.5, None), (-2.0, None)):
@@ -93,7 +102,7 @@ def _power(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
         yield rate(POWER, name, ours, replicates, naive, target=least, at_most=False)
 
 
-def _covered(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
+def _covered(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRate]:
     check = Check(metric="score", kind="max_drop", threshold=0.05, field="a")
     families: tuple[tuple[str, Draw, float], ...] = (
         ("pass/fail, n=200", _binary(200, DIFFERING, -MARGIN), -MARGIN),
@@ -109,7 +118,7 @@ def _covered(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
         yield rate(COVERED, f"{name} (90 %)", inside, replicates, target=0.88, at_most=False)
 
 
-def _early(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
+def _early(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRate]:
     """A suite sized for 90 % power between equal models; calls are those of a fixed design with that power."""
     check = Check(metric="score", kind="max_drop", threshold=MARGIN, field="a")
     fixed = paired_sample_size(DIFFERING, MARGIN, power=0.9)
@@ -133,7 +142,7 @@ def _early(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
     yield saving("on average", float(np.mean(savings)), replicates, 0.40)
 
 
-def _together(rng: np.random.Generator, replicates: int) -> Iterator[Measured]:
+def _together(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRate]:
     checks = [
         Check(metric=f"score{number}", kind="max_drop", threshold=MARGIN, field=str(number))
         for number in range(5)

@@ -2,5 +2,5 @@
 
 In: arrays of scores, counts or labels. Out: `Interval`, test results, sample sizes. No files, no clock, and no randomness
 but that of a generator passed in. It is flat on purpose: one file for each family of methods, and none of them has state.
-Begin with `dispatch`, which picks the method for each family of metric, then `bounded` and `sequential`.
+Begin with `score_intervals`, which picks the method for scores of every shape, then `bounded` and `sequential`.
 """

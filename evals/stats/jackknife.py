@@ -23,7 +23,7 @@ GROUPS = 200
 _CHUNK = 1 << 20
 
 
-class Spread(NamedTuple):
+class JackknifeError(NamedTuple):
     """A jackknife standard error and the degrees of freedom of its t quantile."""
 
     se: float
@@ -46,7 +46,7 @@ class Answers(NamedTuple):
         return candidate, count(self.truth, self.baseline, self.size)
 
 
-def jackknife_spread(replicates: ArrayLike, weights: ArrayLike | None = None) -> Spread:
+def jackknife_spread(replicates: ArrayLike, weights: ArrayLike | None = None) -> JackknifeError:
     """Standard error from leave-one-out values.
 
     Args:
@@ -63,10 +63,10 @@ def jackknife_spread(replicates: ArrayLike, weights: ArrayLike | None = None) ->
         raise ValueError("a jackknife needs at least two parts to leave out")
     centred = values - float(times @ values) / parts
     variance = (parts - 1.0) / parts * float(times @ np.square(centred))
-    return Spread(math.sqrt(variance), round(parts) - 1)
+    return JackknifeError(math.sqrt(variance), round(parts) - 1)
 
 
-def delete_one(answers: Answers, metric: LabelMetric) -> Spread:
+def delete_one(answers: Answers, metric: LabelMetric) -> JackknifeError:
     """Delete-one jackknife of a label metric, or of its difference, exact for any n.
 
     Costs one evaluation for each distinct (truth, candidate, baseline), not for each case.
@@ -85,7 +85,7 @@ def delete_one(answers: Answers, metric: LabelMetric) -> Spread:
     return jackknife_spread(np.concatenate(replicates), times)
 
 
-def delete_blocks(answers: Answers, metric: LabelMetric, block: Ints) -> Spread:
+def delete_blocks(answers: Answers, metric: LabelMetric, block: Ints) -> JackknifeError:
     """Delete-a-block jackknife of a label metric, or of its difference.
 
     Args:
@@ -114,14 +114,14 @@ def delete_blocks(answers: Answers, metric: LabelMetric, block: Ints) -> Spread:
     return jackknife_spread(np.concatenate(replicates))
 
 
-def delete_clusters(answers: Answers, metric: LabelMetric, clusters: Clusters) -> Spread:
+def delete_clusters(answers: Answers, metric: LabelMetric, clusters: Clusters) -> JackknifeError:
     """Delete-a-cluster jackknife: each cluster is a block."""
     return delete_blocks(answers, metric, cluster_codes(clusters, answers.truth.size)[0])
 
 
 def delete_groups(
     answers: Answers, metric: LabelMetric, *, rng: np.random.Generator, groups: int = GROUPS
-) -> Spread:
+) -> JackknifeError:
     """Delete-a-group jackknife with random groups of (nearly) equal size.
 
     For statistics that are dear to compute. The metrics here aren't: `delete_one` is exact

@@ -117,7 +117,7 @@ def _range(metric: LabelMetric, *, paired: bool) -> tuple[float, float]:
 
 def _spread(
     answers: jackknife.Answers, metric: LabelMetric, clusters: Clusters | None
-) -> tuple[jackknife.Spread | None, dict[str, float]]:
+) -> tuple[jackknife.JackknifeError | None, dict[str, float]]:
     """Jackknife standard error (None: nothing to leave out) and what to say about it."""
     n = answers.truth.size
     alone = jackknife.delete_one(answers, metric) if n > 1 else None
@@ -128,7 +128,7 @@ def _spread(
     if groups < 2:
         return None, detail
     joint = jackknife.delete_clusters(answers, metric, codes)
-    spread = jackknife.Spread(max(alone.se, joint.se), joint.df)
+    spread = jackknife.JackknifeError(max(alone.se, joint.se), joint.df)
     # Cases that went right or wrong together; the candidate's, or both models'.
     right = (answers.candidate == answers.truth).astype(np.float64)
     if answers.baseline is not None:

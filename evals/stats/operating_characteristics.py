@@ -13,7 +13,7 @@ from evals.stats.spending import Density, advance, crossing
 from evals.stats.validation import tail
 
 
-class Operating(NamedTuple):
+class StoppingProbabilities(NamedTuple):
     """Stopping probabilities of a design under one drift.
 
     `upper` and `lower` are by look; `power` is the sum of `upper`; `expected_fraction` is the
@@ -40,7 +40,7 @@ def operating_characteristics(
     *,
     drift: float,
     lower: Sequence[float] | None = None,
-) -> Operating:
+) -> StoppingProbabilities:
     """Integrate the stopping probabilities look by look (Jennison & Turnbull 2000, ch. 19).
 
     Args:
@@ -71,7 +71,9 @@ def operating_characteristics(
         density = advance(density, time, step, (floor, upper[look]), drift, following)
     stopped = np.array(high[:-1]) + np.array(low[:-1])
     saved = float(stopped @ (fractions[-1] - np.asarray(fractions[:-1])))
-    return Operating(sum(high), sum(low), fractions[-1] - saved, tuple(high), tuple(low))
+    return StoppingProbabilities(
+        sum(high), sum(low), fractions[-1] - saved, tuple(high), tuple(low)
+    )
 
 
 def classical_design(

@@ -20,7 +20,7 @@ from scipy import special
 
 from evals.stats.futility import FUTILE_BELOW, futility_boundaries
 from evals.stats.interval import Interval
-from evals.stats.operating_characteristics import Operating, operating_characteristics
+from evals.stats.operating_characteristics import StoppingProbabilities, operating_characteristics
 from evals.stats.spending import Spending, alpha_spent, spending_boundaries
 
 Decision = Literal["PASS", "FAIL", "CONTINUE", "INCONCLUSIVE"]
@@ -79,7 +79,7 @@ class LookPlan:
 
     def operating(
         self, drift: float, *, fail: bool = True, futility: float | None = None
-    ) -> Operating:
+    ) -> StoppingProbabilities:
         """Stopping probabilities when the expected z at n_max is `drift`.
 
         Args:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evals.config.documents import load_yaml
-from evals.graders import build
+from evals.graders.table import build
 from evals.suites.opened import OpenedSuite, open_suite
 
 __all__ = ["open_kept_suite"]

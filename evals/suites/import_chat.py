@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from evals.cases.formats import read_rows
-from evals.config.documents import display, dump_yaml, iter_jsonl, refuse
+from evals.config.documents import display, iter_jsonl, refuse
+from evals.config.yaml_lines import dump_yaml
 from evals.errors import Problem
 from evals.suites.import_openai_eval import Imported
 

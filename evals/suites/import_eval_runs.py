@@ -13,7 +13,7 @@ from evals.cases.templates import TemplateError, lookup, parse_path
 from evals.config.documents import display
 from evals.errors import Problem
 
-__all__ = ["Asking", "judge_notes"]
+__all__ = ["DataSourceReader", "judge_notes"]
 
 _TEXTS = ("input_text", "output_text", "text")
 _KEPT = ("role", "content", "name", "tool_calls", "tool_call_id")
@@ -31,7 +31,7 @@ _GRADING_ONLY = ("jsonl", "logs", "stored_completions")
 _EMBEDDING_MODEL = "text-embedding-3-large"
 
 
-class Asking:
+class DataSourceReader:
     """Reads a run's `data_source`. What can't be asked here is added to `problems`, what is left out to `notes`."""
 
     def __init__(

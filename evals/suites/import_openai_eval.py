@@ -14,9 +14,10 @@ from typing import Any
 
 import msgspec
 
-from evals.config.documents import display, dump_yaml, iter_jsonl, load_json, refuse, validate
+from evals.config.documents import display, iter_jsonl, load_json, refuse, validate
+from evals.config.yaml_lines import dump_yaml
 from evals.errors import Problem
-from evals.suites.import_eval_runs import Asking, judge_notes
+from evals.suites.import_eval_runs import DataSourceReader, judge_notes
 
 __all__ = ["Imported", "import_eval"]
 
@@ -70,7 +71,7 @@ class _Reader:
         self.source: dict[str, Any] = source or {}
         self.problems: list[Problem] = []
         self.notes: list[str] = []
-        self.asking = Asking(run or definition, self.source, self.problems, self.notes)
+        self.asking = DataSourceReader(run or definition, self.source, self.problems, self.notes)
         self._ids: set[str] = set()
 
     def note_problem(self, path: Path, field: str | None, message: str) -> None:

@@ -15,7 +15,7 @@ from evals.config.documents import display
 from evals.errors import Problem
 
 if TYPE_CHECKING:
-    from evals.suites.overlap import Overlap, Pair
+    from evals.suites.overlap import Overlap, OverlappingPair
 
 __all__ = ["DEFAULT_POLICY", "Leak", "find_leak", "leak_problems", "leak_words", "refused_pairs"]
 
@@ -49,7 +49,7 @@ def find_leak(suite: Suite, training: Path | None = None, *, file: str = "") -> 
     return Leak(suite=suite.name, file=file or display(path), overlap=found)
 
 
-def refused_pairs(leak: Leak, policy: Mapping[str, str]) -> tuple[Pair, ...]:
+def refused_pairs(leak: Leak, policy: Mapping[str, str]) -> tuple[OverlappingPair, ...]:
     """Return the cases that a `training_overlap` policy (exact and near: refuse or report) forbids."""
     exact = leak.overlap.exact if policy["exact"] == "refuse" else ()
     near = leak.overlap.near if policy["near"] == "refuse" else ()
@@ -81,11 +81,11 @@ def leak_words(leak: Leak) -> str:
     return "; ".join(found) or nothing
 
 
-def _names(pairs: tuple[Pair, ...]) -> str:
+def _names(pairs: tuple[OverlappingPair, ...]) -> str:
     rest = len(pairs) - _NAMED
     named = ", ".join(pair.case_id for pair in pairs[:_NAMED])
     return f"{named} and {rest} more" if rest > 0 else named
 
 
-def _alike(pair: Pair) -> str:
+def _alike(pair: OverlappingPair) -> str:
     return "what" if pair.similarity == 1.0 else f"nearly what (similarity {pair.similarity:.2f})"

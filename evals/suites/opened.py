@@ -10,7 +10,8 @@ from typing import Any
 from evals.cases.suite_file import Suite, read_suite
 from evals.config.documents import refuse
 from evals.errors import Problem
-from evals.graders import Grader, applicability, assemble, case_problems, fingerprint
+from evals.graders.base import Grader
+from evals.graders.table import applicability, assemble, case_problems, fingerprint
 from evals.suites.human_labels import HumanLabels, read_human_labels
 
 __all__ = ["OpenedSuite", "open_suite"]

@@ -23,7 +23,15 @@ from evals.errors import Problem
 from evals.records import Case, Message
 from evals.suites.prompt_frame import frame_of
 
-__all__ = ["NEAR", "Overlap", "Pair", "normalised", "question", "similar_pairs", "training_overlap"]
+__all__ = [
+    "NEAR",
+    "Overlap",
+    "OverlappingPair",
+    "normalised",
+    "question",
+    "similar_pairs",
+    "training_overlap",
+]
 
 NEAR = 0.7
 _PIECE = 5
@@ -37,7 +45,7 @@ View = tuple[list[str], list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class OverlappingPair:
     """A case and the training example it resembles. `similarity` is the Jaccard index, 1.0 for the same text."""
 
     case_id: str
@@ -49,8 +57,8 @@ class Pair:
 class Overlap:
     """Cases that are also in the training file; a case is in one of the two at most, with its best match."""
 
-    exact: tuple[Pair, ...]
-    near: tuple[Pair, ...]
+    exact: tuple[OverlappingPair, ...]
+    near: tuple[OverlappingPair, ...]
     cases: int
     examples: int
 
@@ -75,10 +83,11 @@ def training_overlap(suite: Suite, training_file: Path, *, near: float = NEAR) -
     ids = suite.cases.ids
     return Overlap(
         exact=tuple(
-            Pair(case_id=ids[row], line=exact[row], similarity=1.0) for row in sorted(exact)
+            OverlappingPair(case_id=ids[row], line=exact[row], similarity=1.0)
+            for row in sorted(exact)
         ),
         near=tuple(
-            Pair(case_id=ids[row], line=line, similarity=share)
+            OverlappingPair(case_id=ids[row], line=line, similarity=share)
             for row, (share, line) in sorted(alike.items())
         ),
         cases=len(cases),

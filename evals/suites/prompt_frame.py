@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["Frame", "frame_of"]
+__all__ = ["PromptFrame", "frame_of"]
 
 _FEWEST = 10
 
 
-class Frame(NamedTuple):
+class PromptFrame(NamedTuple):
     """The words before and behind what is asked."""
 
     before: str = ""
@@ -32,14 +32,16 @@ class Frame(NamedTuple):
         return [self.core(text) for text in texts]
 
 
-def frame_of(texts: Sequence[str]) -> Frame:
+def frame_of(texts: Sequence[str]) -> PromptFrame:
     """Return the whole words that all of at least ten different texts begin and end with; words are set apart by spaces."""
     different = list(dict.fromkeys(text for text in texts if text))
     if len(different) < _FEWEST:
-        return Frame()
+        return PromptFrame()
     before = _shared_start(different)
     after = _shared_start([text[::-1] for text in different])[::-1]
-    return Frame(before[: before.rfind(" ") + 1], after[after.find(" ") :] if " " in after else "")
+    return PromptFrame(
+        before[: before.rfind(" ") + 1], after[after.find(" ") :] if " " in after else ""
+    )
 
 
 def _shared_start(texts: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from evals.errors import RefusedError
-from evals.gate.look_store import LookBook
+from evals.gate.look_store import LookStore
 from evals.gate.policy import GatePolicy, load_policy
 from evals.records import Record, Slot, Verdict
 from flows.approvals.override_rules import why_forbidden
@@ -63,7 +63,7 @@ def question_of(settings: Settings, registry: Registry, run: RunRecord) -> Quest
     policy = load_policy(settings.gates / f"{load_target(settings.targets, run.target).gate}.yaml")
     if policy.digest != verdict.policy_digest:
         raise RefusedError("the gate's policy was changed since the verdict: judge again")
-    looks = LookBook(settings.run_folder(run.run_id)).events() if slot == "developer" else ()
+    looks = LookStore(settings.run_folder(run.run_id)).events() if slot == "developer" else ()
     forbidden = why_forbidden(run, verdict, policy, looks)
     return _question(registry, run, slot, verdict, policy, forbidden)
 

@@ -1,6 +1,6 @@
 """Waiting for a person without a process: the flow run is suspended, its process ends, and an answer resumes it.
 
-Whoever answers in Prefect's own pages fills in `PersonsAnswer`; the command line and the review pages leave their answer
+Whoever answers in Prefect's own pages fills in `ResumeInput`; the command line and the review pages leave their answer
 in the registry and resume the flow run only so that it goes on. The registry's rules hold for both alike.
 """
 
@@ -19,10 +19,10 @@ from flows.approvals.suspended_runs import LOOK_AGAIN, note_resumed, note_suspen
 from flows.registry.opening import open_registry, require_run
 from flows.settings import load_settings
 
-__all__ = ["PersonsAnswer", "suspends", "wait_for_people"]
+__all__ = ["ResumeInput", "suspends", "wait_for_people"]
 
 
-class PersonsAnswer(RunInput):
+class ResumeInput(RunInput):
     """What a person says about a run that waits. No field has a default, so that an empty resume answers nothing."""
 
     decision: Literal["approve", "override", "reject", "look again"]
@@ -48,14 +48,14 @@ async def wait_for_people(run_id: str) -> bool:
             note_resumed(registry, run_id, flow_run_id)
             return False
         key = note_suspended(registry, question, flow_run_id)
-    asked = PersonsAnswer.with_initial_data(description=_described(question))
+    asked = ResumeInput.with_initial_data(description=_described(question))
     _take(question, await asuspend_flow_run(wait_for_input=asked, key=key))
     with open_registry(settings) as registry:
         note_resumed(registry, run_id, flow_run_id)
     return True
 
 
-def _take(question: Question, answer: PersonsAnswer) -> None:
+def _take(question: Question, answer: ResumeInput) -> None:
     if answer.decision == LOOK_AGAIN:
         return
     settings = load_settings()

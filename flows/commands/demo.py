@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(as_json: bool = JSON_OPTION) -> None:
     """Tell the story of three fine-tunes on the embedded platform: two are promoted, one is refused."""
-    from flows.demo.story import TARGET, tell
+    from flows.demo.story import TARGET, run_story
 
     settings = load_settings()
     screen = console(stderr=as_json)
@@ -37,7 +37,7 @@ def demo(as_json: bool = JSON_OPTION) -> None:
         "[bold]Gatewright demo[/]: a fine-tune finishes, its model is tried, judged, and promoted or refused\n"
     )
     with going_on_with("gatewright demo", "the story is kept"):
-        runs = tell(settings, screen)
+        runs = run_story(settings, screen)
     if as_json:
         with open_registry(settings) as registry:
             emit([run_data(run, registry.verdict(run.run_id)) for run in runs])
@@ -49,7 +49,7 @@ def demo(as_json: bool = JSON_OPTION) -> None:
 def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> None:
     from evals.config.documents import display
     from flows.commands.inspect import live
-    from flows.demo.state import MARKER, Story
+    from flows.demo.state import MARKER, DemoState
     from flows.files import read_record
 
     screen = console()
@@ -70,7 +70,7 @@ def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> No
         screen.print(Text(f"  {short_name(run.candidate_model)}: {run.report}"))
     own = _own_name()
     screen.print(Text(f"\nLook on:  {own} live · {own} history {target} · {own} runs"))
-    port = read_record(settings.home / MARKER, Story)
+    port = read_record(settings.home / MARKER, DemoState)
     if port is not None:
         url = f"http://127.0.0.1:{port.emulator_port}"
         screen.print(

@@ -21,7 +21,7 @@ from flows.registry.opening import open_registry
 from flows.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from flows.evaluation.open_run import Plan
+    from flows.evaluation.open_run import TargetPlan
     from flows.platforms.data_plane import HostingPlatform
 
 __all__ = ["register"]
@@ -75,7 +75,7 @@ def _look(settings: Settings, name: str, ref: TriggerRef | None) -> tuple[Findin
     return (*_files(plan), *asyncio.run(_platform(plan, ref, live, seen)))
 
 
-def _files(plan: Plan) -> tuple[Finding, ...]:
+def _files(plan: TargetPlan) -> tuple[Finding, ...]:
     cases = sum(len(opened.suite.cases) for opened in plan.suites)
     return (
         Finding(name="target", level="ok", message=plan.target.path),
@@ -91,7 +91,7 @@ def _files(plan: Plan) -> tuple[Finding, ...]:
 
 
 async def _platform(
-    plan: Plan, ref: TriggerRef | None, live: Candidate | None, seen: Sequence[SuiteResult]
+    plan: TargetPlan, ref: TriggerRef | None, live: Candidate | None, seen: Sequence[SuiteResult]
 ) -> tuple[Finding, ...]:
     """The platform's own preflight for a model, and what a run would take; without one, whether the account answers."""
     from flows.platforms.fine_tuning.jobs import walk_jobs
@@ -148,7 +148,7 @@ async def _resolved(platform: Platform, ref: TriggerRef, target: str) -> Candida
 
 
 async def _preflight(
-    plan: Plan,
+    plan: TargetPlan,
     platform: HostingPlatform,
     candidate: Candidate,
     live: Candidate | None,

@@ -129,14 +129,14 @@ def revoke(
 ) -> None:
     """Mark a model as one that may not be live for a target, and hold automation off; what is live stays."""
     from flows.recovery.earlier_models import earlier_model
-    from flows.recovery.way_back import way_back
+    from flows.recovery.way_back import rollback_command
 
     settings = load_settings()
     load_target(settings.targets, target)
     with open_registry(settings) as registry:
         model = earlier_model(registry, target, model, where="MODEL")
         event = registry.revoke(target, model, actor=settings.actor, reason=reason)
-        still, back = registry.live(target), way_back(registry, target)
+        still, back = registry.live(target), rollback_command(registry, target)
     if as_json:
         emit(event)
         return

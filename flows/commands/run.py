@@ -183,18 +183,18 @@ def regress(
 
 
 async def _evaluate(settings: Settings, run_id: str) -> None:
-    from flows.evaluation import steps
-    from flows.reporting import gather as reporting
+    from flows.evaluation import looks, request, steps
+    from flows.reporting import gather
 
     try:
-        await steps.resolve(settings, run_id)
+        await request.resolve(settings, run_id)
         await steps.preflight(settings, run_id)
         await steps.deploy_candidate(settings, run_id)
         for look in range(1, steps.rounds(settings, run_id) + 1):
             asked = await steps.ask_round(settings, run_id, look)
             if any(summary.stopped for summary in asked):
                 break
-            if steps.judge_look(settings, run_id, look):
+            if looks.judge_look(settings, run_id, look):
                 break
         steps.conclude(settings, run_id)
     except GatewrightError as error:
@@ -203,7 +203,7 @@ async def _evaluate(settings: Settings, run_id: str) -> None:
         raise
     finally:
         await steps.clean_up(settings, run_id)
-    await asyncio.to_thread(reporting.report_run, settings, run_id)
+    await asyncio.to_thread(gather.report_run, settings, run_id)
 
 
 async def _submit(run_id: str, parameters: dict[str, Any]) -> None:

@@ -13,8 +13,8 @@ from flows.commands.output import JSON_OPTION, console, emit, exit_with
 from flows.settings import load_settings
 
 if TYPE_CHECKING:
-    from flows.housekeeping.answer_cache import Forgotten
-    from flows.housekeeping.sweep_target import Swept
+    from flows.housekeeping.answer_cache import PruneOutcome
+    from flows.housekeeping.sweep_target import SweepOutcome
 
 __all__ = ["register"]
 
@@ -33,13 +33,13 @@ def sweep(
 
     Without a target it also forgets stored answers that are older than any target reuses.
     """
-    from flows.housekeeping.answer_cache import forget_answers
+    from flows.housekeeping.answer_cache import prune_answers
     from flows.housekeeping.sweep_target import sweep_all
 
     settings = load_settings()
     found = asyncio.run(sweep_all(settings, target, dry_run=dry_run))
     # How long answers are kept follows from all targets, so it is no part of sweeping one.
-    forgotten = forget_answers(settings, dry_run=dry_run) if target is None else None
+    forgotten = prune_answers(settings, dry_run=dry_run) if target is None else None
     if as_json:
         emit(msgspec.to_builtins({"targets": found, "answers": forgotten}))
     else:
@@ -50,7 +50,7 @@ def sweep(
     exit_with(4 if any(swept.problems for swept in found) else 0)
 
 
-def _show(swept: Swept) -> None:
+def _show(swept: SweepOutcome) -> None:
     screen = console()
     deleted, kept = ("would delete", "would keep") if swept.dry_run else ("deleted", "kept")
     screen.print(Text(swept.target, style="bold"))
@@ -66,7 +66,7 @@ def _show(swept: Swept) -> None:
         screen.print(Text("  nothing to do"))
 
 
-def _show_forgotten(forgotten: Forgotten) -> None:
+def _show_forgotten(forgotten: PruneOutcome) -> None:
     forgot = "would forget" if forgotten.dry_run else "forgot"
     days = forgotten.older_than_s / 86400
     why = f"older than the {days:.3g} days of reuse_baseline" if days else "no target reuses any"

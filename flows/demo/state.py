@@ -18,12 +18,12 @@ from flows.orchestration.processes import Processes, free_port
 from flows.registry.opening import open_registry
 from flows.settings import Settings
 
-__all__ = ["MARKER", "Story", "close_story", "open_story"]
+__all__ = ["MARKER", "DemoState", "close_demo", "open_demo"]
 
 MARKER = "demo.json"
 
 
-class Story(Record, frozen=True, kw_only=True):
+class DemoState(Record, frozen=True, kw_only=True):
     """What a demo remembers of itself, so that it can go on after a kill."""
 
     emulator_port: int
@@ -49,13 +49,13 @@ class Story(Record, frozen=True, kw_only=True):
         }
 
 
-def open_story(settings: Settings, console: Console) -> tuple[Story, bool]:
+def open_demo(settings: Settings, console: Console) -> tuple[DemoState, bool]:
     """Return the story to tell, and whether it is one that was broken off.
 
     Raises ConfigurationError when the home is that of a real installation.
     """
     marker = settings.home / MARKER
-    story = read_record(marker, Story)
+    story = read_record(marker, DemoState)
     if story is None and _in_use(settings):
         raise ConfigurationError(
             Problem(
@@ -71,7 +71,7 @@ def open_story(settings: Settings, console: Console) -> tuple[Story, bool]:
     if (settings.home / "servers").exists():
         Processes(settings.home / "servers").stop_leftovers()
     _set_aside(settings.home, console)
-    story = Story(
+    story = DemoState(
         emulator_port=free_port(),
         prefect_port=free_port(),
         service_port=free_port(),
@@ -100,7 +100,7 @@ def _set_aside(home: Path, console: Console) -> None:
     console.print(Text(f"the state of the last demo is kept in {kept}\n", style="yellow"))
 
 
-def close_story(settings: Settings, story: Story) -> None:
+def close_demo(settings: Settings, story: DemoState) -> None:
     """Note that a story was told to its end; its secret is forgotten."""
     told = msgspec.structs.replace(story, webhook_secret="", finished=True)
     write_record(settings.home / MARKER, told)

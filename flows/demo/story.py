@@ -15,9 +15,9 @@ from rich.text import Text
 
 from evals.errors import InfrastructureError
 from flows.demo.servers import Servers
-from flows.demo.state import Story, close_story, open_story
+from flows.demo.state import DemoState, close_demo, open_demo
 from flows.demo.training_data import VERSIONS, Version, training_file
-from flows.evaluation.open_run import load_plan, open_registry
+from flows.evaluation.open_run import load_plan
 from flows.evaluation.request import run_id_of
 from flows.orchestration.prefect_api import PrefectApi
 from flows.orchestration.processes import Processes
@@ -25,11 +25,12 @@ from flows.orchestration.triggers import start_promotion
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.fine_tuning.records import Job
 from flows.platforms.table import open_platform
+from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.reporting.live_display import RunDisplay
 from flows.settings import Settings
 
-__all__ = ["TARGET", "tell"]
+__all__ = ["TARGET", "run_story"]
 
 TARGET = "support-triage"
 BASE_MODEL = "gpt-4.1-mini-2025-04-14"
@@ -38,7 +39,7 @@ RUN_PATIENCE_S = 600.0
 NUDGE_S = 20.0
 
 
-def tell(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
+def run_story(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
     """Tell the story from where it stands and return its three runs.
 
     Raises:
@@ -46,7 +47,7 @@ def tell(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
         InfrastructureError: a server did not start, or a run did not end in time.
     """
     load_plan(settings, TARGET)
-    story, resumed = open_story(settings, console)
+    story, resumed = open_demo(settings, console)
     processes = Processes(settings.home / "servers")
     left = processes.stop_leftovers()
     if resumed:
@@ -65,12 +66,12 @@ def tell(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
         raise
     finally:
         processes.stop()
-    close_story(settings, story)
+    close_demo(settings, story)
     return runs
 
 
 async def _chapters(
-    settings: Settings, story: Story, console: Console, *, resumed: bool
+    settings: Settings, story: DemoState, console: Console, *, resumed: bool
 ) -> tuple[RunRecord, ...]:
     return tuple(
         [await _chapter(settings, story, version, console, resumed=resumed) for version in VERSIONS]
@@ -87,7 +88,7 @@ def _start(servers: Servers, console: Console) -> None:
 
 
 async def _chapter(
-    settings: Settings, story: Story, version: Version, console: Console, *, resumed: bool
+    settings: Settings, story: DemoState, version: Version, console: Console, *, resumed: bool
 ) -> RunRecord:
     console.print(Panel.fit(f"[bold]{version.name}[/] — {version.story}", border_style="cyan"))
     job = await _fine_tune(settings, version, console)
@@ -125,7 +126,13 @@ async def _fine_tune(settings: Settings, version: Version, console: Console) -> 
 
 
 async def _follow(
-    settings: Settings, story: Story, run_id: str, job_id: str, console: Console, *, resumed: bool
+    settings: Settings,
+    story: DemoState,
+    run_id: str,
+    job_id: str,
+    console: Console,
+    *,
+    resumed: bool,
 ) -> RunRecord:
     """Show the run until it is over. A run that an earlier demo left half-way is started again by hand."""
     loop = asyncio.get_running_loop()
@@ -143,7 +150,7 @@ async def _follow(
     raise InfrastructureError(f"run {run_id} did not end within {RUN_PATIENCE_S:.0f} s")
 
 
-async def _nudge(story: Story, job_id: str) -> None:
+async def _nudge(story: DemoState, job_id: str) -> None:
     """Start the flow as the webhook would; under the same key, so that it is never started twice."""
     async with PrefectApi(f"http://127.0.0.1:{story.prefect_port}/api") as api:
         await start_promotion(api, TARGET, job_id, requested_by="webhook")

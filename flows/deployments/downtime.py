@@ -15,10 +15,10 @@ from flows.config.target import Target
 from flows.platforms.base import Connection, Deployment, Finding, Platform, SlotSpec
 from flows.registry.records import Step
 
-__all__ = ["Replaces", "change_words", "gap_findings", "gap_words", "replaceable"]
+__all__ = ["ReplacesModels", "change_words", "gap_findings", "gap_words", "replaceable"]
 
 
-class Replaced(Protocol):
+class ReplaceOutcome(Protocol):
     """What a platform says of a change that went well; `downtime_s` is 0 when nothing was taken away."""
 
     @property
@@ -30,7 +30,7 @@ class Replaced(Protocol):
 
 
 @runtime_checkable
-class Replaces(Protocol):
+class ReplacesModels(Protocol):
     """What a platform with lasting deployment names can do; `expected_replace_s` is least and most seconds of a gap."""
 
     expected_replace_s: tuple[float, float]
@@ -46,17 +46,17 @@ class Replaces(Protocol):
         tags: Mapping[str, str],
         previous: Deployment | None = None,
         gapless: bool = False,
-    ) -> Replaced: ...
+    ) -> ReplaceOutcome: ...
 
 
-def replaceable(platform: Platform) -> Replaces:
+def replaceable(platform: Platform) -> ReplacesModels:
     """Return the platform as one that can replace. Raises RefusedError when it keeps no names."""
-    if not isinstance(platform, Replaces):
+    if not isinstance(platform, ReplacesModels):
         raise RefusedError(f"a kept deployment name needs lasting names; {platform.name} has none")
     return platform
 
 
-def change_words(strategy: Strategy, platform: Replaces, *, in_place: bool) -> str:
+def change_words(strategy: Strategy, platform: ReplacesModels, *, in_place: bool) -> str:
     """Say what an application notices while a deployment gets its new model."""
     if strategy == "in_place":
         return "the old one answers until it is there"
@@ -78,7 +78,7 @@ def gap_findings(
     It fails where an in-place change is asked for that is not to be had. `models` maps each role to its model id.
     """
     name, strategy = fixed_name(target), target.promotion.strategy
-    if name is None or not isinstance(platform, Replaces):
+    if name is None or not isinstance(platform, ReplacesModels):
         return
     candidate, live = models["candidate"], models.get("baseline", "")
     standing = _standing(name, live, target.production)

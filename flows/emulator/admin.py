@@ -16,7 +16,7 @@ from flows.emulator.errors import Refusal
 from flows.emulator.requests import reply
 from flows.emulator.state.clock import iso
 from flows.emulator.state.documents import Outgoing
-from flows.emulator.state.world import LogEntry, World
+from flows.emulator.state.world import EmulatorState, LogEntry
 from flows.emulator.switches import changed
 
 __all__ = ["Admin"]
@@ -25,7 +25,7 @@ __all__ = ["Admin"]
 class Admin:
     """Handlers below `/_emulator`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
 
     async def health(self, request: Request) -> Response:

@@ -24,10 +24,10 @@ from flows.emulator.fine_tuning.jobs import Jobs
 from flows.emulator.fine_tuning.runner import JobRunner
 from flows.emulator.inference.chat import Chat
 from flows.emulator.inference.models_api import Models
-from flows.emulator.inference.pipeline import Gatekeeper
+from flows.emulator.inference.pipeline import InferencePipeline
 from flows.emulator.inference.responses import Responses
 from flows.emulator.requests import reply
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 from flows.emulator.webhooks.endpoints import Hooks
 from flows.emulator.webhooks.outbox import Outbox
 
@@ -36,7 +36,7 @@ __all__ = ["build_app"]
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(world: World) -> FaultLayer:
+def build_app(world: EmulatorState) -> FaultLayer:
     """Wire the handlers; background work starts and stops with the application."""
     runner, outbox = JobRunner(world), Outbox(world)
 
@@ -59,7 +59,7 @@ def build_app(world: World) -> FaultLayer:
     return FaultLayer(app, world)
 
 
-def _routes(world: World, runner: JobRunner) -> Iterator[BaseRoute]:
+def _routes(world: EmulatorState, runner: JobRunner) -> Iterator[BaseRoute]:
     admin, control = Admin(world), ControlPlane(world)
     yield Route("/_emulator/health", admin.health)
     yield Route("/_emulator/switches", admin.switches, methods=["GET", "POST"])
@@ -68,7 +68,7 @@ def _routes(world: World, runner: JobRunner) -> Iterator[BaseRoute]:
     yield Route("/_emulator/tokens", admin.tokens, methods=["POST"])
     methods = ["GET", "PUT", "PATCH", "POST", "DELETE"]
     yield Route("/subscriptions/{rest:path}", control.__call__, methods=methods)
-    gatekeeper = Gatekeeper(world)
+    gatekeeper = InferencePipeline(world)
     chat, responses = Chat(world, gatekeeper), Responses(world, gatekeeper)
     yield from _data_plane(world, runner, chat, responses)
     inner = list(_data_plane(world, runner, chat, responses))
@@ -76,7 +76,7 @@ def _routes(world: World, runner: JobRunner) -> Iterator[BaseRoute]:
 
 
 def _data_plane(
-    world: World, runner: JobRunner, chat: Chat, responses: Responses
+    world: EmulatorState, runner: JobRunner, chat: Chat, responses: Responses
 ) -> Iterator[BaseRoute]:
     dated = "/openai/deployments/{deployment}/chat/completions"
     yield Route(dated, chat.complete, methods=["POST"])
@@ -88,7 +88,7 @@ def _data_plane(
         yield from _management(prefix, world, runner)
 
 
-def _management(prefix: str, world: World, runner: JobRunner) -> Iterator[BaseRoute]:
+def _management(prefix: str, world: EmulatorState, runner: JobRunner) -> Iterator[BaseRoute]:
     files, jobs, models = Files(world), Jobs(world, runner), Models(world)
     yield from _resource(f"{prefix}/files", files.list, files.create)
     yield Route(f"{prefix}/files/{{file}}", files.get, methods=["GET"])
@@ -111,7 +111,7 @@ def _management(prefix: str, world: World, runner: JobRunner) -> Iterator[BaseRo
     yield Route(f"{prefix}/webhook_event_types", Hooks(world).types)
 
 
-def _evaluation(prefix: str, world: World) -> Iterator[BaseRoute]:
+def _evaluation(prefix: str, world: EmulatorState) -> Iterator[BaseRoute]:
     evals, runs, batches = Evals(world), EvalRuns(world), Batches(world)
     yield from _resource(f"{prefix}/evals", evals.list, evals.create)
     one = f"{prefix}/evals/{{eval}}"

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from flows.emulator.accounts import DEFAULT_ACCOUNT, Account, accounts, same_name
 from flows.emulator.errors import Refusal, arm_refusal, data_refusal
 from flows.emulator.state.documents import Flavour, MintedToken
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = [
     "ARM_AUDIENCE",
@@ -59,7 +59,7 @@ _ROLES: dict[str, set[str]] = {
 
 
 def mint(
-    world: World,
+    world: EmulatorState,
     *,
     audience: str = ARM_AUDIENCE,
     tenant: str = DEFAULT_ACCOUNT.tenant,
@@ -80,7 +80,7 @@ def mint(
     return token
 
 
-def arm_caller(world: World, headers: Mapping[str, str], tenant: str) -> MintedToken:
+def arm_caller(world: EmulatorState, headers: Mapping[str, str], tenant: str) -> MintedToken:
     """Return who calls the control plane. Raises the 401s of ARM, with WWW-Authenticate naming the right tenant."""
     token = _bearer(headers)
     if token is None:
@@ -111,7 +111,7 @@ def arm_caller(world: World, headers: Mapping[str, str], tenant: str) -> MintedT
     return caller
 
 
-def auxiliary_callers(world: World, headers: Mapping[str, str]) -> list[MintedToken]:
+def auxiliary_callers(world: EmulatorState, headers: Mapping[str, str]) -> list[MintedToken]:
     """Return who stands behind the `x-ms-authorization-auxiliary` header; unusable tokens are left out."""
     parts = headers.get("x-ms-authorization-auxiliary", "").replace(";", ",").split(",")
     tokens = (part.strip().removeprefix("Bearer ").strip() for part in parts if part.strip())
@@ -155,7 +155,11 @@ def check_right(caller: MintedToken, action: str, scope: str) -> None:
 
 
 def data_account(
-    world: World, headers: Mapping[str, str], named: Account | None, flavour: Flavour, right: str
+    world: EmulatorState,
+    headers: Mapping[str, str],
+    named: Account | None,
+    flavour: Flavour,
+    right: str,
 ) -> Account:
     """Return the account that a data-plane request is for, after checking its key or token.
 
@@ -187,11 +191,11 @@ def data_account(
     return account
 
 
-def _fits_data_plane(world: World, caller: MintedToken) -> bool:
+def _fits_data_plane(world: EmulatorState, caller: MintedToken) -> bool:
     return caller.audience in DATA_AUDIENCES and caller.expires_at > world.clock.now()
 
 
-def _by_key(world: World, key: str, named: Account | None) -> Account | None:
+def _by_key(world: EmulatorState, key: str, named: Account | None) -> Account | None:
     for account in accounts(world.switches):
         if key == account.api_key and (named is None or named.key == account.key):
             return account
@@ -203,7 +207,7 @@ def _bearer(headers: Mapping[str, str]) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _known(world: World, token: str) -> MintedToken | None:
+def _known(world: EmulatorState, token: str) -> MintedToken | None:
     for name, audience in (("arm", ARM_AUDIENCE), ("data", DATA_AUDIENCES[0])):
         if token == f"embedded-{name}-token":
             return MintedToken(

@@ -12,7 +12,7 @@ from flows.emulator.batchwork import Batch, BatchWorker
 from flows.emulator.errors import bad_request, not_found
 from flows.emulator.fine_tuning.files import find_file
 from flows.emulator.requests import json_body, page, reply, who
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Batches"]
 
@@ -32,7 +32,7 @@ _TIMES = (
 class Batches:
     """Handlers of `/batches`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world, self.worker = world, BatchWorker(world)
 
     async def create(self, request: Request) -> Response:

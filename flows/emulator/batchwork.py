@@ -14,7 +14,7 @@ from flows.emulator.inference.parameters import check_chat
 from flows.emulator.inference.serving import resolve
 from flows.emulator.requests import Caller
 from flows.emulator.state.documents import Document
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 from flows.emulator.webhooks.outbox import announce
 
 __all__ = ["Batch", "BatchWorker"]
@@ -42,7 +42,7 @@ class Batch(Document, kw_only=True):
 class BatchWorker:
     """Takes batches from validating to completed, failed or cancelled."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
 
     def start(self, caller: Caller, batch: Batch) -> None:

@@ -14,7 +14,7 @@ from flows.emulator.evals import find_eval
 from flows.emulator.evalwork import OPEN, EvalRun, EvalWorker
 from flows.emulator.fine_tuning.files import file_path, find_file
 from flows.emulator.requests import Caller, json_body, page, reply, who
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["EvalRuns"]
 
@@ -24,7 +24,7 @@ Rows = list[dict[str, Any]]
 class EvalRuns:
     """Handlers below `/evals/{eval}/runs`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world, self.worker = world, EvalWorker(world)
 
     async def create(self, request: Request) -> Response:

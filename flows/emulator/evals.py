@@ -12,7 +12,7 @@ from starlette.responses import Response
 from flows.emulator.errors import bad_request, not_found
 from flows.emulator.requests import json_body, page, reply, who
 from flows.emulator.state.documents import Document, Flavour
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["EvalDefinition", "Evals", "find_eval"]
 
@@ -34,7 +34,7 @@ class EvalDefinition(Document, kw_only=True):
 class Evals:
     """Handlers of `/evals` and `/evals/{eval}`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
 
     async def create(self, request: Request) -> Response:
@@ -82,7 +82,7 @@ class Evals:
         return reply({"object": "eval.deleted", "deleted": True, "eval_id": definition.id})
 
 
-def find_eval(world: World, request: Request) -> tuple[Flavour, EvalDefinition]:
+def find_eval(world: EmulatorState, request: Request) -> tuple[Flavour, EvalDefinition]:
     """Return the eval that a path names. Raises 404."""
     caller = who(world, request, "data/infer")
     key = request.path_params["eval"]

@@ -15,7 +15,7 @@ from flows.emulator.inference.answer import say
 from flows.emulator.inference.serving import Serving, resolve
 from flows.emulator.requests import Caller
 from flows.emulator.state.documents import Document, Flavour
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 from flows.emulator.webhooks.outbox import announce
 
 __all__ = ["OPEN", "EvalRun", "EvalWorker"]
@@ -41,7 +41,7 @@ class EvalRun(Document, kw_only=True):
 class EvalWorker:
     """Takes runs from queued to completed, failed or canceled."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
 
     def start(self, caller: Caller, definition: EvalDefinition, run: EvalRun, rows: Rows) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from flows.emulator.state.world import LogEntry, World
+from flows.emulator.state.world import EmulatorState, LogEntry
 from flows.emulator.switches import Fault
 
 __all__ = ["FaultLayer"]
@@ -30,7 +30,7 @@ _LOGGED_BODY = 64_000
 class FaultLayer:
     """ASGI layer around the whole application."""
 
-    def __init__(self, app: App, world: World) -> None:
+    def __init__(self, app: App, world: EmulatorState) -> None:
         self.app, self.world = app, world
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:

@@ -16,7 +16,7 @@ from flows.emulator.control_plane.catalogue import DATA_API_VERSIONS
 from flows.emulator.errors import bad_request, data_refusal, route_not_found
 from flows.emulator.forms import Part, boundary_of, split_form
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Caller", "form_parts", "json_body", "page", "reply", "who"]
 
@@ -60,7 +60,7 @@ def reply(body: Any, status: int = 200, headers: dict[str, str] | None = None) -
     return Response(orjson.dumps(body), status, headers, media_type="application/json")
 
 
-def who(world: World, request: Request, right: str) -> Caller:
+def who(world: EmulatorState, request: Request, right: str) -> Caller:
     """Check the api-version and the credentials of a data-plane request. Raises a Refusal."""
     path = request.scope["path"]
     named = _named_account(world, request)
@@ -94,7 +94,7 @@ def _check_headers(request: Request) -> None:
         )
 
 
-def _named_account(world: World, request: Request) -> Account | None:
+def _named_account(world: EmulatorState, request: Request) -> Account | None:
     prefix = request.path_params.get("account")
     name = prefix or request.headers.get("host", "").split(".", 1)[0]
     account = find_account(world.switches, name)
@@ -103,7 +103,7 @@ def _named_account(world: World, request: Request) -> Account | None:
     return account
 
 
-def _check_version(world: World, style: str, version: str | None) -> None:
+def _check_version(world: EmulatorState, style: str, version: str | None) -> None:
     if style == "dated" and version not in DATA_API_VERSIONS:
         raise route_not_found()
     dated = version is not None and version not in ("preview", "latest", "v1")
@@ -116,7 +116,7 @@ def _check_version(world: World, style: str, version: str | None) -> None:
         )
 
 
-async def json_body(world: World, request: Request, flavour: Flavour) -> dict[str, Any]:
+async def json_body(world: EmulatorState, request: Request, flavour: Flavour) -> dict[str, Any]:
     """Return the JSON object of a request. Raises 400, 413 or 415."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json":

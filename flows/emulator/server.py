@@ -22,7 +22,7 @@ from flows.emulator.models.shelf import Shelf
 from flows.emulator.state.clock import Clock
 from flows.emulator.state.documents import MintedToken
 from flows.emulator.state.store import Store
-from flows.emulator.state.world import LogEntry, World
+from flows.emulator.state.world import EmulatorState, LogEntry
 from flows.emulator.switches import Switches, changed
 from flows.emulator.webhooks.endpoints import register
 from flows.emulator.webhooks.signing import secret_key
@@ -32,11 +32,11 @@ __all__ = ["Emulator", "serve"]
 _STARTING_S = 20.0
 
 
-def make_world(state: Path, switches: Switches) -> World:
+def make_world(state: Path, switches: Switches) -> EmulatorState:
     """Open the state folder and put the emulator's inside together."""
     folder = Path(state).resolve()
     store = Store(folder)
-    return World(
+    return EmulatorState(
         folder=folder,
         store=store,
         clock=Clock(store),
@@ -45,7 +45,7 @@ def make_world(state: Path, switches: Switches) -> World:
     )
 
 
-def add_webhook(world: World, url: str, secret: str) -> None:
+def add_webhook(world: EmulatorState, url: str, secret: str) -> None:
     """Send every event of the default account to `url`. Raises ValueError for a secret that is none."""
     secret_key(secret)
     register(
@@ -59,7 +59,7 @@ def add_webhook(world: World, url: str, secret: str) -> None:
     )
 
 
-def _configure(world: World, port: int) -> uvicorn.Config:
+def _configure(world: EmulatorState, port: int) -> uvicorn.Config:
     return uvicorn.Config(
         build_app(world),
         host="127.0.0.1",
@@ -72,7 +72,7 @@ def _configure(world: World, port: int) -> uvicorn.Config:
     )
 
 
-def serve(world: World, port: int) -> None:
+def serve(world: EmulatorState, port: int) -> None:
     """Serve until the process is told to stop. Raises OSError when the port is taken."""
     listener = _listen(port)
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from evals.errors import PlatformError
-from evals.evaluation.contest import Side
+from evals.evaluation.evaluation import EvaluatedModel
 from evals.records import Role
-from evals.sampling.accounting import read_account
+from evals.sampling.accounting import read_usage
 from evals.sampling.budget import Budget
 from evals.sampling.fatal_errors import EndpointGoneError
 from evals.sampling.progress.snapshot import ProgressSink
@@ -38,7 +38,7 @@ async def ask_models(
 ) -> tuple[SamplingSummary, ...]:
     """Ask both models a round; a developer slot that is gone is deployed again, a few times."""
     for attempt in range(_REDEPLOYS + 1):
-        sides: dict[Role, Side] = {
+        sides: dict[Role, EvaluatedModel] = {
             "candidate": run.side("candidate", await candidate_connection(run))
         }
         if run.record.baseline_model:
@@ -46,7 +46,9 @@ async def ask_models(
         try:
             with ResponseStore(run.settings.home / "responses") as store:
                 sink = run_progress(run.folder, progress)
-                return await run.contest.ask(look, sides, progress=sink, budget=budget, store=store)
+                return await run.evaluation.ask(
+                    look, sides, progress=sink, budget=budget, store=store
+                )
         except EndpointGoneError:
             if attempt == _REDEPLOYS:
                 raise
@@ -93,7 +95,7 @@ def budget_of(run: OpenRun) -> Budget:
 
 def samplings(run: OpenRun) -> tuple[SamplingSummary, ...]:
     """What asking came to, call by call, those of killed processes included as far as it can be known."""
-    return read_account(run.folder / "journal")
+    return read_usage(run.folder / "journal")
 
 
 def stops(run: OpenRun) -> tuple[str, ...]:

@@ -13,12 +13,12 @@ from typing import Protocol, runtime_checkable
 from evals.records import Price, Role, SuiteResult, encode
 from evals.suites.opened import OpenedSuite
 from flows.deployments.downtime import gap_findings
-from flows.evaluation.open_run import Plan, sampling_settings
+from flows.evaluation.open_run import TargetPlan, sampling_settings
 from flows.platforms.base import Finding, Platform, SlotSpec
 from flows.platforms.lifetimes import DEVELOPER_LIFE
 from flows.registry.store import Registry
 
-__all__ = ["Expected", "expect", "expected_findings", "last_results"]
+__all__ = ["RunEstimate", "estimate_run", "expected_findings", "last_results"]
 
 _BYTES_A_TOKEN = 4
 _LONGEST_ANSWER = 512
@@ -28,7 +28,7 @@ _PRICES = "give it under 'prices' in the target's platform block"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class RunEstimate:
     """What asking one model takes: `usd` is None when its price is not known, `seconds` at the limits of its slot."""
 
     model_id: str
@@ -39,9 +39,13 @@ class Expected:
     seconds: float
 
 
-def expect(
-    plan: Plan, role: Role, model_id: str, price: Price | None, seen: Sequence[SuiteResult] = ()
-) -> Expected:
+def estimate_run(
+    plan: TargetPlan,
+    role: Role,
+    model_id: str,
+    price: Price | None,
+    seen: Sequence[SuiteResult] = (),
+) -> RunEstimate:
     """Estimate what asking a model every case takes; `seen` are results of an earlier run of the target."""
     most = sampling_settings(plan.target, role).max_completion_tokens
     prompt = completion = calls = 0.0
@@ -51,7 +55,7 @@ def expect(
         into, out = _tokens(opened, own or _LONGEST_ANSWER, seen)
         calls, prompt, completion = calls + asked, prompt + asked * into, completion + asked * out
     usd = None if price is None else (prompt * price.input + completion * price.output) / 1e6
-    return Expected(
+    return RunEstimate(
         model_id=model_id,
         calls=int(calls),
         prompt_tokens=round(prompt),
@@ -73,7 +77,7 @@ def last_results(registry: Registry, target: str) -> tuple[SuiteResult, ...]:
 
 
 def expected_findings(
-    plan: Plan,
+    plan: TargetPlan,
     platform: Platform,
     models: Mapping[Role, str],
     prices: Mapping[Role, Price | None],
@@ -83,7 +87,9 @@ def expected_findings(
 
     `models` maps each role to its model id, `prices` to what that model costs, None where it is not known.
     """
-    expected = [expect(plan, role, model, prices[role], seen) for role, model in models.items()]
+    expected = [
+        estimate_run(plan, role, model, prices[role], seen) for role, model in models.items()
+    ]
     lines = [_cost(plan, expected), _time(plan.target.developer, expected[0])]
     production = plan.target.production
     if production.sku and _billed_by_the_hour(platform, models["candidate"], production):
@@ -115,7 +121,7 @@ def _tokens(opened: OpenedSuite, longest: int, seen: Sequence[SuiteResult]) -> t
 
 
 def _seconds(
-    plan: Plan, role: Role, calls: float, tokens: float, seen: Sequence[SuiteResult]
+    plan: TargetPlan, role: Role, calls: float, tokens: float, seen: Sequence[SuiteResult]
 ) -> float:
     """The longest of what the slot's limits, the target's own and the model's answering allow."""
     slot = plan.target.developer if role == "candidate" else plan.target.production
@@ -129,7 +135,7 @@ def _seconds(
     return max(times)
 
 
-def _cost(plan: Plan, expected: Sequence[Expected]) -> Finding:
+def _cost(plan: TargetPlan, expected: Sequence[RunEstimate]) -> Finding:
     into = sum(one.prompt_tokens for one in expected)
     out = sum(one.completion_tokens for one in expected)
     what = (
@@ -149,7 +155,7 @@ def _cost(plan: Plan, expected: Sequence[Expected]) -> Finding:
     return Finding(name="cost", level="ok", message=f"{what}: at most about {_usd(usd)}")
 
 
-def _time(slot: SlotSpec, candidate: Expected) -> Finding:
+def _time(slot: SlotSpec, candidate: RunEstimate) -> Finding:
     took = _span(candidate.seconds)
     if not slot.sku:
         return Finding(name="time", level="ok", message=f"asking takes about {took}")
@@ -162,7 +168,7 @@ def _time(slot: SlotSpec, candidate: Expected) -> Finding:
     return Finding(name="time", level="warn", message=words, fix="raise 'slots.developer.capacity'")
 
 
-def _keeping(plan: Plan, price: Price | None) -> Iterator[Finding]:
+def _keeping(plan: TargetPlan, price: Price | None) -> Iterator[Finding]:
     """What a standing production deployment costs, and what keeping the one before warm adds."""
     if price is None or price.hosting_per_hour is None:
         message = "the price of hosting is not known"

@@ -26,14 +26,14 @@ from evals.suites.opened import OpenedSuite
 from flows.evaluation.open_run import OpenRun
 from flows.files import read_record, write_record
 
-__all__ = ["Drawn", "draw", "judge_facts", "keep_labels", "with_kept_labels"]
+__all__ = ["LabelSample", "draw", "judge_facts", "keep_labels", "with_kept_labels"]
 
 _KEPT = "human_labels.json"
 _Kept = dict[str, dict[str, HumanLabels]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class LabelSample:
     """Answers for people to label: `rows` as they go into a file, of `cases` cases; `known` have a label already."""
 
     rows: list[dict[str, Any]]
@@ -58,7 +58,7 @@ def with_kept_labels(run: OpenRun) -> OpenRun:
     return replace(run, plan=replace(run.plan, suites=suites))
 
 
-def draw(run: OpenRun, grader: str, count: int) -> Drawn:
+def draw(run: OpenRun, grader: str, count: int) -> LabelSample:
     """Draw answers of a run at random for people to label; both models' where a case was asked of two.
 
     Whose answer it is and what the judge said are left out, so that neither sways anybody. The first `count` cases of
@@ -69,8 +69,8 @@ def draw(run: OpenRun, grader: str, count: int) -> Drawn:
     """
     opened, scale = _judge(run, grader)
     answers: dict[str, dict[str, Response]] = {}
-    for role in run.contest.roles:
-        for response in run.contest.responses(role, opened.suite.name):
+    for role in run.evaluation.roles:
+        for response in run.evaluation.responses(role, opened.suite.name):
             if response.outcome in MODEL_OUTCOMES:
                 found = answers.setdefault(response.case_id, {})
                 found.setdefault(answer_digest(response), response)
@@ -81,7 +81,7 @@ def draw(run: OpenRun, grader: str, count: int) -> Drawn:
     said = opened.people[grader].by_answer() if grader in opened.people else {}
     drawn = [(ids[place], digest) for place in order for digest in sorted(answers[ids[place]])]
     fresh = [pair for pair in drawn if pair not in said]
-    return Drawn(
+    return LabelSample(
         rows=[_row(opened, scale, case_id, answers[case_id][digest]) for case_id, digest in fresh],
         cases=count,
         known=len(drawn) - len(fresh),
@@ -114,15 +114,15 @@ def _agreement(
     said = people.by_answer()
     human: dict[str, float | str] = {}
     scores: list[Score] = []
-    for role in run.contest.roles:
+    for role in run.evaluation.roles:
         keys: dict[tuple[str, int], str] = {}
-        for response in run.contest.responses(role, opened.suite.name):
+        for response in run.evaluation.responses(role, opened.suite.name):
             answer = (response.case_id, answer_digest(response))
             key = "\n".join(answer)
             if response.outcome in MODEL_OUTCOMES and answer in said and key not in human:
                 human[key] = said[answer][grader]
                 keys[response.case_id, response.repeat] = key
-        for score in run.contest.scores(role, opened):
+        for score in run.evaluation.scores(role, opened):
             at = (score.case_id, score.repeat)
             if score.grader == grader and score.value is not None and at in keys:
                 scores.append(msgspec.structs.replace(score, case_id=keys[at]))

@@ -15,7 +15,13 @@ from pathlib import Path
 import msgspec
 
 from evals.errors import GatewrightError
-from evals.graders.model_client import ASKED_AGAIN, ModelAsker, NoAnswerError, Opinion, Question
+from evals.graders.model_client import (
+    ASKED_AGAIN,
+    ConnectedModelClient,
+    JudgeAnswer,
+    JudgeQuestion,
+    NoAnswerError,
+)
 from evals.records import Record, Usage, encode
 from evals.sampling.budget import Budget, Estimator, cost_usd
 from flows.config.target import JudgePlan
@@ -55,7 +61,7 @@ class JudgeCosts(Record, frozen=True, kw_only=True):
 
 
 class TargetJudge:
-    """Asks the models that a target names as judges (an `evals.graders.model_client.Asker`).
+    """Asks the models that a target names as judges (an `evals.graders.model_client.ModelClient`).
 
     Nothing is opened before the first question. Between `judges_at_work` it knows where to write and what it may spend.
     """
@@ -65,7 +71,7 @@ class TargetJudge:
         self.ledger: Path | None = None
         self.budget = Budget()
         self._platform: HostingPlatform | None = None
-        self._askers: dict[str, ModelAsker] = {}
+        self._askers: dict[str, ConnectedModelClient] = {}
         self._estimators: dict[str, Estimator] = {}
         self._stopped = ""
 
@@ -80,7 +86,7 @@ class TargetJudge:
         """Name under which a judge model answers."""
         return self.plan.deployments.get(model, model)
 
-    async def ask(self, question: Question) -> Opinion:
+    async def ask(self, question: JudgeQuestion) -> JudgeAnswer:
         """Return the judge's answer. Raises NoAnswerError, also when the run's budget is used up."""
         asker = self._asker(question.model)
         written = sum(len(str(message.content)) for message in question.messages)
@@ -105,14 +111,14 @@ class TargetJudge:
             await self._platform.aclose()
             self._platform = None
 
-    def _asker(self, model: str) -> ModelAsker:
+    def _asker(self, model: str) -> ConnectedModelClient:
         if model not in self._askers:
             try:
                 connection = self.platform.connect(self.deployment(model), model, "production")
             except GatewrightError as error:
                 message = f"judge {model} can't be reached: {error}; {ASKED_AGAIN}"
                 raise NoAnswerError(message) from error
-            self._askers[model] = ModelAsker(
+            self._askers[model] = ConnectedModelClient(
                 connection,
                 concurrency=self.plan.concurrency,
                 on_usage=lambda _name, usage: self._book(model, usage),

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evals.gate.judge import Evidence, take_look
-from evals.gate.look_store import LookBook
-from evals.gate.looks import Looks
+from evals.gate.examiner import Evidence
+from evals.gate.judge import take_look
+from evals.gate.look_store import LookStore
+from evals.gate.looks import LookHistory
 from evals.metrics.results import ModelResults
 from evals.records import Role
 from flows.evaluation.open_run import OpenRun, open_run
@@ -29,33 +30,33 @@ def judge_look(settings: Settings, run_id: str, look: int) -> bool:
         ConfigurationError: the gate was changed since the first look.
     """
     with open_run(settings, run_id) as run:
-        if run.contest.rounds == 1:
+        if run.evaluation.rounds == 1:
             return True
         book = require_same_gate(run)
         made = book.event(look)
         if made is None:
             past = tuple(event for event in book.events() if event.look < look)
-            looks = Looks(look=look, rounds=run.contest.rounds, past=past)
+            looks = LookHistory(look=look, rounds=run.evaluation.rounds, past=past)
             made = take_look(run.policy, evidence_at(run, results_at(run, look)), looks)
             book.append(made)
         return made.stop
 
 
-def require_same_gate(run: OpenRun) -> LookBook:
+def require_same_gate(run: OpenRun) -> LookStore:
     """Return a run's looks. Raises ConfigurationError when the gate is not the one they were made by."""
-    book = LookBook(run.folder)
+    book = LookStore(run.folder)
     book.require_same(run.policy)
     return book
 
 
-def standing(run: OpenRun) -> tuple[int, Looks | None]:
+def standing(run: OpenRun) -> tuple[int, LookHistory | None]:
     """The look at which a run's verdict is due, and the looks before it; no looks for a sample of fixed size."""
-    rounds = run.contest.rounds
+    rounds = run.evaluation.rounds
     if rounds == 1:
         return 1, None
-    past = LookBook(run.folder).events()
+    past = LookStore(run.folder).events()
     look = past[-1].look if past and past[-1].stop else rounds
-    return look, Looks(look=look, rounds=rounds, past=past)
+    return look, LookHistory(look=look, rounds=rounds, past=past)
 
 
 def results_at(run: OpenRun, look: int, *, fair: bool = False) -> Results:
@@ -64,13 +65,13 @@ def results_at(run: OpenRun, look: int, *, fair: bool = False) -> Results:
     if run.record.baseline_model:
         models["baseline"] = run.record.baseline_model
     sides = {role: (model, run.price(role)) for role, model in models.items()}
-    return run.contest.results(look, sides, fair_to={} if fair else None)
+    return run.evaluation.results(look, sides, fair_to={} if fair else None)
 
 
 def fair_part(run: OpenRun, look: int, results: Results) -> Results:
     """The part of these results that is a fair sample of the suites: all of them, unless some slices were asked alone."""
     whole = all(
-        run.contest.fair_look(opened, look, role, {}) == look
+        run.evaluation.fair_look(opened, look, role, {}) == look
         for opened in run.plan.suites
         for role in results
     )

@@ -13,9 +13,9 @@ from typing import Any, Literal
 import msgspec
 
 from evals.errors import ConfigurationError, Problem, nearest
-from evals.evaluation.contest import Contest, Side
+from evals.evaluation.evaluation import EvaluatedModel, Evaluation
 from evals.evaluation.ordering import MAX_LOOKS
-from evals.gate.look_store import LookBook
+from evals.gate.look_store import LookStore
 from evals.gate.policy import GatePolicy, load_policy, seconds
 from evals.gate.validation import validate_policy
 from evals.records import Price, Record, Role
@@ -37,7 +37,7 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["OpenRun", "Plan", "load_plan", "open_registry", "open_run"]
+__all__ = ["OpenRun", "TargetPlan", "load_plan", "open_run"]
 
 _ASKING = (
     "temperature",
@@ -53,7 +53,7 @@ _ASKING = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class TargetPlan:
     """A target with its gate and suites, read and checked together."""
 
     target: Target
@@ -70,7 +70,7 @@ class Plan:
         }
 
 
-def load_plan(settings: Settings, target_name: str) -> Plan:
+def load_plan(settings: Settings, target_name: str) -> TargetPlan:
     """Read a target, its gate and its suites, and check that every check of the gate can be measured.
 
     Raises:
@@ -87,13 +87,13 @@ def load_plan(settings: Settings, target_name: str) -> Plan:
     validate_policy(policy, suites, production_cases=target.promotion.production_cases)
     if problems := [*strategy_problems(target, policy), *judge_problems(target, suites)]:
         raise ConfigurationError(problems)
-    return Plan(target=target, policy=policy, suites=suites, judge=judge)
+    return TargetPlan(target=target, policy=policy, suites=suites, judge=judge)
 
 
 _DEAL = "deal.json"
 
 
-class Deal(Record, frozen=True, kw_only=True):
+class SamplingPlan(Record, frozen=True, kw_only=True):
     """What decides which case a run asks in which round, besides its id and its suites."""
 
     repeats: dict[str, int]
@@ -108,7 +108,7 @@ class OpenRun:
     settings: Settings
     registry: Registry
     record: RunRecord
-    plan: Plan
+    plan: TargetPlan
 
     @property
     def folder(self) -> Path:
@@ -129,12 +129,12 @@ class OpenRun:
         return open_platform(self.target.platform, self.target.options, os.environ)
 
     @cached_property
-    def contest(self) -> Contest:
+    def evaluation(self) -> Evaluation:
         """The contest of this run: candidate alone, or against the pinned baseline."""
         roles: tuple[Role, ...] = (
             ("candidate", "baseline") if self.record.baseline_model else ("candidate",)
         )
-        return Contest(
+        return Evaluation(
             run_id=self.record.run_id,
             folder=self.folder,
             suites=self.plan.suites,
@@ -142,16 +142,16 @@ class OpenRun:
             repeats=self.deal.repeats,
             looks=self.deal.looks,
             strata=self.deal.strata,
-            needs=LookBook(self.folder).needs() if self.deal.looks > 1 else {},
+            needs=LookStore(self.folder).needs() if self.deal.looks > 1 else {},
         )
 
     @cached_property
-    def deal(self) -> Deal:
+    def deal(self) -> SamplingPlan:
         """How this run deals its cases: as it began, whatever the files say by now."""
-        kept = read_record(self.folder / _DEAL, Deal)
+        kept = read_record(self.folder / _DEAL, SamplingPlan)
         if kept is not None:
             return kept
-        return Deal(
+        return SamplingPlan(
             repeats=self.plan.repeats,
             looks=MAX_LOOKS if self.early_stop else 1,
             strata=strata(self.policy),
@@ -184,9 +184,9 @@ class OpenRun:
             self.record.candidate_model, candidate.base_model if candidate else None
         )
 
-    def side(self, role: Role, connection: Connection) -> Side:
+    def side(self, role: Role, connection: Connection) -> EvaluatedModel:
         """How a role is asked: the target's sampling, the role's own settings over it."""
-        return Side(
+        return EvaluatedModel(
             connection=speaking(connection, self.target.sampling.get("api", "chat")),
             settings=sampling_settings(self.target, role, fresh=self.fresh),
             price=self.price(role),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from evals.planning.plan import GatePlan, Past, plan_gate
+from evals.planning.past_run import PastRun
+from evals.planning.plan import GatePlan, plan_gate
 from flows.evaluation.looks import results_at, standing
-from flows.evaluation.open_run import load_plan, open_registry, open_run
+from flows.evaluation.open_run import load_plan, open_run
+from flows.registry.opening import open_registry
 from flows.settings import Settings
 
 __all__ = ["last_run", "plan_target"]
@@ -41,7 +43,7 @@ def plan_target(
     )
 
 
-def last_run(settings: Settings, target: str) -> Past | None:
+def last_run(settings: Settings, target: str) -> PastRun | None:
     """Return what both models answered in the latest judged run of a target; one with a baseline where there is any."""
     with open_registry(settings) as registry:
         judged = [run for run in registry.runs(target, 50) if registry.verdict(run.run_id)]
@@ -52,7 +54,7 @@ def last_run(settings: Settings, target: str) -> Past | None:
             if run.record.fingerprints != current:
                 continue
             results = results_at(run, standing(run)[0], fair=True)
-        return Past(
+        return PastRun(
             run_id=found.run_id,
             candidate=results["candidate"],
             baseline=results.get("baseline"),

@@ -38,7 +38,7 @@ def newest_snapshot(folder: Path, since: float) -> Snapshot | None:
 
 def last_look(folder: Path) -> LookEvent | None:
     """Return the last look a run has made; None before the first, or when all its cases are asked at once."""
-    from evals.gate.look_store import LookBook
+    from evals.gate.look_store import LookStore
 
-    events = LookBook(folder).events()
+    events = LookStore(folder).events()
     return events[-1] if events else None

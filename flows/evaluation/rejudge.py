@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from evals.gate.judge import Evidence, judge
-from evals.gate.look_store import LookBook
+from evals.gate.examiner import Evidence
+from evals.gate.judge import judge
+from evals.gate.look_store import LookStore
 from evals.gate.policy import GatePolicy, load_policy
 from evals.gate.replay import rejudge_looks
 from evals.gate.validation import validate_policy
@@ -36,7 +37,7 @@ def rejudge(settings: Settings, run_id: str, policy_file: Path | None = None) ->
         own = {event.policy_digest for event in looks.past} if looks is not None else set()
         if looks is None or own == {policy.digest}:
             return judge(policy, evidence_at(run, results_at(run, look)), looks)
-        last, rounds = _last_made(run, look), run.contest.rounds
+        last, rounds = _last_made(run, look), run.evaluation.rounds
         results = results_at(run, last)
         whole = last == rounds and _whole(run)
         if whole and not policy.early_stop:
@@ -55,7 +56,7 @@ def _cut(run: OpenRun, results: Results, look: int, where: Mapping[str, str]) ->
     for role, by_suite in results.items():
         for opened in run.plan.suites:
             found = by_suite[opened.suite.name]
-            planned = run.contest.asked(opened, look, role, where)
+            planned = run.evaluation.asked(opened, look, role, where)
             cut.setdefault(role, {})[found.suite] = replace(found, planned=planned)
     return evidence_at(run, cut)
 
@@ -71,8 +72,8 @@ def judge_against_itself(settings: Settings, run_id: str, role: Role = "candidat
         answers = [
             (
                 opened,
-                run.contest.responses(role, opened.suite.name),
-                run.contest.scores(role, opened),
+                run.evaluation.responses(role, opened.suite.name),
+                run.evaluation.scores(role, opened),
             )
             for opened in run.plan.suites
         ]
@@ -86,15 +87,15 @@ def _fitting(run: OpenRun, policy_file: Path) -> GatePolicy:
 
 
 def _last_made(run: OpenRun, look: int) -> int:
-    made = [event.look for event in LookBook(run.folder).events()]
-    return min(run.contest.rounds, max([look, *made]) if made else look)
+    made = [event.look for event in LookStore(run.folder).events()]
+    return min(run.evaluation.rounds, max([look, *made]) if made else look)
 
 
 def _whole(run: OpenRun) -> bool:
     """Whether every case of every suite was asked of every model."""
-    rounds = run.contest.rounds
+    rounds = run.evaluation.rounds
     return all(
-        run.contest.fair_look(opened, rounds, role, {}) == rounds
+        run.evaluation.fair_look(opened, rounds, role, {}) == rounds
         for opened in run.plan.suites
-        for role in run.contest.roles
+        for role in run.evaluation.roles
     )

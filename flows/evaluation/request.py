@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from evals.errors import RefusedError
 from evals.records import encode
-from flows.evaluation.open_run import OpenRun, load_plan, open_registry, open_run
+from flows.evaluation.open_run import OpenRun, load_plan, open_run
 from flows.platforms.base import TriggerRef
+from flows.registry.opening import open_registry
 from flows.registry.records import RunKind, RunRecord
 from flows.settings import Settings
 

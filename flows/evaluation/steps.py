@@ -25,13 +25,11 @@ from flows.evaluation.looks import (
     Results,
     evidence_at,
     fair_part,
-    judge_look,
     require_same_gate,
     results_at,
     standing,
 )
 from flows.evaluation.open_run import OpenRun, open_run
-from flows.evaluation.request import request_run, resolve
 from flows.evaluation.training_overlap import look_for_leaks
 from flows.files import write_record
 from flows.platforms.base import Finding
@@ -42,13 +40,9 @@ __all__ = [
     "clean_up",
     "conclude",
     "deploy_candidate",
-    "judge_look",
     "judged_anew",
     "preflight",
-    "request_run",
-    "resolve",
     "rounds",
-    "slot_name",
 ]
 
 
@@ -120,14 +114,14 @@ async def ask_round(
         finally:
             await run.platform.aclose()
         async with judges_at_work(run.plan.judge, run.folder, budget):
-            await run.contest.grade()
+            await run.evaluation.grade()
         return summary
 
 
 def rounds(settings: Settings, run_id: str) -> int:
     """How many rounds the run has at most."""
     with open_run(settings, run_id) as run:
-        return run.contest.rounds
+        return run.evaluation.rounds
 
 
 def conclude(settings: Settings, run_id: str) -> Verdict:
@@ -138,12 +132,12 @@ def conclude(settings: Settings, run_id: str) -> Verdict:
             return stored
         keep_labels(run)
         verdict, results, fair = _judge(run)
-        for result in run.contest.summaries(results, fair):
+        for result in run.evaluation.summaries(results, fair):
             run.registry.save_suite_result(result)
         run.registry.save_verdict(run_id, verdict)
         run.registry.set_run_state(run_id, "judged", "; ".join(verdict.reasons)[:500])
         write_record(run.folder / "verdict.json", verdict)
-        run.contest.seal()
+        run.evaluation.seal()
         return verdict
 
 

@@ -8,10 +8,10 @@ from evals.sampling.response_store import ResponseStore
 from flows.config.target import load_target, target_names
 from flows.settings import Settings
 
-__all__ = ["Forgotten", "forget_answers", "reuse_age_s"]
+__all__ = ["PruneOutcome", "prune_answers", "reuse_age_s"]
 
 
-class Forgotten(Record, frozen=True, kw_only=True):
+class PruneOutcome(Record, frozen=True, kw_only=True):
     """How many kept answers were removed, or would be when `dry_run`: those older than `older_than_s` seconds."""
 
     answers: int
@@ -19,7 +19,7 @@ class Forgotten(Record, frozen=True, kw_only=True):
     dry_run: bool
 
 
-def forget_answers(settings: Settings, *, dry_run: bool = False) -> Forgotten:
+def prune_answers(settings: Settings, *, dry_run: bool = False) -> PruneOutcome:
     """Remove the answers that are older than any target reuses; all of them when none reuses any. Safe to repeat.
 
     Raises ConfigurationError when a target file has problems: what it reuses can't be told then.
@@ -29,7 +29,7 @@ def forget_answers(settings: Settings, *, dry_run: bool = False) -> Forgotten:
     if folder.is_dir():
         with ResponseStore(folder) as store:
             count = store.older_than(older_than_s) if dry_run else store.prune(older_than_s)
-    return Forgotten(answers=count, older_than_s=older_than_s, dry_run=dry_run)
+    return PruneOutcome(answers=count, older_than_s=older_than_s, dry_run=dry_run)
 
 
 def reuse_age_s(settings: Settings) -> int:

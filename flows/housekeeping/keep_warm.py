@@ -20,11 +20,11 @@ from flows.platforms.base import Deployment, Platform
 from flows.platforms.lifetimes import keep_warm
 from flows.registry.store import Registry
 
-__all__ = ["Keeping", "keep_all", "to_keep"]
+__all__ = ["KeepWarmPlan", "keep_all", "to_keep"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keeping:
+class KeepWarmPlan:
     """Deployments to ask once, those to pause, and what is wrong with the live one."""
 
     ask: tuple[Deployment, ...] = ()
@@ -39,10 +39,10 @@ class _Pauses(Protocol):
 
 async def to_keep(
     target: Target, *, platform: Platform, registry: Registry, in_use: Collection[str] = ()
-) -> Keeping:
+) -> KeepWarmPlan:
     """Return what is to be kept and how; `in_use` is what a running run changes."""
     if not target.production.sku:  # a platform without lasting deployments
-        return Keeping()
+        return KeepWarmPlan()
     live, wrong = await _live(registry.live(target.name), platform, in_use)
     names = kept(target.name, keep_s=target.promotion.keep_previous_s, registry=registry)
     found = [await platform.get(name) for name in names]
@@ -55,12 +55,12 @@ async def to_keep(
         standing.append(_as_recorded(target, back.deployment, back))
     if target.promotion.keep == "paused":
         pause = [one for one in standing if one.state == "ready" and one.name not in in_use]
-        return Keeping(ask=live, pause=tuple(pause), wrong=wrong)
-    return Keeping(ask=(*live, *standing), wrong=wrong)
+        return KeepWarmPlan(ask=live, pause=tuple(pause), wrong=wrong)
+    return KeepWarmPlan(ask=(*live, *standing), wrong=wrong)
 
 
 async def keep_all(
-    platform: Platform, keeping: Keeping
+    platform: Platform, keeping: KeepWarmPlan
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Ask and pause, deploying again what is gone; return the names asked, those paused, and what went wrong."""
     asked, paused, problems = [], [], []

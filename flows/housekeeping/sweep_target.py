@@ -15,17 +15,17 @@ from flows.config.connections import platform_of
 from flows.config.target import Target, load_target, target_names
 from flows.deployments.identity import belongs_to, run_of
 from flows.evaluation.ask import slot_name
-from flows.evaluation.open_run import open_registry
 from flows.housekeeping.keep_warm import keep_all, to_keep
 from flows.housekeeping.retire import orphans, retirable
 from flows.platforms.base import Platform
 from flows.platforms.lifetimes import expired_slots
+from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.release.steps import deployment_name
 from flows.settings import Settings
 
-__all__ = ["Due", "Swept", "in_use", "sweep_all", "sweep_target"]
+__all__ = ["DueDeployment", "SweepOutcome", "in_use", "sweep_all", "sweep_target"]
 
 _RUNNING = frozenset({"requested", "preflight", "deploying", "evaluating", "judged", "promoting"})
 _SILENT_FOR = timedelta(days=2)
@@ -34,19 +34,19 @@ _SETTLED_FOR = timedelta(minutes=10)
 """A run that ended so long ago is not about to be begun again."""
 
 
-class Due(Record, frozen=True, kw_only=True):
+class DueDeployment(Record, frozen=True, kw_only=True):
     """A deployment that is to go, and why."""
 
     name: str
     why: str
 
 
-class Swept(Record, frozen=True, kw_only=True):
+class SweepOutcome(Record, frozen=True, kw_only=True):
     """What a sweep did for one target, or would do when `dry_run`; `problems` are sentences for a person."""
 
     target: str
     dry_run: bool
-    deleted: tuple[Due, ...] = ()
+    deleted: tuple[DueDeployment, ...] = ()
     kept_warm: tuple[str, ...] = ()
     paused: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ class Swept(Record, frozen=True, kw_only=True):
 
 async def sweep_target(
     settings: Settings, registry: Registry, target: Target, *, dry_run: bool = False
-) -> Swept:
+) -> SweepOutcome:
     """Sweep what belongs to one target. Safe to repeat and to kill; one failure does not stop the rest.
 
     Raises PlatformError or ConfigurationError when the account can't be looked at.
@@ -65,7 +65,7 @@ async def sweep_target(
         due = await _due(registry, target, platform, used)
         keep = await to_keep(target, platform=platform, registry=registry, in_use=used)
         if dry_run:
-            return Swept(
+            return SweepOutcome(
                 target=target.name,
                 dry_run=True,
                 deleted=due,
@@ -77,7 +77,7 @@ async def sweep_target(
         kept_warm, paused, cold = await keep_all(platform, keep)
     finally:
         await platform.aclose()
-    return Swept(
+    return SweepOutcome(
         target=target.name,
         dry_run=False,
         deleted=deleted,
@@ -89,7 +89,7 @@ async def sweep_target(
 
 async def sweep_all(
     settings: Settings, target: str | None = None, *, dry_run: bool = False
-) -> tuple[Swept, ...]:
+) -> tuple[SweepOutcome, ...]:
     """Sweep one target, or every one there is; an account that can't be looked at is a problem of its targets.
 
     Raises ConfigurationError when a target file has problems.
@@ -103,7 +103,7 @@ async def sweep_all(
                 found.append(await sweep_target(settings, registry, one, dry_run=dry_run))
             except GatewrightError as error:
                 problems = tuple(str(error).splitlines())
-                found.append(Swept(target=one.name, dry_run=dry_run, problems=problems))
+                found.append(SweepOutcome(target=one.name, dry_run=dry_run, problems=problems))
     return tuple(found)
 
 
@@ -122,22 +122,24 @@ def in_use(settings: Settings, registry: Registry, target: str) -> frozenset[str
 
 async def _due(
     registry: Registry, target: Target, platform: Platform, used: frozenset[str]
-) -> tuple[Due, ...]:
+) -> tuple[DueDeployment, ...]:
     name = target.name
     keep_s = target.promotion.keep_previous_s
     found = {one.name: one for one in await _slots(registry, target, platform, used)}
     retired = await retirable(
         name, keep_s=keep_s, platform=platform, registry=registry, in_use=used
     )
-    found |= {one: Due(name=one, why="superseded, and kept long enough") for one in retired}
+    found |= {
+        one: DueDeployment(name=one, why="superseded, and kept long enough") for one in retired
+    }
     left = await orphans(name, platform=platform, registry=registry)
-    found |= {one: Due(name=one, why="its run ended without going live") for one in left}
+    found |= {one: DueDeployment(name=one, why="its run ended without going live") for one in left}
     return tuple(one for key, one in sorted(found.items()) if key not in used)
 
 
 async def _slots(
     registry: Registry, target: Target, platform: Platform, used: frozenset[str]
-) -> list[Due]:
+) -> list[DueDeployment]:
     """Developer slots that have expired, or whose run is over."""
     now = datetime.fromisoformat(registry.now())
     ours = [
@@ -147,14 +149,14 @@ async def _slots(
         if (run := registry.run(run_of(slot))) is not None
     ]
     expired = expired_slots([slot for slot, _ in ours], now=now)
-    found = [Due(name=slot.name, why="its time is up, or it failed") for slot in expired]
+    found = [DueDeployment(name=slot.name, why="its time is up, or it failed") for slot in expired]
     done = [slot for slot, run in ours if slot not in expired and _is_over(run, now)]
-    return found + [Due(name=slot.name, why="its run is over") for slot in done]
+    return found + [DueDeployment(name=slot.name, why="its run is over") for slot in done]
 
 
 async def _delete(
-    registry: Registry, target: Target, platform: Platform, due: tuple[Due, ...]
-) -> tuple[tuple[Due, ...], list[str]]:
+    registry: Registry, target: Target, platform: Platform, due: tuple[DueDeployment, ...]
+) -> tuple[tuple[DueDeployment, ...], list[str]]:
     deleted, problems = [], []
     for one in due:
         live = registry.live(target.name)

@@ -24,7 +24,7 @@ from flows.registry.records import AUTOMATION
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["SETTLE_S", "Looked", "look_at_all", "look_at_drift", "record_look"]
+__all__ = ["SETTLE_S", "DriftCheck", "look_at_all", "look_at_drift", "record_look"]
 
 SETTLE_S = 20.0
 """How long after a first sight drift is looked at again, in seconds: longer than telling applications takes."""
@@ -33,7 +33,7 @@ _AT_WORK_FOR = timedelta(hours=1)
 _SHOWN = 500
 
 
-class Looked(Record, frozen=True, kw_only=True):
+class DriftCheck(Record, frozen=True, kw_only=True):
     """What a look at one target came to.
 
     `news` is set when `drifts` is something that is not on record yet, `over` when what was on record is there no more;
@@ -63,14 +63,14 @@ class Looked(Record, frozen=True, kw_only=True):
 
 async def look_at_all(
     settings: Settings, target: str | None = None, *, settle_s: float = SETTLE_S
-) -> tuple[Looked, ...]:
+) -> tuple[DriftCheck, ...]:
     """Look at one target, or at every one there is, beside one another."""
     names = (target,) if target is not None else target_names(settings.targets)
     looks = (look_at_drift(settings, name, settle_s=settle_s) for name in names)
     return tuple(await asyncio.gather(*looks))
 
 
-async def look_at_drift(settings: Settings, name: str, *, settle_s: float = SETTLE_S) -> Looked:
+async def look_at_drift(settings: Settings, name: str, *, settle_s: float = SETTLE_S) -> DriftCheck:
     """Hold what is recorded for a target against what stands and what applications read; records nothing.
 
     Never raises what Gatewright raises on purpose: what could not be seen is `problem`.
@@ -79,13 +79,13 @@ async def look_at_drift(settings: Settings, name: str, *, settle_s: float = SETT
         target = load_target(settings.targets, name)
         with open_registry(settings) as registry:
             if _at_work(settings, registry, name):
-                return Looked(target=name)
+                return DriftCheck(target=name)
             return await _look(settings, registry, target, settle_s)
     except GatewrightError as error:
-        return Looked(target=name, problem=str(error))
+        return DriftCheck(target=name, problem=str(error))
 
 
-def record_look(settings: Settings, looked: Looked) -> bool:
+def record_look(settings: Settings, looked: DriftCheck) -> bool:
     """Put what a look found on record, with the hold the target asks for; False when there was nothing new in it."""
     with open_registry(settings) as registry:
         if looked.over:
@@ -104,25 +104,27 @@ def record_look(settings: Settings, looked: Looked) -> bool:
         )
 
 
-async def _look(settings: Settings, registry: Registry, target: Target, settle_s: float) -> Looked:
+async def _look(
+    settings: Settings, registry: Registry, target: Target, settle_s: float
+) -> DriftCheck:
     drifts, live = await _seen(settings, registry, target)
     if drifts:
         await asyncio.sleep(settle_s)
         again, live_then = await _seen(settings, registry, target)
         if live_then != live or _at_work(settings, registry, target.name):
-            return Looked(target=target.name)
+            return DriftCheck(target=target.name)
         before = {_mark(one) for one in drifts}
         drifts = tuple(one for one in again if _mark(one) in before)
     unseen = [one.message for one in drifts if _is_outage(one, live)]
     if unseen:
-        return Looked(target=target.name, problem="; ".join(unseen))
+        return DriftCheck(target=target.name, problem="; ".join(unseen))
     return _compared(registry, target, live, drifts)
 
 
 def _compared(
     registry: Registry, target: Target, live: LivePointer | None, drifts: tuple[Drift, ...]
-) -> Looked:
-    looked = Looked(
+) -> DriftCheck:
+    looked = DriftCheck(
         target=target.name,
         model_id=live.model_id if live else None,
         generation=registry.generation(target.name),

@@ -9,24 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.checks.check import Check
-from evals.gate.regression_evidence import CheckEvidence, OverTime, evidence_of, over_time
+from evals.gate.regression_evidence import (
+    AccumulatedEvidence,
+    CheckEvidence,
+    accumulate,
+    evidence_of,
+)
 from evals.records import Record
 from flows.evaluation.looks import evidence_at, results_at, standing
 from flows.evaluation.open_run import OpenRun
 from flows.files import read_record, write_record
 from flows.registry.records import RunRecord
 
-__all__ = ["Watched", "so_far", "words_of", "write_down"]
+__all__ = ["RegressionEvidence", "so_far", "words_of", "write_down"]
 
 _FILE = "over_time.json"
 _SHOWN = 4
 
 
-class Watched(Record, frozen=True, kw_only=True):
+class RegressionEvidence(Record, frozen=True, kw_only=True):
     """What a run's own answers say against each check, and what all runs up to it say together."""
 
     own: tuple[CheckEvidence, ...]
-    together: tuple[OverTime, ...]
+    together: tuple[AccumulatedEvidence, ...]
 
     @property
     def alarmed(self) -> bool:
@@ -34,18 +39,20 @@ class Watched(Record, frozen=True, kw_only=True):
         return any(one.alarmed for one in self.together)
 
 
-def write_down(run: OpenRun) -> Watched:
+def write_down(run: OpenRun) -> RegressionEvidence:
     """Work out what a regression run says, alone and with those before it, and leave it in its folder."""
     own = _own(run)
     said = [_said(run, before) for before in _before(run)]
-    found = Watched(own=own, together=over_time([*said, own], confidence=run.policy.confidence))
+    found = RegressionEvidence(
+        own=own, together=accumulate([*said, own], confidence=run.policy.confidence)
+    )
     write_record(run.folder / _FILE, found)
     return found
 
 
-def so_far(run: OpenRun) -> Watched | None:
+def so_far(run: OpenRun) -> RegressionEvidence | None:
     """Return what was written down for a run, None when it is not settled or no regression run."""
-    return read_record(run.folder / _FILE, Watched)
+    return read_record(run.folder / _FILE, RegressionEvidence)
 
 
 def words_of(run: OpenRun) -> str:
@@ -70,7 +77,7 @@ def _own(run: OpenRun) -> tuple[CheckEvidence, ...]:
 
     def order(suite: str, check: Check) -> NDArray[np.int64]:
         # In asking order, as far as all cases of the check's slice were asked.
-        return np.asarray(run.contest.rows(suites[suite], look, "candidate", check.where))
+        return np.asarray(run.evaluation.rows(suites[suite], look, "candidate", check.where))
 
     return evidence_of(run.policy, evidence_at(run, results_at(run, look)), order)
 
@@ -95,7 +102,7 @@ def _before(run: OpenRun) -> list[RunRecord]:
 
 def _said(run: OpenRun, other: RunRecord) -> tuple[CheckEvidence, ...]:
     """What an earlier run said; nothing where its folder is gone, which only lowers the evidence."""
-    found = read_record(run.settings.run_folder(other.run_id) / _FILE, Watched)
+    found = read_record(run.settings.run_folder(other.run_id) / _FILE, RegressionEvidence)
     return found.own if found is not None else ()
 
 

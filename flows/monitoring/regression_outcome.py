@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from evals.records import Record, Verdict
 from flows.evaluation.open_run import OpenRun, open_run
-from flows.monitoring.regression_evidence import Watched, so_far, write_down
-from flows.recovery.way_back import way_back
+from flows.monitoring.regression_evidence import RegressionEvidence, so_far, write_down
+from flows.recovery.way_back import rollback_command
 from flows.settings import Settings
 
 __all__ = ["Alert", "alert_of", "settle"]
@@ -74,7 +74,7 @@ def alert_of(settings: Settings, run_id: str) -> Alert | None:
         )
 
 
-def _speaks_against(run: OpenRun, verdict: Verdict, watched: Watched | None) -> bool:
+def _speaks_against(run: OpenRun, verdict: Verdict, watched: RegressionEvidence | None) -> bool:
     """Whether a run is one that its target wants to act on."""
     if run.target.regression.get("act_on", "run") == "run":
         return verdict.outcome == "FAIL"
@@ -108,5 +108,5 @@ def _act(run: OpenRun, verdict: Verdict, reason: str) -> None:
 
 def _offer(run: OpenRun, reason: str) -> str:
     """The reason with the way back, where there is one."""
-    back = way_back(run.registry, run.target.name)
+    back = rollback_command(run.registry, run.target.name)
     return f"{reason}; go back to {back.model_id} with: {back.command}" if back else reason

@@ -28,7 +28,7 @@ __all__ = [
     "find_job",
     "start_finished",
     "start_promotion",
-    "wanted_by",
+    "targets_wanting",
 ]
 
 DEPLOYMENT = "promotion/promotion"
@@ -61,7 +61,7 @@ def all_targets(settings: Settings) -> tuple[Target, ...]:
     return tuple(found)
 
 
-def wanted_by(job: Job, targets: Iterable[Target]) -> tuple[Target, ...]:
+def targets_wanting(job: Job, targets: Iterable[Target]) -> tuple[Target, ...]:
     """Return the targets a job is for."""
     return tuple(target for target in targets if _matches(job, target))
 
@@ -73,7 +73,7 @@ async def find_job(job_id: str, targets: Sequence[Target]) -> tuple[Job, tuple[T
         platform = platform_of(target)
         try:
             job = await get_job(platform, job_id)
-            return job, wanted_by(job, targets)
+            return job, targets_wanting(job, targets)
         except Exception as error:  # another target's platform may know it
             failure = error
         finally:
@@ -106,7 +106,7 @@ async def start_finished(
     begin = since if since is not None else cursor.begin if cursor else now
     started = []
     for job in await _finished(target, begin):
-        if job.model_id and wanted_by(job, [target]):
+        if job.model_id and targets_wanting(job, [target]):
             await start_promotion(api, target.name, job.id, requested_by="watch")
             started.append(job.id)
     watched_since = cursor.watched_since if cursor else begin

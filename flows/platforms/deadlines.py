@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["Deadline", "Pace", "growing_pause", "retry_after"]
+__all__ = ["Deadline", "PollingPace", "growing_pause", "retry_after"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class PollingPace:
     """How patient a client is; everything in seconds.
 
     `poll` is the pause between two looks at an operation when the server names none; `attempts` counts the tries of one

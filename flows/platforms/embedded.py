@@ -11,7 +11,7 @@ from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.credentials import FixedToken
 from flows.platforms.azure.data import KEY, SOURCE_KEY
 from flows.platforms.azure.options import AzureOptions, read_options
-from flows.platforms.deadlines import Pace
+from flows.platforms.deadlines import PollingPace
 
 __all__ = ["DEFAULT_URL", "EmbeddedPlatform", "open_embedded", "read_embedded_options"]
 
@@ -24,7 +24,7 @@ _DEFAULTS = {
     "resource_group": "embedded",
     "account": "embedded",
 }
-_PACE = Pace(
+_PACE = PollingPace(
     request=30.0, poll=0.2, probe=0.2, deploy=120.0, delete=60.0, ready=60.0, first_pause=0.1
 )
 
@@ -41,7 +41,7 @@ def read_embedded_options(options: Mapping[str, Any]) -> AzureOptions:
 
 
 def open_embedded(
-    options: Mapping[str, Any], env: Mapping[str, str], *, pace: Pace = _PACE
+    options: Mapping[str, Any], env: Mapping[str, str], *, pace: PollingPace = _PACE
 ) -> EmbeddedPlatform:
     """Open the platform at GATEWRIGHT_EMBEDDED_URL; `options` may hold any key of the block `azure_openai`.
 

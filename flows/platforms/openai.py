@@ -24,7 +24,7 @@ from evals.errors import (
 from evals.records import Candidate, Endpoint, Price, Record, Slot
 from flows.platforms.base import Connection, Deployment, Finding, SlotSpec, TriggerRef
 from flows.platforms.data_plane import DataPlane, missing_credential
-from flows.platforms.deadlines import Deadline, Pace
+from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.findings import lifetime_finding, price_finding
 from flows.platforms.fine_tuning.candidates import known_model, resolve_candidate
 from flows.platforms.prices import PriceTable
@@ -56,10 +56,10 @@ class OpenAIPlatform:
     """The OpenAI API. `env` holds the key; it is read when the first request is made."""
 
     def __init__(
-        self, options: OpenAIOptions, env: Mapping[str, str], *, pace: Pace | None = None
+        self, options: OpenAIOptions, env: Mapping[str, str], *, pace: PollingPace | None = None
     ) -> None:
         self._options, self._env = options, env
-        self._pace = pace or Pace()
+        self._pace = pace or PollingPace()
         self._prices = PriceTable("openai", options.prices)
         self._standing: dict[str, Deployment] = {}
         self._plane = DataPlane(

@@ -14,7 +14,7 @@ import httpx
 from evals.errors import PlatformError
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import DataPlane
-from flows.platforms.deadlines import Deadline, Pace, retry_after
+from flows.platforms.deadlines import Deadline, PollingPace, retry_after
 from flows.platforms.direct import SlotClient
 from flows.platforms.model_names import base_parts, is_checkpoint_id, is_fine_tuned
 
@@ -56,7 +56,7 @@ async def probe_until_ready(
     plane: DataPlane,
     connection: Connection,
     *,
-    pace: Pace,
+    pace: PollingPace,
     deadline: Deadline,
     also: Collection[str] = (),
 ) -> None:

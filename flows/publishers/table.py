@@ -23,22 +23,24 @@ from flows.publishers.litellm import LitellmOptions, LitellmPublisher
 from flows.publishers.prefect_variable import PrefectVariableOptions, PrefectVariablePublisher
 from flows.publishers.webhook import WebhookOptions, WebhookPublisher
 
-__all__ = ["PUBLISHERS", "Kind", "build_publishers"]
+__all__ = ["PUBLISHERS", "PublisherKind", "build_publishers"]
 
 
-class Kind(NamedTuple):
+class PublisherKind(NamedTuple):
     """How one kind of publisher is made: from (target, its options, root of relative paths)."""
 
     make: Callable[[str, Any, Path], Publisher]
     options: type[Record]
 
 
-PUBLISHERS: Mapping[str, Kind] = {
-    "azure_app_configuration": Kind(AzureAppConfigurationPublisher, AzureAppConfigurationOptions),
-    "file": Kind(FilePublisher, FileOptions),
-    "litellm": Kind(LitellmPublisher, LitellmOptions),
-    "prefect_variable": Kind(PrefectVariablePublisher, PrefectVariableOptions),
-    "webhook": Kind(WebhookPublisher, WebhookOptions),
+PUBLISHERS: Mapping[str, PublisherKind] = {
+    "azure_app_configuration": PublisherKind(
+        AzureAppConfigurationPublisher, AzureAppConfigurationOptions
+    ),
+    "file": PublisherKind(FilePublisher, FileOptions),
+    "litellm": PublisherKind(LitellmPublisher, LitellmOptions),
+    "prefect_variable": PublisherKind(PrefectVariablePublisher, PrefectVariableOptions),
+    "webhook": PublisherKind(WebhookPublisher, WebhookOptions),
 }
 
 

@@ -17,7 +17,7 @@ from flows.settings import Settings
 __all__ = ["begin", "finish", "under_way"]
 
 
-class Attempt(Record, frozen=True, kw_only=True):
+class RollbackAttempt(Record, frozen=True, kw_only=True):
     """A rollback that was begun at a generation; `to` as it was asked for."""
 
     generation: int
@@ -27,12 +27,12 @@ class Attempt(Record, frozen=True, kw_only=True):
 def begin(settings: Settings, registry: Registry, target: str, to: str | None) -> str | None:
     """Write down that a rollback begins, and return the model to go to: `to`, or what a cut-short one made live."""
     path, generation = _path(settings, target), registry.generation(target)
-    kept = read_record(path, Attempt)
+    kept = read_record(path, RollbackAttempt)
     if kept is not None and (kept.generation + 1, kept.to) == (generation, to):
         event, live = registry.event_of(target, generation), registry.live(target)
         if event is not None and event.kind == "rollback" and live is not None:
             return live.model_id
-    write_record(path, Attempt(generation=generation, to=to))
+    write_record(path, RollbackAttempt(generation=generation, to=to))
     return to
 
 

@@ -16,7 +16,7 @@ from flows.deployments.downtime import replaceable
 from flows.deployments.identity import own_tags
 from flows.platforms.base import Deployment, Platform, SlotSpec
 from flows.publishers.base import Published, Publisher
-from flows.recovery.way_back import way_back
+from flows.recovery.way_back import rollback_command
 from flows.registry.eligibility import refuse_blank
 from flows.registry.records import Hold, NewPointer
 from flows.registry.store import Registry
@@ -101,7 +101,7 @@ async def roll_back(
 def _goal(registry: Registry, target: str, to: str | None) -> LivePointer:
     found = registry.previous(target) if to is None else registry.find(target, to)
     if found is None and to is None:
-        other = way_back(registry, target)
+        other = rollback_command(registry, target)
         way = f"; to go to {other.model_id} instead: {other.command}" if other else ""
         raise RefusedError(f"{target} has no earlier model to go back to{way}")
     if found is None:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from flows.platforms.short_names import short_name
 from flows.registry.store import Registry
 
-__all__ = ["WayBack", "way_back"]
+__all__ = ["RollbackCommand", "rollback_command"]
 
 
-class WayBack(NamedTuple):
+class RollbackCommand(NamedTuple):
     """The model gone back to, and what to type."""
 
     model_id: str
@@ -22,7 +22,7 @@ class WayBack(NamedTuple):
         return short_name(self.model_id)
 
 
-def way_back(registry: Registry, target: str) -> WayBack | None:
+def rollback_command(registry: Registry, target: str) -> RollbackCommand | None:
     """Return the way back for a target, None where no other model was ever live or all may not be any more.
 
     Below the first model nothing stands: what was rolled back from is the way back then, and has to be named.
@@ -30,12 +30,12 @@ def way_back(registry: Registry, target: str) -> WayBack | None:
     command = f"gatewright rollback {target} --reason '…'"
     before = registry.previous(target)
     if before is not None:
-        return WayBack(before.model_id, command)
+        return RollbackCommand(before.model_id, command)
     live = registry.live(target)
     if live is None:
         return None
     for other in reversed(registry.superseded(target)):
         if other.model_id != live.model_id and registry.barred(target, other.model_id) is None:
             named = command.replace(" --reason", f" --to '#{other.generation}' --reason")
-            return WayBack(other.model_id, named)
+            return RollbackCommand(other.model_id, named)
     return None

@@ -11,17 +11,21 @@ from pathlib import Path
 
 import msgspec
 
+from evals.checks.check import Check
 from evals.errors import ConfigurationError, Problem
-from evals.evaluation.contest import Contest, Side
-from evals.gate.judge import Evidence, judge
-from evals.gate.policy import Check, GatePolicy, load_policy
+from evals.evaluation.evaluation import EvaluatedModel, Evaluation
+from evals.gate.examiner import Evidence
+from evals.gate.judge import judge
+from evals.gate.policy import GatePolicy, load_policy
 from evals.records import MODEL_OUTCOMES, Role, Verdict
 from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
 from flows.evaluation.open_run import OpenRun, open_run, strata
 from flows.platforms.base import Connection
 from flows.recovery.target_rollback import publishers_of
-from flows.release.state_machine import Promotion, PromotionOutcome, SmokeResult, promote
+from flows.release.clearance import Promotion
+from flows.release.state_machine import PromotionOutcome, promote
+from flows.release.steps import SmokeResult
 from flows.settings import Settings
 
 __all__ = ["go_live"]
@@ -63,14 +67,14 @@ async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
 
 def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:
     async def smoke(connection: Connection) -> SmokeResult:
-        contest = _small_contest(
+        evaluation = _small_contest(
             run, run.folder / "smoke", run.target.promotion.smoke_cases, ("candidate",)
         )
-        await contest.ask(1, {"candidate": run.side("candidate", connection)})
+        await evaluation.ask(1, {"candidate": run.side("candidate", connection)})
         answers = [
             response
-            for opened in contest.suites
-            for response in contest.responses("candidate", opened.suite.name)
+            for opened in evaluation.suites
+            for response in evaluation.responses("candidate", opened.suite.name)
         ]
         failed = [answer for answer in answers if answer.outcome not in MODEL_OUTCOMES]
         detail = "; ".join(f"{answer.case_id}: {answer.outcome}" for answer in failed[:3])
@@ -84,7 +88,7 @@ def _measure(run: OpenRun) -> Callable[[Connection], Awaitable[Verdict | None]]:
         due = _production_checks(run.policy)
         if not due:
             return None
-        sides: dict[Role, Side] = {"candidate": run.side("candidate", connection)}
+        sides: dict[Role, EvaluatedModel] = {"candidate": run.side("candidate", connection)}
         pointer = run.registry.live(run.target.name)
         if pointer is not None and any(check.relative for check in due):
             live = run.platform.connect(
@@ -105,14 +109,16 @@ def _production_checks(policy: GatePolicy) -> list[Check]:
     ]
 
 
-async def _production_verdict(run: OpenRun, policy: GatePolicy, sides: dict[Role, Side]) -> Verdict:
-    contest = _small_contest(
+async def _production_verdict(
+    run: OpenRun, policy: GatePolicy, sides: dict[Role, EvaluatedModel]
+) -> Verdict:
+    evaluation = _small_contest(
         run, run.folder / "production", run.target.promotion.production_cases, tuple(sides)
     )
-    await contest.ask(1, sides)
+    await evaluation.ask(1, sides)
     async with judges_at_work(run.plan.judge, run.folder):
-        await contest.grade()
-    results = contest.results(
+        await evaluation.grade()
+    results = evaluation.results(
         1, {role: (side.model_id, side.price) for role, side in sides.items()}
     )
     evidence = Evidence(
@@ -123,8 +129,8 @@ async def _production_verdict(run: OpenRun, policy: GatePolicy, sides: dict[Role
     return msgspec.structs.replace(verdict, checks=here)
 
 
-def _small_contest(run: OpenRun, folder: Path, cases: int, roles: tuple[Role, ...]) -> Contest:
-    return Contest(
+def _small_contest(run: OpenRun, folder: Path, cases: int, roles: tuple[Role, ...]) -> Evaluation:
+    return Evaluation(
         run_id=run.record.run_id,
         folder=folder,
         suites=run.plan.suites,

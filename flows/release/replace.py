@@ -14,15 +14,15 @@ from typing import Any
 import msgspec
 
 from evals.errors import PlatformError
-from flows.deployments.downtime import Replaces, change_words, gap_words, replaceable
+from flows.deployments.downtime import ReplacesModels, change_words, gap_words, replaceable
 from flows.deployments.identity import belongs_to, own_tags
 from flows.platforms.base import Connection, Deployment, SlotSpec
-from flows.release.steps import Journey, without_secrets
+from flows.release.steps import PromotionProcess, without_secrets
 
-__all__ = ["ReplacingJourney"]
+__all__ = ["InPlacePromotion"]
 
 
-class ReplacingJourney(Journey):
+class InPlacePromotion(PromotionProcess):
     """A promotion whose deployment keeps its name."""
 
     async def deploy(self) -> Connection:
@@ -128,7 +128,7 @@ class ReplacingJourney(Journey):
         found: list[Any] = [one for one in told if one]
         return msgspec.convert(found[-1], Deployment) if found else None
 
-    def _announce(self, previous: Deployment, platform: Replaces) -> None:
+    def _announce(self, previous: Deployment, platform: ReplacesModels) -> None:
         in_place = platform.changes_in_place(previous, self.act.candidate.model_id, self.act.slot)
         change = change_words(self.act.strategy, platform, in_place=in_place)
         words = f"{self.deployment} gets the new model now; {change}"

@@ -29,35 +29,22 @@ from evals.errors import (
 from evals.records import LivePointer, Record
 from flows.platforms.base import Platform
 from flows.publishers.base import Published, Publisher
-from flows.recovery.rollback import RollbackOutcome, roll_back
 from flows.registry.records import RunState
 from flows.registry.store import Registry
 from flows.release.clearance import Promotion
 from flows.release.publish_live import publish_live
-from flows.release.replace import ReplacingJourney
+from flows.release.replace import InPlacePromotion
 from flows.release.signing import envelope, signing_key
 from flows.release.statement import statement
 from flows.release.steps import (
-    Journey,
     Measure,
+    PromotionProcess,
     Smoke,
-    SmokeResult,
-    deployment_name,
     without_secrets,
 )
 from flows.release.undo import put_back, why_put_back
 
-__all__ = [
-    "STALE",
-    "Promotion",
-    "PromotionOutcome",
-    "PromotionState",
-    "RollbackOutcome",
-    "SmokeResult",
-    "deployment_name",
-    "promote",
-    "roll_back",
-]
+__all__ = ["STALE", "PromotionOutcome", "PromotionState", "promote"]
 
 STALE = "baseline moved"
 """The step on record when a candidate was refused for no fault of its own: something else was made live since its verdict."""
@@ -95,7 +82,7 @@ async def promote(
     Raises ConfigurationError when a publisher or the signing key misses something, before anything is done; RegistryError when the registry
     itself fails. Every other failure is an outcome. A cancelled promotion is left as it is, for the next call to resume.
     """
-    kind = Journey if act.strategy == "blue_green" else ReplacingJourney
+    kind = PromotionProcess if act.strategy == "blue_green" else InPlacePromotion
     journey = kind(
         act=act,
         platform=platform,
@@ -125,7 +112,7 @@ async def promote(
     return await _after_switch(journey)
 
 
-async def _up_to_switch(journey: Journey) -> None:
+async def _up_to_switch(journey: PromotionProcess) -> None:
     cleared = journey.clear()
     detail = f"{cleared.outcome}, deploying as {journey.deployment}"
     journey.registry.set_run_state(journey.act.run_id, "promoting", detail, actor=journey.act.actor)
@@ -135,7 +122,7 @@ async def _up_to_switch(journey: Journey) -> None:
     journey.switch(connection, journey.clear())
 
 
-async def _after_switch(journey: Journey) -> PromotionOutcome:
+async def _after_switch(journey: PromotionProcess) -> PromotionOutcome:
     """Go on from the switch, in this process or a later one."""
     act, registry = journey.act, journey.registry
     if (begun := why_put_back(journey)) is not None:
@@ -163,7 +150,7 @@ async def _after_switch(journey: Journey) -> PromotionOutcome:
     )
 
 
-def _prove(journey: Journey, live: LivePointer) -> str:
+def _prove(journey: PromotionProcess, live: LivePointer) -> str:
     """Write the statement of this promotion, once. What is live stays live when that fails; return how to say so."""
     registry, run_id = journey.registry, journey.act.run_id
     try:
@@ -175,7 +162,7 @@ def _prove(journey: Journey, live: LivePointer) -> str:
     return ""
 
 
-async def _undo(journey: Journey, why: str) -> PromotionOutcome:
+async def _undo(journey: PromotionProcess, why: str) -> PromotionOutcome:
     """Put the old model back and say what happened."""
     problems = await put_back(journey, why)
     detail = "; ".join([f"put back: {without_secrets(why)}", *problems])
@@ -184,7 +171,7 @@ async def _undo(journey: Journey, why: str) -> PromotionOutcome:
     return _end(journey, "failed" if left else "rolled_back", detail)
 
 
-async def _leave(journey: Journey, state: PromotionState, why: str) -> PromotionOutcome:
+async def _leave(journey: PromotionProcess, state: PromotionState, why: str) -> PromotionOutcome:
     """Leave the old model live. The state goes first: it bars a second process of this run from switching."""
     detail = without_secrets(why)
     with contextlib.suppress(RefusedError):  # that second process has promoted
@@ -206,7 +193,10 @@ _RUN_STATES: dict[PromotionState, RunState] = {
 
 
 def _end(
-    journey: Journey, state: PromotionState, detail: str, published: tuple[Published, ...] = ()
+    journey: PromotionProcess,
+    state: PromotionState,
+    detail: str,
+    published: tuple[Published, ...] = (),
 ) -> PromotionOutcome:
     act, registry = journey.act, journey.registry
     run = registry.run(act.run_id)

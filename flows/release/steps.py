@@ -22,7 +22,14 @@ from flows.registry.records import NewPointer
 from flows.registry.store import Registry
 from flows.release.clearance import Promotion, require_clear, require_consistent
 
-__all__ = ["Journey", "Measure", "Smoke", "SmokeResult", "deployment_name", "without_secrets"]
+__all__ = [
+    "Measure",
+    "PromotionProcess",
+    "Smoke",
+    "SmokeResult",
+    "deployment_name",
+    "without_secrets",
+]
 
 
 class SmokeResult(Record, frozen=True, kw_only=True):
@@ -44,7 +51,7 @@ def deployment_name(target: str, run_id: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Journey:
+class PromotionProcess:
     """One promotion under way, with everything its steps need."""
 
     act: Promotion

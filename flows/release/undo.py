@@ -8,12 +8,12 @@ from evals.errors import StaleGenerationError
 from evals.records import LivePointer
 from flows.registry.records import NewPointer
 from flows.release.publish_live import publish_live
-from flows.release.steps import Journey, without_secrets
+from flows.release.steps import PromotionProcess, without_secrets
 
 __all__ = ["put_back", "why_put_back"]
 
 
-async def put_back(journey: Journey, why: str) -> list[str]:
+async def put_back(journey: PromotionProcess, why: str) -> list[str]:
     """Make the old model live again and tell applications; return what could not be done. Safe to do again."""
     why = without_secrets(why)
     reason = f"put back: {why}"
@@ -28,7 +28,7 @@ async def put_back(journey: Journey, why: str) -> list[str]:
     return [*problems, *([left] if left else [])]
 
 
-def why_put_back(journey: Journey) -> str | None:
+def why_put_back(journey: PromotionProcess) -> str | None:
     """Return why this run began to put the old model back, None when it did not."""
     marks = journey.registry.steps(journey.act.run_id)
     begun = (mark for mark in marks if (mark.step, mark.phase) == ("put_back", "begun"))
@@ -36,7 +36,7 @@ def why_put_back(journey: Journey) -> str | None:
     return None if first is None else str(first.detail["why"])
 
 
-def _restore(journey: Journey, reason: str) -> None:
+def _restore(journey: PromotionProcess, reason: str) -> None:
     """Undo this run's switch, unless that is done or somebody made something else live since."""
     act, registry = journey.act, journey.registry
     live = registry.live(act.target)

@@ -14,7 +14,7 @@ def usages(run: OpenRun) -> dict[Role, Usage]:
     """Return the tokens each role's answers were paid for; answers taken over from an earlier run cost nothing."""
     found: dict[Role, Usage] = {}
     with Journal.open(run.folder / "journal", read_only=True) as journal:
-        for role in run.contest.roles:
+        for role in run.evaluation.roles:
             parts = [journal.history(role, opened.suite.name) for opened in run.plan.suites]
             found[role] = Usage(
                 prompt_tokens=sum(part.prompt_tokens for part in parts),

@@ -43,11 +43,11 @@ def examples_of(run: OpenRun, opened: OpenedSuite) -> Iterator[Example]:
     are of which kind, then for what was said to them.
     """
     column = primary_column(run.policy, opened).removesuffix(".accuracy")
-    values = {role: _values(run, role, opened, column) for role in run.contest.roles}
+    values = {role: _values(run, role, opened, column) for role in run.evaluation.roles}
     chosen = _chosen(values["candidate"], values.get("baseline"))
     cases = {row: opened.suite.cases[row] for row in sorted(chosen)}
     wanted = {case.id for case in cases.values()}
-    sides = {role: _side(run, role, opened, column, wanted) for role in run.contest.roles}
+    sides = {role: _side(run, role, opened, column, wanted) for role in run.evaluation.roles}
     for row, case in cases.items():
         yield _example(opened.suite.name, case, chosen[row], column, sides)
 
@@ -56,7 +56,7 @@ def _values(run: OpenRun, role: Role, opened: OpenedSuite, column: str) -> Value
     """What a role's first answer to each case scored, shape (cases,); one of the codes below zero without a score."""
     cases = opened.suite.cases
     values = np.full(len(cases), _NOT_ASKED)
-    for response in run.contest.responses(role, opened.suite.name):
+    for response in run.evaluation.responses(role, opened.suite.name):
         if response.repeat == 0 and (row := cases.row(response.case_id)) is not None:
             values[row] = _UNSCORED
     for score in _scores(run, role, opened, column):
@@ -94,7 +94,7 @@ def _side(run: OpenRun, role: Role, opened: OpenedSuite, column: str, wanted: se
     }
     return {
         response.case_id: (response, scores.get(response.case_id))
-        for response in run.contest.responses(role, opened.suite.name)
+        for response in run.evaluation.responses(role, opened.suite.name)
         if response.repeat == 0 and response.case_id in wanted
     }
 
@@ -102,7 +102,7 @@ def _side(run: OpenRun, role: Role, opened: OpenedSuite, column: str, wanted: se
 def _scores(run: OpenRun, role: Role, opened: OpenedSuite, column: str) -> Iterator[Score]:
     return (
         score
-        for score in run.contest.scores(role, opened)
+        for score in run.evaluation.scores(role, opened)
         if score.grader == column and score.repeat == 0
     )
 

@@ -31,7 +31,7 @@ from flows.files import read_record
 from flows.monitoring.regression_evidence import words_of
 from flows.platforms.base import Finding
 from flows.platforms.short_names import short_name
-from flows.recovery.way_back import way_back
+from flows.recovery.way_back import rollback_command
 from flows.registry.provenance import overrides_behind, revocation_of
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
@@ -120,18 +120,18 @@ def _results(run: OpenRun) -> Mapping[Role, Mapping[str, ModelResults]]:
 
 
 def _traces(run: OpenRun) -> Iterator[SuiteTrace]:
-    for role in run.contest.roles:
+    for role in run.evaluation.roles:
         for opened in run.plan.suites:
-            responses = run.contest.responses(role, opened.suite.name)
+            responses = run.evaluation.responses(role, opened.suite.name)
             unscored = Counter(
-                score.grader for score in run.contest.scores(role, opened) if score.unscored
+                score.grader for score in run.evaluation.scores(role, opened) if score.unscored
             )
             yield SuiteTrace(
                 role=role,
                 suite=opened.suite.name,
                 journal=f"journal ({role}, {opened.suite.name})",
                 suite_cases=len(opened.suite.cases),
-                repeats=run.contest.repeats_of(opened),
+                repeats=run.evaluation.repeats_of(opened),
                 reused=sum(response.reused for response in responses),
                 unscored=dict(unscored),
             )
@@ -236,7 +236,7 @@ def _next_steps(registry: Registry, record: RunRecord, live: LivePointer | None)
         able = registry.previous(record.target) is not None
         command = f"gatewright rollback {record.target} --reason '…'"
         return (f"{command}   goes back to the model before",) if able else ()
-    back = way_back(registry, record.target)
+    back = rollback_command(registry, record.target)
     if live is not None and back is not None and revocation_of(registry, live) is not None:
         return (f"{back.command}   goes back to {back.model_id}",)
     return ()

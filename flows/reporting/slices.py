@@ -13,8 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from evals.checks.comparison import IncomparableError, Measurement, compare, measure, paired_rows
-from evals.gate.policy import Check, GatePolicy
+from evals.checks.check import Check
+from evals.checks.comparison import compare, measure, paired_rows
+from evals.checks.measurement import Measurement
+from evals.checks.methods import IncomparableError
+from evals.gate.policy import GatePolicy
 from evals.metrics.results import ModelResults
 from evals.records import Role
 from evals.report.facts import PairedRow, SliceRow

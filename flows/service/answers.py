@@ -19,7 +19,7 @@ from flows.registry.opening import require_run
 from flows.registry.records import Decision
 from flows.service.dispatcher.queue_resume import follow_up, goes_on
 from flows.service.security import actor_of, form_token_fits, same_origin
-from flows.service.state import Parts, parts_of
+from flows.service.state import ServiceState, state_of_request
 
 __all__ = ["about_form", "answer"]
 
@@ -34,7 +34,7 @@ def about_form(actor: str, run_id: str, evidence: str) -> str:
 
 async def answer(request: Request) -> Response:
     """Take the answer, have the promotion go on, and show the run again."""
-    parts, run_id = parts_of(request), request.path_params["run_id"]
+    parts, run_id = state_of_request(request), request.path_params["run_id"]
     form = await _form(request)
     actor = _believed(request, parts, run_id, form)
     reason = form.get("reason", "").strip()
@@ -54,7 +54,7 @@ async def answer(request: Request) -> Response:
 
 
 def _give(
-    parts: Parts, run_id: str, decision: Decision, actor: str, reason: str, evidence: str
+    parts: ServiceState, run_id: str, decision: Decision, actor: str, reason: str, evidence: str
 ) -> None:
     settings, registry = parts.settings, parts.registry
     give_answer(settings, registry, run_id, decision, actor=actor, reason=reason, evidence=evidence)
@@ -70,7 +70,7 @@ def _decision(form: dict[str, str]) -> Decision:
     raise RefusedError(f"expected one of {', '.join(decisions)}")
 
 
-def _believed(request: Request, parts: Parts, run_id: str, form: dict[str, str]) -> str:
+def _believed(request: Request, parts: ServiceState, run_id: str, form: dict[str, str]) -> str:
     """Return who answers. Raises RefusedError when the form is not ours or nobody is named."""
     if not same_origin(request, parts.config.origin):
         raise RefusedError("this answer did not come from a page of this service")

@@ -18,14 +18,14 @@ from starlette.routing import Route
 from evals.errors import ConfigurationError, Problem
 from flows.registry.store import Registry
 from flows.service import answers, health, live, webhooks
-from flows.service.change_feed import Changes
+from flows.service.change_feed import ChangeFeed
 from flows.service.config import ServiceConfig
 from flows.service.dispatcher.dispatch import Dispatcher
 from flows.service.dispatcher.prefect_runs import PrefectRuns
-from flows.service.dispatcher.timing import Pauses
+from flows.service.dispatcher.timing import Timing
 from flows.service.pages import render
 from flows.service.security import Guard
-from flows.service.state import Parts
+from flows.service.state import ServiceState
 from flows.settings import Settings
 
 __all__ = ["build_app", "serve"]
@@ -35,7 +35,7 @@ PREFECT_PATIENCE_S = 5.0
 _log = logging.getLogger(__name__)
 
 
-def build_app(settings: Settings, config: ServiceConfig, pauses: Pauses | None = None) -> Starlette:
+def build_app(settings: Settings, config: ServiceConfig, pauses: Timing | None = None) -> Starlette:
     """Return the application; registry and background work are opened when it starts and closed when it stops."""
 
     @asynccontextmanager
@@ -71,8 +71,8 @@ def _routes() -> list[Route]:
 
 
 async def _open(
-    stack: AsyncExitStack, settings: Settings, config: ServiceConfig, pauses: Pauses | None
-) -> Parts:
+    stack: AsyncExitStack, settings: Settings, config: ServiceConfig, pauses: Timing | None
+) -> ServiceState:
     settings.home.mkdir(parents=True, exist_ok=True)
     registry = stack.enter_context(await asyncio.to_thread(Registry.open, settings.registry_url))
     api = None
@@ -80,12 +80,12 @@ async def _open(
         api = await stack.enter_async_context(
             PrefectRuns(config.prefect_url, auth=config.prefect_auth, patience_s=PREFECT_PATIENCE_S)
         )
-    return Parts(
+    return ServiceState(
         settings=settings,
         config=config,
         registry=registry,
         dispatcher=Dispatcher(settings, registry, api, pauses),
-        changes=Changes(registry),
+        changes=ChangeFeed(registry),
         form_key=secrets.token_bytes(32),
     )
 

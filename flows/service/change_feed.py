@@ -12,10 +12,10 @@ from contextlib import suppress
 from evals.errors import GatewrightError
 from flows.registry.store import Registry
 
-__all__ = ["Changes"]
+__all__ = ["ChangeFeed"]
 
 
-class Changes:
+class ChangeFeed:
     """Wakes waiters when the registry changes."""
 
     def __init__(self, registry: Registry, *, every_s: float = 0.25, most: int = 1000) -> None:

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from evals.errors import GatewrightError
 from flows.service.dispatcher.timing import STUCK_AFTER
-from flows.service.state import parts_of
+from flows.service.state import state_of_request
 
 __all__ = ["alive", "ready"]
 
@@ -21,7 +21,7 @@ async def alive(request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """GET /readyz: the registry can be read. A Prefect server that is down hinders nothing: the inbox keeps."""
-    parts = parts_of(request)
+    parts = state_of_request(request)
     try:
         async with asyncio.timeout(5):
             pending = await asyncio.to_thread(parts.registry.inbox_pending, limit=1000)

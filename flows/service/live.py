@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from evals.errors import nearest
 from evals.records import LivePointer, digest, encode
 from flows.config.target import target_names
-from flows.service.state import Parts, parts_of
+from flows.service.state import ServiceState, state_of_request
 
 __all__ = ["LONGEST_WAIT_S", "tell"]
 
@@ -36,7 +36,7 @@ class _State:
 
 async def tell(request: Request) -> Response:
     """Answer with the live pointer; 404 when the target is unknown or nothing is live."""
-    parts, target = parts_of(request), request.path_params["target"]
+    parts, target = state_of_request(request), request.path_params["target"]
     wait_s = _wait(request)
     if wait_s is None:
         return _error(400, "bad_wait", f"expected ?wait= in seconds, 0 to {LONGEST_WAIT_S:.0f}")
@@ -56,7 +56,7 @@ async def _changed(
     request: Request, target: str, known: str, waiter: asyncio.Event, wait_s: float
 ) -> _State | None:
     """Wait for another state than the known one, at most so long and while the client is there."""
-    loop, parts = asyncio.get_running_loop(), parts_of(request)
+    loop, parts = asyncio.get_running_loop(), state_of_request(request)
     deadline = loop.time() + wait_s
     while True:
         waiter.clear()
@@ -73,7 +73,7 @@ async def _changed(
                 continue
 
 
-def _look(parts: Parts, target: str) -> _State | None:
+def _look(parts: ServiceState, target: str) -> _State | None:
     pointer, generation = parts.registry.live(target), parts.registry.generation(target)
     if pointer is None and not generation and target not in _names(parts):
         return None
@@ -82,11 +82,11 @@ def _look(parts: Parts, target: str) -> _State | None:
     return _State(generation=generation, pointer=pointer)
 
 
-def _names(parts: Parts) -> tuple[str, ...]:
+def _names(parts: ServiceState) -> tuple[str, ...]:
     return tuple(sorted({*parts.registry.targets(), *target_names(parts.settings.targets)}))
 
 
-def _said(parts: Parts, target: str, known: str, state: _State | None) -> Response:
+def _said(parts: ServiceState, target: str, known: str, state: _State | None) -> Response:
     if state is None:
         fix = nearest(target, _names(parts))
         return _error(

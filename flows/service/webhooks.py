@@ -18,7 +18,7 @@ from evals.errors import ConfigurationError, CredentialError, RegistryError
 from flows.platforms.fine_tuning.webhooks import WebhookEvent, WebhookRefusedError, verify_webhook
 from flows.registry.store import Registry
 from flows.service.dispatcher.messages import ENDED, SUCCEEDED, again_id, job_trigger
-from flows.service.state import parts_of
+from flows.service.state import state_of_request
 
 __all__ = ["LARGEST", "receive", "warm_up"]
 
@@ -34,7 +34,7 @@ class _TooLargeError(Exception):
 
 async def receive(request: Request) -> Response:
     """POST /webhooks/{source}: take one delivery."""
-    parts, source = parts_of(request), request.url.path.rpartition("/")[2]
+    parts, source = state_of_request(request), request.url.path.rpartition("/")[2]
     try:
         async with asyncio.timeout(SLOWEST_S):
             body = await _body(request)
@@ -57,7 +57,7 @@ async def receive(request: Request) -> Response:
 async def _keep(request: Request, event: WebhookEvent, source: str) -> Response:
     if event.type not in ENDED or not event.job_id:
         return JSONResponse({"status": "ignored", "type": event.type})
-    parts = parts_of(request)
+    parts = state_of_request(request)
     try:
         status = await asyncio.to_thread(_put, parts.registry, event, source)
     except (RegistryError, ConfigurationError) as error:

@@ -208,8 +208,8 @@ class Bench:
 
     async def promotion(self, settings: Any, title: str, job_id: str) -> str:
         from flows.evaluation import steps
-        from flows.evaluation.open_run import open_registry
         from flows.platforms.base import TriggerRef
+        from flows.registry.opening import open_registry
         from flows.release import go_live
         from flows.reporting import gather
 

@@ -14,7 +14,7 @@ import sys
 from rich.console import Console
 
 from evals.report.selftest_view import selftest_view
-from evals.selftest.rates import SAVED, Measured, SelfTest
+from evals.selftest.rates import SAVED, MeasuredRate, SelfTest
 from evals.selftest.simulation import self_test
 
 
@@ -45,7 +45,7 @@ def markdown(found: SelfTest) -> str:
     return "\n".join(lines)
 
 
-def _line(row: Measured) -> str:
+def _line(row: MeasuredRate) -> str:
     share = row.group == SAVED or row.name.endswith(": saved")
     gate = f"{row.gate:.0%}" if share else f"{row.gate:.3f}"
     naive = "" if row.naive is None else f"{row.naive:.3f}"

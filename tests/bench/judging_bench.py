@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from evals.checks.check import Check
-from evals.gate.judge import Evidence, judge
+from evals.gate.examiner import Evidence
+from evals.gate.judge import judge
 from evals.metrics.results import LabelColumn, ModelResults
 from evals.selftest.simulated_models import gate_of
 

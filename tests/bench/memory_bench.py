@@ -211,8 +211,8 @@ async def open_(folder: Path, _options: argparse.Namespace) -> None:
     """Request the run: reads and checks target, gate and suite. Models are named here instead of resolved."""
     from evals.records import Candidate
     from flows.evaluation import steps
-    from flows.evaluation.open_run import open_registry
     from flows.platforms.base import TriggerRef
+    from flows.registry.opening import open_registry
 
     settings = settings_of(folder)
     ref = TriggerRef(model_id=MODELS["candidate"])
@@ -274,7 +274,7 @@ async def ask(folder: Path, options: argparse.Namespace) -> None:
             endpoint = Endpoint(base_url=options.url, model=role, model_id=model)
             sides[role] = run.side(role, Connection(endpoint=endpoint, auth=Bench(endpoint).auth))
         with ResponseStore(settings.home / "responses") as store:
-            await run.contest.ask(1, sides, store=store)
+            await run.evaluation.ask(1, sides, store=store)
         await run.platform.aclose()
 
 
@@ -283,7 +283,7 @@ async def grade(folder: Path, _options: argparse.Namespace) -> None:
     from flows.evaluation.open_run import open_run
 
     with open_run(settings_of(folder), run_of(folder)) as run:
-        await run.contest.grade()
+        await run.evaluation.grade()
 
 
 async def judge(folder: Path, _options: argparse.Namespace) -> None:

@@ -52,7 +52,7 @@ async def ours(base_url: str, folder: Path, cases: int, concurrency: int) -> dic
     """Ask with the sampler, half of the concurrency for each role."""
     from evals.records import Endpoint, Message
     from evals.sampling.journal.journal import Journal
-    from evals.sampling.request_spec import Ask, SamplingSettings, interleave
+    from evals.sampling.request_spec import ModelRequest, SamplingSettings, interleave
     from evals.sampling.sampler import sample
 
     @dataclass
@@ -63,14 +63,16 @@ async def ours(base_url: str, folder: Path, cases: int, concurrency: int) -> dic
     async def auth() -> Mapping[str, str]:
         return {"api-key": "key-0123456789abcdef"}
 
-    def asks(role: Any) -> Iterator[Ask]:
+    def asks(role: Any) -> Iterator[ModelRequest]:
         for number in range(cases):
             message = Message(role="user", content=f"case {number}")
-            yield Ask(role=role, suite="s", case_id=f"c-{number}", repeat=0, messages=(message,))
+            yield ModelRequest(
+                role=role, suite="s", case_id=f"c-{number}", repeat=0, messages=(message,)
+            )
 
     correct = 0
 
-    def grade(ask: Ask, response: Any) -> None:
+    def grade(ask: ModelRequest, response: Any) -> None:
         nonlocal correct
         correct += response.text == ask.messages[-1].content
 

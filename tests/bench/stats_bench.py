@@ -17,7 +17,7 @@ import numpy as np
 import stats_draws as draws
 from scipy import special
 
-from evals.stats import dispatch, futility, label_metrics, power, sequential, unbounded
+from evals.stats import futility, label_metrics, power, score_intervals, sequential, unbounded
 
 MARGIN, PSI = 0.03, 0.12
 ALPHA = 0.05
@@ -49,7 +49,7 @@ def early(new: draws.Floats, old: draws.Floats, plan: sequential.LookPlan, margi
     for size, look in zip(plan.sizes, plan.looks, strict=True):
         if not look.can_decide:
             continue
-        found = dispatch.paired_interval(new[:size], old[:size], confidence=look.confidence)
+        found = score_intervals.paired_interval(new[:size], old[:size], confidence=look.confidence)
         decision = sequential.decide_at(found, -margin, look)
         if decision != "CONTINUE":
             return Run(decision, size)
@@ -99,14 +99,14 @@ def families(targets: Targets, rng: np.random.Generator, replicates: int) -> Non
             ours = naive = 0
             for _ in range(replicates):
                 difference = shape(rng, n)
-                ours += dispatch.paired_interval(*draws.pair(difference)).lower > -0.05
+                ours += score_intervals.paired_interval(*draws.pair(difference)).lower > -0.05
                 naive += difference.mean() >= -0.05
             report(targets, f"graded, {name}, n={n}", naive, ours, replicates, 0.065, noise)
     for groups in (20, 50):
         ours = naive = 0
         for _ in range(replicates):
             difference, clusters = draws.clustered(rng, groups, 8, 0.05)
-            found = dispatch.paired_interval(*draws.pair(difference), clusters=clusters)
+            found = score_intervals.paired_interval(*draws.pair(difference), clusters=clusters)
             ours += found.lower > -0.05
             naive += difference.mean() >= -0.05
         report(targets, f"clusters, G={groups}", naive, ours, replicates, 0.065, noise)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import stats_draws as draws
 
-from evals.stats import dispatch, label_metrics, sequential, unbounded
+from evals.stats import label_metrics, score_intervals, sequential, unbounded
 
 
 def calls(rng: np.random.Generator, n: int) -> dict[str, Callable[[], object]]:
@@ -24,10 +24,10 @@ def calls(rng: np.random.Generator, n: int) -> dict[str, Callable[[], object]]:
     clusters = rng.integers(0, max(2, n // 20), size=n)
     cost = rng.lognormal(size=n)
     return {
-        "Clopper-Pearson": lambda: dispatch.absolute_interval(right),
-        "bounded score": lambda: dispatch.absolute_interval(grades),
-        "Tango": lambda: dispatch.paired_interval(right, other),
-        "bounded score, clustered": lambda: dispatch.paired_interval(
+        "Clopper-Pearson": lambda: score_intervals.absolute_interval(right),
+        "bounded score": lambda: score_intervals.absolute_interval(grades),
+        "Tango": lambda: score_intervals.paired_interval(right, other),
+        "bounded score, clustered": lambda: score_intervals.paired_interval(
             right, other, clusters=clusters
         ),
         "Fieller": lambda: unbounded.relative_mean_interval(cost, 1.1 * cost),

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from evals.checks.check import Check
-from evals.config.documents import dump_yaml
-from evals.evaluation.contest import Side
+from evals.config.yaml_lines import dump_yaml
+from evals.evaluation.evaluation import EvaluatedModel
 from evals.gate.policy import Approval, GatePolicy, Override
 from evals.metrics.results import LabelColumn, ModelResults
 from evals.records import Endpoint, Price, digest
@@ -152,11 +152,11 @@ class ModelServer:
         head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(data)}"
         return head.encode() + b"\r\n\r\n" + data
 
-    def side(self, model: str) -> Side:
+    def side(self, model: str) -> EvaluatedModel:
         """The model as one side of a contest."""
         url = f"http://127.0.0.1:{self.port}/v1"
         endpoint = Endpoint(base_url=url, model=model, model_id=f"{model}-id")
-        return Side(
+        return EvaluatedModel(
             connection=StubConnection(endpoint),
             settings=SamplingSettings(concurrency=16, max_attempts=1),
             price=Price(input=1.0, output=2.0),

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.cases.suite_file import load_suite
-from evals.config.documents import dump_yaml
+from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError
 from evals.suites.import_chat import import_chat
 from evals.suites.import_openai_eval import import_eval

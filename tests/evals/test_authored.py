@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from evals.config.documents import (
     MOST_PROBLEMS,
-    dump_yaml,
     iter_jsonl,
     load_json,
     load_yaml,
@@ -19,6 +18,7 @@ from evals.config.documents import (
     refuse,
     validate,
 )
+from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError, Problem
 
 JSON = st.recursive(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evals.cases.suite_file import Suite
-from evals.config.documents import dump_yaml
+from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError
 from evals.suites.opened import open_suite
 

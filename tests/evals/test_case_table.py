@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.cases.ids import Ids, all_different
-from evals.cases.spool import Spool
+from evals.cases.spool import RowFile
 from evals.cases.table import CaseTable
 from evals.errors import ConfigurationError, InfrastructureError
 from evals.records import Case, Message, encode
@@ -89,7 +89,7 @@ def test_many_ids_are_sorted_in_parts() -> None:
 
 @given(rows=st.lists(st.binary(max_size=40), max_size=50), room=st.sampled_from([0, 30, 10_000]))
 def test_rows_are_the_same_in_memory_and_on_disk(rows: list[bytes], room: int) -> None:
-    spool = Spool(in_memory=room)
+    spool = RowFile(in_memory=room)
     assert [spool.append(row) for row in rows] == list(range(len(rows)))
     assert list(spool) == rows
     assert [spool[number] for number in range(len(rows))] == rows
@@ -100,7 +100,7 @@ def test_the_temporary_file_has_no_name_and_is_closed_with_the_table(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     before = len(os.listdir("/dev/fd"))
-    spool = Spool(in_memory=10)
+    spool = RowFile(in_memory=10)
     spool.append(b"x" * 100)
     assert len(os.listdir("/dev/fd")) == before + 1
     assert not list(tmp_path.iterdir())
@@ -114,7 +114,7 @@ def test_without_room_for_the_temporary_file_it_is_said_what_to_do(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     with pytest.raises(InfrastructureError, match=r"gone.*name another folder in TMPDIR"):
-        Spool(in_memory=10).append(b"x" * 100)
+        RowFile(in_memory=10).append(b"x" * 100)
 
 
 def test_a_suite_says_the_same_of_line_and_id_however_long_it_is(

@@ -9,16 +9,9 @@ import pytest
 from sklearn.metrics import f1_score
 
 from evals.checks.check import Check
-from evals.checks.comparison import (
-    IncomparableError,
-    Sides,
-    compare,
-    coverage,
-    due_rows,
-    measure,
-    results_for,
-    rows_of,
-)
+from evals.checks.comparability import results_for
+from evals.checks.comparison import Sides, compare, coverage, due_rows, measure, rows_of
+from evals.checks.methods import IncomparableError
 from evals.metrics.results import LabelColumn
 from evals.stats.bounded import bounded_score_bounds
 from evals.stats.paired_binary import tango_bounds

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.config.documents import dump_yaml
+from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError
 from evals.suites.curation import duplicates, split_cases, suite_stats, write_cases
 from evals.suites.opened import OpenedSuite, open_suite

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from evals.config.documents import dump_yaml, parse_yaml
+from evals.config.documents import parse_yaml
+from evals.config.yaml_lines import dump_yaml
 from evals.suites.opened import open_suite
 
 PAGE = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")

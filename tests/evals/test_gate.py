@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evals.gate.judge import Evidence, judge, worst
+from evals.gate.examiner import Evidence
+from evals.gate.judge import judge, worst
 from evals.metrics.results import UNSCORED, LabelColumn
 
 N = 400

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from evals.planning.past_run import Past
+from evals.planning.past_run import PastRun
 from evals.planning.plan import DIFFERING, plan_gate
 from evals.report.plan_view import plan_view
 from evals.stats.power import paired_power, paired_sample_size
@@ -26,7 +26,7 @@ def past(results: Any) -> Any:
     draw = rng.random(400)
     ours, theirs = (draw > 0.05).astype(float), (draw < 0.95).astype(float)
     columns = {"cost_usd": np.full(400, 0.002), "latency_ms": np.full(400, 500.0)}
-    return Past(
+    return PastRun(
         run_id="run-7",
         candidate={"triage": results({"exact": ours, **columns})},
         baseline={"triage": results({"exact": theirs, **columns}, model="b")},

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from evals.checks.check import Check
 from evals.checks.comparison import compare, measure
-from evals.gate.judge import Evidence, judge
+from evals.gate.examiner import Evidence
+from evals.gate.judge import judge
 
 SETTINGS = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

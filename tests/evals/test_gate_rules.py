@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from evals.config.documents import dump_yaml
+from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError
 from evals.gate.policy import load_policy
 from evals.gate.validation import validate_policy

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from evals.config.documents import dump_yaml
+from evals.config.yaml_lines import dump_yaml
 from evals.evaluation.grading import AT_ONCE, grade_pairs, grade_role
-from evals.evaluation.score_store import ScoreBook
-from evals.graders.model_client import Opinion, Question
+from evals.evaluation.score_store import ScoreStore
+from evals.graders.model_client import JudgeAnswer, JudgeQuestion
 from evals.records import Response
 from evals.suites.opened import OpenedSuite, open_suite
 
@@ -27,13 +27,13 @@ class SlowJudge:
         self.go = asyncio.Event()
         self.asked: list[str] = []
 
-    async def ask(self, question: Question) -> Opinion:
+    async def ask(self, question: JudgeQuestion) -> JudgeAnswer:
         text = str(question.messages[-1].content)
         self.asked.append(text)
         if "answer-0." in text:
             await self.go.wait()
         verdict = "first" if "first answer" in text else "good"
-        return Opinion(text=json.dumps({"steps": [], "result": verdict}))
+        return JudgeAnswer(text=json.dumps({"steps": [], "result": verdict}))
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ async def test_one_slow_verdict_holds_up_no_other_and_loses_none(judged: Any, tm
     opened = judged(judge, labels=["good", "bad"], passing=["good"])
 
     def scored() -> int:
-        return sum(1 for _ in ScoreBook(tmp_path, "candidate", opened).scores())
+        return sum(1 for _ in ScoreStore(tmp_path, "candidate", opened).scores())
 
     grading = asyncio.create_task(grade_role(tmp_path, "candidate", opened, answers))
     await until(lambda: scored() == CASES - 1)
@@ -84,7 +84,7 @@ async def test_pairs_are_kept_as_they_come_too(judged: Any, tmp_path: Path) -> N
     judge = SlowJudge()
     opened = judged(judge, type="pairwise_judge", against="baseline")
     grading = asyncio.create_task(grade_pairs(tmp_path, opened, answers))
-    books = [ScoreBook(tmp_path, role, opened, pairs=True) for role in ("candidate", "baseline")]
+    books = [ScoreStore(tmp_path, role, opened, pairs=True) for role in ("candidate", "baseline")]
     await until(lambda: all(sum(1 for _ in book.scores()) == CASES - 1 for book in books))
     judge.go.set()
     await grading

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from evals.checks.prediction_powered import random_ranks
-from evals.config.documents import dump_yaml
+from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError
-from evals.gate.judge import Evidence, judge
+from evals.gate.examiner import Evidence
+from evals.gate.judge import judge
 from evals.gate.policy import load_policy
 from evals.gate.validation import validate_policy
 from evals.metrics.tabulation import tabulate

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from evals.errors import ConfigurationError
-from evals.graders import grade_response
-from evals.graders.model_client import Opinion, Question
+from evals.graders.base import grade_response
+from evals.graders.model_client import JudgeAnswer, JudgeQuestion
 from evals.records import Response
 from evals.suites.import_chat import import_chat
 from evals.suites.import_openai_eval import import_eval
@@ -225,12 +225,12 @@ class Judge:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
 
-    async def ask(self, question: Question) -> Opinion:
+    async def ask(self, question: JudgeQuestion) -> JudgeAnswer:
         texts = [str(message.content) for message in question.messages]
         self.asked.append(texts)
         fits = "parcel" in texts[-1] or texts[-1] == "Label shipping"
         verdict = (12 if fits else 3.5) if texts[0] == "Rate." else ("fit" if fits else "unfit")
-        return Opinion(text=json.dumps({"steps": [], "result": verdict}))
+        return JudgeAnswer(text=json.dumps({"steps": [], "result": verdict}))
 
 
 async def test_graders_that_ask_a_model_come_along_and_say_which(files, tmp_path) -> None:

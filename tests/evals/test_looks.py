@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from evals.errors import ConfigurationError
-from evals.gate.judge import Evidence, judge, take_look
-from evals.gate.look_store import LookBook
-from evals.gate.looks import LookEvent, Looks, Need
+from evals.gate.examiner import Evidence
+from evals.gate.judge import judge, take_look
+from evals.gate.look_store import LookStore
+from evals.gate.looks import LookEvent, LookHistory, RemainingCases
 from evals.gate.replay import replay
 from evals.stats.sequential import plan_looks
 
@@ -51,7 +52,7 @@ def test_bounds_are_taken_at_the_level_of_the_look(policy: Any, evidence_at: Any
         past: tuple[LookEvent, ...] = ()
         blocked = policy({**DROP, "threshold": 0.001}, futility=False)
         for step in range(1, look + 1):
-            at = Looks(look=step, rounds=10, past=past)
+            at = LookHistory(look=step, rounds=10, past=past)
             past = (*past, take_look(blocked, evidence_at(same, same, step), at))
         planned = plan_looks(N).looks[look - 1]
         assert only(past[-1]).result.confidence == pytest.approx(planned.confidence)
@@ -62,7 +63,7 @@ def test_the_only_look_is_the_test_at_fixed_n(policy: Any, evidence_at: Any) -> 
     ours, theirs = scores(0.9), scores(0.9, 1)
     whole = evidence_at(ours, theirs, 10)
     fixed = judge(policy(DROP, LEVEL), whole)
-    once = judge(policy(DROP, LEVEL), whole, Looks(look=10, rounds=10))
+    once = judge(policy(DROP, LEVEL), whole, LookHistory(look=10, rounds=10))
     for one, other in zip(fixed.checks, once.checks, strict=True):
         assert (one.lower, one.outcome) == (pytest.approx(other.lower), other.outcome)
 
@@ -70,13 +71,13 @@ def test_the_only_look_is_the_test_at_fixed_n(policy: Any, evidence_at: Any) -> 
 def test_what_is_decided_stays_decided_whatever_comes_after(policy: Any, evidence_at: Any) -> None:
     gate = policy(DROP, {**LEVEL, "threshold": 0.97})
     good = np.ones(N)
-    first = take_look(gate, evidence_at(good, good, 2), Looks(look=2, rounds=10))
+    first = take_look(gate, evidence_at(good, good, 2), LookHistory(look=2, rounds=10))
     assert only(first).decided
     assert not first.stop
     bad = good.copy()
     bad[200:] = 0.0
     past = (replace_look(first, 2),)
-    later = judge(gate, evidence_at(bad, good, 3), Looks(look=3, rounds=10, past=past))
+    later = judge(gate, evidence_at(bad, good, 3), LookHistory(look=3, rounds=10, past=past))
     assert later.checks[0] == only(first).result
     assert later.checks[0].outcome == "PASS"
 
@@ -87,7 +88,9 @@ def replace_look(event: LookEvent, look: int) -> LookEvent:
 
 def test_a_failed_check_ends_the_run(policy: Any, evidence_at: Any) -> None:
     gate = policy({**LEVEL, "threshold": 0.999}, LEVEL)
-    event = take_look(gate, evidence_at(scores(0.5), scores(0.5), 1), Looks(look=1, rounds=10))
+    event = take_look(
+        gate, evidence_at(scores(0.5), scores(0.5), 1), LookHistory(look=1, rounds=10)
+    )
     assert (event.stop, event.needs) == (True, ())
     assert "FAIL" in event.why
 
@@ -126,7 +129,7 @@ def test_what_does_not_decide_holds_up_nothing(policy: Any, evidence_at: Any) ->
         },
     )
     good = np.ones(N)
-    event = take_look(gate, evidence_at(good, good, 3), Looks(look=3, rounds=10))
+    event = take_look(gate, evidence_at(good, good, 3), LookHistory(look=3, rounds=10))
     assert event.stop
     assert event.why == "every deciding check is decided"
 
@@ -143,7 +146,7 @@ def test_no_look_is_made_before_thirty_cases_or_min_cases(policy: Any, evidence_
     gate = policy({**LEVEL, "threshold": 0.5}, {**LEVEL, "threshold": 0.5, "min_cases": 90})
     events: list[LookEvent] = []
     for step in range(1, 6):
-        at = Looks(look=step, rounds=10, past=tuple(events))
+        at = LookHistory(look=step, rounds=10, past=tuple(events))
         events.append(take_look(gate, evidence_at(good, good, step), at))
     counted = [[check.counted for check in event.checks] for event in events]
     assert [plain for plain, _ in counted[:2]] == [False, True]
@@ -154,7 +157,7 @@ def test_a_round_that_lost_its_answers_decides_nothing(policy: Any, evidence_at:
     good = np.ones(N)
     lost = good.copy()
     lost[5:15] = np.nan
-    event = take_look(policy(DROP), evidence_at(lost, good, 1), Looks(look=1, rounds=10))
+    event = take_look(policy(DROP), evidence_at(lost, good, 1), LookHistory(look=1, rounds=10))
     assert (only(event).decided, only(event).counted, event.stop) == (False, False, False)
     verdict, look = replay(policy(DROP), lambda step: evidence_at(lost, good, step), 10)
     assert (verdict.outcome, look) == ("PASS", 10)  # one case in a hundred at the end: just enough
@@ -169,11 +172,11 @@ def test_needs_name_the_models_and_the_slices_of_open_checks(policy: Any, eviden
     )
     good = np.ones(N)
     at = evidence_at(good, good, 2, tags={"plan": plan})
-    event = take_look(gate, at, Looks(look=2, rounds=10))
+    event = take_look(gate, at, LookHistory(look=2, rounds=10))
     assert set(map(repr, event.needs)) == {
-        repr(Need(role="candidate", suite="triage", where={"plan": "enterprise"})),
-        repr(Need(role="candidate", suite="triage", where={"plan": "free"})),
-        repr(Need(role="baseline", suite="triage", where={"plan": "free"})),
+        repr(RemainingCases(role="candidate", suite="triage", where={"plan": "enterprise"})),
+        repr(RemainingCases(role="candidate", suite="triage", where={"plan": "free"})),
+        repr(RemainingCases(role="baseline", suite="triage", where={"plan": "free"})),
     }
 
 
@@ -182,15 +185,15 @@ def test_a_need_that_is_part_of_a_wider_one_is_left_out(policy: Any, evidence_at
         {**LEVEL, "threshold": 0.999}, {**LEVEL, "threshold": 0.97, "where": {"plan": "a"}}
     )
     at = evidence_at(np.ones(N), np.ones(N), 1, tags={"plan": ["a", "b"] * (N // 2)})
-    event = take_look(gate, at, Looks(look=1, rounds=10))
-    assert event.needs == (Need(role="candidate", suite="triage"),)
+    event = take_look(gate, at, LookHistory(look=1, rounds=10))
+    assert event.needs == (RemainingCases(role="candidate", suite="triage"),)
 
 
 def test_an_error_that_more_answers_cannot_mend_ends_the_run(policy: Any, evidence_at: Any) -> None:
     good = np.ones(N)
     at = evidence_at(good, good, 1)
     at = replace(at, baseline={"triage": replace(at.baseline["triage"], fingerprint="another")})
-    event = take_look(policy(DROP), at, Looks(look=1, rounds=10))
+    event = take_look(policy(DROP), at, LookHistory(look=1, rounds=10))
     assert event.stop
     assert only(event).result.outcome == "ERROR"
 
@@ -207,9 +210,9 @@ def test_answers_that_end_early_spend_no_alpha_that_was_kept(policy: Any, eviden
 def test_the_look_book_keeps_the_first_of_two_and_passes_over_a_torn_line(
     tmp_path: Path, policy: Any, evidence_at: Any
 ) -> None:
-    book, good = LookBook(tmp_path), np.ones(N)
+    book, good = LookStore(tmp_path), np.ones(N)
     assert book.events() == ()
-    one = take_look(policy(DROP), evidence_at(good, good, 1), Looks(look=1, rounds=10))
+    one = take_look(policy(DROP), evidence_at(good, good, 1), LookHistory(look=1, rounds=10))
     book.append(one)
     with book.path.open("ab") as file:
         file.write(b'{"look":2,"roun')
@@ -223,8 +226,10 @@ def test_the_look_book_keeps_the_first_of_two_and_passes_over_a_torn_line(
 def test_a_gate_changed_between_two_looks_is_refused(
     tmp_path: Path, policy: Any, evidence_at: Any
 ) -> None:
-    book, gate = LookBook(tmp_path), policy(DROP)
-    book.append(take_look(gate, evidence_at(np.ones(N), np.ones(N), 1), Looks(look=1, rounds=10)))
+    book, gate = LookStore(tmp_path), policy(DROP)
+    book.append(
+        take_look(gate, evidence_at(np.ones(N), np.ones(N), 1), LookHistory(look=1, rounds=10))
+    )
     book.require_same(gate)
     with pytest.raises(ConfigurationError, match="the gate was changed"):
         book.require_same(policy({**DROP, "threshold": 0.2}))

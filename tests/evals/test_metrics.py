@@ -16,11 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.config.documents import dump_yaml
+from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError
-from evals.graders import grade_response
+from evals.graders.base import grade_response
 from evals.metrics.estimates import (
-    ModelResults,
     available_metrics,
     confusion,
     estimate,
@@ -28,10 +27,10 @@ from evals.metrics.estimates import (
     metric_spec,
     names_of,
     summarise,
-    tabulate,
 )
 from evals.metrics.label_scores import label_score
-from evals.metrics.results import INVALID, UNSCORED, pooled
+from evals.metrics.results import INVALID, UNSCORED, ModelResults, pooled
+from evals.metrics.tabulation import tabulate
 from evals.records import Price, Response, Score, Usage, encode
 from evals.suites.opened import OpenedSuite, open_suite
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from evals.checks.check import Check
-from evals.gate.judge import Evidence
-from evals.gate.regression_evidence import CheckEvidence, evidence_of, over_time
+from evals.gate.examiner import Evidence
+from evals.gate.regression_evidence import CheckEvidence, accumulate, evidence_of
 
 
 def said(**log_e: float) -> tuple[CheckEvidence, ...]:
@@ -18,21 +18,21 @@ def said(**log_e: float) -> tuple[CheckEvidence, ...]:
 
 
 def test_each_further_check_takes_more_evidence_for_an_alarm() -> None:
-    (alone,) = over_time([said(a=3.2)], confidence=0.95)
-    of_three = over_time([said(a=3.2, b=0.0, c=0.0)], confidence=0.95)
+    (alone,) = accumulate([said(a=3.2)], confidence=0.95)
+    of_three = accumulate([said(a=3.2, b=0.0, c=0.0)], confidence=0.95)
     assert alone.alarm_at == pytest.approx(20)
     assert [one.alarm_at for one in of_three] == pytest.approx([60] * 3)
 
 
 def test_a_check_that_left_the_gate_still_counts_among_those_that_may_raise_an_alarm() -> None:
     runs = [said(a=0.0, b=0.0, c=0.0), said(a=4.0)]
-    (found,) = over_time(runs, confidence=0.95)
+    (found,) = accumulate(runs, confidence=0.95)
     assert (found.runs, found.alarm_at) == (2, pytest.approx(60))
     assert found.log_e == pytest.approx(np.logaddexp(-math.log(2), 4.0 - math.log(6)))
 
 
 def test_without_a_run_nothing_is_said() -> None:
-    assert over_time([], confidence=0.95) == ()
+    assert accumulate([], confidence=0.95) == ()
 
 
 def evidence_against(policy: Any, results: Any, scores: Any, *checks: Check) -> Any:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from evals.evaluation.contest import Contest
+from evals.evaluation.evaluation import Evaluation
 from evals.evaluation.pairing import paired
-from evals.evaluation.score_store import ScoreBook
-from evals.gate.judge import Evidence, judge, take_look
-from evals.gate.look_store import LookBook
-from evals.gate.looks import Looks, Need
+from evals.evaluation.score_store import ScoreStore
+from evals.gate.examiner import Evidence
+from evals.gate.judge import judge, take_look
+from evals.gate.look_store import LookStore
+from evals.gate.looks import LookHistory, RemainingCases
 from evals.records import Response, Score
 from evals.sampling.budget import Budget
 from evals.sampling.progress.snapshot import Snapshot
@@ -23,10 +24,10 @@ LEVEL = {"metric": "exact", "kind": "at_least", "threshold": 0.5}
 
 
 @pytest.fixture
-def contest(tmp_path: Path, folder_suite: Any) -> Any:
+def evaluation(tmp_path: Path, folder_suite: Any) -> Any:
     """A contest over suites of these sizes, opened anew from its folder each time."""
 
-    def open_(*sizes: int, **more: Any) -> Contest:
+    def open_(*sizes: int, **more: Any) -> Evaluation:
         names = ["triage", "other"][: len(sizes)]
         facts: dict[str, Any] = {
             "run_id": "run-1",
@@ -37,25 +38,25 @@ def contest(tmp_path: Path, folder_suite: Any) -> Any:
             "roles": ("candidate", "baseline"),
             "looks": 10,
             "strata": ("plan",),
-            "needs": LookBook(tmp_path / "run").needs(),
+            "needs": LookStore(tmp_path / "run").needs(),
         }
-        return Contest(**(facts | more))
+        return Evaluation(**(facts | more))
 
     return open_
 
 
 @pytest.fixture
-def carry_out(contest: Any, server: Any, tmp_path: Path) -> Any:
+def carry_out(evaluation: Any, server: Any, tmp_path: Path) -> Any:
     """Make a run as the flows do: ask, grade, look, until a look says stop. Returns the verdict."""
 
     async def run(gate: Any, *sizes: int, upto: int = 99) -> Any:
-        book = LookBook(tmp_path / "run")
+        book = LookStore(tmp_path / "run")
         models = {"candidate": "ours", "baseline": "theirs"}
         sides = {role: server.side(model) for role, model in models.items()}
         facts = {role: (side.model_id, side.price) for role, side in sides.items()}
-        look, rounds = 1, contest(*sizes).rounds
+        look, rounds = 1, evaluation(*sizes).rounds
         for look in range(1, min(upto, rounds) + 1):
-            now = contest(*sizes)
+            now = evaluation(*sizes)
             await now.ask(look, sides)
             await now.grade()
             event = book.event(look)
@@ -63,13 +64,13 @@ def carry_out(contest: Any, server: Any, tmp_path: Path) -> Any:
                 results = now.results(look, facts)
                 evidence = Evidence(candidate=results["candidate"], baseline=results["baseline"])
                 past = tuple(one for one in book.events() if one.look < look)
-                event = take_look(gate, evidence, Looks(look=look, rounds=rounds, past=past))
+                event = take_look(gate, evidence, LookHistory(look=look, rounds=rounds, past=past))
                 book.append(event)
             if event.stop:
                 break
-        results = contest(*sizes).results(look, facts)
+        results = evaluation(*sizes).results(look, facts)
         evidence = Evidence(candidate=results["candidate"], baseline=results["baseline"])
-        return judge(gate, evidence, Looks(look=look, rounds=rounds, past=book.events()))
+        return judge(gate, evidence, LookHistory(look=look, rounds=rounds, past=book.events()))
 
     return run
 
@@ -105,7 +106,7 @@ async def test_a_suite_is_not_asked_once_its_checks_are_decided(
 
 
 async def test_only_the_slice_that_is_still_open_is_asked_further(
-    carry_out: Any, contest: Any, server: Any, policy: Any
+    carry_out: Any, evaluation: Any, server: Any, policy: Any
 ) -> None:
     gate = policy(
         {**LEVEL, "threshold": 0.8},
@@ -122,7 +123,7 @@ async def test_only_the_slice_that_is_still_open_is_asked_further(
     assert (
         shadow.n == 100
     )  # judged on what was a fair sample of the suite, not on the slice asked after it
-    done = contest(1000)
+    done = evaluation(1000)
     opened = done.suites[0]
     assert done.fair_look(opened, 6, "candidate", {}) == 1
 
@@ -133,13 +134,13 @@ async def test_a_resumed_run_makes_the_same_looks_and_asks_nothing_twice(
     server.answer = lambda model, text: "no" if model == "ours" and text.endswith("7") else "yes"
     gate = policy({**DROP, "threshold": 0.12}, futility=False)
     await carry_out(gate, 600, upto=3)
-    before = LookBook(tmp_path / "run").path.read_bytes()
+    before = LookStore(tmp_path / "run").path.read_bytes()
     torn = before + b'{"look": 4, "rou'
-    LookBook(tmp_path / "run").path.write_bytes(torn)
+    LookStore(tmp_path / "run").path.write_bytes(torn)
     first = await carry_out(gate, 600)
     assert len(server.asked) == len(set(server.asked))
-    assert LookBook(tmp_path / "run").path.read_bytes().startswith(before)
-    looks = [event.look for event in LookBook(tmp_path / "run").events()]
+    assert LookStore(tmp_path / "run").path.read_bytes().startswith(before)
+    looks = [event.look for event in LookStore(tmp_path / "run").events()]
     assert looks == list(range(1, looks[-1] + 1))
     again = await carry_out(gate, 600)
     assert again == first
@@ -156,36 +157,36 @@ async def test_a_worse_candidate_is_given_up_before_all_is_asked(
 
 
 async def test_an_answer_that_came_on_the_second_try_is_scored(
-    contest: Any, server: Any, tmp_path: Path
+    evaluation: Any, server: Any, tmp_path: Path
 ) -> None:
     sides = {"candidate": server.side("ours")}
     server.answer = lambda _model, text: None if text.endswith("case 3") else "yes"
-    one = contest(40, roles=("candidate",), looks=1)
+    one = evaluation(40, roles=("candidate",), looks=1)
     await one.ask(1, sides)
     await one.grade()
-    book = ScoreBook(tmp_path / "run", "candidate", one.suites[0])
+    book = ScoreStore(tmp_path / "run", "candidate", one.suites[0])
     assert sum(score.unscored for score in book.scores()) == 1
     response = next(r for r in one.responses("candidate", "triage") if r.case_id == "c3")
     came = response.__class__(case_id="c3", model_id="ours-id", outcome="answered", text="yes")
     assert (book.has(response), book.has(came)) == (True, False)
     book.add([Score(case_id="c3", grader="exact", version="1", value=1.0)])
     book.save()
-    again = ScoreBook(tmp_path / "run", "candidate", one.suites[0])
+    again = ScoreStore(tmp_path / "run", "candidate", one.suites[0])
     assert sum(score.unscored for score in again.scores()) == 0
 
 
 async def test_grading_that_was_killed_goes_on_and_scores_nothing_twice(
-    contest: Any, server: Any, tmp_path: Path
+    evaluation: Any, server: Any, tmp_path: Path
 ) -> None:
-    one = contest(200, roles=("candidate",), looks=1)
+    one = evaluation(200, roles=("candidate",), looks=1)
     await one.ask(1, {"candidate": server.side("ours")})
     await one.grade()
     (opened,) = one.suites
-    path = ScoreBook(tmp_path / "run", "candidate", opened).path
+    path = ScoreStore(tmp_path / "run", "candidate", opened).path
     whole = path.read_bytes()
     torn = whole[: whole.index(b"c150") + 3]
     path.write_bytes(torn)
-    again = contest(200, roles=("candidate",), looks=1)
+    again = evaluation(200, roles=("candidate",), looks=1)
     await again.grade()
     assert path.read_bytes().startswith(torn)
     scored = [score.case_id for score in again.scores("candidate", opened)]
@@ -222,7 +223,7 @@ def test_answers_are_paired_in_whatever_order_they_came(folder_suite: Any) -> No
 
 
 async def test_progress_and_budget_see_all_suites_and_rounds_of_a_run(
-    contest: Any, server: Any, folder_suite: Any
+    evaluation: Any, server: Any, folder_suite: Any
 ) -> None:
     seen: list[Snapshot] = []
 
@@ -233,7 +234,7 @@ async def test_progress_and_budget_see_all_suites_and_rounds_of_a_run(
     suites = (folder_suite(60), folder_suite(60, "other", sampling={"seed": 1}, repeats=2))
     side = {"candidate": server.side("ours")}
     for look in (1, 2):
-        one = contest(suites=suites, roles=("candidate",))
+        one = evaluation(suites=suites, roles=("candidate",))
         await one.ask(look, side, progress=Recorder(), budget=Budget(tokens=10**9))
     ends = [shot for shot in seen if shot.finished]
     assert [shot.roles["candidate"].done for shot in ends] == [30, 90, 120, 180]
@@ -241,42 +242,42 @@ async def test_progress_and_budget_see_all_suites_and_rounds_of_a_run(
     spent = [shot.spent_tokens for shot in ends]
     assert spent == sorted(spent)
     assert spent[2] == spent[1] * 4 / 3
-    starved = contest(suites=suites, roles=("candidate",), repeats={"triage": 2})
+    starved = evaluation(suites=suites, roles=("candidate",), repeats={"triage": 2})
     (stopped,) = await starved.ask(2, side, budget=Budget(tokens=spent[-1]))
     assert (stopped.stopped, stopped.roles["candidate"].requests) == ("budget", 0)
 
 
 async def test_each_suite_is_asked_as_often_as_it_says(
-    contest: Any, server: Any, folder_suite: Any
+    evaluation: Any, server: Any, folder_suite: Any
 ) -> None:
     suites = (folder_suite(10, repeats=3), folder_suite(20, "other"))
     sides = {"candidate": server.side("ours")}
-    one = contest(suites=suites, roles=("candidate",), looks=1)
+    one = evaluation(suites=suites, roles=("candidate",), looks=1)
     (asked,) = await one.ask(1, sides)
     await one.grade()
     assert asked.roles["candidate"].requests == len(server.asked) == 10 * 3 + 20
     found = one.results(1, {"candidate": ("ours-id", None)})["candidate"]
     counts = {name: (on.counts["planned"], on.counts["scored"]) for name, on in found.items()}
     assert counts == {"triage": (30, 30), "other": (20, 20)}
-    more = contest(suites=suites, roles=("candidate",), looks=1, repeats={"other": 2})
+    more = evaluation(suites=suites, roles=("candidate",), looks=1, repeats={"other": 2})
     await more.ask(1, sides)
     seen = Counter(text.split()[0] for _, text in server.asked)
     assert seen == {"triage": 30, "other": 40}
 
 
-def test_small_suites_have_one_look_and_all_suites_the_same_rounds(contest: Any) -> None:
-    assert contest(50).rounds == 1
-    assert contest(60).rounds == 2
-    assert contest(600, 50).sizes["other"] == (5, 10, 15, 20, 25, 30, 35, 40, 45, 50)
-    assert contest(600, looks=1).rounds == 1
+def test_small_suites_have_one_look_and_all_suites_the_same_rounds(evaluation: Any) -> None:
+    assert evaluation(50).rounds == 1
+    assert evaluation(60).rounds == 2
+    assert evaluation(600, 50).sizes["other"] == (5, 10, 15, 20, 25, 30, 35, 40, 45, 50)
+    assert evaluation(600, looks=1).rounds == 1
 
 
-def test_what_is_asked_follows_the_needs_of_each_round(contest: Any) -> None:
+def test_what_is_asked_follows_the_needs_of_each_round(evaluation: Any) -> None:
     needs = {
-        2: (Need(role="candidate", suite="triage", where={"plan": "enterprise"}),),
+        2: (RemainingCases(role="candidate", suite="triage", where={"plan": "enterprise"}),),
         3: (),
     }
-    one = contest(600, needs=needs)
+    one = evaluation(600, needs=needs)
     opened = one.suites[0]
     asked = {
         role: [list(one.cases(opened, look, role)) for look in (1, 2, 3, 4)] for role in one.roles

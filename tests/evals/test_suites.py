@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evals.cases.suite_file import load_suite
-from evals.config.documents import dump_yaml
+from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError
 from evals.suites.opened import open_suite
 

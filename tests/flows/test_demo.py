@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.evaluation.open_run import open_registry
+from flows.registry.opening import open_registry
 from flows.settings import Settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.story]

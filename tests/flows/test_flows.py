@@ -25,9 +25,9 @@ from prefect.testing.utilities import prefect_test_harness
 
 from evals.sampling.progress.snapshot import RoleProgress, Snapshot
 from flows.emulator.server import Emulator
-from flows.evaluation.open_run import open_registry
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.table import open_platform
+from flows.registry.opening import open_registry
 from flows.settings import load_settings
 
 pytestmark = [

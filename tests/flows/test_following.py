@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from evals.gate.look_store import LookBook
+from evals.gate.look_store import LookStore
 from evals.gate.looks import CheckLook, LookEvent
 from evals.records import CheckResult
 from evals.sampling.progress.snapshot import RoleProgress, Snapshot
-from flows.evaluation.open_run import open_registry
 from flows.evaluation.progress import PROGRESS_FILE, run_progress
+from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.reporting.live_display import RunDisplay, follow
 from flows.settings import Settings
@@ -85,7 +85,7 @@ def looked(settings: Settings, number: int, **outcomes: str) -> None:
         )
         for name, outcome in outcomes.items()
     )
-    LookBook(settings.run_folder(RUN)).append(
+    LookStore(settings.run_folder(RUN)).append(
         LookEvent(
             look=number,
             rounds=10,

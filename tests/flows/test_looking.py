@@ -11,20 +11,21 @@ from typing import Any
 import pytest
 
 from evals.errors import ConfigurationError
-from evals.evaluation.contest import Side
-from evals.gate.look_store import LookBook
+from evals.evaluation.evaluation import EvaluatedModel
+from evals.gate.look_store import LookStore
 from evals.records import Candidate, Endpoint
 from evals.report.sections.cost import sampling
 from evals.sampling.budget import Budget
 from evals.sampling.request_spec import SamplingSettings
 from flows.evaluation import steps
 from flows.evaluation.ask import samplings, stops
-from flows.evaluation.estimate import expect
+from flows.evaluation.estimate import estimate_run
 from flows.evaluation.looks import judge_look
-from flows.evaluation.open_run import load_plan, open_registry, open_run
+from flows.evaluation.open_run import load_plan, open_run
 from flows.evaluation.plan import plan_target
 from flows.evaluation.rejudge import judge_against_itself, rejudge
 from flows.platforms.base import TriggerRef
+from flows.registry.opening import open_registry
 from flows.reporting.gather import gather
 from flows.settings import Settings
 
@@ -85,7 +86,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-async def side() -> AsyncIterator[Side]:
+async def side() -> AsyncIterator[EvaluatedModel]:
     """A model on loopback that says "yes" to everything."""
     said = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "yes"}}
     usage = {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10}
@@ -117,7 +118,7 @@ async def side() -> AsyncIterator[Side]:
         async def auth(self) -> dict[str, str]:
             return {"api-key": "key-0123456789abcdef"}
 
-    yield Side(connection=Connection(), settings=SamplingSettings(concurrency=16))
+    yield EvaluatedModel(connection=Connection(), settings=SamplingSettings(concurrency=16))
     server.close()
     for _ in range(20):
         await asyncio.sleep(0)
@@ -144,15 +145,15 @@ def begin(settings: Settings) -> Callable[..., str]:
     return start
 
 
-async def ask(settings: Settings, run_id: str, look: int, side: Side) -> None:
+async def ask(settings: Settings, run_id: str, look: int, side: EvaluatedModel) -> None:
     """What `ask_round` does once it has a connection."""
     with open_run(settings, run_id) as run:
         run.keep_deal()
-        await run.contest.ask(look, {"candidate": side})
-        await run.contest.grade()
+        await run.evaluation.ask(look, {"candidate": side})
+        await run.evaluation.grade()
 
 
-async def carry_out(settings: Settings, run_id: str, side: Side) -> int:
+async def carry_out(settings: Settings, run_id: str, side: EvaluatedModel) -> int:
     """Ask round by round until a look says stop; returns the last look."""
     for look in range(1, steps.rounds(settings, run_id) + 1):
         await ask(settings, run_id, look, side)
@@ -162,7 +163,7 @@ async def carry_out(settings: Settings, run_id: str, side: Side) -> int:
 
 
 async def test_a_run_stops_at_the_look_that_decides_it(
-    settings: Settings, begin: Any, side: Side
+    settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
     run_id = begin()
     last = await carry_out(settings, run_id, side)
@@ -178,11 +179,11 @@ async def test_a_run_stops_at_the_look_that_decides_it(
 
 
 async def test_a_look_is_made_once_and_the_verdict_comes_from_what_is_stored(
-    settings: Settings, begin: Any, side: Side
+    settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
     run_id = begin()
     last = await carry_out(settings, run_id, side)
-    book = LookBook(settings.run_folder(run_id))
+    book = LookStore(settings.run_folder(run_id))
     before = book.path.read_bytes()
     assert [judge_look(settings, run_id, look) for look in range(1, last + 1)][-1]
     assert book.path.read_bytes() == before
@@ -192,7 +193,7 @@ async def test_a_look_is_made_once_and_the_verdict_comes_from_what_is_stored(
 
 
 async def test_the_report_counts_what_killed_processes_asked(
-    settings: Settings, begin: Any, side: Side
+    settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
     run_id = begin(early_stop=False)
     await ask(settings, run_id, 1, side)
@@ -212,13 +213,13 @@ async def test_the_report_counts_what_killed_processes_asked(
 
 
 async def test_a_round_that_its_budget_ended_and_that_went_on_later_is_no_stop(
-    settings: Settings, begin: Any, side: Side
+    settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
     run_id = begin(early_stop=False)
     with open_run(settings, run_id) as run:
-        await run.contest.ask(1, {"candidate": side}, budget=Budget(tokens=2000))
+        await run.evaluation.ask(1, {"candidate": side}, budget=Budget(tokens=2000))
         assert "the budget of 2,000 tokens" in stops(run)[0]
-        await run.contest.ask(1, {"candidate": side}, budget=Budget(tokens=1_000_000))
+        await run.evaluation.ask(1, {"candidate": side}, budget=Budget(tokens=1_000_000))
         assert stops(run) == ()
 
 
@@ -234,7 +235,7 @@ async def test_early_stop_can_be_switched_off_for_a_run_and_by_the_policy(
 
 
 async def test_a_run_goes_on_as_it_was_dealt_when_its_gate_is_edited_and_judges_no_more(
-    settings: Settings, begin: Any, side: Side
+    settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
     run_id = begin()
     await ask(settings, run_id, 1, side)
@@ -250,7 +251,7 @@ async def test_a_run_goes_on_as_it_was_dealt_when_its_gate_is_edited_and_judges_
 
 
 async def test_stored_answers_are_judged_by_another_policy_for_nothing(
-    settings: Settings, begin: Any, side: Side, tmp_path: Path
+    settings: Settings, begin: Any, side: EvaluatedModel, tmp_path: Path
 ) -> None:
     run_id = begin()
     await carry_out(settings, run_id, side)
@@ -266,7 +267,9 @@ async def test_stored_answers_are_judged_by_another_policy_for_nothing(
         rejudge(settings, run_id, tmp_path / "wrong.yaml")
 
 
-async def test_a_plan_rests_on_the_last_run(settings: Settings, begin: Any, side: Side) -> None:
+async def test_a_plan_rests_on_the_last_run(
+    settings: Settings, begin: Any, side: EvaluatedModel
+) -> None:
     before = plan_target(settings, "t")
     run_id = begin(early_stop=False)
     await carry_out(settings, run_id, side)
@@ -294,22 +297,25 @@ def test_a_target_says_how_often_cases_are_asked_and_else_the_suite_does(
     suite = settings.datasets / "s" / "suite.yaml"
     suite.write_text(json.dumps(json.loads(suite.read_text()) | {"repeats": 3}))
     stated = load_plan(settings, "t")
-    assert (stated.repeats, expect(stated, "candidate", "ours", None).calls) == ({"s": 2}, 800)
+    assert (stated.repeats, estimate_run(stated, "candidate", "ours", None).calls) == (
+        {"s": 2},
+        800,
+    )
     target = settings.targets / "t.yaml"
     target.write_text(TARGET.replace("sampling: {repeats: 2}\n", ""))
     own = load_plan(settings, "t")
-    assert (own.repeats, expect(own, "candidate", "ours", None).calls) == ({"s": 3}, 1200)
+    assert (own.repeats, estimate_run(own, "candidate", "ours", None).calls) == ({"s": 3}, 1200)
     assert plan_target(settings, "t").calls == 1200
     with open_run(settings, begin()) as run:
         run.keep_deal()
         run_id = run.record.run_id
     suite.write_text(json.dumps(json.loads(suite.read_text()) | {"repeats": 5}))
     with open_run(settings, run_id) as run:  # a run goes on as it began
-        assert run.contest.repeats_of(run.plan.suites[0]) == 3
+        assert run.evaluation.repeats_of(run.plan.suites[0]) == 3
 
 
 async def test_a_model_is_judged_against_itself_from_its_repeats(
-    settings: Settings, begin: Any, side: Side
+    settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
     run_id = begin(early_stop=False)
     await ask(settings, run_id, 1, side)

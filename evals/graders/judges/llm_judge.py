@@ -25,7 +25,7 @@ from evals.graders.judges.verdicts import (
     read_number,
     readable,
 )
-from evals.graders.model_client import Opinion
+from evals.graders.model_client import JudgeAnswer
 from evals.graders.parsing import fault, same_text
 from evals.records import Case, Message, Response, Score
 from evals.sampling.request_spec import SamplingSettings
@@ -105,7 +105,7 @@ class JudgeGrader(GraderBase):
         return self._judged(case, response, found, why)
 
     def _judged(
-        self, case: Case, response: Response, found: list[Opinion], why: str
+        self, case: Case, response: Response, found: list[JudgeAnswer], why: str
     ) -> tuple[Score, ...]:
         labels = self.options.labels
         readings = readable(
@@ -201,7 +201,7 @@ def _tally(readings: list[object]) -> str:
     )
 
 
-def _tokens(found: list[Opinion]) -> int:
+def _tokens(found: list[JudgeAnswer]) -> int:
     return sum(
         opinion.usage.prompt_tokens + opinion.usage.completion_tokens
         for opinion in found

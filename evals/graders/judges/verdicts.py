@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from evals.errors import ConfigurationError, Problem
-from evals.graders.model_client import Asker, NoAnswerError, Opinion, Question
+from evals.graders.model_client import JudgeAnswer, JudgeQuestion, ModelClient, NoAnswerError
 from evals.graders.parsing import NOTHING, parse_answer
 from evals.records import Message, Response
 from evals.sampling.request_spec import SamplingSettings
@@ -45,7 +45,7 @@ def label_format(labels: Sequence[str]) -> dict[str, Any]:
     return _format("label", {"type": "string", "enum": list(labels)})
 
 
-def result_of(opinion: Opinion) -> Any:
+def result_of(opinion: JudgeAnswer) -> Any:
     """Return the `result` of a judge's JSON answer, or NOTHING when it can't be read."""
     text = opinion.text.strip()
     if text.startswith("```") and text.endswith("```"):
@@ -54,7 +54,7 @@ def result_of(opinion: Opinion) -> Any:
     return answer.get("result", NOTHING) if isinstance(answer, dict) else NOTHING
 
 
-def read_number(opinion: Opinion) -> float | None:
+def read_number(opinion: JudgeAnswer) -> float | None:
     """Return the judge's number; None when there is none that is finite."""
     value = result_of(opinion)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -62,7 +62,7 @@ def read_number(opinion: Opinion) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def read_label(opinion: Opinion, labels: Sequence[str]) -> str | None:
+def read_label(opinion: JudgeAnswer, labels: Sequence[str]) -> str | None:
     """Return the judge's label; None when it is none of those there are."""
     value = result_of(opinion)
     return value if isinstance(value, str) and value in labels else None
@@ -104,18 +104,20 @@ def require_independent(graders: Sequence[Any], contestants: dict[str, str], whe
 
 
 async def opinions(
-    asker: Asker | None,
+    asker: ModelClient | None,
     model: str,
     messages: Sequence[Message],
     settings: SamplingSettings,
     votes: int,
-) -> tuple[list[Opinion], str]:
+) -> tuple[list[JudgeAnswer], str]:
     """Ask a judge so many times; return what it said and, when that isn't everything, why."""
     if asker is None:
         return [], f"no endpoint for judge {model} is configured"
     found, why = [], ""
     for vote in range(votes):
-        question = Question(model=model, messages=tuple(messages), settings=settings, repeat=vote)
+        question = JudgeQuestion(
+            model=model, messages=tuple(messages), settings=settings, repeat=vote
+        )
         try:
             found.append(await asker.ask(question))
         except NoAnswerError as error:
@@ -128,7 +130,7 @@ def most(readings: Sequence[Any], votes: int) -> bool:
     return 2 * len(readings) > votes
 
 
-def readable(read: Callable[[Opinion], Any], found: Sequence[Opinion]) -> list[Any]:
+def readable(read: Callable[[JudgeAnswer], Any], found: Sequence[JudgeAnswer]) -> list[Any]:
     """Return what could be read."""
     return [value for value in map(read, found) if value is not None]
 

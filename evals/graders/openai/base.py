@@ -17,13 +17,13 @@ from evals.graders.base import CaseProblem, Column, GraderBase, ParameterError, 
 from evals.graders.parsing import NOTHING, fault, parse_answer
 from evals.records import Case, Response, Score
 
-__all__ = ["OpenAIGrader", "OpenAIOptions", "Raw", "namespaces", "sample_of"]
+__all__ = ["OpenAIGrader", "OpenAIOptions", "RawScore", "namespaces", "sample_of"]
 
 _NAMESPACES = ("item", "sample", "expected")
 _SAMPLE = ("output_text", "output_json", "output_tools", "choices")
 
 
-class Raw(NamedTuple):
+class RawScore(NamedTuple):
     """A score as the grader gives it, before it is brought into [0, 1]; None when nothing could be judged."""
 
     value: float | None
@@ -58,7 +58,7 @@ class OpenAIGrader(GraderBase):
         """Return the lowest and the highest raw score."""
         return 0.0, 1.0
 
-    async def raw(self, case: Case, response: Response) -> Raw:
+    async def raw(self, case: Case, response: Response) -> RawScore:
         """Judge an answer."""
         raise NotImplementedError
 
@@ -82,7 +82,9 @@ class OpenAIGrader(GraderBase):
 
     async def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
         reason = fault(response)
-        raw = Raw(self.range()[0], reason) if reason else await self.raw_or_zero(case, response)
+        raw = (
+            RawScore(self.range()[0], reason) if reason else await self.raw_or_zero(case, response)
+        )
         if raw.value is None:
             return self.unscored(case, response, raw.reason)
         low, high = self.range()
@@ -95,12 +97,12 @@ class OpenAIGrader(GraderBase):
             scores.append(self._score(f"{self.name}.passed", response, float(passed), raw.reason))
         return tuple(scores)
 
-    async def raw_or_zero(self, case: Case, response: Response) -> Raw:
+    async def raw_or_zero(self, case: Case, response: Response) -> RawScore:
         """Judge an answer; one that lacks what a template asks of it gets the lowest score."""
         try:
             return await self.raw(case, response)
         except TemplateError as error:
-            return Raw(self.range()[0], str(error))
+            return RawScore(self.range()[0], str(error))
 
 
 def namespaces(case: Case, response: Response) -> dict[str, Any]:
@@ -160,7 +162,7 @@ def _check_variables(template: str) -> None:
             raise ParameterError(message, fix=nearest(part, _SAMPLE))
 
 
-def _reason(raw: Raw, low: float, high: float) -> str:
+def _reason(raw: RawScore, low: float, high: float) -> str:
     if (low, high) == (0.0, 1.0) or raw.value is None:
         return raw.reason
     return f"{raw.value:g} on a scale from {low:g} to {high:g}" + (

@@ -18,8 +18,14 @@ from evals.graders.judges.verdicts import (
     read_label,
     read_number,
 )
-from evals.graders.model_client import Opinion
-from evals.graders.openai.base import OpenAIGrader, OpenAIOptions, Raw, namespaces, template_texts
+from evals.graders.model_client import JudgeAnswer
+from evals.graders.openai.base import (
+    OpenAIGrader,
+    OpenAIOptions,
+    RawScore,
+    namespaces,
+    template_texts,
+)
 from evals.records import Case, Message, Response
 from evals.sampling.request_spec import SamplingSettings
 
@@ -92,7 +98,7 @@ class ModelGrader(OpenAIGrader):
         """Return the form in which the judge is to answer."""
         return number_format()
 
-    async def judged(self, case: Case, response: Response) -> tuple[Opinion | None, str]:
+    async def judged(self, case: Case, response: Response) -> tuple[JudgeAnswer | None, str]:
         """Return the judge's answer, or why there is none."""
         partial = own_judge(self.options.model, response)
         if partial is not None:
@@ -130,15 +136,15 @@ class ScoreModelGrader(ModelGrader):
         low, high = self.options.range
         return HumanScale(lo=low, hi=high, threshold=self.options.pass_threshold)
 
-    async def raw(self, case: Case, response: Response) -> Raw:
+    async def raw(self, case: Case, response: Response) -> RawScore:
         opinion, why = await self.judged(case, response)
         if opinion is None:
-            return Raw(None, why)
+            return RawScore(None, why)
         number = read_number(opinion)
         low, high = self.range()
         if number is None:
-            return Raw(low, f"the judge gave no number: {opinion.text[:120]}")
-        return Raw(min(high, max(low, number)), f"judged by {self.options.model}")
+            return RawScore(low, f"the judge gave no number: {opinion.text[:120]}")
+        return RawScore(min(high, max(low, number)), f"judged by {self.options.model}")
 
 
 @dataclass(slots=True)
@@ -166,14 +172,16 @@ class LabelModelGrader(ModelGrader):
             threshold=self.options.pass_threshold,
         )
 
-    async def raw(self, case: Case, response: Response) -> Raw:
+    async def raw(self, case: Case, response: Response) -> RawScore:
         opinion, why = await self.judged(case, response)
         if opinion is None:
-            return Raw(None, why)
+            return RawScore(None, why)
         label = read_label(opinion, self.options.labels)
         if label is None:
-            return Raw(None, f"the judge's label can't be read: {opinion.text[:120]}")
-        return Raw(float(label in self.options.passing_labels), f"{self.options.model}: {label}")
+            return RawScore(None, f"the judge's label can't be read: {opinion.text[:120]}")
+        return RawScore(
+            float(label in self.options.passing_labels), f"{self.options.model}: {label}"
+        )
 
 
 def _as_message(data: dict[str, Any]) -> Message:

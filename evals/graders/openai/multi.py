@@ -8,7 +8,7 @@ from typing import Any
 
 from evals.cases.suite_file import GraderSpec
 from evals.graders.base import CaseProblem, ParameterError
-from evals.graders.openai.base import OpenAIGrader, OpenAIOptions, Raw
+from evals.graders.openai.base import OpenAIGrader, OpenAIOptions, RawScore
 from evals.graders.openai.formula import Formula, FormulaError, parse
 from evals.graders.openai.model_graders import LabelModelGrader, ScoreModelGrader
 from evals.graders.openai.python import PythonGrader
@@ -66,19 +66,19 @@ class MultiGrader(OpenAIGrader):
         for part in self._parts.values():
             yield from part.check(case)
 
-    async def raw(self, case: Case, response: Response) -> Raw:
+    async def raw(self, case: Case, response: Response) -> RawScore:
         values: dict[str, float] = {}
         for name in self._formula.names:
             part = await self._parts[name].raw_or_zero(case, response)
             if part.value is None:
-                return Raw(None, f"{name}: {part.reason}")
+                return RawScore(None, f"{name}: {part.reason}")
             values[name] = part.value
         try:
             result = self._formula.value(values)
         except FormulaError as error:
-            return Raw(None, str(error))
+            return RawScore(None, str(error))
         shares = ", ".join(f"{name} {value:g}" for name, value in values.items())
-        return Raw(min(1.0, max(0.0, result)), shares)
+        return RawScore(min(1.0, max(0.0, result)), shares)
 
     def _part(self, name: str, data: dict[str, Any]) -> OpenAIGrader:
         kind = _PARTS.get(data.get("type", ""))

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from evals.graders.base import ParameterError
-from evals.graders.openai.base import OpenAIGrader, OpenAIOptions, Raw, sample_of
+from evals.graders.openai.base import OpenAIGrader, OpenAIOptions, RawScore, sample_of
 from evals.graders.openai.sandbox import Sandbox, SandboxError
 from evals.records import Case, Response
 
@@ -45,12 +45,12 @@ class PythonGrader(OpenAIGrader):
             raise ParameterError("expected seconds above 0, at most 600", "timeout_s")
         self._sandbox = Sandbox(source, timeout_s=self.options.timeout_s)
 
-    async def raw(self, case: Case, response: Response) -> Raw:
+    async def raw(self, case: Case, response: Response) -> RawScore:
         sample = sample_of(response)
         try:
             found = await asyncio.to_thread(self._sandbox.grade, sample, case.item)
         except SandboxError as error:
-            return Raw(None, str(error))
+            return RawScore(None, str(error))
         if found.value is None:
-            return Raw(0.0, found.error)
-        return Raw(min(1.0, max(0.0, found.value)))
+            return RawScore(0.0, found.error)
+        return RawScore(min(1.0, max(0.0, found.value)))

@@ -12,7 +12,7 @@ from evals.cases.templates import render
 from evals.config.schema_errors import shown
 from evals.graders.base import CaseProblem, ParameterError, Parameters
 from evals.graders.model_client import NoAnswerError
-from evals.graders.openai.base import OpenAIGrader, OpenAIOptions, Raw, namespaces
+from evals.graders.openai.base import OpenAIGrader, OpenAIOptions, RawScore, namespaces
 from evals.graders.openai.similarity import MEASURES, cosine, similarity
 from evals.graders.parsing import same_text
 from evals.records import Case, Response
@@ -37,7 +37,7 @@ class StringCheckGrader(OpenAIGrader):
     def templates(self) -> tuple[str, ...]:
         return (self.options.input, self.options.reference)
 
-    async def raw(self, case: Case, response: Response) -> Raw:
+    async def raw(self, case: Case, response: Response) -> RawScore:
         known = namespaces(case, response)
         text, reference = (render(template, known) for template in self.templates())
         holds = {
@@ -47,7 +47,7 @@ class StringCheckGrader(OpenAIGrader):
             "ilike": reference.casefold() in text.casefold(),
         }[self.options.operation]
         found = f"{shown(text)} {self.options.operation} {shown(reference)} does not hold"
-        return Raw(float(holds), "" if holds else found)
+        return RawScore(float(holds), "" if holds else found)
 
 
 class TextSimilarityOptions(OpenAIOptions, frozen=True, kw_only=True):
@@ -88,27 +88,27 @@ class TextSimilarityGrader(OpenAIGrader):
         if self.options.reference is None and case.expected in (None, "", [], {}):
             yield CaseProblem(field="expected", message="expected a reference text; found none")
 
-    async def raw(self, case: Case, response: Response) -> Raw:
+    async def raw(self, case: Case, response: Response) -> RawScore:
         known = namespaces(case, response)
         text = render(self.options.input, known)
         own = self.options.reference
         reference = same_text(case.expected) if own is None else render(own, known)
         if self.options.evaluation_metric == "cosine":
             return await self._cosine(text, reference)
-        return Raw(similarity(self.options.evaluation_metric, text, reference))
+        return RawScore(similarity(self.options.evaluation_metric, text, reference))
 
-    async def _cosine(self, text: str, reference: str) -> Raw:
+    async def _cosine(self, text: str, reference: str) -> RawScore:
         asker = self.context.asker
         if asker is None:
-            return Raw(None, "no endpoint for embeddings is configured")
+            return RawScore(None, "no endpoint for embeddings is configured")
         if not text.strip() or not reference.strip():
-            return Raw(0.0, "nothing to compare")
+            return RawScore(0.0, "nothing to compare")
         try:
             vectors = await asker.embed(self.options.model, [text, reference])
         except NoAnswerError as error:
-            return Raw(None, str(error))
+            return RawScore(None, str(error))
         # Below 0 two texts have nothing in common, which is as far as a score goes.
-        return Raw(max(0.0, cosine(*vectors)))
+        return RawScore(max(0.0, cosine(*vectors)))
 
 
 class EmbeddingSimilarityOptions(TextSimilarityOptions, frozen=True, kw_only=True):

@@ -27,10 +27,10 @@ def render_json(facts: RunFacts, view: ReportView) -> str:
     document = {
         "format": FORMAT,
         "answer": {
-            "state": view.answer.state,
-            "word": view.answer.word,
-            "sentence": view.answer.sentence,
-            "live_now": view.answer.live,
+            "state": view.headline.state,
+            "word": view.headline.word,
+            "sentence": view.headline.sentence,
+            "live_now": view.headline.live,
         },
         "facts": _plain(msgspec.to_builtins(facts)),
     }

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from evals.report.facts import RunFacts
 from evals.report.numbers import parse
-from evals.report.sections.board import Board
+from evals.report.sections.board import CheckBoard
 from evals.report.sections.check import CheckView
 from evals.report.view import ReportView
 
@@ -24,7 +24,7 @@ def render_junit(facts: RunFacts, view: ReportView) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _suite(facts: RunFacts, view: ReportView, board: Board) -> ElementTree.Element:
+def _suite(facts: RunFacts, view: ReportView, board: CheckBoard) -> ElementTree.Element:
     cases = [_verdict_case(view, board), *(_check_case(view, check) for check in board.checks)]
     suite = ElementTree.Element("testsuite", _attributes(facts, view, board.title, cases))
     suite.append(_properties(view))
@@ -34,17 +34,17 @@ def _suite(facts: RunFacts, view: ReportView, board: Board) -> ElementTree.Eleme
 
 def _nothing_judged(facts: RunFacts, view: ReportView) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=view.target, name="verdict")
-    ElementTree.SubElement(case, "error", type="ERROR", message=view.answer.line)
+    ElementTree.SubElement(case, "error", type="ERROR", message=view.headline.line)
     suite = ElementTree.Element("testsuite", _attributes(facts, view, "Checks", [case]))
     suite.extend([_properties(view), case])
     return suite
 
 
-def _verdict_case(view: ReportView, board: Board) -> ElementTree.Element:
+def _verdict_case(view: ReportView, board: CheckBoard) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=view.target, name="verdict")
     if board.outcome != "PASS":
         tag = "error" if board.outcome == "ERROR" else "failure"
-        found = ElementTree.SubElement(case, tag, type=board.outcome, message=view.answer.line)
+        found = ElementTree.SubElement(case, tag, type=board.outcome, message=view.headline.line)
         found.text = "\n".join(board.reasons)
     return case
 

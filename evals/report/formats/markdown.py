@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from evals.report.sanitise import Excerpt, one_line, shorten
-from evals.report.sections.board import Board
+from evals.report.sections.board import CheckBoard
 from evals.report.sections.check import CheckView
 from evals.report.sections.examples import ExampleView
 from evals.report.view import ReportView
@@ -66,10 +66,10 @@ class _Page:
 
 
 def _head(view: ReportView) -> Iterator[str]:
-    yield f"## {view.answer.symbol} {_plain(view.answer.word)}: {_plain(view.target)}\n"
-    yield f"**{_plain(view.answer.sentence)}**\n"
-    if view.answer.live:
-        yield f"Live now: {_plain(view.answer.live)}\n"
+    yield f"## {view.headline.symbol} {_plain(view.headline.word)}: {_plain(view.target)}\n"
+    yield f"**{_plain(view.headline.sentence)}**\n"
+    if view.headline.live:
+        yield f"Live now: {_plain(view.headline.live)}\n"
     yield from (f"- {_plain(pair.name)}: {_plain(pair.value)}" for pair in view.header)
     yield from (f"- note: {_plain(shorten(note, 400))}" for note in view.notes[:8])
     for step in view.next_steps[:6]:
@@ -77,7 +77,7 @@ def _head(view: ReportView) -> Iterator[str]:
         yield f"- next: {_code(command)} {_plain(words)}".rstrip()
 
 
-def _table(board: Board, budget: int) -> str:
+def _table(board: CheckBoard, budget: int) -> str:
     rows = [
         "| | Check | Asked | Candidate | Baseline | Difference | Interval | n |",
         "|---|---|---|---:|---:|---:|---|---:|",

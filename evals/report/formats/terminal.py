@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.report.sanitise import one_line
-from evals.report.sections.board import Board
+from evals.report.sections.board import CheckBoard
 from evals.report.sections.check import CheckView, Tone
 from evals.report.view import ReportView
 
@@ -48,18 +48,18 @@ class _VerdictPage:
 
 
 def _head(view: ReportView) -> Iterator[RenderableType]:
-    answer = view.answer
-    style = f"bold {_STYLES[answer.tone]}"
+    headline = view.headline
+    style = f"bold {_STYLES[headline.tone]}"
     yield Text.assemble(
-        (f"{answer.symbol} {answer.word}", style), f"  {one_line(answer.sentence, 600)}"
+        (f"{headline.symbol} {headline.word}", style), f"  {one_line(headline.sentence, 600)}"
     )
-    if answer.live:
-        yield Text.assemble(("Live now: ", "bold"), one_line(answer.live))
+    if headline.live:
+        yield Text.assemble(("Live now: ", "bold"), one_line(headline.live))
     for note in view.notes:
         yield Text(f"Note: {one_line(note)}", style="dim")
 
 
-def _table(board: Board, *, wide: bool) -> Table:
+def _table(board: CheckBoard, *, wide: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("Outcome", no_wrap=True)
     table.add_column("Check", overflow="fold", min_width=20)
@@ -94,7 +94,7 @@ def _name(check: CheckView) -> Text:
     return text
 
 
-def _reasons(board: Board) -> Iterator[RenderableType]:
+def _reasons(board: CheckBoard) -> Iterator[RenderableType]:
     blocking = [check for check in board.checks if check.decides and check.outcome != "PASS"]
     if not blocking:
         return

@@ -11,7 +11,7 @@ from evals.report.numbers import counted
 from evals.report.sections.check import CheckView, check_view
 from evals.report.sections.reasons import given_up
 
-__all__ = ["Board", "CheckGroup", "boards"]
+__all__ = ["CheckBoard", "CheckGroup", "boards"]
 
 _GRAVITY = {"ERROR": 0, "FAIL": 1, "INCONCLUSIVE": 2, "PASS": 3, "NOT JUDGED": 4}
 
@@ -26,7 +26,7 @@ class CheckGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
+class CheckBoard:
     """One verdict with its checks in groups, what speaks against promotion first."""
 
     title: str
@@ -41,7 +41,7 @@ class Board:
         return tuple(check for group in self.groups for check in group.checks)
 
 
-def boards(facts: RunFacts) -> Iterator[Board]:
+def boards(facts: RunFacts) -> Iterator[CheckBoard]:
     """Word the verdict, and that on the production deployment where there is one."""
     if facts.verdict is not None:
         yield _board("Checks", facts.verdict)
@@ -49,7 +49,7 @@ def boards(facts: RunFacts) -> Iterator[Board]:
         yield _board("Checks on the production deployment", facts.production_verdict)
 
 
-def _board(title: str, verdict: Verdict) -> Board:
+def _board(title: str, verdict: Verdict) -> CheckBoard:
     gravest_first = sorted(verdict.checks, key=lambda check: not given_up(check))
     views = [check_view(check, first_release=verdict.first_release) for check in gravest_first]
     views.sort(key=lambda view: _GRAVITY[view.outcome])
@@ -70,7 +70,7 @@ def _board(title: str, verdict: Verdict) -> Board:
             rest,
         ),
     )
-    return Board(
+    return CheckBoard(
         title=title,
         outcome=verdict.outcome,
         summary=_summary(len(holding), len(blocking), len(rest)) + _ending(verdict),

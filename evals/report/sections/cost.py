@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from evals.report.facts import RunFacts
 from evals.report.numbers import duration, figure
 
-__all__ = ["Pair", "sampling"]
+__all__ = ["LabelledValue", "sampling"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class LabelledValue:
     """A name and what it stands for; `code` marks values a reader may want to copy."""
 
     name: str
@@ -19,25 +19,27 @@ class Pair:
     code: bool = False
 
 
-def sampling(facts: RunFacts) -> tuple[Pair, ...]:
+def sampling(facts: RunFacts) -> tuple[LabelledValue, ...]:
     """Word what the run took: calls, time, tokens and money. An unknown price is said, never shown as nothing."""
     return tuple(_sampled(name, value) for name, value in facts.sampling.items())
 
 
-def _sampled(name: str, value: float | None) -> Pair:
+def _sampled(name: str, value: float | None) -> LabelledValue:
     label = _SAMPLED.get(name, name.replace("retries_", "retries: ").replace("_", " "))
     if name.endswith("cost_usd"):
-        return Pair(
+        return LabelledValue(
             name=label,
             value="price unknown"
             if value is None
             else figure(value, "usd", 2 if value >= 1 else 4),
         )
     if value is None:
-        return Pair(name=label, value="unknown")
+        return LabelledValue(name=label, value="unknown")
     if name.endswith("_s"):
-        return Pair(name=label, value=duration(value))
-    return Pair(name=label, value=f"{value:,}" if isinstance(value, int) else f"{value:,.2f}")
+        return LabelledValue(name=label, value=duration(value))
+    return LabelledValue(
+        name=label, value=f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+    )
 
 
 _SAMPLED = {

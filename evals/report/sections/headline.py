@@ -10,7 +10,7 @@ from evals.report.numbers import counted
 from evals.report.sections.check import Tone, check_view
 from evals.report.sections.reasons import given_up
 
-__all__ = ["Answer", "answer", "model_name"]
+__all__ = ["Headline", "headline", "model_name"]
 
 _WORDS: dict[RunState, tuple[str, str, Tone]] = {
     "promoted": ("PROMOTED", "✓", "pass"),
@@ -26,7 +26,7 @@ _SEVERITY = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "ERROR": 3}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Headline:
     """`word` is the outcome, `sentence` the reason and what stays or goes live; `tone` is never the only carrier."""
 
     state: RunState
@@ -42,13 +42,13 @@ class Answer:
         return f"{self.word}: {self.sentence}"
 
 
-def answer(facts: RunFacts) -> Answer:
+def headline(facts: RunFacts) -> Headline:
     """Word the outcome. Without a stated outcome the verdict's is taken, and a missing verdict is never a pass."""
     state = facts.state or _derived(facts)
     word, symbol, tone = _WORDS[state]
     if state == "promoted" and _verdict_word(facts) != "PASS":
         word, symbol, tone = "PROMOTED against the gate", "!", "undecided"
-    return Answer(
+    return Headline(
         state=state,
         word=word,
         symbol=symbol,

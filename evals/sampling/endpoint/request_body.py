@@ -12,7 +12,7 @@ import msgspec
 
 from evals.records import Endpoint
 from evals.sampling.endpoint.responses_api import responses_fields, responses_input
-from evals.sampling.request_spec import Ask, SamplingSettings
+from evals.sampling.request_spec import ModelRequest, SamplingSettings
 
 __all__ = ["RequestShape"]
 
@@ -50,11 +50,11 @@ class RequestShape:
         # The key of an answer comes from what was meant, not from what the endpoint made us leave out.
         self._declared = dict(self._fields)
 
-    def body(self, ask: Ask) -> bytes:
+    def body(self, ask: ModelRequest) -> bytes:
         """Return the request body for `ask`, under the parameters known to be accepted."""
         return b"".join((self._head, self._messages(ask), self._tail(ask.repeat)))
 
-    def key(self, ask: Ask) -> bytes:
+    def key(self, ask: ModelRequest) -> bytes:
         """Return a 32-byte digest of model id, slot kind, request (without deployment name) and repeat."""
         declared = self._declared | {"repeat": ask.repeat}
         parts = (self._identity, self._messages(ask), msgspec.json.encode(declared, order="sorted"))
@@ -85,7 +85,7 @@ class RequestShape:
         self.version += 1
         return True
 
-    def _messages(self, ask: Ask) -> bytes:
+    def _messages(self, ask: ModelRequest) -> bytes:
         return _encode(ask.messages if self._chat else responses_input(ask.messages))
 
     def _tail(self, repeat: int) -> bytes:

@@ -16,7 +16,7 @@ from typing import Literal, TypeVar
 
 from evals.records import Record
 
-__all__ = ["AdaptiveLimit", "LimitChange", "thin"]
+__all__ = ["AdaptiveConcurrency", "LimitChange", "thin"]
 
 _START = 16
 _CREEP = 0.04
@@ -35,7 +35,7 @@ class LimitChange(Record, frozen=True, kw_only=True):
     cause: Cause
 
 
-class AdaptiveLimit:
+class AdaptiveConcurrency:
     """The permits of one endpoint. `acquire` one before a request, tell how it went, then `release` it."""
 
     def __init__(self, ceiling: int, *, clock: Callable[[], float]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-__all__ = ["Bell"]
+__all__ = ["WakeUp"]
 
 
-class Bell:
+class WakeUp:
     """Wakes everybody who waits for it; those who come later wait for the next ring."""
 
     def __init__(self) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["Pace"]
+__all__ = ["RatePacer"]
 
 _BURST_S = 1.0
 
 
-class Pace:
+class RatePacer:
     """Says how long a request has to wait so that the budget of every minute is kept."""
 
     def __init__(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evals.sampling.endpoint.classify import Reply
 from evals.sampling.fatal_errors import fatal_error, unreachable_error
 from evals.sampling.pacing.backoff import backoff, named_wait, wait_in_message
-from evals.sampling.role_state import Job, Lane
+from evals.sampling.role_state import PendingRequest, RoleState
 from evals.sampling.run import Run
 
 __all__ = ["next_wait", "rejection_wait"]
@@ -15,7 +15,7 @@ _MOST_GONE = 3  # a gateway that has not heard of a deployment yet answers so no
 _SPREAD = 0.05
 
 
-async def next_wait(run: Run, lane: Lane, job: Job, reply: Reply) -> float | None:
+async def next_wait(run: Run, lane: RoleState, job: PendingRequest, reply: Reply) -> float | None:
     """Return the seconds until the next attempt, or None when the reply stands.
 
     Raises SamplingError when no ask of this endpoint can succeed.
@@ -36,13 +36,13 @@ async def next_wait(run: Run, lane: Lane, job: Job, reply: Reply) -> float | Non
     return wait_s
 
 
-def rejection_wait(run: Run, job: Job, reply: Reply) -> float:
+def rejection_wait(run: Run, job: PendingRequest, reply: Reply) -> float:
     """Return how long a 429 tells us to wait, in its headers or else in its words; else our own backoff."""
     named = named_wait(job.headers) or wait_in_message(reply.error or "")
     return named or backoff(job.attempts - job.exempt, run.rng)
 
 
-async def _after_fatal(run: Run, lane: Lane, job: Job, reply: Reply) -> float:
+async def _after_fatal(run: Run, lane: RoleState, job: PendingRequest, reply: Reply) -> float:
     if reply.fatal == "auth" and job.unauthorised == 0:
         job.unauthorised += 1
         job.exempt += 1
@@ -58,7 +58,7 @@ async def _after_fatal(run: Run, lane: Lane, job: Job, reply: Reply) -> float:
     raise fatal_error(reply.fatal, lane.endpoint, reply.status, detail)
 
 
-def _after_fault(run: Run, lane: Lane, job: Job, reply: Reply) -> float | None:
+def _after_fault(run: Run, lane: RoleState, job: PendingRequest, reply: Reply) -> float | None:
     job.timeouts += reply.outcome == "timed_out"
     failures = job.attempts - job.exempt
     if failures >= lane.settings.max_attempts or job.timeouts >= _MOST_TIMEOUTS:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from evals.records import Role
 from evals.sampling.progress.snapshot import ProgressSink, RoleProgress, Snapshot
 from evals.sampling.run import Run
-from evals.sampling.work_queue import Feed
+from evals.sampling.work_queue import WorkQueue
 
 __all__ = ["report_progress"]
 
@@ -18,7 +18,7 @@ _RATE_OVER = 40  # snapshots, so ten seconds
 
 
 async def report_progress(
-    run: Run, feed: Feed, sink: ProgressSink | None, planned: Mapping[Role, int]
+    run: Run, feed: WorkQueue, sink: ProgressSink | None, planned: Mapping[Role, int]
 ) -> None:
     """Send snapshots to `sink` until cancelled, then a last one."""
     if sink is None:
@@ -44,7 +44,7 @@ class _Rate:
 
 def _snapshot(
     run: Run,
-    feed: Feed,
+    feed: WorkQueue,
     rates: Mapping[Role, _Rate],
     planned: Mapping[Role, int],
     *,
@@ -67,7 +67,7 @@ def _snapshot(
 
 
 def _role(
-    run: Run, feed: Feed, role: Role, rate: _Rate, planned: int | None, elapsed_s: float
+    run: Run, feed: WorkQueue, role: Role, rate: _Rate, planned: int | None, elapsed_s: float
 ) -> RoleProgress:
     lane = run.lanes[role]
     fresh = sum(lane.outcomes.values())

@@ -9,7 +9,7 @@ import msgspec
 
 from evals.records import Record, Role
 
-__all__ = ["CarriedOn", "ManySinks", "ProgressSink", "RoleProgress", "Snapshot"]
+__all__ = ["ManySinks", "ProgressSink", "ResumedProgress", "RoleProgress", "Snapshot"]
 
 
 class RoleProgress(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,7 +63,7 @@ class ManySinks:
             sink.update(snapshot)
 
 
-class CarriedOn:
+class ResumedProgress:
     """Passes snapshots on with what was answered outside of the call they are of added, so that a run is seen as one."""
 
     def __init__(self, sink: ProgressSink, done: Mapping[Role, int]) -> None:

@@ -13,7 +13,7 @@ from rich.text import Text
 from evals.records import LivePointer
 from evals.report.sanitise import shorten
 from flows.platforms.short_names import short_name
-from flows.recovery.way_back import way_back
+from flows.recovery.way_back import rollback_command
 from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.store import Registry
 
@@ -91,7 +91,7 @@ def _against(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
     if (revoked := revocation_of(registry, pointer)) is None:
         return
     yield "revoked", f"{_time(revoked.at)} by {revoked.actor}: {revoked.reason}", "red"
-    if (back := way_back(registry, pointer.target)) is not None:
+    if (back := rollback_command(registry, pointer.target)) is not None:
         yield "way back", back.command, "red"
         yield "", f"goes back to {back.model_id}", "red"
 

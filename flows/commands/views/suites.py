@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from evals.suites.curation import Duplicate, SuiteStats
     from evals.suites.leakage import Leak
     from evals.suites.opened import OpenedSuite
-    from evals.suites.overlap import Pair
+    from evals.suites.overlap import OverlappingPair
 
 __all__ = ["show_check", "show_duplicates", "show_stats"]
 
@@ -87,7 +87,7 @@ def show_duplicates(screen: Console, suite: Suite, twice: Sequence[Duplicate]) -
         screen.print(f"  … and {len(twice) - _MOST} more")
 
 
-def _pair(kind: str, pair: Pair) -> str:
+def _pair(kind: str, pair: OverlappingPair) -> str:
     share = "" if kind == "exact" else f" (similarity {pair.similarity:.2f})"
     return f"{kind}: case {pair.case_id}, line {pair.line} of the training file{share}"
 

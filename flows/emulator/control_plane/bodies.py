@@ -10,9 +10,9 @@ import msgspec
 
 from flows.emulator.errors import Refusal, arm_refusal
 from flows.emulator.state.documents import ModelRef
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
-__all__ = ["Wish", "invalid_content", "read_sku", "read_tags", "read_wish"]
+__all__ = ["DeploymentBody", "invalid_content", "read_sku", "read_tags", "read_wish"]
 
 _KEPT_PROPERTIES = [
     "versionUpgradeOption",
@@ -29,7 +29,7 @@ _KEPT_PROPERTIES = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class DeploymentBody:
     """A PUT body, read."""
 
     model: ModelRef
@@ -39,7 +39,7 @@ class Wish:
     tags: dict[str, str]
 
 
-def read_wish(world: World, body: Mapping[str, Any]) -> Wish:
+def read_wish(world: EmulatorState, body: Mapping[str, Any]) -> DeploymentBody:
     """Read a PUT body. A sku inside `properties` is ignored, which makes it Standard. Raises 400."""
     properties = body.get("properties")
     if not isinstance(properties, dict) or not isinstance(properties.get("model"), dict):
@@ -51,7 +51,7 @@ def read_wish(world: World, body: Mapping[str, Any]) -> Wish:
             f"The request content was invalid: properties.model: {error}"
         ) from None
     sku, capacity = read_sku(world, body.get("sku"))
-    return Wish(
+    return DeploymentBody(
         model=model,
         sku=sku,
         capacity=capacity,
@@ -60,7 +60,7 @@ def read_wish(world: World, body: Mapping[str, Any]) -> Wish:
     )
 
 
-def read_sku(world: World, sku: Any) -> tuple[str, int]:
+def read_sku(world: EmulatorState, sku: Any) -> tuple[str, int]:
     """Read name and capacity; without a sku at the root it is Standard. Raises 400."""
     if sku is None:
         return "Standard", world.switches.default_capacity

@@ -14,7 +14,7 @@ from flows.emulator.auth import allowed, auxiliary_callers
 from flows.emulator.control_plane.catalogue import BaseModel, find_base
 from flows.emulator.errors import Refusal, arm_refusal
 from flows.emulator.state.documents import Checkpoint, MintedToken, ModelRef, TunedModel
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Deployable", "check_sku", "resolve_model", "tuned_model"]
 
@@ -28,7 +28,7 @@ class Deployable:
 
 
 def resolve_model(
-    world: World,
+    world: EmulatorState,
     account: Account,
     model: ModelRef,
     *,
@@ -52,7 +52,7 @@ def resolve_model(
     return Deployable(base=base, tuned=tuned)
 
 
-def tuned_model(world: World, name: str) -> TunedModel | None:
+def tuned_model(world: EmulatorState, name: str) -> TunedModel | None:
     """Find a fine-tuned model by its id, or by the id of one of its checkpoints."""
     checkpoint = world.store.get(Checkpoint, name)
     model = world.store.get(TunedModel, checkpoint.model if checkpoint else name)
@@ -73,7 +73,7 @@ def check_sku(location: str, model: ModelRef, found: Deployable, sku: str) -> No
         )
 
 
-def _base_model(world: World, model: ModelRef) -> Deployable:
+def _base_model(world: EmulatorState, model: ModelRef) -> Deployable:
     base = find_base(model.name, model.version)
     if base is None or model.name != base.name or base.name in world.switches.retired_models:
         raise _not_supported(model)
@@ -87,7 +87,7 @@ def _base_model(world: World, model: ModelRef) -> Deployable:
 
 
 def _check_source(
-    world: World,
+    world: EmulatorState,
     account: Account,
     model: ModelRef,
     tuned: TunedModel,
@@ -114,7 +114,7 @@ def _check_source(
         )
 
 
-def _source_account(world: World, account: Account, model: ModelRef) -> Account | None:
+def _source_account(world: EmulatorState, account: Account, model: ModelRef) -> Account | None:
     either = world.switches.source_and_account_interchangeable
     for field in ("source", "sourceAccount"):
         found = from_resource_id(world.switches, getattr(model, field) or "")
@@ -126,7 +126,7 @@ def _source_account(world: World, account: Account, model: ModelRef) -> Account 
     return None
 
 
-def _auxiliary(world: World, source: Account, headers: Mapping[str, str]) -> MintedToken:
+def _auxiliary(world: EmulatorState, source: Account, headers: Mapping[str, str]) -> MintedToken:
     for one in auxiliary_callers(world, headers):
         if same_name(one.tenant, source.spec.tenant):
             return one

@@ -10,12 +10,12 @@ from starlette.responses import Response
 from flows.emulator.control_plane import views
 from flows.emulator.control_plane.bodies import read_wish
 from flows.emulator.control_plane.lifecycle import at_rest, find_deployment, tidy
-from flows.emulator.control_plane.request import Ask, not_allowed, operation_link
+from flows.emulator.control_plane.request import ControlRequest, not_allowed, operation_link
 from flows.emulator.control_plane.writes import Writer
 from flows.emulator.errors import arm_refusal
 from flows.emulator.requests import reply
 from flows.emulator.state.documents import Deployment
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Deployments"]
 
@@ -25,11 +25,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 class Deployments:
     """Handlers below `…/accounts/{account}/deployments`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
         self.writer = Writer(world)
 
-    async def __call__(self, ask: Ask) -> Response:
+    async def __call__(self, ask: ControlRequest) -> Response:
         """Answer a request below `/deployments`; `ask.rest` starts with that word."""
         method = ask.request.method
         if len(ask.rest) == 1:
@@ -48,7 +48,7 @@ class Deployments:
             raise not_allowed(method)
         return await handler(ask)
 
-    def _list(self, ask: Ask) -> Response:
+    def _list(self, ask: ControlRequest) -> Response:
         ask.may("accounts/deployments/read")
         tidy(self.world)
         mine = [one for one in self.world.store.all(Deployment) if one.account == ask.account.key]
@@ -65,11 +65,11 @@ class Deployments:
             )
         return reply(body)
 
-    async def _get(self, ask: Ask) -> Response:
+    async def _get(self, ask: ControlRequest) -> Response:
         ask.may("accounts/deployments/read")
         return reply(views.shown_deployment(self.world, ask.account, self._existing(ask)))
 
-    async def _put(self, ask: Ask) -> Response:
+    async def _put(self, ask: ControlRequest) -> Response:
         ask.may("accounts/deployments/write")
         name = ask.rest[1]
         if not _NAME.fullmatch(name):
@@ -85,7 +85,7 @@ class Deployments:
             headers = {"Azure-AsyncOperation": operation_link(ask, operation), **self._wait()}
         return reply(views.shown_deployment(self.world, ask.account, one), status, headers)
 
-    async def _patch(self, ask: Ask) -> Response:
+    async def _patch(self, ask: ControlRequest) -> Response:
         ask.may("accounts/deployments/write")
         one = self._existing(ask)
         operation = self.writer.patch(ask.account, one, await ask.body(), ask.caller)
@@ -96,7 +96,7 @@ class Deployments:
             )
         return reply(views.shown_deployment(self.world, ask.account, one))
 
-    async def _delete(self, ask: Ask) -> Response:
+    async def _delete(self, ask: ControlRequest) -> Response:
         ask.may("accounts/deployments/delete")
         one = find_deployment(self.world, ask.account.key, ask.rest[1])
         if one is None:
@@ -106,7 +106,7 @@ class Deployments:
             status_code=202, headers={"Location": operation_link(ask, operation), **self._wait()}
         )
 
-    def _below_deployment(self, ask: Ask, method: str, what: str) -> Response:
+    def _below_deployment(self, ask: ControlRequest, method: str, what: str) -> Response:
         if what == "skus" and method == "GET":
             ask.may("accounts/deployments/read")
             return reply(
@@ -126,7 +126,7 @@ class Deployments:
             return reply(views.shown_deployment(self.world, ask.account, one))
         raise not_allowed(method)
 
-    def _existing(self, ask: Ask) -> Deployment:
+    def _existing(self, ask: ControlRequest) -> Deployment:
         one = find_deployment(self.world, ask.account.key, ask.rest[1])
         if one is None:
             path = views.deployment_id(ask.account, ask.rest[1])

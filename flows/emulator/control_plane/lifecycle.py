@@ -9,7 +9,7 @@ import secrets
 
 from flows.emulator.control_plane.catalogue import PROVISIONED
 from flows.emulator.state.documents import Deployment, ModelRef, Tombstone, TunedModel
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = [
     "at_rest",
@@ -33,7 +33,7 @@ def is_fine_tuned(model: ModelRef) -> bool:
     return ".ft-" in model.name or model.name.startswith(("ft:", "ftchkpt-"))
 
 
-def state(world: World, deployment: Deployment) -> str:
+def state(world: EmulatorState, deployment: Deployment) -> str:
     """Return the provisioning state now."""
     if world.clock.now() >= deployment.settles_at:
         return deployment.outcome if deployment.phase != "deleting" else "Deleting"
@@ -44,12 +44,12 @@ def state(world: World, deployment: Deployment) -> str:
     }[deployment.phase]
 
 
-def at_rest(world: World, deployment: Deployment) -> bool:
+def at_rest(world: EmulatorState, deployment: Deployment) -> bool:
     """Say whether no operation is under way."""
     return world.clock.now() >= deployment.settles_at
 
 
-def expires_at(world: World, deployment: Deployment) -> float | None:
+def expires_at(world: EmulatorState, deployment: Deployment) -> float | None:
     """Return when the service removes a deployment of its own accord, None for never."""
     switches = world.switches
     if deployment.sku == "DeveloperTier":
@@ -63,13 +63,13 @@ def expires_at(world: World, deployment: Deployment) -> float | None:
     return None
 
 
-def find_deployment(world: World, account: str, name: str) -> Deployment | None:
+def find_deployment(world: EmulatorState, account: str, name: str) -> Deployment | None:
     """Return a deployment that still is there, even if it is being deleted."""
     tidy(world)
     return world.store.get(Deployment, deployment_key(account, name))
 
 
-def tidy(world: World) -> None:
+def tidy(world: EmulatorState) -> None:
     """Remove deployments whose time is over, and tombstones that no longer matter."""
     now = world.clock.now()
     for deployment in world.store.all(Deployment):
@@ -88,7 +88,7 @@ def tidy(world: World) -> None:
             world.store.delete(Tombstone, stone.id)
 
 
-def _bury(world: World, deployment: Deployment, gone_at: float, reason: str) -> None:
+def _bury(world: EmulatorState, deployment: Deployment, gone_at: float, reason: str) -> None:
     world.store.put(
         Tombstone(
             id=secrets.token_hex(8),
@@ -104,7 +104,7 @@ def _bury(world: World, deployment: Deployment, gone_at: float, reason: str) -> 
     world.store.delete(Deployment, deployment.id)
 
 
-def served_model(world: World, deployment: Deployment) -> ModelRef | None:
+def served_model(world: EmulatorState, deployment: Deployment) -> ModelRef | None:
     """Return the model that the data plane serves under a deployment's name right now, None when none does."""
     now = world.clock.now()
     if deployment.stale is not None and now < deployment.stale_until:
@@ -118,7 +118,7 @@ def served_model(world: World, deployment: Deployment) -> ModelRef | None:
     return deployment.model if ready else None
 
 
-def recent_stone(world: World, account: str, name: str) -> Tombstone | None:
+def recent_stone(world: EmulatorState, account: str, name: str) -> Tombstone | None:
     """Return the youngest tombstone of a name, None when there is none."""
     stones = [
         one
@@ -128,7 +128,7 @@ def recent_stone(world: World, account: str, name: str) -> Tombstone | None:
     return max(stones, key=lambda one: one.gone_at, default=None)
 
 
-def deployed_anywhere(world: World, model: TunedModel) -> bool:
+def deployed_anywhere(world: EmulatorState, model: TunedModel) -> bool:
     """Say whether a model stands in some deployment, which forbids deleting it."""
     tidy(world)
     return any(one.model.name == model.id for one in world.store.all(Deployment))

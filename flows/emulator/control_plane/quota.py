@@ -22,7 +22,7 @@ from flows.emulator.control_plane.deployable import tuned_model
 from flows.emulator.control_plane.lifecycle import is_fine_tuned, tidy
 from flows.emulator.errors import arm_refusal
 from flows.emulator.state.documents import Deployment, ModelRef, Tombstone
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["FINE_TUNED_ROW", "check_quota", "left", "usages"]
 
@@ -38,7 +38,7 @@ class _Holding:
 
 
 def check_quota(
-    world: World,
+    world: EmulatorState,
     account: Account,
     base: BaseModel,
     sku: str,
@@ -75,14 +75,16 @@ def check_quota(
         )
 
 
-def left(world: World, account: Account, base: BaseModel, sku: str, *, fine_tuned: bool) -> int:
+def left(
+    world: EmulatorState, account: Account, base: BaseModel, sku: str, *, fine_tuned: bool
+) -> int:
     """Return the capacity that is free for a model and deployment type."""
     row = usage_row(base, sku, fine_tuned=fine_tuned)
     used = sum(one.capacity for one in _holdings(world, account) if one.row == row)
     return max(0, _limit(world, row, sku, fine_tuned) - used)
 
 
-def usages(world: World, account: Account) -> list[dict[str, Any]]:
+def usages(world: EmulatorState, account: Account) -> list[dict[str, Any]]:
     """Return the usage rows of the account's subscription and region."""
     holdings = list(_holdings(world, account))
     rows = [
@@ -119,11 +121,11 @@ def _shown(row: str, used: int, limit: int) -> dict[str, Any]:
     }
 
 
-def _limit(world: World, row: str, sku: str, fine_tuned: bool) -> int:
+def _limit(world: EmulatorState, row: str, sku: str, fine_tuned: bool) -> int:
     return world.switches.quota_limits.get(row, default_limit(sku, fine_tuned=fine_tuned))
 
 
-def _neighbours(world: World, account: Account) -> list[Account]:
+def _neighbours(world: EmulatorState, account: Account) -> list[Account]:
     spec = account.spec
     return [
         one
@@ -133,7 +135,7 @@ def _neighbours(world: World, account: Account) -> list[Account]:
     ]
 
 
-def _holdings(world: World, account: Account) -> Iterator[_Holding]:
+def _holdings(world: EmulatorState, account: Account) -> Iterator[_Holding]:
     tidy(world)
     keys = {one.key for one in _neighbours(world, account)}
     release = world.clock.now() - world.switches.quota_release_s
@@ -148,7 +150,7 @@ def _holdings(world: World, account: Account) -> Iterator[_Holding]:
             yield replace(gone, fine_tuned=False)
 
 
-def _holding(world: World, model: ModelRef, sku: str, capacity: int, key: str) -> _Holding:
+def _holding(world: EmulatorState, model: ModelRef, sku: str, capacity: int, key: str) -> _Holding:
     tuned = tuned_model(world, model.name)
     fine_tuned = is_fine_tuned(model)
     base = find_base(tuned.base if tuned else model.name.split(".ft-", 1)[0])

@@ -9,12 +9,12 @@ from flows.emulator.control_plane.catalogue import PROVISIONED
 from flows.emulator.control_plane.lifecycle import at_rest, is_fine_tuned, tidy
 from flows.emulator.errors import Refusal, arm_refusal
 from flows.emulator.state.documents import Deployment, ModelRef
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["check_change", "check_sku_change", "one_at_a_time"]
 
 
-def one_at_a_time(world: World, account: Account) -> None:
+def one_at_a_time(world: EmulatorState, account: Account) -> None:
     """Raise 409 RequestConflict while another write of the account is under way."""
     if not world.switches.serialise_writes:
         return
@@ -31,7 +31,7 @@ def one_at_a_time(world: World, account: Account) -> None:
     )
 
 
-def check_sku_change(world: World, old: Deployment, sku: str) -> None:
+def check_sku_change(world: EmulatorState, old: Deployment, sku: str) -> None:
     """Raise 400 when the deployment type would change."""
     if old.sku != sku and world.switches.sku_change == "refuse":
         raise arm_refusal(
@@ -41,7 +41,9 @@ def check_sku_change(world: World, old: Deployment, sku: str) -> None:
         )
 
 
-def check_change(world: World, old: Deployment, model: ModelRef, sku: str, capacity: int) -> None:
+def check_change(
+    world: EmulatorState, old: Deployment, model: ModelRef, sku: str, capacity: int
+) -> None:
     """Raise 400 when a PUT over a standing deployment asks for what the service refuses."""
     check_sku_change(world, old, sku)
     if old.model.name != model.name or _version(old.model) != (
@@ -58,7 +60,7 @@ def _version(model: ModelRef) -> str | None:
     return model.version or ("1" if is_fine_tuned(model) else None)
 
 
-def _check_retarget(world: World, old: Deployment, model: ModelRef, capacity: int) -> None:
+def _check_retarget(world: EmulatorState, old: Deployment, model: ModelRef, capacity: int) -> None:
     allowed = world.switches.retarget_finetuned
     if is_fine_tuned(old.model):
         if allowed != "allow":

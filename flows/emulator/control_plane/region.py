@@ -9,11 +9,11 @@ from starlette.responses import Response
 from flows.emulator.accounts import Account, same_name
 from flows.emulator.control_plane import views
 from flows.emulator.control_plane.quota import usages
-from flows.emulator.control_plane.request import Ask, no_route
+from flows.emulator.control_plane.request import ControlRequest, no_route
 from flows.emulator.errors import arm_refusal
 from flows.emulator.requests import reply
 from flows.emulator.state.documents import Deployment, Operation
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Region"]
 
@@ -21,10 +21,10 @@ __all__ = ["Region"]
 class Region:
     """Handlers of subscription-level resources."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
 
-    async def __call__(self, ask: Ask, here: list[Account]) -> Response:
+    async def __call__(self, ask: ControlRequest, here: list[Account]) -> Response:
         """Answer a request below `/subscriptions/{id}/providers/Microsoft.CognitiveServices`."""
         rest = [part.casefold() for part in ask.rest]
         if rest[:1] == ["accounts"] and len(rest) == 1:
@@ -58,7 +58,7 @@ class Region:
             for model in views.account_models(self.world, account)
         ]
 
-    def _capacities(self, ask: Ask) -> Response:
+    def _capacities(self, ask: ControlRequest) -> Response:
         query = ask.request.query_params
         if query.get("modelFormat") != "OpenAI" or not query.get("modelName"):
             raise arm_refusal(
@@ -71,7 +71,7 @@ class Region:
         )
         return reply({"value": found})
 
-    def _operation(self, ask: Ask, key: str) -> Response:
+    def _operation(self, ask: ControlRequest, key: str) -> Response:
         operation = self.world.store.get(Operation, key)
         if operation is None:
             raise arm_refusal(404, "ResourceNotFound", f"The operation '{key}' was not found.")

@@ -13,11 +13,11 @@ from flows.emulator.auth import check_right
 from flows.emulator.errors import Refusal, arm_refusal
 from flows.emulator.state.documents import MintedToken, Operation
 
-__all__ = ["Ask", "no_route", "not_allowed", "operation_link"]
+__all__ = ["ControlRequest", "no_route", "not_allowed", "operation_link"]
 
 
 @dataclass(slots=True, kw_only=True)
-class Ask:
+class ControlRequest:
     """A control-plane request whose caller is known."""
 
     request: Request
@@ -57,7 +57,7 @@ class Ask:
         return body
 
 
-def operation_link(ask: Ask, operation: Operation) -> str:
+def operation_link(ask: ControlRequest, operation: Operation) -> str:
     """Return the address at which an operation is asked for; clients must not take it apart."""
     spec = ask.account.spec
     return (

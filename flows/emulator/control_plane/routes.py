@@ -14,10 +14,10 @@ from flows.emulator.control_plane.catalogue import API_VERSIONS
 from flows.emulator.control_plane.deployments import Deployments
 from flows.emulator.control_plane.quota import usages
 from flows.emulator.control_plane.region import Region
-from flows.emulator.control_plane.request import Ask, no_route
+from flows.emulator.control_plane.request import ControlRequest, no_route
 from flows.emulator.errors import Refusal, arm_refusal
 from flows.emulator.requests import reply
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["ControlPlane"]
 
@@ -27,7 +27,7 @@ _PROVIDER = "microsoft.cognitiveservices"
 class ControlPlane:
     """Dispatches and answers control-plane requests."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
         self.region, self.deployments = Region(world), Deployments(world)
 
@@ -63,7 +63,9 @@ class ControlPlane:
         version = (
             request.query_params.get("api-version") if authorization else self._version(request)
         )
-        ask = Ask(request=request, version=str(version), caller=caller, account=here[0], rest=parts)
+        ask = ControlRequest(
+            request=request, version=str(version), caller=caller, account=here[0], rest=parts
+        )
         if lowered[2:4] == ["providers", _PROVIDER]:
             ask.rest = parts[4:]
             return await self.region(ask, here)
@@ -91,7 +93,7 @@ class ControlPlane:
         return version
 
     async def _group_level(
-        self, ask: Ask, here: list[Account], parts: list[str], lowered: list[str]
+        self, ask: ControlRequest, here: list[Account], parts: list[str], lowered: list[str]
     ) -> Response:
         group = [one for one in here if same_name(one.spec.resource_group, parts[3])]
         if not group:
@@ -119,7 +121,7 @@ class ControlPlane:
             )
         raise arm_refusal(404, "ResourceNotFound", f"The Resource '{path}' was not found.")
 
-    async def _account_level(self, ask: Ask) -> Response:
+    async def _account_level(self, ask: ControlRequest) -> Response:
         rest, method = [part.casefold() for part in ask.rest], ask.request.method
         if not rest and method == "GET":
             ask.may("accounts/read")

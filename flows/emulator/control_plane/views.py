@@ -13,7 +13,7 @@ from flows.emulator.control_plane.lifecycle import is_fine_tuned, state
 from flows.emulator.control_plane.quota import left
 from flows.emulator.state.clock import iso
 from flows.emulator.state.documents import Deployment, Operation, TunedModel
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = [
     "account_models",
@@ -31,7 +31,7 @@ def deployment_id(account: Account, name: str) -> str:
     return f"{account.resource_id}/deployments/{name}"
 
 
-def shown_deployment(world: World, account: Account, one: Deployment) -> dict[str, Any]:
+def shown_deployment(world: EmulatorState, account: Account, one: Deployment) -> dict[str, Any]:
     """Return a deployment with its state of this moment."""
     properties = {
         **one.properties,
@@ -64,13 +64,13 @@ def shown_deployment(world: World, account: Account, one: Deployment) -> dict[st
     }
 
 
-def requests_per_minute(world: World, one: Deployment) -> int:
+def requests_per_minute(world: EmulatorState, one: Deployment) -> int:
     """Return the request limit of a deployment: capacity times the switch, six times that for base models."""
     factor = 1.0 if is_fine_tuned(one.model) else 6.0
     return max(1, round(one.capacity * world.switches.requests_per_unit * factor))
 
 
-def _rate_limits(world: World, one: Deployment) -> list[dict[str, Any]]:
+def _rate_limits(world: EmulatorState, one: Deployment) -> list[dict[str, Any]]:
     tokens = round(one.capacity * world.switches.tokens_per_unit)
     return [
         {"key": "request", "renewalPeriod": 60, "count": requests_per_minute(world, one)},
@@ -78,7 +78,7 @@ def _rate_limits(world: World, one: Deployment) -> list[dict[str, Any]]:
     ]
 
 
-def shown_operation(world: World, operation: Operation) -> dict[str, Any]:
+def shown_operation(world: EmulatorState, operation: Operation) -> dict[str, Any]:
     """Return the body that Azure-AsyncOperation is polled for."""
     running = world.clock.now() < operation.settles_at
     shown: dict[str, Any] = {
@@ -109,7 +109,7 @@ def shown_account(account: Account, base_url: str) -> dict[str, Any]:
     }
 
 
-def account_models(world: World, account: Account) -> list[dict[str, Any]]:
+def account_models(world: EmulatorState, account: Account) -> list[dict[str, Any]]:
     """Return the models that can be deployed in an account: base models and its own fine-tuned ones."""
     location = account.spec.location
     shown = [_model(world, base, location) for base in BASE_MODELS]
@@ -121,7 +121,7 @@ def account_models(world: World, account: Account) -> list[dict[str, Any]]:
 
 
 def _model(
-    world: World, base: BaseModel, location: str, tuned: str | None = None
+    world: EmulatorState, base: BaseModel, location: str, tuned: str | None = None
 ) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "format": "OpenAI",
@@ -146,7 +146,7 @@ def _model(
     return shown
 
 
-def _lifecycle(world: World, base: BaseModel) -> str:
+def _lifecycle(world: EmulatorState, base: BaseModel) -> str:
     if base.name in world.switches.retired_models:
         return "Deprecated"
     return "Deprecating" if base.name in world.switches.deprecating_models else "GenerallyAvailable"
@@ -165,7 +165,9 @@ def _sku(base: BaseModel, name: str, fine_tuned: bool) -> dict[str, Any]:
     }
 
 
-def deployment_skus(world: World, account: Account, one: Deployment) -> list[dict[str, Any]]:
+def deployment_skus(
+    world: EmulatorState, account: Account, one: Deployment
+) -> list[dict[str, Any]]:
     """Return the deployment types that a deployment's model has in its region."""
     base = _base_of(world, one.model.name)
     names = base.skus(account.spec.location, fine_tuned=is_fine_tuned(one.model)) if base else ()
@@ -185,7 +187,7 @@ def deployment_skus(world: World, account: Account, one: Deployment) -> list[dic
 
 
 def model_capacities(
-    world: World, account: Account, name: str, version: str | None
+    world: EmulatorState, account: Account, name: str, version: str | None
 ) -> list[dict[str, Any]]:
     """Return what is free of a model for each deployment type, base and fine-tuned."""
     base = _base_of(world, name)
@@ -212,7 +214,7 @@ def model_capacities(
     ]
 
 
-def _base_of(world: World, name: str) -> BaseModel | None:
+def _base_of(world: EmulatorState, name: str) -> BaseModel | None:
     tuned = tuned_model(world, name)
     full = tuned.base if tuned else name
     return next((one for one in BASE_MODELS if full in (one.name, one.full_name)), None)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from flows.emulator.accounts import Account
-from flows.emulator.control_plane.bodies import Wish, invalid_content, read_sku, read_tags
+from flows.emulator.control_plane.bodies import DeploymentBody, invalid_content, read_sku, read_tags
 from flows.emulator.control_plane.catalogue import canonical_sku
 from flows.emulator.control_plane.deployable import check_sku, resolve_model
 from flows.emulator.control_plane.lifecycle import (
@@ -22,7 +22,7 @@ from flows.emulator.control_plane.refusals import check_change, check_sku_change
 from flows.emulator.control_plane.views import deployment_id
 from flows.emulator.errors import arm_refusal
 from flows.emulator.state.documents import Deployment, MintedToken, Operation
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Writer"]
 
@@ -32,14 +32,14 @@ _PAUSABLE = ("Standard", "DataZoneStandard", "GlobalStandard")
 class Writer:
     """Changes deployments of a world; every method raises a Refusal when the service would."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
 
     def put(
         self,
         account: Account,
         name: str,
-        wish: Wish,
+        wish: DeploymentBody,
         *,
         caller: MintedToken,
         headers: Mapping[str, str],
@@ -131,7 +131,7 @@ class Writer:
             self._touch(one, caller)
 
     def _create(
-        self, account: Account, name: str, wish: Wish, sku: str, caller: MintedToken
+        self, account: Account, name: str, wish: DeploymentBody, sku: str, caller: MintedToken
     ) -> tuple[Deployment, Operation]:
         world, now = self.world, self.world.clock.now()
         stone = recent_stone(world, account.key, name)
@@ -153,7 +153,7 @@ class Writer:
         return one, operation
 
     def _change(
-        self, account: Account, one: Deployment, wish: Wish, sku: str, caller: MintedToken
+        self, account: Account, one: Deployment, wish: DeploymentBody, sku: str, caller: MintedToken
     ) -> tuple[Deployment, int, Operation | None]:
         operation = None
         if (one.model.name, one.model.version) != (

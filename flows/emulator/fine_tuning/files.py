@@ -15,7 +15,7 @@ from flows.emulator.fine_tuning.training_files import InvalidTrainingFile, read_
 from flows.emulator.models.priors import learn_priors
 from flows.emulator.requests import Caller, form_parts, page, reply, who
 from flows.emulator.state.documents import StoredFile
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Files", "file_path", "find_file", "is_processed", "save_file"]
 
@@ -25,7 +25,7 @@ PURPOSES = ("fine-tune", "batch", "evals", "assistants", "user_data", "vision")
 class Files:
     """Handlers below `/files`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
 
     async def create(self, request: Request) -> Response:
@@ -104,7 +104,9 @@ class Files:
         }
 
 
-def save_file(world: World, caller: Caller, filename: str, purpose: str, data: bytes) -> StoredFile:
+def save_file(
+    world: EmulatorState, caller: Caller, filename: str, purpose: str, data: bytes
+) -> StoredFile:
     """Keep bytes as a file of the account."""
     prefix = "assistant-" if caller.flavour == "azure" and purpose == "assistants" else "file-"
     stored = StoredFile(
@@ -124,7 +126,7 @@ def save_file(world: World, caller: Caller, filename: str, purpose: str, data: b
     return stored
 
 
-def find_file(world: World, caller: Caller, key: str) -> StoredFile:
+def find_file(world: EmulatorState, caller: Caller, key: str) -> StoredFile:
     """Return a file of the caller's account. Raises 404."""
     stored = world.store.get(StoredFile, key)
     if stored is None or stored.account != caller.account.key:
@@ -132,12 +134,12 @@ def find_file(world: World, caller: Caller, key: str) -> StoredFile:
     return stored
 
 
-def is_processed(world: World, stored: StoredFile) -> bool:
+def is_processed(world: EmulatorState, stored: StoredFile) -> bool:
     """Say whether a file can be used; Azure takes a moment to look at it."""
     delay = world.switches.file_processing_s if stored.flavour == "azure" else 0.0
     return world.clock.now() >= stored.created_at + delay
 
 
-def file_path(world: World, key: str) -> Path:
+def file_path(world: EmulatorState, key: str) -> Path:
     """Where a file's bytes lie."""
     return world.folder / "files" / key

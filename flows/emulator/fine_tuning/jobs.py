@@ -23,7 +23,7 @@ from flows.emulator.fine_tuning.runner import TERMINAL, JobRunner, add_event
 from flows.emulator.fine_tuning.views import shown_checkpoint, shown_event, shown_job
 from flows.emulator.requests import Caller, json_body, page, reply, who
 from flows.emulator.state.documents import Checkpoint, Event, Job, TunedModel
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Jobs"]
 
@@ -31,7 +31,7 @@ __all__ = ["Jobs"]
 class Jobs:
     """Handlers below `/fine_tuning/jobs`."""
 
-    def __init__(self, world: World, runner: JobRunner) -> None:
+    def __init__(self, world: EmulatorState, runner: JobRunner) -> None:
         self.world, self.runner = world, runner
 
     async def create(self, request: Request) -> Response:

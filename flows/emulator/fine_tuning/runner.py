@@ -13,7 +13,7 @@ from flows.emulator.fine_tuning.files import file_path
 from flows.emulator.fine_tuning.training import CHECKPOINT_SHARES, TrainingResult, train_to_disk
 from flows.emulator.fine_tuning.training_files import Example, InvalidTrainingFile, read_examples
 from flows.emulator.state.documents import Checkpoint, Event, Job, StoredFile, TunedModel
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 from flows.emulator.webhooks.outbox import announce
 
 __all__ = ["TERMINAL", "JobRunner", "add_event"]
@@ -24,7 +24,7 @@ TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 class JobRunner:
     """Runs the jobs of a world, at most `running_jobs` of them training at once."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
         self._places = asyncio.Semaphore(world.switches.running_jobs)
 
@@ -209,7 +209,7 @@ class JobRunner:
         announce(self.world, job.account, job.flavour, f"fine_tuning.job.{status}", job.id)
 
 
-def add_event(world: World, job: Job, message: str, **data: Any) -> None:
+def add_event(world: EmulatorState, job: Job, message: str, **data: Any) -> None:
     """Add a line to a job's story."""
     job.events.append(
         Event(

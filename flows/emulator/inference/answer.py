@@ -10,15 +10,15 @@ from typing import Any
 from flows.emulator.fine_tuning.training_files import flat_text, question, system_prompt
 from flows.emulator.inference.serving import Serving
 from flows.emulator.models.priors import base_answer
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
-__all__ = ["Said", "say", "token_count"]
+__all__ = ["ModelOutput", "say", "token_count"]
 
 _TOKENS_PER_MESSAGE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ModelOutput:
     """What a model said. `confidence` is that of the classifier, 0.5 for a base model."""
 
     text: str
@@ -36,13 +36,13 @@ def token_count(text: str) -> int:
 
 
 def say(
-    world: World,
+    world: EmulatorState,
     serving: Serving,
     messages: Sequence[Mapping[str, Any]],
     *,
     limit: int | None = None,
     wants_json: bool = False,
-) -> Said:
+) -> ModelOutput:
     """Answer a conversation. `limit` cuts the answer at so many tokens."""
     prompt, asked = system_prompt(messages), question(messages)
     text, confidence = _answer(world, serving, prompt, asked, wants_json)
@@ -56,7 +56,7 @@ def say(
     else:
         text, tokens, finish = _cut(text, limit)
     cached = world.chance("cached", world.switches.cached_token_rate, prompt, asked)
-    return Said(
+    return ModelOutput(
         text=text,
         finish_reason=finish,
         prompt_tokens=prompt_tokens,
@@ -68,7 +68,7 @@ def say(
 
 
 def _answer(
-    world: World, serving: Serving, prompt: str, asked: str, wants_json: bool
+    world: EmulatorState, serving: Serving, prompt: str, asked: str, wants_json: bool
 ) -> tuple[str, float]:
     if serving.artifact is not None:
         answer = world.shelf.answer(serving.artifact, prompt, asked)

@@ -13,10 +13,10 @@ from flows.emulator.errors import bad_request
 from flows.emulator.inference.answer import say
 from flows.emulator.inference.completions import shown_completion
 from flows.emulator.inference.parameters import check_chat
-from flows.emulator.inference.pipeline import Gatekeeper, service_headers, tail_text
+from flows.emulator.inference.pipeline import InferencePipeline, service_headers, tail_text
 from flows.emulator.inference.serving import resolve
 from flows.emulator.requests import Caller, json_body, reply, who
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Chat"]
 
@@ -24,7 +24,7 @@ __all__ = ["Chat"]
 class Chat:
     """Handler of POST …/chat/completions."""
 
-    def __init__(self, world: World, gatekeeper: Gatekeeper) -> None:
+    def __init__(self, world: EmulatorState, gatekeeper: InferencePipeline) -> None:
         self.world, self.gatekeeper = world, gatekeeper
 
     async def complete(self, request: Request) -> Response:

@@ -7,18 +7,22 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from flows.emulator.inference.answer import Said
+from flows.emulator.inference.answer import ModelOutput
 from flows.emulator.inference.content_filter import filter_results, filters_output
 from flows.emulator.inference.pipeline import shown_model, tail_text
 from flows.emulator.inference.serving import Serving
 from flows.emulator.requests import Caller
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["shown_completion"]
 
 
 def shown_completion(
-    world: World, caller: Caller, serving: Serving, body: Mapping[str, Any], said: Said
+    world: EmulatorState,
+    caller: Caller,
+    serving: Serving,
+    body: Mapping[str, Any],
+    said: ModelOutput,
 ) -> dict[str, Any]:
     """Return a chat completion, filtered when the content filter takes exception to what was asked."""
     filtered = filters_output(world, tail_text(body["messages"]))
@@ -45,7 +49,12 @@ def shown_completion(
 
 
 def _choice(
-    world: World, number: int, caller: Caller, body: Mapping[str, Any], said: Said, filtered: bool
+    world: EmulatorState,
+    number: int,
+    caller: Caller,
+    body: Mapping[str, Any],
+    said: ModelOutput,
+    filtered: bool,
 ) -> dict[str, Any]:
     message: dict[str, Any] = {
         "role": "assistant",
@@ -68,7 +77,7 @@ def _choice(
     return choice
 
 
-def _usage(said: Said, choices: int) -> dict[str, Any]:
+def _usage(said: ModelOutput, choices: int) -> dict[str, Any]:
     completion = said.completion_tokens * choices
     return {
         "prompt_tokens": said.prompt_tokens,
@@ -84,7 +93,7 @@ def _usage(said: Said, choices: int) -> dict[str, Any]:
     }
 
 
-def _logprobs(said: Said, body: Mapping[str, Any]) -> dict[str, Any] | None:
+def _logprobs(said: ModelOutput, body: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return token log-probabilities: the head's confidence, spread over four-character tokens."""
     if not body.get("logprobs"):
         return None

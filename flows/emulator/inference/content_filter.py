@@ -6,14 +6,14 @@ from typing import Any
 
 from flows.emulator.errors import Refusal
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["check_prompt", "filter_results", "filters_output"]
 
 _STYLES = ("innererror", "inner_error", "plural", "absent")
 
 
-def check_prompt(world: World, text: str, flavour: Flavour) -> None:
+def check_prompt(world: EmulatorState, text: str, flavour: Flavour) -> None:
     """Raise the 400 of the prompt filter when the switches say so."""
     switches = world.switches
     named = any(phrase in text for phrase in switches.filter_phrases)
@@ -24,12 +24,12 @@ def check_prompt(world: World, text: str, flavour: Flavour) -> None:
         raise _prompt_refusal(style, flavour)
 
 
-def filters_output(world: World, text: str) -> bool:
+def filters_output(world: EmulatorState, text: str) -> bool:
     """Say whether the answer to this prompt is filtered: HTTP 200 with finish_reason content_filter."""
     return world.chance("filter-output", world.switches.filter_output_rate, text)
 
 
-def filter_results(world: World, *, filtered: bool, prompt: bool) -> dict[str, Any] | None:
+def filter_results(world: EmulatorState, *, filtered: bool, prompt: bool) -> dict[str, Any] | None:
     """Return the filter results that Azure adds to an answer; None when the asynchronous filter leaves them out."""
     style = world.switches.filter_annotations
     if style == "absent" or (style == "mix" and world.count("annotations") % 2):

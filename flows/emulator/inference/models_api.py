@@ -13,7 +13,7 @@ from flows.emulator.control_plane.lifecycle import deployed_anywhere
 from flows.emulator.errors import data_refusal
 from flows.emulator.requests import Caller, reply, who
 from flows.emulator.state.documents import Flavour, TunedModel
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Models"]
 
@@ -21,7 +21,7 @@ __all__ = ["Models"]
 class Models:
     """Handlers below `/models`."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
 
     async def list(self, request: Request) -> Response:

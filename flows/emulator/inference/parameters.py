@@ -10,7 +10,7 @@ from flows.emulator.fine_tuning.training_files import flat_text
 from flows.emulator.inference.answer import token_count
 from flows.emulator.inference.serving import Serving
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["check_chat", "check_messages", "check_responses"]
 
@@ -104,7 +104,9 @@ _NOT_FOR_REASONING = [
 ]
 
 
-def check_chat(world: World, serving: Serving, body: Mapping[str, Any], flavour: Flavour) -> None:
+def check_chat(
+    world: EmulatorState, serving: Serving, body: Mapping[str, Any], flavour: Flavour
+) -> None:
     """Check a chat-completions body. Raises 400."""
     _check_names(body, _CHAT, flavour)
     _check_ranges(body, flavour)
@@ -125,7 +127,7 @@ def check_chat(world: World, serving: Serving, body: Mapping[str, Any], flavour:
 
 
 def check_responses(
-    world: World,
+    world: EmulatorState,
     serving: Serving,
     body: Mapping[str, Any],
     messages: Sequence[Mapping[str, Any]],
@@ -241,7 +243,9 @@ def _has_schema(wanted: Mapping[str, Any]) -> bool:
     return "schema" in wanted or (isinstance(nested, Mapping) and bool(nested.get("name")))
 
 
-def _check_length(world: World, messages: Sequence[Mapping[str, Any]], flavour: Flavour) -> None:
+def _check_length(
+    world: EmulatorState, messages: Sequence[Mapping[str, Any]], flavour: Flavour
+) -> None:
     total = sum(token_count(flat_text(one.get("content"))) for one in messages)
     if total > world.switches.context_tokens:
         raise _too_long(world.switches.context_tokens, total, flavour)

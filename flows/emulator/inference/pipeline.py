@@ -14,15 +14,15 @@ from flows.emulator.inference.rate_limit import RateLimiter
 from flows.emulator.inference.serving import Serving
 from flows.emulator.requests import Caller
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
-__all__ = ["Gatekeeper", "service_headers", "shown_model", "tail_text"]
+__all__ = ["InferencePipeline", "service_headers", "shown_model", "tail_text"]
 
 
-class Gatekeeper:
+class InferencePipeline:
     """Lets inference requests through, or not."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
         self.limiter = RateLimiter(world)
 
@@ -49,7 +49,7 @@ class Gatekeeper:
 
 
 def service_headers(
-    world: World, caller: Caller, serving: Serving, headers: dict[str, str]
+    world: EmulatorState, caller: Caller, serving: Serving, headers: dict[str, str]
 ) -> dict[str, str]:
     """Return the headers that name the service beside the rate-limit ones."""
     number = str(uuid.uuid4())
@@ -70,7 +70,7 @@ def tail_text(messages: Sequence[Mapping[str, Any]]) -> str:
     return flat_text(messages[-1].get("content")) if messages else ""
 
 
-def shown_model(world: World, serving: Serving) -> str:
+def shown_model(world: EmulatorState, serving: Serving) -> str:
     """Return the `model` that an answer names; which one it is on Azure is not settled."""
     style = world.switches.echo_model
     if style == "deployment" and serving.deployment is not None:

@@ -13,7 +13,7 @@ from flows.emulator.control_plane.views import requests_per_minute
 from flows.emulator.errors import Refusal, data_refusal
 from flows.emulator.inference.serving import Serving
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["RateLimiter"]
 
@@ -36,7 +36,7 @@ class _Window:
 class RateLimiter:
     """Counts what each deployment or model is asked and refuses what is above its limits."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
         self._windows: dict[str, _Window] = {}
 

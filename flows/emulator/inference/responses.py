@@ -11,14 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flows.emulator.errors import bad_request, not_found
-from flows.emulator.inference.answer import Said, say
+from flows.emulator.inference.answer import ModelOutput, say
 from flows.emulator.inference.content_filter import filters_output
 from flows.emulator.inference.parameters import check_responses
-from flows.emulator.inference.pipeline import Gatekeeper, service_headers, shown_model, tail_text
+from flows.emulator.inference.pipeline import (
+    InferencePipeline,
+    service_headers,
+    shown_model,
+    tail_text,
+)
 from flows.emulator.inference.serving import Serving, resolve
 from flows.emulator.requests import json_body, reply, who
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Responses"]
 
@@ -29,7 +34,7 @@ Messages = list[dict[str, Any]]
 class Responses:
     """Handlers of `/responses`. Stored conversations are kept in memory only."""
 
-    def __init__(self, world: World, gatekeeper: Gatekeeper) -> None:
+    def __init__(self, world: EmulatorState, gatekeeper: InferencePipeline) -> None:
         self.world, self.gatekeeper = world, gatekeeper
         self._kept: OrderedDict[str, tuple[dict[str, Any], Messages]] = OrderedDict()
 
@@ -95,7 +100,7 @@ class Responses:
         return messages
 
     def _shown(
-        self, serving: Serving, body: Mapping[str, Any], said: Said, filtered: bool
+        self, serving: Serving, body: Mapping[str, Any], said: ModelOutput, filtered: bool
     ) -> dict[str, Any]:
         reason = (
             "content_filter"
@@ -138,7 +143,7 @@ class Responses:
             self._kept.popitem(last=False)
 
 
-def _output(said: Said, text: str, reason: str | None) -> list[dict[str, Any]]:
+def _output(said: ModelOutput, text: str, reason: str | None) -> list[dict[str, Any]]:
     if said.tool_calls:
         return [
             {

@@ -10,7 +10,7 @@ from flows.emulator.control_plane.lifecycle import find_deployment, served_model
 from flows.emulator.errors import Refusal, data_refusal, deployment_not_found
 from flows.emulator.requests import Caller
 from flows.emulator.state.documents import Deployment, ModelRef, TunedModel
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["Serving", "resolve"]
 
@@ -33,7 +33,7 @@ class Serving:
         return self.base.startswith("o")
 
 
-def resolve(world: World, caller: Caller, name: str) -> Serving:
+def resolve(world: EmulatorState, caller: Caller, name: str) -> Serving:
     """Return what answers under a deployment's name (Azure) or model id (OpenAI). Raises 404, 410 or 423."""
     if caller.style == "openai":
         return _by_model_id(world, caller, name)
@@ -52,7 +52,9 @@ def resolve(world: World, caller: Caller, name: str) -> Serving:
     return _serving(world, caller.account.key, model, deployment)
 
 
-def _serving(world: World, account: str, model: ModelRef, deployment: Deployment) -> Serving:
+def _serving(
+    world: EmulatorState, account: str, model: ModelRef, deployment: Deployment
+) -> Serving:
     tuned = tuned_model(world, model.name)
     base = find_base(tuned.base if tuned else model.name, None if tuned else model.version)
     if base is None or (tuned is None and not _is_base(model)):
@@ -75,7 +77,7 @@ def _is_base(model: ModelRef) -> bool:
     return base is not None and base.name == model.name
 
 
-def _by_model_id(world: World, caller: Caller, name: str) -> Serving:
+def _by_model_id(world: EmulatorState, caller: Caller, name: str) -> Serving:
     tuned = world.store.get(TunedModel, name)
     if tuned is not None and tuned.flavour == "openai" and tuned.account == caller.account.key:
         if world.clock.now() < tuned.created_at + world.switches.openai_model_lag_s:
@@ -103,7 +105,7 @@ def _model_not_found(name: str) -> Refusal:
     )
 
 
-def _note_use(world: World, deployment: Deployment) -> None:
+def _note_use(world: EmulatorState, deployment: Deployment) -> None:
     now = world.clock.now()
     if now - deployment.last_used_at > _USE_STORED_EVERY_S:
         deployment.last_used_at = now

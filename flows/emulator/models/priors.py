@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from flows.emulator.fine_tuning.training_files import Example
 from flows.emulator.models.heads import parse_fields
 from flows.emulator.state.documents import Prior
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 
 __all__ = ["base_answer", "learn_priors"]
 
@@ -18,7 +18,7 @@ _GENERIC = "I'm not sure. Could you tell me a little more about what you need?"
 _MAX_TEXTS = 500
 
 
-def learn_priors(world: World, account: str, examples: Sequence[Example]) -> None:
+def learn_priors(world: EmulatorState, account: str, examples: Sequence[Example]) -> None:
     """Add the answers of an uploaded training file to what the base model has seen."""
     by_prompt: dict[str, list[str]] = {}
     for example in examples:
@@ -36,7 +36,13 @@ def learn_priors(world: World, account: str, examples: Sequence[Example]) -> Non
 
 
 def base_answer(
-    world: World, account: str, model: str, prompt: str, question: str, *, may_break: bool = True
+    world: EmulatorState,
+    account: str,
+    model: str,
+    prompt: str,
+    question: str,
+    *,
+    may_break: bool = True,
 ) -> str:
     """Answer as a model without fine-tuning does: by frequency, and sometimes (`may_break`) not in valid JSON."""
     prior = world.store.get(Prior, _key(account, prompt))
@@ -63,7 +69,7 @@ def _spoiled(text: str, draw: float) -> str:
     return text.replace('"', "'")
 
 
-def _prior(world: World, account: str, prompt: str) -> Prior:
+def _prior(world: EmulatorState, account: str, prompt: str) -> Prior:
     key = _key(account, prompt)
     known = world.store.get(Prior, key)
     return known or Prior(id=key, account=account, prompt=prompt, fields={}, texts={})

@@ -18,7 +18,7 @@ from flows.emulator.switches import Switches
 if TYPE_CHECKING:
     from flows.emulator.models.shelf import Shelf
 
-__all__ = ["LogEntry", "World"]
+__all__ = ["EmulatorState", "LogEntry"]
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class LogEntry:
 
 
 @dataclass(slots=True)
-class World:
+class EmulatorState:
     """The emulator's inside."""
 
     folder: Path

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from flows.emulator.errors import bad_request, not_found
 from flows.emulator.requests import Caller, json_body, page, reply, who
 from flows.emulator.state.documents import Flavour, WebhookEndpoint
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 from flows.emulator.webhooks.outbox import deliver_once
 from flows.emulator.webhooks.signing import new_secret
 
@@ -38,7 +38,14 @@ EVENT_TYPES = [
 
 
 def register(
-    world: World, account: str, url: str, *, secret: str, name: str, key: str, flavour: Flavour
+    world: EmulatorState,
+    account: str,
+    url: str,
+    *,
+    secret: str,
+    name: str,
+    key: str,
+    flavour: Flavour,
 ) -> WebhookEndpoint:
     """Put a receiver of every event in place (again)."""
     now = world.clock.now()
@@ -60,7 +67,7 @@ def register(
 class Hooks:
     """Handlers of webhook endpoints."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
 
     async def create(self, request: Request) -> Response:

@@ -12,13 +12,15 @@ import time
 import httpx
 
 from flows.emulator.state.documents import Flavour, Outgoing, WebhookEndpoint
-from flows.emulator.state.world import World
+from flows.emulator.state.world import EmulatorState
 from flows.emulator.webhooks.signing import new_secret, signature_header
 
 __all__ = ["Outbox", "announce", "deliver_once"]
 
 
-def announce(world: World, account: str, flavour: Flavour, event_type: str, object_id: str) -> None:
+def announce(
+    world: EmulatorState, account: str, flavour: Flavour, event_type: str, object_id: str
+) -> None:
     """Tell every receiver of an account that wants it about an event; durable before this returns."""
     for endpoint in world.store.all(WebhookEndpoint):
         if endpoint.account == account and event_type in endpoint.event_types:
@@ -26,7 +28,9 @@ def announce(world: World, account: str, flavour: Flavour, event_type: str, obje
     world.outbox_changed.set()
 
 
-def _enqueue(world: World, endpoint: WebhookEndpoint, event_type: str, object_id: str) -> None:
+def _enqueue(
+    world: EmulatorState, endpoint: WebhookEndpoint, event_type: str, object_id: str
+) -> None:
     switches, now = world.switches, world.clock.now()
     number = secrets.token_hex(12)
     event = {
@@ -63,7 +67,7 @@ def _enqueue(world: World, endpoint: WebhookEndpoint, event_type: str, object_id
 class Outbox:
     """The background work that empties the outbox."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: EmulatorState) -> None:
         self.world = world
         self._sending: set[str] = set()
 
@@ -107,7 +111,7 @@ class Outbox:
 
 
 async def _accepted(
-    world: World, client: httpx.AsyncClient, endpoint: WebhookEndpoint, message: Outgoing
+    world: EmulatorState, client: httpx.AsyncClient, endpoint: WebhookEndpoint, message: Outgoing
 ) -> bool:
     try:
         status = await deliver_once(world, client, endpoint, message.webhook_id, message.body)
@@ -117,7 +121,11 @@ async def _accepted(
 
 
 async def deliver_once(
-    world: World, client: httpx.AsyncClient, endpoint: WebhookEndpoint, webhook_id: str, body: str
+    world: EmulatorState,
+    client: httpx.AsyncClient,
+    endpoint: WebhookEndpoint,
+    webhook_id: str,
+    body: str,
 ) -> int:
     """Send one webhook and return the receiver's status. Raises httpx.HTTPError when there is no answer."""
     timestamp = int(time.time() + world.switches.webhook_timestamp_skew_s)
@@ -137,7 +145,7 @@ async def deliver_once(
     return answer.status_code
 
 
-def _active_secrets(world: World, endpoint: WebhookEndpoint) -> list[str]:
+def _active_secrets(world: EmulatorState, endpoint: WebhookEndpoint) -> list[str]:
     active = [endpoint.secret]
     if endpoint.old_secret and endpoint.old_secret_until > world.clock.now():
         active.insert(0, endpoint.old_secret)

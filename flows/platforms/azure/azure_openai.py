@@ -23,7 +23,7 @@ from flows.platforms.azure.preflight import Preflight, billed_by_the_hour
 from flows.platforms.azure.replace import Replacement, replace_deployment
 from flows.platforms.base import Connection, Deployment, Finding, SlotSpec, TriggerRef
 from flows.platforms.data_plane import DataPlane
-from flows.platforms.deadlines import Deadline, Pace
+from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.fine_tuning.candidates import find_checkpoint, resolve_candidate
 from flows.platforms.model_names import is_checkpoint_id, same_model
 from flows.platforms.prices import PriceTable
@@ -47,13 +47,13 @@ class AzureOpenAIPlatform:
         options: AzureOptions,
         env: Mapping[str, str],
         *,
-        pace: Pace | None = None,
+        pace: PollingPace | None = None,
         name: str = "azure_openai",
         absent: str = "check the network and the account's address",
         tokens: TokenSource | None = None,
     ) -> None:
         self.options = options
-        self._name, self._pace = name, pace or Pace()
+        self._name, self._pace = name, pace or PollingPace()
         control = tokens or arm_tokens(env, options.tenant)
         arm = ArmClient(
             control,

@@ -12,7 +12,7 @@ from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.documents import is_ours, sku_of
 from flows.platforms.azure.models import find_entry, inference_ends, offered_skus, usage_names
 from flows.platforms.azure.options import AzureOptions
-from flows.platforms.azure.quota import Wanted, quota_findings, read_rows
+from flows.platforms.azure.quota import WantedDeployment, quota_findings, read_rows
 from flows.platforms.azure.rights import ROLE, SOURCE_ROLE, rights, source_rights
 from flows.platforms.base import Finding, SlotSpec
 from flows.platforms.data_plane import DataPlane
@@ -189,7 +189,7 @@ class Preflight:
             models, *base_parts(self._base)
         )
         wanted = [
-            Wanted(slot.slot, _sku(slot), slot.capacity, usage_names(entry, _sku(slot)))
+            WantedDeployment(slot.slot, _sku(slot), slot.capacity, usage_names(entry, _sku(slot)))
             for slot in await self._not_standing()
         ]
         model_id = self._candidate.model_id

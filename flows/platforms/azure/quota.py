@@ -15,7 +15,14 @@ from evals.records import Slot
 from flows.platforms.base import Finding
 from flows.platforms.model_names import base_of, base_parts, is_fine_tuned
 
-__all__ = ["FINE_TUNED_COUNT", "QuotaRow", "Wanted", "find_row", "quota_findings", "read_rows"]
+__all__ = [
+    "FINE_TUNED_COUNT",
+    "QuotaRow",
+    "WantedDeployment",
+    "find_row",
+    "quota_findings",
+    "read_rows",
+]
 
 FINE_TUNED_COUNT = "OpenAI.FineTuned.Deployments"
 _TUNED = "-finetune"
@@ -36,7 +43,7 @@ class QuotaRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedDeployment:
     """A deployment that is to be created; `usage_names` are what the model's description calls its row."""
 
     slot: Slot
@@ -80,7 +87,7 @@ def find_row(
 
 def quota_findings(
     rows: Mapping[str, QuotaRow],
-    wanted: Iterable[Wanted],
+    wanted: Iterable[WantedDeployment],
     *,
     model_id: str,
     base_model: str | None,

@@ -25,9 +25,6 @@ from flows.platforms.fine_tuning.records import (
 )
 
 __all__ = [
-    "Job",
-    "JobCheckpoint",
-    "JobEvent",
     "checkpoints",
     "create_job",
     "events",

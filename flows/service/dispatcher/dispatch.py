@@ -24,14 +24,14 @@ from evals.errors import (
 from flows.registry.opening import require_run
 from flows.registry.records import InboxMessage
 from flows.registry.store import Registry
-from flows.service.dispatcher.job_lookup import Found, NotYetError, find, unwanted
+from flows.service.dispatcher.job_lookup import JobMatch, NotYetError, find, unwanted
 from flows.service.dispatcher.messages import SUCCEEDED, Trigger, read_trigger
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.service.dispatcher.queue_resume import left_behind
 from flows.service.dispatcher.resume import carry_on
 from flows.service.dispatcher.stalled import answered_order, stalled
-from flows.service.dispatcher.starting import Order, job_order, start
-from flows.service.dispatcher.timing import Pauses
+from flows.service.dispatcher.starting import StartOrder, job_order, start
+from flows.service.dispatcher.timing import Timing
 from flows.settings import Settings
 
 __all__ = ["Dispatcher"]
@@ -49,12 +49,12 @@ class Dispatcher:
         settings: Settings,
         registry: Registry,
         api: PrefectRuns | None,
-        pauses: Pauses | None = None,
+        pauses: Timing | None = None,
         *,
         at_once: int = 16,
     ) -> None:
         self._settings, self._registry, self._api = settings, registry, api
-        self._pauses = pauses or Pauses()
+        self._pauses = pauses or Timing()
         self._due: dict[str, float] = {}
         self._through: set[str] = set()
         self._under_way: dict[str, asyncio.Task[str]] = {}
@@ -142,7 +142,7 @@ class Dispatcher:
                 begun[order.run_id].add_done_callback(partial(self._ended, key))
         return begun
 
-    async def _bring_on(self, order: Order) -> str:
+    async def _bring_on(self, order: StartOrder) -> str:
         """See to a run that stands still; what can't be done now is tried at the next look."""
         async with self._slots:
             try:
@@ -205,7 +205,7 @@ class Dispatcher:
             return f"nothing was started: {error}"
         return await self._promote(found)
 
-    async def _promote(self, found: Found) -> str:
+    async def _promote(self, found: JobMatch) -> str:
         job = found.job
         if not found.targets:
             return f"nothing was started: {unwanted(found)}"
@@ -222,12 +222,12 @@ class Dispatcher:
             raise failures[0]
         return "; ".join(str(one) for one in said)
 
-    async def _start(self, order: Order) -> str:
+    async def _start(self, order: StartOrder) -> str:
         return await start(
             self._prefect(), self._registry, self._settings, order, silence_s=self._pauses.silence
         )
 
-    async def _go_on(self, order: Order) -> str:
+    async def _go_on(self, order: StartOrder) -> str:
         return await carry_on(
             self._prefect(), self._registry, self._settings, order, silence_s=self._pauses.silence
         )
@@ -237,7 +237,7 @@ class Dispatcher:
             raise ConfigurationError(_no_prefect())
         return self._api
 
-    def _answered(self, trigger: Trigger) -> Order:
+    def _answered(self, trigger: Trigger) -> StartOrder:
         run = require_run(self._registry, trigger.subject)
         return answered_order(run, trigger.number)
 

@@ -12,7 +12,7 @@ from flows.orchestration.triggers import find_job
 from flows.platforms.fine_tuning.records import Job
 from flows.settings import Settings
 
-__all__ = ["Found", "NotYetError", "find", "unwanted"]
+__all__ = ["JobMatch", "NotYetError", "find", "unwanted"]
 
 
 class NotYetError(InfrastructureError):
@@ -20,7 +20,7 @@ class NotYetError(InfrastructureError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class JobMatch:
     """A job with the targets it is for; the targets' names when it is for none."""
 
     job: Job
@@ -28,7 +28,7 @@ class Found:
     known: tuple[str, ...]
 
 
-async def find(settings: Settings, job_id: str) -> Found:
+async def find(settings: Settings, job_id: str) -> JobMatch:
     """Ask every platform that a target stands on for the job.
 
     A platform that is down, or a target file with a mistake, hinders only what depends on it.
@@ -54,10 +54,10 @@ async def find(settings: Settings, job_id: str) -> Found:
     if not wanted:
         _raise_what_hinders(jobs, failures, problems)
     known = target_names(settings.targets)
-    return Found(job=jobs[0], targets=tuple(wanted.values()), known=known)
+    return JobMatch(job=jobs[0], targets=tuple(wanted.values()), known=known)
 
 
-def unwanted(found: Found) -> str:
+def unwanted(found: JobMatch) -> str:
     """Say in words that a job is for no target here."""
     job = found.job
     named = job.metadata.get("target")

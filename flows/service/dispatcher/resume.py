@@ -18,7 +18,14 @@ from flows.orchestration.prefect_api import FINAL_STATES
 from flows.registry.store import Registry
 from flows.service.dispatcher.job_lookup import NotYetError
 from flows.service.dispatcher.prefect_runs import PrefectRuns
-from flows.service.dispatcher.starting import SILENCE_S, Order, is_dead, settled, start, state_of
+from flows.service.dispatcher.starting import (
+    SILENCE_S,
+    StartOrder,
+    is_dead,
+    settled,
+    start,
+    state_of,
+)
 from flows.settings import Settings
 
 __all__ = ["carry_on"]
@@ -28,7 +35,7 @@ async def carry_on(
     api: PrefectRuns,
     registry: Registry,
     settings: Settings,
-    order: Order,
+    order: StartOrder,
     *,
     silence_s: float = SILENCE_S,
 ) -> str:
@@ -58,7 +65,7 @@ async def _under_way(
     api: PrefectRuns,
     registry: Registry,
     settings: Settings,
-    order: Order,
+    order: StartOrder,
     carrier: str,
     silence_s: float,
 ) -> str | None:

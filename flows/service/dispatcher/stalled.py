@@ -15,7 +15,7 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.service.dispatcher.messages import answer_id
 from flows.service.dispatcher.queue_resume import goes_on
-from flows.service.dispatcher.starting import Order, job_order, silent_for
+from flows.service.dispatcher.starting import StartOrder, job_order, silent_for
 from flows.settings import Settings
 
 __all__ = ["LONGEST_S", "answered_order", "stalled"]
@@ -31,7 +31,7 @@ _BY_ITSELF = frozenset({"webhook", "watch"})
 
 def stalled(
     settings: Settings, registry: Registry, *, silence_s: float, longest_s: float = LONGEST_S
-) -> tuple[Order, ...]:
+) -> tuple[StartOrder, ...]:
     """Return an order for every promotion of the service's that nothing was heard of for so many seconds."""
     found = []
     for run in registry.runs(limit=500):
@@ -43,9 +43,9 @@ def stalled(
     return tuple(found)
 
 
-def answered_order(run: RunRecord, number: int) -> Order:
+def answered_order(run: RunRecord, number: int) -> StartOrder:
     """Return the order that has a run go on after the answer of this number, counted from 1."""
-    return Order(
+    return StartOrder(
         target=run.target,
         run_id=run.run_id,
         key=answer_id(run.run_id, number),
@@ -64,7 +64,7 @@ def _should_move(settings: Settings, registry: Registry, run: RunRecord) -> bool
         return False
 
 
-def _order(registry: Registry, run: RunRecord) -> Order | None:
+def _order(registry: Registry, run: RunRecord) -> StartOrder | None:
     """What would have the run go on; None when it is not the service's."""
     if number := len(registry.answers(run.run_id)):
         ours = registry.inbox_knows(answer_id(run.run_id, number))

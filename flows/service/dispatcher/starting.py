@@ -33,7 +33,7 @@ from flows.settings import Settings
 __all__ = [
     "MOST_STARTS",
     "SILENCE_S",
-    "Order",
+    "StartOrder",
     "is_dead",
     "job_order",
     "settled",
@@ -49,7 +49,7 @@ _SETTLED = frozenset({"promoted", "refused", "inconclusive", "waiting"})
 _ENDED_BADLY = frozenset({"FAILED", "CRASHED"})
 
 
-class Order(Record, frozen=True, kw_only=True):
+class StartOrder(Record, frozen=True, kw_only=True):
     """One promotion to be started: the flow's parameters, the key, and the run it is about.
 
     `resumes` is set when it follows a person's answer: then the run is expected to wait.
@@ -63,9 +63,9 @@ class Order(Record, frozen=True, kw_only=True):
     resumes: bool = False
 
 
-def job_order(target: str, job_id: str) -> Order:
+def job_order(target: str, job_id: str) -> StartOrder:
     """Return the order for a job's model; key and parameters are those of `flows.orchestration.triggers.start_promotion`."""
-    return Order(
+    return StartOrder(
         target=target,
         run_id=run_id_of(target, "promotion", {"job_id": job_id}),
         key=f"{target}:{job_id}",
@@ -78,7 +78,7 @@ async def start(
     api: PrefectRuns,
     registry: Registry,
     settings: Settings,
-    order: Order,
+    order: StartOrder,
     *,
     silence_s: float = SILENCE_S,
 ) -> str:
@@ -103,7 +103,7 @@ async def start(
     return f"{order.target}: run {order.run_id} died {MOST_STARTS} times; it is not started again by itself"
 
 
-def settled(registry: Registry, order: Order) -> str | None:
+def settled(registry: Registry, order: StartOrder) -> str | None:
     """Say in words that an order's run needs nothing more; None when it does."""
     run = registry.run(order.run_id)
     if run is None or run.state not in _SETTLED or (order.resumes and run.state == "waiting"):
@@ -115,7 +115,7 @@ async def is_dead(
     api: PrefectRuns,
     registry: Registry,
     settings: Settings,
-    order: Order,
+    order: StartOrder,
     found: Mapping[str, Any],
     silence_s: float,
 ) -> bool:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from flows.service.dispatcher.queue_resume import GRACE_S
 from flows.service.dispatcher.starting import SILENCE_S
 
-__all__ = ["STUCK_AFTER", "Pauses"]
+__all__ = ["STUCK_AFTER", "Timing"]
 
 STUCK_AFTER = 20
 """How many tries that failed make a message stuck."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pauses:
+class Timing:
     """How long the dispatcher waits, in seconds: between looks, after a failed try, and once a message is stuck.
 
     `silence` is how long nothing is heard of a run before it may be dead; `grace` is the time between two looks for

@@ -29,7 +29,7 @@ from flows.service.pages.run_view import RunPage, report_path, run_page
 from flows.service.pages.views import overview as read_overview
 from flows.service.pages.views import target_page
 from flows.service.security import actor_of, form_token
-from flows.service.state import Parts, parts_of
+from flows.service.state import ServiceState, state_of_request
 
 __all__ = ["ERRORS", "inbox", "overview", "report", "run", "target"]
 
@@ -42,14 +42,14 @@ _REPORT_POLICY = (
 
 async def overview(request: Request) -> Response:
     """GET /: every target with what is live, and the newest runs."""
-    parts = parts_of(request)
+    parts = state_of_request(request)
     view = await asyncio.to_thread(read_overview, parts.settings, parts.registry)
     return await _page(request, "overview", view=view)
 
 
 async def target(request: Request) -> Response:
     """GET /targets/{target}: what is live, every change, the runs."""
-    parts, name = parts_of(request), request.path_params["target"]
+    parts, name = state_of_request(request), request.path_params["target"]
     view = await asyncio.to_thread(target_page, parts.settings, parts.registry, name)
     if view is None:
         raise HTTPException(404, f"There is no target “{name}”.")
@@ -58,7 +58,7 @@ async def target(request: Request) -> Response:
 
 async def run(request: Request) -> Response:
     """GET /runs/{run_id}: what a run found, and the form for the answer it waits for."""
-    parts, actor = parts_of(request), actor_of(request)
+    parts, actor = state_of_request(request), actor_of(request)
     record = await asyncio.to_thread(parts.registry.run, request.path_params["run_id"])
     if record is None:
         raise HTTPException(404, f"There is no run “{request.path_params['run_id']}”.")
@@ -68,7 +68,7 @@ async def run(request: Request) -> Response:
 
 async def report(request: Request) -> Response:
     """GET /runs/{run_id}/report: the report as it was written, shut off from these pages."""
-    parts = parts_of(request)
+    parts = state_of_request(request)
     record = await asyncio.to_thread(parts.registry.run, request.path_params["run_id"])
     path = await asyncio.to_thread(report_path, parts, record) if record is not None else None
     if path is None:
@@ -79,12 +79,12 @@ async def report(request: Request) -> Response:
 
 async def inbox(request: Request) -> Response:
     """GET /inbox: what arrived and is not dealt with, and what was made of the rest."""
-    parts = parts_of(request)
+    parts = state_of_request(request)
     view = await asyncio.to_thread(inbox_view, parts.registry, parts.dispatcher)
     return await _page(request, "inbox", view=view)
 
 
-def _token(parts: Parts, view: RunPage, actor: str | None) -> str:
+def _token(parts: ServiceState, view: RunPage, actor: str | None) -> str:
     if view.asked is None or actor is None:
         return ""
     evidence = view.asked.question.binding.evidence_digest
@@ -92,7 +92,7 @@ def _token(parts: Parts, view: RunPage, actor: str | None) -> str:
 
 
 async def _page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
-    parts = parts_of(request)
+    parts = state_of_request(request)
     try:
         waiting: int | None = await asyncio.to_thread(waiting_count, parts.registry)
     except GatewrightError:

@@ -14,9 +14,9 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.service.pages.labels import Mark, Moment, mark_of_verdict, moment
 from flows.service.pages.views import RunRow, run_row
-from flows.service.state import Parts
+from flows.service.state import ServiceState
 
-__all__ = ["Asked", "RunPage", "VerdictView", "report_path", "run_page"]
+__all__ = ["PendingQuestion", "RunPage", "VerdictView", "report_path", "run_page"]
 
 _MOVED = "Something else was made live since the verdict: judge the candidate again."
 _WORDS = {"approve": "approved", "reject": "rejected", "override": "overridden"}
@@ -35,7 +35,7 @@ class VerdictView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class AnswerRow:
     """An answer of a person."""
 
     word: str
@@ -45,7 +45,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class StepRow:
     """A mark that a promotion left."""
 
     step: str
@@ -55,7 +55,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PendingQuestion:
     """The question to people; `hindrance` says why this person can't answer it here, "" when they can.
 
     `aside` is set for a run that is over: nobody is waited for, and an override stays possible. `acceptable` is False
@@ -79,14 +79,14 @@ class RunPage:
     trigger: str
     created: Moment
     verdicts: tuple[VerdictView, ...]
-    answers: tuple[Given, ...]
-    steps: tuple[Done, ...]
-    asked: Asked | None
+    answers: tuple[AnswerRow, ...]
+    steps: tuple[StepRow, ...]
+    asked: PendingQuestion | None
     trouble: str
     has_report: bool
 
 
-def run_page(parts: Parts, run: RunRecord, actor: str | None) -> RunPage:
+def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
     """Read the page of a run as this person sees it."""
     registry, now = parts.registry, parts.registry.now()
     asked, trouble = _asked(parts, run, actor)
@@ -98,7 +98,7 @@ def run_page(parts: Parts, run: RunRecord, actor: str | None) -> RunPage:
         created=moment(run.created_at, now),
         verdicts=tuple(_verdicts(registry, run.run_id, now)),
         answers=tuple(
-            Given(
+            AnswerRow(
                 word=_WORDS[one.decision],
                 actor=one.actor,
                 reason=one.reason,
@@ -107,7 +107,9 @@ def run_page(parts: Parts, run: RunRecord, actor: str | None) -> RunPage:
             for one in registry.answers(run.run_id)
         ),
         steps=tuple(
-            Done(step=one.step, phase=one.phase, at=moment(one.at, now), detail=_detail(one.detail))
+            StepRow(
+                step=one.step, phase=one.phase, at=moment(one.at, now), detail=_detail(one.detail)
+            )
             for one in registry.steps(run.run_id)
         ),
         asked=asked,
@@ -116,7 +118,7 @@ def run_page(parts: Parts, run: RunRecord, actor: str | None) -> RunPage:
     )
 
 
-def report_path(parts: Parts, run: RunRecord) -> Path | None:
+def report_path(parts: ServiceState, run: RunRecord) -> Path | None:
     """Return the run's report, None when there is none on this machine or it lies outside of the runs' folder."""
     if not run.report:
         return None
@@ -152,7 +154,9 @@ def _verdict(verdict: Verdict, slot: str, judged: Moment | None) -> VerdictView:
     )
 
 
-def _asked(parts: Parts, run: RunRecord, actor: str | None) -> tuple[Asked | None, str]:
+def _asked(
+    parts: ServiceState, run: RunRecord, actor: str | None
+) -> tuple[PendingQuestion | None, str]:
     """The question, and what keeps it from being asked."""
     try:
         question = question_of(parts.settings, parts.registry, run)
@@ -166,7 +170,7 @@ def _asked(parts: Parts, run: RunRecord, actor: str | None) -> tuple[Asked | Non
         moment(question.deadline, parts.registry.now()) if question.deadline is not None else None
     )
     hindrance = _hindrance(parts, question, actor)
-    asked = Asked(
+    asked = PendingQuestion(
         question=question,
         aside=aside,
         acceptable=question.wanted is not None and not moved and actor != question.excluded,
@@ -176,7 +180,7 @@ def _asked(parts: Parts, run: RunRecord, actor: str | None) -> tuple[Asked | Non
     return asked, _MOVED if moved else ""
 
 
-def _hindrance(parts: Parts, question: Question, actor: str | None) -> str:
+def _hindrance(parts: ServiceState, question: Question, actor: str | None) -> str:
     if actor is None:
         return (
             "Nobody is signed in here, so this page can only show the question."

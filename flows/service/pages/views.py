@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from evals.records import CheckResult, LivePointer, Verdict
 from flows.config.target import target_names
 from flows.platforms.short_names import short_name
-from flows.recovery.way_back import WayBack, way_back
+from flows.recovery.way_back import RollbackCommand, rollback_command
 from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.records import Answer, Event, Hold, RunRecord
 from flows.registry.store import Registry
@@ -19,7 +19,7 @@ __all__ = [
     "LiveView",
     "Overview",
     "RunRow",
-    "Said",
+    "Statement",
     "TargetPage",
     "overview",
     "run_row",
@@ -61,7 +61,7 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class Statement:
     """What somebody said, and when."""
 
     actor: str
@@ -83,12 +83,12 @@ class LiveView:
     since: Moment | None
     word: Event | None
     evidence: str | None
-    hold: Said | None
-    overrides: tuple[Said, ...]
+    hold: Statement | None
+    overrides: tuple[Statement, ...]
     failed: tuple[CheckResult, ...]
-    revoked: Said | None
-    back: WayBack | None
-    drift: Said | None
+    revoked: Statement | None
+    back: RollbackCommand | None
+    drift: Statement | None
     waiting: tuple[RunRow, ...]
     latest: RunRow | None
 
@@ -187,7 +187,7 @@ def _worst(first: Verdict | None, second: Verdict | None) -> Verdict | None:
 def _live(registry: Registry, target: str) -> LiveView:
     pointer, now = registry.live(target), registry.now()
     runs, hold = registry.runs(target, 50), registry.held(target)
-    back = way_back(registry, target)
+    back = rollback_command(registry, target)
     revoked = revocation_of(registry, pointer) if pointer is not None else None
     overrides = overrides_behind(registry, pointer) if pointer is not None else ()
     return LiveView(
@@ -208,8 +208,8 @@ def _live(registry: Registry, target: str) -> LiveView:
     )
 
 
-def _said(word: Hold | Answer | Event, at: str, now: str) -> Said:
-    return Said(actor=word.actor, reason=word.reason, at=moment(at, now))
+def _said(word: Hold | Answer | Event, at: str, now: str) -> Statement:
+    return Statement(actor=word.actor, reason=word.reason, at=moment(at, now))
 
 
 def _evidence(registry: Registry, pointer: LivePointer | None) -> str | None:

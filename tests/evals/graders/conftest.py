@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from evals.config.documents import dump_yaml
-from evals.graders import grade_response
-from evals.graders.model_client import NoAnswerError, Opinion, Question
+from evals.config.yaml_lines import dump_yaml
+from evals.graders.base import grade_response
+from evals.graders.model_client import JudgeAnswer, JudgeQuestion, NoAnswerError
 from evals.records import Response, Score, Usage
 from evals.suites.opened import OpenedSuite, open_suite
 
@@ -24,14 +24,14 @@ class ScriptedAsker:
     def __init__(self, replies: list[str | None], vectors: list[list[float]] | None = None) -> None:
         self.replies = replies
         self.vectors = vectors
-        self.questions: list[Question] = []
+        self.questions: list[JudgeQuestion] = []
 
-    async def ask(self, question: Question) -> Opinion:
+    async def ask(self, question: JudgeQuestion) -> JudgeAnswer:
         self.questions.append(question)
         reply = self.replies[len(self.questions) - 1]
         if reply is None:
             raise NoAnswerError("the judge is out")
-        return Opinion(text=reply, usage=Usage(prompt_tokens=10, completion_tokens=5))
+        return JudgeAnswer(text=reply, usage=Usage(prompt_tokens=10, completion_tokens=5))
 
     async def embed(self, model: str, texts: list[str]) -> list[list[float]]:
         if self.vectors is None:

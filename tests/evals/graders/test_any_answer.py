@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.config.documents import dump_yaml, parse_yaml
-from evals.graders import INVALID_LABEL, grade_response
+from evals.config.documents import parse_yaml
+from evals.config.yaml_lines import dump_yaml
+from evals.graders.base import INVALID_LABEL, grade_response
 from evals.graders.judges.pairwise import grade_pair
-from evals.graders.model_client import Opinion, Question
+from evals.graders.model_client import JudgeAnswer, JudgeQuestion
 from evals.records import INFRASTRUCTURE_OUTCOMES, MODEL_OUTCOMES, Response, Score
 from evals.suites.opened import OpenedSuite, open_suite
 
@@ -89,12 +90,12 @@ class PairJudge:
     def __init__(self) -> None:
         self.verdicts: list[str] = []
 
-    async def ask(self, question: Question) -> Opinion:
-        return Opinion(text=json.dumps({"steps": [], "result": self.verdicts.pop()}))
+    async def ask(self, question: JudgeQuestion) -> JudgeAnswer:
+        return JudgeAnswer(text=json.dumps({"steps": [], "result": self.verdicts.pop()}))
 
 
 @pytest.fixture(scope="module")
-def contest(tmp_path_factory) -> tuple[OpenedSuite, PairJudge]:
+def evaluation(tmp_path_factory) -> tuple[OpenedSuite, PairJudge]:
     folder, judge = tmp_path_factory.mktemp("pair"), PairJudge()
     grader = {"name": "p", "type": "pairwise_judge", "model": "j", "rubric": "?"}
     prompt = [{"role": "user", "content": "x"}]
@@ -114,9 +115,9 @@ def contest(tmp_path_factory) -> tuple[OpenedSuite, PairJudge]:
     ANSWERS, ANSWERS, st.lists(TEXT | st.sampled_from(["first", "second"]), min_size=2, max_size=2)
 )
 def test_two_answers_share_what_a_judge_gives_them(
-    contest: Any, ours: dict[str, Any], theirs: dict[str, Any], verdicts: list[str]
+    evaluation: Any, ours: dict[str, Any], theirs: dict[str, Any], verdicts: list[str]
 ) -> None:
-    suite, judge = contest
+    suite, judge = evaluation
     judge.verdicts = verdicts
     first, second = answered(**ours), answered(**theirs)
     (won,), (lost,) = asyncio.run(grade_pair(suite.graders, suite.suite.cases[0], first, second))

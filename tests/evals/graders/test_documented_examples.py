@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from evals.config.documents import parse_yaml
-from evals.graders import GRADERS
+from evals.graders.table import GRADERS
 
 PAGE = Path(__file__).parents[3] / "docs" / "graders.md"
 EXAMPLE = re.compile(r"```yaml\n(.*?)```\n```json\n(.*?)```", re.DOTALL)

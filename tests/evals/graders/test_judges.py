@@ -13,7 +13,7 @@ from aiohttp import web
 from evals.errors import ConfigurationError
 from evals.graders.judges.pairwise import grade_pair
 from evals.graders.judges.verdicts import require_independent
-from evals.graders.model_client import ModelAsker, NoAnswerError, Question
+from evals.graders.model_client import ConnectedModelClient, JudgeQuestion, NoAnswerError
 from evals.records import Endpoint, Message, Price, Response
 from evals.sampling.request_spec import SamplingSettings
 
@@ -134,8 +134,10 @@ class Connection:
         return {"Authorization": "Bearer secret-of-the-test"}
 
 
-def question_to(model: str, settings: SamplingSettings) -> Question:
-    return Question(model=model, messages=(Message(role="user", content="x"),), settings=settings)
+def question_to(model: str, settings: SamplingSettings) -> JudgeQuestion:
+    return JudgeQuestion(
+        model=model, messages=(Message(role="user", content="x"),), settings=settings
+    )
 
 
 class JudgeServer:
@@ -191,7 +193,7 @@ async def server() -> AsyncIterator[tuple[JudgeServer, str]]:
 
 async def test_a_judge_is_asked_over_http_and_its_cost_counted(server, grade) -> None:
     judge, url = server
-    async with ModelAsker(
+    async with ConnectedModelClient(
         Connection(url), prices={"judge": Price(input=1.0, output=10.0)}
     ) as asker:
         score = (await grade({**JUDGE, "votes": 3, "seed": 5, "temperature": 1}, "x", asker=asker))[
@@ -206,7 +208,7 @@ async def test_a_judge_is_asked_over_http_and_its_cost_counted(server, grade) ->
 
 async def test_a_judge_without_a_price_has_no_known_cost(server) -> None:
     _, url = server
-    async with ModelAsker(Connection(url)) as asker:
+    async with ConnectedModelClient(Connection(url)) as asker:
         assert asker.cost_usd == 0
         await asker.embed("small", ["a"])
         assert asker.cost_usd is None
@@ -216,7 +218,7 @@ async def test_failures_that_pass_are_retried_and_others_are_not(server, monkeyp
     judge, url = server
     monkeypatch.setattr("evals.graders.transport.backoff", lambda attempt, rng: 0.0)
     question = question_to("judge", SamplingSettings())
-    async with ModelAsker(Connection(url)) as asker:
+    async with ConnectedModelClient(Connection(url)) as asker:
         judge.statuses = [500, 429, 503]
         assert (await asker.ask(question)).text == says(4)
         judge.statuses = [401]  # a token that has run out is fetched anew, once
@@ -237,7 +239,7 @@ async def test_a_busy_judge_is_asked_again_when_it_says_and_not_before(server) -
     judge.statuses = [429] * 20
     judge.headers = {"Retry-After": "0.3"}
     asked = SamplingSettings(temperature=0.0)
-    async with ModelAsker(Connection(url), concurrency=20) as asker:
+    async with ConnectedModelClient(Connection(url), concurrency=20) as asker:
         said = await asyncio.gather(*(asker.ask(question_to("judge", asked)) for _ in range(20)))
         assert {opinion.text for opinion in said} == {says(4)}
         assert asker.calls["judge"] == 40
@@ -247,7 +249,7 @@ async def test_a_busy_judge_is_asked_again_when_it_says_and_not_before(server) -
 async def test_a_judge_that_refuses_a_parameter_is_asked_without_it(server) -> None:
     judge, url = server
     question = question_to("strict", SamplingSettings(temperature=0.0))
-    async with ModelAsker(Connection(url)) as asker:
+    async with ConnectedModelClient(Connection(url)) as asker:
         for _ in range(3):
             assert (await asker.ask(question)).text == says(4)
     assert ["temperature" in body for body in judge.bodies] == [True, False, False, False]
@@ -255,14 +257,14 @@ async def test_a_judge_that_refuses_a_parameter_is_asked_without_it(server) -> N
 
 async def test_embeddings_come_in_the_order_of_the_texts(server) -> None:
     _, url = server
-    async with ModelAsker(Connection(url)) as asker:
+    async with ConnectedModelClient(Connection(url)) as asker:
         assert await asker.embed("small", ["a", "bbb"]) == [[1.0, 1.0], [3.0, 1.0]]
         assert asker.usage["small"].prompt_tokens == 7
 
 
 async def test_an_endpoint_that_is_not_there_gives_no_answer(monkeypatch) -> None:
     monkeypatch.setattr("evals.graders.transport.backoff", lambda attempt, rng: 0.0)
-    async with ModelAsker(Connection("http://127.0.0.1:9/v1")) as asker:
+    async with ConnectedModelClient(Connection("http://127.0.0.1:9/v1")) as asker:
         with pytest.raises(NoAnswerError, match="connection_error"):
             await asker.ask(question_to("j", SamplingSettings()))
         with pytest.raises(NoAnswerError):

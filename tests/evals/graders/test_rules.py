@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from evals.graders import INVALID_LABEL
+from evals.graders.base import INVALID_LABEL
 from evals.records import INFRASTRUCTURE_OUTCOMES, Outcome
 
 EXPECTED = {"urgency": "high"}

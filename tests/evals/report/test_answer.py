@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from evals.report.sections.headline import answer
+from evals.report.sections.headline import headline
 
 
 def test_a_refusal_names_the_gravest_check_and_what_stays_live(
     facts: Any, verdict: Any, check: Any, failing: Any
 ) -> None:
     undecided = check(outcome="INCONCLUSIVE")
-    found = answer(facts(verdict=verdict("FAIL", undecided, check(), failing)))
+    found = headline(facts(verdict=verdict("FAIL", undecided, check(), failing)))
     assert found.line == (
         "REFUSED: exact_match is 0.741 (at least 0.80 asked), and 1 more check does not hold; v2 stays live."
     )
@@ -20,7 +20,7 @@ def test_a_refusal_names_the_gravest_check_and_what_stays_live(
 def test_a_promotion_says_what_it_replaced_and_how_many_checks_hold(
     facts: Any, verdict: Any, check: Any
 ) -> None:
-    found = answer(facts(state="promoted", verdict=verdict("PASS", check(), check())))
+    found = headline(facts(state="promoted", verdict=verdict("PASS", check(), check())))
     assert found.line == "PROMOTED: v3 went live instead of v2; all 2 deciding checks hold."
 
 
@@ -28,16 +28,18 @@ def test_a_candidate_that_passed_and_failed_to_go_live_says_what_kept_it(
     facts: Any, verdict: Any, check: Any
 ) -> None:
     passed = verdict("PASS", check())
-    found = answer(facts(state="failed", verdict=passed, error="gpt-4.ft-1 could not be put there"))
+    found = headline(
+        facts(state="failed", verdict=passed, error="gpt-4.ft-1 could not be put there")
+    )
     assert found.line == "FAILED: gpt-4.ft-1 could not be put there; v2 stays live."
-    found = answer(facts(state="failed", verdict=passed, error="put back: nobody listens"))
+    found = headline(facts(state="failed", verdict=passed, error="put back: nobody listens"))
     assert found.line == "FAILED: Put back: nobody listens; v2 stays live."
 
 
 def test_a_promotion_against_the_gate_never_looks_like_a_pass(
     facts: Any, verdict: Any, check: Any, failing: Any
 ) -> None:
-    found = answer(facts(state="promoted", verdict=verdict("FAIL", check(), failing)))
+    found = headline(facts(state="promoted", verdict=verdict("FAIL", check(), failing)))
     assert found.word == "PROMOTED against the gate"
     assert found.tone != "pass"
     assert "the gate said FAIL, 1 of 2 deciding checks holds" in found.sentence
@@ -46,32 +48,33 @@ def test_a_promotion_against_the_gate_never_looks_like_a_pass(
 def test_a_pass_without_a_promotion_is_not_called_promoted(
     facts: Any, verdict: Any, check: Any
 ) -> None:
-    found = answer(facts(verdict=verdict("PASS", check())))
+    found = headline(facts(verdict=verdict("PASS", check())))
     assert found.line == "PASSED: v3: the one deciding check holds; v2 stays live."
 
 
 def test_no_verdict_is_an_error_and_never_a_pass(facts: Any) -> None:
-    assert answer(facts()).line == "ERROR: No verdict was reached; v2 stays live."
-    assert answer(facts(error="quota exceeded.")).line == "ERROR: Quota exceeded; v2 stays live."
+    assert headline(facts()).line == "ERROR: No verdict was reached; v2 stays live."
+    assert headline(facts(error="quota exceeded.")).line == "ERROR: Quota exceeded; v2 stays live."
 
 
 def test_a_pass_that_broke_off_later_is_an_error(facts: Any, verdict: Any, check: Any) -> None:
     assert (
-        answer(facts(verdict=verdict("PASS", check()), error="the switch failed")).state == "error"
+        headline(facts(verdict=verdict("PASS", check()), error="the switch failed")).state
+        == "error"
     )
 
 
 def test_a_verdict_without_deciding_checks_is_never_praised(
     facts: Any, verdict: Any, check: Any
 ) -> None:
-    found = answer(facts(verdict=verdict("PASS", check(decides=False))))
+    found = headline(facts(verdict=verdict("PASS", check(decides=False))))
     assert "no check decided" in found.sentence
 
 
 def test_the_worse_of_both_verdicts_counts(
     facts: Any, verdict: Any, check: Any, failing: Any
 ) -> None:
-    found = answer(
+    found = headline(
         facts(verdict=verdict("PASS", check()), production_verdict=verdict("FAIL", failing))
     )
     assert found.word == "REFUSED"
@@ -79,7 +82,7 @@ def test_the_worse_of_both_verdicts_counts(
 
 def test_waiting_says_what_for(facts: Any, verdict: Any, check: Any) -> None:
     undecided = check(outcome="INCONCLUSIVE", estimate=0.81, lower=0.78, upper=0.84)
-    found = answer(facts(state="waiting", verdict=verdict("INCONCLUSIVE", undecided)))
+    found = headline(facts(state="waiting", verdict=verdict("INCONCLUSIVE", undecided)))
     assert found.line == (
         "WAITING for approval: v3 needs a person's word: exact_match is undecided at 0.810 "
         "(0.780 to 0.840; at least 0.80 asked); until then v2 stays live."
@@ -88,11 +91,11 @@ def test_waiting_says_what_for(facts: Any, verdict: Any, check: Any) -> None:
 
 def test_a_first_release_says_that_nothing_is_live(facts: Any, verdict: Any, check: Any) -> None:
     first = verdict("INCONCLUSIVE", check(), first_release=True, reasons=("first release",))
-    found = answer(facts(state="waiting", baseline=None, verdict=first))
+    found = headline(facts(state="waiting", baseline=None, verdict=first))
     assert "this is a first release, with nothing live to compare with" in found.sentence
     assert found.sentence.endswith("until then nothing is live.")
 
 
 def test_a_regression_run_speaks_of_the_live_model(facts: Any, verdict: Any, failing: Any) -> None:
-    found = answer(facts(kind="regression", verdict=verdict("FAIL", failing)))
+    found = headline(facts(kind="regression", verdict=verdict("FAIL", failing)))
     assert found.line == "FAILED: exact_match is 0.741 (at least 0.80 asked); v3 is still live."

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from evals.checks.comparison import Measurement
+from evals.checks.check import Check
+from evals.checks.measurement import Measurement
+from evals.gate.decision import bar_of as gates_bar
 from evals.gate.explanations import explain
-from evals.gate.judge import bar_of as gates_bar
-from evals.gate.policy import Check
 from evals.report.sections.check import check_view
 from evals.report.sections.thresholds import bar_of
 

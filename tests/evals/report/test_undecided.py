@@ -69,7 +69,7 @@ def test_what_ended_the_run_comes_before_what_it_left_open(
     open_ = undecided(f"; still open {PLACE}")
     found = verdict("INCONCLUSIVE", open_, lost, reasons=(open_.reason, lost.reason, ENDING))
     view = build_view(facts(verdict=found))
-    assert "would not pass" in view.answer.sentence
+    assert "would not pass" in view.headline.sentence
     (board,) = view.boards
     assert [check.bar for check in board.checks] == ["drop below 0.02", "at least 0.80"]
     assert board.summary == f"0 of 2 deciding checks hold. A{ENDING[1:]}."

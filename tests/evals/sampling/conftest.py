@@ -14,7 +14,7 @@ import pytest
 
 from evals.records import Endpoint, Message
 from evals.sampling.journal.journal import Journal
-from evals.sampling.request_spec import Ask, SamplingSettings, interleave
+from evals.sampling.request_spec import ModelRequest, SamplingSettings, interleave
 from evals.sampling.sampler import sample
 
 Action = Callable[["Exchange"], Any]
@@ -220,12 +220,12 @@ class Studio:
     def connections(self) -> dict[str, StubConnection]:
         return {role: StubConnection(self.endpoint(role), self.auth) for role in self.roles}
 
-    def asks(self, cases: int, *, repeats: int = 1, first: int = 0) -> Iterator[Ask]:
-        def of(role: str) -> Iterator[Ask]:
+    def asks(self, cases: int, *, repeats: int = 1, first: int = 0) -> Iterator[ModelRequest]:
+        def of(role: str) -> Iterator[ModelRequest]:
             for number in range(first, first + cases):
                 for repeat in range(repeats):
                     message = Message(role="user", content=f"case {number}")
-                    yield Ask(
+                    yield ModelRequest(
                         role=role,
                         suite="triage",
                         case_id=f"c-{number}",

@@ -11,7 +11,7 @@ from typing import Any
 
 from evals.records import Endpoint, Message
 from evals.sampling.journal.journal import Journal
-from evals.sampling.request_spec import Ask, SamplingSettings, interleave
+from evals.sampling.request_spec import ModelRequest, SamplingSettings, interleave
 from evals.sampling.sampler import sample
 
 ROLES = ("candidate", "baseline")
@@ -30,7 +30,9 @@ async def auth() -> Mapping[str, str]:
 def asks(role: Any, cases: int) -> Any:
     for number in range(cases):
         message = Message(role="user", content=f"case {number}")
-        yield Ask(role=role, suite="triage", case_id=f"c-{number}", repeat=0, messages=(message,))
+        yield ModelRequest(
+            role=role, suite="triage", case_id=f"c-{number}", repeat=0, messages=(message,)
+        )
 
 
 async def main(base_url: str, folder: Path, cases: int) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from evals.errors import InfrastructureError
 from evals.records import Price
-from evals.sampling.accounting import read_account
+from evals.sampling.accounting import read_usage
 from evals.sampling.budget import Budget
 from evals.sampling.fatal_errors import EndpointGoneError
-from evals.sampling.pacing.concurrency import AdaptiveLimit, thin
+from evals.sampling.pacing.concurrency import AdaptiveConcurrency, thin
 
 
 async def test_every_call_is_in_the_account_however_it_ended(studio: Any) -> None:
@@ -27,7 +27,7 @@ async def test_every_call_is_in_the_account_however_it_ended(studio: Any) -> Non
     studio.server.script = script
     with pytest.raises(EndpointGoneError):
         await studio.run(studio.asks(60), look=3)
-    first, second = read_account(studio.folder)
+    first, second = read_usage(studio.folder)
     assert first == done
     role = first.roles["candidate"]
     assert (first.look, first.ended, role.outcomes) == (2, True, {"answered": 30})
@@ -48,7 +48,7 @@ async def test_what_was_lost_before_counts_against_the_budget_once(studio: Any) 
     )
     first = Budget(usd=1e9)
     await studio.run(studio.asks(3), budget=first, prices=price)
-    (account,) = read_account(studio.folder)
+    (account,) = read_usage(studio.folder)
     assert account.roles["candidate"].unconfirmed_usd > 0
     later = Budget(usd=1e9)
     for cases in (4, 4):
@@ -62,10 +62,10 @@ async def test_a_torn_line_is_dropped_and_a_damaged_account_is_named(studio: Any
     path = studio.folder / "account.jsonl"
     path.write_bytes(path.read_bytes() + b'{"roles": {"cand')
     await studio.run(studio.asks(6))
-    assert [call.ended for call in read_account(studio.folder)] == [True, True]
+    assert [call.ended for call in read_usage(studio.folder)] == [True, True]
     path.write_bytes(b"no account\n")
     with pytest.raises(InfrastructureError, match=r"account\.jsonl is damaged"):
-        read_account(studio.folder)
+        read_usage(studio.folder)
 
 
 async def test_the_lines_of_a_call_hold_the_same_history_as_its_end(studio: Any) -> None:
@@ -75,13 +75,13 @@ async def test_the_lines_of_a_call_hold_the_same_history_as_its_end(studio: Any)
         else studio.ok(request.text)
     )
     done = await studio.run(studio.asks(400), concurrency=32)
-    assert read_account(studio.folder) == (done,)
+    assert read_usage(studio.folder) == (done,)
     assert len((studio.folder / "account.jsonl").read_bytes().splitlines()) > 10
     assert {change.cause for change in done.roles["candidate"].limits} >= {"start", "rejected"}
 
 
 def test_changes_of_a_limit_are_told_once_though_the_history_is_thinned() -> None:
-    limit = AdaptiveLimit(10**6, clock=lambda: 0.0)
+    limit = AdaptiveConcurrency(10**6, clock=lambda: 0.0)
     told = 0
     seen: list[int] = []
     for number in range(3000):

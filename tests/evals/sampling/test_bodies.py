@@ -10,7 +10,7 @@ import pytest
 from evals.errors import ConfigurationError
 from evals.records import Endpoint, Message
 from evals.sampling.endpoint.request_body import RequestShape
-from evals.sampling.request_spec import Ask, SamplingSettings, interleave
+from evals.sampling.request_spec import ModelRequest, SamplingSettings, interleave
 
 TOOL = {"type": "function", "function": {"name": "refund", "parameters": {"type": "object"}}}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "triage", "schema": {}, "strict": True}}
@@ -21,12 +21,12 @@ def endpoint(**changes: Any) -> Endpoint:
     return Endpoint(**(address | changes))
 
 
-def ask(*messages: Message, repeat: int = 0) -> Ask:
+def ask(*messages: Message, repeat: int = 0) -> ModelRequest:
     messages = messages or (Message(role="user", content="hello"),)
-    return Ask(role="candidate", suite="s", case_id="c", repeat=repeat, messages=messages)
+    return ModelRequest(role="candidate", suite="s", case_id="c", repeat=repeat, messages=messages)
 
 
-def body(shape: RequestShape, question: Ask | None = None) -> dict[str, Any]:
+def body(shape: RequestShape, question: ModelRequest | None = None) -> dict[str, Any]:
     return json.loads(shape.body(question or ask()))
 
 

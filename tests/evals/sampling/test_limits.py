@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from evals.errors import ConfigurationError
 from evals.records import Price, Usage
 from evals.sampling.budget import Budget, Estimator, cost_usd
-from evals.sampling.pacing.concurrency import AdaptiveLimit
-from evals.sampling.pacing.rate_pacing import Pace
+from evals.sampling.pacing.concurrency import AdaptiveConcurrency
+from evals.sampling.pacing.rate_pacing import RatePacer
 
 
 class Clock:
@@ -23,7 +23,7 @@ class Clock:
         return self.now
 
 
-async def filled(limit: AdaptiveLimit) -> int:
+async def filled(limit: AdaptiveConcurrency) -> int:
     """Take every permit there is without waiting."""
     taken = 0
     while limit.in_flight < int(limit.limit):
@@ -32,7 +32,7 @@ async def filled(limit: AdaptiveLimit) -> int:
     return taken
 
 
-async def window(limit: AdaptiveLimit, *, rejected: int = 0) -> None:
+async def window(limit: AdaptiveConcurrency, *, rejected: int = 0) -> None:
     """One window: all permits taken, answered or rejected, given back."""
     taken = await filled(limit)
     for number in range(taken):
@@ -42,7 +42,7 @@ async def window(limit: AdaptiveLimit, *, rejected: int = 0) -> None:
 
 
 async def test_the_limit_doubles_until_its_ceiling_while_all_is_accepted() -> None:
-    limit = AdaptiveLimit(64, clock=Clock())
+    limit = AdaptiveConcurrency(64, clock=Clock())
     seen = [int(limit.limit)]
     for _ in range(3):
         await window(limit)
@@ -52,7 +52,7 @@ async def test_the_limit_doubles_until_its_ceiling_while_all_is_accepted() -> No
 
 
 async def test_a_few_rejections_cost_little_and_a_storm_halves() -> None:
-    limit = AdaptiveLimit(64, clock=Clock())
+    limit = AdaptiveConcurrency(64, clock=Clock())
     for _ in range(2):
         await window(limit)
     await window(limit, rejected=3)
@@ -65,7 +65,7 @@ async def test_a_few_rejections_cost_little_and_a_storm_halves() -> None:
 
 async def test_after_a_storm_nobody_asks_before_the_wait_is_over() -> None:
     clock = Clock()
-    limit = AdaptiveLimit(8, clock=clock)
+    limit = AdaptiveConcurrency(8, clock=clock)
     await window(limit, rejected=8)
     waiting = asyncio.create_task(limit.acquire())
     await asyncio.sleep(0.01)
@@ -78,7 +78,7 @@ async def test_after_a_storm_nobody_asks_before_the_wait_is_over() -> None:
 
 async def test_the_way_back_after_a_storm_is_fast_up_to_half() -> None:
     clock = Clock()
-    limit = AdaptiveLimit(64, clock=clock)
+    limit = AdaptiveConcurrency(64, clock=clock)
     for _ in range(2):
         await window(limit)
     for _ in range(6):
@@ -91,7 +91,7 @@ async def test_the_way_back_after_a_storm_is_fast_up_to_half() -> None:
 
 
 async def test_server_errors_pause_growth_but_never_shrink() -> None:
-    limit = AdaptiveLimit(64, clock=Clock())
+    limit = AdaptiveConcurrency(64, clock=Clock())
     await filled(limit)
     for _ in range(16):
         limit.troubled()
@@ -100,7 +100,7 @@ async def test_server_errors_pause_growth_but_never_shrink() -> None:
 
 
 async def test_little_left_by_the_services_own_word_stops_growth() -> None:
-    limit = AdaptiveLimit(64, clock=Clock())
+    limit = AdaptiveConcurrency(64, clock=Clock())
     await filled(limit)
     for _ in range(16):
         limit.accepted(spare=False)
@@ -108,7 +108,7 @@ async def test_little_left_by_the_services_own_word_stops_growth() -> None:
 
 
 async def test_an_idle_endpoint_does_not_grow() -> None:
-    limit = AdaptiveLimit(64, clock=Clock())
+    limit = AdaptiveConcurrency(64, clock=Clock())
     for _ in range(50):
         await limit.acquire()
         limit.accepted()
@@ -117,14 +117,14 @@ async def test_an_idle_endpoint_does_not_grow() -> None:
 
 
 async def test_steady_random_rejections_do_not_starve_the_endpoint() -> None:
-    limit = AdaptiveLimit(64, clock=Clock())
+    limit = AdaptiveConcurrency(64, clock=Clock())
     for number in range(400):
         await window(limit, rejected=int(limit.limit) // 20 + (number % 2))
     assert limit.limit > 40
 
 
 async def test_a_cancelled_wait_gives_its_permit_on() -> None:
-    limit = AdaptiveLimit(1, clock=Clock())
+    limit = AdaptiveConcurrency(1, clock=Clock())
     await limit.acquire()
     first, second = asyncio.create_task(limit.acquire()), asyncio.create_task(limit.acquire())
     await asyncio.sleep(0)
@@ -135,7 +135,7 @@ async def test_a_cancelled_wait_gives_its_permit_on() -> None:
 
 
 async def test_an_aborted_limit_sends_everybody_home() -> None:
-    limit = AdaptiveLimit(1, clock=Clock())
+    limit = AdaptiveConcurrency(1, clock=Clock())
     await limit.acquire()
     waiting = asyncio.create_task(limit.acquire())
     await asyncio.sleep(0)
@@ -145,7 +145,7 @@ async def test_an_aborted_limit_sends_everybody_home() -> None:
 
 
 async def test_the_history_stays_short() -> None:
-    limit = AdaptiveLimit(100, clock=Clock())
+    limit = AdaptiveConcurrency(100, clock=Clock())
     for number in range(3000):
         await window(limit, rejected=number % 2)
     assert len(limit.history) <= 401
@@ -156,7 +156,7 @@ async def test_the_history_stays_short() -> None:
 def test_the_limit_stays_between_one_and_its_ceiling(rejections: list[int | None]) -> None:
     async def play() -> None:
         clock = Clock()
-        limit = AdaptiveLimit(32, clock=clock)
+        limit = AdaptiveConcurrency(32, clock=clock)
         for rejected in rejections:
             clock.now += 5
             limit.troubled() if rejected is None else await window(limit, rejected=rejected)
@@ -169,7 +169,7 @@ def test_the_limit_stays_between_one_and_its_ceiling(rejections: list[int | None
 @given(st.integers(1, 600), st.lists(st.floats(0, 5), min_size=1, max_size=200))
 def test_no_minute_holds_more_requests_than_the_budget(per_minute: int, gaps: list[float]) -> None:
     clock = Clock()
-    pace = Pace(per_minute, None, clock=clock)
+    pace = RatePacer(per_minute, None, clock=clock)
     sent = []
     for gap in gaps:
         clock.now += gap
@@ -180,7 +180,7 @@ def test_no_minute_holds_more_requests_than_the_budget(per_minute: int, gaps: li
 
 def test_tokens_a_minute_space_requests_and_are_corrected_by_usage() -> None:
     clock = Clock()
-    pace = Pace(None, 6100, clock=clock)  # 100 tokens a second
+    pace = RatePacer(None, 6100, clock=clock)  # 100 tokens a second
     assert pace.reserve(100) == 0
     assert pace.reserve(100) == pytest.approx(1.0)
     pace.settle(100, 0)
@@ -188,7 +188,7 @@ def test_tokens_a_minute_space_requests_and_are_corrected_by_usage() -> None:
 
 
 def test_without_budgets_nobody_waits() -> None:
-    pace = Pace(None, None, clock=Clock())
+    pace = RatePacer(None, None, clock=Clock())
     assert pace.unlimited
     assert pace.reserve(10**9) == 0
 

@@ -10,7 +10,7 @@ import pytest
 
 from evals.records import Message
 from evals.sampling.endpoint.responses_api import responses_input
-from evals.sampling.request_spec import Ask, SamplingSettings
+from evals.sampling.request_spec import ModelRequest, SamplingSettings
 from evals.sampling.request_spec import SamplingSettings as Settings
 
 TOOL = {"type": "function", "function": {"name": "refund", "parameters": {"type": "object"}}}
@@ -34,7 +34,9 @@ async def ours(studio: Any, settings: Settings, repeat: int = 0) -> Any:
         return {"Authorization": f"Bearer {SECRET}"}
 
     studio.roles, studio.auth = ("candidate",), auth
-    ask = Ask(role="candidate", suite="triage", case_id="c-0", repeat=repeat, messages=MESSAGES)
+    ask = ModelRequest(
+        role="candidate", suite="triage", case_id="c-0", repeat=repeat, messages=MESSAGES
+    )
     return await studio.run([ask], settings=settings)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from evals.sampling.budget import Budget
 from evals.sampling.progress.displays import JsonFileProgress, LinePrinter, progress_view
-from evals.sampling.progress.snapshot import CarriedOn, ManySinks, RoleProgress, Snapshot
+from evals.sampling.progress.snapshot import ManySinks, ResumedProgress, RoleProgress, Snapshot
 
 
 class Recorder:
@@ -113,7 +113,7 @@ def test_the_terminal_shows_rate_time_left_errors_and_spend_in_80_columns() -> N
 
 def test_a_snapshot_is_carried_on_from_what_was_asked_elsewhere() -> None:
     recorder = Recorder()
-    CarriedOn(recorder, {"candidate": 60}).update(snapshot())
+    ResumedProgress(recorder, {"candidate": 60}).update(snapshot())
     seen = recorder.seen[0].roles["candidate"]
     assert (seen.done, seen.planned, seen.eta_s) == (100, 160, 3725.0)
 

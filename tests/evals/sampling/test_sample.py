@@ -15,7 +15,7 @@ from evals.records import Message, Price
 from evals.sampling.budget import Budget
 from evals.sampling.fatal_errors import EndpointGoneError
 from evals.sampling.journal.journal import Journal
-from evals.sampling.request_spec import Ask, SamplingSettings
+from evals.sampling.request_spec import ModelRequest, SamplingSettings
 from evals.sampling.response_store import ResponseStore
 
 PRICE = Price(input=1000.0, output=1000.0)  # 24 tokens an answer: 0.024 USD
@@ -337,7 +337,7 @@ async def test_a_secret_in_a_fatal_error_is_not_shown(studio: Any) -> None:
 async def test_listeners_hear_of_every_answer_once_it_is_durable(studio: Any) -> None:
     heard: list[tuple[str, str]] = []
 
-    def listen(ask: Ask, response: Any) -> None:
+    def listen(ask: ModelRequest, response: Any) -> None:
         assert (ask.case_id, 0) in Journal.open(studio.folder, read_only=True).answered(
             ask.role, "triage"
         )
@@ -348,7 +348,7 @@ async def test_listeners_hear_of_every_answer_once_it_is_durable(studio: Any) ->
 
 
 async def test_an_error_of_a_listener_or_of_the_asks_ends_the_run(studio: Any) -> None:
-    def listen(ask: Ask, response: Any) -> None:
+    def listen(ask: ModelRequest, response: Any) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -363,7 +363,7 @@ async def test_an_error_of_a_listener_or_of_the_asks_ends_the_run(studio: Any) -
 
 
 async def test_asks_of_a_role_without_connection_are_refused(studio: Any) -> None:
-    stray = Ask(role="baseline", suite="s", case_id="c", repeat=0, messages=())
+    stray = ModelRequest(role="baseline", suite="s", case_id="c", repeat=0, messages=())
     studio.roles = ("candidate",)
     with pytest.raises(ConfigurationError, match="baseline"):
         await studio.run([stray])
@@ -425,7 +425,9 @@ async def test_multi_turn_cases_are_sent_as_they_are(studio: Any) -> None:
         Message(role="user", content="bye"),
     )
     studio.roles = ("candidate",)
-    await studio.run([Ask(role="candidate", suite="triage", case_id="c", repeat=0, messages=turns)])
+    await studio.run(
+        [ModelRequest(role="candidate", suite="triage", case_id="c", repeat=0, messages=turns)]
+    )
     assert [m["content"] for m in studio.server.requests[0].body["messages"]] == [
         "Be brief.",
         "hi",

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from evals.sampling.accounting import read_account
+from evals.sampling.accounting import read_usage
 
 CHILD = Path(__file__).with_name("sampling_child.py")
 CASES = 400
@@ -100,12 +100,12 @@ async def test_the_account_agrees_with_the_server_whatever_was_killed(studio: An
     rng = random.Random(4)
     for number in range(1, 6):
         await kill_after(studio, rng.randint(60, 120), rng.random() * 0.03)
-        calls = read_account(studio.folder)
+        calls = read_usage(studio.folder)
         assert [call.call for call in calls] == list(range(1, number + 1))
         check_account(studio, calls, rejected)
     last = await start(studio)
     assert (await last.communicate())[0].strip() == b"done"
-    calls = read_account(studio.folder)
+    calls = read_usage(studio.folder)
     check_account(studio, calls, rejected)
     assert [call.ended for call in calls] == [False] * 5 + [True]
     assert (calls[-1].uncounted, calls[-1].roles["candidate"].unfinished) == (0, 0)

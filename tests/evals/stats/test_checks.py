@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from evals.stats.bounded import bounded_score_bounds
-from evals.stats.dispatch import absolute_interval, paired_interval
 from evals.stats.interval import Interval
 from evals.stats.paired_binary import tango_bounds
 from evals.stats.proportions import clopper_pearson_bounds
+from evals.stats.score_intervals import absolute_interval, paired_interval
 from evals.stats.unbounded import mean_interval
 
 columns = hnp.arrays(float, st.integers(1, 50), elements=st.sampled_from([0.0, 0.5, 0.75, 1.0]))

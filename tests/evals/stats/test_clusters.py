@@ -10,7 +10,7 @@ import statsmodels.api as sm
 
 from evals.stats.bounded import bounded_score_bounds
 from evals.stats.clusters import cluster_errors, design_effect
-from evals.stats.dispatch import paired_interval
+from evals.stats.score_intervals import paired_interval
 
 
 @pytest.fixture

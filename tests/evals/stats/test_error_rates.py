@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from evals.stats.dispatch import paired_interval
 from evals.stats.futility import is_futile
 from evals.stats.label_metrics import label_metric_interval
 from evals.stats.power import paired_power
+from evals.stats.score_intervals import paired_interval
 from evals.stats.sequential import decide_at, plan_looks
 from evals.stats.unbounded import relative_mean_interval
 

@@ -19,7 +19,6 @@ from evals.stats.betting import (
 )
 from evals.stats.bounded import bounded_score_bounds
 from evals.stats.decision import decide, overall
-from evals.stats.dispatch import paired_interval
 from evals.stats.multiplicity import holm
 from evals.stats.paired_binary import tango_bounds
 from evals.stats.power import (
@@ -35,6 +34,7 @@ from evals.stats.power import (
 )
 from evals.stats.ppi import ppi_difference, ppi_mean
 from evals.stats.proportions import clopper_pearson_bounds
+from evals.stats.score_intervals import paired_interval
 from evals.stats.sequential import plan_looks
 
 

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evals.stats.dispatch import paired_interval
 from evals.stats.futility import conditional_power, futility_boundaries, implied_z, is_futile
 from evals.stats.interval import Interval
 from evals.stats.operating_characteristics import classical_design, operating_characteristics
 from evals.stats.paired_binary import tango_z
+from evals.stats.score_intervals import paired_interval
 from evals.stats.sequential import decide_at, decide_z, look_at, plan_looks
 from evals.stats.spending import alpha_spent, spending_boundaries
 

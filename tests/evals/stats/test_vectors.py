@@ -22,7 +22,6 @@ from evals.stats import (
     clusters,
     confusion,
     decision,
-    dispatch,
     label_metrics,
     means,
     multiplicity,
@@ -32,6 +31,7 @@ from evals.stats import (
     ppi,
     proportions,
     quantiles,
+    score_intervals,
     sequential,
     spending,
     unbounded,
@@ -168,7 +168,7 @@ def clustered_paired_ni(given: Case) -> Case:
     )
     groups = len(set(given["clusters"]))
     critical = float(special.stdtrit(groups - 1, given["confidence"]))
-    interval = dispatch.paired_interval(
+    interval = score_intervals.paired_interval(
         np.maximum(differences, 0.0),
         np.maximum(-differences, 0.0),
         confidence=given["confidence"],

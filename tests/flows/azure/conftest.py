@@ -22,17 +22,19 @@ from flows.emulator.server import Emulator
 from flows.emulator.state.documents import Deployment, Tombstone
 from flows.emulator.switches import Switches
 from flows.evaluation import steps as evaluating
-from flows.evaluation.open_run import open_registry
 from flows.platforms import table
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.base import TriggerRef
-from flows.platforms.deadlines import Pace
+from flows.platforms.deadlines import PollingPace
 from flows.platforms.embedded import open_embedded
 from flows.platforms.fine_tuning import jobs
+from flows.registry.opening import open_registry
 from flows.release import go_live
 from flows.settings import Settings, load_settings
 
-QUICK = Pace(request=10, poll=0.05, probe=0.05, deploy=20, delete=20, ready=20, first_pause=0.05)
+QUICK = PollingPace(
+    request=10, poll=0.05, probe=0.05, deploy=20, delete=20, ready=20, first_pause=0.05
+)
 FAST = {
     "provisioning_s": 0.03,
     "deleting_s": 0.02,

@@ -22,11 +22,13 @@ from flows.evaluation import steps
 from flows.housekeeping import sweep_target
 from flows.platforms import table
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
-from flows.platforms.deadlines import Pace
+from flows.platforms.deadlines import PollingPace
 from flows.release import go_live
 from flows.settings import load_settings
 
-QUICK = Pace(request=10, poll=0.05, probe=0.05, deploy=20, delete=20, ready=20, first_pause=0.05)
+QUICK = PollingPace(
+    request=10, poll=0.05, probe=0.05, deploy=20, delete=20, ready=20, first_pause=0.05
+)
 
 
 async def work(order: dict[str, Any]) -> None:

@@ -113,7 +113,7 @@ def test_a_deployment_of_the_account_judges(judged, models, emulator, monkeypatc
     assert costs.tokens > 0
     with open_run(judged.settings, run_id) as run:
         (suite,) = run.plan.suites
-        scores = run.contest.scores("candidate", suite)
+        scores = run.evaluation.scores("candidate", suite)
     assert {score.grader for score in scores} == {"is_department", "in_words"}
     assert all(score.value is not None for score in scores)
 

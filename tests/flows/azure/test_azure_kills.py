@@ -17,7 +17,7 @@ import pytest
 
 from flows.deployments.identity import own_tags
 from flows.evaluation import steps
-from flows.evaluation.steps import slot_name
+from flows.evaluation.ask import slot_name
 from flows.platforms.lifetimes import EXPIRES_TAG
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from evals.errors import ConfigurationError, PlatformError
 from flows.evaluation import steps
-from flows.evaluation.steps import slot_name
+from flows.evaluation.ask import slot_name
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 
 REGION = {"name": "acme-ncus", "location": "northcentralus"}

@@ -12,7 +12,7 @@ import yaml
 from evals.errors import ConfigurationError
 from flows.evaluation import steps
 from flows.release import go_live
-from flows.release.state_machine import SmokeResult
+from flows.release.steps import SmokeResult
 
 OLD, NEW = "gpt-4o-2024-08-06", "gpt-4o-2024-11-20"
 PROVISIONED = {

@@ -14,7 +14,7 @@ from flows.config.target import load_target
 from flows.evaluation import steps
 from flows.registry.records import Binding
 from flows.release import go_live
-from flows.release.state_machine import SmokeResult
+from flows.release.steps import SmokeResult
 
 REPLACE = {"strategy": "replace"}
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from evals.sampling.response_store import ResponseStore
 from flows.deployments.identity import own_tags
 from flows.evaluation import steps
-from flows.evaluation.steps import slot_name
+from flows.evaluation.ask import slot_name
 from flows.housekeeping import sweep_target
 from flows.platforms.lifetimes import EXPIRES_TAG
-from flows.release.state_machine import deployment_name
+from flows.release.steps import deployment_name
 
 PAST = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
 

@@ -106,7 +106,7 @@ async def test_a_judge_that_is_down_leaves_answers_unscored_and_is_asked_when_th
     await steps.ask_round(letters.settings, run, 1)
     with open_run(letters.settings, run) as opened:
         (suite,) = opened.plan.suites
-        scores = list(opened.contest.scores("candidate", suite))
+        scores = list(opened.evaluation.scores("candidate", suite))
     assert len(scores) == 40
     assert all(score.unscored for score in scores)
     letters.change(letters.target, world.url, down)

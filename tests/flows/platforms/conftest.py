@@ -17,7 +17,7 @@ from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.credentials import FixedToken
 from flows.platforms.azure.options import read_options
-from flows.platforms.deadlines import Pace
+from flows.platforms.deadlines import PollingPace
 from flows.platforms.embedded import EmbeddedPlatform, open_embedded
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.fine_tuning.records import Job, JobCheckpoint
@@ -25,7 +25,7 @@ from flows.platforms.fine_tuning.records import Job, JobCheckpoint
 if TYPE_CHECKING:
     from flows.emulator.server import Emulator
 
-QUICK = Pace(
+QUICK = PollingPace(
     request=5.0,
     poll=0.01,
     probe=0.01,

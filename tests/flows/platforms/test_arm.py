@@ -13,7 +13,7 @@ from evals.errors import ConfigurationError, CredentialError, PlatformError
 from flows.platforms.azure.arm.operations import follow
 from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.credentials import FixedToken
-from flows.platforms.deadlines import Deadline, Pace, growing_pause, retry_after
+from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
 
 pytestmark = pytest.mark.asyncio
 PATH = "/subscriptions/s"
@@ -142,7 +142,7 @@ async def test_nothing_at_the_address_says_so(arm, server) -> None:
     client = ArmClient(
         FixedToken("t"),
         base_url="http://127.0.0.1:9",
-        pace=Pace(attempts=2, first_pause=0.01),
+        pace=PollingPace(attempts=2, first_pause=0.01),
         absent="start it",
     )
     with pytest.raises(PlatformError, match=r"nothing answers at http://127\.0\.0\.1:9 — start it"):

@@ -9,13 +9,13 @@ import pytest
 
 from evals.errors import ConfigurationError, CredentialError, PlatformError, RefusedError
 from flows.platforms.base import SlotSpec, TriggerRef
-from flows.platforms.deadlines import Pace
+from flows.platforms.deadlines import PollingPace
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.fine_tuning.records import Job
 from flows.platforms.openai import OpenAIPlatform, read_openai_options
 
 SLOT = SlotSpec(slot="developer")
-PACE = Pace(probe=0.05, ready=4.0)
+PACE = PollingPace(probe=0.05, ready=4.0)
 MODEL = "ft:gpt-4.1-mini-2025-04-14:acme:triage:CdEf12Gh"
 
 

@@ -23,7 +23,9 @@ from flows.publishers.file import FileOptions, FilePublisher
 from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
 from flows.release import publish_live
-from flows.release.state_machine import Promotion, PromotionOutcome, SmokeResult, promote
+from flows.release.clearance import Promotion
+from flows.release.state_machine import PromotionOutcome, promote
+from flows.release.steps import SmokeResult
 
 publish_live.PAUSE_S = 0.0  # files need no time to recover
 TARGET = "triage"

@@ -155,7 +155,7 @@ async def test_the_previous_deployment_is_kept_as_long_as_the_target_says(live, 
 
 
 async def test_what_was_rolled_back_to_is_never_retired(live, parts, clock):
-    from flows.release.state_machine import roll_back
+    from flows.recovery.rollback import roll_back
 
     await live.promote("r2", "v2")
     await roll_back(TARGET, **on(live, slot=parts.SLOT))

@@ -162,7 +162,7 @@ async def test_a_baseline_that_went_and_came_back_is_stale_all_the_same(v1_live,
 
 
 async def parts_roll_back(world, parts):
-    from flows.release.state_machine import roll_back
+    from flows.recovery.rollback import roll_back
 
     return await roll_back(
         TARGET,

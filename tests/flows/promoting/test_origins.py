@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from flows.recovery.rollback import roll_back
 from flows.registry.provenance import origin, overrides_behind, revocation_of
 from flows.registry.records import Binding
-from flows.release.state_machine import roll_back
 
 TARGET = "triage"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flows.recovery import attempts as rollback_attempts
-from flows.release.state_machine import roll_back
+from flows.recovery.rollback import roll_back
 from flows.settings import load_settings
 
 TARGET = "triage"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from evals.errors import PlatformError, RefusedError
+from flows.recovery.rollback import roll_back
 from flows.release.publish_live import publish_live
-from flows.release.state_machine import roll_back
 
 TARGET = "triage"
 

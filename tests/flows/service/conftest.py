@@ -39,13 +39,13 @@ from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
 from flows.service.app import build_app
 from flows.service.config import ServiceConfig
-from flows.service.dispatcher.timing import Pauses
+from flows.service.dispatcher.timing import Timing
 from flows.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[3]
 SECRET = "whsec_" + base64.b64encode(b"a secret that only tests know....").decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(b"a secret that nobody knows......").decode()
-QUICK = Pauses(look=0.05, first=0.05, longest=0.2, stuck=0.4, silence=1.0)
+QUICK = Timing(look=0.05, first=0.05, longest=0.2, stuck=0.4, silence=1.0)
 
 TARGET = """\
 version: 1

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from evals.errors import ConfigurationError, RefusedError
-from evals.gate.look_store import LookBook
+from evals.gate.look_store import LookStore
 from evals.gate.looks import LookEvent
 from evals.records import CheckResult
 from flows.approvals.answers import answer_run, give_answer
@@ -148,7 +148,7 @@ def looked(settings: Any, look: int) -> None:
         needs=(),
         stop=True,
     )
-    LookBook(settings.run_folder("triage-1")).append(event)
+    LookStore(settings.run_folder("triage-1")).append(event)
 
 
 def test_what_was_left_undecided_by_ending_early_is_named_with_the_command_that_decides_it(

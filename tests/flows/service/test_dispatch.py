@@ -15,7 +15,7 @@ from flows.registry.records import RunRecord
 from flows.service.dispatcher.dispatch import Dispatcher
 from flows.service.dispatcher.messages import Trigger
 from flows.service.dispatcher.prefect_runs import PrefectRuns
-from flows.service.dispatcher.timing import STUCK_AFTER, Pauses
+from flows.service.dispatcher.timing import STUCK_AFTER, Timing
 
 
 def job_message(job_id: str) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def test_after_many_tries_it_is_kept_and_shown_as_stuck(
 
 
 def test_pauses_grow_to_a_limit_and_stay_there() -> None:
-    pauses = Pauses()
+    pauses = Timing()
     assert [pauses.after(tries) for tries in (1, 2, 3, 8, 19)] == [2.0, 4.0, 8.0, 256.0, 300.0]
     assert pauses.after(STUCK_AFTER) == pauses.after(10 * STUCK_AFTER) == 3600.0
 

@@ -15,7 +15,7 @@ from flows.service.dispatcher.dispatch import Dispatcher
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.service.dispatcher.queue_resume import follow_up
 from flows.service.dispatcher.stalled import stalled
-from flows.service.dispatcher.timing import Pauses
+from flows.service.dispatcher.timing import Timing
 
 KEY = "triage-1:answer:1"
 DAY_S = 86400.0
@@ -43,7 +43,7 @@ def looked(settings: Any, registry: Any, prefect: Any) -> Any:
     """Have a service that was just started look once at what stands still, and return what it said of each run."""
 
     async def look() -> dict[str, str]:
-        pauses = Pauses(silence=0.0)
+        pauses = Timing(silence=0.0)
         async with PrefectRuns(prefect.url, patience_s=0.1) as api:
             return await Dispatcher(settings, registry, api, pauses).look_after()
 

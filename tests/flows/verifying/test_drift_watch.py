@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flows.monitoring.drift_watch import Looked, look_at_all, look_at_drift, record_look
+from flows.monitoring.drift_watch import DriftCheck, look_at_all, look_at_drift, record_look
 from flows.platforms.base import SlotSpec
 from flows.platforms.table import open_platform
 from flows.recovery import attempts
@@ -21,7 +21,7 @@ from flows.settings import load_settings
 TARGET = "teams"
 
 
-def look() -> Looked:
+def look() -> DriftCheck:
     """What one run of the sweep does: look, and put on record."""
     found = asyncio.run(look_at_drift(load_settings(), TARGET, settle_s=0.05))
     record_look(load_settings(), found)
@@ -83,7 +83,7 @@ def restored(place: Any, emulator: Any) -> Any:
 
 
 def test_where_all_agrees_nothing_is_said_and_nothing_recorded(place: Any) -> None:
-    assert look() == Looked(
+    assert look() == DriftCheck(
         target=TARGET, model_id=seen("live").model_id, generation=2, alerts=True
     )
     assert kinds() == []
@@ -153,7 +153,7 @@ def test_what_is_over_before_the_second_sight_was_none(place: Any) -> None:
     told = place.published.read_text()
     place.published.unlink()
 
-    async def both() -> Looked:
+    async def both() -> DriftCheck:
         looking = asyncio.create_task(look_at_drift(load_settings(), TARGET, settle_s=1.0))
         await asyncio.sleep(0.4)
         place.published.write_text(told)
@@ -168,7 +168,7 @@ def test_a_promotion_on_its_last_steps_is_not_looked_at(place: Any) -> None:
         run = RunRecord(run_id="next", target=TARGET, kind="promotion", requested_by="webhook")
         registry.start_run(run)
         registry.set_run_state("next", "promoting")
-    assert look() == Looked(target=TARGET)
+    assert look() == DriftCheck(target=TARGET)
 
 
 def test_while_a_rollback_is_under_way_nothing_is_looked_at(place: Any) -> None:
@@ -177,7 +177,7 @@ def test_while_a_rollback_is_under_way_nothing_is_looked_at(place: Any) -> None:
     settings = load_settings()
     with open_registry(settings) as registry:
         attempts.begin(settings, registry, TARGET, None)
-    assert look() == Looked(target=TARGET)
+    assert look() == DriftCheck(target=TARGET)
     begun = settings.home / "rollbacks" / f"{TARGET}.json"
     os.utime(begun, (time.time() - 7200,) * 2)  # that one was killed and never begun again
     assert look().news

@@ -18,7 +18,7 @@ import msgspec
 from evals.errors import ConfigurationError, CredentialError, PlatformError, Problem
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
 from flows.platforms.azure.errors import explained, service_error
-from flows.platforms.deadlines import Deadline, Pace, growing_pause, retry_after
+from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
 
 __all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "Answer", "ArmClient"]
 
@@ -54,7 +54,7 @@ class ArmClient:
         *,
         base_url: str = ARM_ENDPOINT,
         api_version: str = ARM_API_VERSION,
-        pace: Pace | None = None,
+        pace: PollingPace | None = None,
         auxiliary: TokenSource | None = None,
         absent: str = "check the network and 'arm_endpoint'",
     ) -> None:
@@ -63,7 +63,7 @@ class ArmClient:
         self._tokens, self.auxiliary = tokens, auxiliary
         self._api_version = api_version
         self._absent = absent
-        self.pace = pace or Pace()
+        self.pace = pace or PollingPace()
         self._http = httpx.AsyncClient(
             timeout=self.pace.request,
             follow_redirects=False,

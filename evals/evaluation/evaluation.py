@@ -14,9 +14,10 @@ import msgspec
 
 from evals.evaluation.grading import grade_pairs, grade_role
 from evals.evaluation.rounds import Rounds
-from evals.evaluation.score_store import ScoreBook
-from evals.metrics.estimates import summarise, tabulate
+from evals.evaluation.score_store import ScoreStore
+from evals.metrics.estimates import summarise
 from evals.metrics.results import ModelResults
+from evals.metrics.tabulation import tabulate
 from evals.records import (
     Message,
     Price,
@@ -28,18 +29,18 @@ from evals.records import (
 )
 from evals.sampling.budget import Budget
 from evals.sampling.journal.journal import Journal
-from evals.sampling.progress.snapshot import CarriedOn, ProgressSink
-from evals.sampling.request_spec import Ask, Connection, SamplingSettings, interleave
+from evals.sampling.progress.snapshot import ProgressSink, ResumedProgress
+from evals.sampling.request_spec import Connection, ModelRequest, SamplingSettings, interleave
 from evals.sampling.response_store import ResponseStore
 from evals.sampling.sampler import sample
 from evals.sampling.summary import SamplingSummary
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["Contest", "Side"]
+__all__ = ["EvaluatedModel", "Evaluation"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Side:
+class EvaluatedModel:
     """One model of a contest: where it answers, how it is asked, what it costs.
 
     `system_prompt` replaces the suite's own system message for this model only.
@@ -72,7 +73,7 @@ class Side:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contest(Rounds):
+class Evaluation(Rounds):
     """Suites, roles and rounds of one run, bound to its folder."""
 
     folder: Path
@@ -81,7 +82,7 @@ class Contest(Rounds):
     async def ask(
         self,
         look: int,
-        sides: Mapping[Role, Side],
+        sides: Mapping[Role, EvaluatedModel],
         *,
         progress: ProgressSink | None = None,
         budget: Budget | None = None,
@@ -113,7 +114,7 @@ class Contest(Rounds):
                         for role in sides
                     },
                     journal=journal,
-                    progress=progress and CarriedOn(progress, others),
+                    progress=progress and ResumedProgress(progress, others),
                     budget=budget,
                     store=store,
                 )
@@ -144,7 +145,7 @@ class Contest(Rounds):
     def scores(self, role: Role, opened: OpenedSuite) -> Iterator[Score]:
         """Read a role's scores of a suite back."""
         for pairs in (False, True):
-            yield from ScoreBook(self.folder, role, opened, pairs=pairs).scores()
+            yield from ScoreStore(self.folder, role, opened, pairs=pairs).scores()
 
     def results(
         self,
@@ -214,13 +215,13 @@ class Contest(Rounds):
         return sum(self.repeats_of(opened) * len(self.rows(opened, look, role)) for opened in group)
 
     def _asks(
-        self, role: Role, side: Side, group: Sequence[OpenedSuite], look: int
-    ) -> Iterator[Ask]:
+        self, role: Role, side: EvaluatedModel, group: Sequence[OpenedSuite], look: int
+    ) -> Iterator[ModelRequest]:
         for opened in group:
             for case in self.cases(opened, look, role):
                 messages = _prompted(case.messages, side.system_prompt)
                 for repeat in range(self.repeats_of(opened)):
-                    yield Ask(
+                    yield ModelRequest(
                         role=role,
                         suite=opened.suite.name,
                         case_id=case.id,

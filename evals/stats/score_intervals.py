@@ -1,4 +1,4 @@
-"""What the gate calls: one function for each family of metric, each giving an Interval.
+"""Intervals for scores in [0, 1], of one model or of two on the same cases: 0/1, graded, repeated, clustered.
 
 All fail closed: empty columns, NaN, infinity and columns of different length raise ValueError
 naming what is wrong. A single case (or a single cluster) says nothing, so its interval is the
@@ -16,16 +16,8 @@ from scipy import special
 from evals.stats.bounded import bounded_score_bounds
 from evals.stats.clusters import cluster_detail, design_effect
 from evals.stats.interval import Interval
-from evals.stats.label_metrics import label_metric_interval
 from evals.stats.paired_binary import tango_bounds
 from evals.stats.proportions import clopper_pearson_bounds
-from evals.stats.unbounded import (
-    mean_difference_interval,
-    mean_interval,
-    quantile_interval,
-    quantile_ratio_interval,
-    relative_mean_interval,
-)
 from evals.stats.validation import (
     Clusters,
     Floats,
@@ -36,16 +28,7 @@ from evals.stats.validation import (
     within,
 )
 
-__all__ = [
-    "absolute_interval",
-    "label_metric_interval",
-    "mean_difference_interval",
-    "mean_interval",
-    "paired_interval",
-    "quantile_interval",
-    "quantile_ratio_interval",
-    "relative_mean_interval",
-]
+__all__ = ["absolute_interval", "paired_interval"]
 
 
 def absolute_interval(

@@ -1,0 +1,199 @@
+"""Graders: one family a file, and the table from the type a suite names to its class.
+
+A class is named by its address and imported when a suite asks for it, because some families need libraries that take
+a second to import.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, cast
+
+from evals.cases.reader import FEW
+from evals.cases.suite_file import GraderSpec, Suite
+from evals.config.documents import display, refuse
+from evals.errors import ConfigurationError, Problem, nearest
+from evals.graders.base import (
+    CaseProblem,
+    Context,
+    Grader,
+    GraderBase,
+    ParameterError,
+)
+from evals.graders.options import problem_of, read_parameters
+from evals.records import digest
+
+__all__ = ["GRADERS", "applicability", "assemble", "build", "case_problems", "fingerprint"]
+
+GRADERS: dict[str, str] = {
+    "contains": "evals.graders.texts:ContainsGrader",
+    "custom": "evals.graders.custom:CustomGrader",
+    "embedding_similarity": "evals.graders.openai.texts:EmbeddingSimilarityGrader",
+    "exact": "evals.graders.texts:ExactGrader",
+    "fields": "evals.graders.json_output:FieldsGrader",
+    "json_schema": "evals.graders.json_output:JsonSchemaGrader",
+    "judge": "evals.graders.judges.llm_judge:JudgeGrader",
+    "label": "evals.graders.labels:LabelGrader",
+    "label_model": "evals.graders.openai.model_graders:LabelModelGrader",
+    "multi": "evals.graders.openai.multi:MultiGrader",
+    "multi_label": "evals.graders.multi_label:MultiLabelGrader",
+    "numeric": "evals.graders.numbers:NumericGrader",
+    "over_refusal": "evals.graders.refusals:OverRefusalGrader",
+    "pairwise_judge": "evals.graders.judges.pairwise:PairwiseJudgeGrader",
+    "pii": "evals.graders.pii:PiiGrader",
+    "python": "evals.graders.openai.python:PythonGrader",
+    "refusal": "evals.graders.refusals:RefusalGrader",
+    "regex": "evals.graders.texts:RegexGrader",
+    "score_model": "evals.graders.openai.model_graders:ScoreModelGrader",
+    "string_check": "evals.graders.openai.texts:StringCheckGrader",
+    "text_similarity": "evals.graders.openai.texts:TextSimilarityGrader",
+}
+"""The type a suite names -> "module:class" of its grader."""
+
+
+def build(suite: Suite, asker: Any = None) -> tuple[Grader, ...]:
+    """Make the suite's graders, in its order. `asker` asks judge models; see `evals.graders.model_client`.
+
+    Raises:
+        ConfigurationError: with everything wrong in the graders' options.
+    """
+    problems: list[Problem] = []
+    built = assemble(suite, problems, asker)
+    refuse(problems)
+    return built
+
+
+def assemble(suite: Suite, problems: list[Problem], asker: Any = None) -> tuple[Grader, ...]:
+    """Make the graders that can be made, and add to `problems` what is wrong with the others."""
+    context = Context(suite=suite, asker=asker)
+    built = [_build(spec, context, problems) for spec in suite.graders]
+    graders = tuple(grader for grader in built if grader is not None)
+    problems.extend(_shared_columns(suite, graders))
+    return graders
+
+
+def case_problems(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:
+    """Return what the graders miss in the suite's cases: empty expected answers, labels nobody declared.
+
+    What every single case lacks is the grader's mistake, and said once.
+    """
+    found: dict[CaseProblem, tuple[Grader, list[str]]] = {}
+    for case in suite.cases:
+        for grader in graders:
+            for problem in dict.fromkeys(grader.check(case)):
+                _, ids = found.setdefault(problem, (grader, []))
+                if not ids or ids[-1] != case.id:
+                    ids.append(case.id)
+    return [
+        problem
+        for missed, (grader, ids) in found.items()
+        for problem in (
+            [_of_grader(suite, grader, missed, len(ids))]
+            if len(ids) == len(suite.cases) > FEW
+            else [_of_case(suite, missed, case_id) for case_id in ids]
+        )
+    ]
+
+
+def _of_case(suite: Suite, found: CaseProblem, case_id: str) -> Problem:
+    return Problem(
+        where=display(suite.case_file),
+        line=suite.cases.line(case_id),
+        field=found.field,
+        message=f"case '{case_id}': {found.message}",
+        fix=found.fix,
+    )
+
+
+def _of_grader(suite: Suite, grader: Grader, found: CaseProblem, cases: int) -> Problem:
+    spec = next(spec for spec in suite.graders if spec.name == grader.name)
+    told = found.message.removeprefix(f"grader '{grader.name}': ")
+    return problem_of(
+        spec,
+        display(suite.folder / "suite.yaml"),
+        ParameterError(f"none of {cases} cases will do, {found.field}: {told}", fix=found.fix),
+    )
+
+
+def applicability(suite: Suite, graders: tuple[Grader, ...]) -> dict[str, bytes]:
+    """Return for every column that is not about every case a byte a case: 1 where it is about it, 0 where not."""
+    chosen = [
+        (grader, column.name)
+        for grader in graders
+        if getattr(type(grader), "applies", None) is not GraderBase.applies
+        for column in grader.columns()
+    ]
+    masks = {name: bytearray() for _, name in chosen}
+    for case in suite.cases if chosen else ():
+        for grader, name in chosen:
+            masks[name].append(grader.applies(name, case))
+    return {name: bytes(mask) for name, mask in masks.items() if 0 in mask}
+
+
+def fingerprint(suite: Suite, graders: tuple[Grader, ...]) -> str:
+    """Digest of all that must be equal for two models' results to be comparable: cases, graders, their versions."""
+    return digest(
+        {
+            "content": suite.content_digest,
+            "graders": {
+                spec.name: {
+                    "type": spec.type,
+                    "version": grader.version,
+                    "params": dict(spec.params),
+                    "identity": dict(grader.identity),
+                }
+                for spec, grader in zip(suite.graders, graders, strict=True)
+            },
+        }
+    )
+
+
+def _build(spec: GraderSpec, context: Context, problems: list[Problem]) -> Grader | None:
+    where = display(context.suite.folder / "suite.yaml")
+    if spec.type not in GRADERS:
+        problems.append(
+            Problem(
+                where=where,
+                line=spec.line,
+                field=f"{spec.field}.type",
+                message=f"grader '{spec.name}': unknown type '{spec.type}'",
+                fix=nearest(spec.type, sorted(GRADERS)),
+            )
+        )
+        return None
+    kind = load_grader(spec.type)
+    options, errors = read_parameters(spec, kind.Options)
+    if not errors:
+        try:
+            return cast("Grader", kind(spec.name, options, context))
+        except ParameterError as error:
+            errors = [error]
+        except ConfigurationError as error:
+            problems.extend(error.problems)
+    problems.extend(problem_of(spec, where, error) for error in errors)
+    return None
+
+
+def load_grader(kind: str) -> type[GraderBase]:
+    """Import the class of a grader's type."""
+    module, _, name = GRADERS[kind].partition(":")
+    return cast("type[GraderBase]", getattr(import_module(module), name))
+
+
+def _shared_columns(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:
+    """Two graders may not yield one name: which of them a check meant could not be told."""
+    owners: dict[str, str] = {}
+    problems = []
+    for grader in graders:
+        for name in (*(column.name for column in grader.columns()), *grader.metrics()):
+            owner = owners.setdefault(name, grader.name)
+            if owner != grader.name:
+                problems.append(
+                    Problem(
+                        where=display(suite.folder / "suite.yaml"),
+                        field="graders",
+                        message=f"graders '{owner}' and '{grader.name}' both yield '{name}'",
+                        fix="rename one of them",
+                    )
+                )
+    return problems
