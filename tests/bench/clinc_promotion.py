@@ -208,23 +208,25 @@ class Bench:
 
     async def promotion(self, settings: Any, title: str, job_id: str) -> str:
         from flows.evaluation import steps
+        from flows.evaluation.looks import judge_look
+        from flows.evaluation.request import request_run, resolve
         from flows.platforms.base import TriggerRef
         from flows.registry.opening import open_registry
         from flows.release import go_live
         from flows.reporting import gather
 
         begin = time.perf_counter()
-        run, _ = steps.request_run(
+        run, _ = request_run(
             settings, "intents", TriggerRef(job_id=job_id), kind="promotion", actor="bench"
         )
-        await steps.resolve(settings, run.run_id)
+        await resolve(settings, run.run_id)
         await steps.preflight(settings, run.run_id)
         await steps.deploy_candidate(settings, run.run_id)
         asking, calls = time.perf_counter(), 0
         for look in range(1, steps.rounds(settings, run.run_id) + 1):
             asked = await steps.ask_round(settings, run.run_id, look)
             calls += sum(role.requests for part in asked for role in part.roles.values())
-            if steps.judge_look(settings, run.run_id, look):
+            if judge_look(settings, run.run_id, look):
                 break
         asking = time.perf_counter() - asking
         verdict = steps.conclude(settings, run.run_id)

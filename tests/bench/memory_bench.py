@@ -210,13 +210,13 @@ def run_of(folder: Path) -> str:
 async def open_(folder: Path, _options: argparse.Namespace) -> None:
     """Request the run: reads and checks target, gate and suite. Models are named here instead of resolved."""
     from evals.records import Candidate
-    from flows.evaluation import steps
+    from flows.evaluation.request import request_run
     from flows.platforms.base import TriggerRef
     from flows.registry.opening import open_registry
 
     settings = settings_of(folder)
     ref = TriggerRef(model_id=MODELS["candidate"])
-    run, _ = steps.request_run(settings, "bulk", ref, kind="evaluation", actor="bench")
+    run, _ = request_run(settings, "bulk", ref, kind="evaluation", actor="bench")
     with open_registry(settings) as registry:
         registry.note_run(
             run.run_id,

@@ -238,14 +238,15 @@ class Bench:
 
     async def promote(self, job_id: str) -> None:
         from flows.evaluation import steps
+        from flows.evaluation.request import request_run, resolve
         from flows.platforms.base import TriggerRef
         from flows.release import go_live
 
         settings = self.load()
-        run, _ = steps.request_run(
+        run, _ = request_run(
             settings, TARGET, TriggerRef(job_id=job_id), kind="promotion", actor="bench"
         )
-        await steps.resolve(settings, run.run_id)
+        await resolve(settings, run.run_id)
         await steps.deploy_candidate(settings, run.run_id)
         await steps.ask_round(settings, run.run_id, 1)
         steps.conclude(settings, run.run_id)

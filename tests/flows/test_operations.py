@@ -29,7 +29,7 @@ def test_every_state_of_a_run_is_explained(state):
 
 def test_every_step_of_a_promotion_is_explained():
     source = "".join(
-        path.read_text("utf-8") for path in sorted((ROOT / "flows").glob("promot*.py"))
+        path.read_text("utf-8") for path in sorted((ROOT / "flows" / "release").glob("*.py"))
     )
     steps = {*re.findall(r"\.step\(\s*\"(\w+)\"", source), STALE, STEP}
     assert {"deploying", "switched", "published", "live", "put_back"} <= steps

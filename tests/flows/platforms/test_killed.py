@@ -16,7 +16,7 @@ SLOT = SlotSpec(slot="production", sku="GlobalStandard", capacity=10)
 PROGRAM = """
 import asyncio, sys
 from flows.platforms.base import SlotSpec
-from flows.platforms.opening import open_platform
+from flows.platforms.table import open_platform
 
 async def main(url, what, model):
     platform = open_platform("embedded", {}, {"GATEWRIGHT_EMBEDDED_URL": url})

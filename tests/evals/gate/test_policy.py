@@ -1,0 +1,133 @@
+"""A gate file is read whole, and everything wrong with it is said at once, with file, line, field and the nearest name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evals.errors import ConfigurationError
+from evals.gate.policy import load_policy, seconds
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def problems(path: Path) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load_policy(path)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_the_gate_that_comes_with_the_project_is_read() -> None:
+    gate = load_policy(ROOT / "evals" / "gates" / "support-triage.yaml")
+    assert (gate.confidence, gate.min_scored, gate.early_stop, gate.futility) == (
+        0.95,
+        0.99,
+        True,
+        False,
+    )
+    assert gate.override.expires_after_s == 7 * 86400
+    assert len({check.key for check in gate.checks}) == len(gate.checks)
+
+
+def test_an_entry_with_several_conditions_is_a_check_for_each(gate_file: Any) -> None:
+    gate = load_policy(
+        gate_file(
+            "checks:\n"
+            "  - metric: exact_match\n"
+            "    at_least: 0.8\n"
+            "    max_drop: 2%\n"
+            "    mode: shadow\n"
+            "    slices:\n"
+            "      - {where: {plan: free}, max_drop: 0.05, mode: enforce}\n"
+            "      - {each: language, at_least: 0.7, min_cases: 40, if_too_few: report}\n"
+        )
+    )
+    labels = [(check.label, check.mode, check.line) for check in gate.checks]
+    assert labels == [
+        ("exact_match at_least 0.8", "shadow", 6),
+        ("exact_match max_drop 2%", "shadow", 7),
+        ("exact_match max_drop 0.05 [plan=free]", "enforce", 10),
+        ("exact_match at_least 0.7 [each language]", "shadow", 11),
+    ]
+    assert (gate.checks[1].threshold, gate.checks[1].percent) == (0.02, True)
+
+
+def test_the_digest_covers_what_was_authored_and_no_comment(gate_file: Any) -> None:
+    checks = "checks:\n  - {metric: a, at_least: 0.5}\n"
+    plain = load_policy(gate_file(checks)).digest
+    assert load_policy(gate_file(f"# a word\n{checks}")).digest == plain
+    assert load_policy(gate_file(checks.replace("0.5", "0.6"))).digest != plain
+
+
+def test_a_misspelt_key_is_named_with_its_line_and_the_nearest_key(gate_file: Any) -> None:
+    path = gate_file("checks:\n  - metric: exact_match\n    max_dorp: 0.02\n")
+    found = problems(path)
+    assert f"{path.name}:6" in found[0]
+    assert "max_dorp" in found[0]
+    assert "did you mean 'max_drop'?" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("check", "fix"),
+    [
+        ("{metric: exact_match, at_least: 60%}", 'expected a number; found "60%" (write 0.6)'),
+        ("{metric: exact_match, where: {plan: free}, at_least: 0.6}", "it goes into a slice"),
+        ("{metric: exact_match, each: plan, max_drop: 0.1}", "slices: [{each: tag, max_drop:"),
+        ("{metric: exact_match, zzz: 1}", "overridable and 3 more)"),
+    ],
+)
+def test_what_people_write_first_is_refused_with_how_it_is_written_here(
+    gate_file: Any, check: str, fix: str
+) -> None:
+    (found,) = problems(gate_file(f"checks:\n  - {check}\n"))
+    assert fix in found
+
+
+def test_all_problems_come_at_once(gate_file: Any) -> None:
+    found = problems(
+        gate_file(
+            "checks:\n"
+            "  - {metric: a}\n"
+            "  - {metric: b, slices: [{max_drop: 0.1}]}\n"
+            "  - {metric: c, slices: [{where: {plan: free}}]}\n"
+        )
+    )
+    assert [text.partition(":")[2].partition(":")[0] for text in found] == ["5", "6", "7"]
+    assert "expected at least one condition; found none" in found[0]
+    assert "exactly one of 'where' and 'each'" in found[1]
+
+
+@pytest.mark.parametrize(
+    "checks",
+    [
+        "checks: []\n",
+        "",
+        "checks:\n  - {metric: a, at_least: .nan}\n",
+        "checks:\n  - {metric: a, at_most: 1e999}\n",
+        "checks:\n  - {metric: a, max_drop: -0.1}\n",
+        "checks:\n  - {metric: a, max_drop: 2 %}\n",
+        "checks:\n  - {metric: a, at_least: 0.5, mode: shadow}\n",
+        "checks:\n  - {metric: a, at_least: 0.5, measure_on: production}\n",
+        "confidence: 1\nchecks:\n  - {metric: a, at_least: 0.5}\n",
+        "min_scored: 0\nchecks:\n  - {metric: a, at_least: 0.5}\n",
+    ],
+)
+def test_a_gate_that_could_not_judge_is_refused(gate_file: Any, checks: str) -> None:
+    assert problems(gate_file(checks))
+
+
+def test_what_happens_at_a_first_release_must_be_said(gate_file: Any) -> None:
+    path = gate_file("checks:\n  - {metric: a, at_least: 0.5}\n", head="version: 1\nname: tried\n")
+    assert "first_release" in problems(path)[0]
+
+
+def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
+    assert problems(tmp_path / "none.yaml")
+
+
+def test_durations_are_read_in_seconds() -> None:
+    assert [seconds(text) for text in ("90s", "15m", "24h", "14d")] == [90, 900, 86400, 1209600]
+    with pytest.raises(ValueError, match="expected a duration"):
+        seconds("1w")

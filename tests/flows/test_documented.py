@@ -1,0 +1,96 @@
+"""The manuals agree with the code: every switch of the emulator, every command, role and target file they show."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from flows.cli import app
+from flows.config.target import load_target
+from flows.emulator.switches import Switches
+from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
+from flows.platforms.azure.errors import MEANINGS
+from flows.platforms.azure.options import AzureOptions, read_options
+from flows.platforms.fine_tuning.jobs import walk_jobs
+
+ROOT = Path(__file__).resolve().parents[2]
+AZURE = (ROOT / "docs" / "azure.md").read_text("utf-8")
+EMULATOR = (ROOT / "docs" / "emulator.md").read_text("utf-8")
+SWITCHES = msgspec.to_builtins(Switches())
+
+
+@pytest.mark.parametrize("name", list(SWITCHES))
+def test_every_switch_is_documented_with_its_default(name):
+    rows = [row for row in EMULATOR.splitlines() if row.startswith(f"| `{name}` |")]
+    assert len(rows) == 1
+    assert rows[0].startswith(f"| `{name}` | `{json.dumps(SWITCHES[name])}` | ")
+
+
+def test_no_switch_is_documented_that_is_not_there():
+    assert set(re.findall(r"^\| `([a-z_0-9]+)` \|", EMULATOR, re.MULTILINE)) == set(SWITCHES)
+
+
+def test_every_line_of_the_checklist_is_documented_and_has_a_test():
+    documented = {int(number) for number in re.findall(r"^- \*\*(\d+)\*\*", EMULATOR, re.MULTILINE)}
+    tests = "".join(
+        path.read_text("utf-8")
+        for path in (ROOT / "tests" / "flows" / "emulator").glob("test_checklist_*.py")
+    )
+    tested = {int(number) for number in re.findall(r"def test_line_(\d+)", tests)}
+    assert documented == tested == set(range(1, 21))
+
+
+def test_the_commands_of_the_manual_exist():
+    there = {
+        info.name or info.callback.__name__ for info in app.registered_commands if info.callback
+    }
+    named = set(re.findall(r"gatewright ([a-z]+)", AZURE))
+    assert named <= there
+    assert {"doctor", "promote", "sweep", "rollback", "report", "live"} <= named
+
+
+def test_the_target_of_the_manual_is_one(tmp_path):
+    block = re.search(r"```yaml\n(# flows/targets/support-triage.yaml.*?)```", AZURE, re.DOTALL)
+    (tmp_path / "support-triage.yaml").write_text(block.group(1), "utf-8")
+    target = load_target(tmp_path, "support-triage")
+    assert read_options(target.options).account == "acme-swc"
+    other = re.search(r"```yaml\n(azure_openai:.*?)```", AZURE, re.DOTALL).group(1)
+    assert read_options(yaml.safe_load(other)["azure_openai"]).source.account == "acme-swc"
+
+
+def test_the_account_to_practise_on_opens_with_the_credentials_shown(emulator):
+    practice = AZURE.partition("## Practising")[2]
+    env = dict(re.findall(r"([A-Z_]+)=([a-z-]+)", practice))
+    block = re.search(r"```yaml\n(azure_openai:.*?)```", practice, re.DOTALL).group(1)
+    here = yaml.safe_load(block.replace("http://127.0.0.1:8790", emulator.url))["azure_openai"]
+
+    async def look():
+        platform = AzureOpenAIPlatform(read_options(here), env)
+        try:
+            return await platform.list_deployments(), [job async for job in walk_jobs(platform)]
+        finally:
+            await platform.aclose()
+
+    standing, jobs = asyncio.run(look())
+    assert standing == ()
+    assert len(jobs) >= 2, "those of this account; other files of tests may have added to them"
+
+
+def test_every_key_of_the_azure_block_is_explained():
+    for key in AzureOptions.__struct_fields__:
+        assert f"`{key}`" in AZURE or f"\n  {key}: " in AZURE, key
+
+
+def test_roles_that_errors_ask_for_and_codes_of_the_table_are_real():
+    for role in ("Cognitive Services OpenAI Contributor", "Cognitive Services Usages Reader"):
+        assert f'--role "{role}"' in AZURE
+    table = AZURE.partition("## When it does not work")[2]
+    codes = re.findall(r"^\| `([A-Za-z]+)`", table, re.MULTILINE)
+    assert len(codes) >= 6
+    assert set(codes) <= set(MEANINGS)

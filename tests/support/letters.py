@@ -1,0 +1,267 @@
+"""A small world on loopback, in the test's own loop: two models, a judge, a job with its training file; and a project."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from evals.records import Endpoint, Verdict
+from flows.evaluation import steps
+from flows.evaluation.request import request_run, resolve
+from flows.platforms.base import TriggerRef
+from flows.registry.opening import open_registry
+from flows.registry.records import NewPointer
+from flows.settings import Settings
+
+CANDIDATE = "ft:gpt-4.1-mini-2025-04-14:acme:new:Aa1"
+BASELINE = "ft:gpt-4.1-mini-2025-04-14:acme:old:Bb2"
+JUDGE = "gpt-4.1"
+CASES = 40
+
+SUITE = """\
+version: 1
+name: letters
+prompt: [{role: user, content: "Write a polite letter about the matter of {{ item.about }}."}]
+graders:
+  - {name: tone, type: judge, model: gpt-4.1, rubric: "Is it polite?", labels: [polite, rude], passing: [polite]}
+  - {name: preferred, type: pairwise_judge, model: gpt-4.1, rubric: "Which is better?", against: baseline}
+"""
+GATE = """\
+version: 1
+name: letters
+first_release: absolute_checks
+early_stop: false
+checks:
+  - {metric: tone, at_least: 0.5}
+"""
+TARGET = """\
+version: 1
+name: letters
+platform: openai
+openai: {base_url: "URL", key_variable: none}
+suites: [letters]
+gate: letters
+sampling: {max_completion_tokens: 20, max_attempts: 2}
+judge: {model: gpt-4.1}
+"""
+
+
+@dataclass
+class ModelHost:
+    """What answers, and what it was asked. `judge_down`, `training` and `say` are the test's to set."""
+
+    url: str = ""
+    asked: Counter[str] = field(default_factory=Counter)
+    bodies: list[dict] = field(default_factory=list)
+    judge_down: bool = False
+    training: list[dict] | None = None
+    say: Callable[[str, str], str] | None = None
+    fetched: int = 0
+    at_once: int = 0
+    most_at_once: int = 0
+
+    async def chat(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        model = body["model"]
+        if body["messages"][0]["content"] == "ping":
+            return _said(model, "pong")
+        self.asked[model] += 1
+        self.bodies.append(body)
+        if model != JUDGE and self.say is not None:
+            return _said(model, self.say(model, body["messages"][0]["content"]))
+        if model != JUDGE:
+            return _said(model, "a kind letter" if model == CANDIDATE else "a letter")
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0.01)
+        self.at_once -= 1
+        if self.judge_down:
+            return web.json_response({"error": {"message": "down", "code": "x"}}, status=400)
+        return _said(model, json.dumps({"steps": [], "result": _verdict(body)}))
+
+    async def response(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.asked[body["model"]] += 1
+        self.bodies.append(body)
+        content = [{"type": "output_text", "text": "a kind letter", "annotations": []}]
+        message = {
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": content,
+        }
+        usage = {"input_tokens": 100, "output_tokens": 10, "total_tokens": 110}
+        return web.json_response(
+            {
+                "id": "r1",
+                "status": "completed",
+                "model": body["model"],
+                "output": [message],
+                "usage": usage,
+            }
+        )
+
+    async def model(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        if name not in (CANDIDATE, BASELINE, JUDGE):
+            return web.json_response({"error": {"code": "model_not_found"}}, status=404)
+        return web.json_response({"id": name, "object": "model", "created": 0, "owned_by": "acme"})
+
+    async def job(self, request: web.Request) -> web.Response:
+        return web.json_response(
+            {
+                "id": "ftjob-1",
+                "object": "fine_tuning.job",
+                "status": "succeeded",
+                "model": "gpt-4.1-mini-2025-04-14",
+                "fine_tuned_model": CANDIDATE,
+                "training_file": "file-1",
+            }
+        )
+
+    async def file(self, request: web.Request) -> web.Response:
+        if self.training is None:
+            return web.json_response({"error": {"code": "not_found"}}, status=404)
+        if request.path.endswith("/content"):
+            self.fetched += 1
+            return web.Response(text="".join(json.dumps(row) + "\n" for row in self.training))
+        return web.json_response({"id": "file-1", "object": "file", "bytes": 1, "purpose": "x"})
+
+
+def _verdict(body: dict) -> str:
+    """The judge finds every letter polite, and prefers kind ones."""
+    text = body["messages"][1]["content"]
+    if "first answer" not in text:
+        return "polite"
+    first = re.search(r"The first answer.*?>\n(.*?)\n<", text, re.DOTALL)
+    return "first" if first and "kind" in first[1] else "second"
+
+
+def _said(model: str, text: str) -> web.Response:
+    return web.json_response(
+        {
+            "model": model,
+            "choices": [
+                {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+            ],
+            "usage": {"prompt_tokens": 100, "completion_tokens": 10},
+        }
+    )
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[ModelHost]:
+    found = ModelHost()
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", found.chat)
+    app.router.add_post("/v1/responses", found.response)
+    app.router.add_get("/v1/models/{name}", found.model)
+    app.router.add_get("/v1/fine_tuning/jobs/ftjob-1", found.job)
+    app.router.add_get("/v1/files/file-1", found.file)
+    app.router.add_get("/v1/files/file-1/content", found.file)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    yield found
+    await runner.cleanup()
+
+
+@dataclass
+class Letters:
+    """A project of one target, and its runs carried out step by step, without Prefect."""
+
+    root: Path
+    host: ModelHost
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(
+            home=self.root / "home",
+            registry_url=f"sqlite:///{self.root / 'home' / 'registry.db'}",
+            targets=self.root / "targets",
+            gates=self.root / "gates",
+            datasets=self.root / "datasets",
+            actor="ada",
+        )
+
+    @property
+    def suite(self) -> Path:
+        return self.root / "datasets" / "letters"
+
+    @property
+    def gate(self) -> Path:
+        return self.root / "gates" / "letters.yaml"
+
+    @property
+    def target(self) -> Path:
+        return self.root / "targets" / "letters.yaml"
+
+    def write(self) -> None:
+        for path, text in (
+            (self.suite / "suite.yaml", SUITE),
+            (self.suite / "cases.jsonl", "".join(json.dumps(case) + "\n" for case in cases())),
+            (self.gate, GATE),
+            (self.target, TARGET.replace("URL", self.host.url)),
+        ):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    def change(self, path: Path, old: str, new: str) -> None:
+        text = path.read_text()
+        assert old in text, text
+        path.write_text(text.replace(old, new))
+
+    def go_live(self) -> None:
+        endpoint = Endpoint(base_url=self.host.url, model=BASELINE, model_id=BASELINE)
+        new = NewPointer(target="letters", model_id=BASELINE, platform="openai", endpoint=endpoint)
+        with open_registry(self.settings) as registry:
+            registry.switch(new, expected_generation=0, actor="ada", reason="test", kind="adopt")
+
+    def request(self, again: str = "", *, fresh: bool = False, by_job: bool = False) -> str:
+        ref = TriggerRef(job_id="ftjob-1") if by_job else TriggerRef(model_id=CANDIDATE)
+        run, _ = request_run(
+            self.settings, "letters", ref, kind="evaluation", actor="ada", again=again, fresh=fresh
+        )
+        return run.run_id
+
+    async def prepare(self, run_id: str) -> None:
+        await resolve(self.settings, run_id)
+        await steps.preflight(self.settings, run_id)
+        await steps.deploy_candidate(self.settings, run_id)
+
+    async def judge(self, run_id: str) -> Verdict:
+        await steps.ask_round(self.settings, run_id, 1)
+        return steps.conclude(self.settings, run_id)
+
+
+def about(number: int) -> str:
+    """Something no other case is about."""
+    return hashlib.sha256(bytes([number])).hexdigest()
+
+
+def cases() -> list[dict]:
+    return [{"id": f"c{number}", "item": {"about": about(number)}} for number in range(CASES)]
+
+
+@pytest.fixture
+def letters(tmp_path: Path, host: ModelHost) -> Letters:
+    found = Letters(tmp_path, host)
+    found.write()
+    return found
+
+
+@pytest.fixture
+def ask_of() -> Callable[[int], str]:
+    """The question of a case, as it is asked."""
+    return lambda number: f"Write a polite letter about the matter of {about(number)}."
