@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.release.steps import deployment_name
+from flows.deployments.identity import deployment_name
 
 NEW = deployment_name("triage", "r2")
 
