@@ -12,7 +12,7 @@ from rich.text import Text
 
 from flows.commands.interrupts import going_on_with
 from flows.commands.output import JSON_OPTION, console, emit, exit_with, run_data
-from flows.platforms.short_names import short_name
+from flows.platforms.model_names import short_name
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.settings import Settings, load_settings

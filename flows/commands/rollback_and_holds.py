@@ -128,8 +128,7 @@ def revoke(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Mark a model as one that may not be live for a target, and hold automation off; what is live stays."""
-    from flows.recovery.earlier_models import earlier_model
-    from flows.recovery.way_back import rollback_command
+    from flows.recovery.earlier_models import earlier_model, rollback_command
 
     settings = load_settings()
     load_target(settings.targets, target)

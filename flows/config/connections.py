@@ -1,6 +1,6 @@
-"""The block of its platform in a target file, and the platform it describes.
+"""What a target file connects to: the platform its block describes, and the publishers it names.
 
-What does not fit is named with file and line, like the rest of the file.
+Options that do not fit are reported with file and line, like the rest of the file.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from evals.errors import ConfigurationError, Problem
 from flows.config.target import Target
 from flows.platforms.data_plane import HostingPlatform
 from flows.platforms.table import check_options, open_platform
+from flows.publishers.base import Publisher
+from flows.publishers.table import build_publishers
+from flows.settings import Settings
 
-__all__ = ["platform_of", "require_platform"]
+__all__ = ["platform_of", "publishers_of", "require_platform"]
 
 
 def platform_of(target: Target) -> HostingPlatform:
@@ -24,6 +27,13 @@ def platform_of(target: Target) -> HostingPlatform:
     """
     require_platform(target)
     return open_platform(target.platform, target.options, os.environ)
+
+
+def publishers_of(settings: Settings, target: Target) -> tuple[Publisher, ...]:
+    """Make the publishers a target names. Relative paths start at the folder above the home."""
+    return build_publishers(
+        list(target.publish), target=target.name, root=settings.home.parent, where=target.path
+    )
 
 
 def require_platform(target: Target) -> None:

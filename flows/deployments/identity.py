@@ -1,18 +1,34 @@
-"""The tags by which our own deployments are known again: whose they are, and which run made them on which evidence.
+"""The names and tags by which our own deployments are known again: whose they are, and which run made them.
 
-A platform adds the tag `gatewright` itself, with the slot as its value; everything else is said here.
+Names are derived from the run, so that after a crash the same step finds what it created before. A platform adds the tag
+`gatewright` itself, with the slot as its value; all other tags are made here.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from typing import Literal
 
 from flows.platforms.base import Deployment
+from flows.registry.records import RunRecord
 
-__all__ = ["belongs_to", "own_tags", "run_of"]
+__all__ = ["belongs_to", "deployment_name", "own_tags", "run_of", "slot_name"]
 
 _TARGET, _RUN, _ROLE = "gatewright-target", "gatewright-run", "gatewright-role"
 _EVIDENCE = "gatewright-evidence"
+
+
+def deployment_name(target: str, run_id: str) -> str:
+    """Return the production name a run deploys under: at most 64 of letters, digits and '-', always the same."""
+    slug = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-")[:40] or "model"
+    return f"{slug}-{hashlib.sha256(f'{target}/{run_id}'.encode()).hexdigest()[:12]}"
+
+
+def slot_name(record: RunRecord) -> str:
+    """Return the name of a run's developer deployment."""
+    stem = record.run_id.rpartition("-")[2]
+    return f"gw-{record.target[:36]}-{stem}-dev"
 
 
 def own_tags(

@@ -13,20 +13,18 @@ from evals.sampling.fatal_errors import EndpointGoneError
 from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.response_store import ResponseStore
 from evals.sampling.summary import SamplingSummary
-from flows.deployments.identity import own_tags
+from flows.deployments.identity import own_tags, slot_name
 from flows.evaluation.judges import judge_costs
 from flows.evaluation.open_run import OpenRun
 from flows.evaluation.progress import run_progress
 from flows.platforms.base import Connection
 from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
-from flows.registry.records import RunRecord
 
 __all__ = [
     "ask_models",
     "budget_of",
     "candidate_connection",
     "samplings",
-    "slot_name",
     "stops",
 ]
 
@@ -102,9 +100,3 @@ def stops(run: OpenRun) -> tuple[str, ...]:
     """Why rounds were ended early; a round that was taken up again and went on does not count."""
     last = {summary.look: summary for summary in samplings(run)}
     return tuple(summary.reason for summary in last.values() if summary.stopped)
-
-
-def slot_name(record: RunRecord) -> str:
-    """Name of a run's developer deployment: derived from the run, so that it is found again after a crash."""
-    stem = record.run_id.rpartition("-")[2]
-    return f"gw-{record.target[:36]}-{stem}-dev"

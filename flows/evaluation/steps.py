@@ -16,7 +16,8 @@ from evals.gate.judge import judge, worst
 from evals.records import Role, Verdict
 from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
-from flows.evaluation.ask import ask_models, budget_of, candidate_connection, slot_name, stops
+from flows.deployments.identity import slot_name
+from flows.evaluation.ask import ask_models, budget_of, candidate_connection, stops
 from flows.evaluation.estimate import expected_findings, last_results
 from flows.evaluation.human_labels import keep_labels, with_kept_labels
 from flows.evaluation.judge_preflight import judge_findings

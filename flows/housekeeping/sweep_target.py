@@ -13,8 +13,7 @@ from evals.errors import GatewrightError
 from evals.records import Record
 from flows.config.connections import platform_of
 from flows.config.target import Target, load_target, target_names
-from flows.deployments.identity import belongs_to, run_of
-from flows.evaluation.ask import slot_name
+from flows.deployments.identity import belongs_to, deployment_name, run_of, slot_name
 from flows.housekeeping.keep_warm import keep_all, to_keep
 from flows.housekeeping.retire import orphans, retirable
 from flows.platforms.base import Platform
@@ -22,7 +21,6 @@ from flows.platforms.lifetimes import expired_slots
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
-from flows.release.steps import deployment_name
 from flows.settings import Settings
 
 __all__ = ["DueDeployment", "SweepOutcome", "in_use", "sweep_all", "sweep_target"]

@@ -14,14 +14,13 @@ from msgspec.structs import asdict
 from evals.errors import GatewrightError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
-from flows.deployments.identity import own_tags
+from flows.deployments.identity import deployment_name, own_tags
 from flows.platforms.base import Platform, SlotSpec
 from flows.publishers.base import Published, Publisher
 from flows.registry.eligibility import refuse_blank
 from flows.registry.records import NewPointer
 from flows.registry.store import Registry
 from flows.release.publish_live import publish_live
-from flows.release.steps import deployment_name
 
 __all__ = ["Drift", "adopt", "find_drift", "repair"]
 

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 from evals.errors import PublishError
 from evals.records import LivePointer
-from flows.config.connections import platform_of
+from flows.config.connections import platform_of, publishers_of
 from flows.config.strategy import fixed_name
 from flows.config.target import Target, load_target
 from flows.monitoring import drift
 from flows.platforms.base import Platform
 from flows.publishers.base import Publisher
-from flows.recovery.target_rollback import publishers_of
 from flows.registry.opening import open_registry
 from flows.registry.store import Registry
 from flows.settings import Settings

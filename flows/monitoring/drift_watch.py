@@ -14,11 +14,10 @@ from msgspec.structs import replace
 
 from evals.errors import GatewrightError
 from evals.records import LivePointer, Record
-from flows.config.connections import platform_of
+from flows.config.connections import platform_of, publishers_of
 from flows.config.target import Target, load_target, target_names
 from flows.monitoring.drift import Drift, find_drift
-from flows.recovery.attempts import under_way
-from flows.recovery.target_rollback import publishers_of
+from flows.recovery.target_rollback import rollback_under_way
 from flows.registry.opening import open_registry
 from flows.registry.records import AUTOMATION
 from flows.registry.store import Registry
@@ -163,7 +162,7 @@ def _is_outage(drift: Drift, live: LivePointer | None) -> bool:
 
 def _at_work(settings: Settings, registry: Registry, target: str) -> bool:
     """Say whether Gatewright itself is just changing what stands there."""
-    if under_way(settings, target, within_s=_AT_WORK_FOR.total_seconds()):
+    if rollback_under_way(settings, target, within_s=_AT_WORK_FOR.total_seconds()):
         return True
     now = datetime.fromisoformat(registry.now())
     return any(

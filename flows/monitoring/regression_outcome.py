@@ -14,7 +14,7 @@ from __future__ import annotations
 from evals.records import Record, Verdict
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.monitoring.regression_evidence import RegressionEvidence, so_far, write_down
-from flows.recovery.way_back import rollback_command
+from flows.recovery.earlier_models import rollback_command
 from flows.settings import Settings
 
 __all__ = ["Alert", "alert_of", "settle"]

@@ -15,13 +15,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from evals.errors import ConfigurationError, GatewrightError
 from evals.records import LivePointer, Verdict
-from flows.config.connections import platform_of
+from flows.config.connections import platform_of, publishers_of
 from flows.config.target import load_target
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.steps import judged_anew
 from flows.monitoring.drift import find_drift
 from flows.platforms.base import Finding
-from flows.recovery.target_rollback import publishers_of
 from flows.registry.opening import open_registry
 from flows.registry.provenance import origin, overrides_behind, revocation_of
 from flows.registry.records import RunRecord

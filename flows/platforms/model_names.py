@@ -15,6 +15,7 @@ __all__ = [
     "is_fine_tuned",
     "job_of",
     "same_model",
+    "short_name",
     "step_checkpoint",
 ]
 
@@ -68,3 +69,13 @@ def same_model(asked: str, standing: str) -> bool:
         return True
     name, version = base_parts(asked)
     return not is_fine_tuned(asked) and version is None and base_parts(standing)[0] == name
+
+
+def short_name(model_id: str) -> str:
+    """Return the suffix a person gave a fine-tune ('v2'), or the id itself when it has none."""
+    if model_id.startswith("ft:"):
+        parts = model_id.split(":")
+        return parts[3] if len(parts) > 3 and parts[3] else model_id
+    _base, found, tail = model_id.partition(".ft-")
+    suffix = tail.partition("-")[2] if found else ""
+    return suffix or model_id

@@ -1,7 +1,7 @@
-"""Which model a person means: what is typed in a hurry is a generation, a run, a name, or a piece of an id.
+"""Earlier models of a target: which one a person names, and the command that goes back to the one before.
 
-Only models that were live for the target are looked at, or those that may not be. What fits several of them is refused
-with all that there are; nobody's guess is made for them.
+What is typed in a hurry is a generation, a run, a name, or a piece of an id. Only models that were live for the target
+are searched, or those that are barred from it. A name that fits several is refused with the list of them, never guessed.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from evals.errors import ConfigurationError, Problem
-from flows.platforms.short_names import short_name
+from flows.platforms.model_names import short_name
 from flows.registry.store import Registry
 
-__all__ = ["barred_model", "earlier_model"]
+__all__ = ["RollbackCommand", "barred_model", "earlier_model", "rollback_command"]
 
 _MOST = 12
 """Candidates listed in an error: more would scroll the message off the screen."""
@@ -123,3 +123,34 @@ def _described(registry: Registry, target: str, one: _Known) -> str:
     number = f"#{one.generation}  " if one.generation is not None else ""
     run = f"  run {one.run_id}" if one.run_id else ""
     return f"{number}{one.model_id}{run}" + (f"  ({barred[:120]})" if barred else "")
+
+
+class RollbackCommand(NamedTuple):
+    """The model gone back to, and what to type."""
+
+    model_id: str
+    command: str
+
+    @property
+    def name(self) -> str:
+        """The model's short name."""
+        return short_name(self.model_id)
+
+
+def rollback_command(registry: Registry, target: str) -> RollbackCommand | None:
+    """Return the way back for a target, None where no other model was ever live or all may not be any more.
+
+    Below the first model nothing stands: what was rolled back from is the way back then, and has to be named.
+    """
+    command = f"gatewright rollback {target} --reason '…'"
+    before = registry.previous(target)
+    if before is not None:
+        return RollbackCommand(before.model_id, command)
+    live = registry.live(target)
+    if live is None:
+        return None
+    for other in reversed(registry.superseded(target)):
+        if other.model_id != live.model_id and registry.barred(target, other.model_id) is None:
+            named = command.replace(" --reason", f" --to '#{other.generation}' --reason")
+            return RollbackCommand(other.model_id, named)
+    return None

@@ -13,15 +13,14 @@ import msgspec
 from evals.errors import PlatformError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
-from flows.deployments.identity import own_tags
+from flows.deployments.identity import deployment_name, own_tags
 from flows.platforms.base import Deployment, Platform, SlotSpec
 from flows.publishers.base import Published, Publisher
-from flows.recovery.way_back import rollback_command
+from flows.recovery.earlier_models import rollback_command
 from flows.registry.eligibility import refuse_blank
 from flows.registry.records import Hold, NewPointer
 from flows.registry.store import Registry
 from flows.release.publish_live import publish_live
-from flows.release.steps import deployment_name
 
 __all__ = ["RollbackOutcome", "roll_back"]
 

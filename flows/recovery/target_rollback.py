@@ -1,19 +1,26 @@
-"""Going back for a target as its file describes it, and where its applications read. Imports little: a rollback is urgent."""
+"""Rolls a target back as its file describes it. Imports little, because a rollback is urgent.
+
+A rollback walks down the models that were live, so the same request twice would be two steps. What was begun is written
+down before the switch and struck out once applications were told: after a kill, asking again finishes that one rollback.
+"""
 
 from __future__ import annotations
 
-from flows.config.connections import platform_of
+import time
+from pathlib import Path
+
+from evals.records import Record
+from flows.config.connections import platform_of, publishers_of
 from flows.config.strategy import fixed_name
-from flows.config.target import Target, load_target
-from flows.publishers.base import Publisher
-from flows.publishers.table import build_publishers
-from flows.recovery import attempts
+from flows.config.target import load_target
+from flows.files import read_record, write_record
 from flows.recovery.earlier_models import earlier_model
 from flows.recovery.rollback import RollbackOutcome, roll_back
 from flows.registry.opening import open_registry
+from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["go_back", "publishers_of"]
+__all__ = ["begin_rollback", "finish_rollback", "go_back", "rollback_under_way"]
 
 
 async def go_back(
@@ -31,7 +38,7 @@ async def go_back(
             model = earlier_model(registry, target_name, to) if to is not None else None
             outcome = await roll_back(
                 target_name,
-                to=attempts.begin(settings, registry, target_name, model),
+                to=begin_rollback(settings, registry, target_name, model),
                 reason=reason,
                 actor=actor,
                 platform=platform,
@@ -41,14 +48,46 @@ async def go_back(
                 keeps_name=fixed_name(target),
             )
             if not outcome.problems:
-                attempts.finish(settings, target_name)
+                finish_rollback(settings, target_name)
             return outcome
         finally:
             await platform.aclose()
 
 
-def publishers_of(settings: Settings, target: Target) -> tuple[Publisher, ...]:
-    """Make the publishers a target names. Relative paths start at the folder above the home."""
-    return build_publishers(
-        list(target.publish), target=target.name, root=settings.home.parent, where=target.path
-    )
+class RollbackAttempt(Record, frozen=True, kw_only=True):
+    """A rollback that was begun at a generation; `to` as it was asked for."""
+
+    generation: int
+    to: str | None
+
+
+def begin_rollback(
+    settings: Settings, registry: Registry, target: str, to: str | None
+) -> str | None:
+    """Write down that a rollback begins, and return the model to go to: `to`, or what a cut-short one made live."""
+    path, generation = _path(settings, target), registry.generation(target)
+    kept = read_record(path, RollbackAttempt)
+    if kept is not None and (kept.generation + 1, kept.to) == (generation, to):
+        event, live = registry.event_of(target, generation), registry.live(target)
+        if event is not None and event.kind == "rollback" and live is not None:
+            return live.model_id
+    write_record(path, RollbackAttempt(generation=generation, to=to))
+    return to
+
+
+def finish_rollback(settings: Settings, target: str) -> None:
+    """Strike out what `begin_rollback` wrote down."""
+    _path(settings, target).unlink(missing_ok=True)
+
+
+def rollback_under_way(settings: Settings, target: str, *, within_s: float) -> bool:
+    """Say whether a rollback was begun in the last `within_s` seconds and is not finished."""
+    try:
+        begun = _path(settings, target).stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return time.time() - begun < within_s
+
+
+def _path(settings: Settings, target: str) -> Path:
+    return settings.home / "rollbacks" / f"{target}.json"

@@ -18,11 +18,11 @@ from evals.gate.examiner import Evidence
 from evals.gate.judge import judge
 from evals.gate.policy import GatePolicy, load_policy
 from evals.records import MODEL_OUTCOMES, Role, Verdict
+from flows.config.connections import publishers_of
 from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
 from flows.evaluation.open_run import OpenRun, open_run, strata
 from flows.platforms.base import Connection
-from flows.recovery.target_rollback import publishers_of
 from flows.release.clearance import Promotion
 from flows.release.state_machine import PromotionOutcome, promote
 from flows.release.steps import SmokeResult

@@ -6,7 +6,6 @@ and records are derived from the run, so that a second time finds what the first
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from typing import Any
 
 from evals.errors import InfrastructureError, PlatformError, RefusedError
 from evals.records import LivePointer, Record, Verdict
-from flows.deployments.identity import own_tags, run_of
+from flows.deployments.identity import deployment_name, own_tags, run_of
 from flows.platforms.base import Connection, Platform
 from flows.publishers.base import Publisher
 from flows.registry.records import NewPointer
@@ -27,7 +26,6 @@ __all__ = [
     "PromotionProcess",
     "Smoke",
     "SmokeResult",
-    "deployment_name",
     "without_secrets",
 ]
 
@@ -42,12 +40,6 @@ class SmokeResult(Record, frozen=True, kw_only=True):
 
 Smoke = Callable[[Connection], Awaitable[SmokeResult]]
 Measure = Callable[[Connection], Awaitable[Verdict | None]]
-
-
-def deployment_name(target: str, run_id: str) -> str:
-    """Return the name a run deploys under: at most 64 of letters, digits and '-', the same whenever it is asked for."""
-    slug = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-")[:40] or "model"
-    return f"{slug}-{hashlib.sha256(f'{target}/{run_id}'.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,8 +30,8 @@ from flows.evaluation.training_overlap import LEAKS
 from flows.files import read_record
 from flows.monitoring.regression_evidence import words_of
 from flows.platforms.base import Finding
-from flows.platforms.short_names import short_name
-from flows.recovery.way_back import rollback_command
+from flows.platforms.model_names import short_name
+from flows.recovery.earlier_models import rollback_command
 from flows.registry.provenance import overrides_behind, revocation_of
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.report.sanitise import shorten
-from flows.platforms.short_names import short_name
+from flows.platforms.model_names import short_name
 from flows.registry.records import Event
 
 __all__ = ["changes_table"]

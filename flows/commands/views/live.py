@@ -12,8 +12,8 @@ from rich.text import Text
 
 from evals.records import LivePointer
 from evals.report.sanitise import shorten
-from flows.platforms.short_names import short_name
-from flows.recovery.way_back import rollback_command
+from flows.platforms.model_names import short_name
+from flows.recovery.earlier_models import rollback_command
 from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.store import Registry
 

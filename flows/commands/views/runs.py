@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from evals.report.sanitise import shorten
-from flows.platforms.short_names import short_name
+from flows.platforms.model_names import short_name
 from flows.registry.records import RunRecord
 
 __all__ = ["run_list"]

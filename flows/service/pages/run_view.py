@@ -9,7 +9,7 @@ from evals.errors import GatewrightError
 from evals.records import Verdict
 from evals.report.sections.check import CheckView, check_view
 from flows.approvals.questions import Question, question_of
-from flows.platforms.short_names import short_name
+from flows.platforms.model_names import short_name
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.service.pages.labels import Mark, Moment, mark_of_verdict, moment

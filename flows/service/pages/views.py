@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from evals.records import CheckResult, LivePointer, Verdict
 from flows.config.target import target_names
-from flows.platforms.short_names import short_name
-from flows.recovery.way_back import RollbackCommand, rollback_command
+from flows.platforms.model_names import short_name
+from flows.recovery.earlier_models import RollbackCommand, rollback_command
 from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.records import Answer, Event, Hold, RunRecord
 from flows.registry.store import Registry

@@ -7,13 +7,11 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 from evals.sampling.response_store import ResponseStore
-from flows.deployments.identity import own_tags
+from flows.deployments.identity import deployment_name, own_tags, slot_name
 from flows.evaluation import steps
-from flows.evaluation.ask import slot_name
 from flows.evaluation.request import resolve
 from flows.housekeeping import sweep_target
 from flows.platforms.lifetimes import EXPIRES_TAG
-from flows.release.steps import deployment_name
 
 PAST = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
 

@@ -13,7 +13,7 @@ import pytest
 from flows.monitoring.drift_watch import DriftCheck, look_at_all, look_at_drift, record_look
 from flows.platforms.base import SlotSpec
 from flows.platforms.table import open_platform
-from flows.recovery import attempts
+from flows.recovery import target_rollback
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.settings import load_settings
@@ -176,12 +176,12 @@ def test_while_a_rollback_is_under_way_nothing_is_looked_at(place: Any) -> None:
     place.published.unlink()
     settings = load_settings()
     with open_registry(settings) as registry:
-        attempts.begin(settings, registry, TARGET, None)
+        target_rollback.begin_rollback(settings, registry, TARGET, None)
     assert look() == DriftCheck(target=TARGET)
     begun = settings.home / "rollbacks" / f"{TARGET}.json"
     os.utime(begun, (time.time() - 7200,) * 2)  # that one was killed and never begun again
     assert look().news
-    attempts.finish(settings, TARGET)
+    target_rollback.finish_rollback(settings, TARGET)
 
 
 def test_a_platform_that_does_not_answer_is_trouble_and_no_drift(

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from flows.recovery import attempts as rollback_attempts
+from flows.recovery import target_rollback
 from flows.recovery.rollback import roll_back
 from flows.settings import load_settings
 
@@ -21,7 +21,7 @@ async def attempts(world, parts):
     settings = replace(load_settings(), home=world.folder)
 
     async def back(to=None, *, finish=True):
-        goal = rollback_attempts.begin(settings, world.registry, TARGET, to)
+        goal = target_rollback.begin_rollback(settings, world.registry, TARGET, to)
         outcome = await roll_back(
             TARGET,
             to=goal,
@@ -33,7 +33,7 @@ async def attempts(world, parts):
             slot=parts.SLOT,
         )
         if finish:
-            rollback_attempts.finish(settings, TARGET)
+            target_rollback.finish_rollback(settings, TARGET)
         return outcome
 
     return back
@@ -55,7 +55,7 @@ async def test_asked_for_again_after_it_was_finished_it_goes_further_back(attemp
 
 async def test_cut_short_before_the_switch_it_begins_anew(attempts, world):
     settings = replace(load_settings(), home=world.folder)
-    assert rollback_attempts.begin(settings, world.registry, TARGET, None) is None
+    assert target_rollback.begin_rollback(settings, world.registry, TARGET, None) is None
     assert (await attempts()).pointer.model_id == "v2"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.paths import child_environment
 
-from flows.release.steps import deployment_name
+from flows.deployments.identity import deployment_name
 
 NEW = deployment_name("triage", "r2")
 

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from evals.errors import ConfigurationError, PlatformError, Problem
-from flows.release.steps import deployment_name
+from flows.deployments.identity import deployment_name
 
 TARGET = "triage"
 

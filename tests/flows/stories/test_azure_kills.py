@@ -15,9 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.deployments.identity import own_tags
+from flows.deployments.identity import own_tags, slot_name
 from flows.evaluation import steps
-from flows.evaluation.ask import slot_name
 from flows.evaluation.request import request_run, resolve
 from flows.platforms.lifetimes import EXPIRES_TAG
 

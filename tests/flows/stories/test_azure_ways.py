@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from evals.errors import ConfigurationError, PlatformError
+from flows.deployments.identity import slot_name
 from flows.evaluation import steps
-from flows.evaluation.ask import slot_name
 from flows.evaluation.request import resolve
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 
