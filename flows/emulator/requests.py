@@ -40,7 +40,6 @@ _USUAL_HEADERS = frozenset(
         "cache-control",
         "expect",
         "transfer-encoding",
-        "aoai-evals",
         "aoai-copy-ft-checkpoints",
     ]
 )

@@ -206,7 +206,7 @@ class JobRunner:
     def _end(self, job: Job, status: str, message: str) -> None:
         job.finished_at = self.world.clock.now()
         self._set(job, status, message)
-        announce(self.world, job.account, job.flavour, f"fine_tuning.job.{status}", job.id)
+        announce(self.world, job.account, f"fine_tuning.job.{status}", job.id)
 
 
 def add_event(world: EmulatorState, job: Job, message: str, **data: Any) -> None:
