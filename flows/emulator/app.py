@@ -12,17 +12,17 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from flows.emulator.admin import Admin
 from flows.emulator.control_plane.routes import ControlPlane
-from flows.emulator.errors import Refusal, route_not_found
-from flows.emulator.faults import FaultLayer
 from flows.emulator.fine_tuning.files import Files
 from flows.emulator.fine_tuning.jobs import Jobs
 from flows.emulator.fine_tuning.runner import JobRunner
+from flows.emulator.gateway.errors import Refusal, route_not_found
+from flows.emulator.gateway.fault_injection import FaultLayer
+from flows.emulator.gateway.requests import reply
 from flows.emulator.inference.chat import Chat
 from flows.emulator.inference.models_api import Models
 from flows.emulator.inference.pipeline import InferencePipeline
 from flows.emulator.inference.responses import Responses
-from flows.emulator.requests import reply
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 from flows.emulator.webhooks.outbox import Outbox
 
 __all__ = ["build_app"]

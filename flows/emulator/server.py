@@ -16,12 +16,12 @@ from typing import Any, Self
 import uvicorn
 
 from flows.emulator.app import build_app
-from flows.emulator.auth import mint
-from flows.emulator.models.shelf import Shelf
+from flows.emulator.gateway.auth import mint
+from flows.emulator.models.model_cache import Shelf
 from flows.emulator.state.clock import Clock
 from flows.emulator.state.documents import MintedToken
+from flows.emulator.state.emulator_state import EmulatorState, LogEntry
 from flows.emulator.state.store import Store
-from flows.emulator.state.world import EmulatorState, LogEntry
 from flows.emulator.switches import Switches, changed
 from flows.emulator.webhooks.registration import add_webhook
 

@@ -12,7 +12,7 @@ import time
 import httpx
 
 from flows.emulator.state.documents import Outgoing, WebhookEndpoint
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 from flows.emulator.webhooks.signing import new_secret, signature_header
 
 __all__ = ["Outbox", "announce", "deliver_once"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flows.emulator.accounts import DEFAULT_ACCOUNT
+from flows.emulator.gateway.accounts import DEFAULT_ACCOUNT
 from flows.emulator.state.documents import WebhookEndpoint
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 from flows.emulator.webhooks.signing import secret_key
 
 __all__ = ["add_webhook"]
