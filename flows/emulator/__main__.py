@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"emulator: {error}", file=sys.stderr)  # noqa: T201 - a command's own words
         return 3
-    from flows.emulator.server import add_webhook, make_world, serve
+    from flows.emulator.server import make_world, serve
+    from flows.emulator.webhooks.registration import add_webhook
 
     world = make_world(options.state, switches)
     if options.webhook_url:

@@ -10,13 +10,13 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flows.emulator.accounts import DEFAULT_ACCOUNT
-from flows.emulator.auth import ARM_AUDIENCE, mint
-from flows.emulator.errors import Refusal
-from flows.emulator.requests import reply
+from flows.emulator.gateway.accounts import DEFAULT_ACCOUNT
+from flows.emulator.gateway.auth import ARM_AUDIENCE, mint
+from flows.emulator.gateway.errors import Refusal
+from flows.emulator.gateway.requests import reply
 from flows.emulator.state.clock import iso
 from flows.emulator.state.documents import Outgoing
-from flows.emulator.state.world import EmulatorState, LogEntry
+from flows.emulator.state.emulator_state import EmulatorState, LogEntry
 from flows.emulator.switches import changed
 
 __all__ = ["Admin"]

@@ -11,24 +11,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from flows.emulator.admin import Admin
-from flows.emulator.batches import Batches
-from flows.emulator.batchwork import BatchWorker
 from flows.emulator.control_plane.routes import ControlPlane
-from flows.emulator.errors import Refusal, route_not_found
-from flows.emulator.evalruns import EvalRuns
-from flows.emulator.evals import Evals
-from flows.emulator.evalwork import EvalWorker
-from flows.emulator.faults import FaultLayer
 from flows.emulator.fine_tuning.files import Files
 from flows.emulator.fine_tuning.jobs import Jobs
 from flows.emulator.fine_tuning.runner import JobRunner
+from flows.emulator.gateway.errors import Refusal, route_not_found
+from flows.emulator.gateway.fault_injection import FaultLayer
+from flows.emulator.gateway.requests import reply
 from flows.emulator.inference.chat import Chat
 from flows.emulator.inference.models_api import Models
 from flows.emulator.inference.pipeline import InferencePipeline
 from flows.emulator.inference.responses import Responses
-from flows.emulator.requests import reply
-from flows.emulator.state.world import EmulatorState
-from flows.emulator.webhooks.endpoints import Hooks
+from flows.emulator.state.emulator_state import EmulatorState
 from flows.emulator.webhooks.outbox import Outbox
 
 __all__ = ["build_app"]
@@ -43,8 +37,6 @@ def build_app(world: EmulatorState) -> FaultLayer:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         runner.resume_all()
-        EvalWorker(world).fail_interrupted()
-        BatchWorker(world).fail_interrupted()
         world.start(outbox.run(), "outbox")
         yield
         for task in tuple(world.tasks):
@@ -105,39 +97,6 @@ def _management(prefix: str, world: EmulatorState, runner: JobRunner) -> Iterato
     yield Route(f"{prefix}/models", models.list)
     yield Route(f"{prefix}/models/{{model:path}}", models.get, methods=["GET"])
     yield Route(f"{prefix}/models/{{model:path}}", models.delete, methods=["DELETE"])
-    yield from _evaluation(prefix, world)
-    for where in ("/webhook_endpoints", "/dashboard/webhook_endpoints"):
-        yield from _hooks(prefix + where, Hooks(world))
-    yield Route(f"{prefix}/webhook_event_types", Hooks(world).types)
-
-
-def _evaluation(prefix: str, world: EmulatorState) -> Iterator[BaseRoute]:
-    evals, runs, batches = Evals(world), EvalRuns(world), Batches(world)
-    yield from _resource(f"{prefix}/evals", evals.list, evals.create)
-    one = f"{prefix}/evals/{{eval}}"
-    yield Route(one, evals.get, methods=["GET"])
-    yield Route(one, evals.update, methods=["POST"])
-    yield Route(one, evals.delete, methods=["DELETE"])
-    yield from _resource(f"{one}/runs", runs.list, runs.create)
-    run = f"{one}/runs/{{run}}"
-    yield Route(run, runs.get, methods=["GET"])
-    yield Route(run, runs.cancel, methods=["POST"])
-    yield Route(run, runs.delete, methods=["DELETE"])
-    yield Route(f"{run}/cancel", runs.cancel, methods=["POST"])
-    yield Route(f"{run}/output_items", runs.items)
-    yield from _resource(f"{prefix}/batches", batches.list, batches.create)
-    yield Route(f"{prefix}/batches/{{batch}}", batches.get)
-    yield Route(f"{prefix}/batches/{{batch}}/cancel", batches.cancel, methods=["POST"])
-
-
-def _hooks(where: str, hooks: Hooks) -> Iterator[BaseRoute]:
-    yield from _resource(where, hooks.list, hooks.create)
-    yield Route(f"{where}/event_types", hooks.types)
-    yield Route(f"{where}/{{hook}}", hooks.get, methods=["GET"])
-    yield Route(f"{where}/{{hook}}", hooks.update, methods=["POST"])
-    yield Route(f"{where}/{{hook}}", hooks.delete, methods=["DELETE"])
-    yield Route(f"{where}/{{hook}}/rotate_secret", hooks.rotate, methods=["POST"])
-    yield Route(f"{where}/{{hook}}/test", hooks.test, methods=["POST"])
 
 
 def _resource(where: str, listing: Handler, creating: Handler) -> Iterator[BaseRoute]:

@@ -15,17 +15,15 @@ from typing import Any, Self
 
 import uvicorn
 
-from flows.emulator.accounts import DEFAULT_ACCOUNT
 from flows.emulator.app import build_app
-from flows.emulator.auth import mint
-from flows.emulator.models.shelf import Shelf
+from flows.emulator.gateway.auth import mint
+from flows.emulator.models.model_cache import Shelf
 from flows.emulator.state.clock import Clock
 from flows.emulator.state.documents import MintedToken
+from flows.emulator.state.emulator_state import EmulatorState, LogEntry
 from flows.emulator.state.store import Store
-from flows.emulator.state.world import EmulatorState, LogEntry
 from flows.emulator.switches import Switches, changed
-from flows.emulator.webhooks.endpoints import register
-from flows.emulator.webhooks.signing import secret_key
+from flows.emulator.webhooks.registration import add_webhook
 
 __all__ = ["Emulator", "serve"]
 
@@ -42,20 +40,6 @@ def make_world(state: Path, switches: Switches) -> EmulatorState:
         clock=Clock(store),
         switches=switches,
         shelf=Shelf(folder / "models"),
-    )
-
-
-def add_webhook(world: EmulatorState, url: str, secret: str) -> None:
-    """Send every event of the default account to `url`. Raises ValueError for a secret that is none."""
-    secret_key(secret)
-    register(
-        world,
-        DEFAULT_ACCOUNT.name,
-        url,
-        secret=secret,
-        name="command line",
-        key="we_commandline",
-        flavour="azure",
     )
 
 

@@ -150,12 +150,6 @@ class Switches(Record, frozen=True, kw_only=True):
     # as during a rotation, the first one with an unknown secret
     webhook_two_signatures: bool = False
 
-    # eval runs and batches (16)
-    eval_run_s: float = 0.1
-    eval_error_rate: float = 0.03  # items of a completed run that errored
-    eval_outcome: Literal["completed", "failed"] = "completed"
-    batch_s: float = 0.1
-
     faults: tuple[Fault, ...] = ()
 
 

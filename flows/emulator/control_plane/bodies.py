@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from flows.emulator.errors import Refusal, arm_refusal
+from flows.emulator.gateway.errors import Refusal, arm_refusal
 from flows.emulator.state.documents import ModelRef
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["DeploymentBody", "invalid_content", "read_sku", "read_tags", "read_wish"]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.emulator.accounts import Account, from_resource_id, same_name
-from flows.emulator.auth import allowed, auxiliary_callers
 from flows.emulator.control_plane.catalogue import BaseModel, find_base
-from flows.emulator.errors import Refusal, arm_refusal
+from flows.emulator.gateway.accounts import Account, from_resource_id, same_name
+from flows.emulator.gateway.auth import allowed, auxiliary_callers
+from flows.emulator.gateway.errors import Refusal, arm_refusal
 from flows.emulator.state.documents import Checkpoint, MintedToken, ModelRef, TunedModel
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Deployable", "check_sku", "resolve_model", "tuned_model"]
 

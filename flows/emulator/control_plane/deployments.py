@@ -12,10 +12,10 @@ from flows.emulator.control_plane.bodies import read_wish
 from flows.emulator.control_plane.lifecycle import at_rest, find_deployment, tidy
 from flows.emulator.control_plane.request import ControlRequest, not_allowed, operation_link
 from flows.emulator.control_plane.writes import Writer
-from flows.emulator.errors import arm_refusal
-from flows.emulator.requests import reply
+from flows.emulator.gateway.errors import arm_refusal
+from flows.emulator.gateway.requests import reply
 from flows.emulator.state.documents import Deployment
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Deployments"]
 

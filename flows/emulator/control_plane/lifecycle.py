@@ -9,7 +9,7 @@ import secrets
 
 from flows.emulator.control_plane.catalogue import PROVISIONED
 from flows.emulator.state.documents import Deployment, ModelRef, Tombstone, TunedModel
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = [
     "at_rest",

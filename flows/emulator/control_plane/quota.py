@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from flows.emulator.accounts import Account, accounts, same_name
 from flows.emulator.control_plane.catalogue import (
     BASE_MODELS,
     SKUS,
@@ -20,9 +19,10 @@ from flows.emulator.control_plane.catalogue import (
 )
 from flows.emulator.control_plane.deployable import tuned_model
 from flows.emulator.control_plane.lifecycle import is_fine_tuned, tidy
-from flows.emulator.errors import arm_refusal
+from flows.emulator.gateway.accounts import Account, accounts, same_name
+from flows.emulator.gateway.errors import arm_refusal
 from flows.emulator.state.documents import Deployment, ModelRef, Tombstone
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["FINE_TUNED_ROW", "check_quota", "left", "usages"]
 

@@ -6,14 +6,14 @@ from typing import Any
 
 from starlette.responses import Response
 
-from flows.emulator.accounts import Account, same_name
 from flows.emulator.control_plane import views
 from flows.emulator.control_plane.quota import usages
 from flows.emulator.control_plane.request import ControlRequest, no_route
-from flows.emulator.errors import arm_refusal
-from flows.emulator.requests import reply
+from flows.emulator.gateway.accounts import Account, same_name
+from flows.emulator.gateway.errors import arm_refusal
+from flows.emulator.gateway.requests import reply
 from flows.emulator.state.documents import Deployment, Operation
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Region"]
 

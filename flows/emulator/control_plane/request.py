@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
-from flows.emulator.accounts import Account
-from flows.emulator.auth import check_right
-from flows.emulator.errors import Refusal, arm_refusal
+from flows.emulator.gateway.accounts import Account
+from flows.emulator.gateway.auth import check_right
+from flows.emulator.gateway.errors import Refusal, arm_refusal
 from flows.emulator.state.documents import MintedToken, Operation
 
 __all__ = ["ControlRequest", "no_route", "not_allowed", "operation_link"]

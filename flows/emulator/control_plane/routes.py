@@ -7,17 +7,17 @@ import uuid
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flows.emulator.accounts import Account, accounts, same_name
-from flows.emulator.auth import arm_caller, shown_permissions
 from flows.emulator.control_plane import views
 from flows.emulator.control_plane.catalogue import API_VERSIONS
 from flows.emulator.control_plane.deployments import Deployments
 from flows.emulator.control_plane.quota import usages
 from flows.emulator.control_plane.region import Region
 from flows.emulator.control_plane.request import ControlRequest, no_route
-from flows.emulator.errors import Refusal, arm_refusal
-from flows.emulator.requests import reply
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.gateway.accounts import Account, accounts, same_name
+from flows.emulator.gateway.auth import arm_caller, shown_permissions
+from flows.emulator.gateway.errors import Refusal, arm_refusal
+from flows.emulator.gateway.requests import reply
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["ControlPlane"]
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import msgspec
 
-from flows.emulator.accounts import Account
 from flows.emulator.control_plane.catalogue import BASE_MODELS, PROVISIONED, BaseModel, usage_row
 from flows.emulator.control_plane.deployable import tuned_model
 from flows.emulator.control_plane.lifecycle import is_fine_tuned, state
 from flows.emulator.control_plane.quota import left
+from flows.emulator.gateway.accounts import Account
 from flows.emulator.state.clock import iso
 from flows.emulator.state.documents import Deployment, Operation, TunedModel
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = [
     "account_models",

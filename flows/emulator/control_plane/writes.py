@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from flows.emulator.accounts import Account
 from flows.emulator.control_plane.bodies import DeploymentBody, invalid_content, read_sku, read_tags
 from flows.emulator.control_plane.catalogue import canonical_sku
+from flows.emulator.control_plane.change_rules import check_change, check_sku_change, one_at_a_time
 from flows.emulator.control_plane.deployable import check_sku, resolve_model
 from flows.emulator.control_plane.lifecycle import (
     deployment_key,
@@ -18,11 +18,11 @@ from flows.emulator.control_plane.lifecycle import (
     served_model,
 )
 from flows.emulator.control_plane.quota import check_quota
-from flows.emulator.control_plane.refusals import check_change, check_sku_change, one_at_a_time
 from flows.emulator.control_plane.views import deployment_id
-from flows.emulator.errors import arm_refusal
+from flows.emulator.gateway.accounts import Account
+from flows.emulator.gateway.errors import arm_refusal
 from flows.emulator.state.documents import Deployment, MintedToken, Operation
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Writer"]
 

@@ -6,7 +6,7 @@ import re
 import secrets
 from typing import Any
 
-from flows.emulator.errors import bad_request, data_refusal
+from flows.emulator.gateway.errors import bad_request, data_refusal
 from flows.emulator.state.documents import Flavour
 
 __all__ = [

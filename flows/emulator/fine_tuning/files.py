@@ -10,12 +10,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flows.emulator.errors import bad_request, not_found
 from flows.emulator.fine_tuning.training_files import InvalidTrainingFile, read_examples
+from flows.emulator.gateway.errors import bad_request, not_found
+from flows.emulator.gateway.requests import Caller, form_parts, page, reply, who
 from flows.emulator.models.priors import learn_priors
-from flows.emulator.requests import Caller, form_parts, page, reply, who
 from flows.emulator.state.documents import StoredFile
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Files", "file_path", "find_file", "is_processed", "save_file"]
 

@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flows.emulator.control_plane.catalogue import BaseModel, find_base
-from flows.emulator.errors import bad_request, data_refusal, not_found
 from flows.emulator.fine_tuning.bodies import (
     letters,
     read_hyperparameters,
@@ -21,9 +20,10 @@ from flows.emulator.fine_tuning.bodies import (
 from flows.emulator.fine_tuning.files import find_file, is_processed
 from flows.emulator.fine_tuning.runner import TERMINAL, JobRunner, add_event
 from flows.emulator.fine_tuning.views import shown_checkpoint, shown_event, shown_job
-from flows.emulator.requests import Caller, json_body, page, reply, who
+from flows.emulator.gateway.errors import bad_request, data_refusal, not_found
+from flows.emulator.gateway.requests import Caller, json_body, page, reply, who
 from flows.emulator.state.documents import Checkpoint, Event, Job, TunedModel
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Jobs"]
 

@@ -13,7 +13,7 @@ from flows.emulator.fine_tuning.files import file_path
 from flows.emulator.fine_tuning.training import CHECKPOINT_SHARES, TrainingResult, train_to_disk
 from flows.emulator.fine_tuning.training_files import Example, InvalidTrainingFile, read_examples
 from flows.emulator.state.documents import Checkpoint, Event, Job, StoredFile, TunedModel
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 from flows.emulator.webhooks.outbox import announce
 
 __all__ = ["TERMINAL", "JobRunner", "add_event"]
@@ -206,7 +206,7 @@ class JobRunner:
     def _end(self, job: Job, status: str, message: str) -> None:
         job.finished_at = self.world.clock.now()
         self._set(job, status, message)
-        announce(self.world, job.account, job.flavour, f"fine_tuning.job.{status}", job.id)
+        announce(self.world, job.account, f"fine_tuning.job.{status}", job.id)
 
 
 def add_event(world: EmulatorState, job: Job, message: str, **data: Any) -> None:

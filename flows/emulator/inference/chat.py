@@ -9,14 +9,14 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from flows.emulator.errors import bad_request
-from flows.emulator.inference.answer import say
+from flows.emulator.gateway.errors import bad_request
+from flows.emulator.gateway.requests import Caller, json_body, reply, who
 from flows.emulator.inference.completions import shown_completion
+from flows.emulator.inference.generation import say
 from flows.emulator.inference.parameters import check_chat
 from flows.emulator.inference.pipeline import InferencePipeline, service_headers, tail_text
 from flows.emulator.inference.serving import resolve
-from flows.emulator.requests import Caller, json_body, reply, who
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Chat"]
 

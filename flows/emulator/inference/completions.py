@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from flows.emulator.inference.answer import ModelOutput
+from flows.emulator.gateway.requests import Caller
 from flows.emulator.inference.content_filter import filter_results, filters_output
+from flows.emulator.inference.generation import ModelOutput
 from flows.emulator.inference.pipeline import shown_model, tail_text
 from flows.emulator.inference.serving import Serving
-from flows.emulator.requests import Caller
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["shown_completion"]
 

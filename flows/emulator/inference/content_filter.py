@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.emulator.errors import Refusal
+from flows.emulator.gateway.errors import Refusal
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["check_prompt", "filter_results", "filters_output"]
 

@@ -10,10 +10,10 @@ from starlette.responses import Response
 
 from flows.emulator.control_plane.catalogue import BASE_MODELS
 from flows.emulator.control_plane.lifecycle import deployed_anywhere
-from flows.emulator.errors import data_refusal
-from flows.emulator.requests import Caller, reply, who
+from flows.emulator.gateway.errors import data_refusal
+from flows.emulator.gateway.requests import Caller, reply, who
 from flows.emulator.state.documents import Flavour, TunedModel
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Models"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.emulator.errors import Refusal, bad_request, data_refusal
 from flows.emulator.fine_tuning.training_files import flat_text
-from flows.emulator.inference.answer import token_count
+from flows.emulator.gateway.errors import Refusal, bad_request, data_refusal
+from flows.emulator.inference.generation import token_count
 from flows.emulator.inference.serving import Serving
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["check_chat", "check_messages", "check_responses"]
 

@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.emulator.fine_tuning.training_files import flat_text
-from flows.emulator.inference.answer import token_count
+from flows.emulator.gateway.requests import Caller
 from flows.emulator.inference.content_filter import check_prompt
+from flows.emulator.inference.generation import token_count
 from flows.emulator.inference.rate_limit import RateLimiter
 from flows.emulator.inference.serving import Serving
-from flows.emulator.requests import Caller
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["InferencePipeline", "service_headers", "shown_model", "tail_text"]
 

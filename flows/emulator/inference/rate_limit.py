@@ -10,10 +10,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from flows.emulator.control_plane.views import requests_per_minute
-from flows.emulator.errors import Refusal, data_refusal
+from flows.emulator.gateway.errors import Refusal, data_refusal
 from flows.emulator.inference.serving import Serving
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["RateLimiter"]
 

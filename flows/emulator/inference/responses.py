@@ -10,9 +10,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flows.emulator.errors import bad_request, not_found
-from flows.emulator.inference.answer import ModelOutput, say
+from flows.emulator.gateway.errors import bad_request, not_found
+from flows.emulator.gateway.requests import json_body, reply, who
 from flows.emulator.inference.content_filter import filters_output
+from flows.emulator.inference.generation import ModelOutput, say
 from flows.emulator.inference.parameters import check_responses
 from flows.emulator.inference.pipeline import (
     InferencePipeline,
@@ -21,9 +22,8 @@ from flows.emulator.inference.pipeline import (
     tail_text,
 )
 from flows.emulator.inference.serving import Serving, resolve
-from flows.emulator.requests import json_body, reply, who
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Responses"]
 

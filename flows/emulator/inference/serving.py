@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from flows.emulator.control_plane.catalogue import find_base
 from flows.emulator.control_plane.deployable import tuned_model
 from flows.emulator.control_plane.lifecycle import find_deployment, served_model
-from flows.emulator.errors import Refusal, data_refusal, deployment_not_found
-from flows.emulator.requests import Caller
+from flows.emulator.gateway.errors import Refusal, data_refusal, deployment_not_found
+from flows.emulator.gateway.requests import Caller
 from flows.emulator.state.documents import Deployment, ModelRef, TunedModel
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Serving", "resolve"]
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from flows.emulator.fine_tuning.training_files import Example
 from flows.emulator.models.heads import parse_fields
 from flows.emulator.state.documents import Prior
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["base_answer", "learn_priors"]
 

@@ -173,18 +173,12 @@ class Tombstone(Document, kw_only=True):
 
 
 class WebhookEndpoint(Document, kw_only=True):
-    """A registered receiver. `old_secret` still signs until `old_secret_until`."""
+    """A receiver of an account's events."""
 
     account: str
-    flavour: Flavour
-    name: str
     url: str
     event_types: list[str]
     secret: str
-    created_at: float
-    updated_at: float
-    old_secret: str | None = None
-    old_secret_until: float = 0.0
 
 
 class Outgoing(Document, kw_only=True):

@@ -11,16 +11,14 @@ import time
 
 import httpx
 
-from flows.emulator.state.documents import Flavour, Outgoing, WebhookEndpoint
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.documents import Outgoing, WebhookEndpoint
+from flows.emulator.state.emulator_state import EmulatorState
 from flows.emulator.webhooks.signing import new_secret, signature_header
 
 __all__ = ["Outbox", "announce", "deliver_once"]
 
 
-def announce(
-    world: EmulatorState, account: str, flavour: Flavour, event_type: str, object_id: str
-) -> None:
+def announce(world: EmulatorState, account: str, event_type: str, object_id: str) -> None:
     """Tell every receiver of an account that wants it about an event; durable before this returns."""
     for endpoint in world.store.all(WebhookEndpoint):
         if endpoint.account == account and event_type in endpoint.event_types:
@@ -146,9 +144,5 @@ async def deliver_once(
 
 
 def _active_secrets(world: EmulatorState, endpoint: WebhookEndpoint) -> list[str]:
-    active = [endpoint.secret]
-    if endpoint.old_secret and endpoint.old_secret_until > world.clock.now():
-        active.insert(0, endpoint.old_secret)
-    elif world.switches.webhook_two_signatures:
-        active.insert(0, new_secret())
-    return active
+    unknown = [new_secret()] if world.switches.webhook_two_signatures else []
+    return [*unknown, endpoint.secret]

@@ -1,4 +1,4 @@
-"""The checklist of platform behaviours: jobs, webhooks and eval runs (lines 14 to 16)."""
+"""The checklist of platform behaviours: jobs and webhooks (lines 14 and 15)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import time
 import pytest
 from openai import InvalidWebhookSignatureError
 
+from flows.emulator.webhooks.outbox import announce
+from flows.emulator.webhooks.registration import add_webhook
+
 SECRET = "whsec_cHJvbW90aW9uLWVtdWxhdG9yLXRlc3Qta2V5LTAwMDE="
 
 
 @pytest.fixture
 def hooked(workshop, receiver):
     """An emulator that sends every event to the receiver."""
-    from flows.emulator.server import add_webhook
-
     add_webhook(workshop.emulator.world, receiver.url, SECRET)
     return workshop
 
@@ -118,13 +119,9 @@ def test_line_15_webhooks_may_come_late(hooked, receiver) -> None:
 
 
 def test_line_15_webhooks_may_come_out_of_order(hooked, receiver) -> None:
-    from flows.emulator.webhooks.outbox import announce
-
     hooked.emulator.set(webhook_shuffle=True, seed=3)
     for number in range(6):
-        announce(
-            hooked.emulator.world, "embedded", "azure", "fine_tuning.job.failed", f"ftjob-{number}"
-        )
+        announce(hooked.emulator.world, "embedded", "fine_tuning.job.failed", f"ftjob-{number}")
     got = [json.loads(body)["data"]["id"] for _, body in receiver.wait(6)]
     assert sorted(got) == [f"ftjob-{number}" for number in range(6)] != got
 
@@ -145,78 +142,3 @@ def test_line_15_a_stale_timestamp_is_refused_by_the_receiver(hooked, receiver) 
     headers, body = receiver.wait(1)[0]
     with pytest.raises(InvalidWebhookSignatureError):
         client.webhooks.unwrap(body, headers, secret=SECRET)
-
-
-# 16
-
-
-def _eval(client):
-    return client.evals.create(
-        name="triage",
-        data_source_config={
-            "type": "custom",
-            "item_schema": {"type": "object", "properties": {"text": {"type": "string"}}},
-            "include_sample_schema": True,
-        },
-        testing_criteria=[
-            {"type": "string_check", "name": "bug", "input": "{{sample.output_text}}", "operation": "like",
-             "reference": "{{item.label}}"}
-        ],
-    )  # fmt: skip
-
-
-def _run(client, evaluation, rows: int = 40):
-    template = [
-        {
-            "type": "message",
-            "role": "user",
-            "content": {"type": "input_text", "text": "{{item.text}}"},
-        }
-    ]
-    content = [
-        {"item": {"text": f"the app crashes {n}", "label": "bug" if n % 4 else "nothing"}}
-        for n in range(rows)
-    ]
-    source = {
-        "type": "completions",
-        "model": "cand",
-        "source": {"type": "file_content", "content": content},
-        "input_messages": {"type": "template", "template": template},
-    }
-    return client.evals.runs.create(evaluation.id, name="run", data_source=source)
-
-
-def test_line_16_a_completed_eval_run_has_errored_items(workshop) -> None:
-    workshop.emulator.set(eval_error_rate=0.2)
-    workshop.plane().put("cand", workshop.tuned())
-    client = workshop.client()
-    evaluation = _eval(client)
-    assert "item_schema" not in evaluation.data_source_config.to_dict()
-    run = _run(client, evaluation)
-    workshop.wait_until(
-        lambda: client.evals.runs.retrieve(run.id, eval_id=evaluation.id).status == "completed"
-    )
-    counts = client.evals.runs.retrieve(run.id, eval_id=evaluation.id).result_counts
-    assert counts.total == 40
-    assert counts.errored > 0
-    assert counts.passed + counts.failed + counts.errored == 40
-    items = list(client.evals.runs.output_items.list(run.id, eval_id=evaluation.id))
-    assert sorted(one.datasource_item_id for one in items) == list(range(40))
-
-
-def test_line_16_a_run_is_canceled_with_one_l_or_fails(workshop) -> None:
-    workshop.emulator.set(eval_run_s=60)
-    client = workshop.client()
-    evaluation = _eval(client)
-    run = _run(client, evaluation)
-    assert client.evals.runs.cancel(run.id, eval_id=evaluation.id).status == "canceled"
-    second = _run(client, evaluation)
-    workshop.emulator.set(eval_outcome="failed")
-    workshop.emulator.clock.advance(31)
-    workshop.wait_until(
-        lambda: client.evals.runs.retrieve(second.id, eval_id=evaluation.id).status == "in_progress"
-    )
-    workshop.emulator.clock.advance(31)
-    workshop.wait_until(
-        lambda: client.evals.runs.retrieve(second.id, eval_id=evaluation.id).status == "failed"
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 import openai
@@ -205,67 +204,3 @@ def test_responses_follow_one_another(workshop, client) -> None:
     assert client.responses.retrieve(first.id).output_text == first.output_text
     short = client.responses.create(model=model, input="hello", max_output_tokens=16)
     assert (short.status, short.incomplete_details.reason) == ("incomplete", "max_output_tokens")
-
-
-def test_webhook_endpoints_are_managed(workshop, client, receiver) -> None:
-    made = client.webhooks.create(
-        name="ci", url=receiver.url, event_types=["fine_tuning.job.failed"]
-    )
-    assert made.signing_secret.startswith("whsec_")
-    assert not hasattr(client.webhooks.retrieve(made.id), "signing_secret")
-    updated = client.webhooks.update(made.id, event_types=["fine_tuning.job.succeeded"])
-    assert updated.event_types == ["fine_tuning.job.succeeded"]
-    rotated = client.webhooks.rotate_secret(made.id, keep_old_secret_active_for_24_hours=True)
-    workshop.fine_tune(client)
-    headers, body = receiver.wait(1)[0]
-    for secret in (made.signing_secret, rotated.signing_secret):
-        assert (
-            client.webhooks.unwrap(body, headers, secret=secret).type == "fine_tuning.job.succeeded"
-        )
-    result = client.webhooks.test(made.id, event_type="fine_tuning.job.succeeded")
-    assert result.status_code == 200
-    assert client.webhooks.delete(made.id).deleted
-    assert list(client.webhooks.list()) == []
-
-
-def test_the_azure_dashboard_path_manages_webhooks_too(workshop, receiver) -> None:
-    url = f"{workshop.url}/openai/v1/dashboard/webhook_endpoints"
-    wish = {"name": "ci", "url": receiver.url, "event_types": ["fine_tuning.job.succeeded"]}
-    made = workshop.http.post(url, json=wish, headers={"api-key": "embedded-api-key"}).json()
-    assert made["object"] == "webhook.endpoint"
-    assert base64.b64decode(made["signing_secret"].removeprefix("whsec_"))
-
-
-def test_a_batch_answers_every_line_and_sorts_out_failures(workshop) -> None:
-    client = workshop.client("/v1")
-    lines = [
-        {"custom_id": f"row-{n}", "method": "POST", "url": "/v1/chat/completions",
-         "body": {"model": "gpt-4.1-mini" if n else "nothing", "messages": [{"role": "user", "content": "x"}]}}
-        for n in range(5)
-    ]  # fmt: skip
-    data = "\n".join(map(json.dumps, lines)).encode()
-    file = client.files.create(file=("b.jsonl", data), purpose="batch")
-    batch = client.batches.create(
-        input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
-    )
-    workshop.wait_until(lambda: client.batches.retrieve(batch.id).status == "completed")
-    done = client.batches.retrieve(batch.id)
-    assert (done.request_counts.completed, done.request_counts.failed) == (4, 1)
-    rows = [
-        json.loads(line) for line in client.files.content(done.output_file_id).text.splitlines()
-    ]
-    assert sorted(row["custom_id"] for row in rows) == [f"row-{n}" for n in range(1, 5)]
-    failed = json.loads(client.files.content(done.error_file_id).text)
-    assert failed["response"]["status_code"] == 404
-
-
-def test_a_finetuned_azure_deployment_takes_no_batch(workshop) -> None:
-    workshop.plane().put("cand", workshop.tuned())
-    client = workshop.client()
-    line = {"custom_id": "1", "method": "POST", "url": "/chat/completions",
-            "body": {"model": "cand", "messages": [{"role": "user", "content": "x"}]}}  # fmt: skip
-    file = client.files.create(file=("b.jsonl", json.dumps(line).encode()), purpose="batch")
-    wish = {"input_file_id": file.id, "endpoint": "/chat/completions", "completion_window": "24h"}
-    batch = client.post("/batches", body=wish, cast_to=object)
-    workshop.wait_until(lambda: client.batches.retrieve(batch["id"]).status == "completed")
-    assert client.batches.retrieve(batch["id"]).request_counts.failed == 1

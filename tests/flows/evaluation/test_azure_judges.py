@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from evals.errors import ConfigurationError
-from flows.emulator.auth import DATA_AUDIENCES
+from flows.emulator.gateway.auth import DATA_AUDIENCES
 from flows.evaluation import steps
 from flows.evaluation.judges import judge_costs
 from flows.evaluation.open_run import open_run

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.emulator.server import add_webhook
+from flows.emulator.webhooks.registration import add_webhook
 from flows.evaluation.request import run_id_of
 from flows.registry.records import RunRecord
 from flows.service.dispatcher.dispatch import Dispatcher

@@ -9,10 +9,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 
-from flows.emulator.accounts import DEFAULT_ACCOUNT, Account, accounts, same_name
-from flows.emulator.errors import Refusal, arm_refusal, data_refusal
+from flows.emulator.gateway.accounts import DEFAULT_ACCOUNT, Account, accounts, same_name
+from flows.emulator.gateway.errors import Refusal, arm_refusal, data_refusal
 from flows.emulator.state.documents import Flavour, MintedToken
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = [
     "ARM_AUDIENCE",

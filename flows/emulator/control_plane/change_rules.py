@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from flows.emulator.accounts import Account
 from flows.emulator.control_plane.catalogue import PROVISIONED
 from flows.emulator.control_plane.lifecycle import at_rest, is_fine_tuned, tidy
-from flows.emulator.errors import Refusal, arm_refusal
+from flows.emulator.gateway.accounts import Account
+from flows.emulator.gateway.errors import Refusal, arm_refusal
 from flows.emulator.state.documents import Deployment, ModelRef
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["check_change", "check_sku_change", "one_at_a_time"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from flows.emulator.state.world import EmulatorState, LogEntry
+from flows.emulator.state.emulator_state import EmulatorState, LogEntry
 from flows.emulator.switches import Fault
 
 __all__ = ["FaultLayer"]

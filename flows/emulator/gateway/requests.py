@@ -10,13 +10,13 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flows.emulator.accounts import Account, find_account
-from flows.emulator.auth import data_account
 from flows.emulator.control_plane.catalogue import DATA_API_VERSIONS
-from flows.emulator.errors import bad_request, data_refusal, route_not_found
-from flows.emulator.forms import Part, boundary_of, split_form
+from flows.emulator.gateway.accounts import Account, find_account
+from flows.emulator.gateway.auth import data_account
+from flows.emulator.gateway.errors import bad_request, data_refusal, route_not_found
+from flows.emulator.gateway.multipart import Part, boundary_of, split_form
 from flows.emulator.state.documents import Flavour
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["Caller", "form_parts", "json_body", "page", "reply", "who"]
 
@@ -40,7 +40,6 @@ _USUAL_HEADERS = frozenset(
         "cache-control",
         "expect",
         "transfer-encoding",
-        "aoai-evals",
         "aoai-copy-ft-checkpoints",
     ]
 )

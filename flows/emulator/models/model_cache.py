@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
 import joblib
 
+from flows.emulator.models import classifiers, features, heads, joint
 from flows.emulator.models.heads import Answer, Network
 
 __all__ = ["Shelf"]
+
+# Weights are pickles, which name the modules of their classes. Those trained before these modules stood in this room
+# name `flows.emulator.heads` and the like; unpickling finds them under these names.
+for _module in (classifiers, features, heads, joint):
+    sys.modules.setdefault(_module.__name__.replace(".models.", "."), _module)
 
 
 class Shelf:

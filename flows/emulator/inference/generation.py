@@ -10,7 +10,7 @@ from typing import Any
 from flows.emulator.fine_tuning.training_files import flat_text, question, system_prompt
 from flows.emulator.inference.serving import Serving
 from flows.emulator.models.priors import base_answer
-from flows.emulator.state.world import EmulatorState
+from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = ["ModelOutput", "say", "token_count"]
 

@@ -16,7 +16,7 @@ from flows.emulator.state.store import Store
 from flows.emulator.switches import Switches
 
 if TYPE_CHECKING:
-    from flows.emulator.models.shelf import Shelf
+    from flows.emulator.models.model_cache import Shelf
 
 __all__ = ["EmulatorState", "LogEntry"]
 
