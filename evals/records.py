@@ -22,6 +22,7 @@ __all__ = [
     "Endpoint",
     "LivePointer",
     "Message",
+    "NextStep",
     "Outcome",
     "Price",
     "Record",
@@ -237,6 +238,13 @@ class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):
     checkpoint: str | None = None
     training_file: str | None = None
     training_digest: str | None = None
+
+
+class NextStep(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Something a reader can do now: a command, and its effect in a few words."""
+
+    command: str
+    effect: str = ""
 
 
 class LivePointer(Record, frozen=True, kw_only=True):
