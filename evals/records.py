@@ -22,6 +22,7 @@ __all__ = [
     "Endpoint",
     "LivePointer",
     "Message",
+    "NextStep",
     "Outcome",
     "Price",
     "Record",
@@ -30,6 +31,7 @@ __all__ = [
     "Score",
     "Slot",
     "SuiteResult",
+    "UnscoredBecause",
     "Usage",
     "Verdict",
     "VerdictOutcome",
@@ -128,11 +130,17 @@ class Response(Record, frozen=True, kw_only=True, omit_defaults=True):
     reused: bool = False
 
 
+UnscoredBecause = Literal["no_answer", "judge_unreachable", "ungradable"]
+"""Why a score is missing: the model's answer never came, its judge could not be asked for now (it is asked again when
+the run goes on), or the grader could make nothing of the answer."""
+
+
 class Score(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What a grader made of a response.
 
     Exactly one of these holds: `value` is a number in [0, 1]; or `predicted` and `truth` are labels (`value` then says
-    whether they agree); or all are None and `reason` says why the response is unscored.
+    whether they agree); or all are None, `unscored_because` says why as a code and `reason` in words. Scores stored
+    before the code existed have none.
     """
 
     case_id: str
@@ -143,6 +151,7 @@ class Score(Record, frozen=True, kw_only=True, omit_defaults=True):
     truth: str | None = None
     predicted: str | None = None
     reason: str = ""
+    unscored_because: UnscoredBecause | None = None
 
     @property
     def unscored(self) -> bool:
@@ -237,6 +246,13 @@ class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):
     checkpoint: str | None = None
     training_file: str | None = None
     training_digest: str | None = None
+
+
+class NextStep(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Something a reader can do now: a command, and its effect in a few words."""
+
+    command: str
+    effect: str = ""
 
 
 class LivePointer(Record, frozen=True, kw_only=True):

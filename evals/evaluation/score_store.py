@@ -18,15 +18,12 @@ from typing import Literal
 import msgspec
 
 from evals.cases.table import CaseTable
-from evals.graders.model_client import ASKED_AGAIN
-from evals.records import MODEL_OUTCOMES, Response, Role, Score
+from evals.records import MODEL_OUTCOMES, Response, Role, Score, UnscoredBecause
 from evals.suites.opened import OpenedSuite
 
 __all__ = ["ScoreStore"]
 
 _UNKNOWN, _SCORED, _NOTHING_CAME, _ASK_AGAIN = range(4)
-_NO_ANSWER = "no answer came"
-"""How `evals.graders.base` begins its reason for an answer that never came."""
 
 
 class _Peek(msgspec.Struct):
@@ -36,6 +33,7 @@ class _Peek(msgspec.Struct):
     repeat: int = 0
     value: float | None = None
     reason: str = ""
+    unscored_because: UnscoredBecause | None = None
 
 
 class ScoreStore:
@@ -148,8 +146,18 @@ class _Marks:
 
 
 def _mark_of(scores: Sequence[Score | _Peek]) -> int:
-    unscored = [score for score in scores if score.value is None]
-    if any(ASKED_AGAIN in score.reason for score in unscored):
+    missing = [
+        score.unscored_because or _because_in_words(score.reason)
+        for score in scores
+        if score.value is None
+    ]
+    if "judge_unreachable" in missing:
         return _ASK_AGAIN
-    nothing = sum(score.reason.startswith(_NO_ANSWER) for score in unscored)
-    return _NOTHING_CAME if nothing == len(scores) else _SCORED
+    return _NOTHING_CAME if missing.count("no_answer") == len(scores) else _SCORED
+
+
+def _because_in_words(reason: str) -> UnscoredBecause:
+    """Read the code out of the sentence: scores stored before `unscored_because` existed have nothing else."""
+    if "asked again when the run goes on" in reason:
+        return "judge_unreachable"
+    return "no_answer" if reason.startswith("no answer came") else "ungradable"

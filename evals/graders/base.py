@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 import msgspec
 
 from evals.cases.suite_file import Suite
-from evals.records import INFRASTRUCTURE_OUTCOMES, Case, Response, Score
+from evals.records import INFRASTRUCTURE_OUTCOMES, Case, Response, Score, UnscoredBecause
 
 __all__ = [
     "INVALID_LABEL",
@@ -132,10 +132,16 @@ class GraderBase:
         """Yield what makes the case impossible to grade."""
         return ()
 
-    def unscored(self, case: Case, response: Response, reason: str) -> tuple[Score, ...]:
+    def unscored(
+        self,
+        case: Case,
+        response: Response,
+        reason: str,
+        because: UnscoredBecause = "ungradable",
+    ) -> tuple[Score, ...]:
         """Return an unscored score for every column that applies to the case."""
         return tuple(
-            self._score(column.name, response, None, reason)
+            self._score(column.name, response, None, reason, because)
             for column in self.columns()
             if self.applies(column.name, case)
         )
@@ -145,7 +151,12 @@ class GraderBase:
         return self._score(self.name, response, float(value), reason)
 
     def _score(
-        self, column: str, response: Response, value: float | None, reason: str = ""
+        self,
+        column: str,
+        response: Response,
+        value: float | None,
+        reason: str = "",
+        because: UnscoredBecause = "ungradable",
     ) -> Score:
         return Score(
             case_id=response.case_id,
@@ -154,6 +165,7 @@ class GraderBase:
             version=self.version,
             value=value,
             reason=reason,
+            unscored_because=because if value is None else None,
         )
 
 
@@ -166,18 +178,22 @@ async def grade_response(
         if getattr(grader, "pairs", False):  # judged later, when both models have answered
             continue
         if response.outcome in INFRASTRUCTURE_OUTCOMES:
-            found.extend(_unscored(grader, case, response, _infrastructure(response)))
+            lost = _infrastructure(response)
+            found.extend(_unscored(grader, case, response, lost, "no_answer"))
             continue
         try:
             judged = grader.grade(case, response)
             found.extend(await judged if isawaitable(judged) else judged)
         except Exception:  # whatever a grader's author got wrong must not end the run
             trace = traceback.format_exc(limit=-8)
-            found.extend(_unscored(grader, case, response, f"the grader crashed:\n{trace}"))
+            crash = f"the grader crashed:\n{trace}"
+            found.extend(_unscored(grader, case, response, crash, "ungradable"))
     return tuple(found)
 
 
-def _unscored(grader: Grader, case: Case, response: Response, reason: str) -> Iterator[Score]:
+def _unscored(
+    grader: Grader, case: Case, response: Response, reason: str, because: UnscoredBecause
+) -> Iterator[Score]:
     for column in grader.columns():
         if grader.applies(column.name, case):
             yield Score(
@@ -186,6 +202,7 @@ def _unscored(grader: Grader, case: Case, response: Response, reason: str) -> It
                 grader=column.name,
                 version=grader.version,
                 reason=reason,
+                unscored_because=because,
             )
 
 

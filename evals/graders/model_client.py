@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from evals.graders.transport import JudgeCall, JudgeTransport
-from evals.records import Message, Price, Usage
+from evals.records import Message, Price, UnscoredBecause, Usage
 from evals.sampling.budget import cost_usd
 from evals.sampling.endpoint.classify import Reply, classify
 from evals.sampling.endpoint.parsing import read_json
@@ -20,7 +20,6 @@ from evals.sampling.redaction import Redactor
 from evals.sampling.request_spec import Connection, ModelRequest, SamplingSettings
 
 __all__ = [
-    "ASKED_AGAIN",
     "ConnectedModelClient",
     "JudgeAnswer",
     "JudgeQuestion",
@@ -28,12 +27,21 @@ __all__ = [
     "NoAnswerError",
 ]
 
-ASKED_AGAIN = "asked again when the run goes on"
-"""Stands in the reason of an unscored answer whose judge could not be reached; see `evals.evaluation.score_store`."""
-
 
 class NoAnswerError(Exception):
-    """A judge or an embedding model gave no answer that can be used; the score is then unscored."""
+    """A judge or an embedding model gave no answer that can be used; the score is then unscored.
+
+    `asked_again` is True where the model could not be reached: it is asked again when the run goes on.
+    """
+
+    def __init__(self, message: str, *, asked_again: bool = False) -> None:
+        self.asked_again = asked_again
+        super().__init__(f"{message}; asked again when the run goes on" if asked_again else message)
+
+    @property
+    def unscored_because(self) -> UnscoredBecause:
+        """The code of the scores that are missing for it."""
+        return "judge_unreachable" if self.asked_again else "ungradable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +145,7 @@ class ConnectedModelClient:
         )
         reply = await self._answer(question.model, call)
         if reply.outcome != "answered" or reply.text is None:
-            raise NoAnswerError(self._why(f"judge {question.model} gave no answer", reply))
+            raise self._no_answer(f"judge {question.model} gave no answer", reply)
         return JudgeAnswer(text=reply.text, usage=reply.usage)
 
     async def embed(self, model: str, texts: list[str]) -> list[list[float]]:
@@ -156,7 +164,7 @@ class ConnectedModelClient:
 
         reply = await self._answer(model, JudgeCall(url, lambda: body, read))
         if reply.outcome != "answered":
-            raise NoAnswerError(self._why(f"{model} gave no embedding", reply))
+            raise self._no_answer(f"{model} gave no embedding", reply)
         return vectors
 
     async def _answer(self, model: str, call: JudgeCall) -> Reply:
@@ -195,7 +203,7 @@ class ConnectedModelClient:
         self._count(model, Usage(prompt_tokens=tokens))
         return vectors
 
-    def _why(self, what: str, reply: Reply) -> str:
+    def _no_answer(self, what: str, reply: Reply) -> NoAnswerError:
         detail = self._redactor.text(reply.error or reply.text or "no text")
-        again = f"; {ASKED_AGAIN}" if reply.retryable or reply.fatal else ""
-        return f"{what} ({reply.outcome}): {detail}{again}"
+        again = reply.retryable or bool(reply.fatal)
+        return NoAnswerError(f"{what} ({reply.outcome}): {detail}", asked_again=again)

@@ -6,7 +6,15 @@ from typing import Literal
 
 import msgspec
 
-from evals.records import Candidate, LivePointer, Record, Role, SuiteResult, Verdict
+from evals.records import (
+    Candidate,
+    LivePointer,
+    NextStep,
+    Record,
+    Role,
+    SuiteResult,
+    Verdict,
+)
 
 __all__ = [
     "Confusion",
@@ -155,7 +163,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
         live_now: one sentence on what is live after this run, since when and on whose word.
         gate_path: the policy file that was applied.
         notes: things a reader should know, e.g. a leak found between training file and suite.
-        next_steps: what the reader can do now, usually a command with a word on what it does.
+        next_steps: what the reader can do now.
         error: why the run broke off, when it did.
     """
 
@@ -184,5 +192,5 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     live_now: str = ""
     gate_path: str = ""
     notes: tuple[str, ...] = ()
-    next_steps: tuple[str, ...] = ()
+    next_steps: tuple[NextStep, ...] = ()
     error: str | None = None

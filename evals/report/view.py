@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from evals.records import NextStep
 from evals.report.facts import PromotionStep, RunFacts
 from evals.report.numbers import duration, instant, parse
 from evals.report.sanitise import cleaned
@@ -42,7 +43,7 @@ class ReportView:
     baseline: str
     header: tuple[LabelledValue, ...]
     notes: tuple[str, ...]
-    next_steps: tuple[str, ...]
+    next_steps: tuple[NextStep, ...]
     boards: tuple[CheckBoard, ...]
     coverage: tuple[CoverageRow, ...]
     metrics: tuple[MetricRow, ...]

@@ -16,7 +16,6 @@ import msgspec
 
 from evals.errors import GatewrightError
 from evals.graders.model_client import (
-    ASKED_AGAIN,
     ConnectedModelClient,
     JudgeAnswer,
     JudgeQuestion,
@@ -116,8 +115,8 @@ class TargetJudge:
             try:
                 connection = self.platform.connect(self.deployment(model), model, "production")
             except GatewrightError as error:
-                message = f"judge {model} can't be reached: {error}; {ASKED_AGAIN}"
-                raise NoAnswerError(message) from error
+                message = f"judge {model} can't be reached: {error}"
+                raise NoAnswerError(message, asked_again=True) from error
             self._askers[model] = ConnectedModelClient(
                 connection,
                 concurrency=self.plan.concurrency,
@@ -140,7 +139,7 @@ class TargetJudge:
             await self.budget.settled.wait()
         if granted == "reached":
             words = self._stopped = self.budget.words()
-            raise NoAnswerError(f"judge {model} gave no answer: {words}; {ASKED_AGAIN}")
+            raise NoAnswerError(f"judge {model} gave no answer: {words}", asked_again=True)
         try:
             yield
         finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from evals.metrics.estimates import confusion
 from evals.metrics.results import ModelResults
-from evals.records import LivePointer, Role
+from evals.records import LivePointer, NextStep, Role
 from evals.report.facts import (
     Confusion,
     PromotionStep,
@@ -226,19 +226,25 @@ def _live_now(registry: Registry, live: LivePointer | None) -> str:
     return said
 
 
-def _next_steps(registry: Registry, record: RunRecord, live: LivePointer | None) -> tuple[str, ...]:
+def _next_steps(
+    registry: Registry, record: RunRecord, live: LivePointer | None
+) -> tuple[NextStep, ...]:
     if record.state == "waiting":
         return (
-            f"gatewright approve {record.run_id} --reason '…'   lets it go live",
-            f"gatewright reject {record.run_id} --reason '…'   ends it",
+            NextStep(
+                command=f"gatewright approve {record.run_id} --reason '…'",
+                effect="lets it go live",
+            ),
+            NextStep(command=f"gatewright reject {record.run_id} --reason '…'", effect="ends it"),
         )
     if record.state == "promoted":
         able = registry.previous(record.target) is not None
         command = f"gatewright rollback {record.target} --reason '…'"
-        return (f"{command}   goes back to the model before",) if able else ()
+        step = NextStep(command=command, effect="goes back to the model before")
+        return (step,) if able else ()
     back = rollback_command(registry, record.target)
     if live is not None and back is not None and revocation_of(registry, live) is not None:
-        return (f"{back.command}   goes back to {back.model_id}",)
+        return (NextStep(command=back.command, effect=f"goes back to {back.model_id}"),)
     return ()
 
 

@@ -25,7 +25,7 @@ from evals.graders.judges.verdicts import (
     read_number,
     readable,
 )
-from evals.graders.model_client import JudgeAnswer
+from evals.graders.model_client import JudgeAnswer, NoAnswerError
 from evals.graders.parsing import fault, same_text
 from evals.records import Case, Message, Response, Score
 from evals.sampling.request_spec import SamplingSettings
@@ -95,25 +95,31 @@ class JudgeGrader(GraderBase):
         partial = own_judge(self.options.model, response)
         if partial is not None:
             return self.unscored(case, response, partial)
-        found, why = await opinions(
+        found, missing = await opinions(
             self.context.asker,
             self.options.model,
             self._messages(case, response),
             judge_settings(self.options, self._format()),
             self.options.votes,
         )
-        return self._judged(case, response, found, why)
+        return self._judged(case, response, found, missing)
 
     def _judged(
-        self, case: Case, response: Response, found: list[JudgeAnswer], why: str
+        self,
+        case: Case,
+        response: Response,
+        found: list[JudgeAnswer],
+        missing: NoAnswerError | None,
     ) -> tuple[Score, ...]:
         labels = self.options.labels
         readings = readable(
             read_number if labels is None else lambda opinion: read_label(opinion, labels), found
         )
         if not most(readings, self.options.votes):
+            if missing is not None:
+                return self.unscored(case, response, str(missing), missing.unscored_because)
             unread = "; ".join(opinion.text[:80] for opinion in found)
-            return self.unscored(case, response, why or f"the verdict can't be read: {unread}")
+            return self.unscored(case, response, f"the verdict can't be read: {unread}")
         reason = f"{self.options.model}: {_tally(readings)}, {_tokens(found)} tokens"
         if labels is not None:
             passes = sum(label in self.options.passing for label in readings)

@@ -13,8 +13,16 @@ from typing import ClassVar, Literal
 from evals.graders.base import CaseProblem, Grader, GraderBase, Parameters
 from evals.graders.judges.llm_judge import conversation, judge_settings
 from evals.graders.judges.verdicts import fenced, label_format, opinions, own_judge, read_label
+from evals.graders.model_client import NoAnswerError
 from evals.graders.parsing import fault, same_text
-from evals.records import INFRASTRUCTURE_OUTCOMES, Case, Message, Response, Score
+from evals.records import (
+    INFRASTRUCTURE_OUTCOMES,
+    Case,
+    Message,
+    Response,
+    Score,
+    UnscoredBecause,
+)
 
 __all__ = ["PairwiseJudgeGrader", "grade_pair", "pairwise"]
 
@@ -61,45 +69,61 @@ class PairwiseJudgeGrader(GraderBase):
         partial = own_judge(self.options.model, response)
         if partial is not None:
             return self.unscored(case, response, partial)
-        share, why = await self._share(case, response.text or "", same_text(case.expected))
-        if share is None:
-            return self.unscored(case, response, why)
+        try:
+            share, why = await self._share(case, response.text or "", same_text(case.expected))
+        except NoAnswerError as error:
+            return self.unscored(case, response, str(error), error.unscored_because)
         return (self.value(response, share, why),)
 
     async def compare(self, case: Case, ours: Response, theirs: Response) -> tuple[Score, Score]:
         """Judge two models' answers to one case. An answer that never came leaves both unscored."""
         lost = [r for r in (ours, theirs) if r.outcome in INFRASTRUCTURE_OUTCOMES]
         partial = own_judge(self.options.model, ours) or own_judge(self.options.model, theirs)
+        if partial:
+            return self._neither(ours, theirs, partial, "ungradable")
+        if lost:
+            return self._neither(ours, theirs, f"no answer came ({lost[0].outcome})", "no_answer")
         faults = fault(ours), fault(theirs)
-        if lost or partial:
-            share, why = None, partial or f"no answer came ({lost[0].outcome})"
-        elif any(faults):
+        if any(faults):
             share = 0.5 if all(faults) else float(faults[0] is None)
             why = "; ".join(text for text in faults if text)
         else:
-            share, why = await self._share(case, ours.text or "", theirs.text or "")
-        other = None if share is None else 1.0 - share
-        return self._score(self.name, ours, share, why), self._score(self.name, theirs, other, why)
+            try:
+                share, why = await self._share(case, ours.text or "", theirs.text or "")
+            except NoAnswerError as error:
+                return self._neither(ours, theirs, str(error), error.unscored_because)
+        return self.value(ours, share, why), self.value(theirs, 1.0 - share, why)
 
-    async def _share(self, case: Case, ours: str, theirs: str) -> tuple[float | None, str]:
-        forth, why = await self._ask(case, ours, theirs)
-        back, why_back = await self._ask(case, theirs, ours)
-        if forth is None or back is None:
-            return None, why or why_back
+    def _neither(
+        self, ours: Response, theirs: Response, reason: str, because: UnscoredBecause
+    ) -> tuple[Score, Score]:
+        return (
+            self._score(self.name, ours, None, reason, because),
+            self._score(self.name, theirs, None, reason, because),
+        )
+
+    async def _share(self, case: Case, ours: str, theirs: str) -> tuple[float, str]:
+        """The share of the comparison that `ours` won, and why. Raises NoAnswerError."""
+        forth = await self._ask(case, ours, theirs)
+        back = await self._ask(case, theirs, ours)
         if (forth, back) == ("first", "second"):
             return 1.0, f"{self.options.model} preferred it in both orders"
         if (forth, back) == ("second", "first"):
             return 0.0, f"{self.options.model} preferred the other in both orders"
         return 0.5, f"a tie: {self.options.model} said {forth}, in the other order {back}"
 
-    async def _ask(self, case: Case, first: str, second: str) -> tuple[str | None, str]:
+    async def _ask(self, case: Case, first: str, second: str) -> str:
         settings = judge_settings(self.options, label_format(_VERDICTS))
         messages = self._messages(case, first, second)
-        found, why = await opinions(self.context.asker, self.options.model, messages, settings, 1)
-        if not found:
-            return None, why
+        found, missing = await opinions(
+            self.context.asker, self.options.model, messages, settings, 1
+        )
+        if missing is not None:
+            raise missing
         verdict = read_label(found[0], _VERDICTS)
-        return verdict, "" if verdict else f"the verdict can't be read: {found[0].text[:120]}"
+        if verdict is None:
+            raise NoAnswerError(f"the verdict can't be read: {found[0].text[:120]}")
+        return verdict
 
     def _messages(self, case: Case, first: str, second: str) -> list[Message]:
         task = (

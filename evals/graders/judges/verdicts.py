@@ -109,11 +109,12 @@ async def opinions(
     messages: Sequence[Message],
     settings: SamplingSettings,
     votes: int,
-) -> tuple[list[JudgeAnswer], str]:
-    """Ask a judge so many times; return what it said and, when that isn't everything, why."""
+) -> tuple[list[JudgeAnswer], NoAnswerError | None]:
+    """Ask a judge so many times; return its answers and, when some are missing, the last error."""
     if asker is None:
-        return [], f"no endpoint for judge {model} is configured"
-    found, why = [], ""
+        return [], NoAnswerError(f"no endpoint for judge {model} is configured")
+    found: list[JudgeAnswer] = []
+    missing = None
     for vote in range(votes):
         question = JudgeQuestion(
             model=model, messages=tuple(messages), settings=settings, repeat=vote
@@ -121,8 +122,8 @@ async def opinions(
         try:
             found.append(await asker.ask(question))
         except NoAnswerError as error:
-            why = str(error)
-    return found, why
+            missing = error
+    return found, missing
 
 
 def most(readings: Sequence[Any], votes: int) -> bool:

@@ -15,7 +15,7 @@ from evals.cases.templates import TemplateError, lookup, parse_path, variables
 from evals.errors import nearest
 from evals.graders.base import CaseProblem, Column, GraderBase, ParameterError, Parameters
 from evals.graders.parsing import NOTHING, fault, parse_answer
-from evals.records import Case, Response, Score
+from evals.records import Case, Response, Score, UnscoredBecause
 
 __all__ = ["OpenAIGrader", "OpenAIOptions", "RawScore", "namespaces", "sample_of"]
 
@@ -28,6 +28,7 @@ class RawScore(NamedTuple):
 
     value: float | None
     reason: str = ""
+    unscored_because: UnscoredBecause = "ungradable"
 
 
 class OpenAIOptions(Parameters, frozen=True, kw_only=True):
@@ -86,7 +87,7 @@ class OpenAIGrader(GraderBase):
             RawScore(self.range()[0], reason) if reason else await self.raw_or_zero(case, response)
         )
         if raw.value is None:
-            return self.unscored(case, response, raw.reason)
+            return self.unscored(case, response, raw.reason, raw.unscored_because)
         low, high = self.range()
         share = (min(high, max(low, raw.value)) - low) / (high - low)
         scores = [self.value(response, share, _reason(raw, low, high))]

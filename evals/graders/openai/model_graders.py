@@ -98,19 +98,21 @@ class ModelGrader(OpenAIGrader):
         """Return the form in which the judge is to answer."""
         return number_format()
 
-    async def judged(self, case: Case, response: Response) -> tuple[JudgeAnswer | None, str]:
-        """Return the judge's answer, or why there is none."""
+    async def judged(self, case: Case, response: Response) -> JudgeAnswer | RawScore:
+        """Return the judge's answer, or an empty score that says why there is none."""
         partial = own_judge(self.options.model, response)
         if partial is not None:
-            return None, partial
+            return RawScore(None, partial)
         messages = [
             _as_message(render_tree(message, namespaces(case, response)))
             for message in self.options.input
         ]
-        found, why = await opinions(
+        found, missing = await opinions(
             self.context.asker, self.options.model, messages, self.settings(), 1
         )
-        return (found[0], "") if found else (None, why)
+        if missing is not None:
+            return RawScore(None, str(missing), missing.unscored_because)
+        return found[0]
 
 
 @dataclass(slots=True)
@@ -137,9 +139,9 @@ class ScoreModelGrader(ModelGrader):
         return HumanScale(lo=low, hi=high, threshold=self.options.pass_threshold)
 
     async def raw(self, case: Case, response: Response) -> RawScore:
-        opinion, why = await self.judged(case, response)
-        if opinion is None:
-            return RawScore(None, why)
+        opinion = await self.judged(case, response)
+        if isinstance(opinion, RawScore):
+            return opinion
         number = read_number(opinion)
         low, high = self.range()
         if number is None:
@@ -173,9 +175,9 @@ class LabelModelGrader(ModelGrader):
         )
 
     async def raw(self, case: Case, response: Response) -> RawScore:
-        opinion, why = await self.judged(case, response)
-        if opinion is None:
-            return RawScore(None, why)
+        opinion = await self.judged(case, response)
+        if isinstance(opinion, RawScore):
+            return opinion
         label = read_label(opinion, self.options.labels)
         if label is None:
             return RawScore(None, f"the judge's label can't be read: {opinion.text[:120]}")

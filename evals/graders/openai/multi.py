@@ -71,7 +71,7 @@ class MultiGrader(OpenAIGrader):
         for name in self._formula.names:
             part = await self._parts[name].raw_or_zero(case, response)
             if part.value is None:
-                return RawScore(None, f"{name}: {part.reason}")
+                return RawScore(None, f"{name}: {part.reason}", part.unscored_because)
             values[name] = part.value
         try:
             result = self._formula.value(values)

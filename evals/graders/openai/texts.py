@@ -106,7 +106,7 @@ class TextSimilarityGrader(OpenAIGrader):
         try:
             vectors = await asker.embed(self.options.model, [text, reference])
         except NoAnswerError as error:
-            return RawScore(None, str(error))
+            return RawScore(None, str(error), error.unscored_because)
         # Below 0 two texts have nothing in common, which is as far as a score goes.
         return RawScore(max(0.0, cosine(*vectors)))
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from evals.errors import ConfigurationError, Problem
 from evals.report.facts import RunFacts
 from evals.report.view import ReportView
 
-__all__ = ["FORMAT", "read_facts", "render_json"]
+__all__ = ["FORMAT", "render_json"]
 
 FORMAT = "gatewright-report/1"
 TEXT_LIMIT = 20_000
@@ -24,6 +22,10 @@ def render_json(facts: RunFacts, view: ReportView) -> str:
 
     A number that is none (NaN, infinity) is null, as JSON knows no other word for it.
     """
+    plain = msgspec.to_builtins(facts)
+    if facts.next_steps:
+        # Programs read these as text since the first report of this format.
+        plain["next_steps"] = [f"{step.command}   {step.effect}" for step in facts.next_steps]
     document = {
         "format": FORMAT,
         "answer": {
@@ -32,28 +34,9 @@ def render_json(facts: RunFacts, view: ReportView) -> str:
             "sentence": view.headline.sentence,
             "live_now": view.headline.live,
         },
-        "facts": _plain(msgspec.to_builtins(facts)),
+        "facts": _plain(plain),
     }
     return json.dumps(document, sort_keys=True, ensure_ascii=True, allow_nan=False, indent=1) + "\n"
-
-
-def read_facts(path: Path) -> RunFacts:
-    """Read the facts back from a report.json, to word them again.
-
-    Raises:
-        ConfigurationError: when the file is missing or no report of this format.
-    """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        if document.get("format") != FORMAT:
-            raise ValueError(f"expected the format {FORMAT}; found {document.get('format')!r}")
-        return msgspec.convert(document["facts"], RunFacts)
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
-        raise ConfigurationError(
-            Problem(
-                where=str(path), message=f"expected a report; {error}", fix="write the report again"
-            )
-        ) from error
 
 
 def _plain(value: Any) -> Any:

@@ -73,8 +73,7 @@ def _head(view: ReportView) -> Iterator[str]:
     yield from (f"- {_plain(pair.name)}: {_plain(pair.value)}" for pair in view.header)
     yield from (f"- note: {_plain(shorten(note, 400))}" for note in view.notes[:8])
     for step in view.next_steps[:6]:
-        command, _, words = step.partition("   ")
-        yield f"- next: {_code(command)} {_plain(words)}".rstrip()
+        yield f"- next: {_code(step.command)} {_plain(step.effect)}".rstrip()
 
 
 def _table(board: CheckBoard, budget: int) -> str:

@@ -114,5 +114,5 @@ def _tail(view: ReportView) -> Iterator[RenderableType]:
         if row.remarks:
             yield Text(f"{row.suite}, {row.role}: {one_line('; '.join(row.remarks))}", style="dim")
     for step in view.next_steps:
-        command, _, words = step.partition("   ")
-        yield Text.assemble(("Next: ", "bold"), one_line(command), (f"  {one_line(words)}", "dim"))
+        effect = one_line(step.effect)
+        yield Text.assemble(("Next: ", "bold"), one_line(step.command), (f"  {effect}", "dim"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from evals.gate.explanations import STILL_OPEN
-from evals.records import CheckResult
+from evals.records import CheckResult, NextStep
 from evals.report.facts import RunFacts
 from evals.report.sections.headline import blocking_checks
 from evals.report.sections.reasons import given_up
@@ -13,8 +13,8 @@ from evals.report.sections.reasons import given_up
 __all__ = ["advice"]
 
 
-def advice(facts: RunFacts) -> Iterator[str]:
-    """Yield commands, each with a word on what it does; none where nothing is left to be done."""
+def advice(facts: RunFacts) -> Iterator[NextStep]:
+    """Yield commands with their effect; none where nothing is left to be done."""
     verdict = facts.verdict
     blocking = blocking_checks(verdict) if verdict is not None else []
     if verdict is None or facts.kind == "regression":
@@ -25,25 +25,29 @@ def advice(facts: RunFacts) -> Iterator[str]:
         yield from _to_go_against(facts, blocking)
 
 
-def _to_go_against(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator[str]:
+def _to_go_against(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator[NextStep]:
     if blocking and all(check.overridable for check in blocking):
-        yield (
-            f"gatewright override {facts.run_id} --reason '…'"
-            "   lets it go live against the gate, with as many people as the gate asks for"
+        yield NextStep(
+            command=f"gatewright override {facts.run_id} --reason '…'",
+            effect="lets it go live against the gate, with as many people as the gate asks for",
         )
 
 
-def _to_decide(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator[str]:
+def _to_decide(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator[NextStep]:
     early = any(given_up(check) or _open(check) for check in blocking)
     if early:
-        command = "evaluate" if facts.kind == "evaluation" else "promote"
+        verb = "evaluate" if facts.kind == "evaluation" else "promote"
         again = "" if facts.kind == "evaluation" else " --again"
-        yield (
-            f"gatewright {command} {facts.target} --model {facts.candidate.model_id}{again} --no-early-stop"
-            "   asks every case, so that nothing is given up or left open before"
+        model = facts.candidate.model_id
+        yield NextStep(
+            command=f"gatewright {verb} {facts.target} --model {model}{again} --no-early-stop",
+            effect="asks every case, so that nothing is given up or left open before",
         )
     if early or any("can't tell" in check.reason for check in blocking):
-        yield f"gatewright plan {facts.target}   says how many cases, or which margin, can tell"
+        yield NextStep(
+            command=f"gatewright plan {facts.target}",
+            effect="says how many cases, or which margin, can tell",
+        )
 
 
 def _open(check: CheckResult) -> bool:

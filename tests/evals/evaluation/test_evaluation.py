@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from evals.evaluation.evaluation import Evaluation
@@ -173,6 +174,37 @@ async def test_an_answer_that_came_on_the_second_try_is_scored(
     book.save()
     again = ScoreStore(tmp_path / "run", "candidate", one.suites[0])
     assert sum(score.unscored for score in again.scores()) == 0
+
+
+@pytest.mark.parametrize(
+    ("missing", "scored_for_good", "scored_when_it_never_came"),
+    [
+        ({"unscored_because": "no_answer"}, False, True),
+        ({"unscored_because": "judge_unreachable"}, False, False),
+        ({"unscored_because": "ungradable"}, True, True),
+        # As scores were stored before the code existed.
+        ({"reason": "no answer came (timed_out): slow"}, False, True),
+        ({"reason": "judge j gave no answer; asked again when the run goes on"}, False, False),
+        ({"reason": "the verdict can't be read: no answer came"}, True, True),
+    ],
+)
+def test_a_missing_score_is_made_anew_where_its_cause_may_be_gone(
+    folder_suite: Any,
+    tmp_path: Path,
+    missing: dict[str, str],
+    scored_for_good: bool,
+    scored_when_it_never_came: bool,
+) -> None:
+    opened = folder_suite(3)
+    path = ScoreStore(tmp_path, "candidate", opened).path
+    path.parent.mkdir(parents=True)
+    score = {"case_id": "c1", "grader": "exact", "version": "1", **missing}
+    path.write_bytes(msgspec.json.encode([score]) + b"\n")
+    store = ScoreStore(tmp_path, "candidate", opened)
+    came = Response(case_id="c1", model_id="m", outcome="answered", text="yes")
+    lost = msgspec.structs.replace(came, outcome="timed_out", text=None)
+    assert (store.has(came), store.has(lost)) == (scored_for_good, scored_when_it_never_came)
+    assert [score.unscored for score in store.scores()] == [True]
 
 
 async def test_grading_that_was_killed_goes_on_and_scores_nothing_twice(

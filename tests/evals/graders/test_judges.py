@@ -61,6 +61,37 @@ async def test_an_unreadable_verdict_is_no_verdict(reply, grade, scripted) -> No
     assert (await grade(JUDGE, "x", asker=scripted([reply])))["j"].unscored
 
 
+OPENAI_JUDGE = {"type": "score_model", "model": "j", "input": [{"role": "user", "content": "x"}]}
+ASK_A_MODEL = [
+    JUDGE,
+    {**PAIR, "against": "expected"},
+    {**OPENAI_JUDGE, "name": "s"},
+    {
+        "name": "m",
+        "type": "multi",
+        "calculate_output": "a",
+        "graders": {"a": {**OPENAI_JUDGE, "name": "a"}},
+    },
+    {"name": "c", "type": "text_similarity", "evaluation_metric": "cosine"}
+    | {"input": "{{ sample.output_text }}", "model": "small"},
+]
+
+
+@pytest.mark.parametrize("grader", ASK_A_MODEL, ids=lambda grader: grader["type"])
+@pytest.mark.parametrize("again", [True, False])
+async def test_a_score_says_whether_its_judge_is_asked_again(grader, again, grade) -> None:
+    class Out:
+        async def ask(self, question: JudgeQuestion) -> None:
+            raise NoAnswerError("the judge is out", asked_again=again)
+
+        async def embed(self, model: str, texts: list[str]) -> None:
+            raise NoAnswerError("the judge is out", asked_again=again)
+
+    (score,) = (await grade(grader, "x", expected="y", asker=Out())).values()
+    assert score.unscored_because == ("judge_unreachable" if again else "ungradable")
+    assert "the judge is out" in score.reason
+
+
 async def test_a_number_outside_the_scale_is_clipped(grade, scripted) -> None:
     assert (await grade(JUDGE, "x", asker=scripted([says(11)])))["j"].value == 1.0
 
@@ -226,11 +257,12 @@ async def test_failures_that_pass_are_retried_and_others_are_not(server, monkeyp
         judge.statuses = [401, 401, 200]
         with pytest.raises(NoAnswerError, match="asked again when the run goes on") as caught:
             await asker.ask(question)
+        assert caught.value.asked_again
         assert "secret-of-the-test" not in str(caught.value)
         judge.statuses = [400, 200]
         with pytest.raises(NoAnswerError) as caught:
             await asker.ask(question)
-        assert "asked again" not in str(caught.value)
+        assert not caught.value.asked_again
         assert asker.calls["judge"] == 4 + 2 + 2 + 1
 
 

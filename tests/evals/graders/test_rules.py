@@ -40,7 +40,7 @@ async def test_an_answer_that_never_came_is_unscored(grader, outcome, grade, scr
     )
     assert scores
     assert all(
-        score.unscored and outcome in score.reason and "boom" in score.reason
+        score.unscored_because == "no_answer" and outcome in score.reason and "boom" in score.reason
         for score in scores.values()
     )
 
@@ -73,7 +73,7 @@ async def test_a_grader_that_crashes_leaves_the_answer_unscored_with_the_traceba
         "entry_point": "tests.evals.graders.own_grader:broken",
     }
     score = (await grade(grader, "x"))["mine"]
-    assert score.unscored
+    assert score.unscored_because == "ungradable"
     assert "ZeroDivisionError" in score.reason
     assert "own_grader.py" in score.reason
 

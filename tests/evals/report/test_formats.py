@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import msgspec
 import pytest
 from rich.console import Console
 
-from evals.errors import ConfigurationError
-from evals.report.formats.json_report import read_facts, render_json
+from evals.records import NextStep
+from evals.report.facts import RunFacts
+from evals.report.formats.json_report import render_json
 from evals.report.formats.junit import render_junit
 from evals.report.formats.markdown import MAX_BYTES, render_markdown
 from evals.report.formats.terminal import verdict_renderable
@@ -136,15 +138,19 @@ def test_hostile_text_leaves_the_xml_well_formed(hostile: Any) -> None:
 
 
 def test_json_is_ascii_sorted_and_reads_back_as_the_same_facts(
-    facts: Any, verdict: Any, failing: Any, example: Any, tmp_path: Path
+    facts: Any, verdict: Any, failing: Any, example: Any
 ) -> None:
     given = facts(verdict=verdict("FAIL", failing), examples=(example(prompt="\u202e\x9b ü"),))
     text = render_json(given, build_view(given))
     assert text.isascii()
     assert json.loads(text)["answer"]["state"] == "refused"
-    path = tmp_path / "report.json"
-    path.write_text(text)
-    assert read_facts(path) == given
+    assert msgspec.convert(json.loads(text)["facts"], RunFacts) == given
+
+
+def test_json_gives_a_next_step_as_one_text_with_command_and_effect(facts: Any) -> None:
+    step = NextStep(command="gatewright history triage", effect="shows what happened")
+    found = json.loads(render_json(given := facts(next_steps=(step,)), build_view(given)))
+    assert found["facts"]["next_steps"] == ["gatewright history triage   shows what happened"]
 
 
 def test_json_knows_no_infinity_and_no_megabytes(
@@ -156,22 +162,14 @@ def test_json_knows_no_infinity_and_no_megabytes(
     assert len(render_json(hostile, build_view(hostile))) < 100_000
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", '{"format": "other/1"}', '{"format": "gatewright-report/1", "facts": {}}'],
-)
-def test_what_is_no_report_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "report.json"
-    path.write_text(text)
-    with pytest.raises(ConfigurationError, match=r"report\.json"):
-        read_facts(path)
-
-
 def test_the_terminal_shows_outcome_words_numbers_and_reasons(
     facts: Any, verdict: Any, check: Any, failing: Any
 ) -> None:
     page = shown(
-        facts(verdict=verdict("FAIL", failing, check()), next_steps=("gatewright history triage",)),
+        facts(
+            verdict=verdict("FAIL", failing, check()),
+            next_steps=(NextStep(command="gatewright history triage"),),
+        ),
         120,
     )
     assert page.startswith("✕ REFUSED  exact_match is 0.741")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from evals.records import NextStep
 from evals.report.facts import Confusion, PromotionStep, SliceRow
 from evals.report.formats.html import content_security_policy, render_html
 from evals.report.view import build_view
@@ -55,7 +56,7 @@ def full(facts: Any, verdict: Any, check: Any, failing: Any, example: Any) -> st
         ),
         promotion=(PromotionStep(step="judge", state="refused", at="2026-11-21T06:01:00Z"),),
         sampling={"calls": 1200},
-        next_steps=("gatewright history triage",),
+        next_steps=(NextStep(command="gatewright history triage"),),
         notes=("a leak",),
         live_now="v2 since Monday",
     )

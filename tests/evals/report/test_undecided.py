@@ -80,24 +80,26 @@ def test_a_run_given_up_names_the_command_that_asks_every_case(
 ) -> None:
     run = facts(verdict=verdict("INCONCLUSIVE", lost), kind="evaluation")
     asking, planning = build_view(run).next_steps
-    assert asking.startswith(f"gatewright evaluate {run.target} --model {run.candidate.model_id} ")
-    assert "--no-early-stop   asks every case" in asking
-    assert planning.startswith(f"gatewright plan {run.target}   ")
+    model = run.candidate.model_id
+    assert asking.command == f"gatewright evaluate {run.target} --model {model} --no-early-stop"
+    assert asking.effect.startswith("asks every case")
+    assert planning.command == f"gatewright plan {run.target}"
     assert "Next: gatewright plan" in shown(run)
-    command, _, words = planning.partition("   ")
-    assert f"- next: `{command}` {words}" in render_markdown(build_view(run))
-    assert f'<code>{command}</code> <span class="words">{words}</span>' in render_html(
-        build_view(run)
+    assert f"- next: `{planning.command}` {planning.effect}" in render_markdown(build_view(run))
+    assert (
+        f'<code>{planning.command}</code> <span class="words">{planning.effect}</span>'
+        in render_html(build_view(run))
     )
     promotion = facts(verdict=verdict("INCONCLUSIVE", lost), kind="promotion")
-    assert any("--again --no-early-stop" in step for step in build_view(promotion).next_steps)
+    steps = build_view(promotion).next_steps
+    assert any("--again --no-early-stop" in step.command for step in steps)
 
 
 def test_where_every_case_was_asked_only_more_cases_help(
     facts: Any, verdict: Any, undecided: Any
 ) -> None:
     run = facts(verdict=verdict("INCONCLUSIVE", undecided()))
-    assert [step.split()[1] for step in build_view(run).next_steps] == ["plan"]
+    assert [step.command.split()[1] for step in build_view(run).next_steps] == ["plan"]
 
 
 def test_a_clear_verdict_and_lost_answers_bring_no_such_advice(
@@ -133,7 +135,7 @@ def test_a_refusal_names_the_way_against_the_gate_where_the_gate_lets_people(
 ) -> None:
     refused = facts(verdict=verdict("FAIL", failing), kind="promotion", state="refused")
     (step,) = build_view(refused).next_steps
-    assert step.startswith(f"gatewright override {refused.run_id} --reason ")
+    assert step.command.startswith(f"gatewright override {refused.run_id} --reason ")
     forbidden = msgspec.structs.replace(failing, overridable=False)
     for found in (
         facts(verdict=verdict("FAIL", forbidden), kind="promotion", state="refused"),
