@@ -56,13 +56,14 @@ class GatePolicy(Record, frozen=True, kw_only=True):
     training_overlap: dict[str, str]
 
 
-def load_policy(path: Path) -> GatePolicy:
+def load_policy(path: Path | str) -> GatePolicy:
     """Read and validate a gate file.
 
     Raises:
         ConfigurationError: with every problem found; the file is missing, is no YAML, holds a key that does not
             exist, a check without a condition, or a slice with neither `where` nor `each`.
     """
+    path = Path(path)
     authored = load_yaml(path)
     validate(authored, "gate")
     problems: list[Problem] = []

@@ -32,14 +32,14 @@ class OpenedSuite:
     people: Mapping[str, HumanLabels] = field(default_factory=dict)
 
 
-def open_suite(folder: Path, asker: Any = None) -> OpenedSuite:
-    """Read a suite's folder and make its graders.
+def open_suite(folder: Path | str, asker: Any = None) -> OpenedSuite:
+    """Read a suite's folder and make its graders. `asker` asks judge models; see `evals.graders.model_client`.
 
     Raises:
         ConfigurationError: with every problem of suite.yaml, of the cases, and of what the graders miss in them.
     """
     problems: list[Problem] = []
-    suite = read_suite(folder, problems)
+    suite = read_suite(Path(folder), problems)
     graders = assemble(suite, problems, asker)
     problems.extend(case_problems(suite, graders))
     people = read_human_labels(suite, graders, problems)

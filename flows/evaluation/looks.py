@@ -5,20 +5,26 @@ A look is stored in the run's folder before it counts; a run that is taken up ag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from evals.evaluation import rejudge
+from evals.evaluation.rejudge import Models, Results
 from evals.gate.examiner import Evidence
 from evals.gate.judge import take_look
 from evals.gate.look_store import LookStore
 from evals.gate.looks import LookHistory
-from evals.metrics.results import ModelResults
 from evals.records import Role
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.settings import Settings
 
-__all__ = ["evidence_at", "fair_part", "judge_look", "require_same_gate", "results_at", "standing"]
-
-Results = Mapping[Role, Mapping[str, ModelResults]]
+__all__ = [
+    "Results",
+    "evidence_at",
+    "fair_part",
+    "judge_look",
+    "models_of",
+    "require_same_gate",
+    "results_at",
+    "standing",
+]
 
 
 def judge_look(settings: Settings, run_id: str, look: int) -> bool:
@@ -51,21 +57,20 @@ def require_same_gate(run: OpenRun) -> LookStore:
 
 def standing(run: OpenRun) -> tuple[int, LookHistory | None]:
     """The look at which a run's verdict is due, and the looks before it; no looks for a sample of fixed size."""
-    rounds = run.evaluation.rounds
-    if rounds == 1:
-        return 1, None
-    past = LookStore(run.folder).events()
-    look = past[-1].look if past and past[-1].stop else rounds
-    return look, LookHistory(look=look, rounds=rounds, past=past)
+    return rejudge.standing(run.evaluation)
+
+
+def models_of(run: OpenRun) -> Models:
+    """The model of each role of a run, with its price."""
+    models: dict[Role, str] = {"candidate": run.record.candidate_model}
+    if run.record.baseline_model:
+        models["baseline"] = run.record.baseline_model
+    return {role: (model, run.price(role)) for role, model in models.items()}
 
 
 def results_at(run: OpenRun, look: int, *, fair: bool = False) -> Results:
     """What both models answered up to a look; with `fair` only as far as it is a fair sample of the suites."""
-    models: dict[Role, str] = {"candidate": run.record.candidate_model}
-    if run.record.baseline_model:
-        models["baseline"] = run.record.baseline_model
-    sides = {role: (model, run.price(role)) for role, model in models.items()}
-    return run.evaluation.results(look, sides, fair_to={} if fair else None)
+    return run.evaluation.results(look, models_of(run), fair_to={} if fair else None)
 
 
 def fair_part(run: OpenRun, look: int, results: Results) -> Results:
@@ -80,8 +85,4 @@ def fair_part(run: OpenRun, look: int, results: Results) -> Results:
 
 def evidence_at(run: OpenRun, results: Results) -> Evidence:
     """The same as evidence for the gate."""
-    return Evidence(
-        candidate=results["candidate"],
-        baseline=results.get("baseline"),
-        release=run.record.kind == "promotion",
-    )
+    return rejudge.evidence_of(results, release=run.record.kind == "promotion")

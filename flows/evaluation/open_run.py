@@ -15,10 +15,15 @@ import msgspec
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.evaluation.evaluation import EvaluatedModel, Evaluation
 from evals.evaluation.ordering import MAX_LOOKS
+from evals.evaluation.sampling_plan import (
+    SAMPLING_PLAN_FILE,
+    SamplingPlan,
+    read_sampling_plan,
+)
 from evals.gate.look_store import LookStore
 from evals.gate.policy import GatePolicy, load_policy, seconds
 from evals.gate.validation import validate_policy
-from evals.records import Price, Record, Role
+from evals.records import Price, Role
 from evals.sampling.request_spec import SamplingSettings
 from evals.suites.cache import open_kept_suite
 from evals.suites.opened import OpenedSuite
@@ -27,7 +32,7 @@ from flows.config.strategy import strategy_problems
 from flows.config.target import Target, load_target
 from flows.evaluation.judge_preflight import judge_problems
 from flows.evaluation.judges import TargetJudge
-from flows.files import read_record, write_record
+from flows.files import write_record
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import HostingPlatform
 from flows.platforms.table import open_platform
@@ -90,17 +95,6 @@ def load_plan(settings: Settings, target_name: str) -> TargetPlan:
     return TargetPlan(target=target, policy=policy, suites=suites, judge=judge)
 
 
-_DEAL = "deal.json"
-
-
-class SamplingPlan(Record, frozen=True, kw_only=True):
-    """What decides which case a run asks in which round, besides its id and its suites."""
-
-    repeats: dict[str, int]
-    looks: int
-    strata: tuple[str, ...]
-
-
 @dataclass(frozen=True, kw_only=True)
 class OpenRun:
     """A run with all it needs; made for one step and closed after it."""
@@ -148,7 +142,7 @@ class OpenRun:
     @cached_property
     def deal(self) -> SamplingPlan:
         """How this run deals its cases: as it began, whatever the files say by now."""
-        kept = read_record(self.folder / _DEAL, SamplingPlan)
+        kept = read_sampling_plan(self.folder)
         if kept is not None:
             return kept
         return SamplingPlan(
@@ -159,8 +153,8 @@ class OpenRun:
 
     def keep_deal(self) -> None:
         """Write down how the cases are dealt, before the first is asked."""
-        if not (self.folder / _DEAL).exists():
-            write_record(self.folder / _DEAL, self.deal)
+        if not (self.folder / SAMPLING_PLAN_FILE).exists():
+            write_record(self.folder / SAMPLING_PLAN_FILE, self.deal)
 
     @property
     def early_stop(self) -> bool:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from evals.gate.examiner import Evidence
-from evals.gate.judge import judge
-from evals.gate.look_store import LookStore
+from evals.evaluation.rejudge import rejudge_stored
 from evals.gate.policy import GatePolicy, load_policy
-from evals.gate.replay import rejudge_looks
 from evals.gate.validation import validate_policy
-from evals.metrics.results import ModelResults
 from evals.records import Role, Verdict
 from evals.selftest.aa_test import SameModel, same_model
-from flows.evaluation.looks import Results, evidence_at, results_at, standing
+from flows.evaluation.looks import models_of
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.settings import Settings
 
@@ -33,32 +27,9 @@ def rejudge(settings: Settings, run_id: str, policy_file: Path | None = None) ->
     """
     with open_run(settings, run_id) as run:
         policy = run.policy if policy_file is None else _fitting(run, policy_file)
-        look, looks = standing(run)
-        own = {event.policy_digest for event in looks.past} if looks is not None else set()
-        if looks is None or own == {policy.digest}:
-            return judge(policy, evidence_at(run, results_at(run, look)), looks)
-        last, rounds = _last_made(run, look), run.evaluation.rounds
-        results = results_at(run, last)
-        whole = last == rounds and _whole(run)
-        if whole and not policy.early_stop:
-            return judge(policy, evidence_at(run, results))
-        return rejudge_looks(
-            policy,
-            lambda step, where: _cut(run, results, step, where),
-            rounds if whole else max(rounds, last + 1),  # what ended early has no final look
-            last,
+        return rejudge_stored(
+            run.evaluation, policy, models_of(run), release=run.record.kind == "promotion"
         )
-
-
-def _cut(run: OpenRun, results: Results, look: int, where: Mapping[str, str]) -> Evidence:
-    """The evidence of a look, as far as it is a fair sample of the cases with some tags."""
-    cut: dict[Role, dict[str, ModelResults]] = {}
-    for role, by_suite in results.items():
-        for opened in run.plan.suites:
-            found = by_suite[opened.suite.name]
-            planned = run.evaluation.asked(opened, look, role, where)
-            cut.setdefault(role, {})[found.suite] = replace(found, planned=planned)
-    return evidence_at(run, cut)
 
 
 def judge_against_itself(settings: Settings, run_id: str, role: Role = "candidate") -> SameModel:
@@ -84,18 +55,3 @@ def _fitting(run: OpenRun, policy_file: Path) -> GatePolicy:
     policy = load_policy(policy_file)
     validate_policy(policy, run.plan.suites)
     return policy
-
-
-def _last_made(run: OpenRun, look: int) -> int:
-    made = [event.look for event in LookStore(run.folder).events()]
-    return min(run.evaluation.rounds, max([look, *made]) if made else look)
-
-
-def _whole(run: OpenRun) -> bool:
-    """Whether every case of every suite was asked of every model."""
-    rounds = run.evaluation.rounds
-    return all(
-        run.evaluation.fair_look(opened, rounds, role, {}) == rounds
-        for opened in run.plan.suites
-        for role in run.evaluation.roles
-    )

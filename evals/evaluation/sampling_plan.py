@@ -1,0 +1,29 @@
+"""The sampling plan of a run, as its folder keeps it (`deal.json`): written once, before the first case is asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from evals.records import Record, decode
+
+__all__ = ["SAMPLING_PLAN_FILE", "SamplingPlan", "read_sampling_plan"]
+
+SAMPLING_PLAN_FILE = "deal.json"
+
+
+class SamplingPlan(Record, frozen=True, kw_only=True):
+    """What decides which case a run asks in which round, besides its id and its suites.
+
+    `repeats` says how often each case of a suite is asked, by the suite's name; `looks` is the number of rounds;
+    `strata` are the tags whose proportions every round keeps.
+    """
+
+    repeats: dict[str, int]
+    looks: int
+    strata: tuple[str, ...]
+
+
+def read_sampling_plan(folder: Path) -> SamplingPlan | None:
+    """Read the plan of the run in `folder`, None when no case was asked yet."""
+    path = folder / SAMPLING_PLAN_FILE
+    return decode(path.read_bytes(), SamplingPlan) if path.is_file() else None
