@@ -14,7 +14,7 @@ from flows.emulator.fine_tuning.training import CHECKPOINT_SHARES, TrainingResul
 from flows.emulator.fine_tuning.training_files import Example, InvalidTrainingFile, read_examples
 from flows.emulator.state.documents import Checkpoint, Event, Job, StoredFile, TunedModel
 from flows.emulator.state.emulator_state import EmulatorState
-from flows.emulator.webhooks.outbox import announce
+from flows.emulator.webhooks.outbox import queue_event
 
 __all__ = ["TERMINAL", "JobRunner", "add_event"]
 
@@ -22,19 +22,19 @@ TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 
 class JobRunner:
-    """Runs the jobs of a world, at most `running_jobs` of them training at once."""
+    """Runs the jobs, at most `running_jobs` of them training at once."""
 
-    def __init__(self, world: EmulatorState) -> None:
-        self.world = world
-        self._places = asyncio.Semaphore(world.switches.running_jobs)
+    def __init__(self, state: EmulatorState) -> None:
+        self.state = state
+        self._places = asyncio.Semaphore(state.switches.running_jobs)
 
     def start(self, job: Job) -> None:
         """Let a job go on in the background."""
-        self.world.start(self._run(job), f"job {job.id}")
+        self.state.start(self._run(job), f"job {job.id}")
 
     def resume_all(self) -> None:
         """Let every unfinished job go on after a restart."""
-        for job in self.world.store.all(Job):
+        for job in self.state.store.all(Job):
             if job.status not in TERMINAL and job.status != "paused":
                 self.start(job)
 
@@ -52,7 +52,7 @@ class JobRunner:
         self.start(job)
 
     async def _run(self, job: Job) -> None:
-        switches = self.world.switches
+        switches = self.state.switches
         if job.status == "pending":
             await self._after(
                 job, switches.pending_s, "validating_files", "Validating training file"
@@ -75,17 +75,21 @@ class JobRunner:
         examples = self._read(job) if job.status == "running" else None
         if examples is None:
             return
-        since = self.world.clock.now()
+        since = self.state.clock.now()
         try:
             result = await asyncio.to_thread(
-                train_to_disk, examples, seed=job.seed, folder=self.world.shelf.folder, name=job.id
+                train_to_disk,
+                examples,
+                seed=job.seed,
+                folder=self.state.model_cache.folder,
+                name=job.id,
             )
         except (
             Exception
         ) as error:  # a training that crashes is a failed job, as it is on the real service
             self._fail(job, "training_failed", f"Training failed: {error}")
             return
-        await self.world.clock.sleep_until(since + self.world.switches.running_s)
+        await self.state.clock.sleep_until(since + self.state.switches.running_s)
         if job.status == "running":
             self._succeed(job, examples, result)
 
@@ -93,12 +97,12 @@ class JobRunner:
         """Read the training file, failing the job when it is not fit. None when the job has ended."""
         if job.status in TERMINAL:
             return None
-        minimum = self.world.switches.minimum_examples
+        minimum = self.state.switches.minimum_examples
         try:
             for key in filter(None, (job.validation_file, job.training_file)):
-                if self.world.store.get(StoredFile, key) is None:
+                if self.state.store.get(StoredFile, key) is None:
                     raise InvalidTrainingFile(f"File '{key}' was deleted.")
-                data = file_path(self.world, key).read_bytes()
+                data = file_path(self.state, key).read_bytes()
                 needed = minimum if key == job.training_file else 1
                 examples = read_examples(data, minimum=needed, method=job.method)
         except InvalidTrainingFile as error:
@@ -122,15 +126,15 @@ class JobRunner:
         )
         job.result_files = [f"file-{secrets.token_hex(12)}"]
         self._write_metrics(job, result)
-        add_event(self.world, job, f"New fine-tuned model created: {job.tuned_model}")
+        add_event(self.state, job, f"New fine-tuned model created: {job.tuned_model}")
         self._end(job, "succeeded", "The job has successfully completed")
 
     def _keep(self, job: Job, artifact: str, accuracy: float, step: int, *, final: bool) -> None:
-        now, azure = self.world.clock.now(), job.flavour == "azure"
+        now, azure = self.state.clock.now(), job.flavour == "azure"
         name = str(job.tuned_model)
         if not final:
             name += f":ckpt-step-{step}"
-        self.world.store.put(
+        self.state.store.put(
             TunedModel(
                 id=name,
                 account=job.account,
@@ -148,7 +152,7 @@ class JobRunner:
             "train_loss": round(1.0 - accuracy, 4),
             "train_mean_token_accuracy": round(accuracy, 4),
         }
-        self.world.store.put(
+        self.state.store.put(
             Checkpoint(
                 id=key,
                 job=job.id,
@@ -167,9 +171,9 @@ class JobRunner:
             for number, value in enumerate(result.accuracies, 1)
         ]
         data = "\n".join(lines).encode()
-        path = file_path(self.world, job.result_files[0])
+        path = file_path(self.state, job.result_files[0])
         path.write_bytes(data)
-        self.world.store.put(
+        self.state.store.put(
             StoredFile(
                 id=job.result_files[0],
                 account=job.account,
@@ -177,7 +181,7 @@ class JobRunner:
                 filename="step_metrics.csv",
                 purpose="fine-tune-results",
                 bytes=len(data),
-                created_at=self.world.clock.now(),
+                created_at=self.state.clock.now(),
                 digest="",
             )
         )
@@ -188,33 +192,33 @@ class JobRunner:
         self._step(job, before, status, message)
 
     async def _wait(self, job: Job, delay: float) -> None:
-        await self.world.clock.sleep_until(job.status_since + delay)
+        await self.state.clock.sleep_until(job.status_since + delay)
 
     def _step(self, job: Job, before: str, status: str, message: str) -> None:
         if job.status == before:  # it may have been cancelled meanwhile
             self._set(job, status, message)
 
     def _set(self, job: Job, status: str, message: str) -> None:
-        job.status, job.status_since = status, self.world.clock.now()
-        add_event(self.world, job, message)
-        self.world.store.put(job)
+        job.status, job.status_since = status, self.state.clock.now()
+        add_event(self.state, job, message)
+        self.state.store.put(job)
 
     def _fail(self, job: Job, code: str, message: str) -> None:
         job.error = {"code": code, "message": message, "param": "training_file"}
         self._end(job, "failed", message)
 
     def _end(self, job: Job, status: str, message: str) -> None:
-        job.finished_at = self.world.clock.now()
+        job.finished_at = self.state.clock.now()
         self._set(job, status, message)
-        announce(self.world, job.account, f"fine_tuning.job.{status}", job.id)
+        queue_event(self.state, job.account, f"fine_tuning.job.{status}", job.id)
 
 
-def add_event(world: EmulatorState, job: Job, message: str, **data: Any) -> None:
+def add_event(state: EmulatorState, job: Job, message: str, **data: Any) -> None:
     """Add a line to a job's story."""
     job.events.append(
         Event(
             id=f"ftevent-{secrets.token_hex(12)}",
-            created_at=world.clock.now(),
+            created_at=state.clock.now(),
             message=message,
             data=data or None,
         )

@@ -111,10 +111,10 @@ def _example(line: str, method: str) -> Example:
 
 def _preference(row: dict[str, Any]) -> Example:
     given = row.get("input")
-    asked = _checked(given.get("messages") if isinstance(given, dict) else None)
+    asked_messages = _checked(given.get("messages") if isinstance(given, dict) else None)
     preferred = _checked(row.get("preferred_output"))
     _checked(row.get("non_preferred_output"))
-    return Example(system_prompt(asked), question(asked), _answer(preferred[-1]))
+    return Example(system_prompt(asked_messages), question(asked_messages), _answer(preferred[-1]))
 
 
 def _checked(messages: Any) -> list[dict[str, Any]]:

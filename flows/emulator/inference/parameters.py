@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.emulator.fine_tuning.training_files import flat_text
-from flows.emulator.gateway.errors import Refusal, bad_request, data_refusal
+from flows.emulator.gateway.errors import ServiceError, bad_request, data_plane_error
 from flows.emulator.inference.generation import token_count
 from flows.emulator.inference.serving import Serving
 from flows.emulator.state.documents import Flavour
@@ -105,7 +105,7 @@ _NOT_FOR_REASONING = [
 
 
 def check_chat(
-    world: EmulatorState, serving: Serving, body: Mapping[str, Any], flavour: Flavour
+    state: EmulatorState, serving: Serving, body: Mapping[str, Any], flavour: Flavour
 ) -> None:
     """Check a chat-completions body. Raises 400."""
     _check_names(body, _CHAT, flavour)
@@ -123,11 +123,11 @@ def check_chat(
         raise bad_request(
             "'logprobs' must be true when 'top_logprobs' is set.", flavour, param="top_logprobs"
         )
-    _check_length(world, body["messages"], flavour)
+    _check_length(state, body["messages"], flavour)
 
 
 def check_responses(
-    world: EmulatorState,
+    state: EmulatorState,
     serving: Serving,
     body: Mapping[str, Any],
     messages: Sequence[Mapping[str, Any]],
@@ -142,7 +142,7 @@ def check_responses(
     _check_format(
         text.get("format") if isinstance(text, Mapping) else None, messages, flavour, "text.format"
     )
-    _check_length(world, messages, flavour)
+    _check_length(state, messages, flavour)
 
 
 def check_messages(messages: Any, flavour: Flavour) -> None:
@@ -172,7 +172,7 @@ def check_messages(messages: Any, flavour: Flavour) -> None:
 def _check_names(body: Mapping[str, Any], known: frozenset[str], flavour: Flavour) -> None:
     for name in body:
         if name not in known:
-            raise data_refusal(
+            raise data_plane_error(
                 400,
                 "unknown_parameter" if flavour == "openai" else None,
                 f"Unrecognized request argument supplied: {name}",
@@ -191,7 +191,7 @@ def _check_ranges(body: Mapping[str, Any], flavour: Flavour) -> None:
             or not isinstance(value, int | float)
             or not low <= value <= high
         ):
-            raise data_refusal(
+            raise data_plane_error(
                 400,
                 "invalid_value",
                 f"Invalid value for '{name}': expected a number from {low} to {high}, got {value!r}.",
@@ -207,7 +207,7 @@ def _check_reasoning(body: Mapping[str, Any], flavour: Flavour) -> None:
         if name == "temperature" and body[name] == 1:
             continue
         kind = "unsupported_value" if name == "temperature" else "unsupported_parameter"
-        raise data_refusal(
+        raise data_plane_error(
             400,
             kind,
             f"Unsupported {kind.split('_')[1]}: '{name}' is not supported with this model.",
@@ -244,15 +244,15 @@ def _has_schema(wanted: Mapping[str, Any]) -> bool:
 
 
 def _check_length(
-    world: EmulatorState, messages: Sequence[Mapping[str, Any]], flavour: Flavour
+    state: EmulatorState, messages: Sequence[Mapping[str, Any]], flavour: Flavour
 ) -> None:
     total = sum(token_count(flat_text(one.get("content"))) for one in messages)
-    if total > world.switches.context_tokens:
-        raise _too_long(world.switches.context_tokens, total, flavour)
+    if total > state.switches.context_tokens:
+        raise _too_long(state.switches.context_tokens, total, flavour)
 
 
-def _too_long(most: int, total: int, flavour: Flavour) -> Refusal:
-    return data_refusal(
+def _too_long(most: int, total: int, flavour: Flavour) -> ServiceError:
+    return data_plane_error(
         400,
         "context_length_exceeded",
         f"This model's maximum context length is {most} tokens. However, your messages resulted in {total} tokens."

@@ -128,10 +128,10 @@ class Network:
         for head in self.heads:
             if head.prompt == prompt:
                 return head
-        return max(self.heads, key=lambda head: (_likeness(head.prompt, prompt), head.examples))
+        return max(self.heads, key=lambda head: (_similarity(head.prompt, prompt), head.examples))
 
 
-def _likeness(known: str, asked: str) -> float:
+def _similarity(known: str, asked: str) -> float:
     ratio = difflib.SequenceMatcher(None, known[:2000], asked[:2000]).ratio()
     return round(ratio, 1) if ratio >= 0.5 else 0.0
 
