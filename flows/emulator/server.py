@@ -134,7 +134,7 @@ class Emulator:
         self.state.switches = changed(self.state.switches, changes)
 
     def token(self, **claims: Any) -> str:
-        """Give out a bearer token; see `auth.mint` for what can be wished."""
+        """Give out a bearer token; `auth.issue_token` tells the arguments."""
         token: MintedToken = issue_token(self.state, **claims)
         return token.id
 

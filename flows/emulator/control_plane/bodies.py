@@ -30,7 +30,7 @@ _KEPT_PROPERTIES = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentBody:
-    """A PUT body, read."""
+    """The body of a PUT."""
 
     model: ModelRef
     sku: str

@@ -10,7 +10,12 @@ from starlette.responses import Response
 from flows.emulator.control_plane import views
 from flows.emulator.control_plane.bodies import read_deployment_body
 from flows.emulator.control_plane.lifecycle import find_deployment, is_settled, remove_expired
-from flows.emulator.control_plane.request import ControlRequest, not_allowed, operation_link
+from flows.emulator.control_plane.request import (
+    ControlRequest,
+    not_allowed,
+    operation_link,
+    retry_after,
+)
 from flows.emulator.control_plane.writes import DeploymentWriter
 from flows.emulator.gateway.errors import arm_error
 from flows.emulator.gateway.requests import json_response
@@ -88,7 +93,10 @@ class Deployments:
         )
         headers = {}
         if operation is not None:
-            headers = {"Azure-AsyncOperation": operation_link(request, operation), **self._wait()}
+            headers = {
+                "Azure-AsyncOperation": operation_link(request, operation),
+                **retry_after(self.state),
+            }
         return json_response(
             views.shown_deployment(self.state, request.account, deployment), status, headers
         )
@@ -102,7 +110,7 @@ class Deployments:
         if self.state.switches.patch_style == "202":
             return Response(
                 status_code=202,
-                headers={"Location": operation_link(request, operation), **self._wait()},
+                headers={"Location": operation_link(request, operation), **retry_after(self.state)},
             )
         return json_response(views.shown_deployment(self.state, request.account, deployment))
 
@@ -114,7 +122,7 @@ class Deployments:
         operation = self.writer.delete(request.account, deployment)
         return Response(
             status_code=202,
-            headers={"Location": operation_link(request, operation), **self._wait()},
+            headers={"Location": operation_link(request, operation), **retry_after(self.state)},
         )
 
     def _below_deployment(self, request: ControlRequest, method: str, what: str) -> Response:
@@ -142,6 +150,3 @@ class Deployments:
             path = views.deployment_id(request.account, request.rest[1])
             raise arm_error(404, "ResourceNotFound", f"The Resource '{path}' was not found.")
         return deployment
-
-    def _wait(self) -> dict[str, str]:
-        return {"Retry-After": str(self.state.switches.arm_retry_after_s)}

@@ -1,6 +1,6 @@
-"""What a deployment is at a moment: everything follows from its document and the clock, so nothing has to be ticked.
+"""The state of a deployment at a moment. It follows from the document and the clock, so no background work is needed.
 
-`tidy` is called before every look at deployments: it removes what has gone, expired or idled away, and leaves tombstones.
+`remove_expired` is called before deployments are read: it replaces deleted, expired and idle ones by tombstones.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def find_deployment(state: EmulatorState, account: str, name: str) -> Deployment
 
 
 def remove_expired(state: EmulatorState) -> None:
-    """Remove deployments whose time is over, and tombstones that no longer matter."""
+    """Remove deployments that were deleted, have expired or are idle, and tombstones without effect."""
     now = state.clock.now()
     for deployment in state.store.all(Deployment):
         end = expires_at(state, deployment)
@@ -132,6 +132,6 @@ def latest_tombstone(state: EmulatorState, account: str, name: str) -> Tombstone
 
 
 def deployed_anywhere(state: EmulatorState, model: TunedModel) -> bool:
-    """Say whether a model stands in some deployment, which forbids deleting it."""
+    """Say whether a model is deployed, which forbids deleting it."""
     remove_expired(state)
     return any(one.model.name == model.id for one in state.store.all(Deployment))

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from flows.emulator.control_plane import views
 from flows.emulator.control_plane.quota import usages
-from flows.emulator.control_plane.request import ControlRequest, no_route
+from flows.emulator.control_plane.request import ControlRequest, no_route, retry_after
 from flows.emulator.gateway.accounts import Account, same_name
 from flows.emulator.gateway.errors import arm_error
 from flows.emulator.gateway.requests import json_response
@@ -49,7 +49,7 @@ class Region:
         raise no_route(request.http)
 
     def _enter_location(self, request: ControlRequest, siblings: list[Account]) -> None:
-        """Go on with the rest of the path in an account of its location. Raises 400."""
+        """Take `locations/{name}` off the path and an account of that location for the request. Raises 400."""
         location = request.rest[1]
         in_region = [one for one in siblings if same_name(one.spec.location, location)]
         if not in_region:
@@ -87,16 +87,14 @@ class Region:
         if operation.kind == "put":
             return json_response(
                 views.shown_operation(self.state, operation),
-                headers=self._wait() if running else None,
+                headers=retry_after(self.state) if running else None,
             )
         if running:
             return Response(
-                status_code=202, headers={**self._wait(), "Location": str(request.http.url)}
+                status_code=202,
+                headers={**retry_after(self.state), "Location": str(request.http.url)},
             )
         deployment = self.state.store.get(Deployment, operation.deployment)
         if operation.kind == "delete" or deployment is None:
             return Response(status_code=204)
         return json_response(views.shown_deployment(self.state, request.account, deployment))
-
-    def _wait(self) -> dict[str, str]:
-        return {"Retry-After": str(self.state.switches.arm_retry_after_s)}

@@ -12,8 +12,9 @@ from flows.emulator.gateway.accounts import Account
 from flows.emulator.gateway.auth import check_right
 from flows.emulator.gateway.errors import ServiceError, arm_error
 from flows.emulator.state.documents import MintedToken, Operation
+from flows.emulator.state.emulator_state import EmulatorState
 
-__all__ = ["ControlRequest", "no_route", "not_allowed", "operation_link"]
+__all__ = ["ControlRequest", "no_route", "not_allowed", "operation_link", "retry_after"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +65,11 @@ def operation_link(request: ControlRequest, operation: Operation) -> str:
         f"{request.base_url}subscriptions/{spec.subscription}/providers/Microsoft.CognitiveServices/locations/"
         f"{spec.location}/operationResults/{operation.id}?api-version={request.version}"
     )
+
+
+def retry_after(state: EmulatorState) -> dict[str, str]:
+    """Return the header that tells a client when to ask for a long-running operation again."""
+    return {"Retry-After": str(state.switches.arm_retry_after_s)}
 
 
 def no_route(http: Request) -> ServiceError:

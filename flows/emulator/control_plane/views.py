@@ -1,4 +1,4 @@
-"""How the control plane shows its resources: deployments, operations, accounts, models, deployment types, capacities."""
+"""Response bodies of the control plane: deployments, operations, accounts, models, deployment types, capacities."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ def deployment_skus(
 def model_capacities(
     state: EmulatorState, account: Account, name: str, version: str | None
 ) -> list[dict[str, Any]]:
-    """Return what is free of a model for each deployment type, base and fine-tuned."""
+    """Return the available capacity of a model for each deployment type, base and fine-tuned."""
     base = _base_of(state, name)
     if base is None or version not in (None, base.version, "1"):
         return []

@@ -57,15 +57,7 @@ class DeploymentWriter:
             check_change(self.state, existing, body.model, sku, body.capacity)
         check_sku(account.spec.location, body.model, found, sku)
         key = deployment_key(account.key, name)
-        check_quota(
-            self.state,
-            account,
-            found.base,
-            sku,
-            body.capacity,
-            key=key,
-            fine_tuned=found.tuned is not None,
-        )
+        check_quota(self.state, account, found, sku, body.capacity, key=key)
         if existing is None or existing.outcome != "Succeeded":
             made, operation = self._create(account, name, body, sku, caller)
             return made, 201 if existing is None else 200, operation
@@ -81,26 +73,7 @@ class DeploymentWriter:
             raise invalid_content(f"The request content was invalid: {extra} can't be patched.")
         sku, capacity = deployment.sku, deployment.capacity
         if "sku" in body:
-            sku_name, capacity = read_sku(
-                self.state, {"name": deployment.sku, "capacity": deployment.capacity, **body["sku"]}
-            )
-            sku = canonical_sku(sku_name) or sku_name
-        check_sku_change(self.state, deployment, sku)
-        found = (
-            resolve_model(self.state, account, deployment.model, caller=caller, headers={})
-            if "sku" in body
-            else None
-        )
-        if found is not None:
-            check_quota(
-                self.state,
-                account,
-                found.base,
-                sku,
-                capacity,
-                key=deployment.id,
-                fine_tuned=found.tuned is not None,
-            )
+            sku, capacity = self._patched_sku(account, deployment, body["sku"], caller)
         tags = read_tags(body["tags"]) if "tags" in body else deployment.tags
         merge = self.state.switches.patch_tags == "merge"
         deployment.tags = {**deployment.tags, **tags} if merge else tags
@@ -133,6 +106,18 @@ class DeploymentWriter:
         if deployment.paused != paused:
             deployment.paused = paused
             self._touch(deployment, caller)
+
+    def _patched_sku(
+        self, account: Account, deployment: Deployment, sku: Any, caller: MintedToken
+    ) -> tuple[str, int]:
+        name, capacity = read_sku(
+            self.state, {"name": deployment.sku, "capacity": deployment.capacity, **sku}
+        )
+        name = canonical_sku(name) or name
+        check_sku_change(self.state, deployment, name)
+        found = resolve_model(self.state, account, deployment.model, caller=caller, headers={})
+        check_quota(self.state, account, found, name, capacity, key=deployment.id)
+        return name, capacity
 
     def _create(
         self, account: Account, name: str, body: DeploymentBody, sku: str, caller: MintedToken

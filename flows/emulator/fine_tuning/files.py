@@ -17,7 +17,7 @@ from flows.emulator.gateway.requests import (
     authenticate,
     form_parts,
     json_response,
-    paginate,
+    page_response,
 )
 from flows.emulator.models.priors import learn_priors
 from flows.emulator.state.documents import StoredFile
@@ -62,10 +62,7 @@ class Files:
             for one in reversed(self.state.store.all(StoredFile))
             if one.account == caller.account.key and purpose in (None, one.purpose)
         ]
-        chosen, more = paginate(files, request, key=lambda one: one.id, default=10_000)
-        return json_response(
-            {"object": "list", "data": [self._shown(one) for one in chosen], "has_more": more}
-        )
+        return page_response(files, request, self._shown, default=10_000)
 
     async def get(self, request: Request) -> Response:
         """GET /files/{id}."""

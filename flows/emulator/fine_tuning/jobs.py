@@ -21,7 +21,13 @@ from flows.emulator.fine_tuning.files import find_file, is_processed
 from flows.emulator.fine_tuning.runner import TERMINAL, JobRunner, add_event
 from flows.emulator.fine_tuning.views import shown_checkpoint, shown_event, shown_job
 from flows.emulator.gateway.errors import bad_request, data_plane_error, not_found
-from flows.emulator.gateway.requests import Caller, authenticate, json_body, json_response, paginate
+from flows.emulator.gateway.requests import (
+    Caller,
+    authenticate,
+    json_body,
+    json_response,
+    page_response,
+)
 from flows.emulator.state.documents import Checkpoint, Event, Job, TunedModel
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -60,10 +66,7 @@ class Jobs:
             and job.flavour == caller.flavour
             and wanted.items() <= (job.metadata or {}).items()
         ]
-        chosen, more = paginate(jobs, request, key=lambda job: job.id)
-        return json_response(
-            {"object": "list", "data": [self._shown(job) for job in chosen], "has_more": more}
-        )
+        return page_response(jobs, request, self._shown)
 
     async def get(self, request: Request) -> Response:
         """GET /fine_tuning/jobs/{id}."""
@@ -72,22 +75,13 @@ class Jobs:
     async def events(self, request: Request) -> Response:
         """GET /fine_tuning/jobs/{id}/events, newest first."""
         events: list[Event] = self._find(request).events[::-1]
-        chosen, more = paginate(events, request, key=lambda event: event.id)
-        return json_response(
-            {"object": "list", "data": [shown_event(one) for one in chosen], "has_more": more}
-        )
+        return page_response(events, request, shown_event)
 
     async def checkpoints(self, request: Request) -> Response:
         """GET /fine_tuning/jobs/{id}/checkpoints, newest first."""
         job = self._find(request)
         mine = [one for one in reversed(self.state.store.all(Checkpoint)) if one.job == job.id]
-        chosen, more = paginate(mine, request, key=lambda one: one.id, default=10)
-        data = [shown_checkpoint(one) for one in chosen]
-        ends = {
-            "first_id": data[0]["id"] if data else None,
-            "last_id": data[-1]["id"] if data else None,
-        }
-        return json_response({"object": "list", "data": data, "has_more": more, **ends})
+        return page_response(mine, request, shown_checkpoint, default=10, ends=True)
 
     async def cancel(self, request: Request) -> Response:
         """POST /fine_tuning/jobs/{id}/cancel."""

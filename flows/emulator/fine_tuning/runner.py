@@ -1,4 +1,4 @@
-"""Fine-tuning jobs at work: each goes through its statuses in the background and trains a real model.
+"""Running fine-tuning jobs: each passes through its statuses in the background and trains a real model.
 
 The status is stored at every step, so that a job that a restart interrupted goes on from where it was.
 """
@@ -11,7 +11,8 @@ from typing import Any
 
 from flows.emulator.fine_tuning.files import file_path
 from flows.emulator.fine_tuning.training import CHECKPOINT_SHARES, TrainingResult, train_to_disk
-from flows.emulator.fine_tuning.training_files import Example, InvalidTrainingFile, read_examples
+from flows.emulator.fine_tuning.training_files import InvalidTrainingFile, read_examples
+from flows.emulator.models.conversation import Example
 from flows.emulator.state.documents import Checkpoint, Event, Job, StoredFile, TunedModel
 from flows.emulator.state.emulator_state import EmulatorState
 from flows.emulator.webhooks.outbox import queue_event
@@ -29,11 +30,11 @@ class JobRunner:
         self._places = asyncio.Semaphore(state.switches.running_jobs)
 
     def start(self, job: Job) -> None:
-        """Let a job go on in the background."""
+        """Run a job in the background, from the status it has."""
         self.state.start(self._run(job), f"job {job.id}")
 
     def resume_all(self) -> None:
-        """Let every unfinished job go on after a restart."""
+        """Run every unfinished job after a restart."""
         for job in self.state.store.all(Job):
             if job.status not in TERMINAL and job.status != "paused":
                 self.start(job)
@@ -43,11 +44,11 @@ class JobRunner:
         self._end(job, "cancelled", f"Fine-tuning job cancelled: {job.id}")
 
     def pause(self, job: Job) -> None:
-        """Hold a running job."""
+        """Pause a running job."""
         self._set(job, "paused", "Fine-tuning job paused")
 
     def resume(self, job: Job) -> None:
-        """Let a held job go on."""
+        """Resume a paused job."""
         self._set(job, "running", "Fine-tuning job resumed")
         self.start(job)
 
@@ -130,39 +131,23 @@ class JobRunner:
         self._end(job, "succeeded", "The job has successfully completed")
 
     def _keep(self, job: Job, artifact: str, accuracy: float, step: int, *, final: bool) -> None:
-        now, azure = self.state.clock.now(), job.flavour == "azure"
-        name = str(job.tuned_model)
-        if not final:
-            name += f":ckpt-step-{step}"
-        self.state.store.put(
-            TunedModel(
-                id=name,
-                account=job.account,
-                flavour=job.flavour,
-                base=job.base,
-                job=job.id,
-                artifact=artifact,
-                created_at=now,
-                step=None if final else step,
-            )
-        )
-        key = f"ftchkpt-{secrets.token_hex(16)}" if azure else f"ftckpt_{secrets.token_hex(12)}"
-        metrics = {
-            "step": step,
-            "train_loss": round(1.0 - accuracy, 4),
-            "train_mean_token_accuracy": round(accuracy, 4),
-        }
-        self.state.store.put(
-            Checkpoint(
-                id=key,
-                job=job.id,
-                model=name,
-                artifact=artifact,
-                step=step,
-                created_at=now,
-                metrics=metrics,
-            )
-        )
+        """Store a checkpoint and the model that it names; the final one is the job's own model."""
+        now = self.state.clock.now()
+        name = str(job.tuned_model) + ("" if final else f":ckpt-step-{step}")
+        model = TunedModel(
+            id=name, account=job.account, flavour=job.flavour, base=job.base, job=job.id, artifact=artifact,
+            created_at=now, step=None if final else step,
+        )  # fmt: skip
+        checkpoint = Checkpoint(
+            id=_checkpoint_id(job), job=job.id, model=name, artifact=artifact, step=step, created_at=now,
+            metrics={
+                "step": step,
+                "train_loss": round(1.0 - accuracy, 4),
+                "train_mean_token_accuracy": round(accuracy, 4),
+            },
+        )  # fmt: skip
+        self.state.store.put(model)
+        self.state.store.put(checkpoint)
 
     def _write_metrics(self, job: Job, result: TrainingResult) -> None:
         lines = ["step,train_loss,train_mean_token_accuracy"]
@@ -214,7 +199,7 @@ class JobRunner:
 
 
 def add_event(state: EmulatorState, job: Job, message: str, **data: Any) -> None:
-    """Add a line to a job's story."""
+    """Add an event to a job."""
     job.events.append(
         Event(
             id=f"ftevent-{secrets.token_hex(12)}",
@@ -231,6 +216,12 @@ def model_id(job: Job) -> str:
     if job.flavour == "azure":
         return f"{job.base}.ft-{digits}" + (f"-{job.suffix}" if job.suffix else "")
     return f"ft:{job.base}:embedded:{job.suffix or ''}:{digits[:8]}"
+
+
+def _checkpoint_id(job: Job) -> str:
+    if job.flavour == "azure":
+        return f"ftchkpt-{secrets.token_hex(16)}"
+    return f"ftckpt_{secrets.token_hex(12)}"
 
 
 def _epochs(job: Job) -> int:

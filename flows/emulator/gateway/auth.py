@@ -1,4 +1,4 @@
-"""Who is asking and what they may: bearer tokens with audience, tenant, lifetime and roles; API keys.
+"""Authentication and authorization: bearer tokens with audience, tenant, lifetime and roles; API keys.
 
 The emulator is its own token issuer: `POST /_emulator/tokens` gives out opaque tokens. `embedded-arm-token` and
 `embedded-data-token` always work as the owner; they open nothing but this loopback server.
@@ -81,7 +81,7 @@ def issue_token(
 
 
 def arm_caller(state: EmulatorState, headers: Mapping[str, str], tenant: str) -> MintedToken:
-    """Return who calls the control plane. Raises the 401s of ARM, with WWW-Authenticate naming the right tenant."""
+    """Authenticate a control-plane request. Raises the 401s of ARM, with WWW-Authenticate naming the right tenant."""
     token = _bearer(headers)
     if token is None:
         raise _arm_401(
@@ -112,7 +112,7 @@ def arm_caller(state: EmulatorState, headers: Mapping[str, str], tenant: str) ->
 
 
 def auxiliary_callers(state: EmulatorState, headers: Mapping[str, str]) -> list[MintedToken]:
-    """Return who stands behind the `x-ms-authorization-auxiliary` header; unusable tokens are left out."""
+    """Return the valid tokens in the `x-ms-authorization-auxiliary` header."""
     parts = headers.get("x-ms-authorization-auxiliary", "").replace(";", ",").split(",")
     tokens = (part.strip().removeprefix("Bearer ").strip() for part in parts if part.strip())
     known = (_known(state, token) for token in tokens)
@@ -131,7 +131,7 @@ def allowed(caller: MintedToken, action: str, scope: str) -> bool:
 
 
 def shown_permissions(caller: MintedToken, scope: str) -> dict[str, list[str]]:
-    """Return what a caller may at a scope, as `Microsoft.Authorization/permissions` shows it."""
+    """Return a caller's permissions at a scope, as `Microsoft.Authorization/permissions` shows it."""
     rights = [one for one in sorted(_ROLES["Owner"]) if allowed(caller, one, scope)]
     return {
         "actions": [f"{PROVIDER}/{one}" for one in rights if not one.startswith("data/")],
@@ -178,6 +178,13 @@ def data_account(
             )
         return account
     account = named or Account(DEFAULT_ACCOUNT)
+    _check_data_token(state, bearer, account, flavour, right)
+    return account
+
+
+def _check_data_token(
+    state: EmulatorState, bearer: str | None, account: Account, flavour: Flavour, right: str
+) -> None:
     caller = _known(state, bearer) if bearer and flavour == "azure" else None
     if caller is None or not _fits_data_plane(state, caller):
         raise _data_401(flavour)
@@ -188,7 +195,6 @@ def data_account(
             f"The principal '{caller.name}' lacks the data action for this operation on '{account.spec.name}'.",
             flavour=flavour,
         )
-    return account
 
 
 def _fits_data_plane(state: EmulatorState, caller: MintedToken) -> bool:

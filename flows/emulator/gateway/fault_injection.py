@@ -34,7 +34,7 @@ class FaultMiddleware:
         self.app, self.state = app, state
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request, or break it."""
+        """Answer one request, or let an injected fault break it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

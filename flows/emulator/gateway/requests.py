@@ -1,16 +1,15 @@
-"""Reading what a client sent: the flavour and account of an address, JSON bodies, multipart forms, page parameters."""
+"""Requests of the data plane: the caller with account and flavour, JSON bodies, multipart forms, and pages of lists."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flows.emulator.control_plane.catalogue import DATA_API_VERSIONS
 from flows.emulator.gateway.accounts import Account, find_account
 from flows.emulator.gateway.auth import data_account
 from flows.emulator.gateway.errors import bad_request, data_plane_error, route_not_found
@@ -18,36 +17,40 @@ from flows.emulator.gateway.multipart import Part, boundary_of, split_form
 from flows.emulator.state.documents import Flavour
 from flows.emulator.state.emulator_state import EmulatorState
 
-__all__ = ["Caller", "authenticate", "form_parts", "json_body", "json_response", "paginate"]
+__all__ = ["Caller", "authenticate", "form_parts", "json_body", "json_response", "page_response"]
 
-T = TypeVar("T")
 
+class _Identified(Protocol):
+    id: str
+
+
+T = TypeVar("T", bound=_Identified)
+
+_DATED_API_VERSIONS = [
+    "2023-05-15",
+    "2024-02-01",
+    "2024-06-01",
+    "2024-10-21",
+    "2024-05-01-preview",
+    "2024-08-01-preview",
+    "2024-10-01-preview",
+    "2024-12-01-preview",
+    "2025-01-01-preview",
+    "2025-03-01-preview",
+    "2025-04-01-preview",
+]
 _CUSTOM_HEADERS = 10
 _USUAL_PREFIXES = ("x-stainless-", "x-ms-", "openai-", "traceparent", "tracestate", "idempotency-")
-_USUAL_HEADERS = frozenset(
-    [
-        "host",
-        "accept",
-        "accept-encoding",
-        "accept-language",
-        "connection",
-        "user-agent",
-        "content-type",
-        "content-length",
-        "authorization",
-        "api-key",
-        "cookie",
-        "cache-control",
-        "expect",
-        "transfer-encoding",
-        "aoai-copy-ft-checkpoints",
-    ]
-)
+_USUAL_HEADERS = frozenset([
+    "host", "accept", "accept-encoding", "accept-language", "connection", "user-agent", "content-type",
+    "content-length", "authorization", "api-key", "cookie", "cache-control", "expect",
+    "transfer-encoding", "aoai-copy-ft-checkpoints",
+])  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who asks the data plane, and in which dialect: `style` is the address's, `flavour` that of the answers."""
+    """The caller of a data-plane request: `style` is that of the address (dated, v1, openai), `flavour` that of the responses."""
 
     account: Account
     flavour: Flavour
@@ -103,7 +106,7 @@ def _named_account(state: EmulatorState, request: Request) -> Account | None:
 
 
 def _check_version(state: EmulatorState, style: str, version: str | None) -> None:
-    if style == "dated" and version not in DATA_API_VERSIONS:
+    if style == "dated" and version not in _DATED_API_VERSIONS:
         raise route_not_found()
     dated = version is not None and version not in ("preview", "latest", "v1")
     if style == "v1" and dated and state.switches.v1_dated_api_version == "refuse":
@@ -152,16 +155,28 @@ async def form_parts(request: Request, flavour: Flavour) -> dict[str, Part]:
     return split_form(await request.body(), boundary)
 
 
-def paginate(
-    items: Sequence[T], request: Request, *, key: Callable[[T], str], default: int = 20
-) -> tuple[list[T], bool]:
-    """Cut one page out of `items` by the query's `after` and `limit`; also say whether there are more."""
+def page_response(
+    items: Sequence[T],
+    request: Request,
+    shown: Callable[[T], dict[str, Any]],
+    *,
+    default: int = 20,
+    ends: bool = False,
+) -> Response:
+    """Answer with one page of `items`, cut out by the query's `after` and `limit`; `ends` adds its first and last id."""
     after = request.query_params.get("after")
-    start = 0
-    if after:
-        start = next((i + 1 for i, item in enumerate(items) if key(item) == after), len(items))
-    limit = _limit(request.query_params.get("limit"), default)
-    return list(items[start : start + limit]), start + limit < len(items)
+    ids = [one.id for one in items]
+    start = 0 if not after else ids.index(after) + 1 if after in ids else len(ids)
+    stop = start + _limit(request.query_params.get("limit"), default)
+    page = ids[start:stop]
+    body: dict[str, Any] = {
+        "object": "list",
+        "data": [shown(one) for one in items[start:stop]],
+        "has_more": stop < len(ids),
+    }
+    if ends:
+        body["first_id"], body["last_id"] = (page[0], page[-1]) if page else (None, None)
+    return json_response(body)
 
 
 def _limit(text: str | None, default: int) -> int:

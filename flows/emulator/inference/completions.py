@@ -24,7 +24,7 @@ def shown_completion(
     body: Mapping[str, Any],
     output: ModelOutput,
 ) -> dict[str, Any]:
-    """Return a chat completion, filtered when the content filter takes exception to what was asked."""
+    """Return a chat completion, without its text when the content filter takes it out."""
     filtered = filters_output(state, last_message_text(body["messages"]))
     shown: dict[str, Any] = {
         "id": f"chatcmpl-{secrets.token_hex(12)}",

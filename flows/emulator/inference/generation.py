@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.emulator.fine_tuning.training_files import flat_text, question, system_prompt
 from flows.emulator.inference.serving import Serving
+from flows.emulator.models.conversation import flat_text, question, system_prompt
 from flows.emulator.models.priors import base_answer
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -19,7 +19,7 @@ _TOKENS_PER_MESSAGE = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOutput:
-    """What a model said. `confidence` is that of the classifier, 0.5 for a base model."""
+    """An answer of a model. `confidence` is that of the classifier, 0.5 for a base model."""
 
     text: str
     finish_reason: str

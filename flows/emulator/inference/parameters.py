@@ -5,83 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.emulator.fine_tuning.training_files import flat_text
 from flows.emulator.gateway.errors import ServiceError, bad_request, data_plane_error
 from flows.emulator.inference.generation import token_count
 from flows.emulator.inference.serving import Serving
+from flows.emulator.models.conversation import flat_text
 from flows.emulator.state.documents import Flavour
 from flows.emulator.state.emulator_state import EmulatorState
 
-__all__ = ["check_chat", "check_messages", "check_responses"]
+__all__ = ["check_chat", "check_responses"]
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-_CHAT = frozenset(
-    [
-        "model",
-        "messages",
-        "temperature",
-        "top_p",
-        "n",
-        "stream",
-        "stream_options",
-        "stop",
-        "max_tokens",
-        "max_completion_tokens",
-        "presence_penalty",
-        "frequency_penalty",
-        "logit_bias",
-        "logprobs",
-        "top_logprobs",
-        "user",
-        "seed",
-        "response_format",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "metadata",
-        "store",
-        "reasoning_effort",
-        "service_tier",
-        "safety_identifier",
-        "prompt_cache_key",
-        "modalities",
-        "prediction",
-        "verbosity",
-        "functions",
-        "function_call",
-        "data_sources",
-    ]
-)
-_RESPONSES = frozenset(
-    [
-        "model",
-        "input",
-        "instructions",
-        "max_output_tokens",
-        "temperature",
-        "top_p",
-        "text",
-        "store",
-        "previous_response_id",
-        "metadata",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "reasoning",
-        "include",
-        "stream",
-        "truncation",
-        "user",
-        "background",
-        "service_tier",
-        "safety_identifier",
-        "prompt_cache_key",
-        "top_logprobs",
-        "max_tool_calls",
-        "conversation",
-        "prompt",
-    ]
-)
+_CHAT = frozenset([
+    "model", "messages", "temperature", "top_p", "n", "stream", "stream_options", "stop", "max_tokens",
+    "max_completion_tokens", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
+    "top_logprobs", "user", "seed", "response_format", "tools", "tool_choice", "parallel_tool_calls",
+    "metadata", "store", "reasoning_effort", "service_tier", "safety_identifier", "prompt_cache_key",
+    "modalities", "prediction", "verbosity", "functions", "function_call", "data_sources",
+])  # fmt: skip
+_RESPONSES = frozenset([
+    "model", "input", "instructions", "max_output_tokens", "temperature", "top_p", "text", "store",
+    "previous_response_id", "metadata", "tools", "tool_choice", "parallel_tool_calls", "reasoning",
+    "include", "stream", "truncation", "user", "background", "service_tier", "safety_identifier",
+    "prompt_cache_key", "top_logprobs", "max_tool_calls", "conversation", "prompt",
+])  # fmt: skip
 _RANGES = {
     "temperature": (0, 2),
     "top_p": (0, 1),
@@ -117,7 +63,7 @@ def check_chat(
             "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
             flavour,
         )
-    check_messages(body.get("messages"), flavour)
+    _check_messages(body.get("messages"), flavour)
     _check_format(body.get("response_format"), body["messages"], flavour, "response_format")
     if body.get("top_logprobs") is not None and not body.get("logprobs"):
         raise bad_request(
@@ -145,7 +91,7 @@ def check_responses(
     _check_length(state, messages, flavour)
 
 
-def check_messages(messages: Any, flavour: Flavour) -> None:
+def _check_messages(messages: Any, flavour: Flavour) -> None:
     """Check a list of chat messages. Raises 400 naming the place."""
     if not isinstance(messages, list) or not messages:
         raise bad_request(

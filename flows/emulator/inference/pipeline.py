@@ -1,4 +1,4 @@
-"""What chat completions and responses have in common: who answers, limits, filters, latency, headers."""
+"""What chat completions and responses have in common: rate limits, content filter, latency, headers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.emulator.fine_tuning.training_files import flat_text
 from flows.emulator.gateway.requests import Caller
 from flows.emulator.inference.content_filter import check_prompt
 from flows.emulator.inference.generation import token_count
 from flows.emulator.inference.rate_limit import RateLimiter
 from flows.emulator.inference.serving import Serving
+from flows.emulator.models.conversation import flat_text
 from flows.emulator.state.documents import Flavour
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -20,7 +20,7 @@ __all__ = ["InferencePipeline", "last_message_text", "service_headers", "shown_m
 
 
 class InferencePipeline:
-    """Lets inference requests through, or not."""
+    """Admits inference requests and delays their answers."""
 
     def __init__(self, state: EmulatorState) -> None:
         self.state = state

@@ -1,4 +1,4 @@
-"""Rate limits: real ones by capacity, injected 429s, and the headers of either, in Azure's and OpenAI's way.
+"""Rate limits: real ones by capacity, injected 429s, and the headers of either, in Azure's and OpenAI's form.
 
 Azure writes resets as whole seconds, OpenAI as durations ('1s', '6m0s'); the Responses API on Azure has answered -1 and
 no retry-after; some 429s say a day.

@@ -42,10 +42,7 @@ class Responses:
         """POST /responses."""
         caller = authenticate(self.state, request, "data/infer")
         body = await json_body(self.state, request, caller.flavour)
-        name = body.get("model")
-        if not isinstance(name, str) or not name:
-            raise bad_request("Missing required parameter: 'model'.", caller.flavour, param="model")
-        serving = resolve(self.state, caller, name)
+        serving = resolve(self.state, caller, _model_name(body, caller.flavour))
         messages = self._messages(body, caller.flavour)
         check_responses(self.state, serving, body, messages, caller.flavour)
         limit = body.get("max_output_tokens")
@@ -141,6 +138,13 @@ class Responses:
         self._kept[answer["id"]] = (answer, messages)
         if len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
+
+
+def _model_name(body: Mapping[str, Any], flavour: Flavour) -> str:
+    name = body.get("model")
+    if not isinstance(name, str) or not name:
+        raise bad_request("Missing required parameter: 'model'.", flavour, param="model")
+    return name
 
 
 def _output(output: ModelOutput, text: str, reason: str | None) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""From the name in a request to the model that answers it, or to the error of a name that doesn't answer now."""
+"""Which model serves a request, by the name in it; and the errors of names that no model serves."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ from flows.emulator.models.heads import Answer, Network
 
 __all__ = ["ModelCache"]
 
-# Weights are pickles, which name the modules of their classes. Those trained before these modules stood in this room
-# name `flows.emulator.heads` and the like; unpickling finds them under these names.
+# Weights are pickles, which name the modules of their classes. Those written before these modules moved here name
+# `flows.emulator.heads` and so on: the alias lets them load.
 for _module in (classifiers, features, heads, joint):
     sys.modules.setdefault(_module.__name__.replace(".models.", "."), _module)
 

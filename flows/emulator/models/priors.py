@@ -1,4 +1,4 @@
-"""What the untuned base model knows: how often each answer was seen for a system prompt in uploaded training files."""
+"""The base model without fine-tuning: it knows how often each answer was seen for a system prompt in uploaded training files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 
-from flows.emulator.fine_tuning.training_files import Example
+from flows.emulator.models.conversation import Example
 from flows.emulator.models.heads import parse_fields
 from flows.emulator.state.documents import Prior
 from flows.emulator.state.emulator_state import EmulatorState

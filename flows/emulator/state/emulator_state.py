@@ -1,4 +1,4 @@
-"""Everything that the handlers share: state, clock, switches, served models, the request log, background tasks."""
+"""Everything that the handlers share: documents, clock, switches, served models, the request log, background tasks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Webhooks on their way out: stored before they are sent, retried with growing pauses, sent after a restart.
+"""Delivery of webhooks: stored before they are sent, retried with growing pauses, sent after a restart.
 
 Times of retries are the emulator's; the signed timestamp is the wall clock's, since receivers compare it with theirs.
 """
@@ -10,6 +10,7 @@ import secrets
 import time
 
 import httpx
+from msgspec.structs import replace
 
 from flows.emulator.state.documents import Outgoing, WebhookEndpoint
 from flows.emulator.state.emulator_state import EmulatorState
@@ -19,7 +20,7 @@ __all__ = ["Outbox", "deliver_once", "queue_event"]
 
 
 def queue_event(state: EmulatorState, account: str, event_type: str, object_id: str) -> None:
-    """Tell every receiver of an account that wants it about an event; durable before this returns."""
+    """Queue an event for every receiver of an account that subscribes to it; durable before this returns."""
     for endpoint in state.store.all(WebhookEndpoint):
         if endpoint.account == account and event_type in endpoint.event_types:
             _queue_for(state, endpoint, event_type, object_id)
@@ -30,36 +31,32 @@ def _queue_for(
     state: EmulatorState, endpoint: WebhookEndpoint, event_type: str, object_id: str
 ) -> None:
     switches, now = state.switches, state.clock.now()
-    number = secrets.token_hex(12)
-    event = {
-        "object": "event",
-        "id": f"evt_{number}",
-        "type": event_type,
-        "created_at": int(now),
-        "data": {"id": object_id},
-    }
     due = now + switches.webhook_late_s
     if switches.webhook_shuffle:
         due += 0.5 * state.draw("webhook-shuffle", state.count("webhook-shuffle"))
+    number = secrets.token_hex(12)
     message = Outgoing(
         id=f"wh_{number}",
         endpoint=endpoint.id,
         webhook_id=f"wh_{number}",
-        body=json.dumps(event, separators=(",", ":")),
+        body=_event(f"evt_{number}", event_type, object_id, now),
         due_at=due,
         first_at=now,
     )
     state.store.put(message)
     if state.chance("webhook-duplicate", switches.webhook_duplicate_rate):
-        again = Outgoing(
-            id=f"{message.id}#2",
-            endpoint=endpoint.id,
-            webhook_id=message.webhook_id,
-            body=message.body,
-            due_at=due + 0.2,
-            first_at=now,
-        )
-        state.store.put(again)
+        state.store.put(replace(message, id=f"{message.id}#2", due_at=due + 0.2))
+
+
+def _event(key: str, event_type: str, object_id: str, now: float) -> str:
+    event = {
+        "object": "event",
+        "id": key,
+        "type": event_type,
+        "created_at": int(now),
+        "data": {"id": object_id},
+    }
+    return json.dumps(event, separators=(",", ":"))
 
 
 class Outbox:
