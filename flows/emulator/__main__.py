@@ -24,18 +24,18 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"emulator: {error}", file=sys.stderr)  # noqa: T201 - a command's own words
         return 3
-    from flows.emulator.server import make_world, serve
+    from flows.emulator.server import open_state, serve
     from flows.emulator.webhooks.registration import add_webhook
 
-    world = make_world(options.state, switches)
+    state = open_state(options.state, switches)
     if options.webhook_url:
         try:
-            add_webhook(world, options.webhook_url, options.webhook_secret or "")
+            add_webhook(state, options.webhook_url, options.webhook_secret or "")
         except ValueError as error:
             print(f"emulator: --webhook-secret: {error}", file=sys.stderr)  # noqa: T201
             return 3
     try:
-        serve(world, options.port)
+        serve(state, options.port)
     except OSError as error:
         print(f"emulator: can't listen on port {options.port}: {error}", file=sys.stderr)  # noqa: T201
         return 4

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flows.emulator.gateway.accounts import DEFAULT_ACCOUNT
-from flows.emulator.gateway.auth import ARM_AUDIENCE, mint
-from flows.emulator.gateway.errors import Refusal
-from flows.emulator.gateway.requests import reply
+from flows.emulator.gateway.auth import ARM_AUDIENCE, issue_token
+from flows.emulator.gateway.errors import ServiceError
+from flows.emulator.gateway.requests import json_response
 from flows.emulator.state.clock import iso
 from flows.emulator.state.documents import Outgoing
 from flows.emulator.state.emulator_state import EmulatorState, LogEntry
@@ -25,14 +25,14 @@ __all__ = ["Admin"]
 class Admin:
     """Handlers below `/_emulator`."""
 
-    def __init__(self, world: EmulatorState) -> None:
-        self.world = world
+    def __init__(self, state: EmulatorState) -> None:
+        self.state = state
 
     async def health(self, request: Request) -> Response:
         """GET: ready, with the emulator's time and process."""
-        now = self.world.clock.now()
-        waiting = len(self.world.store.all(Outgoing))
-        return reply(
+        now = self.state.clock.now()
+        waiting = len(self.state.store.all(Outgoing))
+        return json_response(
             {"status": "ok", "pid": os.getpid(), "time": iso(now), "webhooks_waiting": waiting}
         )
 
@@ -40,10 +40,10 @@ class Admin:
         """GET all switches; POST changes some of them."""
         if request.method == "POST":
             try:
-                self.world.switches = changed(self.world.switches, await _object(request))
+                self.state.switches = changed(self.state.switches, await _object(request))
             except msgspec.ValidationError as error:
                 raise _invalid(str(error)) from None
-        return reply(msgspec.to_builtins(self.world.switches))
+        return json_response(msgspec.to_builtins(self.state.switches))
 
     async def clock(self, request: Request) -> Response:
         """GET the time; POST {"advance_s": …} moves it forward."""
@@ -51,31 +51,31 @@ class Admin:
             seconds = (await _object(request)).get("advance_s")
             if not isinstance(seconds, int | float) or isinstance(seconds, bool) or seconds < 0:
                 raise _invalid("'advance_s' must be a number of seconds, not negative")
-            self.world.clock.advance(float(seconds))
-        now = self.world.clock.now()
-        return reply({"now": now, "time": iso(now), "offset_s": self.world.clock.offset})
+            self.state.clock.advance(float(seconds))
+        now = self.state.clock.now()
+        return json_response({"now": now, "time": iso(now), "offset_s": self.state.clock.offset})
 
     async def log(self, request: Request) -> Response:
         """GET the requests answered so far, newest last; DELETE forgets them."""
         if request.method == "DELETE":
-            self.world.log.clear()
-        return reply({"requests": [_shown(entry) for entry in self.world.log]})
+            self.state.log.clear()
+        return json_response({"requests": [_shown(entry) for entry in self.state.log]})
 
     async def tokens(self, request: Request) -> Response:
         """POST {"audience", "tenant", "expires_in_s", "roles", "name"}: give out a bearer token."""
-        wish = await _object(request)
+        body = await _object(request)
         try:
-            token = mint(
-                self.world,
-                audience=str(wish.get("audience", ARM_AUDIENCE)),
-                tenant=str(wish.get("tenant", DEFAULT_ACCOUNT.tenant)),
-                expires_in_s=float(wish.get("expires_in_s", 3600)),
-                roles=msgspec.convert(wish.get("roles"), dict[str, str] | None),
-                name=str(wish.get("name", "someone@embedded.example")),
+            token = issue_token(
+                self.state,
+                audience=str(body.get("audience", ARM_AUDIENCE)),
+                tenant=str(body.get("tenant", DEFAULT_ACCOUNT.tenant)),
+                expires_in_s=float(body.get("expires_in_s", 3600)),
+                roles=msgspec.convert(body.get("roles"), dict[str, str] | None),
+                name=str(body.get("name", "someone@embedded.example")),
             )
         except (ValueError, TypeError) as error:
             raise _invalid(str(error)) from None
-        return reply(
+        return json_response(
             {"access_token": token.id, "expires_on": int(token.expires_at), "token_type": "Bearer"}
         )
 
@@ -90,8 +90,8 @@ async def _object(request: Request) -> dict[str, Any]:
     return body
 
 
-def _invalid(message: str) -> Refusal:
-    return Refusal(400, {"error": {"code": "InvalidSwitch", "message": message}})
+def _invalid(message: str) -> ServiceError:
+    return ServiceError(400, {"error": {"code": "InvalidSwitch", "message": message}})
 
 
 def _shown(entry: LogEntry) -> dict[str, Any]:

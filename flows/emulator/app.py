@@ -15,9 +15,9 @@ from flows.emulator.control_plane.routes import ControlPlane
 from flows.emulator.fine_tuning.files import Files
 from flows.emulator.fine_tuning.jobs import Jobs
 from flows.emulator.fine_tuning.runner import JobRunner
-from flows.emulator.gateway.errors import Refusal, route_not_found
-from flows.emulator.gateway.fault_injection import FaultLayer
-from flows.emulator.gateway.requests import reply
+from flows.emulator.gateway.errors import ServiceError, route_not_found
+from flows.emulator.gateway.fault_injection import FaultMiddleware
+from flows.emulator.gateway.requests import json_response
 from flows.emulator.inference.chat import Chat
 from flows.emulator.inference.models_api import Models
 from flows.emulator.inference.pipeline import InferencePipeline
@@ -30,29 +30,29 @@ __all__ = ["build_app"]
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(world: EmulatorState) -> FaultLayer:
+def build_app(state: EmulatorState) -> FaultMiddleware:
     """Wire the handlers; background work starts and stops with the application."""
-    runner, outbox = JobRunner(world), Outbox(world)
+    runner, outbox = JobRunner(state), Outbox(state)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         runner.resume_all()
-        world.start(outbox.run(), "outbox")
+        state.start(outbox.run(), "outbox")
         yield
-        for task in tuple(world.tasks):
+        for task in tuple(state.tasks):
             task.cancel()
 
     app = Starlette(
-        routes=list(_routes(world, runner)),
+        routes=list(_routes(state, runner)),
         lifespan=lifespan,
-        exception_handlers={Refusal: _refused, 404: _lost, 405: _lost},
+        exception_handlers={ServiceError: _error_response, 404: _no_route, 405: _no_route},
     )
     app.router.redirect_slashes = False
-    return FaultLayer(app, world)
+    return FaultMiddleware(app, state)
 
 
-def _routes(world: EmulatorState, runner: JobRunner) -> Iterator[BaseRoute]:
-    admin, control = Admin(world), ControlPlane(world)
+def _routes(state: EmulatorState, runner: JobRunner) -> Iterator[BaseRoute]:
+    admin, control = Admin(state), ControlPlane(state)
     yield Route("/_emulator/health", admin.health)
     yield Route("/_emulator/switches", admin.switches, methods=["GET", "POST"])
     yield Route("/_emulator/clock", admin.clock, methods=["GET", "POST"])
@@ -60,15 +60,15 @@ def _routes(world: EmulatorState, runner: JobRunner) -> Iterator[BaseRoute]:
     yield Route("/_emulator/tokens", admin.tokens, methods=["POST"])
     methods = ["GET", "PUT", "PATCH", "POST", "DELETE"]
     yield Route("/subscriptions/{rest:path}", control.__call__, methods=methods)
-    gatekeeper = InferencePipeline(world)
-    chat, responses = Chat(world, gatekeeper), Responses(world, gatekeeper)
-    yield from _data_plane(world, runner, chat, responses)
-    inner = list(_data_plane(world, runner, chat, responses))
+    pipeline = InferencePipeline(state)
+    chat, responses = Chat(state, pipeline), Responses(state, pipeline)
+    yield from _data_plane(state, runner, chat, responses)
+    inner = list(_data_plane(state, runner, chat, responses))
     yield Mount("/accounts/{account}", routes=inner)
 
 
 def _data_plane(
-    world: EmulatorState, runner: JobRunner, chat: Chat, responses: Responses
+    state: EmulatorState, runner: JobRunner, chat: Chat, responses: Responses
 ) -> Iterator[BaseRoute]:
     dated = "/openai/deployments/{deployment}/chat/completions"
     yield Route(dated, chat.complete, methods=["POST"])
@@ -77,11 +77,11 @@ def _data_plane(
     for prefix in ("/openai/v1", "/v1", "/openai"):
         yield Route(f"{prefix}/responses", responses.create, methods=["POST"])
         yield Route(f"{prefix}/responses/{{response}}", responses.get)
-        yield from _management(prefix, world, runner)
+        yield from _management(prefix, state, runner)
 
 
-def _management(prefix: str, world: EmulatorState, runner: JobRunner) -> Iterator[BaseRoute]:
-    files, jobs, models = Files(world), Jobs(world, runner), Models(world)
+def _management(prefix: str, state: EmulatorState, runner: JobRunner) -> Iterator[BaseRoute]:
+    files, jobs, models = Files(state), Jobs(state, runner), Models(state)
     yield from _resource(f"{prefix}/files", files.list, files.create)
     yield Route(f"{prefix}/files/{{file}}", files.get, methods=["GET"])
     yield Route(f"{prefix}/files/{{file}}", files.delete, methods=["DELETE"])
@@ -104,11 +104,11 @@ def _resource(where: str, listing: Handler, creating: Handler) -> Iterator[BaseR
     yield Route(where, creating, methods=["POST"])
 
 
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return reply(error.body, error.status, error.headers)
+async def _error_response(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    return json_response(error.body, error.status, error.headers)
 
 
-async def _lost(_: Request, error: Exception) -> Response:
-    refusal = route_not_found()
-    return reply(refusal.body, getattr(error, "status_code", 404))
+async def _no_route(_: Request, error: Exception) -> Response:
+    not_found = route_not_found()
+    return json_response(not_found.body, getattr(error, "status_code", 404))

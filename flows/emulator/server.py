@@ -16,8 +16,8 @@ from typing import Any, Self
 import uvicorn
 
 from flows.emulator.app import build_app
-from flows.emulator.gateway.auth import mint
-from flows.emulator.models.model_cache import Shelf
+from flows.emulator.gateway.auth import issue_token
+from flows.emulator.models.model_cache import ModelCache
 from flows.emulator.state.clock import Clock
 from flows.emulator.state.documents import MintedToken
 from flows.emulator.state.emulator_state import EmulatorState, LogEntry
@@ -30,22 +30,22 @@ __all__ = ["Emulator", "serve"]
 _STARTING_S = 20.0
 
 
-def make_world(state: Path, switches: Switches) -> EmulatorState:
-    """Open the state folder and put the emulator's inside together."""
-    folder = Path(state).resolve()
+def open_state(folder: Path, switches: Switches) -> EmulatorState:
+    """Open the state folder and return all that the handlers share."""
+    folder = Path(folder).resolve()
     store = Store(folder)
     return EmulatorState(
         folder=folder,
         store=store,
         clock=Clock(store),
         switches=switches,
-        shelf=Shelf(folder / "models"),
+        model_cache=ModelCache(folder / "models"),
     )
 
 
-def _configure(world: EmulatorState, port: int) -> uvicorn.Config:
+def _configure(state: EmulatorState, port: int) -> uvicorn.Config:
     return uvicorn.Config(
-        build_app(world),
+        build_app(state),
         host="127.0.0.1",
         port=port,
         log_level="critical",
@@ -56,17 +56,17 @@ def _configure(world: EmulatorState, port: int) -> uvicorn.Config:
     )
 
 
-def serve(world: EmulatorState, port: int) -> None:
+def serve(state: EmulatorState, port: int) -> None:
     """Serve until the process is told to stop. Raises OSError when the port is taken."""
     listener = _listen(port)
     try:
-        uvicorn.Server(_configure(world, port)).run(sockets=[listener])
+        uvicorn.Server(_configure(state, port)).run(sockets=[listener])
     finally:
         listener.close()
-        world.store.close()
+        state.store.close()
 
 
-class _QuickServer(uvicorn.Server):
+class _QuicklyStoppedServer(uvicorn.Server):
     """Looks often whether it should stop, so that a test doesn't wait for it."""
 
     async def main_loop(self) -> None:
@@ -91,7 +91,7 @@ class Emulator:
 
     def __init__(
         self,
-        state: Path,
+        folder: Path,
         port: int = 0,
         *,
         switches: Switches | None = None,
@@ -99,13 +99,13 @@ class Emulator:
         webhook_secret: str | None = None,
         **changes: Any,
     ) -> None:
-        self.world = make_world(state, changed(switches or Switches(), changes))
+        self.state = open_state(folder, changed(switches or Switches(), changes))
         if webhook_url and webhook_secret:
-            add_webhook(self.world, webhook_url, webhook_secret)
+            add_webhook(self.state, webhook_url, webhook_secret)
         self._listener = _listen(port)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._server = _QuickServer(_configure(self.world, self.port))
+        self._server = _QuicklyStoppedServer(_configure(self.state, self.port))
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True
         )
@@ -113,29 +113,29 @@ class Emulator:
     @property
     def clock(self) -> Clock:
         """The emulator's time; `advance(seconds)` moves it."""
-        return self.world.clock
+        return self.state.clock
 
     @property
     def switches(self) -> Switches:
         """The switches of this moment; assign a changed record to change them."""
-        return self.world.switches
+        return self.state.switches
 
     @switches.setter
     def switches(self, switches: Switches) -> None:
-        self.world.switches = switches
+        self.state.switches = switches
 
     @property
     def log(self) -> list[LogEntry]:
         """The requests answered so far."""
-        return list(self.world.log)
+        return list(self.state.log)
 
     def set(self, **changes: Any) -> None:
         """Change some switches."""
-        self.world.switches = changed(self.world.switches, changes)
+        self.state.switches = changed(self.state.switches, changes)
 
-    def token(self, **wish: Any) -> str:
-        """Give out a bearer token; see `auth.mint` for what can be wished."""
-        token: MintedToken = mint(self.world, **wish)
+    def token(self, **claims: Any) -> str:
+        """Give out a bearer token; `auth.issue_token` tells the arguments."""
+        token: MintedToken = issue_token(self.state, **claims)
         return token.id
 
     def __enter__(self) -> Self:
@@ -156,7 +156,7 @@ class Emulator:
         self._server.should_exit = True
         self._thread.join(timeout=10)
         self._listener.close()
-        self.world.store.close()
+        self.state.store.close()
 
 
 def _listen(port: int) -> socket.socket:

@@ -134,13 +134,13 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator
 def emulator(running: tuple[Emulator, Trained]) -> Iterator[Emulator]:
     """Nothing deployed, switches at their defaults but quick, and an empty log: it forgets after 10,000 requests."""
     shared = running[0]
-    shared.world.log.clear()
+    shared.state.log.clear()
     shared.switches = Switches()
     shared.set(**FAST)
     yield shared
     for kind in (Deployment, Tombstone):
-        for one in shared.world.store.all(kind):
-            shared.world.store.delete(kind, one.id)
+        for one in shared.state.store.all(kind):
+            shared.state.store.delete(kind, one.id)
     shared.switches = Switches()
 
 

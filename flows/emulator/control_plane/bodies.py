@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from flows.emulator.gateway.errors import Refusal, arm_refusal
+from flows.emulator.gateway.errors import ServiceError, arm_error
 from flows.emulator.state.documents import ModelRef
 from flows.emulator.state.emulator_state import EmulatorState
 
-__all__ = ["DeploymentBody", "invalid_content", "read_sku", "read_tags", "read_wish"]
+__all__ = ["DeploymentBody", "invalid_content", "read_deployment_body", "read_sku", "read_tags"]
 
 _KEPT_PROPERTIES = [
     "versionUpgradeOption",
@@ -30,7 +30,7 @@ _KEPT_PROPERTIES = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentBody:
-    """A PUT body, read."""
+    """The body of a PUT."""
 
     model: ModelRef
     sku: str
@@ -39,7 +39,7 @@ class DeploymentBody:
     tags: dict[str, str]
 
 
-def read_wish(world: EmulatorState, body: Mapping[str, Any]) -> DeploymentBody:
+def read_deployment_body(state: EmulatorState, body: Mapping[str, Any]) -> DeploymentBody:
     """Read a PUT body. A sku inside `properties` is ignored, which makes it Standard. Raises 400."""
     properties = body.get("properties")
     if not isinstance(properties, dict) or not isinstance(properties.get("model"), dict):
@@ -50,7 +50,7 @@ def read_wish(world: EmulatorState, body: Mapping[str, Any]) -> DeploymentBody:
         raise invalid_content(
             f"The request content was invalid: properties.model: {error}"
         ) from None
-    sku, capacity = read_sku(world, body.get("sku"))
+    sku, capacity = read_sku(state, body.get("sku"))
     return DeploymentBody(
         model=model,
         sku=sku,
@@ -60,13 +60,13 @@ def read_wish(world: EmulatorState, body: Mapping[str, Any]) -> DeploymentBody:
     )
 
 
-def read_sku(world: EmulatorState, sku: Any) -> tuple[str, int]:
+def read_sku(state: EmulatorState, sku: Any) -> tuple[str, int]:
     """Read name and capacity; without a sku at the root it is Standard. Raises 400."""
     if sku is None:
-        return "Standard", world.switches.default_capacity
+        return "Standard", state.switches.default_capacity
     if not isinstance(sku, dict) or not isinstance(sku.get("name"), str):
         raise invalid_content("The request content was invalid: 'sku.name' is required.")
-    capacity = sku.get("capacity", world.switches.default_capacity)
+    capacity = sku.get("capacity", state.switches.default_capacity)
     if not isinstance(capacity, int) or isinstance(capacity, bool) or capacity < 1:
         raise invalid_content(f"The capacity should be a positive integer; got {capacity!r}.")
     return sku["name"], capacity
@@ -81,6 +81,6 @@ def read_tags(tags: Any) -> dict[str, str]:
     return dict(tags)
 
 
-def invalid_content(message: str) -> Refusal:
+def invalid_content(message: str) -> ServiceError:
     """Build the 400 for a body that the control plane does not take."""
-    return arm_refusal(400, "InvalidRequestContent", message)
+    return arm_error(400, "InvalidRequestContent", message)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 __all__ = [
     "API_VERSIONS",
     "BASE_MODELS",
-    "DATA_API_VERSIONS",
     "PROVISIONED",
     "SKUS",
     "BaseModel",
@@ -42,19 +41,6 @@ API_VERSIONS = [
     "2025-10-01-preview",
     "2026-09-15-preview",
 ]
-DATA_API_VERSIONS = [
-    "2023-05-15",
-    "2024-02-01",
-    "2024-06-01",
-    "2024-10-21",
-    "2024-05-01-preview",
-    "2024-08-01-preview",
-    "2024-10-01-preview",
-    "2024-12-01-preview",
-    "2025-01-01-preview",
-    "2025-03-01-preview",
-    "2025-04-01-preview",
-]
 
 PROVISIONED = ("ProvisionedManaged", "GlobalProvisionedManaged", "DataZoneProvisionedManaged")
 BATCH = ("GlobalBatch", "DataZoneBatch")
@@ -75,7 +61,7 @@ _DEFAULT_LIMITS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseModel:
-    """A base model: where its fine-tunes may stand, what its quota rows are called, and when it ends."""
+    """A base model: where its fine-tunes can be deployed, the names of its quota rows, and when it retires."""
 
     name: str
     version: str

@@ -1,6 +1,6 @@
 """Which models can be deployed where: base models, fine-tuned models and checkpoints, own ones and other accounts'.
 
-Raises the refusals of the control plane: DeploymentModelNotSupported, InvalidResourceProperties, LinkedAuthorizationFailed,
+Raises the errors of the control plane: DeploymentModelNotSupported, InvalidResourceProperties, LinkedAuthorizationFailed,
 InvalidAuthenticationTokenTenant, InternalServerError for a wrong format.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from flows.emulator.control_plane.catalogue import BaseModel, find_base
 from flows.emulator.gateway.accounts import Account, from_resource_id, same_name
 from flows.emulator.gateway.auth import allowed, auxiliary_callers
-from flows.emulator.gateway.errors import Refusal, arm_refusal
+from flows.emulator.gateway.errors import ServiceError, arm_error
 from flows.emulator.state.documents import Checkpoint, MintedToken, ModelRef, TunedModel
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -28,34 +28,34 @@ class Deployable:
 
 
 def resolve_model(
-    world: EmulatorState,
+    state: EmulatorState,
     account: Account,
     model: ModelRef,
     *,
     caller: MintedToken,
     headers: Mapping[str, str],
 ) -> Deployable:
-    """Find the model that a deployment asks for. Raises a Refusal of the control plane."""
+    """Find the model that a deployment asks for. Raises a ServiceError."""
     if model.format != "OpenAI":
-        raise arm_refusal(
+        raise arm_error(
             500, "InternalServerError", "An internal error occurred while processing the request."
         )
-    tuned = tuned_model(world, model.name)
+    tuned = tuned_model(state, model.name)
     if tuned is None:
-        return _base_model(world, model)
+        return _base_model(state, model)
     if model.version not in (None, "", "1"):
         raise _not_supported(model)
-    _check_source(world, account, model, tuned, caller=caller, headers=headers)
+    _check_source(state, account, model, tuned, caller=caller, headers=headers)
     base = find_base(tuned.base)
-    if base is None or base.name in world.switches.retired_models:
+    if base is None or base.name in state.switches.retired_models:
         raise _not_supported(model)
     return Deployable(base=base, tuned=tuned)
 
 
-def tuned_model(world: EmulatorState, name: str) -> TunedModel | None:
+def tuned_model(state: EmulatorState, name: str) -> TunedModel | None:
     """Find a fine-tuned model by its id, or by the id of one of its checkpoints."""
-    checkpoint = world.store.get(Checkpoint, name)
-    model = world.store.get(TunedModel, checkpoint.model if checkpoint else name)
+    checkpoint = state.store.get(Checkpoint, name)
+    model = state.store.get(TunedModel, checkpoint.model if checkpoint else name)
     if model is None or model.flavour != "azure":
         return None
     if model.step is not None and checkpoint is None:
@@ -66,19 +66,19 @@ def tuned_model(world: EmulatorState, name: str) -> TunedModel | None:
 def check_sku(location: str, model: ModelRef, found: Deployable, sku: str) -> None:
     """Raise 400 InvalidResourceProperties unless the model has this deployment type in the region."""
     if sku not in found.base.skus(location, fine_tuned=found.tuned is not None):
-        raise arm_refusal(
+        raise arm_error(
             400,
             "InvalidResourceProperties",
             f"The specified SKU '{sku}' for model '{model.name}' is not supported in this region '{location}'.",
         )
 
 
-def _base_model(world: EmulatorState, model: ModelRef) -> Deployable:
+def _base_model(state: EmulatorState, model: ModelRef) -> Deployable:
     base = find_base(model.name, model.version)
-    if base is None or model.name != base.name or base.name in world.switches.retired_models:
+    if base is None or model.name != base.name or base.name in state.switches.retired_models:
         raise _not_supported(model)
-    if base.name in world.switches.deprecating_models:
-        raise arm_refusal(
+    if base.name in state.switches.deprecating_models:
+        raise arm_error(
             400,
             "ServiceModelDeprecating",
             f"The model '{base.name}', Version:'{base.version}' is deprecating; new deployments are not accepted.",
@@ -87,7 +87,7 @@ def _base_model(world: EmulatorState, model: ModelRef) -> Deployable:
 
 
 def _check_source(
-    world: EmulatorState,
+    state: EmulatorState,
     account: Account,
     model: ModelRef,
     tuned: TunedModel,
@@ -97,15 +97,15 @@ def _check_source(
 ) -> None:
     if tuned.account == account.key:
         return
-    source = _source_account(world, account, model)
+    source = _source_account(state, account, model)
     if source is None or source.key != tuned.account:
         raise _not_supported(model)
     if same_name(source.spec.tenant, account.spec.tenant):
         reader = caller
     else:
-        reader = _auxiliary(world, source, headers)
+        reader = _auxiliary(state, source, headers)
     if not allowed(reader, "accounts/deployments/write", source.resource_id):
-        raise arm_refusal(
+        raise arm_error(
             403,
             "LinkedAuthorizationFailed",
             f"The client '{reader.name}' has permission to perform action"
@@ -114,10 +114,10 @@ def _check_source(
         )
 
 
-def _source_account(world: EmulatorState, account: Account, model: ModelRef) -> Account | None:
-    either = world.switches.source_and_account_interchangeable
+def _source_account(state: EmulatorState, account: Account, model: ModelRef) -> Account | None:
+    either = state.switches.source_and_account_interchangeable
     for field in ("source", "sourceAccount"):
-        found = from_resource_id(world.switches, getattr(model, field) or "")
+        found = from_resource_id(state.switches, getattr(model, field) or "")
         if found is None:
             continue
         cross_tenant = not same_name(found.spec.tenant, account.spec.tenant)
@@ -126,11 +126,11 @@ def _source_account(world: EmulatorState, account: Account, model: ModelRef) -> 
     return None
 
 
-def _auxiliary(world: EmulatorState, source: Account, headers: Mapping[str, str]) -> MintedToken:
-    for one in auxiliary_callers(world, headers):
+def _auxiliary(state: EmulatorState, source: Account, headers: Mapping[str, str]) -> MintedToken:
+    for one in auxiliary_callers(state, headers):
         if same_name(one.tenant, source.spec.tenant):
             return one
-    raise arm_refusal(
+    raise arm_error(
         401,
         "InvalidAuthenticationTokenTenant",
         f"The linked resource '{source.resource_id}' is in the tenant '{source.spec.tenant}'; a token of that tenant is"
@@ -141,8 +141,8 @@ def _auxiliary(world: EmulatorState, source: Account, headers: Mapping[str, str]
     )
 
 
-def _not_supported(model: ModelRef) -> Refusal:
-    return arm_refusal(
+def _not_supported(model: ModelRef) -> ServiceError:
+    return arm_error(
         400,
         "DeploymentModelNotSupported",
         f"The model 'Format: {model.format}, Name: {model.name}, Version: {model.version or ''}, Source:"

@@ -1,6 +1,6 @@
-"""What a deployment is at a moment: everything follows from its document and the clock, so nothing has to be ticked.
+"""The state of a deployment at a moment. It follows from the document and the clock, so no background work is needed.
 
-`tidy` is called before every look at deployments: it removes what has gone, expired or idled away, and leaves tombstones.
+`remove_expired` is called before deployments are read: it replaces deleted, expired and idle ones by tombstones.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from flows.emulator.state.documents import Deployment, ModelRef, Tombstone, Tune
 from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = [
-    "at_rest",
     "deployment_key",
     "expires_at",
     "find_deployment",
     "is_fine_tuned",
+    "is_settled",
+    "provisioning_state",
+    "remove_expired",
     "served_model",
-    "state",
-    "tidy",
 ]
 
 
@@ -33,25 +33,25 @@ def is_fine_tuned(model: ModelRef) -> bool:
     return ".ft-" in model.name or model.name.startswith(("ft:", "ftchkpt-"))
 
 
-def state(world: EmulatorState, deployment: Deployment) -> str:
+def provisioning_state(state: EmulatorState, deployment: Deployment) -> str:
     """Return the provisioning state now."""
-    if world.clock.now() >= deployment.settles_at:
+    if state.clock.now() >= deployment.settles_at:
         return deployment.outcome if deployment.phase != "deleting" else "Deleting"
     return {
-        "creating": world.switches.first_state,
+        "creating": state.switches.first_state,
         "updating": "Updating",
         "deleting": "Deleting",
     }[deployment.phase]
 
 
-def at_rest(world: EmulatorState, deployment: Deployment) -> bool:
+def is_settled(state: EmulatorState, deployment: Deployment) -> bool:
     """Say whether no operation is under way."""
-    return world.clock.now() >= deployment.settles_at
+    return state.clock.now() >= deployment.settles_at
 
 
-def expires_at(world: EmulatorState, deployment: Deployment) -> float | None:
+def expires_at(state: EmulatorState, deployment: Deployment) -> float | None:
     """Return when the service removes a deployment of its own accord, None for never."""
-    switches = world.switches
+    switches = state.switches
     if deployment.sku == "DeveloperTier":
         return (
             deployment.created_at
@@ -63,33 +63,36 @@ def expires_at(world: EmulatorState, deployment: Deployment) -> float | None:
     return None
 
 
-def find_deployment(world: EmulatorState, account: str, name: str) -> Deployment | None:
+def find_deployment(state: EmulatorState, account: str, name: str) -> Deployment | None:
     """Return a deployment that still is there, even if it is being deleted."""
-    tidy(world)
-    return world.store.get(Deployment, deployment_key(account, name))
+    remove_expired(state)
+    return state.store.get(Deployment, deployment_key(account, name))
 
 
-def tidy(world: EmulatorState) -> None:
-    """Remove deployments whose time is over, and tombstones that no longer matter."""
-    now = world.clock.now()
-    for deployment in world.store.all(Deployment):
-        end = expires_at(world, deployment)
+def remove_expired(state: EmulatorState) -> None:
+    """Remove deployments that were deleted, have expired or are idle, and tombstones without effect."""
+    now = state.clock.now()
+    for deployment in state.store.all(Deployment):
+        end = expires_at(state, deployment)
         if deployment.phase == "deleting" and now >= deployment.settles_at:
-            _bury(world, deployment, deployment.settles_at, "deleted")
+            _remove(state, deployment, deployment.settles_at, "deleted")
         elif end is not None and now >= end and deployment.phase != "deleting":
-            _bury(
-                world, deployment, end, "expired" if deployment.sku == "DeveloperTier" else "idle"
+            _remove(
+                state, deployment, end, "expired" if deployment.sku == "DeveloperTier" else "idle"
             )
-    for stone in world.store.all(Tombstone):
+    for tombstone in state.store.all(Tombstone):
         if (
             now
-            > stone.gone_at + 3600 + world.switches.quota_release_s + world.switches.stale_serving_s
+            > tombstone.gone_at
+            + 3600
+            + state.switches.quota_release_s
+            + state.switches.stale_serving_s
         ):
-            world.store.delete(Tombstone, stone.id)
+            state.store.delete(Tombstone, tombstone.id)
 
 
-def _bury(world: EmulatorState, deployment: Deployment, gone_at: float, reason: str) -> None:
-    world.store.put(
+def _remove(state: EmulatorState, deployment: Deployment, gone_at: float, reason: str) -> None:
+    state.store.put(
         Tombstone(
             id=secrets.token_hex(8),
             account=deployment.account,
@@ -101,12 +104,12 @@ def _bury(world: EmulatorState, deployment: Deployment, gone_at: float, reason: 
             reason=reason,
         )
     )
-    world.store.delete(Deployment, deployment.id)
+    state.store.delete(Deployment, deployment.id)
 
 
-def served_model(world: EmulatorState, deployment: Deployment) -> ModelRef | None:
+def served_model(state: EmulatorState, deployment: Deployment) -> ModelRef | None:
     """Return the model that the data plane serves under a deployment's name right now, None when none does."""
-    now = world.clock.now()
+    now = state.clock.now()
     if deployment.stale is not None and now < deployment.stale_until:
         return deployment.stale
     if deployment.phase == "deleting":
@@ -118,17 +121,17 @@ def served_model(world: EmulatorState, deployment: Deployment) -> ModelRef | Non
     return deployment.model if ready else None
 
 
-def recent_stone(world: EmulatorState, account: str, name: str) -> Tombstone | None:
+def latest_tombstone(state: EmulatorState, account: str, name: str) -> Tombstone | None:
     """Return the youngest tombstone of a name, None when there is none."""
-    stones = [
+    tombstones = [
         one
-        for one in world.store.all(Tombstone)
+        for one in state.store.all(Tombstone)
         if one.account == account and one.name.casefold() == name.casefold()
     ]
-    return max(stones, key=lambda one: one.gone_at, default=None)
+    return max(tombstones, key=lambda one: one.gone_at, default=None)
 
 
-def deployed_anywhere(world: EmulatorState, model: TunedModel) -> bool:
-    """Say whether a model stands in some deployment, which forbids deleting it."""
-    tidy(world)
-    return any(one.model.name == model.id for one in world.store.all(Deployment))
+def deployed_anywhere(state: EmulatorState, model: TunedModel) -> bool:
+    """Say whether a model is deployed, which forbids deleting it."""
+    remove_expired(state)
+    return any(one.model.name == model.id for one in state.store.all(Deployment))

@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from flows.emulator.control_plane import views
 from flows.emulator.control_plane.quota import usages
-from flows.emulator.control_plane.request import ControlRequest, no_route
+from flows.emulator.control_plane.request import ControlRequest, no_route, retry_after
 from flows.emulator.gateway.accounts import Account, same_name
-from flows.emulator.gateway.errors import arm_refusal
-from flows.emulator.gateway.requests import reply
+from flows.emulator.gateway.errors import arm_error
+from flows.emulator.gateway.requests import json_response
 from flows.emulator.state.documents import Deployment, Operation
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -21,74 +21,80 @@ __all__ = ["Region"]
 class Region:
     """Handlers of subscription-level resources."""
 
-    def __init__(self, world: EmulatorState) -> None:
-        self.world = world
+    def __init__(self, state: EmulatorState) -> None:
+        self.state = state
 
-    async def __call__(self, ask: ControlRequest, here: list[Account]) -> Response:
-        """Answer a request below `/subscriptions/{id}/providers/Microsoft.CognitiveServices`."""
-        rest = [part.casefold() for part in ask.rest]
-        if rest[:1] == ["accounts"] and len(rest) == 1:
-            return reply({"value": [views.shown_account(one, ask.base_url) for one in here]})
-        if rest[:1] == ["locations"] and len(rest) >= 3:
-            in_region = [one for one in here if same_name(one.spec.location, ask.rest[1])]
-            if not in_region:
-                raise arm_refusal(
-                    400,
-                    "LocationNotAvailableForResourceType",
-                    f"The location '{ask.rest[1]}' is not available.",
-                )
-            ask.account, ask.rest = in_region[0], ask.rest[2:]
-            rest = rest[2:]
+    async def __call__(self, request: ControlRequest, siblings: list[Account]) -> Response:
+        """Answer a request below `/subscriptions/{id}/providers/Microsoft.CognitiveServices`.
+
+        `siblings` are the accounts of the subscription.
+        """
+        if [part.casefold() for part in request.rest] == ["accounts"]:
+            shown = [views.shown_account(one, request.base_url) for one in siblings]
+            return json_response({"value": shown})
+        if len(request.rest) > 2 and request.rest[0].casefold() == "locations":
+            self._enter_location(request, siblings)
+        rest = [part.casefold() for part in request.rest]
         if rest[:1] == ["operationresults"] and len(rest) == 2:
-            return self._operation(ask, ask.rest[1])
-        scope = f"/subscriptions/{ask.account.spec.subscription}"
+            return self._operation(request, request.rest[1])
+        scope = f"/subscriptions/{request.account.spec.subscription}"
         if rest == ["usages"]:
-            ask.may("locations/usages/read", scope)
-            return reply({"value": usages(self.world, ask.account), "nextLink": None})
+            request.require_right("locations/usages/read", scope)
+            return json_response({"value": usages(self.state, request.account), "nextLink": None})
         if rest == ["models"]:
-            ask.may("accounts/models/read", scope)
-            return reply({"value": self._regional_models(ask.account)})
+            request.require_right("accounts/models/read", scope)
+            return json_response({"value": self._regional_models(request.account)})
         if rest == ["modelcapacities"]:
-            return self._capacities(ask)
-        raise no_route(ask.request)
+            return self._capacities(request)
+        raise no_route(request.http)
+
+    def _enter_location(self, request: ControlRequest, siblings: list[Account]) -> None:
+        """Take `locations/{name}` off the path and an account of that location for the request. Raises 400."""
+        location = request.rest[1]
+        in_region = [one for one in siblings if same_name(one.spec.location, location)]
+        if not in_region:
+            raise arm_error(
+                400,
+                "LocationNotAvailableForResourceType",
+                f"The location '{location}' is not available.",
+            )
+        request.account, request.rest = in_region[0], request.rest[2:]
 
     def _regional_models(self, account: Account) -> list[dict[str, Any]]:
         return [
             {"kind": "OpenAI", "skuName": "S0", "description": model["name"], "model": model}
-            for model in views.account_models(self.world, account)
+            for model in views.account_models(self.state, account)
         ]
 
-    def _capacities(self, ask: ControlRequest) -> Response:
-        query = ask.request.query_params
+    def _capacities(self, request: ControlRequest) -> Response:
+        query = request.http.query_params
         if query.get("modelFormat") != "OpenAI" or not query.get("modelName"):
-            raise arm_refusal(
+            raise arm_error(
                 400,
                 "InvalidRequestContent",
                 "'modelFormat', 'modelName' and 'modelVersion' are required.",
             )
         found = views.model_capacities(
-            self.world, ask.account, query["modelName"], query.get("modelVersion")
+            self.state, request.account, query["modelName"], query.get("modelVersion")
         )
-        return reply({"value": found})
+        return json_response({"value": found})
 
-    def _operation(self, ask: ControlRequest, key: str) -> Response:
-        operation = self.world.store.get(Operation, key)
+    def _operation(self, request: ControlRequest, key: str) -> Response:
+        operation = self.state.store.get(Operation, key)
         if operation is None:
-            raise arm_refusal(404, "ResourceNotFound", f"The operation '{key}' was not found.")
-        running = self.world.clock.now() < operation.settles_at
+            raise arm_error(404, "ResourceNotFound", f"The operation '{key}' was not found.")
+        running = self.state.clock.now() < operation.settles_at
         if operation.kind == "put":
-            return reply(
-                views.shown_operation(self.world, operation),
-                headers=self._wait() if running else None,
+            return json_response(
+                views.shown_operation(self.state, operation),
+                headers=retry_after(self.state) if running else None,
             )
         if running:
             return Response(
-                status_code=202, headers={**self._wait(), "Location": str(ask.request.url)}
+                status_code=202,
+                headers={**retry_after(self.state), "Location": str(request.http.url)},
             )
-        one = self.world.store.get(Deployment, operation.deployment)
-        if operation.kind == "delete" or one is None:
+        deployment = self.state.store.get(Deployment, operation.deployment)
+        if operation.kind == "delete" or deployment is None:
             return Response(status_code=204)
-        return reply(views.shown_deployment(self.world, ask.account, one))
-
-    def _wait(self) -> dict[str, str]:
-        return {"Retry-After": str(self.world.switches.arm_retry_after_s)}
+        return json_response(views.shown_deployment(self.state, request.account, deployment))

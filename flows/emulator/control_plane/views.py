@@ -1,4 +1,4 @@
-"""How the control plane shows its resources: deployments, operations, accounts, models, deployment types, capacities."""
+"""Response bodies of the control plane: deployments, operations, accounts, models, deployment types, capacities."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import msgspec
 
 from flows.emulator.control_plane.catalogue import BASE_MODELS, PROVISIONED, BaseModel, usage_row
 from flows.emulator.control_plane.deployable import tuned_model
-from flows.emulator.control_plane.lifecycle import is_fine_tuned, state
-from flows.emulator.control_plane.quota import left
+from flows.emulator.control_plane.lifecycle import is_fine_tuned, provisioning_state
+from flows.emulator.control_plane.quota import available_capacity
 from flows.emulator.gateway.accounts import Account
 from flows.emulator.state.clock import iso
 from flows.emulator.state.documents import Deployment, Operation, TunedModel
@@ -31,56 +31,58 @@ def deployment_id(account: Account, name: str) -> str:
     return f"{account.resource_id}/deployments/{name}"
 
 
-def shown_deployment(world: EmulatorState, account: Account, one: Deployment) -> dict[str, Any]:
+def shown_deployment(
+    state: EmulatorState, account: Account, deployment: Deployment
+) -> dict[str, Any]:
     """Return a deployment with its state of this moment."""
     properties = {
-        **one.properties,
-        "model": msgspec.to_builtins(one.model),
-        "currentCapacity": one.capacity,
+        **deployment.properties,
+        "model": msgspec.to_builtins(deployment.model),
+        "currentCapacity": deployment.capacity,
         "capabilities": {"chatCompletion": "true", "responses": "true", "maxOutputToken": "32768"},
-        "provisioningState": state(world, one),
-        "rateLimits": _rate_limits(world, one),
+        "provisioningState": provisioning_state(state, deployment),
+        "rateLimits": _rate_limits(state, deployment),
     }
     properties.setdefault("versionUpgradeOption", "OnceCurrentVersionExpired")
     properties.setdefault("raiPolicyName", "Microsoft.DefaultV2")
-    if one.paused:
+    if deployment.paused:
         properties["deploymentState"] = "Paused"
     return {
-        "id": deployment_id(account, one.name),
-        "name": one.name,
+        "id": deployment_id(account, deployment.name),
+        "name": deployment.name,
         "type": "Microsoft.CognitiveServices/accounts/deployments",
-        "etag": one.etag,
-        "sku": {"name": one.sku, "capacity": one.capacity},
-        "tags": one.tags,
+        "etag": deployment.etag,
+        "sku": {"name": deployment.sku, "capacity": deployment.capacity},
+        "tags": deployment.tags,
         "systemData": {
-            "createdBy": one.created_by,
+            "createdBy": deployment.created_by,
             "createdByType": "Application",
-            "createdAt": iso(one.created_at),
-            "lastModifiedBy": one.modified_by,
+            "createdAt": iso(deployment.created_at),
+            "lastModifiedBy": deployment.modified_by,
             "lastModifiedByType": "Application",
-            "lastModifiedAt": iso(one.modified_at),
+            "lastModifiedAt": iso(deployment.modified_at),
         },
         "properties": properties,
     }
 
 
-def requests_per_minute(world: EmulatorState, one: Deployment) -> int:
+def requests_per_minute(state: EmulatorState, deployment: Deployment) -> int:
     """Return the request limit of a deployment: capacity times the switch, six times that for base models."""
-    factor = 1.0 if is_fine_tuned(one.model) else 6.0
-    return max(1, round(one.capacity * world.switches.requests_per_unit * factor))
+    factor = 1.0 if is_fine_tuned(deployment.model) else 6.0
+    return max(1, round(deployment.capacity * state.switches.requests_per_unit * factor))
 
 
-def _rate_limits(world: EmulatorState, one: Deployment) -> list[dict[str, Any]]:
-    tokens = round(one.capacity * world.switches.tokens_per_unit)
+def _rate_limits(state: EmulatorState, deployment: Deployment) -> list[dict[str, Any]]:
+    tokens = round(deployment.capacity * state.switches.tokens_per_unit)
     return [
-        {"key": "request", "renewalPeriod": 60, "count": requests_per_minute(world, one)},
+        {"key": "request", "renewalPeriod": 60, "count": requests_per_minute(state, deployment)},
         {"key": "token", "renewalPeriod": 60, "count": tokens},
     ]
 
 
-def shown_operation(world: EmulatorState, operation: Operation) -> dict[str, Any]:
+def shown_operation(state: EmulatorState, operation: Operation) -> dict[str, Any]:
     """Return the body that Azure-AsyncOperation is polled for."""
-    running = world.clock.now() < operation.settles_at
+    running = state.clock.now() < operation.settles_at
     shown: dict[str, Any] = {
         "id": operation.id,
         "name": operation.id,
@@ -109,26 +111,26 @@ def shown_account(account: Account, base_url: str) -> dict[str, Any]:
     }
 
 
-def account_models(world: EmulatorState, account: Account) -> list[dict[str, Any]]:
+def account_models(state: EmulatorState, account: Account) -> list[dict[str, Any]]:
     """Return the models that can be deployed in an account: base models and its own fine-tuned ones."""
     location = account.spec.location
-    shown = [_model(world, base, location) for base in BASE_MODELS]
-    for tuned in world.store.all(TunedModel):
+    shown = [_model(state, base, location) for base in BASE_MODELS]
+    for tuned in state.store.all(TunedModel):
         if tuned.account == account.key and tuned.flavour == "azure" and tuned.step is None:
             base = next(one for one in BASE_MODELS if one.full_name == tuned.base)
-            shown.append(_model(world, base, location, tuned.id))
+            shown.append(_model(state, base, location, tuned.id))
     return shown
 
 
 def _model(
-    world: EmulatorState, base: BaseModel, location: str, tuned: str | None = None
+    state: EmulatorState, base: BaseModel, location: str, tuned: str | None = None
 ) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "format": "OpenAI",
         "name": tuned or base.name,
         "version": "1" if tuned else base.version,
         "isDefaultVersion": True,
-        "lifecycleStatus": _lifecycle(world, base),
+        "lifecycleStatus": _lifecycle(state, base),
         "maxCapacity": 5000,
         "capabilities": {"chatCompletion": "true", "fineTune": "true"},
         "deprecation": {
@@ -146,10 +148,10 @@ def _model(
     return shown
 
 
-def _lifecycle(world: EmulatorState, base: BaseModel) -> str:
-    if base.name in world.switches.retired_models:
+def _lifecycle(state: EmulatorState, base: BaseModel) -> str:
+    if base.name in state.switches.retired_models:
         return "Deprecated"
-    return "Deprecating" if base.name in world.switches.deprecating_models else "GenerallyAvailable"
+    return "Deprecating" if base.name in state.switches.deprecating_models else "GenerallyAvailable"
 
 
 def _sku(base: BaseModel, name: str, fine_tuned: bool) -> dict[str, Any]:
@@ -166,11 +168,13 @@ def _sku(base: BaseModel, name: str, fine_tuned: bool) -> dict[str, Any]:
 
 
 def deployment_skus(
-    world: EmulatorState, account: Account, one: Deployment
+    state: EmulatorState, account: Account, deployment: Deployment
 ) -> list[dict[str, Any]]:
     """Return the deployment types that a deployment's model has in its region."""
-    base = _base_of(world, one.model.name)
-    names = base.skus(account.spec.location, fine_tuned=is_fine_tuned(one.model)) if base else ()
+    base = _base_of(state, deployment.model.name)
+    names = (
+        base.skus(account.spec.location, fine_tuned=is_fine_tuned(deployment.model)) if base else ()
+    )
     return [
         {
             "resourceType": "Microsoft.CognitiveServices/accounts/deployments",
@@ -187,10 +191,10 @@ def deployment_skus(
 
 
 def model_capacities(
-    world: EmulatorState, account: Account, name: str, version: str | None
+    state: EmulatorState, account: Account, name: str, version: str | None
 ) -> list[dict[str, Any]]:
-    """Return what is free of a model for each deployment type, base and fine-tuned."""
-    base = _base_of(world, name)
+    """Return the available capacity of a model for each deployment type, base and fine-tuned."""
+    base = _base_of(state, name)
     if base is None or version not in (None, base.version, "1"):
         return []
     location = account.spec.location
@@ -204,8 +208,12 @@ def model_capacities(
             "properties": {
                 "model": {"format": "OpenAI", "name": base.name, "version": base.version},
                 "skuName": sku,
-                "availableCapacity": left(world, account, base, sku, fine_tuned=False),
-                "availableFinetuneCapacity": left(world, account, base, sku, fine_tuned=True),
+                "availableCapacity": available_capacity(
+                    state, account, base, sku, fine_tuned=False
+                ),
+                "availableFinetuneCapacity": available_capacity(
+                    state, account, base, sku, fine_tuned=True
+                ),
             },
         }
         for sku in dict.fromkeys(
@@ -214,7 +222,7 @@ def model_capacities(
     ]
 
 
-def _base_of(world: EmulatorState, name: str) -> BaseModel | None:
-    tuned = tuned_model(world, name)
+def _base_of(state: EmulatorState, name: str) -> BaseModel | None:
+    tuned = tuned_model(state, name)
     full = tuned.base if tuned else name
     return next((one for one in BASE_MODELS if full in (one.name, one.full_name)), None)

@@ -6,11 +6,11 @@ import re
 import secrets
 from typing import Any
 
-from flows.emulator.gateway.errors import bad_request, data_refusal
+from flows.emulator.gateway.errors import bad_request, data_plane_error
 from flows.emulator.state.documents import Flavour
 
 __all__ = [
-    "letters",
+    "random_letters",
     "read_hyperparameters",
     "read_metadata",
     "read_method",
@@ -21,7 +21,7 @@ __all__ = [
 _METHODS = ("supervised", "dpo", "reinforcement")
 
 
-def letters(count: int) -> str:
+def random_letters(count: int) -> str:
     """Return random letters and digits, as OpenAI's ids have them."""
     alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
     return "".join(secrets.choice(alphabet) for _ in range(count))
@@ -36,7 +36,7 @@ def read_method(body: dict[str, Any], flavour: Flavour) -> str:
             f"'method.type' must be one of {list(_METHODS)}.", flavour, param="method"
         )
     if kind == "reinforcement":
-        raise data_refusal(
+        raise data_plane_error(
             400,
             "method_not_available",
             "Reinforcement fine-tuning is gated and not available here.",

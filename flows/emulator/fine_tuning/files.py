@@ -12,7 +12,13 @@ from starlette.responses import Response
 
 from flows.emulator.fine_tuning.training_files import InvalidTrainingFile, read_examples
 from flows.emulator.gateway.errors import bad_request, not_found
-from flows.emulator.gateway.requests import Caller, form_parts, page, reply, who
+from flows.emulator.gateway.requests import (
+    Caller,
+    authenticate,
+    form_parts,
+    json_response,
+    page_response,
+)
 from flows.emulator.models.priors import learn_priors
 from flows.emulator.state.documents import StoredFile
 from flows.emulator.state.emulator_state import EmulatorState
@@ -25,12 +31,12 @@ PURPOSES = ("fine-tune", "batch", "evals", "assistants", "user_data", "vision")
 class Files:
     """Handlers below `/files`."""
 
-    def __init__(self, world: EmulatorState) -> None:
-        self.world = world
+    def __init__(self, state: EmulatorState) -> None:
+        self.state = state
 
     async def create(self, request: Request) -> Response:
         """POST /files: multipart `purpose` and `file`."""
-        caller = who(self.world, request, "data/train")
+        caller = authenticate(self.state, request, "data/train")
         parts = await form_parts(request, caller.flavour)
         purpose, upload = parts.get("purpose"), parts.get("file")
         if purpose is None or upload is None or upload.filename is None:
@@ -42,46 +48,43 @@ class Files:
             )
         if not upload.data:
             raise bad_request("The file is empty.", caller.flavour, param="file")
-        stored = save_file(self.world, caller, upload.filename, wanted, upload.data)
+        stored = save_file(self.state, caller, upload.filename, wanted, upload.data)
         self._learn(caller, wanted, upload.data)
         status = 201 if caller.flavour == "azure" and caller.style == "dated" else 200
-        return reply(self._shown(stored), status)
+        return json_response(self._shown(stored), status)
 
     async def list(self, request: Request) -> Response:
         """GET /files, newest first."""
-        caller = who(self.world, request, "data/train")
+        caller = authenticate(self.state, request, "data/train")
         purpose = request.query_params.get("purpose")
         files = [
             one
-            for one in reversed(self.world.store.all(StoredFile))
+            for one in reversed(self.state.store.all(StoredFile))
             if one.account == caller.account.key and purpose in (None, one.purpose)
         ]
-        chosen, more = page(files, request, key=lambda one: one.id, default=10_000)
-        return reply(
-            {"object": "list", "data": [self._shown(one) for one in chosen], "has_more": more}
-        )
+        return page_response(files, request, self._shown, default=10_000)
 
     async def get(self, request: Request) -> Response:
         """GET /files/{id}."""
-        return reply(self._shown(self._find(request)))
+        return json_response(self._shown(self._find(request)))
 
     async def content(self, request: Request) -> Response:
         """GET /files/{id}/content."""
         stored = self._find(request)
         return Response(
-            file_path(self.world, stored.id).read_bytes(), media_type="application/octet-stream"
+            file_path(self.state, stored.id).read_bytes(), media_type="application/octet-stream"
         )
 
     async def delete(self, request: Request) -> Response:
         """DELETE /files/{id}."""
         stored = self._find(request)
-        self.world.store.delete(StoredFile, stored.id)
-        file_path(self.world, stored.id).unlink(missing_ok=True)
-        return reply({"id": stored.id, "object": "file", "deleted": True})
+        self.state.store.delete(StoredFile, stored.id)
+        file_path(self.state, stored.id).unlink(missing_ok=True)
+        return json_response({"id": stored.id, "object": "file", "deleted": True})
 
     def _find(self, request: Request) -> StoredFile:
-        caller = who(self.world, request, "data/train")
-        return find_file(self.world, caller, request.path_params["file"])
+        caller = authenticate(self.state, request, "data/train")
+        return find_file(self.state, caller, request.path_params["file"])
 
     def _learn(self, caller: Caller, purpose: str, data: bytes) -> None:
         if purpose != "fine-tune":
@@ -90,7 +93,7 @@ class Files:
             examples = read_examples(data, minimum=1)
         except InvalidTrainingFile:
             return  # the job that uses the file will say what is wrong with it
-        learn_priors(self.world, caller.account.key, examples)
+        learn_priors(self.state, caller.account.key, examples)
 
     def _shown(self, stored: StoredFile) -> dict[str, Any]:
         return {
@@ -100,12 +103,12 @@ class Files:
             "created_at": int(stored.created_at),
             "filename": stored.filename,
             "purpose": stored.purpose,
-            "status": "processed" if is_processed(self.world, stored) else "pending",
+            "status": "processed" if is_processed(self.state, stored) else "pending",
         }
 
 
 def save_file(
-    world: EmulatorState, caller: Caller, filename: str, purpose: str, data: bytes
+    state: EmulatorState, caller: Caller, filename: str, purpose: str, data: bytes
 ) -> StoredFile:
     """Keep bytes as a file of the account."""
     prefix = "assistant-" if caller.flavour == "azure" and purpose == "assistants" else "file-"
@@ -116,30 +119,30 @@ def save_file(
         filename=Path(filename).name,
         purpose=purpose,
         bytes=len(data),
-        created_at=world.clock.now(),
+        created_at=state.clock.now(),
         digest=hashlib.sha256(data).hexdigest(),
     )
-    path = file_path(world, stored.id)
+    path = file_path(state, stored.id)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-    world.store.put(stored)
+    state.store.put(stored)
     return stored
 
 
-def find_file(world: EmulatorState, caller: Caller, key: str) -> StoredFile:
+def find_file(state: EmulatorState, caller: Caller, key: str) -> StoredFile:
     """Return a file of the caller's account. Raises 404."""
-    stored = world.store.get(StoredFile, key)
+    stored = state.store.get(StoredFile, key)
     if stored is None or stored.account != caller.account.key:
         raise not_found("File object", key, caller.flavour)
     return stored
 
 
-def is_processed(world: EmulatorState, stored: StoredFile) -> bool:
+def is_processed(state: EmulatorState, stored: StoredFile) -> bool:
     """Say whether a file can be used; Azure takes a moment to look at it."""
-    delay = world.switches.file_processing_s if stored.flavour == "azure" else 0.0
-    return world.clock.now() >= stored.created_at + delay
+    delay = state.switches.file_processing_s if stored.flavour == "azure" else 0.0
+    return state.clock.now() >= stored.created_at + delay
 
 
-def file_path(world: EmulatorState, key: str) -> Path:
+def file_path(state: EmulatorState, key: str) -> Path:
     """Where a file's bytes lie."""
-    return world.folder / "files" / key
+    return state.folder / "files" / key

@@ -14,7 +14,7 @@ from pathlib import Path
 import joblib
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from flows.emulator.fine_tuning.training_files import Example
+from flows.emulator.models.conversation import Example
 from flows.emulator.models.heads import Network, train_network
 
 __all__ = ["CHECKPOINT_SHARES", "TrainingResult", "train_to_disk"]
@@ -28,7 +28,7 @@ _CHECKPOINT_EXAMPLES = 2_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
-    """What a training left: an artifact's file name and training accuracy for each of the last three epochs."""
+    """The result of a training: an artifact's file name and training accuracy for each of the last three epochs."""
 
     artifacts: tuple[str, ...]
     accuracies: tuple[float, ...]

@@ -6,68 +6,18 @@ A supervised line is {"messages": […]}; a preference line is {"input": {"messa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-__all__ = [
-    "Example",
-    "InvalidTrainingFile",
-    "flat_text",
-    "question",
-    "read_examples",
-    "system_prompt",
-]
+from flows.emulator.models.conversation import Example, flat_text, question, system_prompt
+
+__all__ = ["InvalidTrainingFile", "read_examples"]
 
 _ROLES = {"system", "developer", "user", "assistant", "tool"}
 
 
 class InvalidTrainingFile(ValueError):  # noqa: N818 - the service's own word, `invalid_training_file`
     """A training file that the service would refuse; the message names the lines."""
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One training example: the system prompt, what the user said, and the answer.
-
-    `answer` is the assistant's text; an answer that is a tool call is its JSON, `{"tool_calls": […]}`.
-    """
-
-    prompt: str
-    question: str
-    answer: str
-
-
-def flat_text(content: Any) -> str:
-    """Return the text of a message's content: a string, or a list of parts of which the texts are joined."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, Mapping):
-        content = [content]
-    if not isinstance(content, Sequence):
-        return ""
-    texts = (part.get("text") for part in content if isinstance(part, Mapping))
-    return "\n".join(text for text in texts if isinstance(text, str))
-
-
-def system_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the system (or developer) text of a conversation, stripped; '' when there is none."""
-    texts = (
-        flat_text(one.get("content"))
-        for one in messages
-        if one.get("role") in ("system", "developer")
-    )
-    return "\n".join(texts).strip()
-
-
-def question(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return what has to be answered: the user's last message, after the earlier turns."""
-    turns = [
-        flat_text(one.get("content"))
-        for one in messages
-        if one.get("role") in ("user", "assistant", "tool")
-    ]
-    return "\n".join(turn for turn in turns if turn)
 
 
 def read_examples(data: bytes, *, minimum: int, method: str = "supervised") -> list[Example]:
@@ -111,10 +61,10 @@ def _example(line: str, method: str) -> Example:
 
 def _preference(row: dict[str, Any]) -> Example:
     given = row.get("input")
-    asked = _checked(given.get("messages") if isinstance(given, dict) else None)
+    asked_messages = _checked(given.get("messages") if isinstance(given, dict) else None)
     preferred = _checked(row.get("preferred_output"))
     _checked(row.get("non_preferred_output"))
-    return Example(system_prompt(asked), question(asked), _answer(preferred[-1]))
+    return Example(system_prompt(asked_messages), question(asked_messages), _answer(preferred[-1]))
 
 
 def _checked(messages: Any) -> list[dict[str, Any]]:

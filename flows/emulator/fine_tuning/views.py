@@ -1,4 +1,4 @@
-"""How fine-tuning jobs, events and checkpoints are shown, in Azure's and in OpenAI's way."""
+"""Response bodies for fine-tuning jobs, events and checkpoints, in Azure's and in OpenAI's form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asking and what they may: bearer tokens with audience, tenant, lifetime and roles; API keys.
+"""Authentication and authorization: bearer tokens with audience, tenant, lifetime and roles; API keys.
 
 The emulator is its own token issuer: `POST /_emulator/tokens` gives out opaque tokens. `embedded-arm-token` and
 `embedded-data-token` always work as the owner; they open nothing but this loopback server.
@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 
 from flows.emulator.gateway.accounts import DEFAULT_ACCOUNT, Account, accounts, same_name
-from flows.emulator.gateway.errors import Refusal, arm_refusal, data_refusal
+from flows.emulator.gateway.errors import ServiceError, arm_error, data_plane_error
 from flows.emulator.state.documents import Flavour, MintedToken
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -22,7 +22,7 @@ __all__ = [
     "auxiliary_callers",
     "check_right",
     "data_account",
-    "mint",
+    "issue_token",
     "shown_permissions",
 ]
 
@@ -58,8 +58,8 @@ _ROLES: dict[str, set[str]] = {
 }
 
 
-def mint(
-    world: EmulatorState,
+def issue_token(
+    state: EmulatorState,
     *,
     audience: str = ARM_AUDIENCE,
     tenant: str = DEFAULT_ACCOUNT.tenant,
@@ -72,16 +72,16 @@ def mint(
         id=f"emulated-{secrets.token_hex(16)}",
         audience=audience.removesuffix("/.default").rstrip("/"),
         tenant=tenant,
-        expires_at=world.clock.now() + expires_in_s,
+        expires_at=state.clock.now() + expires_in_s,
         roles=dict(roles or {"*": "Owner"}),
         name=name,
     )
-    world.store.put(token)
+    state.store.put(token)
     return token
 
 
-def arm_caller(world: EmulatorState, headers: Mapping[str, str], tenant: str) -> MintedToken:
-    """Return who calls the control plane. Raises the 401s of ARM, with WWW-Authenticate naming the right tenant."""
+def arm_caller(state: EmulatorState, headers: Mapping[str, str], tenant: str) -> MintedToken:
+    """Authenticate a control-plane request. Raises the 401s of ARM, with WWW-Authenticate naming the right tenant."""
     token = _bearer(headers)
     if token is None:
         raise _arm_401(
@@ -89,7 +89,7 @@ def arm_caller(world: EmulatorState, headers: Mapping[str, str], tenant: str) ->
             "AuthenticationFailed",
             "The 'Authorization' header is missing or has no bearer token.",
         )
-    caller = _known(world, token)
+    caller = _known(state, token)
     if caller is None:
         raise _arm_401(tenant, "InvalidAuthenticationToken", "The access token is not valid.")
     if caller.audience != ARM_AUDIENCE:
@@ -98,7 +98,7 @@ def arm_caller(world: EmulatorState, headers: Mapping[str, str], tenant: str) ->
             "InvalidAuthenticationTokenAudience",
             f"The token was issued for the audience '{caller.audience}'; '{ARM_AUDIENCE}' is expected.",
         )
-    if caller.expires_at <= world.clock.now():
+    if caller.expires_at <= state.clock.now():
         raise _arm_401(
             tenant, "ExpiredAuthenticationToken", "The access token expired; ask for a new one."
         )
@@ -111,12 +111,12 @@ def arm_caller(world: EmulatorState, headers: Mapping[str, str], tenant: str) ->
     return caller
 
 
-def auxiliary_callers(world: EmulatorState, headers: Mapping[str, str]) -> list[MintedToken]:
-    """Return who stands behind the `x-ms-authorization-auxiliary` header; unusable tokens are left out."""
+def auxiliary_callers(state: EmulatorState, headers: Mapping[str, str]) -> list[MintedToken]:
+    """Return the valid tokens in the `x-ms-authorization-auxiliary` header."""
     parts = headers.get("x-ms-authorization-auxiliary", "").replace(";", ",").split(",")
     tokens = (part.strip().removeprefix("Bearer ").strip() for part in parts if part.strip())
-    known = (_known(world, token) for token in tokens)
-    now = world.clock.now()
+    known = (_known(state, token) for token in tokens)
+    now = state.clock.now()
     return [one for one in known if one and one.audience == ARM_AUDIENCE and one.expires_at > now]
 
 
@@ -131,7 +131,7 @@ def allowed(caller: MintedToken, action: str, scope: str) -> bool:
 
 
 def shown_permissions(caller: MintedToken, scope: str) -> dict[str, list[str]]:
-    """Return what a caller may at a scope, as `Microsoft.Authorization/permissions` shows it."""
+    """Return a caller's permissions at a scope, as `Microsoft.Authorization/permissions` shows it."""
     rights = [one for one in sorted(_ROLES["Owner"]) if allowed(caller, one, scope)]
     return {
         "actions": [f"{PROVIDER}/{one}" for one in rights if not one.startswith("data/")],
@@ -146,7 +146,7 @@ def shown_permissions(caller: MintedToken, scope: str) -> dict[str, list[str]]:
 def check_right(caller: MintedToken, action: str, scope: str) -> None:
     """Raise 403 AuthorizationFailed unless the caller has the right."""
     if not allowed(caller, action, scope):
-        raise arm_refusal(
+        raise arm_error(
             403,
             "AuthorizationFailed",
             f"The client '{caller.name}' does not have authorization to perform action '{PROVIDER}/{action}' over scope"
@@ -155,7 +155,7 @@ def check_right(caller: MintedToken, action: str, scope: str) -> None:
 
 
 def data_account(
-    world: EmulatorState,
+    state: EmulatorState,
     headers: Mapping[str, str],
     named: Account | None,
     flavour: Flavour,
@@ -167,10 +167,10 @@ def data_account(
     """
     key = headers.get("api-key") if flavour == "azure" else None
     bearer = _bearer(headers)
-    account = _by_key(world, key or bearer or "", named)
+    account = _by_key(state, key or bearer or "", named)
     if account is not None:
-        if flavour == "azure" and not world.switches.key_auth:
-            raise data_refusal(
+        if flavour == "azure" and not state.switches.key_auth:
+            raise data_plane_error(
                 403,
                 "AuthenticationTypeDisabled",
                 "Key based authentication is disabled for this resource.",
@@ -178,25 +178,31 @@ def data_account(
             )
         return account
     account = named or Account(DEFAULT_ACCOUNT)
-    caller = _known(world, bearer) if bearer and flavour == "azure" else None
-    if caller is None or not _fits_data_plane(world, caller):
+    _check_data_token(state, bearer, account, flavour, right)
+    return account
+
+
+def _check_data_token(
+    state: EmulatorState, bearer: str | None, account: Account, flavour: Flavour, right: str
+) -> None:
+    caller = _known(state, bearer) if bearer and flavour == "azure" else None
+    if caller is None or not _fits_data_plane(state, caller):
         raise _data_401(flavour)
     if not allowed(caller, right, account.resource_id):
-        raise data_refusal(
+        raise data_plane_error(
             403,
             "PermissionDenied",
             f"The principal '{caller.name}' lacks the data action for this operation on '{account.spec.name}'.",
             flavour=flavour,
         )
-    return account
 
 
-def _fits_data_plane(world: EmulatorState, caller: MintedToken) -> bool:
-    return caller.audience in DATA_AUDIENCES and caller.expires_at > world.clock.now()
+def _fits_data_plane(state: EmulatorState, caller: MintedToken) -> bool:
+    return caller.audience in DATA_AUDIENCES and caller.expires_at > state.clock.now()
 
 
-def _by_key(world: EmulatorState, key: str, named: Account | None) -> Account | None:
-    for account in accounts(world.switches):
+def _by_key(state: EmulatorState, key: str, named: Account | None) -> Account | None:
+    for account in accounts(state.switches):
         if key == account.api_key and (named is None or named.key == account.key):
             return account
     return None
@@ -207,7 +213,7 @@ def _bearer(headers: Mapping[str, str]) -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _known(world: EmulatorState, token: str) -> MintedToken | None:
+def _known(state: EmulatorState, token: str) -> MintedToken | None:
     for name, audience in (("arm", ARM_AUDIENCE), ("data", DATA_AUDIENCES[0])):
         if token == f"embedded-{name}-token":
             return MintedToken(
@@ -218,21 +224,23 @@ def _known(world: EmulatorState, token: str) -> MintedToken | None:
                 roles={"*": "Owner"},
                 name="owner@embedded.example",
             )
-    return world.store.get(MintedToken, token)
+    return state.store.get(MintedToken, token)
 
 
-def _arm_401(tenant: str, code: str, message: str) -> Refusal:
+def _arm_401(tenant: str, code: str, message: str) -> ServiceError:
     challenge = (
         f'Bearer authorization_uri="https://login.microsoftonline.com/{tenant}", error="invalid_token",'
         f' error_description="{message}"'
     )
-    return arm_refusal(401, code, message, headers={"WWW-Authenticate": challenge})
+    return arm_error(401, code, message, headers={"WWW-Authenticate": challenge})
 
 
-def _data_401(flavour: Flavour) -> Refusal:
+def _data_401(flavour: Flavour) -> ServiceError:
     if flavour == "openai":
-        return data_refusal(401, "invalid_api_key", "Incorrect API key provided.", flavour=flavour)
-    return data_refusal(
+        return data_plane_error(
+            401, "invalid_api_key", "Incorrect API key provided.", flavour=flavour
+        )
+    return data_plane_error(
         401,
         "401",
         "Access denied due to invalid subscription key, expired token or wrong audience. Make sure to provide a valid"

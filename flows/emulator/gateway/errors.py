@@ -1,4 +1,4 @@
-"""Refusals: what the emulated services answer instead of a result, in the shapes of each plane.
+"""Error responses of the emulated services, in the shapes of each plane.
 
 ARM:     {"error": {"code", "message", "target", "details"}}
 Azure:   {"error": {"code", "message"}}, `code` often the status as a string
@@ -13,18 +13,18 @@ from typing import Any
 from flows.emulator.state.documents import Flavour
 
 __all__ = [
-    "Refusal",
-    "arm_refusal",
+    "ServiceError",
+    "arm_error",
     "bad_request",
-    "data_refusal",
+    "data_plane_error",
     "deployment_not_found",
     "not_found",
     "route_not_found",
 ]
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the emulator
-    """Raised anywhere below a handler; becomes the HTTP answer."""
+class ServiceError(Exception):
+    """An error that the emulated service answers with. Raised anywhere below a handler; becomes the HTTP response."""
 
     def __init__(
         self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
@@ -35,22 +35,22 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a fault of the emulator
         self.headers = dict(headers or {})
 
 
-def arm_refusal(
+def arm_error(
     status: int,
     code: str,
     message: str,
     *,
     target: str | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Refusal:
+) -> ServiceError:
     """Build an error of the control plane."""
     error: dict[str, Any] = {"code": code, "message": message}
     if target is not None:
         error["target"] = target
-    return Refusal(status, {"error": error}, headers)
+    return ServiceError(status, {"error": error}, headers)
 
 
-def data_refusal(
+def data_plane_error(
     status: int,
     code: str | None,
     message: str,
@@ -59,31 +59,31 @@ def data_refusal(
     kind: str | None = "invalid_request_error",
     param: str | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Refusal:
+) -> ServiceError:
     """Build an error of a data plane."""
     error: dict[str, Any] = {"message": message, "type": kind, "param": param, "code": code}
     if flavour == "azure" and param is None:
         error = {"code": code, "message": message}
-    return Refusal(status, {"error": error}, headers)
+    return ServiceError(status, {"error": error}, headers)
 
 
 def bad_request(
     message: str, flavour: Flavour, *, param: str | None = None, code: str | None = None
-) -> Refusal:
+) -> ServiceError:
     """Build the 400 for a body that the service does not take."""
     shown = code or ("invalidPayload" if flavour == "azure" and param is None else None)
-    return data_refusal(400, shown, message, flavour=flavour, param=param)
+    return data_plane_error(400, shown, message, flavour=flavour, param=param)
 
 
-def not_found(what: str, key: str, flavour: Flavour) -> Refusal:
+def not_found(what: str, key: str, flavour: Flavour) -> ServiceError:
     """Build the 404 for a missing file, job, endpoint and so on."""
     code = "resourceNotFound" if flavour == "azure" else None
-    return data_refusal(404, code, f"No such {what}: {key}", flavour=flavour, param="id")
+    return data_plane_error(404, code, f"No such {what}: {key}", flavour=flavour, param="id")
 
 
-def deployment_not_found() -> Refusal:
+def deployment_not_found() -> ServiceError:
     """Build the 404 of a deployment that is missing, has expired, or has not come through yet."""
-    return data_refusal(
+    return data_plane_error(
         404,
         "DeploymentNotFound",
         "The API deployment for this resource does not exist. If you created the deployment within the last"
@@ -92,6 +92,6 @@ def deployment_not_found() -> Refusal:
     )
 
 
-def route_not_found() -> Refusal:
+def route_not_found() -> ServiceError:
     """Build the 404 of a wrong path or of a dated api-version that does not exist."""
-    return data_refusal(404, "404", "Resource not found", flavour="azure")
+    return data_plane_error(404, "404", "Resource not found", flavour="azure")

@@ -1,4 +1,4 @@
-"""The outermost layer: injected faults, the request log, and refusals turned into answers.
+"""The outermost layer of the application: it injects faults and writes the request log.
 
 Faults act before anything else looks at the request: a status, a throttle, latency, a hang, a connection reset, or an
 answer that is cut off in the middle.
@@ -16,7 +16,7 @@ import orjson
 from flows.emulator.state.emulator_state import EmulatorState, LogEntry
 from flows.emulator.switches import Fault
 
-__all__ = ["FaultLayer"]
+__all__ = ["FaultMiddleware"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -27,19 +27,19 @@ _SECRET_HEADERS = {"authorization", "api-key", "x-ms-authorization-auxiliary"}
 _LOGGED_BODY = 64_000
 
 
-class FaultLayer:
+class FaultMiddleware:
     """ASGI layer around the whole application."""
 
-    def __init__(self, app: App, world: EmulatorState) -> None:
-        self.app, self.world = app, world
+    def __init__(self, app: App, state: EmulatorState) -> None:
+        self.app, self.state = app, state
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Answer one request, or break it."""
+        """Answer one request, or let an injected fault break it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         body: list[bytes] = []
-        noted = scope["path"].startswith("/_emulator")
+        logged = scope["path"].startswith("/_emulator")
 
         async def listening() -> Message:
             message = await receive()
@@ -47,22 +47,22 @@ class FaultLayer:
             return message
 
         async def sending(message: Message) -> None:
-            nonlocal noted
-            if message["type"] == "http.response.start" and not noted:
-                noted = True  # before it is sent: who has the answer finds its request in the log
-                self._note(scope, b"".join(body), message["status"])
+            nonlocal logged
+            if message["type"] == "http.response.start" and not logged:
+                logged = True  # before it is sent: who has the answer finds its request in the log
+                self._log_request(scope, b"".join(body), message["status"])
             await send(message)
 
-        if not await self._broken(scope, receive, sending):
+        if not await self._inject(scope, receive, sending):
             await self.app(scope, listening, sending)
-        if not noted:  # nothing was answered
-            self._note(scope, b"".join(body), 0)
+        if not logged:  # nothing was answered
+            self._log_request(scope, b"".join(body), 0)
 
-    async def _broken(self, scope: Message, receive: Receive, send: Send) -> bool:
+    async def _inject(self, scope: Message, receive: Receive, send: Send) -> bool:
         """Apply the faults that match; say whether one of them answered (or ended the connection)."""
         line = f"{scope['method']} {scope['path']}"
-        for number, fault in enumerate(self.world.switches.faults):
-            if fault.match in line and self._hits(number, fault):
+        for number, fault in enumerate(self.state.switches.faults):
+            if fault.match in line and self._applies(number, fault):
                 if fault.kind == "latency":
                     await asyncio.sleep(fault.latency_s)
                     continue
@@ -70,21 +70,21 @@ class FaultLayer:
                 return True
         return False
 
-    def _hits(self, number: int, fault: Fault) -> bool:
-        seen = self.world.count(f"fault-{number}-seen")
-        if seen < fault.skip or not self.world.chance(f"fault-{number}", fault.rate, seen):
+    def _applies(self, number: int, fault: Fault) -> bool:
+        seen = self.state.count(f"fault-{number}-seen")
+        if seen < fault.skip or not self.state.chance(f"fault-{number}", fault.rate, seen):
             return False
-        return fault.times is None or self.world.count(f"fault-{number}-hits") < fault.times
+        return fault.times is None or self.state.count(f"fault-{number}-hits") < fault.times
 
-    def _note(self, scope: Message, body: bytes, status: int) -> None:
+    def _log_request(self, scope: Message, body: bytes, status: int) -> None:
         headers = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in scope["headers"]
             if name.decode("latin-1") not in _SECRET_HEADERS
         }
-        self.world.log.append(
+        self.state.log.append(
             LogEntry(
-                at=self.world.clock.now(), method=scope["method"], path=scope["path"],
+                at=self.state.clock.now(), method=scope["method"], path=scope["path"],
                 query=re.sub(r"(sig|key)=[^&]*", r"\1=…", scope["query_string"].decode("latin-1")),
                 status=status, headers=headers, body=body[:_LOGGED_BODY],
             )

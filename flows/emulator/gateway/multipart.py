@@ -1,4 +1,4 @@
-"""multipart/form-data, byte for byte: the one form that file uploads need."""
+"""Parsing multipart/form-data bodies, byte for byte, for file uploads."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def boundary_of(content_type: str) -> str | None:
 
 
 def split_form(body: bytes, boundary: str) -> dict[str, Part]:
-    """Return the parts of a form by name; whatever is no part is left out."""
+    """Return the parts of a form by name; anything else is ignored."""
     parts: dict[str, Part] = {}
     mark = b"\r\n--" + boundary.encode("latin-1")
     for chunk in (b"\r\n" + body).split(mark)[1:]:

@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from flows.emulator.gateway.errors import bad_request
-from flows.emulator.gateway.requests import Caller, json_body, reply, who
+from flows.emulator.gateway.requests import Caller, authenticate, json_body, json_response
 from flows.emulator.inference.completions import shown_completion
-from flows.emulator.inference.generation import say
+from flows.emulator.inference.generation import generate
 from flows.emulator.inference.parameters import check_chat
-from flows.emulator.inference.pipeline import InferencePipeline, service_headers, tail_text
+from flows.emulator.inference.pipeline import InferencePipeline, last_message_text, service_headers
 from flows.emulator.inference.serving import resolve
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -24,33 +24,33 @@ __all__ = ["Chat"]
 class Chat:
     """Handler of POST …/chat/completions."""
 
-    def __init__(self, world: EmulatorState, gatekeeper: InferencePipeline) -> None:
-        self.world, self.gatekeeper = world, gatekeeper
+    def __init__(self, state: EmulatorState, pipeline: InferencePipeline) -> None:
+        self.state, self.pipeline = state, pipeline
 
     async def complete(self, request: Request) -> Response:
         """Answer a conversation."""
-        caller = who(self.world, request, "data/infer")
-        body = await json_body(self.world, request, caller.flavour)
-        serving = resolve(self.world, caller, _name(request, body, caller))
-        check_chat(self.world, serving, body, caller.flavour)
+        caller = authenticate(self.state, request, "data/infer")
+        body = await json_body(self.state, request, caller.flavour)
+        serving = resolve(self.state, caller, _name(request, body, caller))
+        check_chat(self.state, serving, body, caller.flavour)
         messages = body["messages"]
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
-        headers = self.gatekeeper.admit(
+        headers = self.pipeline.admit(
             serving, messages, limit, caller.flavour, "ChatCompletions_Create"
         )
-        headers = service_headers(self.world, caller, serving, headers)
-        await self.gatekeeper.delay(serving, tail_text(messages))
+        headers = service_headers(self.state, caller, serving, headers)
+        await self.pipeline.delay(serving, last_message_text(messages))
         wants_json = (body.get("response_format") or {}).get("type") in (
             "json_object",
             "json_schema",
         )
-        said = say(self.world, serving, messages, limit=limit, wants_json=wants_json)
-        answer = shown_completion(self.world, caller, serving, body, said)
+        output = generate(self.state, serving, messages, limit=limit, wants_json=wants_json)
+        answer = shown_completion(self.state, caller, serving, body, output)
         if body.get("stream"):
             return StreamingResponse(
                 _events(answer, body), media_type="text/event-stream", headers=headers
             )
-        return reply(answer, headers=headers)
+        return json_response(answer, headers=headers)
 
 
 def _name(request: Request, body: Mapping[str, Any], caller: Caller) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from flows.emulator.gateway.requests import Caller
 from flows.emulator.inference.content_filter import filter_results, filters_output
 from flows.emulator.inference.generation import ModelOutput
-from flows.emulator.inference.pipeline import shown_model, tail_text
+from flows.emulator.inference.pipeline import last_message_text, shown_model
 from flows.emulator.inference.serving import Serving
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -18,29 +18,29 @@ __all__ = ["shown_completion"]
 
 
 def shown_completion(
-    world: EmulatorState,
+    state: EmulatorState,
     caller: Caller,
     serving: Serving,
     body: Mapping[str, Any],
-    said: ModelOutput,
+    output: ModelOutput,
 ) -> dict[str, Any]:
-    """Return a chat completion, filtered when the content filter takes exception to what was asked."""
-    filtered = filters_output(world, tail_text(body["messages"]))
+    """Return a chat completion, without its text when the content filter takes it out."""
+    filtered = filters_output(state, last_message_text(body["messages"]))
     shown: dict[str, Any] = {
         "id": f"chatcmpl-{secrets.token_hex(12)}",
         "object": "chat.completion",
-        "created": int(world.clock.now()),
-        "model": shown_model(world, serving),
+        "created": int(state.clock.now()),
+        "model": shown_model(state, serving),
         "system_fingerprint": "fp_" + serving.model_id[-10:]
-        if world.switches.system_fingerprint
+        if state.switches.system_fingerprint
         else None,
         "choices": [
-            _choice(world, n, caller, body, said, filtered) for n in range(body.get("n") or 1)
+            _choice(state, n, caller, body, output, filtered) for n in range(body.get("n") or 1)
         ],
-        "usage": _usage(said, body.get("n") or 1),
+        "usage": _usage(output, body.get("n") or 1),
     }
     if caller.flavour == "azure":
-        results = filter_results(world, filtered=False, prompt=True)
+        results = filter_results(state, filtered=False, prompt=True)
         if results is not None:
             shown["prompt_filter_results"] = [
                 {"prompt_index": 0, "content_filter_results": results}
@@ -49,41 +49,41 @@ def shown_completion(
 
 
 def _choice(
-    world: EmulatorState,
+    state: EmulatorState,
     number: int,
     caller: Caller,
     body: Mapping[str, Any],
-    said: ModelOutput,
+    output: ModelOutput,
     filtered: bool,
 ) -> dict[str, Any]:
     message: dict[str, Any] = {
         "role": "assistant",
-        "content": None if said.tool_calls else "" if filtered else said.text,
+        "content": None if output.tool_calls else "" if filtered else output.text,
         "refusal": None,
         "annotations": [],
     }
-    if said.tool_calls:
-        message["tool_calls"] = said.tool_calls
+    if output.tool_calls:
+        message["tool_calls"] = output.tool_calls
     choice: dict[str, Any] = {
         "index": number,
-        "finish_reason": "content_filter" if filtered else said.finish_reason,
-        "logprobs": _logprobs(said, body),
+        "finish_reason": "content_filter" if filtered else output.finish_reason,
+        "logprobs": _logprobs(output, body),
         "message": message,
     }
     if caller.flavour == "azure":
-        results = filter_results(world, filtered=filtered, prompt=False)
+        results = filter_results(state, filtered=filtered, prompt=False)
         if results is not None:
             choice["content_filter_results"] = results
     return choice
 
 
-def _usage(said: ModelOutput, choices: int) -> dict[str, Any]:
-    completion = said.completion_tokens * choices
+def _usage(output: ModelOutput, choices: int) -> dict[str, Any]:
+    completion = output.completion_tokens * choices
     return {
-        "prompt_tokens": said.prompt_tokens,
+        "prompt_tokens": output.prompt_tokens,
         "completion_tokens": completion,
-        "total_tokens": said.prompt_tokens + completion,
-        "prompt_tokens_details": {"cached_tokens": said.cached_tokens, "audio_tokens": 0},
+        "total_tokens": output.prompt_tokens + completion,
+        "prompt_tokens_details": {"cached_tokens": output.cached_tokens, "audio_tokens": 0},
         "completion_tokens_details": {
             "reasoning_tokens": 0,
             "audio_tokens": 0,
@@ -93,12 +93,12 @@ def _usage(said: ModelOutput, choices: int) -> dict[str, Any]:
     }
 
 
-def _logprobs(said: ModelOutput, body: Mapping[str, Any]) -> dict[str, Any] | None:
+def _logprobs(output: ModelOutput, body: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return token log-probabilities: the head's confidence, spread over four-character tokens."""
     if not body.get("logprobs"):
         return None
-    tokens = [said.text[start : start + 4] for start in range(0, len(said.text), 4)]
-    from_confidence = max(-20.0, min(0.0, _log(said.confidence) / max(1, len(tokens))))
+    tokens = [output.text[start : start + 4] for start in range(0, len(output.text), 4)]
+    from_confidence = max(-20.0, min(0.0, _log(output.confidence) / max(1, len(tokens))))
     content = []
     for token in tokens:
         one = {"token": token, "logprob": from_confidence, "bytes": list(token.encode())}

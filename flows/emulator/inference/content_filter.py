@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.emulator.gateway.errors import Refusal
+from flows.emulator.gateway.errors import ServiceError
 from flows.emulator.state.documents import Flavour
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -13,26 +13,26 @@ __all__ = ["check_prompt", "filter_results", "filters_output"]
 _STYLES = ("innererror", "inner_error", "plural", "absent")
 
 
-def check_prompt(world: EmulatorState, text: str, flavour: Flavour) -> None:
+def check_prompt(state: EmulatorState, text: str, flavour: Flavour) -> None:
     """Raise the 400 of the prompt filter when the switches say so."""
-    switches = world.switches
+    switches = state.switches
     named = any(phrase in text for phrase in switches.filter_phrases)
-    if named or world.chance("filter-prompt", switches.filter_prompt_rate, text):
+    if named or state.chance("filter-prompt", switches.filter_prompt_rate, text):
         style: str = switches.filter_style
         if style == "mix":
-            style = _STYLES[world.count("filter-style") % len(_STYLES)]
-        raise _prompt_refusal(style, flavour)
+            style = _STYLES[state.count("filter-style") % len(_STYLES)]
+        raise _prompt_filtered(style, flavour)
 
 
-def filters_output(world: EmulatorState, text: str) -> bool:
+def filters_output(state: EmulatorState, text: str) -> bool:
     """Say whether the answer to this prompt is filtered: HTTP 200 with finish_reason content_filter."""
-    return world.chance("filter-output", world.switches.filter_output_rate, text)
+    return state.chance("filter-output", state.switches.filter_output_rate, text)
 
 
-def filter_results(world: EmulatorState, *, filtered: bool, prompt: bool) -> dict[str, Any] | None:
+def filter_results(state: EmulatorState, *, filtered: bool, prompt: bool) -> dict[str, Any] | None:
     """Return the filter results that Azure adds to an answer; None when the asynchronous filter leaves them out."""
-    style = world.switches.filter_annotations
-    if style == "absent" or (style == "mix" and world.count("annotations") % 2):
+    style = state.switches.filter_annotations
+    if style == "absent" or (style == "mix" and state.count("annotations") % 2):
         return None
     results = _results("violence" if filtered else None)
     results["jailbreak" if prompt else "protected_material_text"] = {
@@ -49,7 +49,7 @@ def _results(filtered: str | None) -> dict[str, Any]:
     }
 
 
-def _prompt_refusal(style: str, flavour: Flavour) -> Refusal:
+def _prompt_filtered(style: str, flavour: Flavour) -> ServiceError:
     error: dict[str, Any] = {
         "message": "The response was filtered due to the prompt triggering Azure OpenAI's content management policy."
         " Please modify your prompt and retry.",
@@ -62,4 +62,4 @@ def _prompt_refusal(style: str, flavour: Flavour) -> Refusal:
     inner = {"code": "ResponsibleAIPolicyViolation", key: _results("violence")}
     if style != "absent" and flavour == "azure":
         error["inner_error" if style == "inner_error" else "innererror"] = inner
-    return Refusal(400, {"error": error})
+    return ServiceError(400, {"error": error})

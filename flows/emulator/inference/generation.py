@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.emulator.fine_tuning.training_files import flat_text, question, system_prompt
 from flows.emulator.inference.serving import Serving
+from flows.emulator.models.conversation import flat_text, question, system_prompt
 from flows.emulator.models.priors import base_answer
 from flows.emulator.state.emulator_state import EmulatorState
 
-__all__ = ["ModelOutput", "say", "token_count"]
+__all__ = ["ModelOutput", "generate", "token_count"]
 
 _TOKENS_PER_MESSAGE = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOutput:
-    """What a model said. `confidence` is that of the classifier, 0.5 for a base model."""
+    """An answer of a model. `confidence` is that of the classifier, 0.5 for a base model."""
 
     text: str
     finish_reason: str
@@ -35,8 +35,8 @@ def token_count(text: str) -> int:
     return max(1, (len(text) + 3) // 4)
 
 
-def say(
-    world: EmulatorState,
+def generate(
+    state: EmulatorState,
     serving: Serving,
     messages: Sequence[Mapping[str, Any]],
     *,
@@ -44,8 +44,8 @@ def say(
     wants_json: bool = False,
 ) -> ModelOutput:
     """Answer a conversation. `limit` cuts the answer at so many tokens."""
-    prompt, asked = system_prompt(messages), question(messages)
-    text, confidence = _answer(world, serving, prompt, asked, wants_json)
+    prompt, user_text = system_prompt(messages), question(messages)
+    text, confidence = _answer(state, serving, prompt, user_text, wants_json)
     prompt_tokens = sum(
         token_count(flat_text(one.get("content"))) + _TOKENS_PER_MESSAGE for one in messages
     )
@@ -55,7 +55,7 @@ def say(
         tokens = token_count(json.dumps(tool_calls))
     else:
         text, tokens, finish = _cut(text, limit)
-    cached = world.chance("cached", world.switches.cached_token_rate, prompt, asked)
+    cached = state.chance("cached", state.switches.cached_token_rate, prompt, user_text)
     return ModelOutput(
         text=text,
         finish_reason=finish,
@@ -68,14 +68,14 @@ def say(
 
 
 def _answer(
-    world: EmulatorState, serving: Serving, prompt: str, asked: str, wants_json: bool
+    state: EmulatorState, serving: Serving, prompt: str, user_text: str, wants_json: bool
 ) -> tuple[str, float]:
     if serving.artifact is not None:
-        answer = world.shelf.answer(serving.artifact, prompt, asked)
+        answer = state.model_cache.answer(serving.artifact, prompt, user_text)
         return answer.text, answer.confidence
     text = base_answer(
-        world, serving.account, serving.base, prompt, asked,
-        may_break=not (wants_json and world.switches.base_keeps_json_mode),
+        state, serving.account, serving.base, prompt, user_text,
+        may_break=not (wants_json and state.switches.base_keeps_json_mode),
     )  # fmt: skip
     return text, 0.5
 

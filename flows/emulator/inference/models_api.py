@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from flows.emulator.control_plane.catalogue import BASE_MODELS
 from flows.emulator.control_plane.lifecycle import deployed_anywhere
-from flows.emulator.gateway.errors import data_refusal
-from flows.emulator.gateway.requests import Caller, reply, who
+from flows.emulator.gateway.errors import data_plane_error
+from flows.emulator.gateway.requests import Caller, authenticate, json_response
 from flows.emulator.state.documents import Flavour, TunedModel
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -21,43 +21,43 @@ __all__ = ["Models"]
 class Models:
     """Handlers below `/models`."""
 
-    def __init__(self, world: EmulatorState) -> None:
-        self.world = world
+    def __init__(self, state: EmulatorState) -> None:
+        self.state = state
 
     async def list(self, request: Request) -> Response:
         """GET /models."""
-        caller = who(self.world, request, "data/infer")
+        caller = authenticate(self.state, request, "data/infer")
         data = [_base(one.full_name, one.inference_until, caller.flavour) for one in BASE_MODELS]
         data += [_tuned(one) for one in self._mine(caller)]
-        return reply({"object": "list", "data": data})
+        return json_response({"object": "list", "data": data})
 
     async def get(self, request: Request) -> Response:
         """GET /models/{id}."""
-        caller = who(self.world, request, "data/infer")
+        caller = authenticate(self.state, request, "data/infer")
         key = request.path_params["model"]
         for base in BASE_MODELS:
             if key in (base.name, base.full_name):
-                return reply(_base(key, base.inference_until, caller.flavour))
-        return reply(_tuned(self._find(caller, key)))
+                return json_response(_base(key, base.inference_until, caller.flavour))
+        return json_response(_tuned(self._find(caller, key)))
 
     async def delete(self, request: Request) -> Response:
         """DELETE /models/{id}; refused while the model is deployed."""
-        caller = who(self.world, request, "data/train")
+        caller = authenticate(self.state, request, "data/train")
         model = self._find(caller, request.path_params["model"])
-        if deployed_anywhere(self.world, model):
-            raise data_refusal(
+        if deployed_anywhere(self.state, model):
+            raise data_plane_error(
                 409,
                 "operationNotSupported",
                 f"The model '{model.id}' is deployed; delete its deployments first.",
                 flavour=caller.flavour,
             )
-        self.world.store.delete(TunedModel, model.id)
-        return reply({"id": model.id, "object": "model", "deleted": True})
+        self.state.store.delete(TunedModel, model.id)
+        return json_response({"id": model.id, "object": "model", "deleted": True})
 
     def _mine(self, caller: Caller) -> Sequence[TunedModel]:
         return [
             one
-            for one in self.world.store.all(TunedModel)
+            for one in self.state.store.all(TunedModel)
             if one.account == caller.account.key and one.flavour == caller.flavour
         ]
 
@@ -66,7 +66,7 @@ class Models:
             if one.id == key:
                 return one
         code = "model_not_found" if caller.flavour == "openai" else "resourceNotFound"
-        raise data_refusal(
+        raise data_plane_error(
             404, code, f"The model '{key}' does not exist", flavour=caller.flavour, param="model"
         )
 

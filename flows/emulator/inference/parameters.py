@@ -5,83 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flows.emulator.fine_tuning.training_files import flat_text
-from flows.emulator.gateway.errors import Refusal, bad_request, data_refusal
+from flows.emulator.gateway.errors import ServiceError, bad_request, data_plane_error
 from flows.emulator.inference.generation import token_count
 from flows.emulator.inference.serving import Serving
+from flows.emulator.models.conversation import flat_text
 from flows.emulator.state.documents import Flavour
 from flows.emulator.state.emulator_state import EmulatorState
 
-__all__ = ["check_chat", "check_messages", "check_responses"]
+__all__ = ["check_chat", "check_responses"]
 
 _ROLES = ("system", "developer", "user", "assistant", "tool", "function")
-_CHAT = frozenset(
-    [
-        "model",
-        "messages",
-        "temperature",
-        "top_p",
-        "n",
-        "stream",
-        "stream_options",
-        "stop",
-        "max_tokens",
-        "max_completion_tokens",
-        "presence_penalty",
-        "frequency_penalty",
-        "logit_bias",
-        "logprobs",
-        "top_logprobs",
-        "user",
-        "seed",
-        "response_format",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "metadata",
-        "store",
-        "reasoning_effort",
-        "service_tier",
-        "safety_identifier",
-        "prompt_cache_key",
-        "modalities",
-        "prediction",
-        "verbosity",
-        "functions",
-        "function_call",
-        "data_sources",
-    ]
-)
-_RESPONSES = frozenset(
-    [
-        "model",
-        "input",
-        "instructions",
-        "max_output_tokens",
-        "temperature",
-        "top_p",
-        "text",
-        "store",
-        "previous_response_id",
-        "metadata",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "reasoning",
-        "include",
-        "stream",
-        "truncation",
-        "user",
-        "background",
-        "service_tier",
-        "safety_identifier",
-        "prompt_cache_key",
-        "top_logprobs",
-        "max_tool_calls",
-        "conversation",
-        "prompt",
-    ]
-)
+_CHAT = frozenset([
+    "model", "messages", "temperature", "top_p", "n", "stream", "stream_options", "stop", "max_tokens",
+    "max_completion_tokens", "presence_penalty", "frequency_penalty", "logit_bias", "logprobs",
+    "top_logprobs", "user", "seed", "response_format", "tools", "tool_choice", "parallel_tool_calls",
+    "metadata", "store", "reasoning_effort", "service_tier", "safety_identifier", "prompt_cache_key",
+    "modalities", "prediction", "verbosity", "functions", "function_call", "data_sources",
+])  # fmt: skip
+_RESPONSES = frozenset([
+    "model", "input", "instructions", "max_output_tokens", "temperature", "top_p", "text", "store",
+    "previous_response_id", "metadata", "tools", "tool_choice", "parallel_tool_calls", "reasoning",
+    "include", "stream", "truncation", "user", "background", "service_tier", "safety_identifier",
+    "prompt_cache_key", "top_logprobs", "max_tool_calls", "conversation", "prompt",
+])  # fmt: skip
 _RANGES = {
     "temperature": (0, 2),
     "top_p": (0, 1),
@@ -105,7 +51,7 @@ _NOT_FOR_REASONING = [
 
 
 def check_chat(
-    world: EmulatorState, serving: Serving, body: Mapping[str, Any], flavour: Flavour
+    state: EmulatorState, serving: Serving, body: Mapping[str, Any], flavour: Flavour
 ) -> None:
     """Check a chat-completions body. Raises 400."""
     _check_names(body, _CHAT, flavour)
@@ -117,17 +63,17 @@ def check_chat(
             "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
             flavour,
         )
-    check_messages(body.get("messages"), flavour)
+    _check_messages(body.get("messages"), flavour)
     _check_format(body.get("response_format"), body["messages"], flavour, "response_format")
     if body.get("top_logprobs") is not None and not body.get("logprobs"):
         raise bad_request(
             "'logprobs' must be true when 'top_logprobs' is set.", flavour, param="top_logprobs"
         )
-    _check_length(world, body["messages"], flavour)
+    _check_length(state, body["messages"], flavour)
 
 
 def check_responses(
-    world: EmulatorState,
+    state: EmulatorState,
     serving: Serving,
     body: Mapping[str, Any],
     messages: Sequence[Mapping[str, Any]],
@@ -142,10 +88,10 @@ def check_responses(
     _check_format(
         text.get("format") if isinstance(text, Mapping) else None, messages, flavour, "text.format"
     )
-    _check_length(world, messages, flavour)
+    _check_length(state, messages, flavour)
 
 
-def check_messages(messages: Any, flavour: Flavour) -> None:
+def _check_messages(messages: Any, flavour: Flavour) -> None:
     """Check a list of chat messages. Raises 400 naming the place."""
     if not isinstance(messages, list) or not messages:
         raise bad_request(
@@ -172,7 +118,7 @@ def check_messages(messages: Any, flavour: Flavour) -> None:
 def _check_names(body: Mapping[str, Any], known: frozenset[str], flavour: Flavour) -> None:
     for name in body:
         if name not in known:
-            raise data_refusal(
+            raise data_plane_error(
                 400,
                 "unknown_parameter" if flavour == "openai" else None,
                 f"Unrecognized request argument supplied: {name}",
@@ -191,7 +137,7 @@ def _check_ranges(body: Mapping[str, Any], flavour: Flavour) -> None:
             or not isinstance(value, int | float)
             or not low <= value <= high
         ):
-            raise data_refusal(
+            raise data_plane_error(
                 400,
                 "invalid_value",
                 f"Invalid value for '{name}': expected a number from {low} to {high}, got {value!r}.",
@@ -207,7 +153,7 @@ def _check_reasoning(body: Mapping[str, Any], flavour: Flavour) -> None:
         if name == "temperature" and body[name] == 1:
             continue
         kind = "unsupported_value" if name == "temperature" else "unsupported_parameter"
-        raise data_refusal(
+        raise data_plane_error(
             400,
             kind,
             f"Unsupported {kind.split('_')[1]}: '{name}' is not supported with this model.",
@@ -244,15 +190,15 @@ def _has_schema(wanted: Mapping[str, Any]) -> bool:
 
 
 def _check_length(
-    world: EmulatorState, messages: Sequence[Mapping[str, Any]], flavour: Flavour
+    state: EmulatorState, messages: Sequence[Mapping[str, Any]], flavour: Flavour
 ) -> None:
     total = sum(token_count(flat_text(one.get("content"))) for one in messages)
-    if total > world.switches.context_tokens:
-        raise _too_long(world.switches.context_tokens, total, flavour)
+    if total > state.switches.context_tokens:
+        raise _too_long(state.switches.context_tokens, total, flavour)
 
 
-def _too_long(most: int, total: int, flavour: Flavour) -> Refusal:
-    return data_refusal(
+def _too_long(most: int, total: int, flavour: Flavour) -> ServiceError:
+    return data_plane_error(
         400,
         "context_length_exceeded",
         f"This model's maximum context length is {most} tokens. However, your messages resulted in {total} tokens."

@@ -1,4 +1,4 @@
-"""Rate limits: real ones by capacity, injected 429s, and the headers of either, in Azure's and OpenAI's way.
+"""Rate limits: real ones by capacity, injected 429s, and the headers of either, in Azure's and OpenAI's form.
 
 Azure writes resets as whole seconds, OpenAI as durations ('1s', '6m0s'); the Responses API on Azure has answered -1 and
 no retry-after; some 429s say a day.
@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from flows.emulator.control_plane.views import requests_per_minute
-from flows.emulator.gateway.errors import Refusal, data_refusal
+from flows.emulator.gateway.errors import ServiceError, data_plane_error
 from flows.emulator.inference.serving import Serving
 from flows.emulator.state.documents import Flavour
 from flows.emulator.state.emulator_state import EmulatorState
@@ -36,13 +36,13 @@ class _Window:
 class RateLimiter:
     """Counts what each deployment or model is asked and refuses what is above its limits."""
 
-    def __init__(self, world: EmulatorState) -> None:
-        self.world = world
+    def __init__(self, state: EmulatorState) -> None:
+        self.state = state
         self._windows: dict[str, _Window] = {}
 
     def admit(self, serving: Serving, tokens: int, flavour: Flavour, api: str) -> dict[str, str]:
         """Count a request (failed ones too) and return its headers. Raises 429."""
-        now = self.world.clock.now()
+        now = self.state.clock.now()
         key = (
             serving.deployment.id if serving.deployment else f"{serving.account}:{serving.model_id}"
         )
@@ -55,30 +55,30 @@ class RateLimiter:
         reset = max(1, int(60.0 - (now - window.seen[0][0])) + 1)
         left = (max(0, requests - len(window.seen)), max(0, most - window.tokens))
         headers = _headers((requests, most), left, reset, flavour)
-        if self.world.switches.enforce_rate_limits and (over_requests or over_tokens):
-            raise self._refusal(
+        if self.state.switches.enforce_rate_limits and (over_requests or over_tokens):
+            raise self._throttle_error(
                 "retry-after", reset, headers, flavour, "tokens" if over_tokens else "requests", api
             )
-        if self.world.chance("throttle", self.world.switches.throttle_rate):
-            style: str = self.world.switches.throttle_style
+        if self.state.chance("throttle", self.state.switches.throttle_rate):
+            style: str = self.state.switches.throttle_style
             if style == "mix":
-                style = _STYLES[self.world.count("throttle-style") % len(_STYLES)]
-            raise self._refusal(style, 1, headers, flavour, "requests", api)
+                style = _STYLES[self.state.count("throttle-style") % len(_STYLES)]
+            raise self._throttle_error(style, 1, headers, flavour, "requests", api)
         return headers
 
     def _limits(self, serving: Serving) -> tuple[int, int]:
         if serving.deployment is None:
             return _GENEROUS
-        tokens = round(serving.deployment.capacity * self.world.switches.tokens_per_unit)
-        return requests_per_minute(self.world, serving.deployment), tokens
+        tokens = round(serving.deployment.capacity * self.state.switches.tokens_per_unit)
+        return requests_per_minute(self.state, serving.deployment), tokens
 
-    def _refusal(
+    def _throttle_error(
         self, style: str, wait: int, headers: dict[str, str], flavour: Flavour, kind: str, api: str
-    ) -> Refusal:
+    ) -> ServiceError:
         wait = 86_400 if style == "day" else wait
         headers = {**headers, **_throttle_headers(style, wait, flavour)}
         if flavour == "openai":
-            return data_refusal(
+            return data_plane_error(
                 429,
                 "rate_limit_exceeded",
                 f"Rate limit reached for the model on {kind} per min: please try again in {wait}s.",
@@ -86,9 +86,9 @@ class RateLimiter:
                 kind=kind,
                 headers=headers,
             )
-        return data_refusal(
+        return data_plane_error(
             429,
-            self.world.switches.throttle_code,
+            self.state.switches.throttle_code,
             f"Requests to the {api} Operation under Azure OpenAI API have exceeded {kind.rstrip('s')} rate limit of your"
             f" current OpenAI S0 pricing tier. Please retry after {wait} seconds.",
             flavour=flavour,

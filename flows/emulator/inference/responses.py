@@ -11,15 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flows.emulator.gateway.errors import bad_request, not_found
-from flows.emulator.gateway.requests import json_body, reply, who
+from flows.emulator.gateway.requests import authenticate, json_body, json_response
 from flows.emulator.inference.content_filter import filters_output
-from flows.emulator.inference.generation import ModelOutput, say
+from flows.emulator.inference.generation import ModelOutput, generate
 from flows.emulator.inference.parameters import check_responses
 from flows.emulator.inference.pipeline import (
     InferencePipeline,
+    last_message_text,
     service_headers,
     shown_model,
-    tail_text,
 )
 from flows.emulator.inference.serving import Serving, resolve
 from flows.emulator.state.documents import Flavour
@@ -34,45 +34,42 @@ Messages = list[dict[str, Any]]
 class Responses:
     """Handlers of `/responses`. Stored conversations are kept in memory only."""
 
-    def __init__(self, world: EmulatorState, gatekeeper: InferencePipeline) -> None:
-        self.world, self.gatekeeper = world, gatekeeper
+    def __init__(self, state: EmulatorState, pipeline: InferencePipeline) -> None:
+        self.state, self.pipeline = state, pipeline
         self._kept: OrderedDict[str, tuple[dict[str, Any], Messages]] = OrderedDict()
 
     async def create(self, request: Request) -> Response:
         """POST /responses."""
-        caller = who(self.world, request, "data/infer")
-        body = await json_body(self.world, request, caller.flavour)
-        name = body.get("model")
-        if not isinstance(name, str) or not name:
-            raise bad_request("Missing required parameter: 'model'.", caller.flavour, param="model")
-        serving = resolve(self.world, caller, name)
+        caller = authenticate(self.state, request, "data/infer")
+        body = await json_body(self.state, request, caller.flavour)
+        serving = resolve(self.state, caller, _model_name(body, caller.flavour))
         messages = self._messages(body, caller.flavour)
-        check_responses(self.world, serving, body, messages, caller.flavour)
+        check_responses(self.state, serving, body, messages, caller.flavour)
         limit = body.get("max_output_tokens")
-        headers = self.gatekeeper.admit(
-            serving, messages, limit, caller.flavour, "Responses_Create"
-        )
-        await self.gatekeeper.delay(serving, tail_text(messages))
+        headers = self.pipeline.admit(serving, messages, limit, caller.flavour, "Responses_Create")
+        await self.pipeline.delay(serving, last_message_text(messages))
         wanted = (body.get("text") or {}).get("format") or {}
-        said = say(
-            self.world,
+        output = generate(
+            self.state,
             serving,
             messages,
             limit=limit,
             wants_json=wanted.get("type", "text") != "text",
         )
-        answer = self._shown(serving, body, said, filters_output(self.world, tail_text(messages)))
+        answer = self._shown(
+            serving, body, output, filters_output(self.state, last_message_text(messages))
+        )
         if body.get("store", True):
-            self._keep(answer, [*messages, {"role": "assistant", "content": said.text}])
-        return reply(answer, headers=service_headers(self.world, caller, serving, headers))
+            self._keep(answer, [*messages, {"role": "assistant", "content": output.text}])
+        return json_response(answer, headers=service_headers(self.state, caller, serving, headers))
 
     async def get(self, request: Request) -> Response:
         """GET /responses/{id}."""
-        caller = who(self.world, request, "data/infer")
+        caller = authenticate(self.state, request, "data/infer")
         key = request.path_params["response"]
         if key not in self._kept:
             raise not_found("response", key, caller.flavour)
-        return reply(self._kept[key][0])
+        return json_response(self._kept[key][0])
 
     def _messages(self, body: Mapping[str, Any], flavour: Flavour) -> Messages:
         """Turn `instructions`, a previous response and `input` into chat messages."""
@@ -100,26 +97,26 @@ class Responses:
         return messages
 
     def _shown(
-        self, serving: Serving, body: Mapping[str, Any], said: ModelOutput, filtered: bool
+        self, serving: Serving, body: Mapping[str, Any], output: ModelOutput, filtered: bool
     ) -> dict[str, Any]:
         reason = (
             "content_filter"
             if filtered
             else "max_output_tokens"
-            if said.finish_reason == "length"
+            if output.finish_reason == "length"
             else None
         )
-        text = "" if filtered else said.text
+        text = "" if filtered else output.text
         return {
             "id": f"resp_{secrets.token_hex(24)}",
             "object": "response",
-            "created_at": int(self.world.clock.now()),
+            "created_at": int(self.state.clock.now()),
             "status": "incomplete" if reason else "completed",
             "error": None,
             "incomplete_details": {"reason": reason} if reason else None,
             "instructions": body.get("instructions"),
-            "model": shown_model(self.world, serving),
-            "output": _output(said, text, reason),
+            "model": shown_model(self.state, serving),
+            "output": _output(output, text, reason),
             "parallel_tool_calls": True,
             "previous_response_id": body.get("previous_response_id"),
             "temperature": body.get("temperature", 1.0),
@@ -129,11 +126,11 @@ class Responses:
             "metadata": body.get("metadata") or {},
             "text": body.get("text") or {"format": {"type": "text"}},
             "usage": {
-                "input_tokens": said.prompt_tokens,
-                "input_tokens_details": {"cached_tokens": said.cached_tokens},
-                "output_tokens": said.completion_tokens,
+                "input_tokens": output.prompt_tokens,
+                "input_tokens_details": {"cached_tokens": output.cached_tokens},
+                "output_tokens": output.completion_tokens,
                 "output_tokens_details": {"reasoning_tokens": 0},
-                "total_tokens": said.prompt_tokens + said.completion_tokens,
+                "total_tokens": output.prompt_tokens + output.completion_tokens,
             },
         }
 
@@ -143,8 +140,15 @@ class Responses:
             self._kept.popitem(last=False)
 
 
-def _output(said: ModelOutput, text: str, reason: str | None) -> list[dict[str, Any]]:
-    if said.tool_calls:
+def _model_name(body: Mapping[str, Any], flavour: Flavour) -> str:
+    name = body.get("model")
+    if not isinstance(name, str) or not name:
+        raise bad_request("Missing required parameter: 'model'.", flavour, param="model")
+    return name
+
+
+def _output(output: ModelOutput, text: str, reason: str | None) -> list[dict[str, Any]]:
+    if output.tool_calls:
         return [
             {
                 "type": "function_call",
@@ -154,7 +158,7 @@ def _output(said: ModelOutput, text: str, reason: str | None) -> list[dict[str, 
                 "arguments": call.get("function", {}).get("arguments", ""),
                 "status": "completed",
             }
-            for call in said.tool_calls
+            for call in output.tool_calls
         ]
     content = [{"type": "output_text", "text": text, "annotations": []}]
     return [

@@ -1,4 +1,4 @@
-"""From the name in a request to the model that answers it, with the refusals for names that do not answer now."""
+"""Which model serves a request, by the name in it; and the errors of names that no model serves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flows.emulator.control_plane.catalogue import find_base
 from flows.emulator.control_plane.deployable import tuned_model
 from flows.emulator.control_plane.lifecycle import find_deployment, served_model
-from flows.emulator.gateway.errors import Refusal, data_refusal, deployment_not_found
+from flows.emulator.gateway.errors import ServiceError, data_plane_error, deployment_not_found
 from flows.emulator.gateway.requests import Caller
 from flows.emulator.state.documents import Deployment, ModelRef, TunedModel
 from flows.emulator.state.emulator_state import EmulatorState
@@ -33,34 +33,34 @@ class Serving:
         return self.base.startswith("o")
 
 
-def resolve(world: EmulatorState, caller: Caller, name: str) -> Serving:
+def resolve(state: EmulatorState, caller: Caller, name: str) -> Serving:
     """Return what answers under a deployment's name (Azure) or model id (OpenAI). Raises 404, 410 or 423."""
     if caller.style == "openai":
-        return _by_model_id(world, caller, name)
-    deployment = find_deployment(world, caller.account.key, name)
-    model = served_model(world, deployment) if deployment else None
+        return _by_model_id(state, caller, name)
+    deployment = find_deployment(state, caller.account.key, name)
+    model = served_model(state, deployment) if deployment else None
     if deployment is None or model is None:
         raise deployment_not_found()
     if deployment.paused:
-        raise data_refusal(
+        raise data_plane_error(
             423,
-            world.switches.paused_code,
+            state.switches.paused_code,
             "The deployment is paused; resume it to use it again.",
             flavour="azure",
         )
-    _note_use(world, deployment)
-    return _serving(world, caller.account.key, model, deployment)
+    _record_use(state, deployment)
+    return _serving(state, caller.account.key, model, deployment)
 
 
 def _serving(
-    world: EmulatorState, account: str, model: ModelRef, deployment: Deployment
+    state: EmulatorState, account: str, model: ModelRef, deployment: Deployment
 ) -> Serving:
-    tuned = tuned_model(world, model.name)
+    tuned = tuned_model(state, model.name)
     base = find_base(tuned.base if tuned else model.name, None if tuned else model.version)
     if base is None or (tuned is None and not _is_base(model)):
         raise deployment_not_found()
-    if base.name in world.switches.retired_models:
-        raise data_refusal(
+    if base.name in state.switches.retired_models:
+        raise data_plane_error(
             410, "ModelRetired", f"The model '{base.full_name}' has been retired.", flavour="azure"
         )
     return Serving(
@@ -77,15 +77,15 @@ def _is_base(model: ModelRef) -> bool:
     return base is not None and base.name == model.name
 
 
-def _by_model_id(world: EmulatorState, caller: Caller, name: str) -> Serving:
-    tuned = world.store.get(TunedModel, name)
+def _by_model_id(state: EmulatorState, caller: Caller, name: str) -> Serving:
+    tuned = state.store.get(TunedModel, name)
     if tuned is not None and tuned.flavour == "openai" and tuned.account == caller.account.key:
-        if world.clock.now() < tuned.created_at + world.switches.openai_model_lag_s:
+        if state.clock.now() < tuned.created_at + state.switches.openai_model_lag_s:
             raise _model_not_found(name)
         base = find_base(tuned.base)
     else:
         tuned, base = None, find_base(name)
-    if base is None or base.name in world.switches.retired_models:
+    if base is None or base.name in state.switches.retired_models:
         raise _model_not_found(name)
     return Serving(
         account=caller.account.key,
@@ -96,8 +96,8 @@ def _by_model_id(world: EmulatorState, caller: Caller, name: str) -> Serving:
     )
 
 
-def _model_not_found(name: str) -> Refusal:
-    return data_refusal(
+def _model_not_found(name: str) -> ServiceError:
+    return data_plane_error(
         404,
         "model_not_found",
         f"The model `{name}` does not exist or you do not have access to it.",
@@ -105,8 +105,8 @@ def _model_not_found(name: str) -> Refusal:
     )
 
 
-def _note_use(world: EmulatorState, deployment: Deployment) -> None:
-    now = world.clock.now()
+def _record_use(state: EmulatorState, deployment: Deployment) -> None:
+    now = state.clock.now()
     if now - deployment.last_used_at > _USE_STORED_EVERY_S:
         deployment.last_used_at = now
-        world.store.put(deployment)
+        state.store.put(deployment)

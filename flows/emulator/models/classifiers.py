@@ -78,9 +78,9 @@ class Fitter:
         model.fit(kernel, wanted, sample_weight=weight[truth])
         dual: Floats = model.dual_coef_
         inverse = np.diag(inv(kernel + np.diag(_RIDGE / weight[truth])))
-        heat = _temperature(wanted - dual / inverse[:, None], truth)
-        weights = (self._matrix.T @ dual) * heat
-        return Classifier(names, np.asarray(weights, dtype=np.float32), dual.sum(axis=0) * heat)
+        scale = _temperature(wanted - dual / inverse[:, None], truth)
+        weights = (self._matrix.T @ dual) * scale
+        return Classifier(names, np.asarray(weights, dtype=np.float32), dual.sum(axis=0) * scale)
 
     def _descend(self, names: list[str], labels: Sequence[str]) -> Classifier:
         model = SGDClassifier(
@@ -99,6 +99,6 @@ def _temperature(left_out: Floats, truth: NDArray[np.int64]) -> float:
     """Return the factor with which leave-one-out scores make the likeliest probabilities."""
     rows = np.arange(len(truth))
     losses = {
-        heat: -log_softmax(heat * left_out, axis=1)[rows, truth].mean() for heat in _TEMPERATURES
+        scale: -log_softmax(scale * left_out, axis=1)[rows, truth].mean() for scale in _TEMPERATURES
     }
-    return min(losses, key=lambda heat: losses[heat])
+    return min(losses, key=lambda scale: losses[scale])

@@ -1,4 +1,4 @@
-"""The small real models: for each system prompt one head, which learns answers from (question, answer) pairs.
+"""The models: for each system prompt one head, which learns answers from (question, answer) pairs.
 
 A head whose answers are all JSON objects with the same keys and scalar values has one classifier for each key, decided
 together. Any other head has one classifier over whole answers; when nearly every answer is unique it looks up the most
@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from flows.emulator.fine_tuning.training_files import Example
 from flows.emulator.models.classifiers import Classifier, Fitter
+from flows.emulator.models.conversation import Example
 from flows.emulator.models.features import Features, fit_features
 from flows.emulator.models.joint import Joint, learn_joint
 
@@ -128,10 +128,10 @@ class Network:
         for head in self.heads:
             if head.prompt == prompt:
                 return head
-        return max(self.heads, key=lambda head: (_likeness(head.prompt, prompt), head.examples))
+        return max(self.heads, key=lambda head: (_similarity(head.prompt, prompt), head.examples))
 
 
-def _likeness(known: str, asked: str) -> float:
+def _similarity(known: str, asked: str) -> float:
     ratio = difflib.SequenceMatcher(None, known[:2000], asked[:2000]).ratio()
     return round(ratio, 1) if ratio >= 0.5 else 0.0
 

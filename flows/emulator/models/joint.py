@@ -106,7 +106,7 @@ def _groups(columns: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
 
 
 def _decides(left: Sequence[str], right: Sequence[str]) -> bool:
-    """Say whether the value on the left tells the one on the right, but for a few wrong labels."""
+    """Say whether the value on the left determines the one on the right, a few wrong labels aside."""
     votes: dict[str, dict[str, int]] = {}
     for key, value in zip(left, right, strict=True):
         counts = votes.setdefault(key, {})

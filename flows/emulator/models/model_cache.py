@@ -1,4 +1,4 @@
-"""Loaded models: weights from disk, kept in memory while they are asked, with a memory of recent answers."""
+"""Loaded models: the weights used last stay in memory, and so do recent answers."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import joblib
 from flows.emulator.models import classifiers, features, heads, joint
 from flows.emulator.models.heads import Answer, Network
 
-__all__ = ["Shelf"]
+__all__ = ["ModelCache"]
 
-# Weights are pickles, which name the modules of their classes. Those trained before these modules stood in this room
-# name `flows.emulator.heads` and the like; unpickling finds them under these names.
+# Weights are pickles, which name the modules of their classes. Those written before these modules moved here name
+# `flows.emulator.heads` and so on: the alias lets them load.
 for _module in (classifiers, features, heads, joint):
     sys.modules.setdefault(_module.__name__.replace(".models.", "."), _module)
 
 
-class Shelf:
-    """A small cache of networks and of their answers (a model always answers the same question the same way)."""
+class ModelCache:
+    """Caches networks and their answers: a model always answers the same question the same way."""
 
     def __init__(self, folder: Path, *, networks: int = 12, answers: int = 20_000) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""What the emulator remembers: one mutable record for each kind of thing, kept by `state.Store`.
+"""Stored documents: one mutable record for each kind of thing, kept by `store.Store`.
 
 Times are seconds of the emulator's own clock (Unix epoch, advanced by tests). A document's `id` is unique in its kind.
 """
@@ -49,7 +49,7 @@ class StoredFile(Document, kw_only=True):
 
 
 class Event(msgspec.Struct, kw_only=True):
-    """One line of a fine-tuning job's story."""
+    """One event of a fine-tuning job."""
 
     id: str
     created_at: float
@@ -149,7 +149,7 @@ class Deployment(Document, kw_only=True):
 
 
 class Operation(Document, kw_only=True):
-    """A long-running operation of the control plane, asked for by Azure-AsyncOperation or Location."""
+    """A long-running operation of the control plane, polled at Azure-AsyncOperation or Location."""
 
     kind: Literal["put", "patch", "delete"]
     deployment: str
@@ -161,7 +161,7 @@ class Operation(Document, kw_only=True):
 
 
 class Tombstone(Document, kw_only=True):
-    """What a removed deployment leaves: quota for a while, and a model that may still be served for a while."""
+    """A removed deployment: it holds its quota for a while, and its model may still be served."""
 
     account: str
     name: str

@@ -1,4 +1,4 @@
-"""Everything that the handlers share: state, clock, switches, served models, the request log, background tasks."""
+"""Everything that the handlers share: documents, clock, switches, served models, the request log, background tasks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flows.emulator.state.store import Store
 from flows.emulator.switches import Switches
 
 if TYPE_CHECKING:
-    from flows.emulator.models.model_cache import Shelf
+    from flows.emulator.models.model_cache import ModelCache
 
 __all__ = ["EmulatorState", "LogEntry"]
 
@@ -38,13 +38,13 @@ class LogEntry:
 
 @dataclass(slots=True)
 class EmulatorState:
-    """The emulator's inside."""
+    """State folder, clock, switches and loaded models, handed to every handler."""
 
     folder: Path
     store: Store
     clock: Clock
     switches: Switches
-    shelf: Shelf
+    model_cache: ModelCache
     log: deque[LogEntry] = field(default_factory=lambda: deque(maxlen=10_000))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     outbox_changed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -1,4 +1,4 @@
-"""The emulator's memory: documents in SQLite, read whole at the start and written through at every change.
+"""Documents in SQLite, read whole at the start and written through at every change.
 
 Every write is one committed transaction before the answer leaves, so that a killed emulator starts again where it was.
 """

@@ -1,4 +1,4 @@
-"""Webhooks on their way out: stored before they are sent, retried with growing pauses, sent after a restart.
+"""Delivery of webhooks: stored before they are sent, retried with growing pauses, sent after a restart.
 
 Times of retries are the emulator's; the signed timestamp is the wall clock's, since receivers compare it with theirs.
 """
@@ -10,63 +10,60 @@ import secrets
 import time
 
 import httpx
+from msgspec.structs import replace
 
 from flows.emulator.state.documents import Outgoing, WebhookEndpoint
 from flows.emulator.state.emulator_state import EmulatorState
 from flows.emulator.webhooks.signing import new_secret, signature_header
 
-__all__ = ["Outbox", "announce", "deliver_once"]
+__all__ = ["Outbox", "deliver_once", "queue_event"]
 
 
-def announce(world: EmulatorState, account: str, event_type: str, object_id: str) -> None:
-    """Tell every receiver of an account that wants it about an event; durable before this returns."""
-    for endpoint in world.store.all(WebhookEndpoint):
+def queue_event(state: EmulatorState, account: str, event_type: str, object_id: str) -> None:
+    """Queue an event for every receiver of an account that subscribes to it; durable before this returns."""
+    for endpoint in state.store.all(WebhookEndpoint):
         if endpoint.account == account and event_type in endpoint.event_types:
-            _enqueue(world, endpoint, event_type, object_id)
-    world.outbox_changed.set()
+            _queue_for(state, endpoint, event_type, object_id)
+    state.outbox_changed.set()
 
 
-def _enqueue(
-    world: EmulatorState, endpoint: WebhookEndpoint, event_type: str, object_id: str
+def _queue_for(
+    state: EmulatorState, endpoint: WebhookEndpoint, event_type: str, object_id: str
 ) -> None:
-    switches, now = world.switches, world.clock.now()
-    number = secrets.token_hex(12)
-    event = {
-        "object": "event",
-        "id": f"evt_{number}",
-        "type": event_type,
-        "created_at": int(now),
-        "data": {"id": object_id},
-    }
+    switches, now = state.switches, state.clock.now()
     due = now + switches.webhook_late_s
     if switches.webhook_shuffle:
-        due += 0.5 * world.draw("webhook-shuffle", world.count("webhook-shuffle"))
+        due += 0.5 * state.draw("webhook-shuffle", state.count("webhook-shuffle"))
+    number = secrets.token_hex(12)
     message = Outgoing(
         id=f"wh_{number}",
         endpoint=endpoint.id,
         webhook_id=f"wh_{number}",
-        body=json.dumps(event, separators=(",", ":")),
+        body=_event(f"evt_{number}", event_type, object_id, now),
         due_at=due,
         first_at=now,
     )
-    world.store.put(message)
-    if world.chance("webhook-duplicate", switches.webhook_duplicate_rate):
-        again = Outgoing(
-            id=f"{message.id}#2",
-            endpoint=endpoint.id,
-            webhook_id=message.webhook_id,
-            body=message.body,
-            due_at=due + 0.2,
-            first_at=now,
-        )
-        world.store.put(again)
+    state.store.put(message)
+    if state.chance("webhook-duplicate", switches.webhook_duplicate_rate):
+        state.store.put(replace(message, id=f"{message.id}#2", due_at=due + 0.2))
+
+
+def _event(key: str, event_type: str, object_id: str, now: float) -> str:
+    event = {
+        "object": "event",
+        "id": key,
+        "type": event_type,
+        "created_at": int(now),
+        "data": {"id": object_id},
+    }
+    return json.dumps(event, separators=(",", ":"))
 
 
 class Outbox:
     """The background work that empties the outbox."""
 
-    def __init__(self, world: EmulatorState) -> None:
-        self.world = world
+    def __init__(self, state: EmulatorState) -> None:
+        self.state = state
         self._sending: set[str] = set()
 
     async def run(self) -> None:
@@ -74,61 +71,61 @@ class Outbox:
         async with httpx.AsyncClient(follow_redirects=False) as client:
             while True:
                 waiting = [
-                    one for one in self.world.store.all(Outgoing) if one.id not in self._sending
+                    one for one in self.state.store.all(Outgoing) if one.id not in self._sending
                 ]
-                now = self.world.clock.now()
+                now = self.state.clock.now()
                 for message in waiting:
                     if message.due_at <= now:
                         self._sending.add(message.id)
-                        self.world.start(self._send(client, message), f"webhook {message.id}")
+                        self.state.start(self._send(client, message), f"webhook {message.id}")
                 later = [one.due_at for one in waiting if one.due_at > now]
-                await self.world.clock.sleep_until(
-                    min(later, default=now + 3600.0), interrupt=self.world.outbox_changed
+                await self.state.clock.sleep_until(
+                    min(later, default=now + 3600.0), interrupt=self.state.outbox_changed
                 )
-                self.world.outbox_changed.clear()
+                self.state.outbox_changed.clear()
 
     async def _send(self, client: httpx.AsyncClient, message: Outgoing) -> None:
         try:
-            endpoint = self.world.store.get(WebhookEndpoint, message.endpoint)
-            if endpoint is None or await _accepted(self.world, client, endpoint, message):
-                self.world.store.delete(Outgoing, message.id)
+            endpoint = self.state.store.get(WebhookEndpoint, message.endpoint)
+            if endpoint is None or await _accepted(self.state, client, endpoint, message):
+                self.state.store.delete(Outgoing, message.id)
             else:
                 self._postpone(message)
         finally:
             self._sending.discard(message.id)
-            self.world.outbox_changed.set()
+            self.state.outbox_changed.set()
 
     def _postpone(self, message: Outgoing) -> None:
-        switches, now = self.world.switches, self.world.clock.now()
+        switches, now = self.state.switches, self.state.clock.now()
         message.attempts += 1
         message.due_at = now + switches.webhook_retry_s * 2 ** min(message.attempts - 1, 16)
         if message.due_at > message.first_at + switches.webhook_give_up_s:
-            self.world.store.delete(Outgoing, message.id)
+            self.state.store.delete(Outgoing, message.id)
         else:
-            self.world.store.put(message)
+            self.state.store.put(message)
 
 
 async def _accepted(
-    world: EmulatorState, client: httpx.AsyncClient, endpoint: WebhookEndpoint, message: Outgoing
+    state: EmulatorState, client: httpx.AsyncClient, endpoint: WebhookEndpoint, message: Outgoing
 ) -> bool:
     try:
-        status = await deliver_once(world, client, endpoint, message.webhook_id, message.body)
+        status = await deliver_once(state, client, endpoint, message.webhook_id, message.body)
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
     return 200 <= status < 300
 
 
 async def deliver_once(
-    world: EmulatorState,
+    state: EmulatorState,
     client: httpx.AsyncClient,
     endpoint: WebhookEndpoint,
     webhook_id: str,
     body: str,
 ) -> int:
     """Send one webhook and return the receiver's status. Raises httpx.HTTPError when there is no answer."""
-    timestamp = int(time.time() + world.switches.webhook_timestamp_skew_s)
+    timestamp = int(time.time() + state.switches.webhook_timestamp_skew_s)
     header = signature_header(
-        _active_secrets(world, endpoint), webhook_id, timestamp, body.encode()
+        _active_secrets(state, endpoint), webhook_id, timestamp, body.encode()
     )
     headers = {
         "Content-Type": "application/json",
@@ -138,11 +135,11 @@ async def deliver_once(
         "webhook-signature": header,
     }
     answer = await client.post(
-        endpoint.url, content=body, headers=headers, timeout=world.switches.webhook_timeout_s
+        endpoint.url, content=body, headers=headers, timeout=state.switches.webhook_timeout_s
     )
     return answer.status_code
 
 
-def _active_secrets(world: EmulatorState, endpoint: WebhookEndpoint) -> list[str]:
-    unknown = [new_secret()] if world.switches.webhook_two_signatures else []
+def _active_secrets(state: EmulatorState, endpoint: WebhookEndpoint) -> list[str]:
+    unknown = [new_secret()] if state.switches.webhook_two_signatures else []
     return [*unknown, endpoint.secret]

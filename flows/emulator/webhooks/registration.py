@@ -12,10 +12,10 @@ __all__ = ["add_webhook"]
 _EVENT_TYPES = [f"fine_tuning.job.{end}" for end in ("succeeded", "failed", "cancelled")]
 
 
-def add_webhook(world: EmulatorState, url: str, secret: str) -> None:
+def add_webhook(state: EmulatorState, url: str, secret: str) -> None:
     """Send every event of the default account to `url`. Raises ValueError for a secret that is none."""
     secret_key(secret)
-    world.store.put(
+    state.store.put(
         WebhookEndpoint(
             id="we_commandline",
             account=DEFAULT_ACCOUNT.name,

@@ -133,7 +133,7 @@ class Receiver:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
-    def wait(self, count: int, timeout: float = 5.0) -> list[tuple[dict[str, str], bytes]]:
+    def wait(self, count: int, timeout: float = 60.0) -> list[tuple[dict[str, str], bytes]]:
         wait_until(lambda: len(self.got) >= count, timeout)
         return self.got
 
@@ -143,7 +143,7 @@ class Receiver:
         self.server.server_close()
 
 
-def wait_until(condition: Callable[[], Any], timeout: float = 10.0) -> None:
+def wait_until(condition: Callable[[], Any], timeout: float = 60.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -187,17 +187,17 @@ class Workshop:
 
     def tuned(self, suffix: str = "", account: str = "embedded") -> str:
         """Plant a finished fine-tuned model, which is quicker than training one; return its id."""
-        world, number = self.emulator.world, secrets.token_hex(16)
+        state, number = self.emulator.state, secrets.token_hex(16)
         base = "gpt-4.1-mini-2025-04-14"
         key = f"{base}.ft-{number}" + (f"-{suffix}" if suffix else "")
         artifact = f"{number}.joblib"
-        world.shelf.folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(self.weights, world.shelf.folder / artifact)
+        state.model_cache.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(self.weights, state.model_cache.folder / artifact)
         model = TunedModel(
             id=key, account=account, flavour="azure", base=base, job=f"ftjob-{number}",
-            artifact=artifact, created_at=world.clock.now(),
+            artifact=artifact, created_at=state.clock.now(),
         )  # fmt: skip
-        world.store.put(model)
+        state.store.put(model)
         return key
 
     def fine_tune(

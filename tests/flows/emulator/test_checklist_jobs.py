@@ -9,7 +9,7 @@ import time
 import pytest
 from openai import InvalidWebhookSignatureError
 
-from flows.emulator.webhooks.outbox import announce
+from flows.emulator.webhooks.outbox import queue_event
 from flows.emulator.webhooks.registration import add_webhook
 
 SECRET = "whsec_cHJvbW90aW9uLWVtdWxhdG9yLXRlc3Qta2V5LTAwMDE="
@@ -18,7 +18,7 @@ SECRET = "whsec_cHJvbW90aW9uLWVtdWxhdG9yLXRlc3Qta2V5LTAwMDE="
 @pytest.fixture
 def hooked(workshop, receiver):
     """An emulator that sends every event to the receiver."""
-    add_webhook(workshop.emulator.world, receiver.url, SECRET)
+    add_webhook(workshop.emulator.state, receiver.url, SECRET)
     return workshop
 
 
@@ -121,7 +121,7 @@ def test_line_15_webhooks_may_come_late(hooked, receiver) -> None:
 def test_line_15_webhooks_may_come_out_of_order(hooked, receiver) -> None:
     hooked.emulator.set(webhook_shuffle=True, seed=3)
     for number in range(6):
-        announce(hooked.emulator.world, "embedded", "fine_tuning.job.failed", f"ftjob-{number}")
+        queue_event(hooked.emulator.state, "embedded", "fine_tuning.job.failed", f"ftjob-{number}")
     got = [json.loads(body)["data"]["id"] for _, body in receiver.wait(6)]
     assert sorted(got) == [f"ftjob-{number}" for number in range(6)] != got
 

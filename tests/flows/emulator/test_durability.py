@@ -49,7 +49,7 @@ def running(state: Path, port: int, waiting, *more: str):
             return False
 
     try:
-        waiting(ready, 30)
+        waiting(ready, 120)
         yield url, process
     finally:
         process.kill()

@@ -35,7 +35,7 @@ def test_rates_are_kept_and_the_same_for_the_same_seed(workshop) -> None:
     workshop.emulator.set(seed=5, faults=[{"match": "/chat/", "status": 500, "rate": 0.3}])
     first = [chat(workshop).status_code for _ in range(60)]
     assert 8 <= first.count(500) <= 30
-    workshop.emulator.world.counters.clear()
+    workshop.emulator.state.counters.clear()
     assert [chat(workshop).status_code for _ in range(60)] == first
 
 

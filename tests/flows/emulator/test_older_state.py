@@ -15,7 +15,7 @@ from flows.emulator.server import Emulator
 from flows.emulator.state import documents
 from flows.emulator.state.documents import Document
 from flows.emulator.state.store import Store
-from flows.emulator.webhooks.outbox import announce
+from flows.emulator.webhooks.outbox import queue_event
 
 
 class Batch(Document, kw_only=True):
@@ -56,7 +56,7 @@ def test_a_webhook_endpoint_with_more_fields_still_receives(tmp_path, receiver) 
     )
     store.close()
     with Emulator(tmp_path) as emulator:
-        announce(emulator.world, "embedded", "fine_tuning.job.succeeded", "ftjob-1")
+        queue_event(emulator.state, "embedded", "fine_tuning.job.succeeded", "ftjob-1")
         receiver.wait(1)
 
 
@@ -75,7 +75,7 @@ def _with_old_module_names(weights: Path, to: Path) -> None:
 
 def test_weights_that_name_the_modules_of_before_still_answer(workshop, weights) -> None:
     workshop.plane().put("cand", workshop.tuned())
-    [artifact] = workshop.emulator.world.shelf.folder.iterdir()
+    [artifact] = workshop.emulator.state.model_cache.folder.iterdir()
     _with_old_module_names(weights, artifact)
     names = [f"flows.emulator.{name}" for name in ("heads", "features", "classifiers", "joint")]
     assert all(name.encode() in artifact.read_bytes() for name in names)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from flows.emulator.fine_tuning.training import train_to_disk
-from flows.emulator.fine_tuning.training_files import Example, read_examples
+from flows.emulator.fine_tuning.training_files import read_examples
+from flows.emulator.models.conversation import Example
 from flows.emulator.models.heads import FieldHead, Head, LookupHead, train_network
 
 WORDS = {

@@ -239,8 +239,8 @@ def emulator(running: tuple[Emulator, Trained]) -> Iterator[Emulator]:
     shared.set(**FAST)
     yield shared
     for kind in (Deployment, Tombstone):
-        for one in shared.world.store.all(kind):
-            shared.world.store.delete(kind, one.id)
+        for one in shared.state.store.all(kind):
+            shared.state.store.delete(kind, one.id)
     shared.switches = Switches()
 
 

@@ -57,7 +57,7 @@ def test_a_finished_fine_tune_starts_its_promotion_once(
 def test_the_platform_s_own_webhook_starts_it(
     service: Any, platform: Any, prefect: Any, secrets: Any
 ) -> None:
-    add_webhook(platform.emulator.world, f"{service.url}/webhooks/openai", secrets[0])
+    add_webhook(platform.emulator.state, f"{service.url}/webhooks/openai", secrets[0])
     job = platform.fine_tune({"target": "triage"})
     deadline = time.monotonic() + 10
     while not prefect.runs and time.monotonic() < deadline:
