@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 
 from flows.emulator.accounts import Account
 from flows.emulator.auth import check_right
 from flows.emulator.errors import Refusal, arm_refusal
+from flows.emulator.requests import parsed
 from flows.emulator.state.documents import MintedToken, Operation
 
 __all__ = ["ControlRequest", "no_route", "not_allowed", "operation_link"]
@@ -43,8 +43,8 @@ class ControlRequest:
                 415, "UnsupportedMediaType", f"The content media type '{kind}' is not supported."
             )
         try:
-            body = orjson.loads(await self.request.body())
-        except orjson.JSONDecodeError:
+            body = parsed(await self.request.body())
+        except ValueError:
             raise arm_refusal(
                 400,
                 "InvalidRequestContent",
