@@ -196,7 +196,7 @@ class ConnectedModelClient:
             rows = sorted(data["data"], key=lambda row: row["index"])
             vectors = [[float(value) for value in row["embedding"]] for row in rows]
             tokens = int(data.get("usage", {}).get("prompt_tokens", 0))
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
             raise NoAnswerError(f"{model} gave an embedding that can't be read") from None
         if len(vectors) != count:
             raise NoAnswerError(f"{model} gave {len(vectors)} embeddings for {count} texts")

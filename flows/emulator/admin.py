@@ -6,14 +6,13 @@ import os
 from typing import Any
 
 import msgspec
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
 from flows.emulator.gateway.accounts import DEFAULT_ACCOUNT
 from flows.emulator.gateway.auth import ARM_AUDIENCE, issue_token
 from flows.emulator.gateway.errors import ServiceError
-from flows.emulator.gateway.requests import json_response
+from flows.emulator.gateway.requests import json_response, parsed
 from flows.emulator.state.clock import iso
 from flows.emulator.state.documents import Outgoing
 from flows.emulator.state.emulator_state import EmulatorState, LogEntry
@@ -82,8 +81,8 @@ class Admin:
 
 async def _object(request: Request) -> dict[str, Any]:
     try:
-        body = orjson.loads(await request.body() or b"{}")
-    except orjson.JSONDecodeError:
+        body = parsed(await request.body() or b"{}")
+    except ValueError:
         raise _invalid("the body is not JSON") from None
     if not isinstance(body, dict):
         raise _invalid("the body is not a JSON object")

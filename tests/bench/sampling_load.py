@@ -22,7 +22,7 @@ ROLES = ("candidate", "baseline")
 async def bare(base_url: str, folder: Path, cases: int, concurrency: int) -> dict[str, Any]:
     """Ask with aiohttp alone."""
     import aiohttp
-    import orjson
+    import msgspec
 
     todo = iter([(role, number) for number in range(cases) for role in ROLES])
     correct = 0
@@ -36,11 +36,15 @@ async def bare(base_url: str, folder: Path, cases: int, concurrency: int) -> dic
                 message = {"role": "user", "content": f"case {number}"}
                 body = {"model": role, "messages": [message], "temperature": 0}
                 url = f"{base_url}/chat/completions"
-                async with session.post(url, data=orjson.dumps(body), headers=headers) as response:
-                    answer = orjson.loads(await response.read())
+                async with session.post(
+                    url, data=msgspec.json.encode(body), headers=headers
+                ) as response:
+                    answer = msgspec.json.decode(await response.read())
                 text = answer["choices"][0]["message"]["content"]
                 correct += text == f"case {number}"
-                file.write(orjson.dumps({"case": number, "role": role, "text": text}) + b"\n")
+                file.write(
+                    msgspec.json.encode({"case": number, "role": role, "text": text}) + b"\n"
+                )
 
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector) as session:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
-import orjson
+import msgspec
 
 __all__ = ["Fault", "count", "read_fault", "read_json"]
 
@@ -28,8 +28,8 @@ class Fault(NamedTuple):
 def read_json(body: bytes) -> Any:
     """Return the parsed body, or None when it is not JSON. Lone surrogates, which models do emit, become U+FFFD."""
     try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, ValueError, RecursionError):
         pass
     try:
         return _mend(json.loads(body))
@@ -44,8 +44,6 @@ def _mend(value: Any) -> Any:
         return [_mend(item) for item in value]
     if isinstance(value, dict):
         return {_mend(key): _mend(item) for key, item in value.items()}
-    if type(value) is int and abs(value) >= 2**63:
-        return float(value) if abs(value) < 1e300 else None
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 
 from flows.emulator.gateway.accounts import Account
 from flows.emulator.gateway.auth import check_right
 from flows.emulator.gateway.errors import ServiceError, arm_error
+from flows.emulator.gateway.requests import parsed
 from flows.emulator.state.documents import MintedToken, Operation
 from flows.emulator.state.emulator_state import EmulatorState
 
@@ -44,8 +44,8 @@ class ControlRequest:
                 415, "UnsupportedMediaType", f"The content media type '{kind}' is not supported."
             )
         try:
-            body = orjson.loads(await self.http.body())
-        except orjson.JSONDecodeError:
+            body = parsed(await self.http.body())
+        except ValueError:
             raise arm_error(
                 400,
                 "InvalidRequestContent",

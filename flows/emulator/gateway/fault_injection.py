@@ -11,7 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-import orjson
+import msgspec
 
 from flows.emulator.state.emulator_state import EmulatorState, LogEntry
 from flows.emulator.switches import Fault
@@ -110,7 +110,7 @@ async def _answer(fault: Fault, send: Send) -> None:
     throttle = fault.kind == "throttle"
     status = 429 if throttle else fault.status
     code = fault.code or ("429" if throttle else str(status))
-    body = orjson.dumps({"error": {"code": code, "message": f"Injected fault: {status}."}})
+    body = msgspec.json.encode({"error": {"code": code, "message": f"Injected fault: {status}."}})
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     if fault.retry_after is not None:
         headers.append((b"retry-after", fault.retry_after.encode()))

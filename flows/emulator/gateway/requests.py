@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-import orjson
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,7 +17,15 @@ from flows.emulator.gateway.multipart import Part, boundary_of, split_form
 from flows.emulator.state.documents import Flavour
 from flows.emulator.state.emulator_state import EmulatorState
 
-__all__ = ["Caller", "authenticate", "form_parts", "json_body", "json_response", "page_response"]
+__all__ = [
+    "Caller",
+    "authenticate",
+    "form_parts",
+    "json_body",
+    "json_response",
+    "page_response",
+    "parsed",
+]
 
 
 class _Identified(Protocol):
@@ -59,7 +67,7 @@ class Caller:
 
 def json_response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Answer with JSON."""
-    return Response(orjson.dumps(body), status, headers, media_type="application/json")
+    return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
 
 
 def authenticate(state: EmulatorState, request: Request, right: str) -> Caller:
@@ -118,6 +126,14 @@ def _check_version(state: EmulatorState, style: str, version: str | None) -> Non
         )
 
 
+def parsed(body: bytes) -> Any:
+    """Return JSON as data. Raises ValueError for what is no JSON, no UTF-8, or nested too deeply."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
+
+
 async def json_body(state: EmulatorState, request: Request, flavour: Flavour) -> dict[str, Any]:
     """Return the JSON object of a request. Raises 400, 413 or 415."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -134,8 +150,8 @@ async def json_body(state: EmulatorState, request: Request, flavour: Flavour) ->
             413, "request_too_large", "The request body is too large.", flavour=flavour
         )
     try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
+        body = parsed(raw)
+    except ValueError:
         raise bad_request("We could not parse the JSON body of your request.", flavour) from None
     if not isinstance(body, dict):
         raise bad_request("The request body must be a JSON object.", flavour)

@@ -132,7 +132,16 @@ def test_the_service_may_say_itself_whether_to_retry() -> None:
     assert failure(400, {}, {"x-should-retry": "true"}).retryable
 
 
-@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"x"', b"{}", b'{"choices":[]}', b"\xff"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b"", b"null", b"[]", b'"x"', b"{}", b'{"choices":[]}', b"\xff"),
+        b'{"choices":[{"message":{"content":"\xff"}}]}',
+        b'{"choices":[{"message":{"content":"cut off',
+        b'{"choices":' + b"[" * 100_000,
+        b'{"created":' + b"9" * 5000 + b"}",
+    ],
+)
 def test_an_unreadable_success_is_never_an_empty_answer(body: bytes) -> None:
     reply = classify("chat", 200, {}, body)
     assert (reply.outcome, reply.error_code) == ("server_error", "malformed_response")
@@ -147,6 +156,15 @@ def test_an_error_inside_a_success_is_an_error() -> None:
 def test_lone_surrogates_become_replacement_characters() -> None:
     reply = classify("chat", 200, {}, b'{"choices":[{"message":{"content":"a\\ud800b"}}]}')
     assert reply.text == "a�b"
+
+
+@pytest.mark.parametrize("odd", [b"1e999", b"NaN", b"1" * 30, b"-" + b"9" * 400, b'"\xed\xa0\x80"'])
+def test_an_answer_is_read_whatever_stands_beside_it(odd: bytes) -> None:
+    body = b'{"usage":{"prompt_tokens":%s},"choices":[{"message":{"content":"refund"}}]}' % odd
+    reply = classify("chat", 200, {}, body)
+    assert (reply.outcome, reply.text) == ("answered", "refund")
+    assert reply.usage is not None
+    assert reply.usage.prompt_tokens == 0
 
 
 def responses(**body: Any) -> Reply:

@@ -86,7 +86,8 @@ def test_a_body_that_is_no_json_is_refused(workshop) -> None:
     header = {"Content-Type": "text/plain"}
     assert plane.call("PUT", "/deployments/x", content=b"{}", headers=header).status_code == 415
     header = {"Content-Type": "application/json"}
-    assert plane.call("PUT", "/deployments/x", content=b"{", headers=header).status_code == 400
+    for body in (b"{", b'{"a":"\xff"}', b"[" * 100_000):
+        assert plane.call("PUT", "/deployments/x", content=body, headers=header).status_code == 400
 
 
 def test_a_deprecating_base_takes_no_new_deployments_and_a_retired_one_answers_410(
