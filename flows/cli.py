@@ -96,6 +96,10 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; every error is worded here and nowhere else."""
     as_json = "--json" in arguments
     try:
+        if os.environ.get("GATEWRIGHT_LOG"):
+            from flows.commands.debug_log import start_log
+
+            start_log()
         result: Any = app(arguments, standalone_mode=False)
         if result == EXIT_INTERRUPTED:  # the parser swallows Ctrl-C and returns what a shell would
             raise KeyboardInterrupt

@@ -11,19 +11,18 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
-from importlib.metadata import entry_points
+from pkgutil import resolve_name
 from typing import Any
 
 import msgspec
 
+from evals.config.plugins import load_plugin
+from evals.errors import ConfigurationError
 from evals.graders.base import GraderBase, ParameterError, Parameters
 from evals.graders.parsing import fault
 from evals.records import Case, Response, Score
 
 __all__ = ["CustomGrader"]
-
-_GROUP = "gatewright.graders"
 
 
 class CustomOptions(Parameters, frozen=True, kw_only=True):
@@ -70,7 +69,11 @@ class CustomGrader(GraderBase):
 
 def _load(name: str) -> Callable[..., Any]:
     try:
-        function = _registered(name) if ":" not in name else _attribute(*name.split(":", 1))
+        function = resolve_name(name) if ":" in name else _registered(name)
+    except ConfigurationError as error:
+        raise ParameterError(
+            error.problems[0].message, "entry_point", error.problems[0].fix
+        ) from None
     except Exception as error:  # importing runs somebody's code, which may raise anything
         raise ParameterError(
             f"can't load {name}: {type(error).__name__}: {error}", "entry_point"
@@ -80,14 +83,8 @@ def _load(name: str) -> Callable[..., Any]:
     return function  # type: ignore[no-any-return]
 
 
-def _attribute(module: str, path: str) -> Any:
-    found: Any = import_module(module)
-    for part in path.split("."):
-        found = getattr(found, part)
-    return found
-
-
 def _registered(name: str) -> Any:
-    for point in entry_points(group=_GROUP, name=name):
-        return point.load()
-    raise LookupError(f"nothing is registered under that name in {_GROUP}")
+    found = load_plugin("gatewright.graders", name, expected="a function", fits=callable)
+    if found is None:
+        raise LookupError("nothing is registered under that name in gatewright.graders")
+    return found

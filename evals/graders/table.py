@@ -1,17 +1,18 @@
 """Graders: one family a file, and the table from the type a suite names to its class.
 
 A class is named by its address and imported when a suite asks for it, because some families need libraries that take
-a second to import.
+a second to import. A type that is not in the table is looked up among the plug-ins (`gatewright.graders`).
 """
 
 from __future__ import annotations
 
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, cast
 
 from evals.cases.reader import FEW
 from evals.cases.suite_file import GraderSpec, Suite
 from evals.config.documents import display, refuse
+from evals.config.plugins import load_plugin, plugin_names
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.graders.base import (
     CaseProblem,
@@ -150,18 +151,17 @@ def fingerprint(suite: Suite, graders: tuple[Grader, ...]) -> str:
 
 def _build(spec: GraderSpec, context: Context, problems: list[Problem]) -> Grader | None:
     where = display(context.suite.folder / "suite.yaml")
-    if spec.type not in GRADERS:
+    try:
+        kind = grader_class(spec.type)
+    except ConfigurationError as error:
+        problems.extend(_of_type(spec, where, one.message, one.fix) for one in error.problems)
+        return None
+    if kind is None:
+        known = sorted({*GRADERS, *plugin_names("gatewright.graders")})
         problems.append(
-            Problem(
-                where=where,
-                line=spec.line,
-                field=f"{spec.field}.type",
-                message=f"grader '{spec.name}': unknown type '{spec.type}'",
-                fix=nearest(spec.type, sorted(GRADERS)),
-            )
+            _of_type(spec, where, f"unknown type '{spec.type}'", nearest(spec.type, known))
         )
         return None
-    kind = load_grader(spec.type)
     options, errors = read_parameters(spec, kind.Options)
     if not errors:
         try:
@@ -174,10 +174,30 @@ def _build(spec: GraderSpec, context: Context, problems: list[Problem]) -> Grade
     return None
 
 
-def load_grader(kind: str) -> type[GraderBase]:
-    """Import the class of a grader's type."""
-    module, _, name = GRADERS[kind].partition(":")
-    return cast("type[GraderBase]", getattr(import_module(module), name))
+def _of_type(spec: GraderSpec, where: str, message: str, fix: str | None) -> Problem:
+    return Problem(
+        where=where,
+        line=spec.line,
+        field=f"{spec.field}.type",
+        message=f"grader '{spec.name}': {message}",
+        fix=fix,
+    )
+
+
+def grader_class(kind: str) -> type[GraderBase] | None:
+    """Import the class of a grader's type; None when there is none, neither built in nor registered.
+
+    Raises:
+        ConfigurationError: the plug-in of that name is broken.
+    """
+    if kind in GRADERS:
+        return cast("type[GraderBase]", resolve_name(GRADERS[kind]))
+    return load_plugin(
+        "gatewright.graders",
+        kind,
+        expected="a class derived from evals.graders.base.GraderBase",
+        fits=lambda found: isinstance(found, type) and issubclass(found, GraderBase),
+    )
 
 
 def _shared_columns(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:

@@ -61,6 +61,10 @@ class PendingRequest:
         self.latency_ms = 0.0
         self.wait_s = 0.0
 
+    def __str__(self) -> str:
+        ask = self.ask
+        return f"{ask.role} {ask.suite}/{ask.case_id} repeat {ask.repeat}"
+
     @property
     def reserved_tokens(self) -> int:
         """Tokens set aside for this ask."""

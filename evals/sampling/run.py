@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -22,6 +23,8 @@ from evals.sampling.role_state import PendingRequest, RoleState
 from evals.sampling.summary import SamplingSummary, StopReason
 
 __all__ = ["Run"]
+
+_log = logging.getLogger(__name__)
 
 
 class Run:
@@ -72,12 +75,14 @@ class Run:
         """End cleanly: what is in flight is still received and kept."""
         if not self.stopping:
             self.stopped, self.reason = why, reason
+            _log.info("asks nothing more: %s", reason)
             self._wake_all()
 
     def fail(self, error: Exception) -> None:
         """End with an error, after what is in flight was received and kept. The first error counts."""
         if self.failure is None:
             self.failure = error
+            _log.info("asks nothing more: %s", error)
             self._wake_all()
 
     def settled(self, role: Role, suite: str) -> AnsweredKeys:

@@ -6,6 +6,7 @@ This is the hot path: what happens for every answer is straight code over shared
 from __future__ import annotations
 
 import asyncio
+import logging
 from time import perf_counter
 
 import msgspec
@@ -22,6 +23,8 @@ from evals.sampling.run import Run
 from evals.sampling.work_queue import AGAIN, BLOCKED, WorkQueue
 
 __all__ = ["work"]
+
+_log = logging.getLogger(__name__)
 
 
 async def work(run: Run, feed: WorkQueue, role: Role) -> None:
@@ -83,6 +86,7 @@ async def _reuse(run: Run, lane: RoleState, job: PendingRequest) -> bool:
     if found is None:
         return False
     response = msgspec.structs.replace(found, case_id=job.ask.case_id, repeat=job.ask.repeat)
+    _log.debug("%s: the answer of an earlier run is reused", job)
     await run.keep(lane, job, Entry(at=run.now(), response=response))
     return True
 
@@ -113,6 +117,9 @@ async def _attempt(run: Run, lane: RoleState, job: PendingRequest) -> None:
         wait_s = await next_wait(run, lane, job, reply)
         if wait_s is not None:
             # Who waits holds nothing: else all workers might come to wait for what only parked asks could give back.
+            _log.debug(
+                "%s: %s, asked again in %.2f s", job, reply.error_code or reply.outcome, wait_s
+            )
             lane.give_back(job, run.budget)
             lane.park(job, run.clock() + wait_s)
             return
@@ -136,6 +143,7 @@ async def _ask(run: Run, lane: RoleState, job: PendingRequest) -> Reply:
             run.first_request_at = run.clock()
     job.attempts += 1
     lane.requests += 1
+    _log.debug("%s: attempt %d, asks %s", job, job.attempts, lane.endpoint.model)
     if lane.requests >= lane.note_at:
         run.note()
     began = perf_counter()
@@ -213,6 +221,9 @@ async def _finish(run: Run, lane: RoleState, job: PendingRequest, reply: Reply) 
         fingerprint=reply.fingerprint,
     )
     lane.finished += 1
+    _log.debug(
+        "%s: %s after %d attempts %s", job, reply.outcome, job.attempts, response.error or ""
+    )
     await run.keep(lane, job, entry)
 
 

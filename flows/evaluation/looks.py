@@ -5,6 +5,8 @@ A look is stored in the run's folder before it counts; a run that is taken up ag
 
 from __future__ import annotations
 
+import logging
+
 from evals.evaluation import rejudge
 from evals.evaluation.rejudge import Models, Results
 from evals.gate.examiner import Evidence
@@ -26,6 +28,8 @@ __all__ = [
     "standing",
 ]
 
+_log = logging.getLogger(__name__)
+
 
 def judge_look(settings: Settings, run_id: str, look: int) -> bool:
     """Judge a run after a round, store the look, and say whether to stop asking.
@@ -45,6 +49,10 @@ def judge_look(settings: Settings, run_id: str, look: int) -> bool:
             looks = LookHistory(look=look, rounds=run.evaluation.rounds, past=past)
             made = take_look(run.policy, evidence_at(run, results_at(run, look)), looks)
             book.append(made)
+            for one in made.checks:
+                state = "decided" if one.decided else "open"
+                _log.info("look %d, %s, n %d: %s", look, state, one.n, one.result.reason)
+            _log.info("look %d: %s", look, made.why or "goes on asking")
         return made.stop
 
 

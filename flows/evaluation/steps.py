@@ -8,6 +8,8 @@ run killed between two steps, or within one, goes on from there.
 
 from __future__ import annotations
 
+import logging
+
 import msgspec
 
 from evals.config.documents import refuse
@@ -45,6 +47,8 @@ __all__ = [
     "preflight",
     "rounds",
 ]
+
+_log = logging.getLogger(__name__)
 
 
 async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
@@ -133,6 +137,8 @@ def conclude(settings: Settings, run_id: str) -> Verdict:
             return stored
         keep_labels(run)
         verdict, results, fair = _judge(run)
+        for check in verdict.checks:
+            _log.info("%s: %s: %s", run_id, check.outcome, check.reason)
         for result in run.evaluation.summaries(results, fair):
             run.registry.save_suite_result(result)
         run.registry.save_verdict(run_id, verdict)

@@ -6,6 +6,7 @@ really made.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DataPlane", "HostingPlatform", "SpeaksOpenAI", "missing_credential"]
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 
 _MEANINGS: Mapping[str, tuple[str, str]] = {
     "deploymentnotfound": (
@@ -82,6 +84,7 @@ class DataPlane:
         """Run requests with the client; `doing` says what for. Raises PlatformError or CredentialError."""
         import openai
 
+        _log.debug("begins to %s at %s", doing, self.address)
         client = self.client
         try:
             return await action(client)

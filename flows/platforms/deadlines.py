@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 __all__ = ["Deadline", "PollingPace", "growing_pause", "retry_after"]
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,7 @@ class Deadline:
         """Sleep and return True; return False at once when the deadline comes before the pause is over."""
         if seconds >= self.left:
             return False
+        _log.debug("waits %.1f s; gives up in %.0f s", seconds, self.left)
         await asyncio.sleep(seconds)
         return True
 

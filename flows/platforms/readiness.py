@@ -6,6 +6,7 @@ again under the same name may go on answering with the old model.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from typing import Literal
 
@@ -32,6 +33,7 @@ _ANSWERING = frozenset(
 )
 _SILENT_ANSWERS = 3
 """Answers in a row that must come when none of them names its model."""
+_log = logging.getLogger(__name__)
 
 
 def agreement(
@@ -69,6 +71,7 @@ async def probe_until_ready(
         while True:
             told, reason, asked_wait = await _probe(slot)
             verdict = agreement(model_id, told, also) if reason is None else None
+            _log.debug("%s: %s", connection.endpoint.model, reason or f"answers as {told}")
             if verdict == "yes":
                 return
             silent = silent + 1 if verdict == "unknown" else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -11,6 +12,8 @@ from evals.records import LivePointer
 from flows.publishers.base import Published, Publisher
 
 __all__ = ["publish_everywhere", "withdraw_everywhere"]
+
+_log = logging.getLogger(__name__)
 
 
 async def publish_everywhere(
@@ -43,6 +46,7 @@ async def _one(
     problem: str | None = "never tried"
     for attempt in range(1, attempts + 1):
         problem = await _try(publisher, pointer)
+        _log.info("%s, try %d: %s", publisher.name, attempt, problem or _named(pointer))
         if problem is None:
             lag = _lag(pointer) if pointer is not None else None
             return Published(publisher=publisher.name, attempts=attempt, lag_s=lag)

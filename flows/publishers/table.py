@@ -1,16 +1,18 @@
 """The table of publishers, and making them from the `publish` list of a target file.
 
-A new one is a class with the methods of `Publisher`, a record of its options, and one line in PUBLISHERS.
+A new one is a class with the methods of `Publisher`, a record of its options, and one line in PUBLISHERS. Another
+distribution registers a `PublisherKind` of its own by an entry point in the group `gatewright.publishers`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
+from evals.config.plugins import load_plugin, plugin_names
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.records import Record
 from flows.publishers.azure_app_configuration import (
@@ -56,16 +58,10 @@ def build_publishers(
     problems: list[Problem] = []
     for index, entry in enumerate(entries):
         field = f"publish[{index}]"
-        found = list(_entry_problems(entry, where, field))
-        problems += found
-        if found:
-            continue
-        ((kind, given),) = entry.items()
         try:
-            options = msgspec.convert(given or {}, PUBLISHERS[kind].options)
-            made.append(PUBLISHERS[kind].make(target, options, root))
-        except msgspec.ValidationError as error:
-            problems.append(Problem(where=where, field=f"{field}.{kind}", message=str(error)))
+            name, options, kind = _kind_of(entry)
+            read = _options(name, kind, options)
+            made.append(kind.make(target, read, root))
         except ConfigurationError as error:
             problems += [_placed(problem, where, field) for problem in error.problems]
     if problems:
@@ -73,25 +69,45 @@ def build_publishers(
     return tuple(made)
 
 
-def _entry_problems(entry: Any, where: str, field: str) -> Iterator[Problem]:
+def _kind_of(entry: Any) -> tuple[str, Any, PublisherKind]:
+    """Return an entry's name, its options as authored, and how it is made."""
     if not isinstance(entry, Mapping) or len(entry) != 1:
         message = "expected one publisher, such as 'file: {path: …}'; found " + repr(entry)[:80]
-        yield Problem(where=where, field=field, message=message)
-        return
-    ((kind, given),) = entry.items()
-    if kind not in PUBLISHERS:
-        message = f"there is no publisher {kind!r}"
-        yield Problem(
-            where=where, field=field, message=message, fix=nearest(str(kind), tuple(PUBLISHERS))
-        )
-        return
-    known = PUBLISHERS[kind].options.__struct_fields__
-    for key in given if isinstance(given, Mapping) else ():
-        if key not in known:
-            message = f"{kind} has no option {key!r}"
-            yield Problem(
-                where=where, field=f"{field}.{kind}", message=message, fix=nearest(str(key), known)
+        raise _problem("", message)
+    ((name, given),) = entry.items()
+    kind = PUBLISHERS.get(name) or load_plugin(
+        "gatewright.publishers",
+        str(name),
+        expected="a flows.publishers.table.PublisherKind",
+        fits=lambda found: isinstance(found, PublisherKind),
+    )
+    if kind is None:
+        known = (*PUBLISHERS, *plugin_names("gatewright.publishers"))
+        raise _problem("", f"there is no publisher {name!r}", nearest(str(name), known))
+    return str(name), given, kind
+
+
+def _options(name: str, kind: PublisherKind, given: Any) -> Record:
+    known = kind.options.__struct_fields__
+    strangers = [key for key in given if key not in known] if isinstance(given, Mapping) else []
+    if strangers:
+        raise ConfigurationError(
+            Problem(
+                where="",
+                field=name,
+                message=f"{name} has no option {key!r}",
+                fix=nearest(str(key), known),
             )
+            for key in strangers
+        )
+    try:
+        return msgspec.convert(given or {}, kind.options)
+    except msgspec.ValidationError as error:
+        raise _problem(name, str(error)) from error
+
+
+def _problem(field: str, message: str, fix: str | None = None) -> ConfigurationError:
+    return ConfigurationError(Problem(where="", field=field, message=message, fix=fix))
 
 
 def _placed(problem: Problem, where: str, field: str) -> Problem:

@@ -6,11 +6,12 @@ row on PostgreSQL), so that what it reads can't change before it commits.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ __all__ = ["Clock", "Database", "Writer", "utc_now"]
 Clock = Callable[[], datetime]
 _BUSY_SECONDS = 30
 _WRITE = "gatewright_write"
+_log = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -41,6 +43,7 @@ class Writer:
 
     connection: Connection
     at: str
+    events: list[Event] = field(default_factory=list)
 
     def append(
         self,
@@ -57,7 +60,7 @@ class Writer:
         data: Any = None,
     ) -> Event:
         """Append the event of what this transaction does."""
-        return chain.append(
+        event = chain.append(
             self.connection,
             at=self.at,
             kind=kind,
@@ -71,6 +74,8 @@ class Writer:
             evidence_digest=evidence_digest,
             data=as_text({} if data is None else data),
         )
+        self.events.append(event)
+        return event
 
 
 class Database:
@@ -116,7 +121,11 @@ class Database:
         """Open a write transaction; it commits at the end of the block and is undone by any exception."""
         with self._transaction(write=True) as connection:
             chain.lock(connection)
-            yield Writer(connection, self.now())
+            writer = Writer(connection, self.now())
+            yield writer
+        for one in writer.events:  # committed: what was undone is no news
+            about = one.run_id or one.target or one.model_id
+            _log.info("%s %s by %s %s %s", one.kind, about, one.actor, one.reason, one.data)
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:

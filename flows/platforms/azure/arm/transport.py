@@ -7,6 +7,7 @@ expired is renewed once. Everything else becomes an error a person can act upon,
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "Answer", "ArmClient"]
 ARM_ENDPOINT = "https://management.azure.com"
 ARM_API_VERSION = "2025-06-01"
 
+_log = logging.getLogger(__name__)
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -109,6 +111,7 @@ class ArmClient:
 
         `path` is a path below the base, or an address of the same origin. Raises PlatformError or CredentialError.
         """
+        _log.log(logging.DEBUG if method == "GET" else logging.INFO, "begins to %s", doing)
         limit = deadline or Deadline(self.pace.request * 5)
         tries, fresh = 0, False
         while True:
@@ -176,8 +179,10 @@ class ArmClient:
             headers["Content-Type"] = "application/json"
         try:
             answer = await self._http.request(method, address, content=content, headers=headers)
-        except httpx.TransportError:
+        except httpx.TransportError as error:
+            _log.debug("%s %s: no answer (%s)", method, address.path, type(error).__name__)
             return None
+        _log.debug("%s %s: %d", method, address.path, answer.status_code)
         return Answer(status=answer.status_code, headers=answer.headers, body=_decoded(answer))
 
     def _pause(self, answer: Answer | None, tries: int) -> float | None:
