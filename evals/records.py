@@ -19,14 +19,17 @@ __all__ = [
     "Case",
     "CheckOutcome",
     "CheckResult",
+    "CheckState",
     "Endpoint",
     "LivePointer",
+    "LookPosition",
     "Message",
     "NextStep",
     "Outcome",
     "Price",
     "Record",
     "Response",
+    "RestsOn",
     "Role",
     "Score",
     "Slot",
@@ -189,14 +192,29 @@ class SuiteResult(Record, frozen=True, kw_only=True):
 
 CheckOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
 VerdictOutcome = Literal["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
+CheckState = Literal["decided", "open", "given_up"]
+"""Whether the outcome stands; an interim look left the check open; or its chance to pass was too small to go on."""
+RestsOn = Literal["interval", "point", "rule"]
+"""What an outcome follows from: where the interval lies, the estimate alone (`decide_on: point`), or a rule that goes
+before both, such as a method's floor, coverage, too few cases, or an error."""
+
+
+class LookPosition(Record, frozen=True, kw_only=True):
+    """At which interim look, of how many planned ones, a check was examined; `planned` counts its cases in all."""
+
+    look: int
+    rounds: int
+    planned: int
 
 
 class CheckResult(Record, frozen=True, kw_only=True):
     """What one check of a gate came to, with the numbers that decided it.
 
     `candidate` and `baseline` are point estimates of the metric; `estimate`, `lower` and `upper` belong to the quantity
-    that is held against `threshold` (the metric itself, the difference, or the ratio): each bound is one-sided at
-    `confidence`. `decides` is False for shadow checks and for slices that are only reported.
+    that is compared with `threshold` (the metric itself, the difference, or the ratio where `percent` is set): each
+    bound is one-sided at `confidence`. `decides` is False for shadow checks and for slices that are only reported.
+    `reason` begins with `check` and a colon. `rests_on` is None in results stored before it existed, which
+    `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
     """
 
     check: str
@@ -220,10 +238,22 @@ class CheckResult(Record, frozen=True, kw_only=True):
     measure_on: Slot = "developer"
     decide_on: Literal["bound", "point"] = "bound"
     warnings: tuple[str, ...] = ()
+    percent: bool = False
+    state: CheckState = "decided"
+    rests_on: RestsOn | None = None
+    look: LookPosition | None = None
+
+    @property
+    def finding(self) -> str:
+        """The reason without the name of the check."""
+        return self.reason.removeprefix(f"{self.check}: ")
 
 
 class Verdict(Record, frozen=True, kw_only=True):
-    """The gate's answer: the worst outcome of the checks that decide, bound to what it was judged on."""
+    """The gate's answer: the worst outcome of the checks that decide, bound to what it was judged on.
+
+    `ending` says after which look asking ended and why; it is one of the reasons, and empty for a sample of fixed size.
+    """
 
     outcome: VerdictOutcome
     reasons: tuple[str, ...]
@@ -234,6 +264,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     candidate_model: str
     baseline_model: str | None
     first_release: bool = False
+    ending: str = ""
 
 
 class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import msgspec
 
+from evals.checks.kinds import KINDS, CheckKind, KindSpec
 from evals.records import Record, Slot
 
-__all__ = ["KINDS", "RELATIVE_KINDS", "RISING", "Check", "CheckKind"]
-
-CheckKind = Literal["at_least", "at_most", "max_drop", "max_rise", "min_gain"]
-KINDS: tuple[CheckKind, ...] = get_args(CheckKind)
-RELATIVE_KINDS: frozenset[str] = frozenset({"max_drop", "max_rise", "min_gain"})
-"""Conditions that need the baseline."""
-RISING: frozenset[str] = frozenset({"at_most", "max_rise"})
-"""Conditions that a rising quantity breaks."""
+__all__ = ["Check"]
 
 
 class Check(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,9 +38,14 @@ class Check(Record, frozen=True, kw_only=True, omit_defaults=True):
     line: int | None = None
 
     @property
+    def spec(self) -> KindSpec:
+        """The rules of the check's kind."""
+        return KINDS[self.kind]
+
+    @property
     def relative(self) -> bool:
         """True when the check needs the baseline."""
-        return self.kind in RELATIVE_KINDS
+        return self.spec.relative
 
     @property
     def label(self) -> str:

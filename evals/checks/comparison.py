@@ -96,7 +96,7 @@ def compare(
 ) -> Measurement:
     """Measure candidate against baseline on the cases both have a score for. Raises as `measure`."""
     spec = _spec(check, candidate)
-    if check.percent and check.kind == "min_gain" and not spec.higher_is_better:
+    if check.percent and check.spec.superiority and not spec.higher_is_better:
         raise IncomparableError("a gain in % needs a metric where higher is better")
     rows = rows_of(check, candidate) & candidate.planned & baseline.planned
     rows &= _scored(spec, candidate) & _scored(spec, baseline)
@@ -112,7 +112,7 @@ def compare(
         return _labelled(spec, candidate, baseline, rows, confidence, points)
     interval = ratio_of if check.percent else difference_of
     found = interval(spec, candidate, baseline, rows, confidence)
-    if check.kind == "min_gain" and not spec.higher_is_better:
+    if check.spec.superiority and not spec.higher_is_better:
         found = _mirrored(found)
     return _measurement(spec, found, rows, points, ratio=check.percent)
 

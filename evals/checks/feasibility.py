@@ -44,7 +44,7 @@ def _least(check: Check, spec: MetricSpec, confidence: float) -> int:
             return MIN_RATIO_QUANTILE_CASES
         exact = math.ceil(math.log(1.0 - confidence) / math.log(spec.quantile))
         return max(MIN_QUANTILE_CASES, exact)
-    share = _room(check, spec)
+    share = _slack(check, spec)
     if spec.family == "label":
         return max(MIN_LABEL_CASES, min_n_paired(share, confidence=confidence) if share else 1)
     if not spec.bounded or share is None:
@@ -58,23 +58,13 @@ def least_clusters(check: Check, spec: MetricSpec, confidence: float) -> int:
     """Return the smallest number of clusters at which flawless answers pass; flawless ones count one a cluster."""
     if check.decide_on == "point" or spec.family == "quantile":
         return 1
-    share = _room(check, spec) if spec.bounded or spec.family == "label" else None
+    share = _slack(check, spec) if spec.bounded or spec.family == "label" else None
     exact = min_clusters_paired(share, confidence=confidence) if share else 1
     return max(MIN_CLUSTERS, exact)
 
 
-def _room(check: Check, spec: MetricSpec) -> float | None:
-    """The share of the cases that could still be otherwise without breaking the condition; None where none matters."""
-    threshold, span = check.threshold, spec.hi - spec.lo
-    if check.kind == "min_gain":
-        share = (1.0 - threshold / span) / 2.0 if not check.percent else 0.0
-    elif check.relative:
-        share = threshold if check.percent else threshold / span
-    elif check.kind == "at_least":
-        share = (spec.hi - threshold) / span
-    else:
-        share = (threshold - spec.lo) / span
-    return share if 0.0 < share < 1.0 else None
+def _slack(check: Check, spec: MetricSpec) -> float | None:
+    return check.spec.slack(check.threshold, percent=check.percent, lo=spec.lo, hi=spec.hi)
 
 
 class CaseGroup:

@@ -1,4 +1,4 @@
-"""Holds a measurement against its bar, and says when going on would be pointless."""
+"""Compares a measurement with its threshold, and says when going on would be pointless."""
 
 from __future__ import annotations
 
@@ -7,51 +7,55 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from evals.checks.check import RISING, Check
+from evals.checks.check import Check
 from evals.checks.measurement import Measurement
-from evals.records import CheckOutcome
+from evals.records import CheckOutcome, RestsOn
 from evals.stats.futility import is_futile
 from evals.stats.interval import Interval
 from evals.stats.sequential import plan_looks
 
-__all__ = ["bar_of", "futile", "hold"]
+__all__ = ["compare_with_threshold", "futile", "rests_on"]
 
 # Power at which a suite is said to resolve a difference, when hoping for less would give up every small suite at once.
 _RESOLVED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class _Turned:
-    """A measurement turned so that more is better."""
+class _HigherIsBetter:
+    """A measurement and its threshold, with their signs changed where a rising quantity breaks the check.
 
-    low: float
-    high: float
-    point: float
-    bar: float
-
-
-def hold(check: Check, found: Measurement) -> CheckOutcome:
-    """Hold a measurement against the bar: PASS or FAIL only when the whole bound is on one side of it.
-
-    Equality with the bar proves nothing and is INCONCLUSIVE; with `decide_on: point` the estimate alone decides and
-    reaching the bar is enough.
+    So PASS always lies above the threshold, and each rule is written once.
     """
-    turned = _turned(check, found)
-    if turned is None or found.blocked:
+
+    lower: float
+    upper: float
+    estimate: float
+    threshold: float
+
+
+def compare_with_threshold(check: Check, found: Measurement) -> CheckOutcome:
+    """Compare a measurement with the check's threshold: PASS or FAIL only when the whole interval is on one side of it.
+
+    Equality with the threshold proves nothing and is INCONCLUSIVE; with `decide_on: point` the estimate alone decides
+    and reaching the threshold is enough.
+    """
+    oriented = _higher_is_better(check, found)
+    if oriented is None or found.blocked:
         return "INCONCLUSIVE"
     if check.decide_on == "point":
-        return "PASS" if turned.point >= turned.bar else "FAIL"
-    if turned.low > turned.bar:
+        return "PASS" if oriented.estimate >= oriented.threshold else "FAIL"
+    if oriented.lower > oriented.threshold:
         return "PASS"
-    return "FAIL" if turned.high < turned.bar else "INCONCLUSIVE"
+    return "FAIL" if oriented.upper < oriented.threshold else "INCONCLUSIVE"
 
 
-def bar_of(check: Check, found: Measurement) -> float:
-    """The value the measured quantity is held against: a level, a signed difference, or a ratio."""
-    sign = -1.0 if check.kind == "max_drop" else 1.0
-    if check.kind in ("at_least", "at_most"):
-        return check.threshold
-    return 1.0 + sign * check.threshold if found.ratio else sign * check.threshold
+def rests_on(check: Check, found: Measurement, outcome: CheckOutcome) -> RestsOn:
+    """Return what an outcome follows from."""
+    if found.blocked or _higher_is_better(check, found) is None:
+        return "rule"
+    if check.decide_on == "point":
+        return "point"
+    return "interval" if compare_with_threshold(check, found) == outcome else "rule"
 
 
 def futile(
@@ -62,13 +66,13 @@ def futile(
     Where the suite could hardly show equal models to be equal, or equality is not what is asked, the hope is the
     smallest truth that the whole suite would show with a power of 80 %.
     """
-    turned = _turned(check, found)
-    if turned is None or not all(map(math.isfinite, (turned.low, turned.high))):
+    oriented = _higher_is_better(check, found)
+    if oriented is None or not all(map(math.isfinite, (oriented.lower, oriented.upper))):
         return False
     interval = Interval(
-        lower=turned.low,
-        upper=turned.high,
-        estimate=turned.point,
+        lower=oriented.lower,
+        upper=oriented.upper,
+        estimate=oriented.estimate,
         n=found.n,
         method=found.method,
         confidence=found.confidence,
@@ -76,23 +80,25 @@ def futile(
     boundary = plan_looks(planned, alpha=alpha).boundaries[-1]
     critical = -float(special.ndtri(1.0 - found.confidence))
     final_se = interval.width / (2.0 * critical) * math.sqrt(fraction)
-    hope = turned.bar + (boundary + float(special.ndtri(_RESOLVED))) * final_se
+    hope = oriented.threshold + (boundary + float(special.ndtri(_RESOLVED))) * final_se
     if check.relative:
         equal = 1.0 if found.ratio else 0.0
-        hope = max(hope, -equal if check.kind in RISING else equal)
-    return is_futile(interval, turned.bar, fraction, hoped_for=hope, final_boundary=boundary)
+        hope = max(hope, -equal if check.spec.rising else equal)
+    return is_futile(
+        interval, oriented.threshold, fraction, hoped_for=hope, final_boundary=boundary
+    )
 
 
-def _turned(check: Check, found: Measurement) -> _Turned | None:
-    """None where there is nothing to hold against anything: a number is missing, or is none."""
+def _higher_is_better(check: Check, found: Measurement) -> _HigherIsBetter | None:
+    """None where there is nothing to compare: a number is missing, or is none."""
     if found.estimate is None or found.lower is None or found.upper is None:
         return None
-    bar = bar_of(check, found)
-    numbers = (found.lower, found.upper, found.estimate, bar)
+    threshold = check.spec.threshold(check.threshold, ratio=found.ratio)
+    numbers = (found.lower, found.upper, found.estimate, threshold)
     if any(math.isnan(number) for number in numbers) or math.isinf(found.estimate):
         return None
-    if not math.isfinite(bar):
+    if not math.isfinite(threshold):
         return None
-    if check.kind in RISING:
-        return _Turned(-found.upper, -found.lower, -found.estimate, -bar)
-    return _Turned(found.lower, found.upper, found.estimate, bar)
+    if check.spec.rising:
+        return _HigherIsBetter(-found.upper, -found.lower, -found.estimate, -threshold)
+    return _HigherIsBetter(found.lower, found.upper, found.estimate, threshold)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -13,12 +14,12 @@ from evals.checks.comparability import ComparedResults, having
 from evals.checks.comparison import compare, due_rows, measure, paired_rows
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
-from evals.gate.decision import futile, hold
-from evals.gate.explanations import HOPELESS, STILL_OPEN, explain, too_few, unscored_share
+from evals.gate.decision import compare_with_threshold, futile, rests_on
+from evals.gate.explanations import explain, state_at_look, too_few, unscored_share
 from evals.gate.looks import CheckLook, LookHistory
 from evals.gate.policy import GatePolicy
 from evals.metrics.results import ModelResults
-from evals.records import CheckOutcome, CheckResult, Role, Slot
+from evals.records import CheckOutcome, CheckResult, CheckState, LookPosition, Role, Slot
 from evals.stats.sequential import FIRST_LOOK, Look, look_at
 
 __all__ = ["Evidence", "Examiner"]
@@ -51,30 +52,28 @@ class Examiner:
     def __init__(self, policy: GatePolicy, evidence: Evidence, looks: LookHistory | None) -> None:
         self.policy, self.evidence = policy, evidence
         self.looks = looks or LookHistory(look=1, rounds=1)
-        self.sides = ComparedResults(evidence.candidate, evidence.baseline)
+        self.results = ComparedResults(evidence.candidate, evidence.baseline)
 
     def examine(self, check: Check) -> CheckLook:
         """Examine a check whose `each` is unfolded. Never raises for what the evidence holds: that is an ERROR."""
-        kept = self._kept(check)
-        if kept is not None:
-            return kept
+        settled = self._settled(check)
+        if settled is not None:
+            return settled
         blank = _blank(check, self.policy.confidence)
-        elsewhere = self._elsewhere(check)
-        if elsewhere is not None:
-            reason = f"{check.label}: {elsewhere}"
-            return _closed(check, _changed(blank, decides=False, reason=reason))
+        not_here = self._not_measured_here(check)
+        if not_here is not None:
+            return _ruled(check, _with_finding(blank, not_here, decides=False), decided=True)
         try:
-            candidate, baseline = self.sides.of(check)
+            candidate, baseline = self.results.of(check)
             return self._measured(check, candidate, baseline, blank)
         except IncomparableError as error:
-            return _closed(
-                check, _changed(blank, outcome="ERROR", reason=f"{check.label}: {error}")
-            )
+            return _ruled(check, _with_finding(blank, str(error), outcome="ERROR"), decided=True)
         except (ValueError, ArithmeticError, KeyError) as error:
-            result = _changed(blank, outcome="ERROR", reason=f"{check.label}: {error}")
-            return _open(check, result, decided=self.looks.final)
+            # Later answers may make it measurable: a ratio to a baseline that was 0 so far, for instance.
+            result = _with_finding(blank, str(error), outcome="ERROR")
+            return _ruled(check, result, decided=self.looks.final)
 
-    def _kept(self, check: Check) -> CheckLook | None:
+    def _settled(self, check: Check) -> CheckLook | None:
         """What an earlier look settled: a decision, or a check beside the decision whose cases were asked no further."""
         latched = self.looks.latched(check.key)
         if latched is not None:
@@ -86,7 +85,7 @@ class Examiner:
         except IncomparableError:
             return None
 
-    def _elsewhere(self, check: Check) -> str | None:
+    def _not_measured_here(self, check: Check) -> str | None:
         if check.measure_on != self.evidence.slot:
             return f"measured on the {check.measure_on} deployment, not here"
         if check.relative and self.evidence.baseline is None:
@@ -109,17 +108,21 @@ class Examiner:
             if check.relative and baseline is not None
             else measure(check, candidate, baseline, confidence)
         )
-        numbers = _with_numbers(blank, found)
+        numbers = _changed(_with_numbers(blank, found), look=self._position(planned))
         if check.min_cases is not None and planned < check.min_cases:
             few = _too_few(check, numbers)
-            return _open(check, few, decided=few.decides or self.looks.final)
+            return _ruled(check, few, decided=few.decides or self.looks.final)
         uncovered = unscored_share(check, candidate, baseline, self.policy.min_scored)
         if uncovered is None and check.min_cases is not None and n < check.min_cases:
-            uncovered = too_few(check, n).partition(": ")[2]
+            uncovered = too_few(check, n)
         if uncovered is not None:
-            result = _changed(numbers, reason=f"{check.label}: {uncovered}")
-            return _open(check, result, decided=self.looks.final)
-        return self._held(check, found, numbers, due, planned)
+            return _ruled(check, _with_finding(numbers, uncovered), decided=self.looks.final)
+        return self._compared(check, found, numbers, due, planned)
+
+    def _position(self, planned: int) -> LookPosition | None:
+        if self.looks.rounds == 1:
+            return None
+        return LookPosition(look=self.looks.look, rounds=self.looks.rounds, planned=planned)
 
     def _due(self, check: Check, n: int, planned: int) -> Look | None:
         """The look that is due on n of the planned cases; None when there is none yet, or no plan of looks at all."""
@@ -141,7 +144,7 @@ class Examiner:
             return self.policy.confidence
         return due.confidence if due.can_decide else 1.0 - 1e-12
 
-    def _held(
+    def _compared(
         self,
         check: Check,
         found: Measurement,
@@ -151,48 +154,44 @@ class Examiner:
     ) -> CheckLook:
         final = self.looks.final or (due is not None and due.final)
         deciding = final or check.mode == "shadow" or (due is not None and due.can_decide)
-        outcome: CheckOutcome = hold(check, found) if deciding else "INCONCLUSIVE"
-        decided = numbers.decides and (final or outcome != "INCONCLUSIVE")
-        given_up = not decided and self._given_up(check, found, due, planned)
-        when = self._when(check, found, planned, decided=decided, given_up=given_up)
-        reason = explain(check, found, outcome, when)
-        result = _changed(numbers, outcome=outcome, reason=reason)
-        counted = due is not None and not found.blocked
+        outcome: CheckOutcome = compare_with_threshold(check, found) if deciding else "INCONCLUSIVE"
+        state: CheckState = "open"
+        if final or (numbers.decides and outcome != "INCONCLUSIVE"):
+            state = "decided"
+        elif self._futile(check, found, due, planned):
+            state = "given_up"
+        finding = explain(check, found, outcome)
+        if numbers.look is not None and check.mode != "shadow":
+            finding += state_at_look(state, numbers.look, found.n)
+        result = _with_finding(
+            numbers,
+            finding,
+            outcome=outcome,
+            state=state,
+            rests_on=rests_on(check, found, outcome),
+        )
         return CheckLook(
             key=check.key,
             n=found.n,
-            counted=counted,
-            decided=decided or given_up,
+            counted=due is not None and not found.blocked,
+            decided=state == "given_up" or (state == "decided" and numbers.decides),
             result=result,
-            futile=given_up,
+            futile=state == "given_up",
         )
 
-    def _given_up(self, check: Check, found: Measurement, due: Look | None, planned: int) -> bool:
+    def _futile(self, check: Check, found: Measurement, due: Look | None, planned: int) -> bool:
         if not self.policy.futility or due is None or due.final or found.blocked:
             return False
         alpha = 1.0 - self.policy.confidence
         return futile(check, found, fraction=due.fraction, planned=planned, alpha=alpha)
 
-    def _when(
-        self, check: Check, found: Measurement, planned: int, *, decided: bool, given_up: bool
-    ) -> str:
-        looks = self.looks
-        if looks.rounds == 1 or check.mode == "shadow":
-            return ""
-        place = f"at look {looks.look} of {looks.rounds}, {found.n} of {planned} cases"
-        if given_up:
-            return (
-                f" — {HOPELESS}: given up {place}, its chance to pass with the rest is below 20 %"
-            )
-        return f"; decided {place}" if decided else f"; {STILL_OPEN} {place}"
-
 
 def _too_few(check: Check, result: CheckResult) -> CheckResult:
-    reason = too_few(check, result.n)
+    finding = too_few(check, result.n)
     if check.if_too_few == "report":
-        return _changed(result, outcome="INCONCLUSIVE", decides=False, reason=reason)
+        return _with_finding(result, finding, outcome="INCONCLUSIVE", decides=False)
     outcome: CheckOutcome = "FAIL" if check.if_too_few == "fail" else "INCONCLUSIVE"
-    return _changed(result, outcome=outcome, reason=reason)
+    return _with_finding(result, finding, outcome=outcome)
 
 
 def _blank(check: Check, confidence: float) -> CheckResult:
@@ -211,6 +210,8 @@ def _blank(check: Check, confidence: float) -> CheckResult:
         overridable=check.overridable,
         measure_on=check.measure_on,
         decide_on=check.decide_on,
+        percent=check.percent,
+        rests_on="rule",
     )
 
 
@@ -229,12 +230,20 @@ def _with_numbers(blank: CheckResult, found: Measurement) -> CheckResult:
     )
 
 
-def _closed(check: Check, result: CheckResult) -> CheckLook:
-    return _open(check, result, decided=True)
+def _ruled(check: Check, result: CheckResult, *, decided: bool) -> CheckLook:
+    """A result that rests on a rule instead of the interval: no alpha is spent on it."""
+    state: CheckState = "decided" if decided else "open"
+    return CheckLook(
+        key=check.key,
+        n=result.n,
+        counted=False,
+        decided=decided,
+        result=_changed(result, state=state),
+    )
 
 
-def _open(check: Check, result: CheckResult, *, decided: bool) -> CheckLook:
-    return CheckLook(key=check.key, n=result.n, counted=False, decided=decided, result=result)
+def _with_finding(result: CheckResult, finding: str, **more: Any) -> CheckResult:
+    return _changed(result, reason=f"{result.check}: {finding}", **more)
 
 
 def _finite(number: float | None) -> float | None:

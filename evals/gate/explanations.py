@@ -7,39 +7,56 @@ import math
 from evals.checks.check import Check
 from evals.checks.comparison import coverage
 from evals.checks.measurement import Measurement
+from evals.gate.decision import compare_with_threshold
 from evals.metrics.estimates import metric_spec
 from evals.metrics.results import ModelResults
-from evals.records import CheckOutcome
+from evals.records import CheckOutcome, CheckState, LookPosition
 
-__all__ = ["HOPELESS", "STILL_OPEN", "explain", "number", "too_few", "unscored_share"]
+__all__ = [
+    "GIVEN_UP",
+    "at_look",
+    "explain",
+    "state_at_look",
+    "too_few",
+    "unscored_share",
+    "why_given_up",
+]
 
-HOPELESS = "would not pass"
-"""What is said of a check that was given up before all cases were asked."""
-STILL_OPEN = "still open"
-"""What is said of a check that no look has decided."""
-
-_WANTED = {
-    "at_least": "must be above {bar}",
-    "at_most": "must be below {bar}",
-    "max_drop": "may drop by less than {bar}",
-    "max_rise": "may rise by less than {bar}",
-    "min_gain": "must gain more than {bar}",
-}
+GIVEN_UP = "would not pass"
+"""What a check is called that was given up before all cases were asked."""
 
 
-def explain(check: Check, found: Measurement, outcome: CheckOutcome, when: str = "") -> str:
-    """Return one sentence with the measured quantity, its bounds, n and what follows; `when` says at which look."""
+def explain(check: Check, found: Measurement, outcome: CheckOutcome) -> str:
+    """Return the finding in one sentence: the measured quantity, its bounds, n and what follows."""
     if found.estimate is None or found.lower is None or found.upper is None:
-        return f"{check.label}: {found.blocked or 'nothing could be measured'}{when}"
+        return found.blocked or "nothing could be measured"
     amount = f"{check.threshold * 100:g} %" if check.percent else f"{check.threshold:g}"
-    wanted = _WANTED[check.kind].format(bar=amount)
-    shown = _quantity(check, found)
-    return f"{check.label}: {shown} over {found.n} {_counted(check, found)}; {wanted}{_follows(check, found, outcome)}{when}"
+    condition = check.spec.condition.format(threshold=amount)
+    counted = f"{found.n} {_counted(check, found)}"
+    follows = _follows(check, found, outcome)
+    return f"{_quantity(check, found)} over {counted}; {condition}{follows}"
 
 
 def too_few(check: Check, n: int) -> str:
     """Say that a slice has fewer cases than its policy asks for."""
-    return f"{check.label}: {n} scored cases, the policy asks for at least {check.min_cases}"
+    return f"{n} scored cases, the policy asks for at least {check.min_cases}"
+
+
+def at_look(look: LookPosition, n: int) -> str:
+    """Say at which look a check rested on how many of its cases."""
+    return f"at look {look.look} of {look.rounds}, {n} of {look.planned} cases"
+
+
+def why_given_up(look: LookPosition, n: int) -> str:
+    """Say where a check was given up, and why."""
+    return f"given up {at_look(look, n)}, its chance to pass with the rest is below 20 %"
+
+
+def state_at_look(state: CheckState, look: LookPosition, n: int) -> str:
+    """Return how a finding ends at an interim look: given up, decided or still open."""
+    if state == "given_up":
+        return f" — {GIVEN_UP}: {why_given_up(look, n)}"
+    return f"; {'decided' if state == 'decided' else 'still open'} {at_look(look, n)}"
 
 
 def unscored_share(
@@ -66,7 +83,7 @@ def unscored_share(
     return None
 
 
-def number(value: float) -> str:
+def _number(value: float) -> str:
     """Format a number for reading: four significant digits, no exponent for everyday sizes."""
     if value == 0 or 1e-4 <= abs(value) < 1e6:
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
@@ -80,16 +97,16 @@ def _is_cost(check: Check, results: ModelResults) -> bool:
 
 def _quantity(check: Check, found: Measurement) -> str:
     assert found.estimate is not None and found.lower is not None and found.upper is not None
-    interval = f"[{number(found.lower)}, {number(found.upper)}]"
+    interval = f"[{_number(found.lower)}, {_number(found.upper)}]"
     if not check.relative:
-        return f"{number(found.estimate)} {interval}"
-    sides = (
-        f"{number(found.candidate)} against {number(found.baseline)}, "
+        return f"{_number(found.estimate)} {interval}"
+    values = (
+        f"{_number(found.candidate)} against {_number(found.baseline)}, "
         if found.candidate is not None and found.baseline is not None
         else ""
     )
     name = "ratio" if found.ratio else "difference"
-    return f"{sides}{name} {number(found.estimate)} {interval}"
+    return f"{values}{name} {_number(found.estimate)} {interval}"
 
 
 def _counted(check: Check, found: Measurement) -> str:
@@ -104,6 +121,8 @@ def _follows(check: Check, found: Measurement, outcome: CheckOutcome) -> str:
         return " — the policy decides on the point estimate alone, once every case is asked"
     if check.decide_on == "point":
         return " — decided on the point estimate alone, as the policy asks"
-    if outcome == "INCONCLUSIVE":
-        return " — the interval holds the bar, so this sample can't tell"
-    return ""
+    if outcome != "INCONCLUSIVE":
+        return ""
+    if compare_with_threshold(check, found) != "INCONCLUSIVE":
+        return " — too few cases for a look, so nothing is decided yet"
+    return " — the interval holds the bar, so this sample can't tell"

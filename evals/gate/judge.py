@@ -16,6 +16,7 @@ from evals.checks.check import Check
 from evals.checks.comparability import results_for
 from evals.checks.methods import IncomparableError
 from evals.gate.examiner import Evidence, Examiner
+from evals.gate.explanations import GIVEN_UP
 from evals.gate.looks import CheckLook, LookEvent, LookHistory, RemainingCases
 from evals.gate.policy import GatePolicy
 from evals.metrics.results import ModelResults
@@ -46,9 +47,10 @@ def verdict_of(
     broken = _broken(evidence)
     if broken:
         outcome, reasons = "ERROR", broken
+    ending = _ending(looks)
     return Verdict(
         outcome=outcome,
-        reasons=(*reasons, *_ending(looks)),
+        reasons=(*reasons, ending) if ending else reasons,
         checks=tuple(examined.result for examined in found),
         policy=policy.name,
         policy_digest=policy.digest,
@@ -56,6 +58,7 @@ def verdict_of(
         candidate_model=_model(evidence.candidate) or "",
         baseline_model=_model(evidence.baseline),
         first_release=evidence.release and evidence.baseline is None,
+        ending=ending,
     )
 
 
@@ -174,13 +177,13 @@ def _broken(evidence: Evidence) -> tuple[str, ...]:
     return ()
 
 
-def _ending(looks: LookHistory | None) -> tuple[str, ...]:
-    """Where a run that could look early ended, for the reasons of its verdict."""
+def _ending(looks: LookHistory | None) -> str:
+    """Where a run that could look early ended, and why; empty for a sample of fixed size."""
     if looks is None or looks.rounds == 1:
-        return ()
+        return ""
     made = [event for event in looks.past if event.look == looks.look]
     why = (made[0].why or NOTHING_MORE) if made else NOTHING_MORE
-    return (f"asking ended after look {looks.look} of {looks.rounds}: {why}",)
+    return f"asking ended after look {looks.look} of {looks.rounds}: {why}"
 
 
 def _passed(one: CheckLook) -> bool:
@@ -199,7 +202,7 @@ def _why(
 
 
 def _fate(one: CheckLook) -> str:
-    return "would not pass" if one.futile else one.result.outcome
+    return GIVEN_UP if one.futile else one.result.outcome
 
 
 def _needs(evidence: Evidence, checks: Iterable[Check]) -> Iterator[RemainingCases]:

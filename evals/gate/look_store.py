@@ -11,6 +11,7 @@ import msgspec
 
 from evals.errors import ConfigurationError, Problem
 from evals.gate.looks import LookEvent, RemainingCases
+from evals.gate.old_verdicts import completed_check
 from evals.gate.policy import GatePolicy
 from evals.records import encode
 
@@ -31,7 +32,7 @@ class LookStore:
         found: dict[int, LookEvent] = {}
         for line in self.path.read_bytes().splitlines():
             with suppress(msgspec.DecodeError):
-                event = decoder.decode(line)
+                event = _completed(decoder.decode(line))
                 found.setdefault(event.look, event)  # a look is made once; the first one stands
         return tuple(found[look] for look in sorted(found))
 
@@ -65,3 +66,11 @@ class LookStore:
                     fix="put it back as it was, or start a new run (--again)",
                 )
             )
+
+
+def _completed(event: LookEvent) -> LookEvent:
+    """A stored look, its results with the fields that they lacked before."""
+    checks = tuple(
+        msgspec.structs.replace(one, result=completed_check(one.result)) for one in event.checks
+    )
+    return msgspec.structs.replace(event, checks=checks)

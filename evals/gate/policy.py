@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from evals.checks.check import KINDS, Check
+from evals.checks.check import Check
+from evals.checks.kinds import KINDS
 from evals.config.documents import Authored, display, load_yaml, refuse, validate
 from evals.errors import Problem
 from evals.records import Record, digest

@@ -122,6 +122,6 @@ def _values(
 
 def _log_e(check: Check, spec: MetricSpec, values: NDArray[np.float64]) -> float:
     lo, hi = spec.lo, spec.hi
-    if check.kind == "at_most":  # turned, so that below is worse
+    if check.spec.rising:  # mirrored, so that below is worse
         return log_e_below(lo + hi - values, lo + hi - check.threshold, lo=lo, hi=hi)
     return log_e_below(values, check.threshold, lo=lo, hi=hi)

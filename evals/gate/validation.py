@@ -16,13 +16,6 @@ from evals.suites.opened import OpenedSuite
 
 __all__ = ["measured_by", "validate_policy"]
 
-_OTHER_WAY = {
-    "at_most": "at_least",
-    "max_rise": "max_drop",
-    "at_least": "at_most",
-    "max_drop": "max_rise",
-}
-
 
 def validate_policy(
     policy: GatePolicy, suites: Sequence[OpenedSuite], *, production_cases: int | None = None
@@ -93,17 +86,15 @@ class _Rules:
         return None
 
     def _condition(self, spec: MetricSpec) -> Iterator[Problem]:
-        check, name = self.check, self.check.metric
-        if check.kind in (
-            ("at_most", "max_rise") if spec.higher_is_better else ("at_least", "max_drop")
-        ):
+        check, kind, name = self.check, self.check.spec, self.check.metric
+        if not kind.suits(higher_is_better=spec.higher_is_better):
             better = "higher" if spec.higher_is_better else "lower"
-            yield self._here(f"for '{name}' {better} is better", f"use {_OTHER_WAY[check.kind]}")
+            yield self._here(f"for '{name}' {better} is better", f"use {kind.opposite}")
         if check.percent and spec.family == "label":
             yield self._here(f"'{name}' is compared by difference", "write the margin without %")
         if check.relative and spec.family == "quantile" and not check.percent:
             yield self._here(f"'{name}' is compared as a ratio", "write the margin with %")
-        if check.percent and check.kind == "min_gain" and not spec.higher_is_better:
+        if check.percent and kind.superiority and not spec.higher_is_better:
             fix = "write the margin without %"
             yield self._here("a gain in % needs a metric where higher is better", fix)
         if not check.relative and not spec.lo <= check.threshold <= spec.hi:
@@ -140,10 +131,10 @@ class _Rules:
 
     def _out_of_reach(self, spec: MetricSpec) -> bool:
         """True for a bar at the very end of the scale, which no bound can lie beyond."""
-        if self.check.decide_on == "point" or not spec.bounded:
+        check = self.check
+        if check.relative or check.decide_on == "point" or not spec.bounded:
             return False
-        at_top = self.check.kind == "at_least" and self.check.threshold >= spec.hi
-        return at_top or (self.check.kind == "at_most" and self.check.threshold <= spec.lo)
+        return check.threshold <= spec.lo if check.spec.rising else check.threshold >= spec.hi
 
     def _unmatched(self, having: Sequence[OpenedSuite]) -> Problem | None:
         check = self.check

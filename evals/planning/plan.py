@@ -21,7 +21,6 @@ from evals.checks.comparison import compare, measure
 from evals.checks.feasibility import clustered, least_cases, least_clusters, matching
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
-from evals.gate.decision import bar_of
 from evals.gate.policy import GatePolicy
 from evals.gate.validation import measured_by
 from evals.metrics.estimates import MetricSpec, metric_kind
@@ -244,11 +243,11 @@ def _gap(check: Check, found: Measurement) -> float:
     if check.relative:
         return check.threshold
     assert found.estimate is not None
-    gap = found.estimate - bar_of(check, found)
-    return gap if check.kind == "at_least" else -gap
+    gap = found.estimate - check.threshold
+    return -gap if check.spec.rising else gap
 
 
 def _hope(check: Check) -> str:
-    if check.kind == "min_gain":
+    if check.spec.superiority:
         return "twice the gain asked for"
     return EQUAL if check.relative else "as good as last time"

@@ -182,7 +182,7 @@ def _averages(check: Check, verdict: Verdict, place: int = 0) -> bool:
     """The gate that compares averages with the margin, on the very same numbers."""
     found = verdict.checks[place]
     assert found.candidate is not None and found.baseline is not None
-    if check.kind == "max_rise":
+    if check.spec.rising:
         return found.candidate <= found.baseline * (1.0 + check.threshold)
     return found.candidate >= found.baseline - check.threshold
 

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Table, insert, select
 from sqlalchemy.sql import ColumnElement
 
 from evals.errors import RefusedError, RegistryError
+from evals.gate.old_verdicts import completed_verdict
 from evals.records import Slot, SuiteResult, Verdict, decode, digest
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import suite_results, verdicts
@@ -61,7 +62,7 @@ def verdict(connection: Connection, run_id: str, slot: Slot = "developer") -> Ve
     """Return the verdict of a run, None when it is not judged."""
     query = select(verdicts.c.record).where(verdicts.c.run_id == run_id, verdicts.c.slot == slot)
     text = connection.execute(query).scalar()
-    return decode(text, Verdict) if text is not None else None
+    return completed_verdict(decode(text, Verdict)) if text is not None else None
 
 
 def judged_at(

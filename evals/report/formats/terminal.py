@@ -83,7 +83,7 @@ def _cells(check: CheckView, *, wide: bool) -> Iterator[Text]:
         yield Text(check.baseline)
         yield Text(check.difference)
     yield Text(check.interval)
-    yield Text(check.n.partition(" ")[0])
+    yield Text(check.count)
 
 
 def _name(check: CheckView) -> Text:

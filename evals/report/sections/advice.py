@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from evals.gate.explanations import STILL_OPEN
 from evals.records import CheckResult, NextStep
 from evals.report.facts import RunFacts
 from evals.report.sections.headline import blocking_checks
-from evals.report.sections.reasons import given_up
 
 __all__ = ["advice"]
 
@@ -34,7 +32,7 @@ def _to_go_against(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator
 
 
 def _to_decide(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator[NextStep]:
-    early = any(given_up(check) or _open(check) for check in blocking)
+    early = any(check.state != "decided" for check in blocking)
     if early:
         verb = "evaluate" if facts.kind == "evaluation" else "promote"
         again = "" if facts.kind == "evaluation" else " --again"
@@ -43,12 +41,8 @@ def _to_decide(facts: RunFacts, blocking: Sequence[CheckResult]) -> Iterator[Nex
             command=f"gatewright {verb} {facts.target} --model {model}{again} --no-early-stop",
             effect="asks every case, so that nothing is given up or left open before",
         )
-    if early or any("can't tell" in check.reason for check in blocking):
+    if early or any(check.rests_on == "interval" for check in blocking):
         yield NextStep(
             command=f"gatewright plan {facts.target}",
             effect="says how many cases, or which margin, can tell",
         )
-
-
-def _open(check: CheckResult) -> bool:
-    return f"; {STILL_OPEN} at look " in check.reason

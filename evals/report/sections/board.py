@@ -9,7 +9,6 @@ from evals.records import Verdict
 from evals.report.facts import RunFacts
 from evals.report.numbers import counted
 from evals.report.sections.check import CheckView, check_view
-from evals.report.sections.reasons import given_up
 
 __all__ = ["CheckBoard", "CheckGroup", "boards"]
 
@@ -50,7 +49,7 @@ def boards(facts: RunFacts) -> Iterator[CheckBoard]:
 
 
 def _board(title: str, verdict: Verdict) -> CheckBoard:
-    gravest_first = sorted(verdict.checks, key=lambda check: not given_up(check))
+    gravest_first = sorted(verdict.checks, key=lambda check: check.state != "given_up")
     views = [check_view(check, first_release=verdict.first_release) for check in gravest_first]
     views.sort(key=lambda view: _GRAVITY[view.outcome])
     deciding = [view for view in views if view.decides]
@@ -100,5 +99,4 @@ def _summary(held: int, blocking: int, rest: int) -> str:
 
 def _ending(verdict: Verdict) -> str:
     """Where a run that could look early ended, and why."""
-    said = [reason for reason in verdict.reasons if reason.startswith("asking ended ")]
-    return "".join(f" {reason[0].upper()}{reason[1:]}." for reason in said)
+    return f" {verdict.ending[0].upper()}{verdict.ending[1:]}." if verdict.ending else ""

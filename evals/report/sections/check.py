@@ -9,7 +9,7 @@ from evals.records import CheckResult
 from evals.report.numbers import MINUS, counted, figure, percentage, signed
 from evals.report.sections.charts import Chart, Side, draw
 from evals.report.sections.reasons import in_short, reason_of
-from evals.report.sections.thresholds import FALLING, RELATIVE, Scale
+from evals.report.sections.thresholds import Scale
 
 __all__ = ["SYMBOLS", "TONES", "CheckView", "Tone", "check_view"]
 
@@ -42,7 +42,7 @@ _METHODS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckView:
-    """One check, worded. `difference` stands in brackets when this check did not test it."""
+    """One check, worded. `difference` stands in brackets when this check did not test it; `n` is `count` with its noun."""
 
     outcome: str
     symbol: str
@@ -59,6 +59,7 @@ class CheckView:
     interval: str
     interval_of: str
     level: str
+    count: str
     n: str
     method: str
     reason: str
@@ -94,11 +95,12 @@ def check_view(check: CheckResult, *, first_release: bool = False) -> CheckView:
         interval=scale.interval(check),
         interval_of=scale.quantity,
         level=f"{percentage(2 * check.confidence - 1)} interval",
+        count=f"{check.n:,}",
         n=counted(check.n, "pair" if scale.relative else "case"),
         method=_METHODS.get(check.method, check.method.replace("-", " ").replace("_", " ")),
         reason=reason_of(check, scale),
         short=in_short(check, scale),
-        marks=_marks(check, first_release),
+        marks=_marks(check, scale, first_release),
         warnings=check.warnings,
         chart=_chart(check, scale),
     )
@@ -117,10 +119,10 @@ def _judged(check: CheckResult) -> bool:
     return check.decides or check.n > 0 or check.outcome == "ERROR"
 
 
-def _marks(check: CheckResult, first_release: bool) -> tuple[str, ...]:
+def _marks(check: CheckResult, scale: Scale, first_release: bool) -> tuple[str, ...]:
     marks = []
     if not check.decides:
-        marks.append(_why_not_deciding(check, first_release))
+        marks.append(_why_not_deciding(check, scale, first_release))
     if not check.overridable:
         marks.append("can't be overridden")
     if check.decide_on == "point":
@@ -128,10 +130,10 @@ def _marks(check: CheckResult, first_release: bool) -> tuple[str, ...]:
     return tuple(marks)
 
 
-def _why_not_deciding(check: CheckResult, first_release: bool) -> str:
+def _why_not_deciding(check: CheckResult, scale: Scale, first_release: bool) -> str:
     if not _judged(check) and check.measure_on == "production":
         return "judged on the production deployment"
-    if not _judged(check) and check.kind in RELATIVE:
+    if not _judged(check) and scale.relative:
         return "no live baseline yet" if first_release else "no second model to compare with"
     if check.slice:
         return "reported only, does not decide"
@@ -139,7 +141,7 @@ def _why_not_deciding(check: CheckResult, first_release: bool) -> str:
 
 
 def _chart(check: CheckResult, scale: Scale) -> Chart | None:
-    fails: Side = "right" if check.kind in FALLING else "left"
+    fails: Side = "right" if scale.kind.rising else "left"
     alt = (
         f"{scale.quantity.capitalize()} {scale.value(check.estimate)}, interval {scale.interval(check)}, "
         f"bar {scale.value(scale.bar)}; the check fails on the {fails} of the bar."

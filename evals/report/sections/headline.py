@@ -8,7 +8,6 @@ from evals.records import CheckResult, Verdict
 from evals.report.facts import RunFacts, RunState
 from evals.report.numbers import counted
 from evals.report.sections.check import Tone, check_view
-from evals.report.sections.reasons import given_up
 
 __all__ = ["Headline", "headline", "model_name"]
 
@@ -194,7 +193,9 @@ def _verdicts(facts: RunFacts) -> list[Verdict]:
 def blocking_checks(verdict: Verdict) -> list[CheckResult]:
     """The deciding checks that do not hold, gravest first; of the undecided ones, what the run was given up for."""
     blocking = [check for check in verdict.checks if check.decides and check.outcome != "PASS"]
-    return sorted(blocking, key=lambda check: (-_SEVERITY[check.outcome], not given_up(check)))
+    return sorted(
+        blocking, key=lambda check: (-_SEVERITY[check.outcome], check.state != "given_up")
+    )
 
 
 def _without_stop(text: str | None) -> str:

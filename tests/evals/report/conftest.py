@@ -36,6 +36,8 @@ def _check(
         "metric": metric,
         "kind": kind,
         "threshold": threshold,
+        "percent": percent,
+        "rests_on": "interval",
         "outcome": "PASS",
         "reason": f"{label}: the gate's own words",
         "decides": True,

@@ -9,14 +9,14 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from evals.records import LookPosition
 from evals.report.formats.html import render_html
 from evals.report.formats.markdown import render_markdown
 from evals.report.formats.terminal import verdict_renderable
 from evals.report.sections.check import check_view
 from evals.report.view import build_view
 
-BAR = "the interval holds the bar, so this sample can't tell"
-PLACE = "at look 3 of 8, 90 of 240 cases"
+LOOK = LookPosition(look=3, rounds=8, planned=240)
 ENDING = f"asking ended after look 3 of 8: the verdict can't become PASS any more: lost ({'would not pass'})"
 
 
@@ -24,10 +24,9 @@ ENDING = f"asking ended after look 3 of 8: the verdict can't become PASS any mor
 def undecided(check: Any) -> Any:
     """An absolute check that this sample can't decide."""
 
-    def build(when: str = "", **more: Any) -> Any:
+    def build(**more: Any) -> Any:
         known = {"lower": 0.78, "estimate": 0.81, "outcome": "INCONCLUSIVE"}
-        made = check(**(known | more))
-        return msgspec.structs.replace(made, reason=f"{made.check}: 0.81 — {BAR}{when}")
+        return check(**(known | more))
 
     return build
 
@@ -35,9 +34,9 @@ def undecided(check: Any) -> Any:
 @pytest.fixture
 def lost(undecided: Any) -> Any:
     """A relative check that was given up at a look."""
-    numbers = {"estimate": -0.04, "lower": -0.09, "upper": 0.01}
-    when = f" — would not pass: given up {PLACE}, its chance to pass with the rest is below 20 %"
-    return undecided(when, kind="max_drop", threshold=0.02, **numbers)
+    numbers: dict[str, Any] = {"estimate": -0.04, "lower": -0.09, "upper": 0.01}
+    numbers |= {"state": "given_up", "look": LOOK, "n": 90}
+    return undecided(kind="max_drop", threshold=0.02, **numbers)
 
 
 def shown(facts: Any, width: int = 120) -> str:
@@ -58,16 +57,16 @@ def test_a_check_that_was_given_up_says_so_and_where(lost: Any) -> None:
 
 
 def test_a_check_left_open_says_where_the_asking_ended(undecided: Any) -> None:
-    assert check_view(undecided(f"; still open {PLACE}")).reason.endswith(
-        f"600 cases can't tell. The asking ended before it was decided, {PLACE}."
+    assert check_view(undecided(state="open", look=LOOK, n=90)).reason.endswith(
+        "90 cases can't tell. The asking ended before it was decided, at look 3 of 8, 90 of 240 cases."
     )
 
 
 def test_what_ended_the_run_comes_before_what_it_left_open(
     facts: Any, verdict: Any, undecided: Any, lost: Any
 ) -> None:
-    open_ = undecided(f"; still open {PLACE}")
-    found = verdict("INCONCLUSIVE", open_, lost, reasons=(open_.reason, lost.reason, ENDING))
+    open_ = undecided(state="open", look=LOOK)
+    found = verdict("INCONCLUSIVE", open_, lost, reasons=(open_.reason, ENDING), ending=ENDING)
     view = build_view(facts(verdict=found))
     assert "would not pass" in view.headline.sentence
     (board,) = view.boards
@@ -105,7 +104,8 @@ def test_where_every_case_was_asked_only_more_cases_help(
 def test_a_clear_verdict_and_lost_answers_bring_no_such_advice(
     facts: Any, verdict: Any, check: Any
 ) -> None:
-    lost_answers = check(outcome="INCONCLUSIVE", reason="only 71.00% of the cases were scored")
+    few = "only 71.00% of the cases were scored"
+    lost_answers = check(outcome="INCONCLUSIVE", reason=few, rests_on="rule")
     for found in (verdict("PASS", check()), verdict("INCONCLUSIVE", lost_answers)):
         assert build_view(facts(verdict=found)).next_steps == ()
 
