@@ -22,7 +22,7 @@ from flows.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from flows.evaluation.open_run import TargetPlan
-    from flows.platforms.data_plane import HostingPlatform
+    from flows.platforms.base import HostingPlatform
 
 __all__ = ["register"]
 

@@ -7,7 +7,7 @@ live model on a person's word, or repaired, which makes the recorded one stand a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 from msgspec.structs import asdict
 
@@ -15,7 +15,7 @@ from evals.errors import GatewrightError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
 from flows.deployments.identity import deployment_name, own_tags
-from flows.platforms.base import Platform, SlotSpec
+from flows.platforms.base import Platform, ServesByModelId, SlotSpec
 from flows.publishers.base import Published, Publisher
 from flows.registry.eligibility import refuse_blank
 from flows.registry.records import NewPointer
@@ -33,13 +33,6 @@ class Drift(Record, frozen=True, kw_only=True):
     expected: str | None
     found: str | None
     message: str
-
-
-@runtime_checkable
-class KeepsNoNames(Protocol):
-    """A platform that hosts models under their own ids: a deployment's name means nothing to it."""
-
-    async def offers(self, model_id: str) -> bool: ...
 
 
 async def find_drift(
@@ -130,7 +123,7 @@ async def _served(platform: Platform, live: LivePointer) -> Drift | None:
         return None
     place = f"deployment {live.deployment}"
     try:
-        if isinstance(platform, KeepsNoNames):
+        if isinstance(platform, ServesByModelId):
             there = await platform.offers(live.model_id)
             return None if there else _drift(place, "gone", live, None, _gone(live))
         standing = await platform.get(live.deployment)
