@@ -132,9 +132,10 @@ def _troubles(error: GatewrightError) -> tuple[Finding, ...]:
             )
             for problem in error.problems
         )
-    hint = (error.hint or "") if isinstance(error, PlatformError) else ""
-    message = str(error).removesuffix(f" — {hint}")
-    return (Finding(name="platform", level="fail", message=message, fix=hint),)
+    if isinstance(error, PlatformError):
+        fix = error.hint or ""
+        return (Finding(name="platform", level="fail", message=error.message, fix=fix),)
+    return (Finding(name="platform", level="fail", message=str(error)),)
 
 
 async def _resolved(platform: Platform, ref: TriggerRef, target: str) -> Candidate:

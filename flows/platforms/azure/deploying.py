@@ -163,7 +163,7 @@ class Deployer:
         if not offered:
             return error
         return PlatformError(
-            str(error).split(" — ", maxsplit=1)[0],
+            error.message,
             status=error.status,
             code=error.code,
             hint=f"offered here for this model: {', '.join(offered)}",
