@@ -108,7 +108,7 @@ class SamplingError(InfrastructureError):
 
 
 class PlatformError(InfrastructureError):
-    """A platform's control plane refused or failed. `code` is the service's own; `hint` says what to do."""
+    """A platform's control plane refused or failed. `message` is without the `hint`, which says what to do; `code` is the service's own."""
 
     def __init__(
         self,
@@ -118,6 +118,7 @@ class PlatformError(InfrastructureError):
         code: str | None = None,
         hint: str | None = None,
     ) -> None:
+        self.message = message
         self.status = status
         self.code = code
         self.hint = hint

@@ -15,7 +15,7 @@ from evals.errors import GatewrightError, InfrastructureError
 from flows import tasks
 from flows.approvals.suspend import suspends, wait_for_people
 from flows.approvals.suspended_runs import note_resumed
-from flows.evaluation.request import request_run
+from flows.evaluation.request import is_rejudgement, request_run
 from flows.evaluation.steps import rounds
 from flows.orchestration.locks import target_lock
 from flows.platforms.base import TriggerRef
@@ -27,7 +27,6 @@ from flows.settings import load_settings
 __all__ = ["promote"]
 
 OVER = frozenset({"promoted", "refused", "inconclusive"})
-REJUDGES = "judges again "
 
 
 def _run_name() -> str:
@@ -49,10 +48,12 @@ async def promote(
     again: str = "",
     fresh: str = "",
     early_stop: str = "",
+    rejudges: str = "",
 ) -> dict[str, str]:
     """Take one candidate the whole way. Exactly one of job_id, model_id and checkpoint names it.
 
-    `again` and `fresh`, any text, and `early_stop="off"` are the marks of `flows.evaluation.request.request_run`.
+    `again` and `fresh`, any text, `early_stop="off"` and `rejudges`, a run's id, are the marks of
+    `flows.evaluation.request.request_run`.
 
     Returns:
         run_id, state and verdict of the run; the same trigger again returns the same run.
@@ -70,11 +71,12 @@ async def promote(
         fresh=bool(fresh),
         early_stop=early_stop != "off",
     )
-    run, _created = request(again=again)
+    run, _created = request(again=again, rejudges=rejudges)
     await _see_through(run.run_id)
-    if not again.startswith(REJUDGES) and _is_stale(run.run_id):
+    # Once and no more: while others keep going live in between, this one would be judged for ever.
+    if not is_rejudgement(run) and _is_stale(run.run_id):
         get_run_logger().info("something else was made live since the verdict: judging again")
-        run, _created = request(again=REJUDGES + run.run_id)
+        run, _created = request(rejudges=run.run_id)
         await _see_through(run.run_id)
     await tasks.wake_void(target, str(runtime.flow_run.id))
     return _summary(run.run_id)

@@ -22,6 +22,7 @@ from evals.errors import ConfigurationError, Problem
 
 __all__ = [
     "MOST_PROBLEMS",
+    "SCHEMAS",
     "Authored",
     "display",
     "iter_jsonl",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 MOST_PROBLEMS = 50
-_SCHEMAS = Path(__file__).parents[1] / "schemas"
+SCHEMAS = Path(__file__).parents[1] / "schemas"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,5 +231,5 @@ def _refuse_file(path: Path, message: str, line: int | None = None) -> NoReturn:
 
 @lru_cache(maxsize=32)
 def _named_validator(name: str) -> Draft202012Validator:
-    path = _SCHEMAS / f"{name}.schema.json"
+    path = SCHEMAS / f"{name}.schema.json"
     return compile_schema(json.loads(path.read_text(encoding="utf-8")), path.name)

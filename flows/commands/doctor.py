@@ -22,7 +22,7 @@ from flows.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from flows.evaluation.open_run import TargetPlan
-    from flows.platforms.data_plane import HostingPlatform
+    from flows.platforms.base import HostingPlatform
 
 __all__ = ["register"]
 
@@ -132,9 +132,10 @@ def _troubles(error: GatewrightError) -> tuple[Finding, ...]:
             )
             for problem in error.problems
         )
-    hint = (error.hint or "") if isinstance(error, PlatformError) else ""
-    message = str(error).removesuffix(f" — {hint}")
-    return (Finding(name="platform", level="fail", message=message, fix=hint),)
+    if isinstance(error, PlatformError):
+        fix = error.hint or ""
+        return (Finding(name="platform", level="fail", message=error.message, fix=fix),)
+    return (Finding(name="platform", level="fail", message=str(error)),)
 
 
 async def _resolved(platform: Platform, ref: TriggerRef, target: str) -> Candidate:

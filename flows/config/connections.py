@@ -11,7 +11,7 @@ from pathlib import Path
 from evals.config.documents import Authored, load_yaml
 from evals.errors import ConfigurationError, Problem
 from flows.config.target import Target
-from flows.platforms.data_plane import HostingPlatform
+from flows.platforms.base import HostingPlatform
 from flows.platforms.table import check_options, open_platform
 from flows.publishers.base import Publisher
 from flows.publishers.table import build_publishers

@@ -13,6 +13,7 @@ from typing import Literal
 from evals.errors import Problem
 from evals.gate.policy import GatePolicy
 from flows.config.target import Target
+from flows.platforms.table import platform_kind
 
 __all__ = ["Strategy", "fixed_name", "strategy_problems"]
 
@@ -33,7 +34,7 @@ def strategy_problems(target: Target, policy: GatePolicy) -> tuple[Problem, ...]
         named = plan.deployment is not None
         return (_problem(target, "deployment", _NAMED_BY_RUN, "remove it"),) if named else ()
     problems = []
-    if target.platform == "openai":
+    if not platform_kind(target.platform).needs_deployment:
         problems.append(_problem(target, "strategy", _NO_NAMES, "use blue_green"))
     if any(check.relative and check.measure_on == "production" for check in policy.checks):
         fix = f"use blue_green, or absolute conditions for these checks of {policy.path}"

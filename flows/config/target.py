@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+from jsonschema import Draft202012Validator
 
-from evals.config.documents import Authored, load_yaml, validate
+from evals.config.documents import SCHEMAS, Authored, display, load_yaml, refuse
+from evals.config.schema_errors import compile_schema, schema_problems
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.gate.policy import seconds
 from evals.records import Record, Slot, digest
 from flows.platforms.base import SlotSpec
+from flows.platforms.table import PLATFORMS, platform_kind
 
 __all__ = ["JudgePlan", "PromotionPlan", "Target", "load_target", "target_names"]
 
@@ -54,7 +59,7 @@ class Target(Record, frozen=True, kw_only=True):
     name: str
     path: str
     digest: str
-    platform: Literal["azure_openai", "openai", "embedded"]
+    platform: str
     options: dict[str, Any]
     suites: tuple[str, ...]
     gate: str
@@ -91,9 +96,21 @@ def load_target(folder: Path, name: str) -> Target:
             )
         )
     authored = load_yaml(path)
-    validate(authored, "target")
+    where = display(authored.path)
+    refuse(schema_problems(_validator(), authored.data, where=where, line=authored.line))
     _require_name(authored, name)
     return _target(authored.data, path)
+
+
+@cache
+def _validator() -> Draft202012Validator:
+    """The schema of a target file, with the platforms that there are: their names, and a block for each."""
+    path = SCHEMAS / "target.schema.json"
+    schema = json.loads(path.read_text(encoding="utf-8"))
+    for place in (schema, schema["properties"]["judge"]):
+        place["properties"]["platform"] = {"enum": list(PLATFORMS)}
+        place["properties"] |= {name: {"type": "object"} for name in PLATFORMS}
+    return compile_schema(schema, path.name)
 
 
 def _require_name(authored: Authored, name: str) -> None:
@@ -151,5 +168,7 @@ def _judge(data: Mapping[str, Any]) -> JudgePlan | None:
 
 def _slot(data: Mapping[str, Any], slot: Slot, default_sku: str) -> SlotSpec:
     stated = data.get("slots", {}).get(slot, {})
-    sku = stated.get("sku", default_sku if data["platform"] != "openai" else "")
+    sku = stated.get("sku")
+    if sku is None:
+        sku = default_sku if platform_kind(data["platform"]).needs_deployment else ""
     return SlotSpec(slot=slot, sku=sku, capacity=stated.get("capacity", 50))

@@ -6,47 +6,15 @@ A deployment that keeps its name gets the new model in place, where the platform
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol, runtime_checkable
 
 from evals.errors import RefusedError
 from evals.records import Role
 from flows.config.strategy import Strategy, fixed_name
 from flows.config.target import Target
-from flows.platforms.base import Connection, Deployment, Finding, Platform, SlotSpec
+from flows.platforms.base import Deployment, Finding, Platform, ReplacesModels, SlotSpec
 from flows.registry.records import Step
 
-__all__ = ["ReplacesModels", "change_words", "gap_findings", "gap_words", "replaceable"]
-
-
-class ReplaceOutcome(Protocol):
-    """What a platform says of a change that went well; `downtime_s` is 0 when nothing was taken away."""
-
-    @property
-    def deployment(self) -> Deployment: ...
-    @property
-    def connection(self) -> Connection: ...
-    @property
-    def downtime_s(self) -> float: ...
-
-
-@runtime_checkable
-class ReplacesModels(Protocol):
-    """What a platform with lasting deployment names can do; `expected_replace_s` is least and most seconds of a gap."""
-
-    expected_replace_s: tuple[float, float]
-
-    def changes_in_place(self, standing: Deployment, model_id: str, slot: SlotSpec) -> bool: ...
-
-    async def replace(
-        self,
-        name: str,
-        model_id: str,
-        slot: SlotSpec,
-        *,
-        tags: Mapping[str, str],
-        previous: Deployment | None = None,
-        gapless: bool = False,
-    ) -> ReplaceOutcome: ...
+__all__ = ["change_words", "gap_findings", "gap_words", "replaceable"]
 
 
 def replaceable(platform: Platform) -> ReplacesModels:

@@ -13,10 +13,19 @@ from typing import Literal
 from flows.platforms.base import Deployment
 from flows.registry.records import RunRecord
 
-__all__ = ["belongs_to", "deployment_name", "own_tags", "run_of", "slot_name"]
+__all__ = [
+    "attempt_generation",
+    "attempt_id",
+    "belongs_to",
+    "deployment_name",
+    "own_tags",
+    "run_of",
+    "slot_name",
+]
 
 _TARGET, _RUN, _ROLE = "gatewright-target", "gatewright-run", "gatewright-role"
 _EVIDENCE = "gatewright-evidence"
+_ATTEMPT = re.compile(r"(?:rollback|repair)-(\d+)")
 
 
 def deployment_name(target: str, run_id: str) -> str:
@@ -29,6 +38,17 @@ def slot_name(record: RunRecord) -> str:
     """Return the name of a run's developer deployment."""
     stem = record.run_id.rpartition("-")[2]
     return f"gw-{record.target[:36]}-{stem}-dev"
+
+
+def attempt_id(kind: Literal["rollback", "repair"], generation: int) -> str:
+    """Return what a rollback or a repair begun at a generation deploys for, in place of a run's id."""
+    return f"{kind}-{generation}"
+
+
+def attempt_generation(run_id: str) -> int | None:
+    """Return the generation in an `attempt_id`, None for the id of a run."""
+    found = _ATTEMPT.fullmatch(run_id)
+    return int(found[1]) if found else None
 
 
 def own_tags(

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from evals.records import Price, Role, SuiteResult, encode
 from evals.suites.opened import OpenedSuite
 from flows.deployments.downtime import gap_findings
 from flows.evaluation.open_run import TargetPlan, sampling_settings
-from flows.platforms.base import Finding, Platform, SlotSpec
+from flows.platforms.base import BillsByTheHour, Finding, Platform, SlotSpec
 from flows.platforms.lifetimes import DEVELOPER_LIFE
 from flows.registry.store import Registry
 
@@ -100,12 +99,7 @@ def expected_findings(
 
 def _billed_by_the_hour(platform: Platform, model_id: str, slot: SlotSpec) -> bool:
     """True unless the platform knows that such a slot has no hosting fee of its own."""
-    return not isinstance(platform, _Hosts) or platform.billed_by_the_hour(model_id, slot)
-
-
-@runtime_checkable
-class _Hosts(Protocol):
-    def billed_by_the_hour(self, model_id: str, slot: SlotSpec) -> bool: ...
+    return not isinstance(platform, BillsByTheHour) or platform.billed_by_the_hour(model_id, slot)
 
 
 def _tokens(opened: OpenedSuite, longest: int, seen: Sequence[SuiteResult]) -> tuple[float, float]:

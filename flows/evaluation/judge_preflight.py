@@ -8,10 +8,9 @@ from evals.errors import GatewrightError, Problem
 from evals.graders.judges.verdicts import require_independent
 from evals.records import Role
 from evals.suites.opened import OpenedSuite
-from flows.config.target import JudgePlan, Target
+from flows.config.target import Target
 from flows.evaluation.judges import TargetJudge
-from flows.platforms.base import Finding
-from flows.platforms.fine_tuning.candidates import known_model
+from flows.platforms.base import Finding, Platform, ServesByModelId
 
 __all__ = ["judge_findings", "judge_problems", "judges_of"]
 
@@ -78,7 +77,7 @@ async def _looked_at(
 ) -> Iterable[Finding]:
     name = judge.deployment(model)
     try:
-        standing = await _standing(judge, judge.plan, name)
+        standing = await _standing(judge.platform, name)
     except GatewrightError as error:
         return [
             _failed(f"judge {model} can't be reached: {error}", "check the target's judge block")
@@ -93,11 +92,11 @@ async def _looked_at(
     return [Finding(name=NAME, level="ok", message=f"{model} is there")]
 
 
-async def _standing(judge: TargetJudge, plan: JudgePlan, name: str) -> str | None:
+async def _standing(platform: Platform, name: str) -> str | None:
     """Return the model that answers under a name, None when nothing does."""
-    if plan.platform == "openai":  # names of models are all it has
-        return name if await known_model(judge.platform, name) is not None else None
-    deployment = await judge.platform.get(name)
+    if isinstance(platform, ServesByModelId):
+        return name if await platform.offers(name) else None
+    deployment = await platform.get(name)
     return deployment.model_id if deployment is not None else None
 
 

@@ -24,7 +24,7 @@ from evals.graders.model_client import (
 from evals.records import Record, Usage, encode
 from evals.sampling.budget import Budget, Estimator, cost_usd
 from flows.config.target import JudgePlan
-from flows.platforms.data_plane import HostingPlatform
+from flows.platforms.base import HostingPlatform
 from flows.platforms.table import open_platform
 
 __all__ = ["JudgeCosts", "TargetJudge", "judge_costs", "judges_at_work"]

@@ -33,8 +33,7 @@ from flows.config.target import Target, load_target
 from flows.evaluation.judge_preflight import judge_problems
 from flows.evaluation.judges import TargetJudge
 from flows.files import write_record
-from flows.platforms.base import Connection
-from flows.platforms.data_plane import HostingPlatform
+from flows.platforms.base import Connection, HostingPlatform
 from flows.platforms.table import open_platform
 from flows.registry.opening import open_registry, require_run
 from flows.registry.provenance import base_model_of

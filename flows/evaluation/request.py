@@ -11,12 +11,15 @@ from flows.evaluation.open_run import OpenRun, load_plan, open_run
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
 from flows.registry.records import RunKind, RunRecord
+from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["request_run", "resolve", "run_id_of"]
+__all__ = ["is_rejudgement", "request_run", "resolve", "run_id_of"]
 
 _ANSWERED = frozenset({"promoted", "refused", "inconclusive", "waiting"})
-_MARKS = ("again", "early_stop", "fresh")
+_MARKS = ("again", "early_stop", "fresh", "rejudges")
+_REJUDGED_BEFORE = "judges again "
+"""How `again` began in registries of before, where it held what is `rejudges` now."""
 
 
 def request_run(
@@ -27,26 +30,30 @@ def request_run(
     kind: RunKind,
     actor: str,
     again: str = "",
+    rejudges: str = "",
     early_stop: bool = True,
     fresh: bool = False,
 ) -> tuple[RunRecord, bool]:
     """Record a run, or find the one that the same trigger already started (then the second value is False).
 
-    `again` makes a trigger another one on purpose: any text, such as the time of day. Without `early_stop` the run
+    `again` makes a trigger another one on purpose: any text, such as the time of day. `rejudges` does too: the id of a
+    run of this candidate that was refused only because something else was made live since its verdict. Without `early_stop` the run
     asks every case, whatever its gate says of looking early. When `fresh` it takes no answer from an earlier run.
 
     Raises:
         ConfigurationError: the target, its gate or its suites have problems; nothing is recorded then.
     """
     plan = load_plan(settings, target)
-    trigger = {key: value for key, value in _plain(ref).items() if value}
-    if again:
-        trigger["again"] = again
-    if not early_stop:
-        trigger["early_stop"] = "off"
-    if fresh:
-        trigger["fresh"] = "yes"
+    marks = {
+        "again": again,
+        "early_stop": "" if early_stop else "off",
+        "fresh": "yes" if fresh else "",
+        "rejudges": rejudges,
+    }
+    trigger = {key: value for key, value in {**_plain(ref), **marks}.items() if value}
     with open_registry(settings) as registry:
+        if rejudges and (known := _requested_before(registry, target, kind, trigger)) is not None:
+            return known, False
         return registry.start_run(
             RunRecord(
                 run_id=run_id_of(target, kind, trigger),
@@ -65,6 +72,21 @@ def run_id_of(target: str, kind: RunKind, trigger: Mapping[str, str]) -> str:
     """The id of the run that a trigger starts: derived from it, so that the same trigger finds the same run."""
     identity = encode({"target": target, "kind": kind, "trigger": dict(trigger)})
     return f"{target}-{hashlib.sha256(identity).hexdigest()[:10]}"
+
+
+def is_rejudgement(run: RunRecord) -> bool:
+    """Say whether a run judges a candidate once more because its baseline moved."""
+    again = str(run.trigger.get("again", ""))
+    return "rejudges" in run.trigger or again.startswith(_REJUDGED_BEFORE)
+
+
+def _requested_before(
+    registry: Registry, target: str, kind: RunKind, trigger: dict[str, str]
+) -> RunRecord | None:
+    """The same rejudgement as it was recorded before `rejudges`: a candidate is not judged again twice."""
+    old = {key: value for key, value in trigger.items() if key != "rejudges"}
+    old["again"] = _REJUDGED_BEFORE + trigger["rejudges"]
+    return registry.run(run_id_of(target, kind, old))
 
 
 async def resolve(settings: Settings, run_id: str) -> str:
@@ -98,7 +120,7 @@ async def resolve(settings: Settings, run_id: str) -> str:
 
 def _require_untried(run: OpenRun, model: str) -> None:
     """A model has one try, whatever it is named by: trying until the dice fall right would void the error rates."""
-    if run.record.kind != "promotion" or "again" in run.record.trigger:
+    if run.record.kind != "promotion" or {"again", "rejudges"} & set(run.record.trigger):
         return
     for earlier in run.registry.runs(run.target.name, 1000):
         same = earlier.kind == "promotion" and earlier.candidate_model == model

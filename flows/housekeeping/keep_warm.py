@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 from evals.errors import GatewrightError
 from evals.records import LivePointer
@@ -16,7 +15,7 @@ from flows.config.strategy import fixed_name
 from flows.config.target import Target
 from flows.deployments.identity import belongs_to, own_tags
 from flows.housekeeping.retire import kept
-from flows.platforms.base import Deployment, Platform
+from flows.platforms.base import Deployment, PausesDeployments, Platform
 from flows.platforms.lifetimes import keep_warm
 from flows.registry.store import Registry
 
@@ -30,11 +29,6 @@ class KeepWarmPlan:
     ask: tuple[Deployment, ...] = ()
     pause: tuple[Deployment, ...] = ()
     wrong: tuple[str, ...] = ()
-
-
-@runtime_checkable
-class _Pauses(Protocol):
-    async def pause(self, name: str) -> None: ...
 
 
 async def to_keep(
@@ -79,7 +73,7 @@ async def keep_all(
 
 
 async def _pause(platform: Platform, name: str) -> list[str]:
-    if not isinstance(platform, _Pauses):
+    if not isinstance(platform, PausesDeployments):
         return []
     await platform.pause(name)
     return [name]

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from flows.deployments.identity import belongs_to, run_of
+from flows.deployments.identity import attempt_generation, belongs_to, run_of
 from flows.platforms.base import Deployment, Platform
 from flows.registry.store import Registry
 
 __all__ = ["kept", "orphans", "remove_orphans", "retirable", "retire"]
 
 _OVER = frozenset({"refused", "failed"})
-_ATTEMPT = re.compile(r"(?:rollback|repair)-(\d+)")
-"""How `flows.recovery.rollback` and `flows.monitoring.drift` name what they deploy for: the generation at which they began."""
 
 
 async def retire(
@@ -76,9 +73,9 @@ async def orphans(target: str, *, platform: Platform, registry: Registry) -> tup
 
 
 def _was_overtaken(standing: Deployment, generation: int) -> bool:
-    """Say whether an attempt at a way back made this, begun at a generation that another change has left since."""
-    attempt = _ATTEMPT.fullmatch(run_of(standing))
-    return attempt is not None and int(attempt[1]) < generation
+    """Say whether a rollback or a repair made this that began at a generation which has passed since."""
+    begun = attempt_generation(run_of(standing))
+    return begun is not None and begun < generation
 
 
 async def _delete(

@@ -7,15 +7,15 @@ live model on a person's word, or repaired, which makes the recorded one stand a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 from msgspec.structs import asdict
 
 from evals.errors import GatewrightError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
-from flows.deployments.identity import deployment_name, own_tags
-from flows.platforms.base import Platform, SlotSpec
+from flows.deployments.identity import attempt_id, deployment_name, own_tags
+from flows.platforms.base import Platform, ServesByModelId, SlotSpec
 from flows.publishers.base import Published, Publisher
 from flows.registry.eligibility import refuse_blank
 from flows.registry.records import NewPointer
@@ -26,20 +26,22 @@ __all__ = ["Drift", "adopt", "find_drift", "repair"]
 
 
 class Drift(Record, frozen=True, kw_only=True):
-    """One place that does not agree with the registry. `found` is a model id, or None for nothing."""
+    """One place that does not agree with the registry: the live `deployment`, or where a `publisher` writes.
 
+    `place` is what people call it; `found` is a model id, or None for nothing.
+    """
+
+    subject: Literal["deployment", "publisher"]
     place: str
     kind: Literal["gone", "other_model", "not_ready", "unreadable", "stale"]
     expected: str | None
     found: str | None
     message: str
 
-
-@runtime_checkable
-class KeepsNoNames(Protocol):
-    """A platform that hosts models under their own ids: a deployment's name means nothing to it."""
-
-    async def offers(self, model_id: str) -> bool: ...
+    @property
+    def outage(self) -> bool:
+        """True when the platform did not answer, which tells nothing of what stands there."""
+        return (self.subject, self.kind) == ("deployment", "unreadable")
 
 
 async def find_drift(
@@ -110,7 +112,7 @@ async def repair(
         tags = own_tags(target, live.run_id or "", "production")
         await replaceable(platform).replace(keeps_name, live.model_id, slot, tags=tags)
     elif missing:
-        run = f"repair-{live.generation}"
+        run = attempt_id("repair", live.generation)
         name = deployment_name(target, run)
         tags = own_tags(target, run, "production")
         deployed = await platform.deploy(name, live.model_id, slot, tags=tags)
@@ -130,20 +132,20 @@ async def _served(platform: Platform, live: LivePointer) -> Drift | None:
         return None
     place = f"deployment {live.deployment}"
     try:
-        if isinstance(platform, KeepsNoNames):
+        if isinstance(platform, ServesByModelId):
             there = await platform.offers(live.model_id)
-            return None if there else _drift(place, "gone", live, None, _gone(live))
+            return None if there else _drift("deployment", place, "gone", live, None, _gone(live))
         standing = await platform.get(live.deployment)
     except GatewrightError as error:
-        return _drift(place, "unreadable", live, None, str(error))
+        return _drift("deployment", place, "unreadable", live, None, str(error))
     if standing is None:
-        return _drift(place, "gone", live, None, f"{place} is gone")
+        return _drift("deployment", place, "gone", live, None, f"{place} is gone")
     if standing.model_id != live.model_id:
         said = f"{place} serves {standing.model_id}, and {live.model_id} is recorded as live"
-        return _drift(place, "other_model", live, standing.model_id, said)
+        return _drift("deployment", place, "other_model", live, standing.model_id, said)
     if standing.state != "ready":
         said = f"{place} is {standing.state}"
-        return _drift(place, "not_ready", live, standing.model_id, said)
+        return _drift("deployment", place, "not_ready", live, standing.model_id, said)
     return None
 
 
@@ -155,15 +157,16 @@ async def _read(publisher: Publisher, live: LivePointer | None) -> Drift | None:
     try:
         seen = await publisher.read_back()
     except GatewrightError as error:
-        return _drift(publisher.name, "unreadable", live, None, str(error))
+        return _drift("publisher", publisher.name, "unreadable", live, None, str(error))
     if seen == live:
         return None
     named = f"{seen.model_id} (generation {seen.generation})" if seen else "nothing"
     said = f"applications read {named} from {publisher.name}"
-    return _drift(publisher.name, "stale", live, seen.model_id if seen else None, said)
+    return _drift("publisher", publisher.name, "stale", live, seen.model_id if seen else None, said)
 
 
 def _drift(
+    subject: Literal["deployment", "publisher"],
     place: str,
     kind: Literal["gone", "other_model", "not_ready", "unreadable", "stale"],
     live: LivePointer | None,
@@ -171,7 +174,9 @@ def _drift(
     message: str,
 ) -> Drift:
     expected = live.model_id if live else None
-    return Drift(place=place, kind=kind, expected=expected, found=found, message=message)
+    return Drift(
+        subject=subject, place=place, kind=kind, expected=expected, found=found, message=message
+    )
 
 
 def _require_live(registry: Registry, target: str) -> LivePointer:

@@ -114,7 +114,7 @@ async def _look(
             return DriftCheck(target=target.name)
         before = {_mark(one) for one in drifts}
         drifts = tuple(one for one in again if _mark(one) in before)
-    unseen = [one.message for one in drifts if _is_outage(one, live)]
+    unseen = [one.message for one in drifts if one.outage]
     if unseen:
         return DriftCheck(target=target.name, problem="; ".join(unseen))
     return _compared(registry, target, live, drifts)
@@ -152,12 +152,6 @@ async def _seen(
 
 def _mark(drift: Drift) -> str:
     return f"{drift.place} {drift.kind} {drift.found or '-'}"
-
-
-def _is_outage(drift: Drift, live: LivePointer | None) -> bool:
-    """Say whether the platform did not answer, which tells nothing of what stands there."""
-    named = live is not None and drift.place == f"deployment {live.deployment}"
-    return drift.kind == "unreadable" and named
 
 
 def _at_work(settings: Settings, registry: Registry, target: str) -> bool:

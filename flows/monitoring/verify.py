@@ -142,7 +142,7 @@ async def _drift(settings: Settings, registry: Registry, name: str) -> list[Find
             level="fail",
             message=one.message,
             fix=fixes.get(one.kind, fix),
-            outside=one.kind == "unreadable" and one.place.startswith("deployment "),
+            outside=one.outage,
         )
         for one in found
     ]

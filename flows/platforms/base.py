@@ -1,26 +1,40 @@
-"""What every platform can do: the Protocol, and the records that cross it.
+"""All that a platform offers: what each one has to (`HostingPlatform`), what it may besides, and the records in between.
+
+A new platform is a module with a class that has the methods of `HostingPlatform`, a `PlatformKind` that opens it, and one
+entry in `flows.platforms.table`. Protocols that begin with a verb are abilities: a platform has one by having its methods.
 
 Deploying, waiting and deleting are idempotent: a process killed in the middle calls them again with the same name and
-finds what it left. Azure's words stay inside its own module; here a slot has a `sku` and a `capacity`, no more.
+finds what it left. Azure's words stay inside its own folder; here a slot has a `sku` and a `capacity`, no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import msgspec
 
 from evals.records import Candidate, Endpoint, Price, Record, Slot
 
+if TYPE_CHECKING:
+    from flows.platforms.data_plane import DataPlane
+
 __all__ = [
     "AuthHeaders",
+    "BillsByTheHour",
     "Connection",
     "Deployment",
     "Finding",
+    "HostingPlatform",
+    "PausesDeployments",
     "Platform",
+    "PlatformKind",
+    "ReplaceOutcome",
+    "ReplacesModels",
+    "ServesByModelId",
     "SlotSpec",
+    "SpeaksOpenAI",
     "TriggerRef",
 ]
 
@@ -129,3 +143,91 @@ class Platform(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+class SpeaksOpenAI(Protocol):
+    """A platform with a data plane in the OpenAI style, for its models, files and fine-tuning jobs."""
+
+    @property
+    def data(self) -> DataPlane: ...
+
+
+class HostingPlatform(Platform, SpeaksOpenAI, Protocol):
+    """What every platform is: `flows.platforms.table.open_platform` returns one."""
+
+
+@runtime_checkable
+class ServesByModelId(Protocol):
+    """A platform where a model answers under its own id: deployment names mean nothing to it, nothing is created."""
+
+    async def offers(self, model_id: str) -> bool:
+        """Say whether a model is there and has not been shut down."""
+        ...
+
+
+class ReplaceOutcome(Protocol):
+    """A replace that went well; `downtime_s` is how long nothing answered, in seconds, 0 for a change in place."""
+
+    @property
+    def deployment(self) -> Deployment: ...
+    @property
+    def connection(self) -> Connection: ...
+    @property
+    def downtime_s(self) -> float: ...
+
+
+@runtime_checkable
+class ReplacesModels(Protocol):
+    """A platform that can put another model under a deployment name that applications know.
+
+    `expected_replace_s` is least and most seconds without an answer where that needs a deletion.
+    """
+
+    expected_replace_s: tuple[float, float]
+
+    def changes_in_place(self, standing: Deployment, model_id: str, slot: SlotSpec) -> bool:
+        """Say whether the standing deployment can get the model while it goes on answering."""
+        ...
+
+    async def replace(
+        self,
+        name: str,
+        model_id: str,
+        slot: SlotSpec,
+        *,
+        tags: Mapping[str, str],
+        previous: Deployment | None = None,
+        gapless: bool = False,
+    ) -> ReplaceOutcome:
+        """Put `model_id` under `name`; `previous` is what stood there when a killed try began.
+
+        When `gapless`, what is not to be had in place is refused. What fails leaves the previous model there.
+        """
+        ...
+
+
+@runtime_checkable
+class PausesDeployments(Protocol):
+    """A platform where a deployment can stand without answering; deploying it again resumes it."""
+
+    async def pause(self, name: str) -> None: ...
+
+
+@runtime_checkable
+class BillsByTheHour(Protocol):
+    """A platform that knows which slots cost by the hour besides their tokens; without it every slot with a SKU does."""
+
+    def billed_by_the_hour(self, model_id: str, slot: SlotSpec) -> bool: ...
+
+
+class PlatformKind(NamedTuple):
+    """How a platform is opened, and what is known of it before.
+
+    `open` takes the platform's block of a target file and the environment; `check` reads the block and raises
+    ConfigurationError with every key that does not fit. `needs_deployment` is False where a model answers under its own
+    id: then slots have no SKU, and there is no name to keep.
+    """
+
+    open: Callable[[Mapping[str, Any], Mapping[str, str]], HostingPlatform]
+    check: Callable[[Mapping[str, Any]], object]
+    needs_deployment: bool = True

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from evals.errors import CredentialError, PlatformError, Problem
-from flows.platforms.base import AuthHeaders, Platform
+from flows.platforms.base import AuthHeaders
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["DataPlane", "HostingPlatform", "SpeaksOpenAI", "missing_credential"]
+__all__ = ["DataPlane", "missing_credential"]
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -137,21 +137,6 @@ class DataPlane:
         """Close the client when one was made."""
         if self._client is not None:
             await self._client.close()
-
-
-class SpeaksOpenAI(Protocol):
-    """What has a data plane in the OpenAI style."""
-
-    @property
-    def data(self) -> DataPlane: ...
-
-
-class HostingPlatform(Platform, SpeaksOpenAI, Protocol):
-    """A platform together with its data plane: what `open_platform` gives."""
-
-    async def tag(self, name: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a deployment of ours."""
-        ...
 
 
 def missing_credential(platform: str, variables: str, fix: str) -> CredentialError:

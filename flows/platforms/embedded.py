@@ -11,9 +11,10 @@ from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.credentials import FixedToken
 from flows.platforms.azure.data import KEY, SOURCE_KEY
 from flows.platforms.azure.options import AzureOptions, read_options
+from flows.platforms.base import PlatformKind
 from flows.platforms.deadlines import PollingPace
 
-__all__ = ["DEFAULT_URL", "EmbeddedPlatform", "open_embedded", "read_embedded_options"]
+__all__ = ["DEFAULT_URL", "EMBEDDED", "EmbeddedPlatform", "open_embedded", "read_embedded_options"]
 
 DEFAULT_URL = "http://127.0.0.1:8790"
 
@@ -86,3 +87,6 @@ def _require_loopback(url: str) -> None:
             fix="the embedded platform's credentials are publicly known",
         )
     )
+
+
+EMBEDDED = PlatformKind(open_embedded, read_embedded_options)

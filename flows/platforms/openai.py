@@ -22,7 +22,7 @@ from evals.errors import (
     nearest,
 )
 from evals.records import Candidate, Endpoint, Price, Record, Slot
-from flows.platforms.base import Connection, Deployment, Finding, SlotSpec, TriggerRef
+from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
 from flows.platforms.data_plane import DataPlane, missing_credential
 from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.findings import lifetime_finding, price_finding
@@ -34,7 +34,7 @@ from flows.platforms.readiness import probe_until_ready
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["OpenAIOptions", "OpenAIPlatform", "read_openai_options"]
+__all__ = ["OPENAI", "OpenAIOptions", "OpenAIPlatform", "read_openai_options"]
 
 _PUBLIC = "https://api.openai.com/v1"
 
@@ -170,13 +170,6 @@ class OpenAIPlatform:
         """Forget the name. The model itself is never deleted."""
         self._standing.pop(name, None)
 
-    async def tag(self, name: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a name, for as long as this object lives: the service keeps none."""
-        standing = self._standing.get(name)
-        if standing is not None:
-            merged = {**standing.tags, **tags}
-            self._standing[name] = msgspec.structs.replace(standing, tags=merged)
-
     def price(self, model_id: str, base_model: str | None = None) -> Price | None:
         """Return the price of a model, None when it is not known."""
         return self._prices.price(model_id, base_model)
@@ -253,3 +246,10 @@ def _today() -> date:
 
 def _failed(name: str, error: GatewrightError, fix: str) -> Finding:
     return Finding(name=name, level="fail", message=str(error), fix=fix)
+
+
+def _open(options: Mapping[str, Any], env: Mapping[str, str]) -> OpenAIPlatform:
+    return OpenAIPlatform(read_openai_options(options), env)
+
+
+OPENAI = PlatformKind(_open, read_openai_options, needs_deployment=False)

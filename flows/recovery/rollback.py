@@ -13,7 +13,7 @@ import msgspec
 from evals.errors import PlatformError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
-from flows.deployments.identity import deployment_name, own_tags
+from flows.deployments.identity import attempt_id, deployment_name, own_tags
 from flows.platforms.base import Deployment, Platform, SlotSpec
 from flows.publishers.base import Published, Publisher
 from flows.recovery.earlier_models import rollback_command
@@ -75,7 +75,7 @@ async def roll_back(
     if again:
         return await _outcome(registry, publishers, live, live, warm=True, switched=False)
     goal = _goal(registry, target, to)
-    attempt = run_id or _attempt(live)
+    attempt = run_id or attempt_id("rollback", live.generation)
     stand = _stand_in_place if keeps_name and keeps_name == live.deployment else _stand
     endpoint, deployment, warm, downtime_s = await stand(platform, goal, live, slot, attempt)
     pointer = registry.switch(
@@ -167,10 +167,6 @@ def _as_recorded(name: str, live: LivePointer, slot: SlotSpec) -> Deployment:
         capacity=slot.capacity,
         tags=own_tags(live.target, live.run_id or "", "production"),
     )
-
-
-def _attempt(live: LivePointer) -> str:
-    return f"rollback-{live.generation}"
 
 
 async def _outcome(

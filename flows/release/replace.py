@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from evals.errors import PlatformError
-from flows.deployments.downtime import ReplacesModels, change_words, gap_words, replaceable
+from flows.deployments.downtime import change_words, gap_words, replaceable
 from flows.deployments.identity import belongs_to, own_tags
-from flows.platforms.base import Connection, Deployment, SlotSpec
+from flows.platforms.base import Connection, Deployment, ReplacesModels, SlotSpec
 from flows.release.steps import PromotionProcess, without_secrets
 
 __all__ = ["InPlacePromotion"]

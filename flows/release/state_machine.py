@@ -21,6 +21,7 @@ from typing import Literal
 
 from evals.errors import (
     ConfigurationError,
+    GatewrightError,
     PublishError,
     RefusedError,
     StaleGenerationError,
@@ -107,6 +108,8 @@ async def promote(
         return await _leave(journey, "refused", str(error))
     except RefusedError as error:
         return await _leave(journey, "refused", str(error))
+    except GatewrightError as error:
+        return await _leave(journey, "failed", str(error))
     except Exception as error:
         return await _leave(journey, "failed", f"{type(error).__name__}: {error}")
     return await _after_switch(journey)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -111,7 +110,7 @@ def _failure(record: RunRecord) -> str | None:
     """Why a promotion failed on its way to production; its verdict alone would not tell."""
     if (record.kind, record.state) != ("promotion", "failed"):
         return None
-    return re.sub(r"^\w+Error: ", "", record.detail) or None
+    return record.detail or None
 
 
 def _results(run: OpenRun) -> Mapping[Role, Mapping[str, ModelResults]]:

@@ -69,7 +69,7 @@ def _labelled(lines: list[_Line]) -> RenderableType:
 
 def _lines(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
     word, run_id = _on_whose_word(registry, pointer), origin(registry, pointer).run_id
-    why = (word["reason"] or word["kind"]).split("; ")[0]
+    why = word["reason"] or word["kind"]
     yield "model", pointer.model_id, ""
     yield "answers at", f"{pointer.endpoint.base_url} as {pointer.endpoint.model}", ""
     yield "since", f"{_time(pointer.since)} UTC", ""

@@ -123,12 +123,7 @@ class ArmAccount:
             await self._post(name, "pause")
 
     async def resume(self, name: str) -> None:
-        """Let a paused deployment answer again."""
-        async with self.writing:
-            await self.resume_locked(name)
-
-    async def resume_locked(self, name: str) -> None:
-        """The same, for a caller that holds the account's lock."""
+        """Let a paused deployment answer again. The caller holds `writing`."""
         await self._post(name, "resume")
 
     async def models(self) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from evals.errors import GatewrightError, PlatformError
 from evals.records import Candidate, Price, Slot
@@ -18,10 +19,10 @@ from flows.platforms.azure.credentials import (
 )
 from flows.platforms.azure.data import SOURCE_KEY, AzureAuth, azure_endpoint, azure_plane
 from flows.platforms.azure.deploying import Deployer
-from flows.platforms.azure.options import AzureOptions
+from flows.platforms.azure.options import AzureOptions, read_options
 from flows.platforms.azure.preflight import Preflight, billed_by_the_hour
 from flows.platforms.azure.replace import Replacement, replace_deployment
-from flows.platforms.base import Connection, Deployment, Finding, SlotSpec, TriggerRef
+from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.fine_tuning.candidates import find_checkpoint, resolve_candidate
@@ -30,7 +31,7 @@ from flows.platforms.prices import PriceTable
 from flows.platforms.reachability import unreachable
 from flows.platforms.readiness import probe_until_ready
 
-__all__ = ["AzureOpenAIPlatform"]
+__all__ = ["AZURE_OPENAI", "AzureOpenAIPlatform"]
 
 
 class AzureOpenAIPlatform:
@@ -192,17 +193,9 @@ class AzureOpenAIPlatform:
         """True where the model of a standing deployment may be changed while it goes on answering."""
         return changes_in_place(standing, model_id, slot)
 
-    async def tag(self, name: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a deployment of ours, such as until when it is kept warm."""
-        await self._deployer.tag(name, tags)
-
     async def pause(self, name: str) -> None:
         """Stop a kept deployment from answering; not offered for the developer tier."""
         await self.account.pause(name)
-
-    async def resume(self, name: str) -> None:
-        """Let a paused deployment answer again."""
-        await self.account.resume(name)
 
     def billed_by_the_hour(self, model_id: str, slot: SlotSpec) -> bool:
         """True when a model standing in such a slot costs by the hour besides its tokens."""
@@ -241,3 +234,10 @@ def _for_data(tokens: TokenSource, tenant: str | None) -> TokenSource:
 def _auxiliary(options: AzureOptions, env: Mapping[str, str]) -> TokenSource | None:
     source = options.model_source
     return source_tokens(env, source.tenant) if source and source.tenant else None
+
+
+def _open(options: Mapping[str, Any], env: Mapping[str, str]) -> AzureOpenAIPlatform:
+    return AzureOpenAIPlatform(read_options(options), env)
+
+
+AZURE_OPENAI = PlatformKind(_open, read_options)

@@ -66,18 +66,6 @@ class Deployer:
             settled = await self._account.settled(name, deadline=deadline)
         return _as_asked(settled, model_id)
 
-    async def tag(self, name: str, tags: Mapping[str, str]) -> None:
-        """Add tags to a deployment of ours. The whole map is sent: whether a PATCH merges or replaces is not promised."""
-        deadline = Deadline(self._account.arm.pace.deploy)
-        async with self._account.writing:
-            standing = await self._account.get(name)
-            if standing is None or not is_ours(standing):
-                raise PlatformError(
-                    f"there is no deployment {name} of Gatewright's", code="NotOurs"
-                )
-            body = {"tags": {**standing.tags, **tags}}
-            await self._account.patch(name, body, deadline=deadline)
-
     async def delete(self, name: str) -> None:
         """Delete what Gatewright made, and wait until it is gone. Raises PlatformError for what others made."""
         standing = await self._account.get(name)
@@ -118,7 +106,7 @@ class Deployer:
                 hint="a deployment type can't be changed in place: deploy under another name",
             )
         if found.state == "paused":
-            await self._account.resume_locked(name)
+            await self._account.resume(name)
         return found
 
     async def _put(
@@ -175,7 +163,7 @@ class Deployer:
         if not offered:
             return error
         return PlatformError(
-            str(error).split(" — ", maxsplit=1)[0],
+            error.message,
             status=error.status,
             code=error.code,
             hint=f"offered here for this model: {', '.join(offered)}",

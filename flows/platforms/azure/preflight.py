@@ -221,7 +221,7 @@ _SIGN_IN = "run 'az login', or give a service principal or a managed identity"
 
 def _told(error: GatewrightError, fix: str) -> tuple[str, str]:
     if isinstance(error, PlatformError) and error.hint:
-        return str(error).removesuffix(f" — {error.hint}"), error.hint
+        return error.message, error.hint
     if isinstance(error, ConfigurationError) and error.problems[0].fix:
         problem = error.problems[0]
         return f"{problem.where}: {problem.message}", problem.fix or ""

@@ -6,8 +6,7 @@ from typing import Any
 
 from evals.errors import CredentialError, PlatformError, RefusedError, UnknownModelError
 from evals.records import Candidate
-from flows.platforms.base import TriggerRef
-from flows.platforms.data_plane import SpeaksOpenAI
+from flows.platforms.base import SpeaksOpenAI, TriggerRef
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.fine_tuning.records import Job, JobCheckpoint
 from flows.platforms.model_names import base_of, is_checkpoint_id, job_of, step_checkpoint

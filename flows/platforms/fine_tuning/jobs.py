@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.errors import PlatformError, UnknownModelError
-from flows.platforms.data_plane import SpeaksOpenAI
+from flows.platforms.base import SpeaksOpenAI
 from flows.platforms.deadlines import Deadline
 from flows.platforms.fine_tuning.records import (
     Job,

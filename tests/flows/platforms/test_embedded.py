@@ -308,17 +308,3 @@ async def test_a_paused_deployment_is_resumed_when_it_is_deployed(embedded, mode
         await embedded.wait_ready(deployment)
     again = await embedded.deploy("prod-1", models.first.model_id, PRODUCTION, tags=TAGS)
     await embedded.wait_ready(again)
-
-
-async def test_tags_are_added_to_what_is_ours_and_nothing_is_lost(
-    embedded, models, emulator
-) -> None:
-    await embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
-    for style in ("replace", "merge"):
-        emulator.set(patch_tags=style)
-        await embedded.tag("cand-1", {"gatewright-expires": style})
-        found = await embedded.get("cand-1")
-        assert found.tags == {**TAGS, "gatewright": "developer", "gatewright-expires": style}
-        assert found.capacity == 50
-    with pytest.raises(PlatformError, match="no deployment nothing of Gatewright's"):
-        await embedded.tag("nothing", {})
