@@ -121,7 +121,7 @@ def test_a_stored_installation_verifies_goes_back_and_forward_again(stored: Inst
 
     stored.gatewright("rollback", TARGET, "--reason", "v2 misroutes invoices")
     assert stored.live()["model_id"] == v1["model"]
-    assert stored.published()["model"] == v1["model"]
+    assert stored.published()["model_id"] == v1["model"]
     stored.gatewright("verify", TARGET)
 
     stored.gatewright("release", TARGET, "--reason", "invoices are routed again")
