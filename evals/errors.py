@@ -1,16 +1,23 @@
-"""The error tree of Gatewright.
+"""The error tree of Gatewright. Each line gives the exit code of the command line; a class inherits that of its parent.
 
-GatewrightError                       exit code 4 unless a subclass says otherwise
+GatewrightError                       exit 4: root of all that is raised on purpose
 ├── ConfigurationError                exit 3: something a person wrote is wrong; carries every problem found
 │   └── CredentialError               exit 3: a credential is missing or has the wrong form
 ├── RefusedError                      exit 1: understood, and not allowed (a hold, a revoked model)
+│   ├── UnknownModelError             exit 3: the job, model or checkpoint is not known; mostly a mistyped id
+│   └── WebhookRefusedError           exit 1: a webhook without a valid signature (flows/platforms/fine_tuning)
 ├── WaitingError                      exit 2: a person has to decide first
-└── InfrastructureError               exit 4: something outside failed
-    ├── SamplingError                 the endpoint cannot be asked at all (authentication, address)
-    ├── PlatformError                 the control plane refused or broke; carries status and code
-    ├── RegistryError                 the registry cannot be read or written, or is not intact
-    │   └── StaleGenerationError      compare-and-swap lost: somebody changed the pointer first
-    └── PublishError                  a publisher could not write, or read back something else
+├── InfrastructureError               exit 4: something outside failed
+│   ├── SamplingError                 exit 4: the endpoint cannot be asked at all (authentication, address)
+│   │   └── EndpointGoneError         exit 4: its deployment no longer exists (evals/sampling)
+│   ├── PlatformError                 exit 4: the control plane refused or broke; carries status and code
+│   ├── RegistryError                 exit 4: the registry cannot be read or written, or is not intact
+│   │   └── StaleGenerationError      exit 4: compare-and-swap lost: somebody changed the pointer first
+│   ├── PublishError                  exit 4: a publisher could not write, or read back something else
+│   └── NotYetError                   exit 4: found, and not to be acted upon before later (flows/service)
+├── StoppedError                      exit 130: Ctrl-C; the message says how to go on (flows/commands)
+├── IncomparableError                 exit 4: results that may not be compared; becomes a check's ERROR (evals/checks)
+└── TemplateError                     exit 3: a prompt template is wrong; becomes a problem of its suite (evals/cases)
 """
 
 from __future__ import annotations
