@@ -97,6 +97,8 @@ def compare(
     spec = _spec(check, candidate)
     if check.percent and check.spec.superiority and not spec.higher_is_better:
         raise IncomparableError("a gain in % needs a metric where higher is better")
+    # Only pairs count: a case that one model alone answered would compare the models on different cases. That missing
+    # answers can't be left out at will is the coverage rule's part (`coverage`).
     rows = rows_of(check, candidate) & candidate.planned & baseline.planned
     rows &= _scored(spec, candidate) & _scored(spec, baseline)
     if not rows.any():
