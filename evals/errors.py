@@ -41,6 +41,7 @@ __all__ = [
     "StaleGenerationError",
     "UnknownModelError",
     "WaitingError",
+    "closest",
     "nearest",
 ]
 
@@ -147,12 +148,17 @@ class PublishError(InfrastructureError):
 _SHOWN = 12
 
 
+def closest(name: str, valid: Sequence[str]) -> str | None:
+    """Return the valid name that a mistyped one most likely stands for, None when none is close."""
+    return next(iter(get_close_matches(name, valid, n=1, cutoff=0.6)), None)
+
+
 def nearest(name: str, valid: Sequence[str]) -> str | None:
     """Return a fix such as "did you mean 'accuracy'?", or the valid names, or None when there are none."""
     if not valid:
         return None
-    close = get_close_matches(name, valid, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean '{close[0]}'?"
+    close = closest(name, valid)
+    if close is not None:
+        return f"did you mean '{close}'?"
     more = f" and {len(valid) - _SHOWN} more" if len(valid) > _SHOWN else ""
     return "valid: " + ", ".join(sorted(valid)[:_SHOWN]) + more

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from jsonschema import Draft202012Validator
@@ -12,7 +12,7 @@ from evals.cases.formats import Row
 from evals.cases.table import CaseTable
 from evals.cases.templates import TemplateError, render_tree
 from evals.config.schema_errors import schema_problems, shown
-from evals.errors import Problem, nearest
+from evals.errors import Problem, closest, nearest
 from evals.records import Case, Message
 
 __all__ = ["FEW", "CaseReader", "Prompt"]
@@ -45,6 +45,13 @@ class Prompt:
         )
 
 
+class _Unfilled(NamedTuple):
+    """A case that can't fill the prompt: the problem noted of it, and its cause."""
+
+    problem: Problem
+    error: TemplateError
+
+
 class CaseReader:
     """Reads rows one by one into `table`, and adds every problem to one list."""
 
@@ -68,7 +75,7 @@ class CaseReader:
         self._keys = dict.fromkeys((*_KEYS, cluster_by) if cluster_by else _KEYS)
         self._clustered: set[bool] = set()
         self._refused: dict[str, int] = {}
-        self._unfilled: dict[str, list[Problem]] = {}
+        self._unfilled: dict[str, list[_Unfilled]] = {}
         self._rows = 0
 
     def read(self, row: Row) -> None:
@@ -121,18 +128,18 @@ class CaseReader:
             if len(found) == self._rows > FEW:
                 self._blame_the_prompt(found)
 
-    def _blame_the_prompt(self, found: list[Problem]) -> None:
+    def _blame_the_prompt(self, found: list[_Unfilled]) -> None:
         """Say once, of the prompt, what would be said of every single case."""
         assert self._prompt is not None
-        said = set(map(id, found))
-        self._problems[:] = [problem for problem in self._problems if id(problem) not in said]
-        first = found[0]
+        single = {id(unfilled.problem) for unfilled in found}
+        self._problems[:] = [problem for problem in self._problems if id(problem) not in single]
+        first = found[0].error
         self._problems.append(
             Problem(
                 where=self._prompt.where,
                 line=self._prompt.line,
                 field="prompt",
-                message=f"of {len(found)} cases none can fill it: {first.message.partition(': ')[2]}",
+                message=f"of {len(found)} cases none can fill it: {first}",
                 fix=first.fix,
             )
         )
@@ -165,14 +172,9 @@ class CaseReader:
                 self._note(row.line, f"tags.{name}", f"expected text; found {shown(value)}")
         for name in self._tags:
             if name not in tags:
-                strangers = [tag for tag in tags if tag not in self._tags]
-                fix = nearest(name, strangers)
-                self._note(
-                    row.line,
-                    f"tags.{name}",
-                    f"expected a tag '{name}'; found none",
-                    fix.replace("did you mean", "is it") if fix and fix.startswith("did") else None,
-                )
+                near = closest(name, [tag for tag in tags if tag not in self._tags])
+                fix = f"is it '{near}'?" if near else None
+                self._note(row.line, f"tags.{name}", f"expected a tag '{name}'; found none", fix)
         return tags
 
     def _read_cluster(self, row: Row) -> str | None:
@@ -209,7 +211,8 @@ class CaseReader:
         except TemplateError as error:
             message = f"the prompt can't be filled: {error}"
             self._note(row.line, error.variable, message, error.fix)
-            self._unfilled.setdefault(error.variable, []).append(self._problems[-1])
+            unfilled = _Unfilled(self._problems[-1], error)
+            self._unfilled.setdefault(error.variable, []).append(unfilled)
             return ()
 
     def _own_messages(self, row: Row, given: Any) -> tuple[Message, ...]:

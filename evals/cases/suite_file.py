@@ -18,11 +18,11 @@ from evals.cases.formats import Row, read_rows
 from evals.cases.reader import CaseReader, Prompt
 from evals.cases.table import CaseTable
 from evals.cases.templates import TemplateError, variables
-from evals.config.documents import Authored, display, load_json, load_yaml, refuse, validate
+from evals.config.documents import Authored, display, load_json, load_yaml, validate
 from evals.config.schema_errors import compile_schema
 from evals.errors import ConfigurationError, Problem, nearest
 
-__all__ = ["GraderSpec", "Suite", "load_suite", "read_suite"]
+__all__ = ["GraderSpec", "Suite", "read_suite"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +66,6 @@ class Suite:
     cluster_by: str | None = None
     description: str = ""
     case_file: Path = Path("cases.jsonl")
-
-
-def load_suite(folder: Path) -> Suite:
-    """Read a suite's folder.
-
-    Raises:
-        ConfigurationError: with every problem found, each with its file, line and field.
-    """
-    problems: list[Problem] = []
-    suite = read_suite(folder, problems)
-    refuse(problems)
-    return suite
 
 
 def read_suite(folder: Path, problems: list[Problem]) -> Suite:

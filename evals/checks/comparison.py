@@ -23,7 +23,6 @@ from evals.checks.methods import (
 from evals.checks.prediction_powered import labelled_interval
 from evals.metrics.estimates import MetricSpec, estimate_rows, metric_spec
 from evals.metrics.results import UNSCORED, ModelResults
-from evals.stats import confusion
 from evals.stats.interval import Interval
 
 __all__ = ["compare", "coverage", "due_rows", "measure", "paired_rows", "rows_of"]
@@ -98,6 +97,8 @@ def compare(
     spec = _spec(check, candidate)
     if check.percent and check.spec.superiority and not spec.higher_is_better:
         raise IncomparableError("a gain in % needs a metric where higher is better")
+    # Only pairs count: a case that one model alone answered would compare the models on different cases. That missing
+    # answers can't be left out at will is the coverage rule's part (`coverage`).
     rows = rows_of(check, candidate) & candidate.planned & baseline.planned
     rows &= _scored(spec, candidate) & _scored(spec, baseline)
     if not rows.any():
@@ -191,14 +192,4 @@ def _scored(spec: MetricSpec, results: ModelResults) -> Mask:
 
 
 def _point(spec: MetricSpec, results: ModelResults, rows: Mask) -> float | None:
-    if not rows.any():
-        return None
-    if spec.family != "label":
-        return estimate_rows(results, spec, rows)
-    column = results.labels[spec.column]
-    places = range(len(column.labels))
-    truth, predicted = (
-        confusion.encode(places, codes[rows].ravel()) for codes in (column.truth, column.predicted)
-    )
-    counts = confusion.count(truth, predicted, len(places) + 1)
-    return float(confusion.label_metric(counts, spec.statistic))
+    return estimate_rows(results, spec, rows) if rows.any() else None

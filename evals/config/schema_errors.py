@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 from referencing import Registry
 
-from evals.errors import Problem, nearest
+from evals.errors import Problem, closest, nearest
 
 __all__ = ["compile_schema", "dotted", "schema_problems", "shown"]
 
@@ -118,18 +118,22 @@ def _in_numbers(error: ValidationError) -> str | None:
 
 
 def _expectation(error: ValidationError) -> str:
+    expected = _expected(error)
+    return error.message if expected is None else f"{expected}; found {shown(error.instance)}"
+
+
+def _expected(error: ValidationError) -> str | None:
+    """What a value should have been; None for a keyword without words of our own."""
     wanted: Any = error.validator_value
-    keyword, found = str(error.validator), shown(error.instance)
+    keyword = str(error.validator)
     if keyword == "type":
         kinds = [wanted] if isinstance(wanted, str) else wanted
-        return f"expected {' or '.join(_KINDS[kind] for kind in kinds)}; found {found}"
+        return f"expected {' or '.join(_KINDS[kind] for kind in kinds)}"
     if keyword == "const":
-        return f"expected {shown(wanted)}; found {found}"
+        return f"expected {shown(wanted)}"
     if keyword in _BOUNDS:
-        return f"expected {_BOUNDS[keyword].format(wanted)}; found {found}"
-    if keyword == "uniqueItems":
-        return f"expected every entry once; found {found}"
-    return error.message
+        return f"expected {_BOUNDS[keyword].format(wanted)}"
+    return "expected every entry once" if keyword == "uniqueItems" else None
 
 
 def _unknown_keys(error: ValidationError, field: str) -> Iterator[_Worded]:
@@ -147,9 +151,8 @@ def _unknown_keys(error: ValidationError, field: str) -> Iterator[_Worded]:
 
 def _near_miss(name: str, instance: Any, error: ValidationError) -> str | None:
     known = set(error.schema.get("properties", {})) if isinstance(error.schema, Mapping) else set()
-    strangers = [str(key) for key in instance if key not in known]
-    found = nearest(name, strangers) if strangers else None
-    return found.replace("did you mean", "is it") if found and found.startswith("did") else None
+    near = closest(name, [str(key) for key in instance if key not in known])
+    return f"is it '{near}'?" if near else None
 
 
 def _alternatives(error: ValidationError, field: str) -> Iterator[_Worded]:
@@ -165,7 +168,8 @@ def _alternatives(error: ValidationError, field: str) -> Iterator[_Worded]:
             for place, message, fix in _worded(inner):
                 yield place or field, message, fix
         return
-    wants = dict.fromkeys(_expectation(branch[0]).split(";")[0] for branch in branches.values())
+    first = [branch[0] for branch in branches.values()]
+    wants = dict.fromkeys(_expected(error) or error.message for error in first)
     text = " or ".join(wants).replace(" or expected ", " or ")
     yield field, f"{text}; found {shown(error.instance)}", None
 

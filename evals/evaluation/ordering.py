@@ -33,6 +33,7 @@ def stratified_order(cases: CaseTable, tags: Iterable[str], seed: str) -> NDArra
         tags: names of the tags that make the strata.
         seed: any text; the same text gives the same order.
     """
+    # An interim look is a fair preview of the whole only if each slice has its share of every beginning of the order.
     strata = _strata(cases, sorted(tags))
     rng = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
     places = np.empty(len(cases))

@@ -1,4 +1,7 @@
-"""Brings both models' answers to a case together, however many there are and in whatever order they came."""
+"""Brings both models' answers to a case together, however many there are and in whatever order they came.
+
+Models are compared case by case: how hard a case is cancels out in the difference, so that far fewer cases tell the same.
+"""
 
 from __future__ import annotations
 

@@ -103,6 +103,8 @@ class Rounds:
         self, opened: OpenedSuite, look: int, role: Role, where: Mapping[str, str]
     ) -> int:
         """The last look, up to this one, before which every case with these tags was asked of a role."""
+        # Which slices were asked on depends on the answers so far. Cases of such a round are a fair sample of these
+        # slices and of no wider group, so that a wider group is measured only up to the round before.
         due = matching_all(opened.suite.cases, where)
         for step in range(2, look + 1):
             dealt, wanted = self._dealt(step, opened), self._wanted(step, role, opened)

@@ -77,6 +77,8 @@ def futile(
         method=found.method,
         confidence=found.confidence,
     )
+    # The chance to pass is taken under the truth hoped for, not under the estimate so far: early on, a good model's
+    # estimate is often low by chance, and would have it given up.
     boundary = plan_looks(planned, alpha=alpha).boundaries[-1]
     critical = -float(special.ndtri(1.0 - found.confidence))
     final_se = interval.width / (2.0 * critical) * math.sqrt(fraction)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -14,6 +12,12 @@ from evals.checks.comparability import ComparedResults, having
 from evals.checks.comparison import compare, due_rows, measure, paired_rows
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
+from evals.gate.check_results import (
+    blank_result,
+    too_few_result,
+    with_finding,
+    with_measurement,
+)
 from evals.gate.decision import compare_with_threshold, futile, rests_on
 from evals.gate.explanations import explain, state_at_look, too_few, unscored_share
 from evals.gate.looks import CheckLook, LookHistory
@@ -59,18 +63,18 @@ class Examiner:
         settled = self._settled(check)
         if settled is not None:
             return settled
-        blank = _blank(check, self.policy.confidence)
+        blank = blank_result(check, self.policy.confidence)
         not_here = self._not_measured_here(check)
         if not_here is not None:
-            return _ruled(check, _with_finding(blank, not_here, decides=False), decided=True)
+            return _ruled(check, with_finding(blank, not_here, decides=False), decided=True)
         try:
             candidate, baseline = self.results.of(check)
             return self._measured(check, candidate, baseline, blank)
         except IncomparableError as error:
-            return _ruled(check, _with_finding(blank, str(error), outcome="ERROR"), decided=True)
+            return _ruled(check, with_finding(blank, str(error), outcome="ERROR"), decided=True)
         except (ValueError, ArithmeticError, KeyError) as error:
             # Later answers may make it measurable: a ratio to a baseline that was 0 so far, for instance.
-            result = _with_finding(blank, str(error), outcome="ERROR")
+            result = with_finding(blank, str(error), outcome="ERROR")
             return _ruled(check, result, decided=self.looks.final)
 
     def _settled(self, check: Check) -> CheckLook | None:
@@ -108,15 +112,17 @@ class Examiner:
             if check.relative and baseline is not None
             else measure(check, candidate, baseline, confidence)
         )
-        numbers = _changed(_with_numbers(blank, found), look=self._position(planned))
+        numbers = msgspec.structs.replace(
+            with_measurement(blank, found), look=self._position(planned)
+        )
         if check.min_cases is not None and planned < check.min_cases:
-            few = _too_few(check, numbers)
+            few = too_few_result(check, numbers)
             return _ruled(check, few, decided=few.decides or self.looks.final)
         uncovered = unscored_share(check, candidate, baseline, self.policy.min_scored)
         if uncovered is None and check.min_cases is not None and n < check.min_cases:
             uncovered = too_few(check, n)
         if uncovered is not None:
-            return _ruled(check, _with_finding(numbers, uncovered), decided=self.looks.final)
+            return _ruled(check, with_finding(numbers, uncovered), decided=self.looks.final)
         return self._compared(check, found, numbers, due, planned)
 
     def _position(self, planned: int) -> LookPosition | None:
@@ -126,12 +132,16 @@ class Examiner:
 
     def _due(self, check: Check, n: int, planned: int) -> Look | None:
         """The look that is due on n of the planned cases; None when there is none yet, or no plan of looks at all."""
+        # Alpha is spent by the share of the check's own cases that were seen, not by the number of the look (Lan & DeMets
+        # 1983): where answers were lost, or some slices were asked no further, a round brings fewer than planned.
         alpha = 1.0 - self.policy.confidence
         made = [count for count in self.looks.counts(check.key) if count < n]
         if check.mode == "shadow" or n == 0:
             return None
+        # Nothing more will come: all alpha that is left is spent now, also when cases were lost.
         if self.looks.final or n == planned:
             return look_at([*made, n], max(planned, n), final=True, alpha=alpha)
+        # A point estimate has no error rate to spend: decided early, it would be decided by chance.
         least = max(FIRST_LOOK, check.min_cases or 0)
         if check.decide_on == "point" or n < least or planned < 2 * FIRST_LOOK:
             return None
@@ -142,6 +152,7 @@ class Examiner:
     def _confidence(self, check: Check, due: Look | None) -> float:
         if due is None or (due.final and due.index == 0):
             return self.policy.confidence
+        # A level too fine to decide at: the bounds are only shown, and this is as wide as methods can take.
         return due.confidence if due.can_decide else 1.0 - 1e-12
 
     def _compared(
@@ -163,7 +174,7 @@ class Examiner:
         finding = explain(check, found, outcome)
         if numbers.look is not None and check.mode != "shadow":
             finding += state_at_look(state, numbers.look, found.n)
-        result = _with_finding(
+        result = with_finding(
             numbers,
             finding,
             outcome=outcome,
@@ -180,54 +191,11 @@ class Examiner:
         )
 
     def _futile(self, check: Check, found: Measurement, due: Look | None, planned: int) -> bool:
+        # Futility only ever ends a check without a PASS, so that it may be switched off, and costs no alpha.
         if not self.policy.futility or due is None or due.final or found.blocked:
             return False
         alpha = 1.0 - self.policy.confidence
         return futile(check, found, fraction=due.fraction, planned=planned, alpha=alpha)
-
-
-def _too_few(check: Check, result: CheckResult) -> CheckResult:
-    finding = too_few(check, result.n)
-    if check.if_too_few == "report":
-        return _with_finding(result, finding, outcome="INCONCLUSIVE", decides=False)
-    outcome: CheckOutcome = "FAIL" if check.if_too_few == "fail" else "INCONCLUSIVE"
-    return _with_finding(result, finding, outcome=outcome)
-
-
-def _blank(check: Check, confidence: float) -> CheckResult:
-    return CheckResult(
-        check=check.label,
-        metric=check.metric,
-        kind=check.kind,
-        threshold=check.threshold,
-        outcome="INCONCLUSIVE",
-        reason="",
-        decides=check.mode == "enforce",
-        suite=check.suite,
-        slice=check.where,
-        n=0,
-        confidence=confidence,
-        overridable=check.overridable,
-        measure_on=check.measure_on,
-        decide_on=check.decide_on,
-        percent=check.percent,
-        rests_on="rule",
-    )
-
-
-def _with_numbers(blank: CheckResult, found: Measurement) -> CheckResult:
-    return _changed(
-        blank,
-        n=found.n,
-        candidate=_finite(found.candidate),
-        baseline=_finite(found.baseline),
-        estimate=_finite(found.estimate),
-        lower=_finite(found.lower),
-        upper=_finite(found.upper),
-        confidence=found.confidence if found.estimate is not None else blank.confidence,
-        method=found.method,
-        warnings=found.warnings,
-    )
 
 
 def _ruled(check: Check, result: CheckResult, *, decided: bool) -> CheckLook:
@@ -238,17 +206,5 @@ def _ruled(check: Check, result: CheckResult, *, decided: bool) -> CheckLook:
         n=result.n,
         counted=False,
         decided=decided,
-        result=_changed(result, state=state),
+        result=msgspec.structs.replace(result, state=state),
     )
-
-
-def _with_finding(result: CheckResult, finding: str, **more: Any) -> CheckResult:
-    return _changed(result, reason=f"{result.check}: {finding}", **more)
-
-
-def _finite(number: float | None) -> float | None:
-    """An unbounded side is kept as None: records hold finite numbers only."""
-    return number if number is not None and math.isfinite(number) else None
-
-
-_changed = msgspec.structs.replace

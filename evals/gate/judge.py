@@ -69,6 +69,8 @@ def take_look(policy: GatePolicy, evidence: Evidence, looks: LookHistory) -> Loo
     PASS: what it would cost to know more changes nothing then.
     """
     found = _examined(policy, evidence, looks)
+    # All checks have to pass (an intersection-union test), so that one that is lost settles the verdict, and none needs
+    # a correction for the number of checks.
     open_ = [(check, one) for check, one in found if one.result.decides and not one.decided]
     lost = [one for _, one in found if one.result.decides and one.decided and not _passed(one)]
     why = _why(open_, lost, looks)
@@ -206,7 +208,10 @@ def _fate(one: CheckLook) -> str:
 
 
 def _needs(evidence: Evidence, checks: Iterable[Check]) -> Iterator[RemainingCases]:
-    """What the open checks need, without what is part of something wider."""
+    """What the open checks need, without what is part of something wider.
+
+    A settled check needs no further cases; a case is asked if any open check is about it.
+    """
     wanted = [
         RemainingCases(role=role, suite=suite, where=check.where)
         for check in checks

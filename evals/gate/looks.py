@@ -1,7 +1,8 @@
-"""Looks: what was found each time a run stopped asking to judge, and what is still to be asked.
+"""Looks: the interim analyses of a run, each with what it found and what is still to be asked.
 
-A look is an event that is stored. What it decided stays decided, and the alpha that it spent stays spent, also when
-the run is killed and taken up again.
+A *look* is an interim analysis: asking pauses after a part of the cases, and the gate judges what there is. Each look
+spends a part of alpha, so that looking often does not make a false PASS likelier. A look is an event that is stored. What
+it decided stays decided, and the alpha that it spent stays spent, also when the run is killed and taken up again.
 """
 
 from __future__ import annotations
@@ -69,6 +70,7 @@ class LookHistory:
 
     def latched(self, key: str) -> tuple[LookEvent, CheckLook] | None:
         """Return the event in which a check was decided, None while it is open."""
+        # The first decision stands: judging a decided check again would be a look without alpha of its own.
         for event in self.past:
             for check in event.checks:
                 if check.key == key and check.decided:
@@ -98,6 +100,8 @@ class LookHistory:
     ) -> CheckLook | None:
         """Return what was found when all cases of a check that does not decide were last asked; None if that is now."""
         pairs = list(asked)
+        # Once a wider check is settled, only the slices of open checks are asked. From then on the sample holds more of
+        # those slices than the suite does, so that an estimate over all of it would be biased.
         for event in self.past:
             if event.look < self.look and not covered(event.needs, where, pairs):
                 return next((check for check in event.checks if check.key == key), None)

@@ -77,6 +77,8 @@ def accumulate(
     that any of the runs had, those of an earlier gate too.
     """
     newest = runs[-1] if runs else ()
+    # An e-value is at most 1 on average while the model is as good as the threshold, however often one looks, so that it exceeds
+    # 1 / alpha with a chance of at most alpha (Markov); with k checks k / alpha keeps that for all of them (Bonferroni).
     checks = {one.check for run in runs for one in run}
     alarm_at = len(checks) / (1.0 - confidence) if newest else math.inf
     by_run = [{one.check: one.log_e for one in run} for run in runs]

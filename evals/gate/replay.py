@@ -52,6 +52,8 @@ def rejudge_looks(
         rounds: how many looks were planned; more than `upto` when not all was asked.
         upto: the last look there are answers for.
     """
+    # Each check is judged by itself: the run stopped for another policy's checks, and a check of this one may have needed
+    # cases that were not asked any more.
     whole = evidence_at(upto, {})
     alone: list[tuple[LookEvent, ...]] = []
     for check in (one for authored in policy.checks for one in unfold(authored, whole)):

@@ -54,11 +54,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseProblem:
-    """What a grader misses in a case, or finds wrong in it."""
+    """What a grader misses in a case, or finds wrong in it; `grader` where the message does not make clear whose it is."""
 
     field: str
     message: str
     fix: str | None = None
+    grader: str = ""
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

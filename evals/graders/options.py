@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from evals.cases.suite_file import GraderSpec
-from evals.errors import Problem, nearest
+from evals.errors import Problem, closest, nearest
 from evals.graders.base import ParameterError, Parameters
 
 __all__ = ["problem_of", "read_parameters"]
@@ -44,8 +44,8 @@ def _ill_fitting(said: str, spec: GraderSpec, kind: type[Parameters]) -> Paramet
     if not choice:
         return ParameterError(message.lower().rstrip("."), name)
     found = spec.params.get(name)
-    fix = nearest(found, choice) if isinstance(found, str) else None
-    fix = fix if fix and fix.startswith("did you mean") else None
+    near = closest(found, choice) if isinstance(found, str) else None
+    fix = f"did you mean '{near}'?" if near else None
     return ParameterError(f"expected one of {', '.join(choice)}; found {found!r}", name, fix)
 
 

@@ -101,19 +101,25 @@ def _of_case(suite: Suite, found: CaseProblem, case_id: str) -> Problem:
         where=display(suite.case_file),
         line=suite.cases.line(case_id),
         field=found.field,
-        message=f"case '{case_id}': {found.message}",
+        message=f"case '{case_id}': {_whose(found)}{found.message}",
         fix=found.fix,
     )
 
 
 def _of_grader(suite: Suite, grader: Grader, found: CaseProblem, cases: int) -> Problem:
     spec = next(spec for spec in suite.graders if spec.name == grader.name)
-    told = found.message.removeprefix(f"grader '{grader.name}': ")
+    whose = _whose(found) if found.grader != grader.name else ""
     return problem_of(
         spec,
         display(suite.folder / "suite.yaml"),
-        ParameterError(f"none of {cases} cases will do, {found.field}: {told}", fix=found.fix),
+        ParameterError(
+            f"none of {cases} cases will do, {found.field}: {whose}{found.message}", fix=found.fix
+        ),
     )
+
+
+def _whose(found: CaseProblem) -> str:
+    return f"grader '{found.grader}': " if found.grader else ""
 
 
 def applicability(suite: Suite, graders: tuple[Grader, ...]) -> dict[str, bytes]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.graders.base import LABEL_STATISTICS
-from evals.metrics.label_scores import label_score
 from evals.metrics.results import INVALID, UNSCORED, LabelColumn, ModelResults
 from evals.metrics.tabulation import BUILT_IN_COLUMNS
 from evals.records import Role, SuiteResult
+from evals.stats.confusion import count, encode, label_metric
 from evals.suites.opened import OpenedSuite
 
 __all__ = [
@@ -208,8 +208,11 @@ def _answered(
     return truth[scored], predicted[scored]
 
 
-def _label_estimate(column: LabelColumn, statistic: str, rows: NDArray[np.bool_]) -> float | None:
+def _label_estimate(column: LabelColumn, statistic: Any, rows: NDArray[np.bool_]) -> float | None:
     truth, predicted = _answered(column, rows)
-    if truth.size == 0:
+    # Of answers with one true label only, a correlation says nothing.
+    if truth.size == 0 or (statistic in _SIGNED and np.unique(truth).size < 2):
         return None
-    return label_score(statistic, truth, predicted, len(column.labels))
+    labels = range(len(column.labels))
+    counts = count(encode(labels, truth), encode(labels, predicted), len(labels) + 1)
+    return float(label_metric(counts, statistic))

@@ -67,13 +67,6 @@ class ModelResults:
     counts: Mapping[str, int] = field(default_factory=dict)
     people: Mapping[str, Floats] = field(default_factory=dict)
 
-    @property
-    def metric_names(self) -> tuple[str, ...]:
-        """Names of all metrics that these results can give, sorted."""
-        from evals.metrics.estimates import names_of
-
-        return names_of(self)
-
     def applicable_to(self, column: str) -> Bools:
         """Return which cases a column is about, shape (cases,)."""
         found = self.applicable.get(column)

@@ -30,12 +30,14 @@ from evals.records import Record
 from evals.stats.validation import normal_critical
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["DIFFERING", "EQUAL", "CheckPlan", "GatePlan", "plan_gate"]
+__all__ = ["DIFFERING", "EQUAL", "PAST_RUN", "CheckPlan", "GatePlan", "plan_gate"]
 
 DIFFERING = 0.15
 """Share of cases on which two fine-tunes differ, when nothing is known: from one in twenty to one in four is usual."""
 
 EQUAL = "equal models"
+PAST_RUN = "past run"
+"""The source of a check's figures when an earlier run shows them."""
 
 
 class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -175,7 +177,7 @@ class _Planner:
         if check.with_labels and found is None:
             return msgspec.structs.replace(blank, note="needs a past run with human labels")
         if found is not None:
-            sd, gap, source = _spread(found), _gap(check, found), "past run"
+            sd, gap, source = _spread(found), _gap(check, found), PAST_RUN
         elif check.relative and not check.percent and (spec.bounded or spec.family == "label"):
             share = DIFFERING if self.differing is None else self.differing
             sd, gap = math.sqrt(share), check.threshold
@@ -200,7 +202,7 @@ class _Planner:
             blank.least * blank.cases / max(blank.units, 1)
         )  # of cases, as clusters go
         note = ""
-        if blank.unit == "clusters" and source != "past run":
+        if blank.unit == "clusters" and source != PAST_RUN:
             note = "clusters make it weaker than this; a past run will show by how much"
         return msgspec.structs.replace(
             blank,

@@ -1,5 +1,6 @@
-"""The report of a run: facts in, wording once, and one page for each kind of reader.
+"""The report of a run: facts in, words once, and one page for each kind of reader.
 
-`facts` holds what happened, `view` words it, and html, markdown, junit, machine and terminal each lay the same words out.
-Nothing is loaded here, so that naming the package stays cheap.
+In: `facts.RunFacts`, plain records of what happened. Out: report.html, .md, .junit.xml and .json in the run's folder, and
+the terminal's view. Begin with `view.build_view`, which words the facts by the modules of `sections/`; `formats/` lays the
+same words out. `look_view`, `plan_view` and `selftest_view` show the rest of what a terminal shows.
 """

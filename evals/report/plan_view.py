@@ -8,15 +8,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evals.planning.plan import EQUAL, CheckPlan, GatePlan
+from evals.planning.plan import EQUAL, PAST_RUN, CheckPlan, GatePlan
 from evals.planning.scenarios import Scenario
 from evals.report.numbers import counted
 
 __all__ = ["plan_view"]
 
 
-_AS_SAID_ABOVE = "past run"
-"""The source of a check's figures that needs no line of its own: which run it is stands at the top."""
 _WEAK = 0.8
 """Below this power a check more likely than not needs a word on what would make it better."""
 _LEGEND = (
@@ -64,7 +62,8 @@ def _checks(plan: GatePlan) -> Table:
     table.add_column("check", overflow="fold", min_width=26)
     for heading in ("there are", "least\nto pass", "for\n80 %", "for\n90 %", "power", "resolves"):
         table.add_column(heading, justify="right")
-    sources = {check.source for check in plan.checks} - {_AS_SAID_ABOVE}
+    # Which past run it is stands at the top, so that it needs no line at each check.
+    sources = {check.source for check in plan.checks} - {PAST_RUN}
     for check in plan.checks:
         short = check.units < check.least
         table.add_row(
@@ -88,7 +87,7 @@ def _named(check: CheckPlan, *, tell_source: bool) -> Text:
 
 
 def _source(check: CheckPlan) -> str:
-    if check.source in ("", _AS_SAID_ABOVE):
+    if check.source in ("", PAST_RUN):
         return f"from the {check.source}" if check.source else ""
     return (
         f"{check.source}: the models differ on {100 * (check.differing or 0.0):.3g} % of the cases"

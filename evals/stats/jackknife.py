@@ -19,7 +19,6 @@ from numpy.typing import ArrayLike
 from evals.stats.confusion import Counts, LabelMetric, count, count_blocks, label_metric
 from evals.stats.validation import Clusters, Ints, cluster_codes, finite
 
-GROUPS = 200
 _CHUNK = 1 << 20
 
 
@@ -117,18 +116,6 @@ def delete_blocks(answers: Answers, metric: LabelMetric, block: Ints) -> Jackkni
 def delete_clusters(answers: Answers, metric: LabelMetric, clusters: Clusters) -> JackknifeError:
     """Delete-a-cluster jackknife: each cluster is a block."""
     return delete_blocks(answers, metric, cluster_codes(clusters, answers.truth.size)[0])
-
-
-def delete_groups(
-    answers: Answers, metric: LabelMetric, *, rng: np.random.Generator, groups: int = GROUPS
-) -> JackknifeError:
-    """Delete-a-group jackknife with random groups of (nearly) equal size.
-
-    For statistics that are dear to compute. The metrics here aren't: `delete_one` is exact
-    and about as fast, and doesn't depend on a seed.
-    """
-    n = answers.truth.size
-    return delete_blocks(answers, metric, rng.permutation(n) % min(groups, n))
 
 
 def _columns(answers: Answers) -> tuple[Ints, ...]:

@@ -78,8 +78,9 @@ class OpenAIGrader(GraderBase):
                 try:
                     lookup(parse_path(name), known)
                 except TemplateError as error:
-                    message = f"grader '{self.name}': {error}"
-                    yield CaseProblem(field=name, message=message, fix=error.fix)
+                    yield CaseProblem(
+                        field=name, message=str(error), fix=error.fix, grader=self.name
+                    )
 
     async def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
         reason = fault(response)

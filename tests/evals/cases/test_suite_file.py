@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from evals.cases.suite_file import load_suite
 from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError
 from evals.suites.opened import open_suite
@@ -68,7 +67,7 @@ def problems(folder: Path) -> list[str]:
 
 
 def test_a_suite_has_rendered_messages_tags_and_clusters(write) -> None:
-    suite = load_suite(write([case(1), case(2)]))
+    suite = open_suite(write([case(1), case(2)])).suite
     first = suite.cases[0]
     assert [message.content for message in first.messages] == ["Triage.", "ticket 1"]
     assert (first.tags, first.cluster, first.expected) == (
@@ -80,7 +79,7 @@ def test_a_suite_has_rendered_messages_tags_and_clusters(write) -> None:
 
 
 def test_fixed_messages_are_shared_by_all_cases(write) -> None:
-    suite = load_suite(write([case(1), case(2)]))
+    suite = open_suite(write([case(1), case(2)])).suite
     assert suite.cases[0].messages[0] is suite.cases[1].messages[0]
 
 
@@ -90,7 +89,7 @@ def test_a_case_may_have_messages_of_its_own(write) -> None:
         {"role": "assistant", "content": "b"},
         {"role": "user", "content": "c"},
     ]
-    suite = load_suite(write([case(1, messages=turns)]))
+    suite = open_suite(write([case(1, messages=turns)])).suite
     assert [message.content for message in suite.cases[0].messages] == ["{{ as it is }}", "b", "c"]
 
 
@@ -278,7 +277,7 @@ def test_the_fingerprint_stays_when_lines_move_and_changes_with_anything_that_co
 
 def test_a_response_format_may_name_a_schema_file(write, folder) -> None:
     (folder / "answer.json").write_text('{"type": "object"}')
-    suite = load_suite(write([case(1)], response_format="answer.json"))
+    suite = open_suite(write([case(1)], response_format="answer.json")).suite
     assert suite.response_format == {
         "type": "json_schema",
         "json_schema": {"name": "triage", "strict": True, "schema": {"type": "object"}},

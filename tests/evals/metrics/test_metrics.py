@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evals.config.yaml_lines import dump_yaml
@@ -28,8 +28,7 @@ from evals.metrics.estimates import (
     names_of,
     summarise,
 )
-from evals.metrics.label_scores import label_score
-from evals.metrics.results import INVALID, UNSCORED, ModelResults, pooled
+from evals.metrics.results import INVALID, UNSCORED, LabelColumn, ModelResults, pooled
 from evals.metrics.tabulation import tabulate
 from evals.records import Price, Response, Score, Usage, encode
 from evals.suites.opened import OpenedSuite, open_suite
@@ -220,7 +219,7 @@ def test_two_answers_in_one_place_are_refused(opened) -> None:
 
 async def test_every_available_metric_has_a_kind_and_an_estimate(opened) -> None:
     results = await results_of(opened, [answer(n) for n in range(6)])
-    assert names_of(results) == available_metrics(opened) == results.metric_names
+    assert names_of(results) == available_metrics(opened)
     for name in available_metrics(opened):
         assert metric_kind(name, opened) == metric_spec(name, results)
         assert estimate(results, name) is not None
@@ -276,31 +275,33 @@ async def test_the_confusion_matrix_counts_invalid_answers_apart(opened) -> None
     assert confusion(results, "intent").tolist() == [[1, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 1]]
 
 
-@settings(max_examples=60, deadline=None)
+# The fixture is a plain function, the same for every example.
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 3)), min_size=1, max_size=40))
-def test_label_scores_are_scikit_learns(pairs) -> None:
+def test_label_metrics_are_scikit_learns(results, pairs) -> None:
     from sklearn.metrics import classification_report, cohen_kappa_score, matthews_corrcoef
 
     truth, predicted = np.array(pairs).T
+    names = ("a", "b", "c", "d")
+    column = LabelColumn(labels=names, truth=truth[:, None], predicted=predicted[:, None])
+    found = results(labels={"intent": column})
     report = classification_report(
         truth, predicted, labels=range(4), output_dict=True, zero_division=0
     )
-    for statistic, average, part in (
+    for metric, average, part in (
         ("macro_f1", "macro avg", "f1-score"),
         ("weighted_f1", "weighted avg", "f1-score"),
-        ("macro_precision", "macro avg", "precision"),
-        ("macro_recall", "macro avg", "recall"),
+        ("precision", "macro avg", "precision"),
+        ("recall", "macro avg", "recall"),
     ):
-        assert label_score(statistic, truth, predicted, 4) == pytest.approx(report[average][part])
-    if len(set(truth)) > 1:
-        assert label_score("mcc", truth, predicted, 4) == pytest.approx(
-            matthews_corrcoef(truth, predicted)
-        )
-        assert label_score("kappa", truth, predicted, 4) == pytest.approx(
-            cohen_kappa_score(truth, predicted)
-        )
-    else:
-        assert label_score("mcc", truth, predicted, 4) is None
+        assert estimate(found, f"intent.{metric}") == pytest.approx(report[average][part])
+    correlations = {"mcc": matthews_corrcoef, "kappa": cohen_kappa_score}
+    for metric, by_sklearn in correlations.items():
+        defined = len(set(truth)) > 1
+        expected = pytest.approx(by_sklearn(truth, predicted)) if defined else None
+        assert estimate(found, f"intent.{metric}") == expected
 
 
 async def test_a_refusal_half_is_measured_over_its_own_cases_only(tmp_path) -> None:

@@ -16,7 +16,6 @@ from evals.stats.confusion import count, encode, label_metric
 from evals.stats.jackknife import (
     Answers,
     delete_blocks,
-    delete_groups,
     delete_one,
     jackknife_spread,
 )
@@ -118,13 +117,6 @@ def test_with_clusters_each_cluster_is_left_out() -> None:
     ).detail
     assert (detail["clusters"], detail["too_few_clusters"], detail["few_clusters"]) == (15, 0, 1)
     assert detail["se"] >= delete_one(coded(columns), "macro_f1").se
-
-
-def test_random_groups_come_close_to_leaving_out_each_case() -> None:
-    columns = coded(answers(13, n=4000))
-    grouped = delete_groups(columns, "macro_f1", rng=np.random.default_rng(1))
-    assert grouped.df == 199
-    assert grouped.se == pytest.approx(delete_one(columns, "macro_f1").se, rel=0.25)
 
 
 def test_a_mean_has_the_jackknife_error_of_a_mean() -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.cases.suite_file import load_suite
 from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError
 from evals.suites.import_chat import import_chat
@@ -141,7 +140,7 @@ def test_any_fine_tuning_file_is_a_suite_or_said_to_be_none(content: bytes) -> N
         (path / "cases.jsonl").write_text('{"id": "a", "item": {"text": "x"}, "expected": "y"}')
         opens_or_says_why(path)
         try:
-            training_overlap(load_suite(path), path / "held.jsonl")
+            training_overlap(open_suite(path).suite, path / "held.jsonl")
         except ConfigurationError as error:
             assert error.problems
 
