@@ -26,8 +26,6 @@ from flows.settings import load_settings
 
 __all__ = ["promote"]
 
-OVER = frozenset({"promoted", "refused", "inconclusive"})
-
 
 def _run_name() -> str:
     parameters = runtime.flow_run.parameters
@@ -140,7 +138,7 @@ async def _report(run_id: str, error: str | None) -> None:
 def _note_failure(run_id: str, error: str) -> None:
     with open_registry(load_settings()) as registry:
         run = registry.run(run_id)
-        if run is not None and run.state not in OVER:
+        if run is not None and not run.decided:
             state: RunState = "failed"
             registry.set_run_state(run_id, state, error[:500])
 
@@ -149,7 +147,7 @@ def _is_over(run_id: str) -> bool:
     """Say whether a run has come to its end; a flow run that was suspended for its question then waits no more."""
     run = _run(run_id)
     get_run_logger().info("run %s of %s is %s", run_id, run.target, run.state)
-    over = run.state in OVER or _was_put_back(run_id)
+    over = run.decided or _was_put_back(run_id)
     if over:
         with open_registry(load_settings()) as registry:
             note_resumed(registry, run_id, str(runtime.flow_run.id))

@@ -13,7 +13,7 @@ from evals.errors import GatewrightError
 from evals.records import LivePointer
 from flows.config.strategy import fixed_name
 from flows.config.target import Target
-from flows.deployments.identity import belongs_to, own_tags
+from flows.deployments.identity import as_recorded, belongs_to
 from flows.housekeeping.retire import kept
 from flows.platforms.base import Deployment, PausesDeployments, Platform
 from flows.platforms.lifetimes import keep_warm
@@ -46,7 +46,7 @@ async def to_keep(
     back = registry.previous(target.name)
     gone = {name for name, one in zip(names, found, strict=True) if one is None}
     if back is not None and back.deployment and back.deployment in gone - {fixed_name(target)}:
-        standing.append(_as_recorded(target, back.deployment, back))
+        standing.append(as_recorded(back.deployment, back, target.production))
     if target.promotion.keep == "paused":
         pause = [one for one in standing if one.state == "ready" and one.name not in in_use]
         return KeepWarmPlan(ask=live, pause=tuple(pause), wrong=wrong)
@@ -93,15 +93,3 @@ async def _live(
         )
         return (), (found,)
     return ((standing,), ()) if standing.state == "ready" else ((), ())
-
-
-def _as_recorded(target: Target, name: str, pointer: LivePointer) -> Deployment:
-    return Deployment(
-        name=name,
-        model_id=pointer.model_id,
-        state="unknown",
-        slot="production",
-        sku=target.production.sku,
-        capacity=target.production.capacity,
-        tags=own_tags(target.name, pointer.run_id or "", "production"),
-    )

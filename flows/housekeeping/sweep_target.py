@@ -25,7 +25,6 @@ from flows.settings import Settings
 
 __all__ = ["DueDeployment", "SweepOutcome", "in_use", "sweep_all", "sweep_target"]
 
-_RUNNING = frozenset({"requested", "preflight", "deploying", "evaluating", "judged", "promoting"})
 _SILENT_FOR = timedelta(days=2)
 """A run that has said and written nothing for so long was killed and not begun again: its slot is free."""
 _SETTLED_FOR = timedelta(minutes=10)
@@ -169,7 +168,7 @@ async def _delete(
 
 
 def _is_running(settings: Settings, run: RunRecord, now: datetime) -> bool:
-    if run.state not in _RUNNING or (run.kind != "promotion" and run.state == "judged"):
+    if not run.under_way:
         return False
     return (
         now - max(datetime.fromisoformat(run.updated_at), _last_word(settings, run)) < _SILENT_FOR
@@ -177,8 +176,7 @@ def _is_running(settings: Settings, run: RunRecord, now: datetime) -> bool:
 
 
 def _is_over(run: RunRecord, now: datetime) -> bool:
-    ended = run.state not in _RUNNING or (run.kind != "promotion" and run.state == "judged")
-    return ended and now - datetime.fromisoformat(run.updated_at) > _SETTLED_FOR
+    return not run.under_way and now - datetime.fromisoformat(run.updated_at) > _SETTLED_FOR
 
 
 def _last_word(settings: Settings, run: RunRecord) -> datetime:

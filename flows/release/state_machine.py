@@ -10,7 +10,7 @@
 Before the switch nothing an application reads has changed. The switch is one transaction of the registry; it demands
 once more the verdict, its digests, the generation and that nobody holds the target. After it, applications are told and
 what they read is read back; when that fails, pointer and publishers are put back. A run deletes only what it created.
-The deployment that was live before stays, for an instant rollback; `flows.housekeeping.retire` takes it away when its time is up.
+The deployment that was live before stays, for an instant rollback; the sweep deletes it when its time is up.
 """
 
 from __future__ import annotations

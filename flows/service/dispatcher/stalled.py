@@ -23,9 +23,6 @@ __all__ = ["LONGEST_S", "answered_order", "stalled"]
 LONGEST_S = 7 * 86400.0
 """A run that stood still for longer is not started again by itself: nobody expects it to move any more."""
 
-_ON_THE_WAY = frozenset(
-    {"requested", "preflight", "deploying", "evaluating", "judged", "promoting"}
-)
 _BY_ITSELF = frozenset({"webhook", "watch"})
 
 
@@ -56,7 +53,7 @@ def answered_order(run: RunRecord, number: int) -> StartOrder:
 
 
 def _should_move(settings: Settings, registry: Registry, run: RunRecord) -> bool:
-    if run.state in _ON_THE_WAY:
+    if run.under_way:
         return True
     try:
         return run.state == "waiting" and goes_on(settings, registry, run)
