@@ -78,6 +78,7 @@ async def roll_back(
     attempt = run_id or attempt_id("rollback", live.generation)
     stand = _stand_in_place if keeps_name and keeps_name == live.deployment else _stand
     endpoint, deployment, warm, downtime_s = await stand(platform, goal, live, slot, attempt)
+    # The model stands and answers before the pointer moves: a rollback that can't deploy leaves applications as they are.
     pointer = registry.switch(
         NewPointer(
             target=target,

@@ -93,6 +93,7 @@ async def promote(
         measure=measure,
         policy_digest_now=policy_digest_now,
     )
+    # A run that has switched never goes through the steps before the switch again: its candidate is live, or was put back.
     if registry.pointers_of(act.run_id):
         return await _after_switch(journey)
     signing_key()  # an unusable key is found before anything is done
@@ -122,12 +123,15 @@ async def _up_to_switch(journey: PromotionProcess) -> None:
     connection = await journey.deploy()
     await journey.smoke_test(connection)
     await journey.measure_production(connection, cleared)
+    # Cleared once more: deploying takes minutes, in which a hold, a rejection or another promotion may have come. The
+    # registry itself looks a last time inside the transaction of the switch, where nothing can come in between.
     journey.switch(connection, journey.clear())
 
 
 async def _after_switch(journey: PromotionProcess) -> PromotionOutcome:
     """Go on from the switch, in this process or a later one."""
     act, registry = journey.act, journey.registry
+    # A process that was killed while it put the old model back must not publish the new one after all.
     if (begun := why_put_back(journey)) is not None:
         return await _undo(journey, begun)
     published: tuple[Published, ...] = ()

@@ -78,6 +78,7 @@ class PromotionProcess:
 
     async def deploy(self) -> Connection:
         """Make the candidate stand in production and really answer."""
+        # On record before it exists: a process killed in the middle leaves what a later clean-up knows it may delete.
         created = await self._will_create()
         with self.step("deploying", deployment=self.deployment, created=created):
             act = self.act
@@ -130,6 +131,7 @@ class PromotionProcess:
                     deployment=self.deployment,
                     run_id=self.act.run_id,
                 ),
+                # The generation it was judged against, not the one of now: whoever switched since has another baseline.
                 expected_generation=run.baseline_generation if run else 0,
                 actor=self.act.actor,
                 reason=self.act.reason or f"{cleared.outcome}: {'; '.join(cleared.reasons)}",

@@ -20,6 +20,7 @@ async def put_back(journey: PromotionProcess, why: str) -> list[str]:
     with journey.step("put_back", why=why) as found:
         if (stuck := await journey.give_way()) is not None:
             return [stuck]  # what is live and what stands stay the same thing
+        # The pointer first: publishers write whatever is live, and a deployment is removed only when it is not.
         _restore(journey, reason)
         published = await publish_live(journey.registry, journey.publishers, journey.act.target)
         found |= {one.publisher: one.words for one in published}
