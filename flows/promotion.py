@@ -70,34 +70,34 @@ async def promote(
         early_stop=early_stop != "off",
     )
     run, _created = request(again=again, rejudges=rejudges)
-    await _see_through(run.run_id)
+    await _run_to_end(run.run_id)
     # Once and no more: while others keep going live in between, this one would be judged for ever.
     if not is_rejudgement(run) and _is_stale(run.run_id):
         get_run_logger().info("something else was made live since the verdict: judging again")
         run, _created = request(rejudges=run.run_id)
-        await _see_through(run.run_id)
+        await _run_to_end(run.run_id)
     await tasks.wake_void(target, str(runtime.flow_run.id))
     return _summary(run.run_id)
 
 
-async def _see_through(run_id: str) -> None:
+async def _run_to_end(run_id: str) -> None:
     """Carry a run to its end. While people are waited for, nothing runs: see `flows.approvals.suspend`."""
-    carried = False
+    carried_out = False
     while not _is_over(run_id):
         if _is_waiting(run_id) and suspends():
             if await wait_for_people(run_id):
-                carried = False
+                carried_out = False
                 continue
-            if carried:  # it waits for something that nobody is asked for
+            if carried_out:  # it waits for something that nobody is asked for
                 return
         async with target_lock(_target_of(run_id)):
-            await _carry_out(run_id)
-        carried = True
+            await _run_once(run_id)
+        carried_out = True
         if not suspends():
             return
 
 
-async def _carry_out(run_id: str) -> None:
+async def _run_once(run_id: str) -> None:
     """Every way out, a cancellation too, passes the clean-up; what failed is written down and raised again."""
     error = None
     try:

@@ -112,14 +112,14 @@ def why_forbidden(
     fixed = locked_checks(verdict)
     failed = [check for check in fixed if check.outcome != "INCONCLUSIVE"]
     undecided = [check for check in fixed if check.outcome == "INCONCLUSIVE"]
-    said = []
+    reasons = []
     if failed:
-        said.append(f"the gate lets nobody override {_names(failed)}")
+        reasons.append(f"the gate lets nobody override {_names(failed)}")
     if undecided:
-        said.append(f"the gate wants proof of {_names(undecided)}, {_why_open(looks)}")
+        reasons.append(f"the gate wants proof of {_names(undecided)}, {_why_open(looks)}")
     if undecided and not failed:
-        said.append(_way_out(run, looks))
-    return "; ".join(said)
+        reasons.append(_how_to_decide(run, looks))
+    return "; ".join(reasons)
 
 
 def _names(checks: Sequence[CheckResult]) -> str:
@@ -134,7 +134,7 @@ def _why_open(looks: Sequence[LookEvent]) -> str:
     return "undecided because asking ended early" if _ended_early(looks) else "which stay undecided"
 
 
-def _way_out(run: RunRecord, looks: Sequence[LookEvent]) -> str:
+def _how_to_decide(run: RunRecord, looks: Sequence[LookEvent]) -> str:
     if not _ended_early(looks):
         return "a larger suite may decide that"
     named = next(

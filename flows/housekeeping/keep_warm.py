@@ -14,12 +14,12 @@ from evals.records import LivePointer
 from flows.config.strategy import fixed_name
 from flows.config.target import Target
 from flows.deployments.identity import as_recorded, belongs_to
-from flows.housekeeping.retire import kept
+from flows.housekeeping.retire import kept_for_rollback
 from flows.platforms.base import Deployment, PausesDeployments, Platform
 from flows.platforms.lifetimes import keep_warm
 from flows.registry.store import Registry
 
-__all__ = ["KeepWarmPlan", "keep_all", "to_keep"]
+__all__ = ["KeepWarmPlan", "keep_warm_all", "plan_keep_warm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +31,16 @@ class KeepWarmPlan:
     wrong: tuple[str, ...] = ()
 
 
-async def to_keep(
+async def plan_keep_warm(
     target: Target, *, platform: Platform, registry: Registry, in_use: Collection[str] = ()
 ) -> KeepWarmPlan:
     """Return what is to be kept and how; `in_use` is what a running run changes."""
     if not target.production.sku:  # a platform without lasting deployments
         return KeepWarmPlan()
     live, wrong = await _live(registry.live(target.name), platform, in_use)
-    names = kept(target.name, keep_s=target.promotion.keep_previous_s, registry=registry)
+    names = kept_for_rollback(
+        target.name, keep_s=target.promotion.keep_previous_s, registry=registry
+    )
     found = [await platform.get(name) for name in names]
     standing = [
         one for one in found if one and one.state == "ready" and belongs_to(one, target.name)
@@ -53,7 +55,7 @@ async def to_keep(
     return KeepWarmPlan(ask=(*live, *standing), wrong=wrong)
 
 
-async def keep_all(
+async def keep_warm_all(
     platform: Platform, keeping: KeepWarmPlan
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Ask and pause, deploying again what is gone; return the names asked, those paused, and what went wrong."""

@@ -9,7 +9,7 @@ from flows.deployments.identity import attempt_generation, belongs_to, run_of
 from flows.platforms.base import Deployment, Platform
 from flows.registry.store import Registry
 
-__all__ = ["kept", "orphans", "retirable"]
+__all__ = ["kept_for_rollback", "orphans", "retirable"]
 
 
 async def retirable(
@@ -29,7 +29,7 @@ async def retirable(
     return tuple(one.name for one in standing if one is not None and belongs_to(one, target))
 
 
-def kept(target: str, *, keep_s: int, registry: Registry) -> tuple[str, ...]:
+def kept_for_rollback(target: str, *, keep_s: int, registry: Registry) -> tuple[str, ...]:
     """Return the deployments that are not live any more and are kept for a rollback, the latest last."""
     return _superseded(registry, target, keep_s)[1]
 

@@ -30,12 +30,12 @@ _OWN_TAG = "gatewright"
 
 def expires_at(deployment: Deployment) -> datetime | None:
     """Return when a slot has outlived its use; None when it has no end, or its age is not known."""
-    told = _moment(deployment.tags.get(EXPIRES_TAG))
+    tagged = _moment(deployment.tags.get(EXPIRES_TAG))
     if deployment.slot == "production":
-        return told
+        return tagged
     created = _moment(deployment.created_at)
     removed = created + DEVELOPER_LIFE if created else None
-    ends = [moment for moment in (told, removed) if moment is not None]
+    ends = [moment for moment in (tagged, removed) if moment is not None]
     return min(ends, default=None)
 
 

@@ -96,8 +96,8 @@ class PromotionProcess:
             result = await self.smoke(connection)
             found |= {"asked": result.asked, "detail": result.detail}
             if not result.passed or result.asked < 1:
-                said = result.detail or ("nothing was asked" if result.asked < 1 else "failed")
-                raise InfrastructureError(f"smoke test through the production endpoint: {said}")
+                reason = result.detail or ("nothing was asked" if result.asked < 1 else "failed")
+                raise InfrastructureError(f"smoke test through the production endpoint: {reason}")
 
     async def measure_production(self, connection: Connection, cleared: Verdict) -> None:
         """Judge the checks that the gate measures on the production deployment, once for the run."""
@@ -156,15 +156,15 @@ class PromotionProcess:
             )
         return None
 
-    async def give_way(self) -> str | None:
+    async def restore_deployment(self) -> str | None:
         """What has to be done before the pointer goes back; return what went wrong. Beside one another: nothing."""
         return None
 
-    async def stand_by(self) -> str | None:
+    async def restore_before_waiting(self) -> str | None:
         """What has to be done before people are waited for; return what went wrong. Beside one another: nothing."""
         return None
 
-    def remark(self) -> str:
+    def outcome_note(self) -> str:
         """What the outcome's sentence says besides."""
         return ""
 

@@ -14,7 +14,7 @@ from flows.approvals.suspended_runs import was_suspended
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.service.dispatcher.messages import answer_id
-from flows.service.dispatcher.queue_resume import goes_on
+from flows.service.dispatcher.queue_resume import has_what_it_waits_for
 from flows.service.dispatcher.starting import StartOrder, job_order, silent_for
 from flows.settings import Settings
 
@@ -56,7 +56,7 @@ def _should_move(settings: Settings, registry: Registry, run: RunRecord) -> bool
     if run.under_way:
         return True
     try:
-        return run.state == "waiting" and goes_on(settings, registry, run)
+        return run.state == "waiting" and has_what_it_waits_for(settings, registry, run)
     except (ConfigurationError, RefusedError):  # its page says what hinders
         return False
 
