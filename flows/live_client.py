@@ -80,12 +80,12 @@ class _Follower(threading.Thread):
             self.live, self._etag = _read(content), etag
         except urllib.error.HTTPError as error:
             with error:
-                said = error.read(500).decode(errors="replace")
-            nothing = error.code == 404 and "nothing_live" in said  # a proxy's own 404 says nothing
+                body = error.read(500).decode(errors="replace")
+            nothing = error.code == 404 and "nothing_live" in body  # a proxy's own 404 says nothing
             if nothing:
                 self.live, self._etag = None, error.headers.get("ETag", "")
             if error.code != 304:
-                self.problem = f"{self._url}: {error.code} {said}"
+                self.problem = f"{self._url}: {error.code} {body}"
             return nothing or error.code == 304
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
             self.problem = f"{self._url}: {error}"

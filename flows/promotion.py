@@ -26,8 +26,6 @@ from flows.settings import load_settings
 
 __all__ = ["promote"]
 
-OVER = frozenset({"promoted", "refused", "inconclusive"})
-
 
 def _run_name() -> str:
     parameters = runtime.flow_run.parameters
@@ -72,34 +70,34 @@ async def promote(
         early_stop=early_stop != "off",
     )
     run, _created = request(again=again, rejudges=rejudges)
-    await _see_through(run.run_id)
+    await _run_to_end(run.run_id)
     # Once and no more: while others keep going live in between, this one would be judged for ever.
     if not is_rejudgement(run) and _is_stale(run.run_id):
         get_run_logger().info("something else was made live since the verdict: judging again")
         run, _created = request(rejudges=run.run_id)
-        await _see_through(run.run_id)
+        await _run_to_end(run.run_id)
     await tasks.wake_void(target, str(runtime.flow_run.id))
     return _summary(run.run_id)
 
 
-async def _see_through(run_id: str) -> None:
+async def _run_to_end(run_id: str) -> None:
     """Carry a run to its end. While people are waited for, nothing runs: see `flows.approvals.suspend`."""
-    carried = False
+    carried_out = False
     while not _is_over(run_id):
         if _is_waiting(run_id) and suspends():
             if await wait_for_people(run_id):
-                carried = False
+                carried_out = False
                 continue
-            if carried:  # it waits for something that nobody is asked for
+            if carried_out:  # it waits for something that nobody is asked for
                 return
         async with target_lock(_target_of(run_id)):
-            await _carry_out(run_id)
-        carried = True
+            await _run_once(run_id)
+        carried_out = True
         if not suspends():
             return
 
 
-async def _carry_out(run_id: str) -> None:
+async def _run_once(run_id: str) -> None:
     """Every way out, a cancellation too, passes the clean-up; what failed is written down and raised again."""
     error = None
     try:
@@ -140,7 +138,7 @@ async def _report(run_id: str, error: str | None) -> None:
 def _note_failure(run_id: str, error: str) -> None:
     with open_registry(load_settings()) as registry:
         run = registry.run(run_id)
-        if run is not None and run.state not in OVER:
+        if run is not None and not run.decided:
             state: RunState = "failed"
             registry.set_run_state(run_id, state, error[:500])
 
@@ -149,7 +147,7 @@ def _is_over(run_id: str) -> bool:
     """Say whether a run has come to its end; a flow run that was suspended for its question then waits no more."""
     run = _run(run_id)
     get_run_logger().info("run %s of %s is %s", run_id, run.target, run.state)
-    over = run.state in OVER or _was_put_back(run_id)
+    over = run.decided or _was_put_back(run_id)
     if over:
         with open_registry(load_settings()) as registry:
             note_resumed(registry, run_id, str(runtime.flow_run.id))

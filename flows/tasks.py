@@ -173,13 +173,13 @@ async def look_at_drift(
 ) -> tuple[drift_watch.DriftCheck, ...]:
     """Look whether what is live really stands and is read; what is new is told first, then put on record."""
     settings = load_settings()
-    looked = await drift_watch.look_at_all(settings, target, settle_s=settle_s)
-    for one in looked:
+    checks = await drift_watch.check_all(settings, target, settle_s=settle_s)
+    for one in checks:
         if one.news and one.alerts:
-            told = {"target": one.target, "model_id": one.model_id, "reason": one.reason}
-            artifacts.alert(one.target, told, event=artifacts.DRIFT_FOUND)
-        await asyncio.to_thread(drift_watch.record_look, settings, one)
-    return looked
+            facts = {"target": one.target, "model_id": one.model_id, "reason": one.reason}
+            artifacts.alert(one.target, facts, event=artifacts.DRIFT_FOUND)
+        await asyncio.to_thread(drift_watch.record_check, settings, one)
+    return checks
 
 
 @task(name="sweep", **_STEP)
@@ -197,7 +197,7 @@ async def forget_answers() -> answer_cache.PruneOutcome:
 @task(name="roll back", cache_policy=NO_CACHE, persist_result=False)
 async def roll_back(target: str, to: str | None, reason: str, actor: str) -> str:
     """Return to an earlier model; returns the model that is live now."""
-    outcome = await target_rollback.go_back(
+    outcome = await target_rollback.roll_back_target(
         load_settings(), target, to=to, reason=reason, actor=actor
     )
     return outcome.pointer.model_id

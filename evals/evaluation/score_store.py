@@ -7,7 +7,6 @@ byte for each answer, the scores themselves are read from the file as they are n
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from evals.cases.table import CaseTable
+from evals.files import append_lines
 from evals.records import MODEL_OUTCOMES, Response, Role, Score, UnscoredBecause
 from evals.suites.opened import OpenedSuite
 
@@ -82,14 +82,8 @@ class ScoreStore:
         """Append what was added, durably."""
         if not self._fresh:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         encoder = msgspec.json.Encoder()
-        with self.path.open("ab") as file:
-            # A line of its own even after a torn one; blank and torn lines are passed over when reading.
-            file.write(b"\n" if file.tell() else b"")
-            file.write(b"".join(encoder.encode(found) + b"\n" for found in self._fresh))
-            file.flush()
-            os.fsync(file.fileno())
+        append_lines(self.path, map(encoder.encode, self._fresh))
         self._fresh.clear()
 
     @cached_property

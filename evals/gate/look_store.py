@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from evals.errors import ConfigurationError, Problem
+from evals.files import append_lines
 from evals.gate.looks import LookEvent, RemainingCases
 from evals.gate.old_verdicts import completed_check
 from evals.gate.policy import GatePolicy
@@ -42,15 +42,7 @@ class LookStore:
 
     def append(self, event: LookEvent) -> None:
         """Add a look: one write, made durable before this returns."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        torn = self.path.exists() and not self.path.read_bytes().endswith(b"\n")
-        data = (b"\n" if torn else b"") + encode(event) + b"\n"
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            os.write(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        append_lines(self.path, [encode(event)])
 
     def needs(self) -> Mapping[int, tuple[RemainingCases, ...]]:
         """Return what is asked in each round that follows a look."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from evals.files import replace_file
 from evals.report.facts import RunFacts
 from evals.report.formats.html import render_html
 from evals.report.formats.json_report import render_json
@@ -32,21 +31,6 @@ def write_report(facts: RunFacts, folder: Path) -> tuple[Path, ...]:
         "report.junit.xml": render_junit(facts, view),
         "report.json": render_json(facts, view),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    return tuple(_replace(folder / name, text) for name, text in pages.items())
-
-
-def _replace(path: Path, text: str) -> Path:
-    """Write beside the target and rename, so that a reader never sees half a file."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return path
+    for name, text in pages.items():
+        replace_file(folder / name, text.encode())
+    return tuple(folder / name for name in pages)

@@ -6,51 +6,37 @@ Worked out anew whenever it is looked at, from the stored verdict, the gate and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+
+from msgspec.structs import asdict
 
 from evals.errors import RefusedError
 from evals.gate.look_store import LookStore
 from evals.gate.looks import LookEvent
 from evals.gate.policy import GatePolicy, load_policy
-from evals.records import CheckResult, Record, Slot, Verdict
+from evals.records import CheckResult, Slot, Verdict
+from flows.approvals.acceptance import Acceptance, acceptance_of, locked_checks
 from flows.config.target import load_target
-from flows.registry.records import Answer, Binding, Decision, RunRecord
+from flows.registry.records import Binding, RunRecord
 from flows.registry.store import Registry
 from flows.registry.verdicts import shortfall
 from flows.settings import Settings
 
 __all__ = ["Question", "question_of", "why_forbidden"]
 
-_WANTED: dict[str, Decision] = {"INCONCLUSIVE": "approve", "FAIL": "override"}
 _ANSWERABLE = frozenset({"waiting", "judged", "refused"})
 _SELECTORS = (("job_id", "--job"), ("model_id", "--model"), ("checkpoint", "--checkpoint"))
 _SLOTS: tuple[Slot, ...] = ("developer", "production")
 
 
-class Question(Record, frozen=True, kw_only=True):
-    """What a run asks of people.
-
-    `wanted` is the answer that lets the candidate go live, None when no answer can; then `forbidden` says why, and what
-    can be done instead. `given` are those who gave it in time; `deadline` is UTC, ISO 8601, None when it never ends; `excluded` may not give it.
-    """
+class Question(Acceptance, frozen=True, kw_only=True):
+    """What a run asks of people; where no answer can be given, `forbidden` says why, and what can be done instead."""
 
     run_id: str
     target: str
     slot: Slot
     asks: str
-    wanted: Decision | None
     forbidden: str
     binding: Binding
-    required: int
-    given: tuple[str, ...]
-    excluded: str | None
-    deadline: str | None
-    expired: bool
-
-    @property
-    def enough(self) -> bool:
-        """True when as many people as the gate asks for have said yes."""
-        return self.wanted is not None and len(self.given) >= self.required
 
 
 def question_of(settings: Settings, registry: Registry, run: RunRecord) -> Question | None:
@@ -78,29 +64,15 @@ def _question(
     policy: GatePolicy,
     forbidden: str,
 ) -> Question:
-    approving = verdict.outcome == "INCONCLUSIVE"
-    wanted = None if forbidden else _WANTED.get(verdict.outcome)
-    judged = registry.judged_at(run.run_id, slot)
-    deadline = None
-    if approving and judged is not None:
-        deadline = _later(judged[0], policy.approval.expires_after_s)
-    now = registry.now()
-    excluded = run.requested_by if policy.approval.not_requester else None
-    needed = policy.approval.required if approving else policy.override.approvers
-    binding = Binding.of(verdict)
+    found = acceptance_of(registry, run, slot, verdict, policy)
     return Question(
         run_id=run.run_id,
         target=run.target,
         slot=slot,
         asks=shortfall(verdict, f"the {slot} verdict") or "",
-        wanted=wanted,
         forbidden=forbidden,
-        binding=binding,
-        required=max(1, needed),
-        given=_given(registry, run, slot, wanted, binding, deadline, excluded, policy, now),
-        excluded=excluded,
-        deadline=deadline,
-        expired=deadline is not None and now > deadline,
+        binding=Binding.of(verdict),
+        **asdict(found),
     )
 
 
@@ -123,35 +95,6 @@ def _open_verdict(registry: Registry, run: RunRecord) -> tuple[Slot, Verdict] | 
     return None
 
 
-def _given(
-    registry: Registry,
-    run: RunRecord,
-    slot: Slot,
-    wanted: Decision | None,
-    binding: Binding,
-    deadline: str | None,
-    excluded: str | None,
-    policy: GatePolicy,
-    now: str,
-) -> tuple[str, ...]:
-    """Who said yes to this very verdict, in time; an override counts only while it is fresh."""
-
-    def counts(answer: Answer) -> bool:
-        if (answer.decision, answer.binding) != (wanted, binding) or answer.actor == excluded:
-            return False
-        if wanted == "override":
-            return now <= _later(answer.at, policy.override.expires_after_s)
-        return deadline is None or answer.at <= deadline
-
-    people = {a.actor: None for a in registry.answers(run.run_id, slot) if counts(a)}
-    return tuple(people)
-
-
-def _later(at: str, seconds: int) -> str:
-    later = datetime.fromisoformat(at) + timedelta(seconds=seconds)
-    return later.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 def why_forbidden(
     run: RunRecord, verdict: Verdict, policy: GatePolicy, looks: Sequence[LookEvent]
 ) -> str:
@@ -166,17 +109,17 @@ def why_forbidden(
         return "nobody can accept an ERROR: remove its cause and judge again"
     if verdict.outcome != "FAIL":
         return ""
-    fixed = [c for c in verdict.checks if c.decides and c.outcome != "PASS" and not c.overridable]
+    fixed = locked_checks(verdict)
     failed = [check for check in fixed if check.outcome != "INCONCLUSIVE"]
     undecided = [check for check in fixed if check.outcome == "INCONCLUSIVE"]
-    said = []
+    reasons = []
     if failed:
-        said.append(f"the gate lets nobody override {_names(failed)}")
+        reasons.append(f"the gate lets nobody override {_names(failed)}")
     if undecided:
-        said.append(f"the gate wants proof of {_names(undecided)}, {_why_open(looks)}")
+        reasons.append(f"the gate wants proof of {_names(undecided)}, {_why_open(looks)}")
     if undecided and not failed:
-        said.append(_way_out(run, looks))
-    return "; ".join(said)
+        reasons.append(_how_to_decide(run, looks))
+    return "; ".join(reasons)
 
 
 def _names(checks: Sequence[CheckResult]) -> str:
@@ -191,7 +134,7 @@ def _why_open(looks: Sequence[LookEvent]) -> str:
     return "undecided because asking ended early" if _ended_early(looks) else "which stay undecided"
 
 
-def _way_out(run: RunRecord, looks: Sequence[LookEvent]) -> str:
+def _how_to_decide(run: RunRecord, looks: Sequence[LookEvent]) -> str:
     if not _ended_early(looks):
         return "a larger suite may decide that"
     named = next(

@@ -61,7 +61,7 @@ def _take(question: Question, answer: ResumeInput) -> None:
     settings = load_settings()
     try:
         with open_registry(settings) as registry:
-            said = give_answer(
+            outcome = give_answer(
                 settings,
                 registry,
                 question.run_id,
@@ -70,7 +70,7 @@ def _take(question: Question, answer: ResumeInput) -> None:
                 reason=answer.reason,
                 evidence=question.binding.evidence_digest,
             )
-        get_run_logger().info("%s", said)
+        get_run_logger().info("%s", outcome)
     except (RefusedError, ConfigurationError) as error:
         get_run_logger().warning("the answer of %s was not taken: %s", answer.who, error)
 

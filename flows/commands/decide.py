@@ -61,11 +61,11 @@ def _answer(run_id: str, decision: Any, reason: str, as_json: bool) -> None:
     from flows.approvals.answers import answer_run
 
     settings = load_settings()
-    said = answer_run(settings, run_id, decision, actor=settings.actor, reason=reason)
+    outcome = answer_run(settings, run_id, decision, actor=settings.actor, reason=reason)
     if not as_json:
-        typer.echo(said)
+        typer.echo(outcome)
     elif decision == "reject":
-        emit({"run_id": run_id, "decision": decision, "detail": said})
+        emit({"run_id": run_id, "decision": decision, "detail": outcome})
 
 
 def _go_on(run_id: str, as_json: bool) -> None:

@@ -158,11 +158,13 @@ async def _preflight(
     from flows.evaluation.estimate import expected_findings
     from flows.evaluation.judge_preflight import judge_findings
 
-    sides: dict[Role, Candidate] = {"candidate": candidate}
+    candidates: dict[Role, Candidate] = {"candidate": candidate}
     if live is not None:
-        sides["baseline"] = live
-    models: dict[Role, str] = {role: side.model_id for role, side in sides.items()}
-    prices = {role: platform.price(one.model_id, one.base_model) for role, one in sides.items()}
+        candidates["baseline"] = live
+    models: dict[Role, str] = {role: one.model_id for role, one in candidates.items()}
+    prices = {
+        role: platform.price(one.model_id, one.base_model) for role, one in candidates.items()
+    }
     found = await platform.preflight(candidate, (plan.target.developer, plan.target.production))
     judges = await judge_findings(plan.judge, plan.suites, models, plan.target.path)
     return (*found, *expected_findings(plan, platform, models, prices, seen), *judges)

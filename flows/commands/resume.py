@@ -12,11 +12,6 @@ from flows.settings import load_settings
 
 __all__ = ["register"]
 
-# What a run that was killed, stopped or in trouble may stand in; `failed` goes on once its cause is removed.
-_UNFINISHED = frozenset(
-    {"requested", "preflight", "deploying", "evaluating", "judged", "promoting", "failed"}
-)
-
 
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
@@ -36,7 +31,7 @@ def resume(
         raise RefusedError(
             f"{run_id} is a regression run, and those look at one day; ask anew: gatewright regress {run.target}"
         )
-    if run.state not in _UNFINISHED or (run.kind == "evaluation" and judged):
+    if run.settled or (run.kind == "evaluation" and judged):
         show_run(settings, run_id, as_json)
     elif run.kind == "evaluation":
         run_evaluation(settings, run_id, as_json=as_json)

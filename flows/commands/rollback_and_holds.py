@@ -52,11 +52,13 @@ def rollback(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Go back to the model that was live before, now, and hold automation off."""
-    from flows.recovery.target_rollback import go_back
+    from flows.recovery.target_rollback import roll_back_target
 
     settings = load_settings()
     load_target(settings.targets, target)
-    outcome = asyncio.run(go_back(settings, target, to=to, reason=reason, actor=settings.actor))
+    outcome = asyncio.run(
+        roll_back_target(settings, target, to=to, reason=reason, actor=settings.actor)
+    )
     if as_json:
         emit(outcome)
         return
@@ -68,8 +70,8 @@ def rollback(
         )
     for place in outcome.published if outcome.switched or outcome.problems else ():
         mark = "[green]✓[/]" if place.problem is None else "[yellow]![/]"
-        said = f"{place.publisher}: {place.words}" if place.problem is None else place.words
-        screen.print(f"{mark} {escape(said)}")
+        line = f"{place.publisher}: {place.words}" if place.problem is None else place.words
+        screen.print(f"{mark} {escape(line)}")
     if outcome.hold is not None:
         screen.print(
             f"  automation is on hold; when it may go on: gatewright release {target} --reason '…'"

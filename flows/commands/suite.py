@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import typer
 
-from evals.errors import ConfigurationError, Problem, nearest
+from evals.errors import Problem, nearest
 from flows.commands.output import JSON_OPTION, console, emit, exit_with
+from flows.commands.suite_import import import_suite
 from flows.commands.suite_labels import labels
 from flows.commands.suite_lookup import folders_of, open_all, overlap_policy, refuse_all
 from flows.commands.views.suites import show_check, show_duplicates, show_stats
 from flows.settings import load_settings
 
 if TYPE_CHECKING:
-    from evals.suites.import_openai_eval import Imported
     from evals.suites.opened import OpenedSuite
 
 __all__ = ["register"]
@@ -30,20 +30,7 @@ REST: Any = typer.Option(..., "--rest", help="New file for all other cases.")
 BY: Any = typer.Option(
     [], "--by", help="Tag whose proportions both parts keep; else the expected answers'."
 )
-SOURCE: Any = typer.Argument(
-    ..., help="JSON of an OpenAI eval, or a chat fine-tuning file (.jsonl)."
-)
-FOLDER: Any = typer.Option(
-    None, "--to", help="Folder of the new suite; else in the datasets, by the file's name."
-)
-DATA: Any = typer.Option(
-    None, "--data", help="An eval's data, one item a line; else its run has to hold it."
-)
-RUN: Any = typer.Option(
-    None, "--run", help="JSON of a run of the eval, for the messages and the sampling."
-)
 CLEAN: Any = typer.Option(None, "--to", help="New file for the cases without doubles.")
-_CHAT_SUFFIXES = (".jsonl", ".ndjson")
 
 app = typer.Typer(
     help="Look after suites: check, count, split, import, take out duplicates.",
@@ -130,41 +117,6 @@ def split(
         typer.echo(f"{name}: {count} cases")
 
 
-@app.command(
-    name="import",
-    epilog="Example: gatewright suite import eval.json --data items.jsonl --run run.json",
-)
-def import_(
-    source: Path = SOURCE,
-    to: Path | None = FOLDER,
-    data: Path | None = DATA,
-    run: Path | None = RUN,
-    as_json: bool = JSON_OPTION,
-) -> None:
-    """Make a suite of an OpenAI eval with its data, or of a chat fine-tuning file."""
-    folder = to if to is not None else load_settings().datasets / source.stem.lower()
-    if source.suffix.lower() in _CHAT_SUFFIXES:
-        from evals.suites.import_chat import import_chat
-
-        refuse_all(
-            _option(name, "belongs to an eval; a chat fine-tuning file stands alone")
-            for name, given in (("--data", data), ("--run", run))
-            if given is not None
-        )
-        imported = import_chat(source, folder)
-    else:
-        from evals.suites.import_openai_eval import import_eval
-
-        imported = import_eval(source, data, folder, run=run)
-    opened = _brought_in(folder)
-    if as_json:
-        emit({**_imported(imported), "name": opened.suite.name})
-        return
-    typer.echo(f"{folder}: {imported.cases} cases, graders {', '.join(imported.graders)}")
-    for note in imported.notes:
-        typer.echo(f"  {note}")
-
-
 @app.command(epilog="Example: gatewright suite dedupe support-triage --to cases.clean.jsonl")
 def dedupe(
     suite: str = SUITE,
@@ -195,31 +147,16 @@ def dedupe(
 
 
 app.command(
+    name="import",
+    epilog="Example: gatewright suite import eval.json --data items.jsonl --run run.json",
+)(import_suite)
+app.command(
     epilog="Example: gatewright suite labels support-triage-1f0c9a77aa --grader tone --n 150 --to answers.jsonl"
 )(labels)
 
 
 def _open(suite: str) -> OpenedSuite:
     return open_all(folders_of(load_settings(), suite))[0]
-
-
-def _brought_in(folder: Path) -> OpenedSuite:
-    """Open what was imported; its problems can only be mended where it now is."""
-    try:
-        return open_all([folder])[0]
-    except ConfigurationError as error:
-        fix = f"mend the files, then gatewright suite check {folder}"
-        written = Problem(where=str(folder), message="the suite was written as it is", fix=fix)
-        raise ConfigurationError([*error.problems, written]) from None
-
-
-def _imported(found: Imported) -> dict[str, Any]:
-    return {
-        "folder": str(found.folder),
-        "cases": found.cases,
-        "graders": found.graders,
-        "notes": found.notes,
-    }
 
 
 def _checked(opened: OpenedSuite, leak: Any) -> dict[str, Any]:

@@ -102,5 +102,5 @@ def _set_aside(home: Path, console: Console) -> None:
 
 def close_demo(settings: Settings, story: DemoState) -> None:
     """Note that a story was told to its end; its secret is forgotten."""
-    told = msgspec.structs.replace(story, webhook_secret="", finished=True)
-    write_record(settings.home / MARKER, told)
+    finished = msgspec.structs.replace(story, webhook_secret="", finished=True)
+    write_record(settings.home / MARKER, finished)

@@ -34,7 +34,6 @@ __all__ = ["TARGET", "run_story"]
 
 TARGET = "support-triage"
 BASE_MODEL = "gpt-4.1-mini-2025-04-14"
-OVER = frozenset({"promoted", "refused", "inconclusive", "failed", "waiting"})
 RUN_PATIENCE_S = 600.0
 NUDGE_S = 20.0
 
@@ -141,7 +140,7 @@ async def _follow(
     with RunDisplay(settings, run_id, console) as display:
         while loop.time() - begin < RUN_PATIENCE_S:
             run = await asyncio.to_thread(display.refresh)
-            if run is not None and run.state in OVER and run.report:
+            if run is not None and not run.under_way and run.report:
                 return run
             if nudge_at < loop.time() and (resumed or run is None):
                 nudge_at = float("inf")

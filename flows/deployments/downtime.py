@@ -14,7 +14,7 @@ from flows.config.target import Target
 from flows.platforms.base import Deployment, Finding, Platform, ReplacesModels, SlotSpec
 from flows.registry.records import Step
 
-__all__ = ["change_words", "gap_findings", "gap_words", "replaceable"]
+__all__ = ["describe_change", "describe_downtime", "downtime_findings", "replaceable"]
 
 
 def replaceable(platform: Platform) -> ReplacesModels:
@@ -24,7 +24,7 @@ def replaceable(platform: Platform) -> ReplacesModels:
     return platform
 
 
-def change_words(strategy: Strategy, platform: ReplacesModels, *, in_place: bool) -> str:
+def describe_change(strategy: Strategy, platform: ReplacesModels, *, in_place: bool) -> str:
     """Say what an application notices while a deployment gets its new model."""
     if strategy == "in_place":
         return "the old one answers until it is there"
@@ -32,13 +32,13 @@ def change_words(strategy: Strategy, platform: ReplacesModels, *, in_place: bool
     return f"in place if the service does that, else {gap}" if in_place else gap
 
 
-def gap_words(marks: Iterable[Step]) -> str:
+def describe_downtime(marks: Iterable[Step]) -> str:
     """Say how long a run's deployment did not answer, by the marks of its steps; nothing when it always did."""
     gaps = [mark.detail["downtime_s"] for mark in marks if mark.detail.get("downtime_s")]
     return f"did not answer for {sum(gaps):.0f} s" if gaps else ""
 
 
-def gap_findings(
+def downtime_findings(
     target: Target, platform: Platform, models: Mapping[Role, str]
 ) -> Iterator[Finding]:
     """Return the line of a preflight on what promoting interrupts; none where nothing keeps its name.
@@ -51,7 +51,7 @@ def gap_findings(
     candidate, live = models["candidate"], models.get("baseline", "")
     standing = _standing(name, live, target.production)
     in_place = platform.changes_in_place(standing, candidate, target.production)
-    words = change_words(strategy, platform, in_place=in_place)
+    words = describe_change(strategy, platform, in_place=in_place)
     if strategy == "replace":
         message = f"promoting replaces the model in {name}: {words}"
         yield Finding(name="downtime", level="warn", message=message, fix=_NO_GAP)

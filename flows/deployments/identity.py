@@ -10,10 +10,12 @@ import hashlib
 import re
 from typing import Literal
 
-from flows.platforms.base import Deployment
+from evals.records import LivePointer
+from flows.platforms.base import Deployment, SlotSpec
 from flows.registry.records import RunRecord
 
 __all__ = [
+    "as_recorded",
     "attempt_generation",
     "attempt_id",
     "belongs_to",
@@ -57,6 +59,19 @@ def own_tags(
     """Return the tags of a deployment; `evidence` is the digest of what it was judged on, "" before it is judged."""
     tags = {"gatewright": target, _TARGET: target, _RUN: run_id, _ROLE: role}
     return {**tags, _EVIDENCE: evidence} if evidence else tags
+
+
+def as_recorded(name: str, pointer: LivePointer, slot: SlotSpec) -> Deployment:
+    """Return a deployment that is gone as the registry remembers it, so that it can be made again."""
+    return Deployment(
+        name=name,
+        model_id=pointer.model_id,
+        state="unknown",
+        slot="production",
+        sku=slot.sku,
+        capacity=slot.capacity,
+        tags=own_tags(pointer.target, pointer.run_id or "", "production"),
+    )
 
 
 def belongs_to(deployment: Deployment, target: str) -> bool:

@@ -1,0 +1,6 @@
+"""A run up to its verdict: requested, checked before money is spent, asked in rounds, judged.
+
+In: a target and what names its candidate. Out: answers, scores and looks in the run's folder, a verdict and suite
+results in the registry. Every step opens the run from its id, so that it can run in a process of its own and be done
+again after a crash. Begin with `steps`, which has them in order; `open_run` opens a run, `request` begins one.
+"""

@@ -24,8 +24,8 @@ __all__ = [
     "ask_models",
     "budget_of",
     "candidate_connection",
-    "samplings",
-    "stops",
+    "sampling_summaries",
+    "stop_reasons",
 ]
 
 _REDEPLOYS = 3
@@ -36,16 +36,16 @@ async def ask_models(
 ) -> tuple[SamplingSummary, ...]:
     """Ask both models a round; a developer slot that is gone is deployed again, a few times."""
     for attempt in range(_REDEPLOYS + 1):
-        sides: dict[Role, EvaluatedModel] = {
-            "candidate": run.side("candidate", await candidate_connection(run))
+        models: dict[Role, EvaluatedModel] = {
+            "candidate": run.evaluated_model("candidate", await candidate_connection(run))
         }
         if run.record.baseline_model:
-            sides["baseline"] = run.side("baseline", await _baseline_connection(run))
+            models["baseline"] = run.evaluated_model("baseline", await _baseline_connection(run))
         try:
             with ResponseStore(run.settings.home / "responses") as store:
                 sink = run_progress(run.folder, progress)
                 return await run.evaluation.ask(
-                    look, sides, progress=sink, budget=budget, store=store
+                    look, models, progress=sink, budget=budget, store=store
                 )
         except EndpointGoneError:
             if attempt == _REDEPLOYS:
@@ -91,12 +91,12 @@ def budget_of(run: OpenRun) -> Budget:
     return budget
 
 
-def samplings(run: OpenRun) -> tuple[SamplingSummary, ...]:
+def sampling_summaries(run: OpenRun) -> tuple[SamplingSummary, ...]:
     """What asking came to, call by call, those of killed processes included as far as it can be known."""
     return read_usage(run.folder / "journal")
 
 
-def stops(run: OpenRun) -> tuple[str, ...]:
+def stop_reasons(run: OpenRun) -> tuple[str, ...]:
     """Why rounds were ended early; a round that was taken up again and went on does not count."""
-    last = {summary.look: summary for summary in samplings(run)}
+    last = {summary.look: summary for summary in sampling_summaries(run)}
     return tuple(summary.reason for summary in last.values() if summary.stopped)

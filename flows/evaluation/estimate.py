@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from evals.records import Price, Role, SuiteResult, encode
 from evals.suites.opened import OpenedSuite
-from flows.deployments.downtime import gap_findings
+from flows.deployments.downtime import downtime_findings
 from flows.evaluation.open_run import TargetPlan, sampling_settings
 from flows.platforms.base import BillsByTheHour, Finding, Platform, SlotSpec
 from flows.platforms.lifetimes import DEVELOPER_LIFE
@@ -93,7 +93,7 @@ def expected_findings(
     production = plan.target.production
     if production.sku and _billed_by_the_hour(platform, models["candidate"], production):
         lines += _keeping(plan, prices["candidate"])
-    lines += gap_findings(plan.target, platform, models)
+    lines += downtime_findings(plan.target, platform, models)
     return tuple(lines)
 
 

@@ -78,9 +78,9 @@ def draw(run: OpenRun, grader: str, count: int) -> LabelSample:
         raise _wrong("--n", f"expected at most {len(answers)}, the cases answered; found {count}")
     ids = list(answers)
     order = np.argsort(random_ranks(opened.suite.name, grader, ids), kind="stable")[:count]
-    said = opened.people[grader].by_answer() if grader in opened.people else {}
+    people_labels = opened.people[grader].by_answer() if grader in opened.people else {}
     drawn = [(ids[place], digest) for place in order for digest in sorted(answers[ids[place]])]
-    fresh = [pair for pair in drawn if pair not in said]
+    fresh = [pair for pair in drawn if pair not in people_labels]
     return LabelSample(
         rows=[_row(opened, scale, case_id, answers[case_id][digest]) for case_id, digest in fresh],
         cases=count,
@@ -111,7 +111,7 @@ def _agreement(
     run: OpenRun, opened: OpenedSuite, grader: str, scale: HumanScale, people: HumanLabels
 ) -> Agreement | None:
     """Each labelled answer counts once, however many models gave it."""
-    said = people.by_answer()
+    people_labels = people.by_answer()
     human: dict[str, float | str] = {}
     scores: list[Score] = []
     for role in run.evaluation.roles:
@@ -119,8 +119,8 @@ def _agreement(
         for response in run.evaluation.responses(role, opened.suite.name):
             answer = (response.case_id, answer_digest(response))
             key = "\n".join(answer)
-            if response.outcome in MODEL_OUTCOMES and answer in said and key not in human:
-                human[key] = said[answer][grader]
+            if response.outcome in MODEL_OUTCOMES and answer in people_labels and key not in human:
+                human[key] = people_labels[answer][grader]
                 keys[response.case_id, response.repeat] = key
         for score in run.evaluation.scores(role, opened):
             at = (score.case_id, score.repeat)

@@ -65,14 +65,14 @@ async def judge_findings(
     found: list[Finding] = []
     try:
         for model in judges_of(opened):
-            found.extend(await _looked_at(judge, model, contestants))
+            found.extend(await _checked_judge(judge, model, contestants))
             found.extend(_priced(judge, model, ceiling_usd))
     finally:
         await judge.aclose()
     return tuple(found)
 
 
-async def _looked_at(
+async def _checked_judge(
     judge: TargetJudge, model: str, contestants: Mapping[Role, str]
 ) -> Iterable[Finding]:
     name = judge.deployment(model)

@@ -177,7 +177,7 @@ class OpenRun:
             self.record.candidate_model, candidate.base_model if candidate else None
         )
 
-    def side(self, role: Role, connection: Connection) -> EvaluatedModel:
+    def evaluated_model(self, role: Role, connection: Connection) -> EvaluatedModel:
         """How a role is asked: the target's sampling, the role's own settings over it."""
         return EvaluatedModel(
             connection=speaking(connection, self.target.sampling.get("api", "chat")),

@@ -16,7 +16,6 @@ from flows.settings import Settings
 
 __all__ = ["is_rejudgement", "request_run", "resolve", "run_id_of"]
 
-_ANSWERED = frozenset({"promoted", "refused", "inconclusive", "waiting"})
 _MARKS = ("again", "early_stop", "fresh", "rejudges")
 _REJUDGED_BEFORE = "judges again "
 """How `again` began in registries of before, where it held what is `rejudges` now."""
@@ -124,7 +123,7 @@ def _require_untried(run: OpenRun, model: str) -> None:
         return
     for earlier in run.registry.runs(run.target.name, 1000):
         same = earlier.kind == "promotion" and earlier.candidate_model == model
-        if same and earlier.run_id != run.record.run_id and earlier.state in _ANSWERED:
+        if same and earlier.run_id != run.record.run_id and earlier.settled:
             raise RefusedError(
                 f"{model} was tried already: run {earlier.run_id} is {earlier.state}; --again gives it another run"
             )

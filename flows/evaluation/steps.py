@@ -19,7 +19,7 @@ from evals.records import Role, Verdict
 from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.identity import slot_name
-from flows.evaluation.ask import ask_models, budget_of, candidate_connection, stops
+from flows.evaluation.ask import ask_models, budget_of, candidate_connection, stop_reasons
 from flows.evaluation.estimate import expected_findings, last_results
 from flows.evaluation.human_labels import keep_labels, with_kept_labels
 from flows.evaluation.judge_preflight import judge_findings
@@ -172,17 +172,17 @@ def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
     fair = fair_part(run, look, results)
     verdict = judge(run.policy, evidence_at(run, results), looks)
     judges = judge_costs(run.folder).stopped
-    return _with_stop(verdict, (*stops(run), *filter(None, [judges]))), results, fair
+    return _with_stop(verdict, (*stop_reasons(run), *filter(None, [judges]))), results, fair
 
 
-def _with_stop(verdict: Verdict, stops: tuple[str, ...]) -> Verdict:
+def _with_stop(verdict: Verdict, stop_reasons: tuple[str, ...]) -> Verdict:
     """A run that its budget ended is never better than inconclusive, and says why."""
-    if not stops:
+    if not stop_reasons:
         return verdict
     return msgspec.structs.replace(
         verdict,
         outcome=worst([verdict.outcome, "INCONCLUSIVE"]),
-        reasons=(*stops, *(verdict.reasons if verdict.outcome != "PASS" else ())),
+        reasons=(*stop_reasons, *(verdict.reasons if verdict.outcome != "PASS" else ())),
     )
 
 

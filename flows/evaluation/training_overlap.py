@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evals.errors import ConfigurationError, PlatformError, Problem, RefusedError
+from evals.files import replace_file
 from evals.suites.leakage import Leak, find_leak, leak_problems, leak_words
 from flows.evaluation.open_run import OpenRun
-from flows.files import write_bytes
 from flows.platforms.base import Finding
 from flows.platforms.fine_tuning.jobs import get_job, read_file
 
@@ -69,7 +69,7 @@ async def _training_file(run: OpenRun) -> Path | None:
         return None
     if content is None:
         return None
-    write_bytes(kept, content)
+    replace_file(kept, content)
     return kept
 
 

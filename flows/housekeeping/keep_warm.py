@@ -13,13 +13,13 @@ from evals.errors import GatewrightError
 from evals.records import LivePointer
 from flows.config.strategy import fixed_name
 from flows.config.target import Target
-from flows.deployments.identity import belongs_to, own_tags
-from flows.housekeeping.retire import kept
+from flows.deployments.identity import as_recorded, belongs_to
+from flows.housekeeping.retire import kept_for_rollback
 from flows.platforms.base import Deployment, PausesDeployments, Platform
 from flows.platforms.lifetimes import keep_warm
 from flows.registry.store import Registry
 
-__all__ = ["KeepWarmPlan", "keep_all", "to_keep"]
+__all__ = ["KeepWarmPlan", "keep_warm_all", "plan_keep_warm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +31,16 @@ class KeepWarmPlan:
     wrong: tuple[str, ...] = ()
 
 
-async def to_keep(
+async def plan_keep_warm(
     target: Target, *, platform: Platform, registry: Registry, in_use: Collection[str] = ()
 ) -> KeepWarmPlan:
     """Return what is to be kept and how; `in_use` is what a running run changes."""
     if not target.production.sku:  # a platform without lasting deployments
         return KeepWarmPlan()
     live, wrong = await _live(registry.live(target.name), platform, in_use)
-    names = kept(target.name, keep_s=target.promotion.keep_previous_s, registry=registry)
+    names = kept_for_rollback(
+        target.name, keep_s=target.promotion.keep_previous_s, registry=registry
+    )
     found = [await platform.get(name) for name in names]
     standing = [
         one for one in found if one and one.state == "ready" and belongs_to(one, target.name)
@@ -46,14 +48,14 @@ async def to_keep(
     back = registry.previous(target.name)
     gone = {name for name, one in zip(names, found, strict=True) if one is None}
     if back is not None and back.deployment and back.deployment in gone - {fixed_name(target)}:
-        standing.append(_as_recorded(target, back.deployment, back))
+        standing.append(as_recorded(back.deployment, back, target.production))
     if target.promotion.keep == "paused":
         pause = [one for one in standing if one.state == "ready" and one.name not in in_use]
         return KeepWarmPlan(ask=live, pause=tuple(pause), wrong=wrong)
     return KeepWarmPlan(ask=(*live, *standing), wrong=wrong)
 
 
-async def keep_all(
+async def keep_warm_all(
     platform: Platform, keeping: KeepWarmPlan
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Ask and pause, deploying again what is gone; return the names asked, those paused, and what went wrong."""
@@ -93,15 +95,3 @@ async def _live(
         )
         return (), (found,)
     return ((standing,), ()) if standing.state == "ready" else ((), ())
-
-
-def _as_recorded(target: Target, name: str, pointer: LivePointer) -> Deployment:
-    return Deployment(
-        name=name,
-        model_id=pointer.model_id,
-        state="unknown",
-        slot="production",
-        sku=target.production.sku,
-        capacity=target.production.capacity,
-        tags=own_tags(target.name, pointer.run_id or "", "production"),
-    )

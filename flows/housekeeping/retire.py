@@ -1,4 +1,4 @@
-"""Taking away production deployments whose time is up: kept warm for a rollback first, deleted by the sweep later."""
+"""Which production deployments are to go: those superseded for long enough, and those that never went live."""
 
 from __future__ import annotations
 
@@ -9,21 +9,7 @@ from flows.deployments.identity import attempt_generation, belongs_to, run_of
 from flows.platforms.base import Deployment, Platform
 from flows.registry.store import Registry
 
-__all__ = ["kept", "orphans", "remove_orphans", "retirable", "retire"]
-
-_OVER = frozenset({"refused", "failed"})
-
-
-async def retire(
-    target: str, *, keep_s: int, platform: Platform, registry: Registry
-) -> tuple[str, ...]:
-    """Delete the target's deployments that were superseded more than `keep_s` seconds ago; return their names.
-
-    Never what is live, and never a deployment without the target's own tag. Raises PlatformError; what was deleted until
-    then stays deleted, and the next sweep goes on.
-    """
-    found = await retirable(target, keep_s=keep_s, platform=platform, registry=registry)
-    return await _delete(target, found, platform, registry)
+__all__ = ["kept_for_rollback", "orphans", "retirable"]
 
 
 async def retirable(
@@ -34,25 +20,22 @@ async def retirable(
     registry: Registry,
     in_use: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Return the names that `retire` would delete; `in_use` are deployments that a run still asks."""
+    """Return the target's deployments that were superseded more than `keep_s` seconds ago.
+
+    Never what is live, nor what has not the target's own tag; `in_use` are deployments that a run still asks.
+    """
     over, _ = _superseded(registry, target, keep_s)
     standing = [await platform.get(name) for name in over if name not in in_use]
     return tuple(one.name for one in standing if one is not None and belongs_to(one, target))
 
 
-def kept(target: str, *, keep_s: int, registry: Registry) -> tuple[str, ...]:
+def kept_for_rollback(target: str, *, keep_s: int, registry: Registry) -> tuple[str, ...]:
     """Return the deployments that are not live any more and are kept for a rollback, the latest last."""
     return _superseded(registry, target, keep_s)[1]
 
 
-async def remove_orphans(target: str, *, platform: Platform, registry: Registry) -> tuple[str, ...]:
-    """Delete production deployments of runs that ended without going live (killed while cleaning up); return names."""
-    found = await orphans(target, platform=platform, registry=registry)
-    return await _delete(target, found, platform, registry)
-
-
 async def orphans(target: str, *, platform: Platform, registry: Registry) -> tuple[str, ...]:
-    """Return the names that `remove_orphans` would delete.
+    """Return the production deployments of runs that ended without going live, such as one killed while cleaning up.
 
     Only what carries the tags of a run that the registry knows as refused or failed, and what never was live; or what a
     rollback or a repair deployed that was killed, or overtaken, before its switch.
@@ -66,7 +49,11 @@ async def orphans(target: str, *, platform: Platform, registry: Registry) -> tup
         if standing.name in was_live or _is_live(registry, target, standing.name):
             continue
         run = registry.run(run_of(standing))
-        over = run.state in _OVER if run is not None else _was_overtaken(standing, generation)
+        over = (
+            run.state in ("refused", "failed")
+            if run is not None
+            else _was_overtaken(standing, generation)
+        )
         if over:
             found.append(standing.name)
     return tuple(found)
@@ -76,17 +63,6 @@ def _was_overtaken(standing: Deployment, generation: int) -> bool:
     """Say whether a rollback or a repair made this that began at a generation which has passed since."""
     begun = attempt_generation(run_of(standing))
     return begun is not None and begun < generation
-
-
-async def _delete(
-    target: str, names: Collection[str], platform: Platform, registry: Registry
-) -> tuple[str, ...]:
-    deleted = []
-    for name in names:
-        if not _is_live(registry, target, name):  # rolled back to it just now
-            await platform.delete(name)
-            deleted.append(name)
-    return tuple(deleted)
 
 
 def _is_live(registry: Registry, target: str, name: str) -> bool:

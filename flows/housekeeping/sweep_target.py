@@ -14,7 +14,7 @@ from evals.records import Record
 from flows.config.connections import platform_of
 from flows.config.target import Target, load_target, target_names
 from flows.deployments.identity import belongs_to, deployment_name, run_of, slot_name
-from flows.housekeeping.keep_warm import keep_all, to_keep
+from flows.housekeeping.keep_warm import keep_warm_all, plan_keep_warm
 from flows.housekeeping.retire import orphans, retirable
 from flows.platforms.base import Platform
 from flows.platforms.lifetimes import expired_slots
@@ -25,7 +25,6 @@ from flows.settings import Settings
 
 __all__ = ["DueDeployment", "SweepOutcome", "in_use", "sweep_all", "sweep_target"]
 
-_RUNNING = frozenset({"requested", "preflight", "deploying", "evaluating", "judged", "promoting"})
 _SILENT_FOR = timedelta(days=2)
 """A run that has said and written nothing for so long was killed and not begun again: its slot is free."""
 _SETTLED_FOR = timedelta(minutes=10)
@@ -61,7 +60,7 @@ async def sweep_target(
     try:
         used = in_use(settings, registry, target.name)
         due = await _due(registry, target, platform, used)
-        keep = await to_keep(target, platform=platform, registry=registry, in_use=used)
+        keep = await plan_keep_warm(target, platform=platform, registry=registry, in_use=used)
         if dry_run:
             return SweepOutcome(
                 target=target.name,
@@ -72,7 +71,7 @@ async def sweep_target(
                 problems=keep.wrong,
             )
         deleted, failed = await _delete(registry, target, platform, due)
-        kept_warm, paused, cold = await keep_all(platform, keep)
+        kept_warm, paused, cold = await keep_warm_all(platform, keep)
     finally:
         await platform.aclose()
     return SweepOutcome(
@@ -169,21 +168,21 @@ async def _delete(
 
 
 def _is_running(settings: Settings, run: RunRecord, now: datetime) -> bool:
-    if run.state not in _RUNNING or (run.kind != "promotion" and run.state == "judged"):
+    if not run.under_way:
         return False
     return (
-        now - max(datetime.fromisoformat(run.updated_at), _last_word(settings, run)) < _SILENT_FOR
+        now - max(datetime.fromisoformat(run.updated_at), _last_activity(settings, run))
+        < _SILENT_FOR
     )
 
 
 def _is_over(run: RunRecord, now: datetime) -> bool:
-    ended = run.state not in _RUNNING or (run.kind != "promotion" and run.state == "judged")
-    return ended and now - datetime.fromisoformat(run.updated_at) > _SETTLED_FOR
+    return not run.under_way and now - datetime.fromisoformat(run.updated_at) > _SETTLED_FOR
 
 
-def _last_word(settings: Settings, run: RunRecord) -> datetime:
+def _last_activity(settings: Settings, run: RunRecord) -> datetime:
     """When the run last wrote an answer down, on this machine."""
-    told = datetime.fromisoformat(run.updated_at)
+    updated = datetime.fromisoformat(run.updated_at)
     journal = settings.run_folder(run.run_id) / "journal"
     written = [path.stat().st_mtime for path in journal.glob("*")] if journal.is_dir() else []
-    return max([told, *(datetime.fromtimestamp(at, told.tzinfo) for at in written)])
+    return max([updated, *(datetime.fromtimestamp(at, updated.tzinfo) for at in written)])

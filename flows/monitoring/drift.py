@@ -141,11 +141,11 @@ async def _served(platform: Platform, live: LivePointer) -> Drift | None:
     if standing is None:
         return _drift("deployment", place, "gone", live, None, f"{place} is gone")
     if standing.model_id != live.model_id:
-        said = f"{place} serves {standing.model_id}, and {live.model_id} is recorded as live"
-        return _drift("deployment", place, "other_model", live, standing.model_id, said)
+        message = f"{place} serves {standing.model_id}, and {live.model_id} is recorded as live"
+        return _drift("deployment", place, "other_model", live, standing.model_id, message)
     if standing.state != "ready":
-        said = f"{place} is {standing.state}"
-        return _drift("deployment", place, "not_ready", live, standing.model_id, said)
+        message = f"{place} is {standing.state}"
+        return _drift("deployment", place, "not_ready", live, standing.model_id, message)
     return None
 
 
@@ -161,8 +161,10 @@ async def _read(publisher: Publisher, live: LivePointer | None) -> Drift | None:
     if seen == live:
         return None
     named = f"{seen.model_id} (generation {seen.generation})" if seen else "nothing"
-    said = f"applications read {named} from {publisher.name}"
-    return _drift("publisher", publisher.name, "stale", live, seen.model_id if seen else None, said)
+    message = f"applications read {named} from {publisher.name}"
+    return _drift(
+        "publisher", publisher.name, "stale", live, seen.model_id if seen else None, message
+    )
 
 
 def _drift(

@@ -23,7 +23,7 @@ from flows.registry.records import AUTOMATION
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["SETTLE_S", "DriftCheck", "look_at_all", "look_at_drift", "record_look"]
+__all__ = ["SETTLE_S", "DriftCheck", "check_all", "check_drift", "record_check"]
 
 SETTLE_S = 20.0
 """How long after a first sight drift is looked at again, in seconds: longer than telling applications takes."""
@@ -60,16 +60,16 @@ class DriftCheck(Record, frozen=True, kw_only=True):
         return sorted(map(_mark, self.drifts))
 
 
-async def look_at_all(
+async def check_all(
     settings: Settings, target: str | None = None, *, settle_s: float = SETTLE_S
 ) -> tuple[DriftCheck, ...]:
     """Look at one target, or at every one there is, beside one another."""
     names = (target,) if target is not None else target_names(settings.targets)
-    looks = (look_at_drift(settings, name, settle_s=settle_s) for name in names)
+    looks = (check_drift(settings, name, settle_s=settle_s) for name in names)
     return tuple(await asyncio.gather(*looks))
 
 
-async def look_at_drift(settings: Settings, name: str, *, settle_s: float = SETTLE_S) -> DriftCheck:
+async def check_drift(settings: Settings, name: str, *, settle_s: float = SETTLE_S) -> DriftCheck:
     """Hold what is recorded for a target against what stands and what applications read; records nothing.
 
     Never raises what Gatewright raises on purpose: what could not be seen is `problem`.
@@ -84,22 +84,22 @@ async def look_at_drift(settings: Settings, name: str, *, settle_s: float = SETT
         return DriftCheck(target=name, problem=str(error))
 
 
-def record_look(settings: Settings, looked: DriftCheck) -> bool:
+def record_check(settings: Settings, check: DriftCheck) -> bool:
     """Put what a look found on record, with the hold the target asks for; False when there was nothing new in it."""
     with open_registry(settings) as registry:
-        if looked.over:
+        if check.over:
             why = "what stands and what applications read is what is recorded again"
-            return registry.drift_over(looked.target, actor=AUTOMATION, reason=why)
-        if not looked.news:
+            return registry.drift_over(check.target, actor=AUTOMATION, reason=why)
+        if not check.news:
             return False
         return registry.drift_found(
-            looked.target,
+            check.target,
             actor=AUTOMATION,
-            reason=looked.reason,
-            marks=looked.marks,
-            generation=looked.generation,
-            model_id=looked.model_id,
-            hold=looked.holds,
+            reason=check.reason,
+            marks=check.marks,
+            generation=check.generation,
+            model_id=check.model_id,
+            hold=check.holds,
         )
 
 
@@ -123,7 +123,7 @@ async def _look(
 def _compared(
     registry: Registry, target: Target, live: LivePointer | None, drifts: tuple[Drift, ...]
 ) -> DriftCheck:
-    looked = DriftCheck(
+    check = DriftCheck(
         target=target.name,
         model_id=live.model_id if live else None,
         generation=registry.generation(target.name),
@@ -132,8 +132,8 @@ def _compared(
         holds="hold" in target.on_drift,
     )
     known = registry.drifted(target.name)
-    news = bool(drifts) and (known is None or known.facts()["marks"] != looked.marks)
-    return replace(looked, news=news, over=known is not None and not drifts)
+    news = bool(drifts) and (known is None or known.facts()["marks"] != check.marks)
+    return replace(check, news=news, over=known is not None and not drifts)
 
 
 async def _seen(

@@ -21,7 +21,7 @@ from flows.evaluation.open_run import OpenRun
 from flows.files import read_record, write_record
 from flows.registry.records import RunRecord
 
-__all__ = ["RegressionEvidence", "so_far", "words_of", "write_down"]
+__all__ = ["RegressionEvidence", "accumulated_evidence", "words_of", "write_down"]
 
 _FILE = "over_time.json"
 _SHOWN = 4
@@ -42,22 +42,22 @@ class RegressionEvidence(Record, frozen=True, kw_only=True):
 def write_down(run: OpenRun) -> RegressionEvidence:
     """Work out what a regression run says, alone and with those before it, and leave it in its folder."""
     own = _own(run)
-    said = [_said(run, before) for before in _before(run)]
+    earlier = [_evidence_of(run, before) for before in _before(run)]
     found = RegressionEvidence(
-        own=own, together=accumulate([*said, own], confidence=run.policy.confidence)
+        own=own, together=accumulate([*earlier, own], confidence=run.policy.confidence)
     )
     write_record(run.folder / _FILE, found)
     return found
 
 
-def so_far(run: OpenRun) -> RegressionEvidence | None:
+def accumulated_evidence(run: OpenRun) -> RegressionEvidence | None:
     """Return what was written down for a run, None when it is not settled or no regression run."""
     return read_record(run.folder / _FILE, RegressionEvidence)
 
 
 def words_of(run: OpenRun) -> str:
     """What all regression runs so far say together, in one sentence; empty when nothing is followed."""
-    found = so_far(run)
+    found = accumulated_evidence(run)
     if found is None or not found.together:
         return ""
     worst = sorted(found.together, key=lambda one: -one.log_e)
@@ -100,7 +100,7 @@ def _before(run: OpenRun) -> list[RunRecord]:
     return sorted(same, key=lambda other: (other.created_at, other.run_id))
 
 
-def _said(run: OpenRun, other: RunRecord) -> tuple[CheckEvidence, ...]:
+def _evidence_of(run: OpenRun, other: RunRecord) -> tuple[CheckEvidence, ...]:
     """What an earlier run said; nothing where its folder is gone, which only lowers the evidence."""
     found = read_record(run.settings.run_folder(other.run_id) / _FILE, RegressionEvidence)
     return found.own if found is not None else ()

@@ -13,7 +13,11 @@ from __future__ import annotations
 
 from evals.records import Record, Verdict
 from flows.evaluation.open_run import OpenRun, open_run
-from flows.monitoring.regression_evidence import RegressionEvidence, so_far, write_down
+from flows.monitoring.regression_evidence import (
+    RegressionEvidence,
+    accumulated_evidence,
+    write_down,
+)
 from flows.recovery.earlier_models import rollback_command
 from flows.settings import Settings
 
@@ -62,7 +66,9 @@ def alert_of(settings: Settings, run_id: str) -> Alert | None:
         verdict = run.registry.verdict(run_id)
         if verdict is None:
             return None
-        if verdict.outcome != "ERROR" and not _speaks_against(run, verdict, so_far(run)):
+        if verdict.outcome != "ERROR" and not _speaks_against(
+            run, verdict, accumulated_evidence(run)
+        ):
             return None
         if "alert" not in run.target.regression.get("on_fail", []):
             return None

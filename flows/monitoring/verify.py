@@ -35,7 +35,7 @@ __all__ = ["verify_chain", "verify_run", "verify_target"]
 def verify_chain(registry: Registry) -> tuple[Finding, ...]:
     """Check the chain of events and the tables against it; one finding for everything that does not hold."""
     if problems := registry.verify():
-        return tuple(_fail("chain", said, _RESTORE) for said in problems)
+        return tuple(_fail("chain", message, _RESTORE) for message in problems)
     number, newest = registry.chain_head()
     return (_ok("chain", f"{number} events hold together, the newest is {newest[:16] or 'none'}"),)
 
@@ -83,8 +83,8 @@ def _proved(
     run = registry.run(first.run_id) if first.run_id else None
     if run is None:
         word = registry.event_of(first.target, first.generation)
-        said = f"{first.model_id} was adopted on the word of {word.actor if word else '?'}: no evaluation stands behind it"
-        yield _warn("statement", said)
+        message = f"{first.model_id} was adopted on the word of {word.actor if word else '?'}: no evaluation stands behind it"
+        yield _warn("statement", message)
         return
     problems = check_statement(registry, first, key)
     if problems:
@@ -109,13 +109,13 @@ def _signed(registry: Registry, run: RunRecord, key: Ed25519PublicKey | None) ->
 def _standing(registry: Registry, live: LivePointer) -> Iterator[Finding]:
     revoked = revocation_of(registry, live)
     if revoked is not None:
-        said = (
+        message = (
             f"{live.model_id} was revoked by {revoked.actor} at {revoked.at[:19]}: {revoked.reason}"
         )
-        yield _warn("standing", said, f"gatewright rollback {live.target} --reason '…'")
+        yield _warn("standing", message, f"gatewright rollback {live.target} --reason '…'")
     for answer in overrides_behind(registry, live):
-        said = f"live against its gate: overridden by {answer.actor} at {answer.at[:19]}: {answer.reason}"
-        yield _warn("standing", said)
+        message = f"live against its gate: overridden by {answer.actor} at {answer.at[:19]}: {answer.reason}"
+        yield _warn("standing", message)
 
 
 async def _drift(settings: Settings, registry: Registry, name: str) -> list[Finding]:

@@ -22,6 +22,7 @@ async def target_lock(target: str) -> AsyncIterator[None]:
 
     name = f"promote-{target}"
     async with get_client() as client:
+        # Made anew every time: a server that lost its limits would otherwise let two promotions run side by side.
         await client.upsert_global_concurrency_limit_by_name(name, 1)
     async with concurrency(name, occupy=1, strict=True, timeout_seconds=PATIENCE_S):
         yield

@@ -87,8 +87,8 @@ class PrefectApi:
             return False
         path, patience = f"flow_runs/{flow_run_id}/resume", 20
         for _ in range(patience):
-            told = await self._ask("POST", path, json={"run_input": dict(answer)})
-            result = self._checked(told)
+            response = await self._ask("POST", path, json={"run_input": dict(answer)})
+            result = self._checked(response)
             if result["status"] in ("ACCEPT", "ABORT"):
                 return bool(result["status"] == "ACCEPT")
             reason = str((result.get("details") or {}).get("reason", ""))

@@ -21,6 +21,7 @@ import httpx
 import psutil
 
 from evals.errors import InfrastructureError
+from evals.files import replace_file
 
 __all__ = ["Processes", "free_port"]
 
@@ -111,9 +112,7 @@ class Processes:
             with suppress(psutil.NoSuchProcess):
                 started = psutil.Process(process.pid).create_time()
                 entries.append({"pid": process.pid, "started": started})
-        temporary = self._ledger.with_suffix(".tmp")
-        temporary.write_text(json.dumps(entries), "utf-8")
-        temporary.replace(self._ledger)
+        replace_file(self._ledger, json.dumps(entries).encode())
 
 
 def free_port() -> int:

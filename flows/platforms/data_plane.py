@@ -125,9 +125,9 @@ class DataPlane:
                 )
             )
         meaning, fix = _MEANINGS.get((code or "").lower()) or _BY_STATUS.get(status, ("", ""))
-        said = f": {meaning}" if meaning else ""
+        explanation = f": {meaning}" if meaning else ""
         return PlatformError(
-            f"could not {doing}: {code or f'HTTP {status}'}{said} (the service says: {message})",
+            f"could not {doing}: {code or f'HTTP {status}'}{explanation} (the service says: {message})",
             status=status,
             code=code,
             hint=fix or None,
@@ -161,5 +161,5 @@ def _code(error: Any) -> str | None:
 def _message(error: Any) -> str:
     body = error.body if isinstance(error.body, Mapping) else {}
     inner = body.get("error", body)
-    told = inner.get("message") if isinstance(inner, Mapping) else None
-    return "".join(c for c in str(told or error.message) if c.isprintable())[:400]
+    text = inner.get("message") if isinstance(inner, Mapping) else None
+    return "".join(c for c in str(text or error.message) if c.isprintable())[:400]

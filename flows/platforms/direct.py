@@ -66,16 +66,19 @@ class SlotClient:
         )
 
     def _refused(self, answer: httpx.Response, doing: str) -> PlatformError | CredentialError:
-        code, message = _told(answer)
+        code, message = _service_error(answer)
         return self._plane.refused(answer.status_code, code, message, doing)
 
 
-def _told(answer: httpx.Response) -> tuple[str | None, str]:
+def _service_error(answer: httpx.Response) -> tuple[str | None, str]:
     """Return the service's own code and message; what is no JSON is its own message."""
     body = _json(answer)
     inner = body.get("error", body) if isinstance(body, Mapping) else None
-    told = inner if isinstance(inner, Mapping) else {}
-    code, message = told.get("code"), told.get("message") or answer.text or answer.reason_phrase
+    problem = inner if isinstance(inner, Mapping) else {}
+    code, message = (
+        problem.get("code"),
+        problem.get("message") or answer.text or answer.reason_phrase,
+    )
     return (
         None if code is None else str(code),
         "".join(letter for letter in str(message) if letter.isprintable())[:400],

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 
-from evals.errors import GatewrightError
 from flows.platforms.base import Connection, Deployment, Platform, SlotSpec
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "expired_slots",
     "expires_at",
     "keep_warm",
-    "sweep_slots",
 ]
 
 DEVELOPER_LIFE = timedelta(hours=24)
@@ -32,12 +30,12 @@ _OWN_TAG = "gatewright"
 
 def expires_at(deployment: Deployment) -> datetime | None:
     """Return when a slot has outlived its use; None when it has no end, or its age is not known."""
-    told = _moment(deployment.tags.get(EXPIRES_TAG))
+    tagged = _moment(deployment.tags.get(EXPIRES_TAG))
     if deployment.slot == "production":
-        return told
+        return tagged
     created = _moment(deployment.created_at)
     removed = created + DEVELOPER_LIFE if created else None
-    ends = [moment for moment in (told, removed) if moment is not None]
+    ends = [moment for moment in (tagged, removed) if moment is not None]
     return min(ends, default=None)
 
 
@@ -53,26 +51,6 @@ def expired_slots(
         and one.state not in {"deleting", "creating"}
         and _over(one, now)
     )
-
-
-async def sweep_slots(
-    platform: Platform, *, now: datetime | None = None, in_use: Collection[str] = ()
-) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """Delete our own expired slots; return the names deleted, and (name, reason) of those that could not be.
-
-    Safe to repeat and to interrupt: deleting what is gone is no error, and one failure does not stop the others.
-    """
-    moment = now or datetime.now(UTC)
-    expired = expired_slots(await platform.list_deployments(), now=moment, in_use=in_use)
-    deleted: list[str] = []
-    failed: list[tuple[str, str]] = []
-    for slot in expired:
-        try:
-            await platform.delete(slot.name)
-            deleted.append(slot.name)
-        except GatewrightError as error:
-            failed.append((slot.name, str(error)))
-    return tuple(deleted), tuple(failed)
 
 
 async def keep_warm(platform: Platform, deployment: Deployment) -> Connection:

@@ -37,20 +37,20 @@ _log = logging.getLogger(__name__)
 
 
 def agreement(
-    asked: str, told: str | None, also: Collection[str] = ()
+    asked: str, answering: str | None, also: Collection[str] = ()
 ) -> Literal["yes", "no", "unknown"]:
     """Say whether the model an answer names is the asked one. Services may name the base, the slot, or nothing."""
-    if not told:
+    if not answering:
         return "unknown"
     names = {asked.lower(), *(name.lower() for name in also)}
-    if told.lower() in names:
+    if answering.lower() in names:
         return "yes"
-    if is_fine_tuned(told):
+    if is_fine_tuned(answering):
         unknowable = is_checkpoint_id(asked) and not also
         return "unknown" if unknowable else "no"
-    if is_fine_tuned(asked) or base_parts(told)[0] != base_parts(asked)[0]:
+    if is_fine_tuned(asked) or base_parts(answering)[0] != base_parts(asked)[0]:
         return "unknown"
-    versions = {base_parts(told)[1], base_parts(asked)[1]} - {None}
+    versions = {base_parts(answering)[1], base_parts(asked)[1]} - {None}
     return "no" if len(versions) > 1 else "yes"
 
 
@@ -69,16 +69,16 @@ async def probe_until_ready(
     silent, model_id = 0, connection.endpoint.model_id
     async with SlotClient(plane, connection, timeout_s=pace.request) as slot:
         while True:
-            told, reason, asked_wait = await _probe(slot)
-            verdict = agreement(model_id, told, also) if reason is None else None
-            _log.debug("%s: %s", connection.endpoint.model, reason or f"answers as {told}")
+            answering, reason, asked_wait = await _probe(slot)
+            verdict = agreement(model_id, answering, also) if reason is None else None
+            _log.debug("%s: %s", connection.endpoint.model, reason or f"answers as {answering}")
             if verdict == "yes":
                 return
             silent = silent + 1 if verdict == "unknown" else 0
             if silent >= _SILENT_ANSWERS:
                 return
             if not await deadline.pause(asked_wait or pace.probe):
-                raise _never_ready(connection, reason, told, deadline)
+                raise _never_ready(connection, reason, answering, deadline)
 
 
 async def _probe(slot: SlotClient) -> tuple[str | None, str | None, float | None]:
@@ -112,9 +112,9 @@ def _bounded(seconds: float | None) -> float | None:
 
 
 def _never_ready(
-    connection: Connection, reason: str | None, told: str | None, deadline: Deadline
+    connection: Connection, reason: str | None, answering: str | None, deadline: Deadline
 ) -> PlatformError:
-    seen = reason or f"it answers with {told or 'an unnamed model'}"
+    seen = reason or f"it answers with {answering or 'an unnamed model'}"
     model, model_id = connection.endpoint.model, connection.endpoint.model_id
     return PlatformError(
         f"{model} did not answer with {model_id} within {deadline.seconds:.0f} s: {seen}",

@@ -67,12 +67,12 @@ class AzureAppConfigurationPublisher:
             return ()  # whether DefaultAzureCredential can sign in is known when it does
         found = re.search(r"(?i)(?:^|;)endpoint=([^;]+)", stated)
         if found is None:
-            said = "expected 'Endpoint=…;Id=…;Secret=…'; found something else"
+            message = "expected 'Endpoint=…;Id=…;Secret=…'; found something else"
         elif _host(found[1]) != _host(self._endpoint) and not _loopback(found[1]):
-            said = f"is for {_host(found[1])}, and the target names {_host(self._endpoint)}"
+            message = f"is for {_host(found[1])}, and the target names {_host(self._endpoint)}"
         else:
             return ()
-        return (Problem(where=CONNECTION, message=said),)
+        return (Problem(where=CONNECTION, message=message),)
 
     async def publish(self, pointer: LivePointer) -> None:
         """Write the key, if it says something else. Raises PublishError, also when somebody wrote it meanwhile."""
@@ -132,8 +132,8 @@ class AzureAppConfigurationPublisher:
         except (ResourceExistsError, ResourceModifiedError) as error:
             raise PublishError(f"{self.name} was written by somebody else meanwhile") from error
         except AzureError as error:
-            said = str(error.message).splitlines()[0][:200] if error.message else ""
-            raise PublishError(f"{self.name} failed: {type(error).__name__} {said}") from error
+            message = str(error.message).splitlines()[0][:200] if error.message else ""
+            raise PublishError(f"{self.name} failed: {type(error).__name__} {message}") from error
 
     async def _client(self, stack: AsyncExitStack) -> AzureAppConfigurationClient:
         from azure.appconfiguration.aio import AzureAppConfigurationClient

@@ -6,15 +6,13 @@ one, never half of one, also after a power cut.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
 from evals.errors import Problem, PublishError
+from evals.files import replace_file, sync_folder
 from evals.records import LivePointer, Record, decode, encode
 
 __all__ = ["FileOptions", "FilePublisher"]
@@ -75,7 +73,7 @@ class FilePublisher:
         try:
             self.path.unlink(missing_ok=True)
             if self.path.parent.exists():
-                _flush_folder(self.path.parent)
+                sync_folder(self.path.parent)
         except OSError as error:
             raise PublishError(f"{self.name} can't be removed: {error}") from error
 
@@ -89,33 +87,6 @@ class FilePublisher:
         if self._dotenv:
             return _to_dotenv(pointer, self._prefix)
         return msgspec.json.format(encode(pointer), indent=2) + b"\n"
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file in one step: beside it, flushed, renamed over it, and the folder flushed. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
-    number, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        Path(beside).replace(path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            Path(beside).unlink()
-        raise
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _to_dotenv(pointer: LivePointer, prefix: str) -> bytes:

@@ -35,5 +35,5 @@ async def request(
         ) from error
     if response.is_success or response.status_code in accept:
         return response
-    said = response.text[:200].strip()
-    raise PublishError(f"{name} answered {response.status_code}" + (f": {said}" if said else ""))
+    body = response.text[:200].strip()
+    raise PublishError(f"{name} answered {response.status_code}" + (f": {body}" if body else ""))

@@ -22,7 +22,7 @@ _EXPECTED = (
 )
 
 
-class _Known(NamedTuple):
+class _KnownModel(NamedTuple):
     """A model and what it is known by; `generation` and `run_id` where it has them."""
 
     model_id: str
@@ -30,8 +30,8 @@ class _Known(NamedTuple):
     run_id: str | None
 
 
-def earlier_model(registry: Registry, target: str, said: str, *, where: str = "--to") -> str:
-    """Return the id of the model, once live for a target or live now, that `said` names; `where` it was typed.
+def earlier_model(registry: Registry, target: str, typed: str, *, where: str = "--to") -> str:
+    """Return the id of the model, once live for a target or live now, that `typed` names; `where` it was typed.
 
     It may be the whole id; a generation ("4" or "#4"), the run that made it live, or the short name ("v2"); or the
     beginning or the end of an id. The first of these three groups that fits anything decides.
@@ -39,40 +39,40 @@ def earlier_model(registry: Registry, target: str, said: str, *, where: str = "-
     Raises:
         ConfigurationError: nothing fits, or several models do; the candidates are listed.
     """
-    named, known = _pick(_once_live(registry, target), said)
+    named, known = _pick(_once_live(registry, target), typed)
     if named is not None:
         return named
     why = "names several models" if known else "was never live"
-    message = f"'{said}' {why} for {target}; {_EXPECTED}"
+    message = f"'{typed}' {why} for {target}; {_EXPECTED}"
     listed = known or _once_live(registry, target)
     raise _unclear(registry, target, listed, where, message, "nothing was ever live")
 
 
-def barred_model(registry: Registry, target: str, said: str, *, where: str) -> str:
-    """Return the id of the refused or revoked model that `said` names, as `earlier_model` reads it.
+def barred_model(registry: Registry, target: str, typed: str, *, where: str) -> str:
+    """Return the id of the refused or revoked model that `typed` names, as `earlier_model` reads it.
 
     Raises:
         ConfigurationError: nothing fits, or several models do; the candidates are listed.
     """
-    barred = [_Known(str(e.model_id), None, e.run_id) for e in registry.barring(target)]
+    barred = [_KnownModel(str(e.model_id), None, e.run_id) for e in registry.barring(target)]
     ids = {one.model_id for one in barred}
     live_once = [one for one in _once_live(registry, target) if one.model_id in ids]
-    named, known = _pick([*live_once, *barred], said)
+    named, known = _pick([*live_once, *barred], typed)
     if named is not None:
         return named
-    why = f"'{said}' names several models barred" if known else f"nothing bars '{said}'"
+    why = f"'{typed}' names several models barred" if known else f"nothing bars '{typed}'"
     message = f"{why} from {target}; {_EXPECTED}"
     raise _unclear(
         registry, target, known or [*live_once, *barred], where, message, "no model is barred"
     )
 
 
-def _pick(known: Sequence[_Known], said: str) -> tuple[str | None, list[_Known]]:
+def _pick(known: Sequence[_KnownModel], typed: str) -> tuple[str | None, list[_KnownModel]]:
     """The one model that fits; else None with those that all fit."""
-    if any(one.model_id == said for one in known):
-        return said, []
+    if any(one.model_id == typed for one in known):
+        return typed, []
     for fits in (_is_named, _is_part):
-        found = [one for one in known if said.strip() and fits(one, said.strip())]
+        found = [one for one in known if typed.strip() and fits(one, typed.strip())]
         models = {one.model_id for one in found}
         if len(models) == 1:
             return models.pop(), []
@@ -81,32 +81,32 @@ def _pick(known: Sequence[_Known], said: str) -> tuple[str | None, list[_Known]]
     return None, []
 
 
-def _once_live(registry: Registry, target: str) -> list[_Known]:
+def _once_live(registry: Registry, target: str) -> list[_KnownModel]:
     """Everything that was live or is, newest first."""
     past = (registry.pointer_at(target, one.generation) for one in registry.superseded(target))
     found = [pointer for pointer in (*past, registry.live(target)) if pointer is not None]
-    return [_Known(one.model_id, one.generation, one.run_id) for one in found[::-1]]
+    return [_KnownModel(one.model_id, one.generation, one.run_id) for one in found[::-1]]
 
 
-def _is_named(one: _Known, said: str) -> bool:
-    number = said.removeprefix("#")
+def _is_named(one: _KnownModel, typed: str) -> bool:
+    number = typed.removeprefix("#")
     by_number = number.isdecimal() and int(number) == one.generation
-    return by_number or said in (one.run_id, short_name(one.model_id))
+    return by_number or typed in (one.run_id, short_name(one.model_id))
 
 
-def _is_part(one: _Known, said: str) -> bool:
-    return one.model_id.startswith(said) or one.model_id.endswith(said)
+def _is_part(one: _KnownModel, typed: str) -> bool:
+    return one.model_id.startswith(typed) or one.model_id.endswith(typed)
 
 
 def _unclear(
     registry: Registry,
     target: str,
-    found: Iterable[_Known],
+    found: Iterable[_KnownModel],
     where: str,
     message: str,
     if_none: str,
 ) -> ConfigurationError:
-    newest: dict[str, _Known] = {}
+    newest: dict[str, _KnownModel] = {}
     for one in found:
         newest.setdefault(one.model_id, one)
     listed = [_described(registry, target, one) for one in newest.values()]
@@ -118,7 +118,7 @@ def _unclear(
     )
 
 
-def _described(registry: Registry, target: str, one: _Known) -> str:
+def _described(registry: Registry, target: str, one: _KnownModel) -> str:
     barred = registry.barred(target, one.model_id)
     number = f"#{one.generation}  " if one.generation is not None else ""
     run = f"  run {one.run_id}" if one.run_id else ""

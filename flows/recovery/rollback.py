@@ -13,8 +13,8 @@ import msgspec
 from evals.errors import PlatformError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
-from flows.deployments.identity import attempt_id, deployment_name, own_tags
-from flows.platforms.base import Deployment, Platform, SlotSpec
+from flows.deployments.identity import as_recorded, attempt_id, deployment_name, own_tags
+from flows.platforms.base import Platform, SlotSpec
 from flows.publishers.base import Published, Publisher
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.eligibility import refuse_blank
@@ -78,6 +78,7 @@ async def roll_back(
     attempt = run_id or attempt_id("rollback", live.generation)
     stand = _stand_in_place if keeps_name and keeps_name == live.deployment else _stand
     endpoint, deployment, warm, downtime_s = await stand(platform, goal, live, slot, attempt)
+    # The model stands and answers before the pointer moves: a rollback that can't deploy leaves applications as they are.
     pointer = registry.switch(
         NewPointer(
             target=target,
@@ -150,23 +151,10 @@ async def _stand_in_place(
         goal.model_id,
         slot,
         tags=own_tags(goal.target, attempt, "production"),
-        previous=previous or _as_recorded(name, live, slot),
+        previous=previous or as_recorded(name, live, slot),
     )
     warm = standing is not None and previous is None
     return done.connection.endpoint, name, warm, done.downtime_s
-
-
-def _as_recorded(name: str, live: LivePointer, slot: SlotSpec) -> Deployment:
-    """What an earlier try deleted, put together from the registry, so that it can be put back."""
-    return Deployment(
-        name=name,
-        model_id=live.model_id,
-        state="unknown",
-        slot="production",
-        sku=slot.sku,
-        capacity=slot.capacity,
-        tags=own_tags(live.target, live.run_id or "", "production"),
-    )
 
 
 async def _outcome(

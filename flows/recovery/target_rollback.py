@@ -20,10 +20,10 @@ from flows.registry.opening import open_registry
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["begin_rollback", "finish_rollback", "go_back", "rollback_under_way"]
+__all__ = ["begin_rollback", "finish_rollback", "roll_back_target", "rollback_under_way"]
 
 
-async def go_back(
+async def roll_back_target(
     settings: Settings, target_name: str, *, to: str | None, reason: str, actor: str
 ) -> RollbackOutcome:
     """Return a target to the model that was live before (or to `to`), and hold automation off.

@@ -12,6 +12,7 @@ from evals.records import Candidate, Endpoint, Record, Slot, Verdict, digest, en
 __all__ = [
     "AUTOMATION",
     "CHANGES",
+    "DECIDED",
     "POINTER_KINDS",
     "RUN_STATES",
     "Answer",
@@ -53,6 +54,8 @@ RunState = Literal[
     "failed",
 ]
 RUN_STATES: tuple[RunState, ...] = get_args(RunState)
+DECIDED: frozenset[RunState] = frozenset({"promoted", "refused", "inconclusive"})
+"""States that a run does not leave by itself or by being taken up again; one that `failed` can be taken up again."""
 Decision = Literal["approve", "reject", "override"]
 StepPhase = Literal["begun", "done", "failed"]
 
@@ -145,6 +148,22 @@ class RunRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     report: str | None = None
     created_at: str = ""
     updated_at: str = ""
+
+    @property
+    def decided(self) -> bool:
+        """True when there is nothing left to do: a failed run can still be taken up again."""
+        return self.state in DECIDED
+
+    @property
+    def settled(self) -> bool:
+        """True when only a person can move it on, if anybody."""
+        return self.decided or self.state == "waiting"
+
+    @property
+    def under_way(self) -> bool:
+        """True while a process has something to do for it; regression and evaluation runs end with their verdict."""
+        ended = self.settled or self.state == "failed"
+        return not ended and not (self.kind != "promotion" and self.state == "judged")
 
 
 class Binding(Record, frozen=True, kw_only=True):

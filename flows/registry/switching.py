@@ -34,6 +34,7 @@ def switch(
     Raises StaleGenerationError when the generation moved, RefusedError saying what forbids it; nothing changes then.
     """
     eligibility.refuse_blank(actor, reason)
+    # Compare and swap are one: this transaction holds the only write lock, so the generation can't move before it commits.
     pointers.require_generation(writer.connection, new.target, expected_generation)
     evidence, restores = None, None
     if kind in ("promotion", "first_release"):

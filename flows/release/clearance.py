@@ -7,15 +7,15 @@ from the registry anew, and whatever is missing, older or other than what was ju
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Literal
 
-from evals.errors import RefusedError, StaleGenerationError, WaitingError
+from evals.errors import GatewrightError, RefusedError, StaleGenerationError, WaitingError
 from evals.gate.policy import Approval, Override
 from evals.records import Candidate, Record, Slot, Verdict
+from flows.approvals.acceptance import Acceptance, acceptance_of, locked_checks
 from flows.config.strategy import Strategy
 from flows.platforms.base import SlotSpec
-from flows.registry.records import Answer, Binding, RunRecord
+from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.registry.verdicts import shortfall
 
@@ -141,61 +141,21 @@ def _require_accepted(
     missing = shortfall(verdict, f"the {slot} verdict")
     if missing is None:
         return
-    if verdict.outcome == "INCONCLUSIVE" and act.on_inconclusive == "needs_approval":
-        _require_approvals(registry, act, run, verdict, slot, missing)
-    elif verdict.outcome == "FAIL":
-        _require_overrides(registry, act, run, verdict, slot, missing)
-    else:
-        raise RefusedError(missing)
-
-
-def _require_approvals(
-    registry: Registry, act: Promotion, run: RunRecord, verdict: Verdict, slot: Slot, missing: str
-) -> None:
-    judged = registry.judged_at(act.run_id, slot)
-    deadline = _later(judged[0] if judged else registry.now(), act.approval.expires_after_s)
-    given = [a for a in _bound(registry, act, run, verdict, slot, "approve") if a.at <= deadline]
-    approvers = {answer.actor for answer in given}
-    if len(approvers) >= max(1, act.approval.required):
+    found = acceptance_of(registry, run, slot, verdict, act)
+    if found.enough:
         return
-    count = f"{len(approvers)} of {max(1, act.approval.required)} approvals"
-    if registry.now() > deadline:
-        raise RefusedError(f"{missing}; {count} until {deadline}, and expiry is rejection")
-    raise WaitingError(f"{missing}; {count} so far, open until {deadline}")
+    if found.wanted == "approve":
+        raise _unapproved(found, missing)
+    if found.given:
+        count = f"{len(found.given)} of {found.required} overrides"
+        raise WaitingError(f"{missing}; {count} so far")
+    locked = locked_checks(verdict) if verdict.outcome == "FAIL" else ()
+    named = ", ".join(check.check for check in locked)
+    raise RefusedError(f"{missing}; not overridable: {named}" if locked else missing)
 
 
-def _require_overrides(
-    registry: Registry, act: Promotion, run: RunRecord, verdict: Verdict, slot: Slot, missing: str
-) -> None:
-    fixed = [
-        c.check for c in verdict.checks if c.decides and c.outcome != "PASS" and not c.overridable
-    ]
-    if fixed:
-        raise RefusedError(f"{missing}; not overridable: {', '.join(fixed)}")
-    now, span = registry.now(), act.override.expires_after_s
-    given = _bound(registry, act, run, verdict, slot, "override")
-    people = {answer.actor for answer in given if now <= _later(answer.at, span)}
-    needed = max(1, act.override.approvers)
-    if len(people) >= needed:
-        return
-    if people:
-        raise WaitingError(f"{missing}; {len(people)} of {needed} overrides so far")
-    raise RefusedError(missing)
-
-
-def _bound(
-    registry: Registry, act: Promotion, run: RunRecord, verdict: Verdict, slot: Slot, decision: str
-) -> list[Answer]:
-    """Answers to this very verdict; where the gate says so, the requester's own does not count."""
-    bound = Binding.of(verdict)
-    return [
-        answer
-        for answer in registry.answers(act.run_id, slot)
-        if (answer.decision, answer.binding) == (decision, bound)
-        and not (act.approval.not_requester and answer.actor == run.requested_by)
-    ]
-
-
-def _later(at: str, seconds: int) -> str:
-    later = datetime.fromisoformat(at) + timedelta(seconds=seconds)
-    return later.isoformat(timespec="microseconds").replace("+00:00", "Z")
+def _unapproved(found: Acceptance, missing: str) -> GatewrightError:
+    count = f"{len(found.given)} of {found.required} approvals"
+    if found.expired:
+        return RefusedError(f"{missing}; {count} until {found.deadline}, and expiry is rejection")
+    return WaitingError(f"{missing}; {count} so far, open until {found.deadline}")

@@ -70,7 +70,7 @@ def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:
         evaluation = _small_contest(
             run, run.folder / "smoke", run.target.promotion.smoke_cases, ("candidate",)
         )
-        await evaluation.ask(1, {"candidate": run.side("candidate", connection)})
+        await evaluation.ask(1, {"candidate": run.evaluated_model("candidate", connection)})
         answers = [
             response
             for opened in evaluation.suites
@@ -88,14 +88,16 @@ def _measure(run: OpenRun) -> Callable[[Connection], Awaitable[Verdict | None]]:
         due = _production_checks(run.policy)
         if not due:
             return None
-        sides: dict[Role, EvaluatedModel] = {"candidate": run.side("candidate", connection)}
+        models: dict[Role, EvaluatedModel] = {
+            "candidate": run.evaluated_model("candidate", connection)
+        }
         pointer = run.registry.live(run.target.name)
         if pointer is not None and any(check.relative for check in due):
             live = run.platform.connect(
                 pointer.deployment or pointer.model_id, pointer.model_id, "production"
             )
-            sides["baseline"] = run.side("baseline", live)
-        return await _production_verdict(run, run.policy, sides)
+            models["baseline"] = run.evaluated_model("baseline", live)
+        return await _production_verdict(run, run.policy, models)
 
     return measure
 
@@ -110,16 +112,16 @@ def _production_checks(policy: GatePolicy) -> list[Check]:
 
 
 async def _production_verdict(
-    run: OpenRun, policy: GatePolicy, sides: dict[Role, EvaluatedModel]
+    run: OpenRun, policy: GatePolicy, models: dict[Role, EvaluatedModel]
 ) -> Verdict:
     evaluation = _small_contest(
-        run, run.folder / "production", run.target.promotion.production_cases, tuple(sides)
+        run, run.folder / "production", run.target.promotion.production_cases, tuple(models)
     )
-    await evaluation.ask(1, sides)
+    await evaluation.ask(1, models)
     async with judges_at_work(run.plan.judge, run.folder):
         await evaluation.grade()
     results = evaluation.results(
-        1, {role: (side.model_id, side.price) for role, side in sides.items()}
+        1, {role: (model.model_id, model.price) for role, model in models.items()}
     )
     evidence = Evidence(
         candidate=results["candidate"], baseline=results.get("baseline"), slot="production"

@@ -29,6 +29,7 @@ async def publish_live(
             published = await withdraw_everywhere(publishers, pause_s=PAUSE_S)
         else:
             published = await publish_everywhere(publishers, pointer, pause_s=PAUSE_S)
+        # Read once more after writing: a switch in between would leave places that read the older pointer.
         if registry.live(target) == pointer:
             return published
     return tuple(

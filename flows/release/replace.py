@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from evals.errors import PlatformError
-from flows.deployments.downtime import change_words, gap_words, replaceable
+from flows.deployments.downtime import describe_change, describe_downtime, replaceable
 from flows.deployments.identity import belongs_to, own_tags
 from flows.platforms.base import Connection, Deployment, ReplacesModels, SlotSpec
 from flows.release.steps import PromotionProcess, without_secrets
@@ -30,14 +30,14 @@ class InPlacePromotion(PromotionProcess):
         platform, model = replaceable(self.platform), self.act.candidate.model_id
         previous, cut_off = await self._previous(), self._cut_off_at()
         gapless = self.act.strategy == "in_place"
-        told = {"deployment": self.deployment, "created": previous is None}
-        told |= {"strategy": self.act.strategy}
+        detail = {"deployment": self.deployment, "created": previous is None}
+        detail |= {"strategy": self.act.strategy}
         if previous is not None:
             expected = (0.0, 0.0) if gapless else platform.expected_replace_s
-            told |= {"previous": msgspec.to_builtins(previous)}
-            told |= {"expected_downtime_s": list(expected)}
+            detail |= {"previous": msgspec.to_builtins(previous)}
+            detail |= {"expected_downtime_s": list(expected)}
             self._announce(previous, platform)
-        with self.step("deploying", **told) as found:
+        with self.step("deploying", **detail) as found:
             tags = own_tags(
                 self.act.target,
                 self.act.run_id,
@@ -65,24 +65,24 @@ class InPlacePromotion(PromotionProcess):
         live = self.registry.live(self.act.target)
         if live is not None and live.model_id == self.act.candidate.model_id:
             return None
-        return await self._give_back(previous)
+        return await self._restore_model(previous)
 
-    async def give_way(self) -> str | None:
+    async def restore_deployment(self) -> str | None:
         """Before the pointer goes back to the old model, that model has to stand under the name again."""
         previous, live = self._remembered(), self.registry.live(self.act.target)
         ours = live is not None and live.model_id == self.act.candidate.model_id
-        return await self._give_back(previous) if previous is not None and ours else None
+        return await self._restore_model(previous) if previous is not None and ours else None
 
-    async def stand_by(self) -> str | None:
+    async def restore_before_waiting(self) -> str | None:
         """While people decide the old model answers: nobody has let the candidate go live yet."""
         return await self.remove_own_deployment()
 
-    def remark(self) -> str:
+    def outcome_note(self) -> str:
         """How long nothing answered, for the outcome's sentence."""
-        words = gap_words(self.registry.steps(self.act.run_id))
+        words = describe_downtime(self.registry.steps(self.act.run_id))
         return f", {self.deployment} {words}" if words else ""
 
-    async def _give_back(self, previous: Deployment) -> str | None:
+    async def _restore_model(self, previous: Deployment) -> str | None:
         """Make `previous` stand again; return what went wrong, None when nothing did."""
         try:
             standing = await self.platform.get(self.deployment)
@@ -124,13 +124,13 @@ class InPlacePromotion(PromotionProcess):
     def _remembered(self) -> Deployment | None:
         """What stood there before this run, as an earlier process of it wrote it down."""
         marks = self.registry.steps(self.act.run_id)
-        told = (mark.detail.get("previous") for mark in marks if mark.step == "deploying")
-        found: list[Any] = [one for one in told if one]
+        detail = (mark.detail.get("previous") for mark in marks if mark.step == "deploying")
+        found: list[Any] = [one for one in detail if one]
         return msgspec.convert(found[-1], Deployment) if found else None
 
     def _announce(self, previous: Deployment, platform: ReplacesModels) -> None:
         in_place = platform.changes_in_place(previous, self.act.candidate.model_id, self.act.slot)
-        change = change_words(self.act.strategy, platform, in_place=in_place)
+        change = describe_change(self.act.strategy, platform, in_place=in_place)
         words = f"{self.deployment} gets the new model now; {change}"
         self.registry.set_run_state(self.act.run_id, "promoting", words, actor=self.act.actor)
 

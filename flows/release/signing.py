@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -48,41 +50,46 @@ def opened(wrapped: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"this is no envelope: {error}") from error
 
 
+_PRIVATE, _PUBLIC = "GATEWRIGHT_SIGNING_KEY", "GATEWRIGHT_VERIFY_KEY"
+
+
 def signing_key() -> Ed25519PrivateKey | None:
     """Read the private key from the environment, None when there is none. Raises CredentialError when it is unusable."""
-    raw = _read("GATEWRIGHT_SIGNING_KEY")
+    raw = _read(_PRIVATE)
     if raw is None:
         return None
-    try:
-        key = (
-            load_pem_private_key(raw, None)
-            if raw.startswith(b"-----")
-            else Ed25519PrivateKey.from_private_bytes(base64.b64decode(raw, validate=True))
-        )
-    except (ValueError, TypeError):
-        raise _unusable("GATEWRIGHT_SIGNING_KEY") from None
+    from_pem = partial(load_pem_private_key, password=None)
+    key = _loaded(_PRIVATE, raw, from_pem, Ed25519PrivateKey.from_private_bytes)
     if not isinstance(key, Ed25519PrivateKey):
-        raise _unusable("GATEWRIGHT_SIGNING_KEY")
+        raise _unusable(_PRIVATE)
     return key
 
 
 def verifying_key() -> Ed25519PublicKey | None:
     """Read the public key from the environment, else derive it from the private one; None without either."""
-    raw = _read("GATEWRIGHT_VERIFY_KEY")
+    raw = _read(_PUBLIC)
     if raw is None:
         own = signing_key()
         return None if own is None else own.public_key()
-    try:
-        key = (
-            load_pem_public_key(raw)
-            if raw.startswith(b"-----")
-            else Ed25519PublicKey.from_public_bytes(base64.b64decode(raw, validate=True))
-        )
-    except (ValueError, TypeError):
-        raise _unusable("GATEWRIGHT_VERIFY_KEY") from None
+    key = _loaded(_PUBLIC, raw, load_pem_public_key, Ed25519PublicKey.from_public_bytes)
     if not isinstance(key, Ed25519PublicKey):
-        raise _unusable("GATEWRIGHT_VERIFY_KEY")
+        raise _unusable(_PUBLIC)
     return key
+
+
+def _loaded(
+    variable: str,
+    raw: bytes,
+    from_pem: Callable[[bytes], object],
+    from_bytes: Callable[[bytes], object],
+) -> object:
+    """Read a key as PEM, or as base64 of its 32 bytes."""
+    try:
+        if raw.startswith(b"-----"):
+            return from_pem(raw)
+        return from_bytes(base64.b64decode(raw, validate=True))
+    except (ValueError, TypeError):
+        raise _unusable(variable) from None
 
 
 def key_id(key: Ed25519PublicKey) -> str:

@@ -10,7 +10,7 @@
 Before the switch nothing an application reads has changed. The switch is one transaction of the registry; it demands
 once more the verdict, its digests, the generation and that nobody holds the target. After it, applications are told and
 what they read is read back; when that fails, pointer and publishers are put back. A run deletes only what it created.
-The deployment that was live before stays, for an instant rollback; `flows.housekeeping.retire` takes it away when its time is up.
+The deployment that was live before stays, for an instant rollback; the sweep deletes it when its time is up.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ async def promote(
     itself fails. Every other failure is an outcome. A cancelled promotion is left as it is, for the next call to resume.
     """
     kind = PromotionProcess if act.strategy == "blue_green" else InPlacePromotion
-    journey = kind(
+    process = kind(
         act=act,
         platform=platform,
         registry=registry,
@@ -93,96 +93,102 @@ async def promote(
         measure=measure,
         policy_digest_now=policy_digest_now,
     )
+    # A run that has switched never goes through the steps before the switch again: its candidate is live, or was put back.
     if registry.pointers_of(act.run_id):
-        return await _after_switch(journey)
+        return await _after_switch(process)
     signing_key()  # an unusable key is found before anything is done
     if problems := [problem for publisher in publishers for problem in publisher.problems()]:
         raise ConfigurationError(problems)
     try:
-        await _up_to_switch(journey)
+        await _up_to_switch(process)
     except WaitingError as error:
-        problem = await journey.stand_by()
-        return _end(journey, "waiting", str(error) if problem is None else f"{error}; {problem}")
+        problem = await process.restore_before_waiting()
+        return _end(process, "waiting", str(error) if problem is None else f"{error}; {problem}")
     except StaleGenerationError as error:
         registry.record_step(act.run_id, STALE, "done", {"why": str(error)}, actor=act.actor)
-        return await _leave(journey, "refused", str(error))
+        return await _leave(process, "refused", str(error))
     except RefusedError as error:
-        return await _leave(journey, "refused", str(error))
+        return await _leave(process, "refused", str(error))
     except GatewrightError as error:
-        return await _leave(journey, "failed", str(error))
+        return await _leave(process, "failed", str(error))
     except Exception as error:
-        return await _leave(journey, "failed", f"{type(error).__name__}: {error}")
-    return await _after_switch(journey)
+        return await _leave(process, "failed", f"{type(error).__name__}: {error}")
+    return await _after_switch(process)
 
 
-async def _up_to_switch(journey: PromotionProcess) -> None:
-    cleared = journey.clear()
-    detail = f"{cleared.outcome}, deploying as {journey.deployment}"
-    journey.registry.set_run_state(journey.act.run_id, "promoting", detail, actor=journey.act.actor)
-    connection = await journey.deploy()
-    await journey.smoke_test(connection)
-    await journey.measure_production(connection, cleared)
-    journey.switch(connection, journey.clear())
+async def _up_to_switch(process: PromotionProcess) -> None:
+    cleared = process.clear()
+    detail = f"{cleared.outcome}, deploying as {process.deployment}"
+    process.registry.set_run_state(process.act.run_id, "promoting", detail, actor=process.act.actor)
+    connection = await process.deploy()
+    await process.smoke_test(connection)
+    await process.measure_production(connection, cleared)
+    # Cleared once more: deploying takes minutes, in which a hold, a rejection or another promotion may have come. The
+    # registry itself looks a last time inside the transaction of the switch, where nothing can come in between.
+    process.switch(connection, process.clear())
 
 
-async def _after_switch(journey: PromotionProcess) -> PromotionOutcome:
+async def _after_switch(process: PromotionProcess) -> PromotionOutcome:
     """Go on from the switch, in this process or a later one."""
-    act, registry = journey.act, journey.registry
-    if (begun := why_put_back(journey)) is not None:
-        return await _undo(journey, begun)
+    act, registry = process.act, process.registry
+    # A process that was killed while it put the old model back must not publish the new one after all.
+    if (begun := why_put_back(process)) is not None:
+        return await _undo(process, begun)
     published: tuple[Published, ...] = ()
     try:
-        with journey.step("published") as found:
-            published = await publish_live(registry, journey.publishers, act.target)
+        with process.step("published") as found:
+            published = await publish_live(registry, process.publishers, act.target)
             found |= {one.publisher: one.words for one in published}
             if failed := [one.problem for one in published if one.problem]:
                 raise PublishError("; ".join(failed))
     except Exception as error:
-        return await _undo(journey, str(error))
+        return await _undo(process, str(error))
     live = registry.live(act.target)
     if live is None or live.run_id != act.run_id:
         named = live.model_id if live is not None else "nothing"
-        return _end(journey, "superseded", f"{named} was made live since", published)
-    with journey.step("live"):
-        unproved = _prove(journey, live)
+        return _end(process, "superseded", f"{named} was made live since", published)
+    with process.step("live"):
+        unproved = _prove(process, live)
     return _end(
-        journey,
+        process,
         "live",
-        f"generation {live.generation} is live{journey.remark()}{unproved}",
+        f"generation {live.generation} is live{process.outcome_note()}{unproved}",
         published,
     )
 
 
-def _prove(journey: PromotionProcess, live: LivePointer) -> str:
+def _prove(process: PromotionProcess, live: LivePointer) -> str:
     """Write the statement of this promotion, once. What is live stays live when that fails; return how to say so."""
-    registry, run_id = journey.registry, journey.act.run_id
+    registry, run_id = process.registry, process.act.run_id
     try:
         if registry.statement(run_id) is None:
-            told = statement(registry, live)
-            registry.save_statement(run_id, envelope(told, signing_key()), actor=journey.act.actor)
+            signed = statement(registry, live)
+            registry.save_statement(
+                run_id, envelope(signed, signing_key()), actor=process.act.actor
+            )
     except ConfigurationError as error:  # the key was taken away since the promotion began
         return f", and no statement could be signed: {error}"
     return ""
 
 
-async def _undo(journey: PromotionProcess, why: str) -> PromotionOutcome:
+async def _undo(process: PromotionProcess, why: str) -> PromotionOutcome:
     """Put the old model back and say what happened."""
-    problems = await put_back(journey, why)
+    problems = await put_back(process, why)
     detail = "; ".join([f"put back: {without_secrets(why)}", *problems])
-    live = journey.registry.live(journey.act.target)
-    left = live is not None and live.model_id == journey.act.candidate.model_id
-    return _end(journey, "failed" if left else "rolled_back", detail)
+    live = process.registry.live(process.act.target)
+    left = live is not None and live.model_id == process.act.candidate.model_id
+    return _end(process, "failed" if left else "rolled_back", detail)
 
 
-async def _leave(journey: PromotionProcess, state: PromotionState, why: str) -> PromotionOutcome:
+async def _leave(process: PromotionProcess, state: PromotionState, why: str) -> PromotionOutcome:
     """Leave the old model live. The state goes first: it bars a second process of this run from switching."""
     detail = without_secrets(why)
     with contextlib.suppress(RefusedError):  # that second process has promoted
-        _end(journey, state, detail)
-    if journey.registry.pointers_of(journey.act.run_id):
-        return await _after_switch(journey)
-    problem = await journey.remove_own_deployment()
-    return _end(journey, state, detail if problem is None else f"{detail}; {problem}")
+        _end(process, state, detail)
+    if process.registry.pointers_of(process.act.run_id):
+        return await _after_switch(process)
+    problem = await process.remove_own_deployment()
+    return _end(process, state, detail if problem is None else f"{detail}; {problem}")
 
 
 _RUN_STATES: dict[PromotionState, RunState] = {
@@ -196,12 +202,12 @@ _RUN_STATES: dict[PromotionState, RunState] = {
 
 
 def _end(
-    journey: PromotionProcess,
+    process: PromotionProcess,
     state: PromotionState,
     detail: str,
     published: tuple[Published, ...] = (),
 ) -> PromotionOutcome:
-    act, registry = journey.act, journey.registry
+    act, registry = process.act, process.registry
     run = registry.run(act.run_id)
     if run is not None and (run.kind, run.target) == ("promotion", act.target):
         registry.set_run_state(act.run_id, _RUN_STATES[state], detail, actor=act.actor)

@@ -50,10 +50,10 @@ def check_statement(
         return (f"generation {pointer.generation} of {pointer.target} has no statement",)
     problems = [] if key is None else signature_problems(wrapped, key)
     try:
-        told = opened(wrapped)
+        recorded = opened(wrapped)
     except ValueError as error:
         return (*problems, str(error))
-    return (*problems, *_differences(told, statement(registry, pointer)))
+    return (*problems, *_differences(recorded, statement(registry, pointer)))
 
 
 def _predicate(
@@ -111,11 +111,11 @@ def _digests(value: str | None) -> dict[str, str]:
     return {kind: found} if found else {}
 
 
-def _differences(told: dict[str, Any], true: dict[str, Any]) -> list[str]:
+def _differences(recorded: dict[str, Any], true: dict[str, Any]) -> list[str]:
     pairs = {
-        "subject": (told.get("subject"), true["subject"]),
+        "subject": (recorded.get("subject"), true["subject"]),
         **{
-            key: (told.get("predicate", {}).get(key), value)
+            key: (recorded.get("predicate", {}).get(key), value)
             for key, value in true["predicate"].items()
             if key != "verifier"
         },

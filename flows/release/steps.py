@@ -78,6 +78,7 @@ class PromotionProcess:
 
     async def deploy(self) -> Connection:
         """Make the candidate stand in production and really answer."""
+        # On record before it exists: a process killed in the middle leaves what a later clean-up knows it may delete.
         created = await self._will_create()
         with self.step("deploying", deployment=self.deployment, created=created):
             act = self.act
@@ -95,8 +96,8 @@ class PromotionProcess:
             result = await self.smoke(connection)
             found |= {"asked": result.asked, "detail": result.detail}
             if not result.passed or result.asked < 1:
-                said = result.detail or ("nothing was asked" if result.asked < 1 else "failed")
-                raise InfrastructureError(f"smoke test through the production endpoint: {said}")
+                reason = result.detail or ("nothing was asked" if result.asked < 1 else "failed")
+                raise InfrastructureError(f"smoke test through the production endpoint: {reason}")
 
     async def measure_production(self, connection: Connection, cleared: Verdict) -> None:
         """Judge the checks that the gate measures on the production deployment, once for the run."""
@@ -130,6 +131,7 @@ class PromotionProcess:
                     deployment=self.deployment,
                     run_id=self.act.run_id,
                 ),
+                # The generation it was judged against, not the one of now: whoever switched since has another baseline.
                 expected_generation=run.baseline_generation if run else 0,
                 actor=self.act.actor,
                 reason=self.act.reason or f"{cleared.outcome}: {'; '.join(cleared.reasons)}",
@@ -154,15 +156,15 @@ class PromotionProcess:
             )
         return None
 
-    async def give_way(self) -> str | None:
+    async def restore_deployment(self) -> str | None:
         """What has to be done before the pointer goes back; return what went wrong. Beside one another: nothing."""
         return None
 
-    async def stand_by(self) -> str | None:
+    async def restore_before_waiting(self) -> str | None:
         """What has to be done before people are waited for; return what went wrong. Beside one another: nothing."""
         return None
 
-    def remark(self) -> str:
+    def outcome_note(self) -> str:
         """What the outcome's sentence says besides."""
         return ""
 

@@ -13,32 +13,33 @@ from flows.release.steps import PromotionProcess, without_secrets
 __all__ = ["put_back", "why_put_back"]
 
 
-async def put_back(journey: PromotionProcess, why: str) -> list[str]:
+async def put_back(process: PromotionProcess, why: str) -> list[str]:
     """Make the old model live again and tell applications; return what could not be done. Safe to do again."""
     why = without_secrets(why)
     reason = f"put back: {why}"
-    with journey.step("put_back", why=why) as found:
-        if (stuck := await journey.give_way()) is not None:
+    with process.step("put_back", why=why) as found:
+        if (stuck := await process.restore_deployment()) is not None:
             return [stuck]  # what is live and what stands stay the same thing
-        _restore(journey, reason)
-        published = await publish_live(journey.registry, journey.publishers, journey.act.target)
+        # The pointer first: publishers write whatever is live, and a deployment is removed only when it is not.
+        _restore(process, reason)
+        published = await publish_live(process.registry, process.publishers, process.act.target)
         found |= {one.publisher: one.words for one in published}
     problems = [one.problem for one in published if one.problem]
-    left = await journey.remove_own_deployment()
+    left = await process.remove_own_deployment()
     return [*problems, *([left] if left else [])]
 
 
-def why_put_back(journey: PromotionProcess) -> str | None:
+def why_put_back(process: PromotionProcess) -> str | None:
     """Return why this run began to put the old model back, None when it did not."""
-    marks = journey.registry.steps(journey.act.run_id)
+    marks = process.registry.steps(process.act.run_id)
     begun = (mark for mark in marks if (mark.step, mark.phase) == ("put_back", "begun"))
     first = next(begun, None)
     return None if first is None else str(first.detail["why"])
 
 
-def _restore(journey: PromotionProcess, reason: str) -> None:
+def _restore(process: PromotionProcess, reason: str) -> None:
     """Undo this run's switch, unless that is done or somebody made something else live since."""
-    act, registry = journey.act, journey.registry
+    act, registry = process.act, process.registry
     live = registry.live(act.target)
     ours = (act.run_id, act.candidate.model_id)
     if live is None or (live.run_id, live.model_id) != ours:

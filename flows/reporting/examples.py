@@ -22,7 +22,7 @@ _UNSCORED, _NOT_ASKED = -1.0, -2.0
 
 Values = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Side = dict[str, tuple[Response, Score | None]]
+Answers = dict[str, tuple[Response, Score | None]]
 
 
 def primary_column(policy: GatePolicy, opened: OpenedSuite) -> str:
@@ -47,9 +47,11 @@ def examples_of(run: OpenRun, opened: OpenedSuite) -> Iterator[Example]:
     chosen = _chosen(values["candidate"], values.get("baseline"))
     cases = {row: opened.suite.cases[row] for row in sorted(chosen)}
     wanted = {case.id for case in cases.values()}
-    sides = {role: _side(run, role, opened, column, wanted) for role in run.evaluation.roles}
+    answers = {
+        role: _answers_of(run, role, opened, column, wanted) for role in run.evaluation.roles
+    }
     for row, case in cases.items():
-        yield _example(opened.suite.name, case, chosen[row], column, sides)
+        yield _example(opened.suite.name, case, chosen[row], column, answers)
 
 
 def _values(run: OpenRun, role: Role, opened: OpenedSuite, column: str) -> Values:
@@ -85,7 +87,9 @@ def _chosen(ours: Values, theirs: Values | None) -> dict[int, ExampleKind]:
     }
 
 
-def _side(run: OpenRun, role: Role, opened: OpenedSuite, column: str, wanted: set[str]) -> Side:
+def _answers_of(
+    run: OpenRun, role: Role, opened: OpenedSuite, column: str, wanted: set[str]
+) -> Answers:
     """What a role answered to some cases, with its score."""
     scores = {
         score.case_id: score
@@ -108,10 +112,10 @@ def _scores(run: OpenRun, role: Role, opened: OpenedSuite, column: str) -> Itera
 
 
 def _example(
-    suite: str, case: Case, kind: ExampleKind, column: str, sides: dict[Role, Side]
+    suite: str, case: Case, kind: ExampleKind, column: str, answers: dict[Role, Answers]
 ) -> Example:
-    ours, our_score = sides["candidate"][case.id]
-    theirs, their_score = sides.get("baseline", {}).get(case.id, (None, None))
+    ours, our_score = answers["candidate"][case.id]
+    theirs, their_score = answers.get("baseline", {}).get(case.id, (None, None))
     return Example(
         case_id=case.id,
         suite=suite,

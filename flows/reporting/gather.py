@@ -19,8 +19,8 @@ from evals.report.facts import (
 from evals.report.numbers import instant
 from evals.report.write import write_report
 from evals.sampling.summary import SamplingSummary
-from flows.deployments.downtime import gap_words
-from flows.evaluation.ask import samplings
+from flows.deployments.downtime import describe_downtime
+from flows.evaluation.ask import sampling_summaries
 from flows.evaluation.human_labels import judge_facts
 from flows.evaluation.judges import judge_costs
 from flows.evaluation.looks import results_at, standing
@@ -153,7 +153,7 @@ def _confusions(
 
 
 def _sampling(run: OpenRun) -> dict[str, int | float | None]:
-    asked = samplings(run)
+    asked = sampling_summaries(run)
     roles = [role for summary in asked for role in summary.roles.values()]
     paid = usages(run)
     cost, unconfirmed = cost_of(run, paid), sum(role.unconfirmed_usd for role in roles)
@@ -194,9 +194,9 @@ def _trouble(asked: Sequence[SamplingSummary]) -> dict[str, int]:
 def _notes(run: OpenRun) -> tuple[str, ...]:
     """What the preflight found that throws a light on the figures."""
     found = read_record(run.folder / "preflight.json", list[Finding]) or []
-    said = tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
+    overlaps = tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
     over_time = words_of(run)
-    return (*said, over_time) if over_time else said
+    return (*overlaps, over_time) if over_time else overlaps
 
 
 def _names(run: OpenRun) -> dict[str, str]:
@@ -209,20 +209,20 @@ def _live_now(registry: Registry, live: LivePointer | None) -> str:
     """What is live, and for as long as it is: who let it past its gate, its revocation, its drift, and a hold."""
     if live is None:
         return "nothing is live"
-    said = f"{live.model_id} is live since {instant(live.since)} (generation {live.generation})"
-    if live.run_id and (gap := gap_words(registry.steps(live.run_id))):
-        said += f"; {live.deployment} {gap} while it came"
+    sentence = f"{live.model_id} is live since {instant(live.since)} (generation {live.generation})"
+    if live.run_id and (gap := describe_downtime(registry.steps(live.run_id))):
+        sentence += f"; {live.deployment} {gap} while it came"
     overrides = overrides_behind(registry, live)
     if overrides:
         people = " and ".join(f"{answer.actor} ({answer.reason})" for answer in overrides)
-        said += f", against its gate, overridden by {people}"
+        sentence += f", against its gate, overridden by {people}"
     if (revoked := revocation_of(registry, live)) is not None:
-        said += f"; revoked on {revoked.at[:10]} by {revoked.actor}: {revoked.reason}"
+        sentence += f"; revoked on {revoked.at[:10]} by {revoked.actor}: {revoked.reason}"
     if (drift := registry.drifted(live.target)) is not None:
-        said += f"; changed past Gatewright, seen on {drift.at[:10]}: {drift.reason}"
+        sentence += f"; changed past Gatewright, seen on {drift.at[:10]}: {drift.reason}"
     if (held := registry.held(live.target)) is not None:
-        said += f"; on hold since {held.since[:10]} by {held.actor}: {held.reason}"
-    return said
+        sentence += f"; on hold since {held.since[:10]} by {held.actor}: {held.reason}"
+    return sentence
 
 
 def _next_steps(

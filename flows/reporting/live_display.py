@@ -50,7 +50,7 @@ class RunDisplay:
         self._began = time.time()
         self._snapshot: Snapshot | None = None
         self._look: LookEvent | None = None
-        self._said = self._told = ""
+        self._last_line = self._last_detail = ""
 
     def __enter__(self) -> RunDisplay:
         if self._console.is_terminal:
@@ -68,11 +68,12 @@ class RunDisplay:
         if run is None:
             return None
         words = _WORDS.get(run.state, run.state)
-        if words != self._said:
-            self._said = words
+        if words != self._last_line:
+            self._last_line = words
             self._print(words)
-        if run.state == "promoting" and run.detail and run.detail != self._told:
-            self._told = run.detail  # how it goes live: what will not answer, and for how long
+        if run.state == "promoting" and run.detail and run.detail != self._last_detail:
+            # How it goes live: what will not answer, and for how long.
+            self._last_detail = run.detail
             self._say(run.detail)
         asking = run.state == "evaluating"
         if asking:

@@ -53,7 +53,7 @@ def slices_of(policy: GatePolicy, opened: OpenedSuite, results: Results) -> tupl
 
 def _measured(policy: GatePolicy, opened: OpenedSuite, results: Results) -> Iterator[SliceRow]:
     name, column = opened.suite.name, primary_column(policy, opened)
-    candidate, baseline = _sides(results, name)
+    candidate, baseline = _both_models(results, name)
     kind: Literal["max_drop", "at_least"] = "max_drop" if baseline else "at_least"
     for tag in opened.suite.tags:
         for value in sorted({str(found) for found in candidate.tags[tag] if found}):
@@ -82,7 +82,7 @@ def _measured(policy: GatePolicy, opened: OpenedSuite, results: Results) -> Iter
             )
 
 
-def _sides(results: Results, suite: str) -> tuple[ModelResults, ModelResults | None]:
+def _both_models(results: Results, suite: str) -> tuple[ModelResults, ModelResults | None]:
     return results["candidate"][suite], results.get("baseline", {}).get(suite)
 
 
@@ -99,7 +99,7 @@ def _p_worse(
         return 1.0
     implied = float(special.ndtr(implied_z(interval, 0.0)))
     rows = paired_rows(check, candidate, baseline)
-    ours, theirs = (side.columns[check.metric][rows] for side in (candidate, baseline))
+    ours, theirs = (model.columns[check.metric][rows] for model in (candidate, baseline))
     if _pass_or_fail(ours, theirs):
         return max(implied, mcnemar(*_discordant(ours, theirs)).p_worse_exact)
     groups = None if candidate.clusters is None else candidate.clusters[rows]
@@ -111,8 +111,8 @@ def _p_worse(
 def pairs_of(policy: GatePolicy, opened: OpenedSuite, results: Results) -> Iterator[PairedRow]:
     """Yield how often only one of the models was right, where the gate's first metric is pass or fail in every case."""
     column = primary_column(policy, opened)
-    candidate, baseline = _sides(results, opened.suite.name)
-    if baseline is None or not all(column in side.columns for side in (candidate, baseline)):
+    candidate, baseline = _both_models(results, opened.suite.name)
+    if baseline is None or not all(column in model.columns for model in (candidate, baseline)):
         return
     check = Check(metric=column, kind="max_drop", threshold=0.0)
     try:
@@ -133,8 +133,8 @@ def pairs_of(policy: GatePolicy, opened: OpenedSuite, results: Results) -> Itera
     )
 
 
-def _pass_or_fail(*sides: Floats) -> bool:
-    return all(bool(np.isin(values, (0.0, 1.0)).all()) for values in sides)
+def _pass_or_fail(*columns: Floats) -> bool:
+    return all(bool(np.isin(values, (0.0, 1.0)).all()) for values in columns)
 
 
 def _discordant(ours: Floats, theirs: Floats) -> tuple[int, int]:

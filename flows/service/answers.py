@@ -17,7 +17,7 @@ from evals.errors import RefusedError
 from flows.approvals.answers import give_answer
 from flows.registry.opening import require_run
 from flows.registry.records import Decision
-from flows.service.dispatcher.queue_resume import follow_up, goes_on
+from flows.service.dispatcher.queue_resume import has_what_it_waits_for, queue_resume
 from flows.service.security import actor_of, form_token_fits, same_origin
 from flows.service.state import ServiceState, state_of_request
 
@@ -58,8 +58,8 @@ def _give(
 ) -> None:
     settings, registry = parts.settings, parts.registry
     give_answer(settings, registry, run_id, decision, actor=actor, reason=reason, evidence=evidence)
-    if goes_on(settings, registry, require_run(registry, run_id)):
-        follow_up(registry, run_id)
+    if has_what_it_waits_for(settings, registry, require_run(registry, run_id)):
+        queue_resume(registry, run_id)
 
 
 def _decision(form: dict[str, str]) -> Decision:

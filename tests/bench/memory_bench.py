@@ -272,7 +272,9 @@ async def ask(folder: Path, options: argparse.Namespace) -> None:
         sides = {}
         for role, model in MODELS.items():
             endpoint = Endpoint(base_url=options.url, model=role, model_id=model)
-            sides[role] = run.side(role, Connection(endpoint=endpoint, auth=Bench(endpoint).auth))
+            sides[role] = run.evaluated_model(
+                role, Connection(endpoint=endpoint, auth=Bench(endpoint).auth)
+            )
         with ResponseStore(settings.home / "responses") as store:
             await run.evaluation.ask(1, sides, store=store)
         await run.platform.aclose()

@@ -169,10 +169,10 @@ class Bench:
         return file - begin, client - begin, end - begin
 
     def call(self, model: str) -> float:
-        from flows.recovery.target_rollback import go_back
+        from flows.recovery.target_rollback import roll_back_target
 
         begin = time.monotonic()
-        asyncio.run(go_back(self.settings, TARGET, to=model, reason="x", actor="bench"))
+        asyncio.run(roll_back_target(self.settings, TARGET, to=model, reason="x", actor="bench"))
         return self.file.wait_for(model) - begin
 
     def write(self) -> None:

@@ -50,7 +50,7 @@ def _block(event: Event, names: dict[str, str]) -> RenderableType:
         Text(event.kind, style=_STYLES.get(event.kind, "")),
         _who(names.get(event.model_id or "", ""), event.actor),
     )
-    below = [Text(said, style=style) for said, style in _below(event)]
+    below = [Text(text, style=style) for text, style in _below(event)]
     return Group(head, *(Padding(line, (0, 0, 0, 6)) for line in below))
 
 

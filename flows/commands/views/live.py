@@ -36,7 +36,7 @@ def live_data(registry: Registry, name: str, pointer: LivePointer | None) -> dic
         data["live"] = msgspec.to_builtins(pointer)
         data["name"] = short_name(pointer.model_id)
         data["model_id"] = pointer.model_id
-        data["by"] = _on_whose_word(registry, pointer)
+        data["by"] = _made_live_by(registry, pointer)
         overrides, revoked = overrides_behind(registry, pointer), revocation_of(registry, pointer)
         data["overrides"] = msgspec.to_builtins(overrides)
         data["failed_checks"] = [check.check for check in failed_checks(registry, pointer)]
@@ -53,8 +53,8 @@ def live_renderable(registry: Registry, name: str, pointer: LivePointer | None) 
         live = (short_name(pointer.model_id), "green")
         generation = f" is live (generation {pointer.generation})"
         head = Text.assemble((name, "bold"), ": ", live, generation)
-    told = _lines(registry, pointer) if pointer is not None else ()
-    lines = [*told, *_drift(registry, name), *_hold(registry, name)]
+    details = _lines(registry, pointer) if pointer is not None else ()
+    lines = [*details, *_drift(registry, name), *_hold(registry, name)]
     return Group(head, _labelled(lines)) if lines else head
 
 
@@ -62,30 +62,30 @@ def _labelled(lines: list[_Line]) -> RenderableType:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(width=10)
     table.add_column(overflow="fold")
-    for label, said, style in lines:
-        table.add_row(Text(label, style=style), Text(said, style=style))
+    for label, text, style in lines:
+        table.add_row(Text(label, style=style), Text(text, style=style))
     return Padding(table, (0, 0, 0, 2))
 
 
 def _lines(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
-    word, run_id = _on_whose_word(registry, pointer), origin(registry, pointer).run_id
-    why = word["reason"] or word["kind"]
+    change, run_id = _made_live_by(registry, pointer), origin(registry, pointer).run_id
+    why = change["reason"] or change["kind"]
     yield "model", pointer.model_id, ""
     yield "answers at", f"{pointer.endpoint.base_url} as {pointer.endpoint.model}", ""
     yield "since", f"{_time(pointer.since)} UTC", ""
-    yield "by", f"{word['actor']}: {shorten(why, _LONGEST)}", ""
+    yield "by", f"{change['actor']}: {shorten(why, _LONGEST)}", ""
     if run_id and registry.run(run_id) is not None:
         yield "evidence", f"gatewright report {run_id}", ""
-    yield from _against(registry, pointer)
+    yield from _warnings(registry, pointer)
 
 
-def _against(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
+def _warnings(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
     """What speaks against what is live, and the way back from it."""
     for answer in overrides_behind(registry, pointer):
-        said = (
+        text = (
             f"against its gate: overridden by {answer.actor} on {answer.at[:10]}: {answer.reason}"
         )
-        yield "override", said, "yellow"
+        yield "override", text, "yellow"
     for check in failed_checks(registry, pointer):
         yield "failed", f"{check.check}: {shorten(check.reason, _LONGEST)}", "yellow"
     if (revoked := revocation_of(registry, pointer)) is None:
@@ -109,7 +109,7 @@ def _hold(registry: Registry, name: str) -> Iterator[_Line]:
         yield "on hold", f"since {_time(held.since)} by {held.actor}: {held.reason}", "yellow"
 
 
-def _on_whose_word(registry: Registry, pointer: LivePointer) -> dict[str, str]:
+def _made_live_by(registry: Registry, pointer: LivePointer) -> dict[str, str]:
     event = registry.event_of(pointer.target, pointer.generation)
     if event is None:  # only in a registry that was tampered with; `verify` names it
         return {"actor": "nobody on record", "kind": "", "reason": "", "at": pointer.since}

@@ -131,9 +131,9 @@ def explained(
 
 def _sentence(doing: str, status: int | None, code: str | None, meaning: str, message: str) -> str:
     name = code or (f"HTTP {status}" if status else "no answer")
-    said = f": {meaning}" if meaning else ""
+    explanation = f": {meaning}" if meaning else ""
     quoted = f" (the service says: {message})" if message else ""
-    return f"could not {doing}: {name}{said}{quoted}"
+    return f"could not {doing}: {name}{explanation}{quoted}"
 
 
 def _precise(code: str | None, message: str, headers: Mapping[str, str]) -> str:

@@ -32,7 +32,7 @@ _TARGET_TAG = "gatewright-target"
 _BILLED_BY_THE_HOUR = frozenset({"Standard", "GlobalStandard", "DataZoneStandard"})
 
 
-class _Looked(Protocol):
+class _AzurePlatform(Protocol):
     options: AzureOptions
     account: ArmAccount
     source: ArmAccount | None
@@ -46,7 +46,7 @@ class Preflight:
 
     def __init__(
         self,
-        platform: _Looked,
+        platform: _AzurePlatform,
         candidate: Candidate,
         slots: tuple[SlotSpec, ...],
         price: Price | None,
@@ -91,7 +91,7 @@ class Preflight:
         except GatewrightError as error:
             # a refused token is told once, not in every line
             self._refused = name == "account" and isinstance(error, CredentialError)
-            self._add(name, level, *_told(error, fix))
+            self._add(name, level, *_message_and_fix(error, fix))
             return None
 
     def _add(self, name: str, level: str, message: str, fix: str = "") -> None:
@@ -108,14 +108,14 @@ class Preflight:
         location = str(account.get("location") or "").replace(" ", "").lower()
         name = account.get("name") or self._platform.options.account
         self._add("account", "ok", f"{name} in {location or 'an unnamed region'}")
-        told = str((account.get("properties") or {}).get("endpoint") or "").rstrip("/")
+        address = str((account.get("properties") or {}).get("endpoint") or "").rstrip("/")
         mine = self._platform.options.data_endpoint
-        if self._platform.options.endpoint is None and told and told.lower() != mine.lower():
+        if self._platform.options.endpoint is None and address and address.lower() != mine.lower():
             self._add(
                 "endpoint",
                 "warn",
-                f"the account's own address is {told}, used is {mine}",
-                f"set 'endpoint: {told}' in the target's azure_openai block",
+                f"the account's own address is {address}, used is {mine}",
+                f"set 'endpoint: {address}' in the target's azure_openai block",
             )
         return location
 
@@ -219,7 +219,7 @@ def billed_by_the_hour(model_id: str, slot: SlotSpec) -> bool:
 _SIGN_IN = "run 'az login', or give a service principal or a managed identity"
 
 
-def _told(error: GatewrightError, fix: str) -> tuple[str, str]:
+def _message_and_fix(error: GatewrightError, fix: str) -> tuple[str, str]:
     if isinstance(error, PlatformError) and error.hint:
         return error.message, error.hint
     if isinstance(error, ConfigurationError) and error.problems[0].fix:

@@ -73,9 +73,9 @@ def find_row(
     """
     tuned = is_fine_tuned(model_id)
     for name in usage_names:
-        told = name if not tuned or name.endswith(_TUNED) else name + _TUNED
-        if told in rows:
-            return rows[told]
+        row_name = name if not tuned or name.endswith(_TUNED) else name + _TUNED
+        if row_name in rows:
+            return rows[row_name]
     wanted = _plain(base_parts(base_of(model_id) or base_model or model_id)[0])
     for name, row in rows.items():
         kind, _, model = name.removeprefix("OpenAI.").partition(".")

@@ -34,14 +34,14 @@ class Replacement:
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _WantedDeployment:
     name: str
     model_id: str
     slot: SlotSpec
     tags: Mapping[str, str]
 
 
-class _Replaces(Protocol):
+class _AzurePlatform(Protocol):
     @property
     def account(self) -> ArmAccount: ...
 
@@ -49,7 +49,7 @@ class _Replaces(Protocol):
 
 
 async def replace_deployment(
-    platform: _Replaces,
+    platform: _AzurePlatform,
     deployer: Deployer,
     name: str,
     model_id: str,
@@ -64,7 +64,7 @@ async def replace_deployment(
     When `gapless`, what stands is never deleted: a change that is not to be had in place is an error.
     """
     standing = await platform.account.get(name)
-    before, wanted = previous or standing, _Wanted(name, model_id, slot, tags)
+    before, wanted = previous or standing, _WantedDeployment(name, model_id, slot, tags)
     other = standing is not None and not same_model(model_id, standing.model_id)
     if (
         standing is not None
@@ -90,9 +90,9 @@ async def replace_deployment(
 
 
 async def _stand(
-    platform: _Replaces,
+    platform: _AzurePlatform,
     deployer: Deployer,
-    wanted: _Wanted,
+    wanted: _WantedDeployment,
     standing: Deployment | None,
     *,
     gapless: bool = False,
@@ -114,9 +114,9 @@ async def _stand(
 
 
 async def _put_back(
-    platform: _Replaces,
+    platform: _AzurePlatform,
     deployer: Deployer,
-    wanted: _Wanted,
+    wanted: _WantedDeployment,
     before: Deployment | None,
     error: GatewrightError,
 ) -> GatewrightError:
@@ -129,7 +129,7 @@ async def _put_back(
     try:
         standing = await platform.account.get(name)
         stayed = standing is not None and same_model(before.model_id, standing.model_id)
-        again = _Wanted(name, before.model_id, slot, tags)
+        again = _WantedDeployment(name, before.model_id, slot, tags)
         await platform.wait_ready((await _stand(platform, deployer, again, standing))[0])
     except GatewrightError as second:
         return PlatformError(

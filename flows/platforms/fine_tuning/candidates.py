@@ -63,10 +63,10 @@ async def find_checkpoint(platform: SpeaksOpenAI, named: str) -> tuple[Job, JobC
     owner = job_of(named)
     if owner is not None:
         return await _among(platform, await jobs.get_job(platform, owner), named)
-    looked = 0
+    searched = 0
     async for job in jobs.walk_jobs(platform):
-        looked += 1
-        if looked > _JOBS_LOOKED_THROUGH:
+        searched += 1
+        if searched > _JOBS_LOOKED_THROUGH:
             break
         if job.status == "succeeded":
             found = await _among(platform, job, named)

@@ -188,13 +188,13 @@ async def wait_finished(
     on_event: Callable[[JobEvent], None] | None = None,
 ) -> Job:
     """Wait for a job's end, telling each event once. Raises PlatformError when time runs out."""
-    deadline, told = Deadline(timeout_s), set[str]()
+    deadline, seen_ids = Deadline(timeout_s), set[str]()
     while True:
         job = await get_job(platform, job_id)
         if on_event is not None:
             for event in await events(platform, job_id):
-                if event.id not in told:
-                    told.add(event.id)
+                if event.id not in seen_ids:
+                    seen_ids.add(event.id)
                     on_event(event)
         if job.ended:
             return job

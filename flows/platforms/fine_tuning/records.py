@@ -82,9 +82,9 @@ def read_job(raw: Mapping[str, Any]) -> Job:
         model_id=raw.get("fine_tuned_model"),
         training_file=raw.get("training_file"),
         validation_file=raw.get("validation_file"),
-        created_at=_whole(raw.get("created_at")),
-        finished_at=_whole(raw.get("finished_at")),
-        trained_tokens=_whole(raw.get("trained_tokens")),
+        created_at=_whole_number(raw.get("created_at")),
+        finished_at=_whole_number(raw.get("finished_at")),
+        trained_tokens=_whole_number(raw.get("trained_tokens")),
         suffix=raw.get("suffix"),
         error=_job_error(raw.get("error")),
         hyperparameters=_numbers(raw.get("hyperparameters"), least=0.0),
@@ -98,7 +98,7 @@ def read_event(raw: Mapping[str, Any]) -> JobEvent:
         id=str(raw.get("id") or ""),
         message=str(raw.get("message") or ""),
         level=str(raw.get("level") or "info"),
-        created_at=_whole(raw.get("created_at")),
+        created_at=_whole_number(raw.get("created_at")),
         data=dict(raw.get("data") or {}),
     )
 
@@ -109,8 +109,8 @@ def read_checkpoint(raw: Mapping[str, Any]) -> JobCheckpoint:
         id=str(raw.get("id") or ""),
         model_id=raw.get("fine_tuned_model_checkpoint"),
         job_id=raw.get("fine_tuning_job_id"),
-        step=_whole(raw.get("step_number")),
-        created_at=_whole(raw.get("created_at")),
+        step=_whole_number(raw.get("step_number")),
+        created_at=_whole_number(raw.get("created_at")),
         metrics=_numbers(raw.get("metrics")),
     )
 
@@ -133,5 +133,5 @@ def _numbers(raw: Any, *, least: float = float("-inf")) -> dict[str, float]:
     return {key: value for key, value in numbers.items() if value >= least}
 
 
-def _whole(value: Any) -> int | None:
+def _whole_number(value: Any) -> int | None:
     return int(value) if isinstance(value, int | float) and value >= 0 else None

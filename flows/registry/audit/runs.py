@@ -17,14 +17,14 @@ __all__ = ["run_problems"]
 _STATES = {f"run_{state}": state for state in RUN_STATES}
 
 
-def run_problems(connection: Connection, told: Mapping[int, Event]) -> Iterator[str]:
-    """Yield one sentence for every run or step that differs from the events, by number in `told`."""
-    yield from _runs(connection, told)
-    yield from _steps(connection, told)
+def run_problems(connection: Connection, events: Mapping[int, Event]) -> Iterator[str]:
+    """Yield one sentence for every run or step that differs from the events, by number in `events`."""
+    yield from _runs(connection, events)
+    yield from _steps(connection, events)
 
 
-def _runs(connection: Connection, told: Mapping[int, Event]) -> Iterator[str]:
-    expected = _replayed(told)
+def _runs(connection: Connection, events: Mapping[int, Event]) -> Iterator[str]:
+    expected = _replayed(events)
     rows = {row["run_id"]: row for row in connection.execute(select(runs)).mappings()}
     for run_id, row in rows.items():
         if run_id not in expected:
@@ -34,10 +34,10 @@ def _runs(connection: Connection, told: Mapping[int, Event]) -> Iterator[str]:
     yield from (f"run {run_id} was removed" for run_id in expected if run_id not in rows)
 
 
-def _replayed(told: Mapping[int, Event]) -> dict[str, dict[str, Any]]:
+def _replayed(events: Mapping[int, Event]) -> dict[str, dict[str, Any]]:
     """What is known of each run when its events are gone through once more."""
     known: dict[str, dict[str, Any]] = {}
-    for _, event in sorted(told.items()):
+    for _, event in sorted(events.items()):
         if event.run_id is None or not event.kind.startswith("run_"):
             continue
         facts = event.facts()
@@ -61,17 +61,17 @@ def _differences(row: Mapping[Any, Any], expected: dict[str, Any]) -> list[str]:
     return sorted(wrong)
 
 
-def _steps(connection: Connection, told: Mapping[int, Event]) -> Iterator[str]:
+def _steps(connection: Connection, events: Mapping[int, Event]) -> Iterator[str]:
     rows = {row["seq"]: row for row in connection.execute(select(steps)).mappings()}
     for seq, row in rows.items():
-        event = told.get(seq)
-        said = {key: row[key] for key in ("step", "phase")} | {
+        event = events.get(seq)
+        recorded = {key: row[key] for key in ("step", "phase")} | {
             "detail": msgspec.json.decode(row["detail"])
         }
         if event is None or event.kind != "step" or event.run_id != row["run_id"]:
             yield f"step {row['step']} of run {row['run_id']} has no event: it was put there past the registry"
-        elif event.facts() != said:
+        elif event.facts() != recorded:
             yield f"step {row['step']} of run {row['run_id']} differs from event {seq}: it was altered"
-    for seq, event in told.items():
+    for seq, event in events.items():
         if event.kind == "step" and seq not in rows:
             yield f"a step of run {event.run_id} (event {seq}) was removed"

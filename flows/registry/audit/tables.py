@@ -60,19 +60,19 @@ def chain_head(connection: Connection) -> tuple[int, str]:
 def _problems(connection: Connection) -> Iterator[str]:
     number, newest = chain.head(connection)
     yield from chain.breaks(chain.read(connection), number, newest)
-    told = {event.seq: event for event in chain.read(connection)}
-    yield from _pointers(connection, told)
-    yield from _written_once(connection, told)
-    yield from _answers(connection, told)
-    yield from _holds(connection, told)
-    yield from run_problems(connection, told)
+    events = {event.seq: event for event in chain.read(connection)}
+    yield from _pointers(connection, events)
+    yield from _written_once(connection, events)
+    yield from _answers(connection, events)
+    yield from _holds(connection, events)
+    yield from run_problems(connection, events)
 
 
-def _pointers(connection: Connection, told: dict[int, Event]) -> Iterator[str]:
+def _pointers(connection: Connection, events: dict[int, Event]) -> Iterator[str]:
     rows = {row["seq"]: row for row in connection.execute(select(pointers)).mappings()}
     for seq, row in rows.items():
         named = f"generation {row['generation']} of {row['target']}"
-        event = told.get(seq)
+        event = events.get(seq)
         if event is None or (event.kind, event.target, event.generation) != (
             row["kind"],
             row["target"],
@@ -84,12 +84,12 @@ def _pointers(connection: Connection, told: dict[int, Event]) -> Iterator[str]:
             event.facts()["restores"],
         ) != (row["model_id"], row["restores"]):
             yield f"{named} differs from event {seq}: it was altered"
-    for seq, event in told.items():
+    for seq, event in events.items():
         if event.generation is not None and seq not in rows:
             yield f"generation {event.generation} of {event.target} (event {seq}) was removed"
 
 
-def _written_once(connection: Connection, told: dict[int, Event]) -> Iterator[str]:
+def _written_once(connection: Connection, events: dict[int, Event]) -> Iterator[str]:
     for table, kind in (
         (verdicts, "verdict"),
         (suite_results, "suite_result"),
@@ -101,38 +101,40 @@ def _written_once(connection: Connection, told: dict[int, Event]) -> Iterator[st
             for row in connection.execute(select(table.c.seq, table.c.run_id, column.label("text")))
         }
         for seq, row in rows.items():
-            event = told.get(seq)
+            event = events.get(seq)
             if event is None or event.kind != kind or event.run_id != row.run_id:
                 yield f"a {kind} of run {row.run_id} has no event: it was put there past the registry"
             elif event.facts()["digest"] != digest(_json(row.text)):
                 yield f"a {kind} of run {row.run_id} differs from event {seq}: it was altered"
-        missing = (event for event in told.values() if event.kind == kind and event.seq not in rows)
+        missing = (
+            event for event in events.values() if event.kind == kind and event.seq not in rows
+        )
         yield from (f"a {kind} of run {e.run_id} (event {e.seq}) was removed" for e in missing)
 
 
-def _answers(connection: Connection, told: dict[int, Event]) -> Iterator[str]:
+def _answers(connection: Connection, events: dict[int, Event]) -> Iterator[str]:
     rows = {row.seq: row.record for row in connection.execute(select(answers))}
     for seq, record in rows.items():
-        event = told.get(seq)
+        event = events.get(seq)
         if event is None or _said(event.facts()) != _said(_json(record)):
             yield f"answer {seq} differs from its event: it was altered or slipped in"
     kinds = ("approve", "reject", "override")
-    for seq, event in told.items():
+    for seq, event in events.items():
         if event.kind in kinds and seq not in rows:
             yield f"the {event.kind} of {event.actor} (event {seq}) was removed"
 
 
-def _holds(connection: Connection, told: dict[int, Event]) -> Iterator[str]:
+def _holds(connection: Connection, events: dict[int, Event]) -> Iterator[str]:
     expected: dict[str, int] = {}
-    for seq, event in sorted(told.items()):
+    for seq, event in sorted(events.items()):
         if event.kind == "hold" and event.target is not None:
             expected.setdefault(event.target, seq)
         elif event.kind == "release" and event.target is not None:
             expected.pop(event.target, None)
     found = {row.target: row.seq for row in connection.execute(select(holds.c.target, holds.c.seq))}
     for target in sorted(expected.keys() ^ found.keys()):
-        said = "was lifted" if target in expected else "was set"
-        yield f"the hold on {target} {said} past the registry"
+        change = "was lifted" if target in expected else "was set"
+        yield f"the hold on {target} {change} past the registry"
 
 
 def _json(text: str | None) -> Any:

@@ -140,8 +140,8 @@ class Database:
         except (SQLAlchemyError, sqlite3.Error) as error:
             cause = getattr(error, "orig", None) or error
             shown = self._engine.url.render_as_string(hide_password=True)
-            said = " ".join(str(cause).split())  # drivers lay their errors out over lines
-            raise RegistryError(f"the registry {shown} failed: {said}") from error
+            reason = " ".join(str(cause).split())  # drivers lay their errors out over lines
+            raise RegistryError(f"the registry {shown} failed: {reason}") from error
 
 
 def _parsed(url: str) -> URL:

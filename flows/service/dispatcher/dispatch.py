@@ -27,8 +27,8 @@ from flows.registry.store import Registry
 from flows.service.dispatcher.job_lookup import JobMatch, NotYetError, find, unwanted
 from flows.service.dispatcher.messages import SUCCEEDED, Trigger, read_trigger
 from flows.service.dispatcher.prefect_runs import PrefectRuns
-from flows.service.dispatcher.queue_resume import left_behind
-from flows.service.dispatcher.resume import carry_on
+from flows.service.dispatcher.queue_resume import queue_forgotten
+from flows.service.dispatcher.resume import resume_run
 from flows.service.dispatcher.stalled import answered_order, stalled
 from flows.service.dispatcher.starting import StartOrder, job_order, start
 from flows.service.dispatcher.timing import Timing
@@ -60,7 +60,7 @@ class Dispatcher:
         self._under_way: dict[str, asyncio.Task[str]] = {}
         self._woken = asyncio.Event()
         self._slots = asyncio.Semaphore(at_once)
-        self._said: dict[str, str] = {}
+        self._last_logged: dict[str, str] = {}
         self._swept = float("-inf")
 
     def wake(self) -> None:
@@ -93,8 +93,8 @@ class Dispatcher:
     async def drain(self) -> dict[str, str]:
         """Try every message that is due once, and return what was said of each when all are through."""
         begun = await self._begin_due()
-        said = await asyncio.gather(*begun.values())
-        return dict(zip(begun, said, strict=True))
+        outcomes = await asyncio.gather(*begun.values())
+        return dict(zip(begun, outcomes, strict=True))
 
     async def _begin_due(self) -> dict[str, asyncio.Task[str]]:
         pending = await asyncio.to_thread(self._registry.inbox_pending, limit=1000)
@@ -118,14 +118,14 @@ class Dispatcher:
             return
         self._swept = time.monotonic()
         here = (self._settings, self._registry)
-        await asyncio.to_thread(left_behind, *here, grace_s=self._pauses.grace)
+        await asyncio.to_thread(queue_forgotten, *here, grace_s=self._pauses.grace)
         await self._begin_stalled()
 
     async def look_after(self) -> dict[str, str]:
         """See to every run that stands still once, and return what was said of each."""
         begun = await self._begin_stalled()
-        said = await asyncio.gather(*begun.values())
-        return dict(zip(begun, said, strict=True))
+        outcomes = await asyncio.gather(*begun.values())
+        return dict(zip(begun, outcomes, strict=True))
 
     async def _begin_stalled(self) -> dict[str, asyncio.Task[str]]:
         if self._api is None:
@@ -146,16 +146,16 @@ class Dispatcher:
         """See to a run that stands still; what can't be done now is tried at the next look."""
         async with self._slots:
             try:
-                said = await (self._go_on(order) if order.resumes else self._start(order))
+                outcome = await (self._go_on(order) if order.resumes else self._start(order))
             except GatewrightError as error:
-                said = str(error)
+                outcome = str(error)
             except Exception as error:
                 _log.exception("run %s stands still, and looking after it failed", order.run_id)
                 return str(error)
-        if self._said.get(order.run_id) != said:
-            self._said[order.run_id] = said
-            _log.warning("run %s stands still: %s", order.run_id, said)
-        return said
+        if self._last_logged.get(order.run_id) != outcome:
+            self._last_logged[order.run_id] = outcome
+            _log.warning("run %s stands still: %s", order.run_id, outcome)
+        return outcome
 
     async def _try(self, message: InboxMessage) -> str:
         async with self._slots:
@@ -213,14 +213,14 @@ class Dispatcher:
             return f"nothing was started: the platform says {job.id} {job.status}"
         if not job.ended or not job.model_id:
             raise NotYetError(f"the platform says {job.id} is {job.status}, not finished yet")
-        said = await asyncio.gather(
+        outcomes = await asyncio.gather(
             *(self._start(job_order(target.name, job.id)) for target in found.targets),
             return_exceptions=True,
         )
-        failures = [one for one in said if isinstance(one, BaseException)]
+        failures = [one for one in outcomes if isinstance(one, BaseException)]
         if failures:
             raise failures[0]
-        return "; ".join(str(one) for one in said)
+        return "; ".join(str(one) for one in outcomes)
 
     async def _start(self, order: StartOrder) -> str:
         return await start(
@@ -228,7 +228,7 @@ class Dispatcher:
         )
 
     async def _go_on(self, order: StartOrder) -> str:
-        return await carry_on(
+        return await resume_run(
             self._prefect(), self._registry, self._settings, order, silence_s=self._pauses.silence
         )
 

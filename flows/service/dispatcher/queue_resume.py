@@ -20,13 +20,13 @@ from flows.registry.store import Registry
 from flows.service.dispatcher.messages import answer_trigger
 from flows.settings import Settings
 
-__all__ = ["GRACE_S", "follow_up", "goes_on", "left_behind"]
+__all__ = ["GRACE_S", "has_what_it_waits_for", "queue_forgotten", "queue_resume"]
 
 GRACE_S = 60.0
 """How long whoever took an answer may carry it out before it is taken for forgotten, in seconds."""
 
 
-def goes_on(settings: Settings, registry: Registry, run: RunRecord) -> bool:
+def has_what_it_waits_for(settings: Settings, registry: Registry, run: RunRecord) -> bool:
     """Return whether a run has the answers it waits for, or the one that closes it, or was closed while a flow run
     still waits for it.
     """
@@ -42,21 +42,21 @@ def goes_on(settings: Settings, registry: Registry, run: RunRecord) -> bool:
     return question is not None and question.enough
 
 
-def follow_up(registry: Registry, run_id: str) -> bool:
+def queue_resume(registry: Registry, run_id: str) -> bool:
     """Leave the message that has the run go on; False when it was left before."""
     message_id, trigger = answer_trigger(run_id, len(registry.answers(run_id)))
     return registry.inbox_put(message_id, msgspec.to_builtins(trigger))
 
 
-def left_behind(settings: Settings, registry: Registry, *, grace_s: float = GRACE_S) -> int:
+def queue_forgotten(settings: Settings, registry: Registry, *, grace_s: float = GRACE_S) -> int:
     """Leave a message for every answered run that nobody carried on. Returns how many there were."""
     found = 0
     for run in registry.runs(limit=500):
         if run.state not in ("waiting", "refused") or not _long_ago(registry, run, grace_s):
             continue
         try:
-            if goes_on(settings, registry, run):
-                found += follow_up(registry, run.run_id)
+            if has_what_it_waits_for(settings, registry, run):
+                found += queue_resume(registry, run.run_id)
         except (ConfigurationError, RefusedError):
             continue  # its page says what hinders; starting it would only fail
     return found

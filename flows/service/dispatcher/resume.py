@@ -28,10 +28,10 @@ from flows.service.dispatcher.starting import (
 )
 from flows.settings import Settings
 
-__all__ = ["carry_on"]
+__all__ = ["resume_run"]
 
 
-async def carry_on(
+async def resume_run(
     api: PrefectRuns,
     registry: Registry,
     settings: Settings,
@@ -50,15 +50,15 @@ async def carry_on(
         return known
     if waiting is not None and await resume(api, waiting, who="gatewright", reason="answered"):
         return f"{order.target}: flow run {waiting}, which waited for the answer, goes on"
-    carrier = last_suspended(registry, order.run_id)
-    if carrier is not None:
-        said = await _under_way(api, registry, settings, order, carrier, silence_s)
-        if said is not None:
-            return said
-    said = known or await start(api, registry, settings, order, silence_s=silence_s)
-    if carrier is not None:
-        note_lost(registry, order.run_id, carrier)
-    return said
+    flow_run = last_suspended(registry, order.run_id)
+    if flow_run is not None:
+        outcome = await _under_way(api, registry, settings, order, flow_run, silence_s)
+        if outcome is not None:
+            return outcome
+    outcome = known or await start(api, registry, settings, order, silence_s=silence_s)
+    if flow_run is not None:
+        note_lost(registry, order.run_id, flow_run)
+    return outcome
 
 
 async def _under_way(
@@ -66,19 +66,19 @@ async def _under_way(
     registry: Registry,
     settings: Settings,
     order: StartOrder,
-    carrier: str,
+    flow_run: str,
     silence_s: float,
 ) -> str | None:
     """Say that the flow run that waited before carries the run on; None when it will not any more."""
-    found, waits = await api.look_up(carrier), suspended_as(registry, order.run_id) is not None
+    found, waits = await api.look_up(flow_run), suspended_as(registry, order.run_id) is not None
     if found is not None and found["state_type"] == "CANCELLED" and not waits:
-        return f"{order.target}: flow run {carrier} was cancelled, and is left at that"
+        return f"{order.target}: flow run {flow_run} was cancelled, and is left at that"
     if found is None or found["state_type"] in FINAL_STATES:
         return None
     if await is_dead(api, registry, settings, order, found, silence_s):
         return None
     if waits and found["state_type"] not in ("SCHEDULED", "PENDING"):
         raise NotYetError(
-            f"{order.target}: flow run {carrier} is {state_of(found)} and on record as waiting; looking again"
+            f"{order.target}: flow run {flow_run} is {state_of(found)} and on record as waiting; looking again"
         )
-    return f"{order.target}: flow run {carrier} is {state_of(found)} already"
+    return f"{order.target}: flow run {flow_run} is {state_of(found)} already"

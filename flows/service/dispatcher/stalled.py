@@ -14,7 +14,7 @@ from flows.approvals.suspended_runs import was_suspended
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.service.dispatcher.messages import answer_id
-from flows.service.dispatcher.queue_resume import goes_on
+from flows.service.dispatcher.queue_resume import has_what_it_waits_for
 from flows.service.dispatcher.starting import StartOrder, job_order, silent_for
 from flows.settings import Settings
 
@@ -23,9 +23,6 @@ __all__ = ["LONGEST_S", "answered_order", "stalled"]
 LONGEST_S = 7 * 86400.0
 """A run that stood still for longer is not started again by itself: nobody expects it to move any more."""
 
-_ON_THE_WAY = frozenset(
-    {"requested", "preflight", "deploying", "evaluating", "judged", "promoting"}
-)
 _BY_ITSELF = frozenset({"webhook", "watch"})
 
 
@@ -56,10 +53,10 @@ def answered_order(run: RunRecord, number: int) -> StartOrder:
 
 
 def _should_move(settings: Settings, registry: Registry, run: RunRecord) -> bool:
-    if run.state in _ON_THE_WAY:
+    if run.under_way:
         return True
     try:
-        return run.state == "waiting" and goes_on(settings, registry, run)
+        return run.state == "waiting" and has_what_it_waits_for(settings, registry, run)
     except (ConfigurationError, RefusedError):  # its page says what hinders
         return False
 

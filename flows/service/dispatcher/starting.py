@@ -45,7 +45,6 @@ __all__ = [
 SILENCE_S = 600.0
 MOST_STARTS = 5
 
-_SETTLED = frozenset({"promoted", "refused", "inconclusive", "waiting"})
 _ENDED_BADLY = frozenset({"FAILED", "CRASHED"})
 
 
@@ -106,7 +105,7 @@ async def start(
 def settled(registry: Registry, order: StartOrder) -> str | None:
     """Say in words that an order's run needs nothing more; None when it does."""
     run = registry.run(order.run_id)
-    if run is None or run.state not in _SETTLED or (order.resumes and run.state == "waiting"):
+    if run is None or not run.settled or (order.resumes and run.state == "waiting"):
         return None
     return f"{order.target}: run {run.run_id} is {run.state}"
 

@@ -114,12 +114,12 @@ async def _page(request: Request, name: str, status: int = 200, **values: Any) -
 
 async def _failed(request: Request, error: Exception) -> Response:
     status, title = _status(error)
-    said = error.detail if isinstance(error, HTTPException) else str(error)
+    message = error.detail if isinstance(error, HTTPException) else str(error)
     kept = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if request.url.path.startswith(("/v1/", "/webhooks/")):
         code = title.lower().replace(" ", "_")
-        return JSONResponse({"error": {"code": code, "message": said}}, status, headers=kept)
-    answer = await _page(request, "message", status, title=title, said=said)
+        return JSONResponse({"error": {"code": code, "message": message}}, status, headers=kept)
+    answer = await _page(request, "message", status, title=title, message=message)
     answer.headers.update(kept)
     return answer
 

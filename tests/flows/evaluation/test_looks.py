@@ -18,7 +18,7 @@ from evals.report.sections.cost import sampling
 from evals.sampling.budget import Budget
 from evals.sampling.request_spec import SamplingSettings
 from flows.evaluation import steps
-from flows.evaluation.ask import samplings, stops
+from flows.evaluation.ask import sampling_summaries, stop_reasons
 from flows.evaluation.estimate import estimate_run
 from flows.evaluation.looks import judge_look
 from flows.evaluation.open_run import load_plan, open_run
@@ -204,7 +204,7 @@ async def test_the_report_counts_what_killed_processes_asked(
     await ask(settings, run_id, 1, side)
     steps.conclude(settings, run_id)
     with open_run(settings, run_id) as run:
-        killed, whole = samplings(run)
+        killed, whole = sampling_summaries(run)
         told = gather(run).sampling
         words = {pair.name: pair.value for pair in sampling(gather(run))}
     assert (killed.ended, whole.ended, whole.roles["candidate"].resumed) == (False, True, 800)
@@ -219,9 +219,9 @@ async def test_a_round_that_its_budget_ended_and_that_went_on_later_is_no_stop(
     run_id = begin(early_stop=False)
     with open_run(settings, run_id) as run:
         await run.evaluation.ask(1, {"candidate": side}, budget=Budget(tokens=2000))
-        assert "the budget of 2,000 tokens" in stops(run)[0]
+        assert "the budget of 2,000 tokens" in stop_reasons(run)[0]
         await run.evaluation.ask(1, {"candidate": side}, budget=Budget(tokens=1_000_000))
-        assert stops(run) == ()
+        assert stop_reasons(run) == ()
 
 
 async def test_early_stop_can_be_switched_off_for_a_run_and_by_the_policy(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flows.monitoring.drift_watch import DriftCheck, look_at_all, look_at_drift, record_look
+from flows.monitoring.drift_watch import DriftCheck, check_all, check_drift, record_check
 from flows.platforms.base import SlotSpec
 from flows.platforms.table import open_platform
 from flows.recovery import target_rollback
@@ -23,8 +23,8 @@ TARGET = "teams"
 
 def look() -> DriftCheck:
     """What one run of the sweep does: look, and put on record."""
-    found = asyncio.run(look_at_drift(load_settings(), TARGET, settle_s=0.05))
-    record_look(load_settings(), found)
+    found = asyncio.run(check_drift(load_settings(), TARGET, settle_s=0.05))
+    record_check(load_settings(), found)
     return found
 
 
@@ -154,7 +154,7 @@ def test_what_is_over_before_the_second_sight_was_none(place: Any) -> None:
     place.published.unlink()
 
     async def both() -> DriftCheck:
-        looking = asyncio.create_task(look_at_drift(load_settings(), TARGET, settle_s=1.0))
+        looking = asyncio.create_task(check_drift(load_settings(), TARGET, settle_s=1.0))
         await asyncio.sleep(0.4)
         place.published.write_text(told)
         return await looking
@@ -196,6 +196,6 @@ def test_a_platform_that_does_not_answer_is_trouble_and_no_drift(
 def test_one_broken_target_file_hinders_only_itself(place: Any) -> None:
     (place.folder / "targets" / "broken.yaml").write_text("version: 1\nname: broken\n")
     place.published.unlink()
-    broken, ours = asyncio.run(look_at_all(load_settings(), settle_s=0.05))
+    broken, ours = asyncio.run(check_all(load_settings(), settle_s=0.05))
     assert "broken.yaml" in broken.problem
     assert ours.news

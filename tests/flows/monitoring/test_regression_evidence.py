@@ -9,7 +9,7 @@ import pytest
 from flows.evaluation import steps
 from flows.evaluation.open_run import open_run
 from flows.evaluation.request import request_run, resolve
-from flows.monitoring.regression_evidence import so_far
+from flows.monitoring.regression_evidence import accumulated_evidence
 from flows.monitoring.regression_outcome import alert_of, settle
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
@@ -57,7 +57,7 @@ async def week(letters, number: int) -> str:
 
 def watched(letters, run_id: str):
     with open_run(letters.settings, run_id) as run:
-        return so_far(run)
+        return accumulated_evidence(run)
 
 
 def hold(letters):

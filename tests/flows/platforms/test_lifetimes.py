@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import httpx
-
 from flows.platforms.base import Deployment, SlotSpec
-from flows.platforms.lifetimes import EXPIRES_TAG, expired_slots, expires_at, keep_warm, sweep_slots
+from flows.platforms.lifetimes import EXPIRES_TAG, expired_slots, expires_at, keep_warm
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OURS = {"gatewright": "developer"}
@@ -55,34 +53,6 @@ def test_only_ours_only_expired_and_only_what_no_run_needs_is_swept() -> None:
     assert [one.name for one in swept] == ["old", "broken"]
 
 
-async def test_a_sweep_deletes_them_and_nothing_else(embedded, models, emulator) -> None:
-    emulator.set(developer_removal_lag_s=7 * 86400.0)
-    await embedded.deploy("cand-old", models.first.model_id, DEVELOPER, tags={})
-    await embedded.deploy("cand-run", models.first.model_id, DEVELOPER, tags={})
-    await embedded.deploy("live", models.first.model_id, PRODUCTION, tags={})
-    await _made_by_hand(emulator.url, "theirs", models.second.model_id)
-    later = datetime.fromtimestamp(emulator.clock.now(), UTC) + timedelta(hours=25)
-    deleted, failed = await sweep_slots(embedded, now=later, in_use={"cand-run"})
-    assert (deleted, failed) == (("cand-old",), ())
-    left = {one.name for one in await embedded.list_deployments()}
-    assert left == {"cand-run", "live", "theirs"}
-    assert await sweep_slots(embedded, now=later, in_use={"cand-run"}) == ((), ())
-
-
-async def test_one_slot_that_cannot_be_deleted_does_not_stop_the_others(
-    embedded, models, emulator
-) -> None:
-    emulator.set(developer_removal_lag_s=7 * 86400.0)
-    await embedded.deploy("cand-a", models.first.model_id, DEVELOPER, tags={})
-    await embedded.deploy("cand-b", models.first.model_id, DEVELOPER, tags={})
-    fault = {"match": "DELETE", "status": 403, "code": "AuthorizationFailed", "times": 1}
-    emulator.set(faults=[fault])
-    later = datetime.fromtimestamp(emulator.clock.now(), UTC) + timedelta(hours=25)
-    deleted, failed = await sweep_slots(embedded, now=later)
-    assert deleted == ("cand-b",)
-    assert [name for name, _ in failed] == ["cand-a"]
-
-
 async def test_a_kept_slot_that_is_asked_outlives_its_idle_days(embedded, models, emulator) -> None:
     kept = await embedded.deploy("prod-1", models.first.model_id, PRODUCTION, tags={"run": "r"})
     emulator.clock.advance(10 * 86400)
@@ -99,16 +69,3 @@ async def test_a_kept_slot_that_idled_away_is_deployed_again(embedded, models, e
     assert connection.endpoint.model == "prod-1"
     again = await embedded.get("prod-1")
     assert (again.model_id, again.tags["run"]) == (models.first.model_id, "r")
-
-
-async def _made_by_hand(url: str, name: str, model: str) -> None:
-    address = (
-        f"{url}/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/embedded/providers"
-        f"/Microsoft.CognitiveServices/accounts/embedded/deployments/{name}?api-version=2025-06-01"
-    )
-    body = {
-        "sku": {"name": "DeveloperTier", "capacity": 1},
-        "properties": {"model": {"format": "OpenAI", "name": model, "version": "1"}},
-    }
-    async with httpx.AsyncClient(headers={"Authorization": "Bearer embedded-arm-token"}) as client:
-        assert (await client.put(address, json=body)).status_code == 201

@@ -76,15 +76,15 @@ def test_an_answer_nobody_carried_on_is_found(
 ) -> None:
     """The service died between the answer and the message about it."""
     from flows.approvals.answers import answer_run
-    from flows.service.dispatcher.queue_resume import left_behind
+    from flows.service.dispatcher.queue_resume import queue_forgotten
 
     story.judged("INCONCLUSIVE")
     answer_run(settings, "triage-1", "approve", actor="bo", reason="read it")
     assert (
-        left_behind(settings, registry, grace_s=60) == 0
+        queue_forgotten(settings, registry, grace_s=60) == 0
     )  # the one who took it may still be at it
-    assert left_behind(settings, registry, grace_s=0) == 1
-    assert left_behind(settings, registry, grace_s=0) == 0
+    assert queue_forgotten(settings, registry, grace_s=0) == 1
+    assert queue_forgotten(settings, registry, grace_s=0) == 0
     with in_thread(settings, config):
         deadline = time.monotonic() + 10
         while registry.inbox_pending() and time.monotonic() < deadline:

@@ -11,7 +11,7 @@ from flows.approvals.questions import question_of
 from flows.approvals.suspended_runs import note_resumed, note_suspended, suspended_as
 from flows.service.dispatcher.dispatch import Dispatcher
 from flows.service.dispatcher.prefect_runs import PrefectRuns
-from flows.service.dispatcher.queue_resume import follow_up, left_behind
+from flows.service.dispatcher.queue_resume import queue_forgotten, queue_resume
 
 MESSAGE = "triage-1:answer:1"
 
@@ -27,7 +27,7 @@ def waits_in(flow_run: str, settings: Any, story: Any, registry: Any) -> str:
 def answered(settings: Any, registry: Any, decision: Any = "approve") -> None:
     """Answer as the page does."""
     answer_run(settings, "triage-1", decision, actor="bo", reason="read it")
-    assert follow_up(registry, "triage-1")
+    assert queue_resume(registry, "triage-1")
 
 
 async def drained(settings: Any, registry: Any, prefect: Any) -> str:
@@ -147,5 +147,5 @@ def test_a_page_that_takes_a_rejection_ends_the_flow_run_too(
     """The service died between the rejection and the message about it; the sweep of answers finds it."""
     waits_in(prefect.suspended(), settings, story, registry)
     answer_run(settings, "triage-1", "reject", actor="bo", reason="worse")
-    assert left_behind(settings, registry, grace_s=0) == 1
-    assert left_behind(settings, registry, grace_s=0) == 0
+    assert queue_forgotten(settings, registry, grace_s=0) == 1
+    assert queue_forgotten(settings, registry, grace_s=0) == 0

@@ -13,7 +13,7 @@ from flows.evaluation.request import run_id_of
 from flows.registry.records import RunRecord
 from flows.service.dispatcher.dispatch import Dispatcher
 from flows.service.dispatcher.prefect_runs import PrefectRuns
-from flows.service.dispatcher.queue_resume import follow_up
+from flows.service.dispatcher.queue_resume import queue_resume
 from flows.service.dispatcher.stalled import stalled
 from flows.service.dispatcher.timing import Timing
 
@@ -78,7 +78,7 @@ async def test_an_answered_run_that_never_came_to_move_is_found_too(
     """The message about the answer is dealt with, and the flow run it started died before it did anything."""
     story.judged("INCONCLUSIVE")
     answer_run(settings, "triage-1", "approve", actor="bo", reason="read it")
-    assert follow_up(registry, "triage-1")
+    assert queue_resume(registry, "triage-1")
     registry.inbox_done(KEY, "started")
     await looked()
     prefect.end(KEY, "CRASHED")

@@ -184,7 +184,7 @@ def _state(properties: _Properties) -> _State:
 
 
 def _slot(tags: Mapping[str, str], sku: str) -> Slot:
-    told = tags.get(OWN_TAG)
-    if told in {"developer", "production"}:
-        return "developer" if told == "developer" else "production"
+    slot_tag = tags.get(OWN_TAG)
+    if slot_tag in {"developer", "production"}:
+        return "developer" if slot_tag == "developer" else "production"
     return "developer" if sku.lower() == "developertier" else "production"

@@ -1,0 +1,98 @@
+"""When people's answers let a candidate go live whose verdict is no PASS: the one rule, for whoever asks and whoever acts.
+
+INCONCLUSIVE takes approvals, given before a deadline; FAIL takes overrides, each good for a while, unless the gate calls
+one of the failed checks not overridable. Nobody can accept an ERROR. An answer counts only for the very evidence, policy,
+candidate and baseline it was given for.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from evals.gate.policy import Approval, Override
+from evals.records import CheckResult, Record, Slot, Verdict
+from flows.registry.records import Answer, Binding, Decision, RunRecord
+from flows.registry.store import Registry
+
+__all__ = ["Acceptance", "AcceptanceRules", "acceptance_of", "locked_checks"]
+
+
+class AcceptanceRules(Protocol):
+    """What a gate says of people: a `GatePolicy`, or whatever carries its rules."""
+
+    @property
+    def approval(self) -> Approval: ...
+    @property
+    def override(self) -> Override: ...
+    @property
+    def on_inconclusive(self) -> Literal["needs_approval", "fail"]: ...
+
+
+class Acceptance(Record, frozen=True, kw_only=True):
+    """What it takes for people to accept a verdict, and who has.
+
+    `wanted` is the answer that lets the candidate go live, None when no answer can. `given` are those who gave it in
+    time, of `required`; `excluded` may not give it. `deadline` is UTC, ISO 8601, None when it never ends.
+    """
+
+    wanted: Decision | None
+    required: int
+    given: tuple[str, ...]
+    excluded: str | None
+    deadline: str | None
+    expired: bool
+
+    @property
+    def enough(self) -> bool:
+        """True when as many people as the gate asks for have said yes."""
+        return self.wanted is not None and len(self.given) >= self.required
+
+
+def acceptance_of(
+    registry: Registry, run: RunRecord, slot: Slot, verdict: Verdict, rules: AcceptanceRules
+) -> Acceptance:
+    """Return what it takes for people to accept the verdict of a slot that is no PASS, as things stand now."""
+    now, wanted = registry.now(), _wanted(verdict, rules)
+    excluded = run.requested_by if rules.approval.not_requester else None
+    required, deadline = rules.override.approvers, None
+    if verdict.outcome == "INCONCLUSIVE":
+        judged = registry.judged_at(run.run_id, slot)
+        deadline = _later(judged[0] if judged else now, rules.approval.expires_after_s)
+        required = rules.approval.required
+
+    def counts(answer: Answer) -> bool:
+        if (answer.decision, answer.binding) != (wanted, Binding.of(verdict)):
+            return False
+        if wanted == "override":
+            return now <= _later(answer.at, rules.override.expires_after_s)
+        return deadline is None or answer.at <= deadline
+
+    answers = registry.answers(run.run_id, slot) if wanted is not None else ()
+    people = {answer.actor: None for answer in answers if counts(answer)}
+    return Acceptance(
+        wanted=wanted,
+        required=max(1, required),
+        given=tuple(actor for actor in people if actor != excluded),
+        excluded=excluded,
+        deadline=deadline,
+        expired=deadline is not None and now > deadline,
+    )
+
+
+def locked_checks(verdict: Verdict) -> list[CheckResult]:
+    """Return the checks that did not pass and that the gate lets nobody override."""
+    return [c for c in verdict.checks if c.decides and c.outcome != "PASS" and not c.overridable]
+
+
+def _wanted(verdict: Verdict, rules: AcceptanceRules) -> Decision | None:
+    if verdict.outcome == "INCONCLUSIVE" and rules.on_inconclusive == "needs_approval":
+        return "approve"
+    if verdict.outcome == "FAIL" and not locked_checks(verdict):
+        return "override"
+    return None
+
+
+def _later(at: str, seconds: int) -> str:
+    later = datetime.fromisoformat(at) + timedelta(seconds=seconds)
+    return later.isoformat(timespec="microseconds").replace("+00:00", "Z")
