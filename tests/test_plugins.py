@@ -1,4 +1,4 @@
-"""Graders and publishers come from outside by entry points; the plug-ins here are those that docs/plugins.md shows."""
+"""Graders, publishers and platforms come from outside by entry points; the plug-ins here are those that docs/plugins.md shows."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from evals.errors import ConfigurationError
 from evals.graders.base import grade_response
 from evals.records import Endpoint, LivePointer, Response
 from evals.suites.opened import OpenedSuite, open_suite
+from flows.config.connections import require_platform
+from flows.config.target import load_target
+from flows.platforms.table import open_platform
 from flows.publishers.base import Publisher
 from flows.publishers.table import build_publishers
 
@@ -75,6 +78,18 @@ def suite(tmp_path: Path) -> Callable[[Mapping[str, Any]], OpenedSuite]:
     return build
 
 
+@pytest.fixture
+def target(tmp_path: Path) -> Callable[..., Any]:
+    """Read a target file that has these keys besides those that every one has."""
+
+    def read(**more: Any) -> Any:
+        whole = {"version": 1, "name": "t", "suites": ["s"], "gate": "g", **more}
+        (tmp_path / "t.yaml").write_text(json.dumps(whole))
+        return load_target(tmp_path, "t")
+
+    return read
+
+
 def build(*entries: Mapping[str, Any]) -> tuple[Publisher, ...]:
     return build_publishers(entries, target="t", root=Path(), where="t.yaml")
 
@@ -118,11 +133,33 @@ async def test_a_registered_publisher_is_named_in_a_target_like_a_built_in_one(
 
 
 @pytest.mark.usefixtures("documented")
-def test_a_name_that_is_nearly_a_registered_one_is_suggested(suite: Any) -> None:
+async def test_a_registered_platform_is_named_in_a_target_like_a_built_in_one(target: Any) -> None:
+    found = target(platform="acme_fleet", acme_fleet={"team": "triage", "key_variable": "none"})
+    require_platform(found)
+    platform = open_platform(found.platform, found.options, {})
+    assert platform.name == "acme_fleet"
+    assert platform.data.address == "https://models.acme.example/triage/v1"
+    assert found.production.sku == ""
+    await platform.aclose()
+    judged = target(platform="openai", judge={"model": "m", "platform": "acme_fleet"})
+    assert judged.judge.platform == "acme_fleet"
+
+
+@pytest.mark.usefixtures("documented")
+def test_a_wrong_option_of_a_registered_platform_is_named(target: Any) -> None:
+    found = target(platform="acme_fleet", acme_fleet={"key_varable": "X"})
+    with pytest.raises(ConfigurationError, match=r"acme_fleet\.key_varable.*'key_variable'"):
+        require_platform(found)
+
+
+@pytest.mark.usefixtures("documented")
+def test_a_name_that_is_nearly_a_registered_one_is_suggested(suite: Any, target: Any) -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'word_limit'"):
         suite({"name": "short", "type": "word_limt", "words": 2})
     with pytest.raises(ConfigurationError, match=r"t\.yaml: field 'publish\[0\]'.*'acme_env'"):
         build({"acme_evn": {}})
+    with pytest.raises(ConfigurationError, match=r"t\.yaml.*expected one of .*'acme_fleet'"):
+        target(platform="acme_flet")
 
 
 def test_a_plug_in_that_cannot_be_loaded_is_one_error_that_names_its_distribution(
@@ -136,16 +173,19 @@ def test_a_plug_in_that_cannot_be_loaded_is_one_error_that_names_its_distributio
     assert (problem.line, problem.field) == (1, "graders[0].type")
 
 
-def test_a_plug_in_of_another_kind_is_refused(install: Install, suite: Any) -> None:
+def test_a_plug_in_of_another_kind_is_refused(install: Install, suite: Any, target: Any) -> None:
     groups = {
         "gatewright.graders": {"mine": "acme_other:f"},
         "gatewright.publishers": {"mine": "acme_other:f"},
+        "gatewright.platforms": {"mine": "acme_other:f"},
     }
     install("acme-other", groups, "acme_other", "def f():\n    pass\n")
     with pytest.raises(ConfigurationError, match=r"acme-other 1\.2: expected a class derived"):
         suite({"name": "g", "type": "mine"})
     with pytest.raises(ConfigurationError, match=r"acme-other 1\.2: expected a .*PublisherKind"):
         build({"mine": {}})
+    with pytest.raises(ConfigurationError, match=r"acme-other 1\.2: expected a .*PlatformKind"):
+        target(platform="mine")
 
 
 def test_a_name_that_two_distributions_register_is_refused(install: Install, suite: Any) -> None:
@@ -161,10 +201,13 @@ def test_a_function_registered_as_a_grader_is_for_custom(install: Install, suite
     assert suite({"name": "g", "type": "custom", "entry_point": "mine"}).graders[0].name == "g"
 
 
-def test_what_is_built_in_is_never_looked_up(suite: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_built_in_is_never_looked_up(
+    suite: Any, target: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def looked_up(**_: str) -> Any:
         raise AssertionError("entry points were read")
 
     monkeypatch.setattr(plugins, "entry_points", looked_up)
     assert suite({"name": "e", "type": "exact"})
+    assert target(platform="openai", judge={"model": "m"})
     assert build({"file": {"path": "live.json"}})

@@ -12,6 +12,7 @@ import msgspec
 from jsonschema import Draft202012Validator
 
 from evals.config.documents import SCHEMAS, Authored, display, load_yaml, refuse
+from evals.config.plugins import plugin_names
 from evals.config.schema_errors import compile_schema, schema_problems
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.gate.policy import seconds
@@ -97,19 +98,29 @@ def load_target(folder: Path, name: str) -> Target:
         )
     authored = load_yaml(path)
     where = display(authored.path)
-    refuse(schema_problems(_validator(), authored.data, where=where, line=authored.line))
+    validator = _validator(_platforms_for(authored.data))
+    refuse(schema_problems(validator, authored.data, where=where, line=authored.line))
     _require_name(authored, name)
     return _target(authored.data, path)
 
 
+def _platforms_for(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """The platforms that are built in; where a target names another one, those of plug-ins, too."""
+    judge = data.get("judge")
+    named = [data.get("platform"), judge.get("platform") if isinstance(judge, Mapping) else None]
+    known = (*PLATFORMS, None)
+    more = () if all(name in known for name in named) else plugin_names("gatewright.platforms")
+    return (*PLATFORMS, *more)
+
+
 @cache
-def _validator() -> Draft202012Validator:
-    """The schema of a target file, with the platforms that there are: their names, and a block for each."""
+def _validator(platforms: tuple[str, ...]) -> Draft202012Validator:
+    """The schema of a target file with these platforms: their names, and a block for each."""
     path = SCHEMAS / "target.schema.json"
     schema = json.loads(path.read_text(encoding="utf-8"))
     for place in (schema, schema["properties"]["judge"]):
-        place["properties"]["platform"] = {"enum": list(PLATFORMS)}
-        place["properties"] |= {name: {"type": "object"} for name in PLATFORMS}
+        place["properties"]["platform"] = {"enum": list(platforms)}
+        place["properties"] |= {name: {"type": "object"} for name in platforms}
     return compile_schema(schema, path.name)
 
 

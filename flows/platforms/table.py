@@ -1,6 +1,7 @@
 """The table of platforms: from a name in a target file to the platform.
 
-Entries are addresses, so that a command imports only the platform that its target uses.
+Entries are addresses, so that a command imports only the platform that its target uses. Another distribution registers
+a `PlatformKind` of its own by an entry point in the group `gatewright.platforms`.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pkgutil import resolve_name
 from typing import Any
 
+from evals.config.plugins import load_plugin, plugin_names
 from evals.errors import ConfigurationError, Problem, nearest
 from flows.platforms.base import HostingPlatform, PlatformKind
 
@@ -22,17 +24,26 @@ PLATFORMS: Mapping[str, str] = {
 
 
 def platform_kind(name: str) -> PlatformKind:
-    """Return the entry of a platform. Raises ConfigurationError with the nearest name where there is none."""
-    address = PLATFORMS.get(name)
-    if address is None:
+    """Return the entry of a platform, built in or a plug-in's. Raises ConfigurationError with the nearest name."""
+    kind: PlatformKind | None
+    if name in PLATFORMS:
+        kind = resolve_name(PLATFORMS[name])
+    else:
+        kind = load_plugin(
+            "gatewright.platforms",
+            name,
+            expected="a flows.platforms.base.PlatformKind",
+            fits=lambda found: isinstance(found, PlatformKind),
+        )
+    if kind is None:
+        known = (*PLATFORMS, *plugin_names("gatewright.platforms"))
         raise ConfigurationError(
             Problem(
                 where="platform",
                 message=f"expected the name of a platform; found {name!r}",
-                fix=nearest(name, tuple(PLATFORMS)),
+                fix=nearest(name, known),
             )
         )
-    kind: PlatformKind = resolve_name(address)
     return kind
 
 
