@@ -46,7 +46,7 @@ class ScoreStore:
         name = f"{role}-{opened.suite.name}-{stem}{'-pairs' if pairs else ''}.jsonl"
         self.path = folder / "scores" / name
         self._cases = opened.suite.cases
-        self._unsaved: list[tuple[Score, ...]] = []
+        self._fresh: list[tuple[Score, ...]] = []
 
     def has(self, response: Response) -> bool:
         """Return whether this answer was scored already.
@@ -67,7 +67,7 @@ class ScoreStore:
         found = tuple(scores)
         if found:
             self._marks.put(found[0].case_id, found[0].repeat, _mark_of(found))
-            self._unsaved.append(found)
+            self._fresh.append(found)
 
     def scores(self) -> Iterator[Score]:
         """Yield all scores that were saved: the last ones, where an answer was scored anew."""
@@ -80,17 +80,17 @@ class ScoreStore:
 
     def save(self) -> None:
         """Append what was added, durably."""
-        if not self._unsaved:
+        if not self._fresh:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         encoder = msgspec.json.Encoder()
         with self.path.open("ab") as file:
             # A line of its own even after a torn one; blank and torn lines are passed over when reading.
             file.write(b"\n" if file.tell() else b"")
-            file.write(b"".join(encoder.encode(found) + b"\n" for found in self._unsaved))
+            file.write(b"".join(encoder.encode(found) + b"\n" for found in self._fresh))
             file.flush()
             os.fsync(file.fileno())
-        self._unsaved.clear()
+        self._fresh.clear()
 
     @cached_property
     def _marks(self) -> _Marks:
