@@ -1,4 +1,4 @@
-"""One condition of a gate, as a record: a metric, a bar, and which cases it is about."""
+"""One condition of a gate, as a record: a metric, a threshold, and which cases it is about."""
 
 from __future__ import annotations
 

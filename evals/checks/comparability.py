@@ -10,7 +10,7 @@ from evals.checks.methods import IncomparableError
 from evals.metrics.estimates import metric_spec
 from evals.metrics.results import ModelResults, pooled
 
-__all__ = ["ComparedResults", "having", "measures", "require_comparable", "results_for"]
+__all__ = ["ComparedResults", "measured_results", "measures", "require_comparable", "results_for"]
 
 
 class ComparedResults:
@@ -25,11 +25,11 @@ class ComparedResults:
 
     def of(self, check: Check) -> tuple[ModelResults, ModelResults | None]:
         """Return the candidate's and the baseline's results that a check is about. Raises IncomparableError."""
-        candidate = self._one(check, self._candidate)
+        candidate = self._results(check, self._candidate)
         if self._baseline is None:
             self._once((id(candidate), 0), lambda: _require_unique(candidate))
             return candidate, None
-        baseline = self._one(check, self._baseline)
+        baseline = self._results(check, self._baseline)
         self._once((id(candidate), id(baseline)), lambda: require_comparable(candidate, baseline))
         return candidate, baseline
 
@@ -38,8 +38,8 @@ class ComparedResults:
             demand()
             self._comparable.add(key)
 
-    def _one(self, check: Check, side: Mapping[str, ModelResults]) -> ModelResults:
-        found = having(check, side)
+    def _results(self, check: Check, by_suite: Mapping[str, ModelResults]) -> ModelResults:
+        found = measured_results(check, by_suite)
         if len(found) == 1:
             return found[0]
         key = tuple(id(results) for results in found)
@@ -48,17 +48,17 @@ class ComparedResults:
         return self._pools[key]
 
 
-def results_for(check: Check, side: Mapping[str, ModelResults]) -> ModelResults:
+def results_for(check: Check, by_suite: Mapping[str, ModelResults]) -> ModelResults:
     """Return the results that hold the check's metric: of its suite, of the one suite that has it, or of all pooled."""
-    found = having(check, side)
+    found = measured_results(check, by_suite)
     return found[0] if len(found) == 1 else pooled(found)
 
 
-def having(check: Check, side: Mapping[str, ModelResults]) -> list[ModelResults]:
+def measured_results(check: Check, by_suite: Mapping[str, ModelResults]) -> list[ModelResults]:
     """Return the results of every suite that a check's metric is taken from. Raises IncomparableError for none."""
-    if check.suite is not None and check.suite not in side:
+    if check.suite is not None and check.suite not in by_suite:
         raise IncomparableError(f"no results of suite '{check.suite}'")
-    named = list(side.values()) if check.suite is None else [side[check.suite]]
+    named = list(by_suite.values()) if check.suite is None else [by_suite[check.suite]]
     found = [results for results in named if measures(check.metric, results)]
     if not found:
         raise IncomparableError(f"no suite measured '{check.metric}'")

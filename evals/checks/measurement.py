@@ -12,7 +12,7 @@ __all__ = ["Measurement"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
-    """A quantity held against a bar. All values are unrounded; None where nothing could be measured.
+    """A quantity to be compared with a threshold. All values are unrounded; None where nothing could be measured.
 
     `n` counts cases (pairs of them against a baseline), whatever the repeats. `estimate`, `lower` and `upper` are of
     the metric itself, of candidate - baseline (baseline - candidate for a gain in a metric where lower is better), or

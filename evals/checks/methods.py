@@ -30,7 +30,7 @@ DRAWS = 2000
 # A bootstrap of 2,000 draws says nothing about tails thinner than ten of its draws.
 FINEST_BOOTSTRAP = 10 / DRAWS
 # Without any spread among n cases, at most this share of all cases may still be different.
-UNSEEN = 0.05
+UNSEEN_SHARE = 0.05
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -69,13 +69,13 @@ def difference_of(
             f"'{spec.name}' is compared as a ratio only; write the margin with a % sign"
         )
     clusters = _clusters(candidate, rows)
-    ours, theirs = candidate.columns[spec.column][rows], baseline.columns[spec.column][rows]
+    new, old = candidate.columns[spec.column][rows], baseline.columns[spec.column][rows]
     if not spec.bounded:
         return unbounded.mean_interval(
-            (ours - theirs) * spec.scale, confidence=confidence, clusters=clusters
+            (new - old) * spec.scale, confidence=confidence, clusters=clusters
         )
     return score_intervals.paired_interval(
-        ours, theirs, confidence=confidence, lo=spec.lo, hi=spec.hi, clusters=clusters
+        new, old, confidence=confidence, lo=spec.lo, hi=spec.hi, clusters=clusters
     )
 
 
@@ -88,20 +88,20 @@ def ratio_of(
             f"'{spec.name}' is compared by difference only; write the margin without %"
         )
     clusters = _clusters(candidate, rows)
-    ours, theirs = candidate.columns[spec.column][rows], baseline.columns[spec.column][rows]
+    new, old = candidate.columns[spec.column][rows], baseline.columns[spec.column][rows]
     if spec.family == "quantile":
         # A fixed seed: judging is pure, so the same evidence has to give the same bound every time.
         return unbounded.quantile_ratio_interval(
-            ours,
-            theirs,
+            new,
+            old,
             q=spec.quantile,
             confidence=confidence,
             rng=np.random.default_rng(20_260_101),
             draws=DRAWS,
         )
     if spec.bounded:
-        return _bounded_ratio(spec, ours, theirs, clusters, confidence)
-    return unbounded.relative_mean_interval(ours, theirs, confidence=confidence, clusters=clusters)
+        return _bounded_ratio(spec, new, old, clusters, confidence)
+    return unbounded.relative_mean_interval(new, old, confidence=confidence, clusters=clusters)
 
 
 def floor(spec: MetricSpec, found: Interval, cases: int, *, ratio: bool) -> str | None:
@@ -118,7 +118,7 @@ def floor(spec: MetricSpec, found: Interval, cases: int, *, ratio: bool) -> str 
         if ratio and 1 - found.confidence < FINEST_BOOTSTRAP:
             return "too early a look for a ratio of quantiles to be decided"
     if found.detail.get("no_variance"):
-        least = min_n_absolute(1 - UNSEEN, confidence=found.confidence)
+        least = min_n_absolute(1 - UNSEEN_SHARE, confidence=found.confidence)
         if (clusters or cases) < least:
             return (
                 f"all {cases} cases are the same; at least {least} are needed to rely on that"
@@ -129,15 +129,15 @@ def floor(spec: MetricSpec, found: Interval, cases: int, *, ratio: bool) -> str 
 
 def warnings(found: Interval) -> tuple[str, ...]:
     """What a reader should know although it does not forbid deciding."""
-    said = []
+    remarks = []
     clusters = found.detail.get("clusters")
     if clusters is not None and MIN_CLUSTERS <= clusters < FEW_CLUSTERS:
-        said.append(
+        remarks.append(
             f"{clusters:g} clusters are few: below {FEW_CLUSTERS} the error rate is less certain"
         )
     if found.detail.get("no_variance"):
-        said.append("all cases are the same, so that the interval has no width")
-    return tuple(said)
+        remarks.append("all cases are the same, so that the interval has no width")
+    return tuple(remarks)
 
 
 def _label(
@@ -147,30 +147,30 @@ def _label(
     rows: Mask,
     confidence: float,
 ) -> Interval:
-    ours = candidate.labels[spec.column]
-    theirs = None
+    new = candidate.labels[spec.column]
+    old = None
     if baseline is not None:
         column = baseline.labels[spec.column]
-        if column.labels != ours.labels or not np.array_equal(
-            column.truth[rows, 0], ours.truth[rows, 0]
+        if column.labels != new.labels or not np.array_equal(
+            column.truth[rows, 0], new.truth[rows, 0]
         ):
             raise IncomparableError(f"the true labels of '{spec.column}' differ between the models")
-        theirs = column.predicted[rows]
-        if theirs.shape != ours.predicted[rows].shape:
+        old = column.predicted[rows]
+        if old.shape != new.predicted[rows].shape:
             raise IncomparableError("the models were not asked equally often")
     return label_metrics.label_metric_interval(
-        ours.truth[rows].ravel(),
-        ours.predicted[rows].ravel(),
-        labels=range(len(ours.labels)),
+        new.truth[rows].ravel(),
+        new.predicted[rows].ravel(),
+        labels=range(len(new.labels)),
         metric=spec.statistic,
         confidence=confidence,
-        baseline=None if theirs is None else theirs.ravel(),
-        clusters=_repeated(_clusters(candidate, rows), rows, ours.truth.shape[1]),
+        baseline=None if old is None else old.ravel(),
+        clusters=_repeated(_clusters(candidate, rows), rows, new.truth.shape[1]),
     )
 
 
 def _bounded_ratio(
-    spec: MetricSpec, ours: Floats, theirs: Floats, clusters: Codes | None, confidence: float
+    spec: MetricSpec, new: Floats, old: Floats, clusters: Codes | None, confidence: float
 ) -> Interval:
     """Ratio of two paired means of scores in [0, hi]: where the bounded score of R * baseline - candidate turns.
 
@@ -179,23 +179,23 @@ def _bounded_ratio(
     """
     if spec.lo != 0.0:
         raise IncomparableError(f"'{spec.name}' may be negative: write the margin without %")
-    if not theirs.any():
+    if not old.any():
         raise ValueError("baseline is 0 everywhere: a ratio to it is undefined")
 
     def bounds(ratio: float) -> tuple[float, float]:
-        return _contrast(ours - ratio * theirs, ratio, spec.hi, clusters, confidence)
+        return _contrast(new - ratio * old, ratio, spec.hi, clusters, confidence)
 
-    top = max(4.0, 4.0 * float(ours.mean() / theirs.mean()))
-    lower = _turn(lambda ratio: bounds(ratio)[0], top)
-    upper = _turn(lambda ratio: bounds(ratio)[1], top)
+    top = max(4.0, 4.0 * float(new.mean() / old.mean()))
+    lower = _crossing(lambda ratio: bounds(ratio)[0], top)
+    upper = _crossing(lambda ratio: bounds(ratio)[1], top)
     detail: dict[str, float] = {}
     if clusters is not None:
-        detail = cluster_detail(cluster_codes(clusters, ours.size)[1])
+        detail = cluster_detail(cluster_codes(clusters, new.size)[1])
     return Interval(
         lower=0.0 if lower is None else lower,
         upper=math.inf if upper is None else upper,
-        estimate=float(ours.mean() / theirs.mean()),
-        n=ours.size,
+        estimate=float(new.mean() / old.mean()),
+        n=new.size,
         method="bounded-score-ratio" + ("-clusters" if clusters is not None else ""),
         confidence=confidence,
         detail=detail,
@@ -219,7 +219,7 @@ def _contrast(
     )
 
 
-def _turn(falling: Callable[[float], float], top: float) -> float | None:
+def _crossing(falling: Callable[[float], float], top: float) -> float | None:
     """Where a falling function of the ratio turns negative; None when it never does below `top`."""
     if falling(1e-9) <= 0.0:
         return 0.0

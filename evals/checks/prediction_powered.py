@@ -67,9 +67,9 @@ def labelled_interval(
     Raises:
         IncomparableError: the metric is none of a judge with human labels, or the cases are clustered.
     """
-    sides = [candidate] if baseline is None else [candidate, baseline]
-    people = [_people(spec, results)[rows] for results in sides]
-    judged = [results.columns[spec.column][rows] for results in sides]
+    models = [candidate] if baseline is None else [candidate, baseline]
+    people = [_people(spec, results)[rows] for results in models]
+    judged = [results.columns[spec.column][rows] for results in models]
     human, judge = people[0], judged[0]
     lo, hi = spec.lo, spec.hi
     if baseline is not None:

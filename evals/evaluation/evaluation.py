@@ -1,6 +1,6 @@
-"""One contest: suites asked of one or two models in rounds, graded, and laid out for judging.
+"""One evaluation: suites asked of one or two models in rounds, graded, and laid out for judging.
 
-Everything is on disk before it counts: answers in the journal, scores beside it. A contest opened again on the same
+Everything is on disk before it counts: answers in the journal, scores beside it. An evaluation opened again on the same
 folder goes on where it was killed; the order of the cases depends on the run id alone.
 """
 
@@ -41,7 +41,7 @@ __all__ = ["EvaluatedModel", "Evaluation"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluatedModel:
-    """One model of a contest: where it answers, how it is asked, what it costs.
+    """One model of an evaluation: where it answers, how it is asked, what it costs.
 
     `system_prompt` replaces the suite's own system message for this model only.
     """
@@ -82,7 +82,7 @@ class Evaluation(Rounds):
     async def ask(
         self,
         look: int,
-        sides: Mapping[Role, EvaluatedModel],
+        models: Mapping[Role, EvaluatedModel],
         *,
         progress: ProgressSink | None = None,
         budget: Budget | None = None,
@@ -96,22 +96,22 @@ class Evaluation(Rounds):
             SamplingError: an endpoint can't be asked at all, or is gone.
         """
         found: list[SamplingSummary] = []
-        groups = _alike(self.suites)
+        groups = _same_shape(self.suites)
         with Journal.open(self.folder / "journal") as journal:
             for number, group in enumerate(groups):
-                others = self._answered(sides, groups, number, look)
+                others = self._answered(models, groups, number, look)
                 asks = interleave(
-                    *(self._asks(role, side, group, look) for role, side in sides.items())
+                    *(self._requests(role, model, group, look) for role, model in models.items())
                 )
                 summary = await sample(
                     asks,
-                    connections={role: side.connection for role, side in sides.items()},
-                    settings={role: side.settings_for(group[0]) for role, side in sides.items()},
-                    prices={role: side.price for role, side in sides.items()},
+                    connections={role: model.connection for role, model in models.items()},
+                    settings={role: model.settings_for(group[0]) for role, model in models.items()},
+                    prices={role: model.price for role, model in models.items()},
                     look=look,
                     planned={
                         role: self._planned(role, self.suites, self.rounds) - others[role]
-                        for role in sides
+                        for role in models
                     },
                     journal=journal,
                     progress=progress and ResumedProgress(progress, others),
@@ -133,7 +133,7 @@ class Evaluation(Rounds):
                 await grade_pairs(self.folder, opened, self.responses)
 
     def seal(self) -> None:
-        """Compress the journal of a contest that asks nothing more."""
+        """Compress the journal of an evaluation that asks nothing more."""
         with Journal.open(self.folder / "journal"):
             pass
 
@@ -150,11 +150,11 @@ class Evaluation(Rounds):
     def results(
         self,
         look: int,
-        sides: Mapping[Role, tuple[str, Price | None]],
+        models: Mapping[Role, tuple[str, Price | None]],
         *,
         fair_to: Mapping[str, str] | None = None,
     ) -> dict[Role, dict[str, ModelResults]]:
-        """Lay out what was answered up to a look; `sides` gives each role's model id and price.
+        """Lay out what was answered up to a look; `models` gives each role's model id and price.
 
         With `fair_to` only as far as all cases with these tags were asked ({}: all), see `Rounds.rows`.
         """
@@ -171,7 +171,7 @@ class Evaluation(Rounds):
                 )
                 for opened in self.suites
             }
-            for role, (model_id, price) in sides.items()
+            for role, (model_id, price) in models.items()
         }
 
     def summaries(
@@ -214,12 +214,12 @@ class Evaluation(Rounds):
     def _planned(self, role: Role, group: Sequence[OpenedSuite], look: int) -> int:
         return sum(self.repeats_of(opened) * len(self.rows(opened, look, role)) for opened in group)
 
-    def _asks(
-        self, role: Role, side: EvaluatedModel, group: Sequence[OpenedSuite], look: int
+    def _requests(
+        self, role: Role, model: EvaluatedModel, group: Sequence[OpenedSuite], look: int
     ) -> Iterator[ModelRequest]:
         for opened in group:
             for case in self.cases(opened, look, role):
-                messages = _prompted(case.messages, side.system_prompt)
+                messages = _with_system_prompt(case.messages, model.system_prompt)
                 for repeat in range(self.repeats_of(opened)):
                     yield ModelRequest(
                         role=role,
@@ -230,7 +230,7 @@ class Evaluation(Rounds):
                     )
 
 
-def _alike(suites: Sequence[OpenedSuite]) -> list[tuple[OpenedSuite, ...]]:
+def _same_shape(suites: Sequence[OpenedSuite]) -> list[tuple[OpenedSuite, ...]]:
     """Group suites whose requests have the same shape, so that they can be asked in one go."""
     groups: dict[bytes, tuple[OpenedSuite, ...]] = {}
     for opened in suites:
@@ -240,7 +240,9 @@ def _alike(suites: Sequence[OpenedSuite]) -> list[tuple[OpenedSuite, ...]]:
     return list(groups.values())
 
 
-def _prompted(messages: tuple[Message, ...], system_prompt: str | None) -> tuple[Message, ...]:
+def _with_system_prompt(
+    messages: tuple[Message, ...], system_prompt: str | None
+) -> tuple[Message, ...]:
     if system_prompt is None:
         return messages
     rest: Iterable[Message] = (

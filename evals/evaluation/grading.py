@@ -1,6 +1,6 @@
 """Scores what was answered and not scored yet, many answers at once, and keeps the scores as it goes.
 
-Answers pass from the journal to the score book a few at a time, each as soon as its graders are done with it. Judges
+Answers pass from the journal to the score store a few at a time, each as soon as its graders are done with it. Judges
 that compare two answers (see `evals.graders.judges.pairwise`) come last, when both models have answered.
 """
 
@@ -35,37 +35,37 @@ Read = Callable[[Role, str], Iterable[Response]]
 
 async def grade_role(folder: Path, role: Role, opened: OpenedSuite, read: Read) -> None:
     """Score one model's answers to one suite that have no score of the present graders yet."""
-    book = ScoreStore(folder, role, opened)
+    store = ScoreStore(folder, role, opened)
     graded = (
         grade_response(opened.graders, case, response)
-        for case, response in _due(book, opened, read(role, opened.suite.name))
+        for case, response in _due(store, opened, read(role, opened.suite.name))
     )
-    with _saving(book) as save_if_due:
-        await _keep_as_they_come(graded, book.add, save_if_due)
+    with _saving(store) as save_if_due:
+        await _collect(graded, store.add, save_if_due)
 
 
 async def grade_pairs(folder: Path, opened: OpenedSuite, read: Read) -> None:
     """Let the graders that compare two models judge the answers that both have given."""
     if not pairwise(opened.graders):
         return
-    ours_book = ScoreStore(folder, "candidate", opened, pairs=True)
-    their_book = ScoreStore(folder, "baseline", opened, pairs=True)
+    candidate_store = ScoreStore(folder, "candidate", opened, pairs=True)
+    baseline_store = ScoreStore(folder, "baseline", opened, pairs=True)
     graded = (
-        grade_pair(opened.graders, case, ours, theirs)
-        for case, ours, theirs in paired(opened.suite, read)
-        if not ours_book.has_pair(ours, theirs)
+        grade_pair(opened.graders, case, candidate, baseline)
+        for case, candidate, baseline in paired(opened.suite, read)
+        if not candidate_store.has_pair(candidate, baseline)
     )
 
     def keep(found: tuple[Iterable[Score], Iterable[Score]]) -> None:
-        ours_book.add(found[0])
-        their_book.add(found[1])
+        candidate_store.add(found[0])
+        baseline_store.add(found[1])
 
     # Last the book that says whether a pair was judged, so that a kill between the two leaves none with half its scores.
-    with _saving(their_book, ours_book) as save_if_due:
-        await _keep_as_they_come(graded, keep, save_if_due)
+    with _saving(baseline_store, candidate_store) as save_if_due:
+        await _collect(graded, keep, save_if_due)
 
 
-async def _keep_as_they_come(
+async def _collect(
     graded: Iterator[Coroutine[Any, Any, T]],
     keep: Callable[[T], None],
     save_if_due: Callable[[], None],
@@ -90,7 +90,7 @@ async def _keep_as_they_come(
 
 
 @contextmanager
-def _saving(*books: ScoreStore) -> Iterator[Callable[[], None]]:
+def _saving(*stores: ScoreStore) -> Iterator[Callable[[], None]]:
     """Give a function that saves the books, in this order, when some time has passed; save them at the end too.
 
     Scores that cost money take long: they are saved with every few answers. For those that cost nothing, waiting for
@@ -101,23 +101,23 @@ def _saving(*books: ScoreStore) -> Iterator[Callable[[], None]]:
     def save_if_due() -> None:
         nonlocal saved
         if monotonic() - saved >= SAVED_EVERY_S:
-            for book in books:
-                book.save()
+            for store in stores:
+                store.save()
             saved = monotonic()
 
     try:
         yield save_if_due
     finally:
-        for book in books:
-            book.save()
+        for store in stores:
+            store.save()
 
 
 def _due(
-    book: ScoreStore, opened: OpenedSuite, responses: Iterable[Response]
+    store: ScoreStore, opened: OpenedSuite, responses: Iterable[Response]
 ) -> Iterator[tuple[Case, Response]]:
     """The answers without a score; those to cases that the suite has no more are passed over."""
     for response in responses:
-        if not book.has(response):
+        if not store.has(response):
             case = opened.suite.cases.get(response.case_id)
             if case is not None:
                 yield case, response

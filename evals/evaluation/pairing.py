@@ -26,14 +26,14 @@ def paired(
     `read` gives a role's answers to a suite. The candidate's are read one by one; the baseline's are kept on disk in
     between, with twelve bytes of memory for each.
     """
-    theirs = _Kept(suite.cases, read("baseline", suite.name))
-    for ours in read("candidate", suite.name):
-        other, case = theirs.get(ours), suite.cases.get(ours.case_id)
-        if other is not None and case is not None:
-            yield case, ours, other
+    baseline = _StoredResponses(suite.cases, read("baseline", suite.name))
+    for candidate in read("candidate", suite.name):
+        counterpart, case = baseline.get(candidate), suite.cases.get(candidate.case_id)
+        if counterpart is not None and case is not None:
+            yield case, candidate, counterpart
 
 
-class _Kept:
+class _StoredResponses:
     """Answers to a suite, found by case and repeat."""
 
     def __init__(self, cases: CaseTable, responses: Iterable[Response]) -> None:

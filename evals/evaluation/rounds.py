@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class Rounds:
-    """The cases of some suites, dealt into rounds; the deal depends on the run id alone.
+    """The cases of some suites, divided into rounds; who comes when depends on the run id alone.
 
     `repeats` says, by a suite's name, how often each of its cases is asked where that is not what the suite itself says;
     `looks` is how many rounds are planned at most; `strata` are the tags whose proportions every round keeps; `limit`
@@ -43,11 +43,11 @@ class Rounds:
     @cached_property
     def sizes(self) -> Mapping[str, tuple[int, ...]]:
         """Cases asked of each suite up to each look, shape (looks,) for every suite."""
-        wanted = {opened.suite.name: len(self.order(opened)) for opened in self.suites}
-        looks = max(len(look_sizes(count, self.looks)) for count in wanted.values())
+        needed = {opened.suite.name: len(self.order(opened)) for opened in self.suites}
+        looks = max(len(look_sizes(count, self.looks)) for count in needed.values())
         return {
             name: tuple(-(-count * step // looks) for step in range(1, looks + 1))
-            for name, count in wanted.items()
+            for name, count in needed.items()
         }
 
     @property
@@ -107,27 +107,27 @@ class Rounds:
         # slices and of no wider group, so that a wider group is measured only up to the round before.
         due = matching_all(opened.suite.cases, where)
         for step in range(2, look + 1):
-            dealt, wanted = self._dealt(step, opened), self._wanted(step, role, opened)
-            if wanted is not None and not wanted[dealt[due[dealt]]].all():
+            in_round, needed = self._in_round(step, opened), self._needed(step, role, opened)
+            if needed is not None and not needed[in_round[due[in_round]]].all():
                 return step - 1
         return look
 
     def _asked(self, step: int, role: Role, opened: OpenedSuite) -> Rows:
         """What is asked of a role in one round."""
-        dealt, wanted = self._dealt(step, opened), self._wanted(step, role, opened)
-        return dealt if wanted is None else dealt[wanted[dealt]]
+        in_round, needed = self._in_round(step, opened), self._needed(step, role, opened)
+        return in_round if needed is None else in_round[needed[in_round]]
 
-    def _dealt(self, step: int, opened: OpenedSuite) -> Rows:
+    def _in_round(self, step: int, opened: OpenedSuite) -> Rows:
         """The cases of one round, needed or not."""
         sizes = self.sizes[opened.suite.name]
         return self.order(opened)[sizes[step - 2] if step > 1 else 0 : sizes[step - 1]]
 
-    def _wanted(self, step: int, role: Role, opened: OpenedSuite) -> Mask | None:
+    def _needed(self, step: int, role: Role, opened: OpenedSuite) -> Mask | None:
         """The cases of a suite that a role is still to be asked in a round; None for all."""
         if step not in self.needs:
             return None
-        wanted = np.zeros(len(opened.suite.cases), dtype=np.bool_)
+        needed = np.zeros(len(opened.suite.cases), dtype=np.bool_)
         for need in self.needs[step]:
             if need.role == role and need.suite == opened.suite.name:
-                wanted |= matching_all(opened.suite.cases, need.where)
-        return wanted
+                needed |= matching_all(opened.suite.cases, need.where)
+        return needed

@@ -1,7 +1,7 @@
-"""The score book: one JSONL file for each role and suite of a run, a line for each response with all its scores.
+"""The scores of a run: one JSONL file for each role and suite of a run, a line for each response with all its scores.
 
 Scores are kept because some cost money (a judge model's) and because a report has to show them; those of another
-grader version, or of another set of graders, are left aside and made anew. A book may be long: in memory there is a
+grader version, or of another set of graders, are left aside and made anew. The file may be long: in memory there is a
 byte for each answer, the scores themselves are read from the file as they are needed.
 """
 
@@ -23,10 +23,10 @@ from evals.suites.opened import OpenedSuite
 
 __all__ = ["ScoreStore"]
 
-_UNKNOWN, _SCORED, _NOTHING_CAME, _ASK_AGAIN = range(4)
+_UNKNOWN, _SCORED, _NO_ANSWER, _JUDGE_UNREACHABLE = range(4)
 
 
-class _Peek(msgspec.Struct):
+class _ScoreStatus(msgspec.Struct):
     """What of a score tells whether it stands."""
 
     case_id: str
@@ -55,7 +55,7 @@ class ScoreStore:
         one whose judge could not be reached is judged again.
         """
         mark = self._mark(response)
-        return mark == _SCORED or (mark == _NOTHING_CAME and response.outcome not in MODEL_OUTCOMES)
+        return mark == _SCORED or (mark == _NO_ANSWER and response.outcome not in MODEL_OUTCOMES)
 
     def has_pair(self, ours: Response, theirs: Response) -> bool:
         """Return whether these two answers were compared already; as `has`, for both."""
@@ -89,7 +89,7 @@ class ScoreStore:
     @cached_property
     def _marks(self) -> _Marks:
         marks = _Marks(self._cases, "B")
-        for _, found in self._peeks():
+        for _, found in self._statuses():
             marks.put(found[0].case_id, found[0].repeat, _mark_of(found))
         return marks
 
@@ -99,13 +99,13 @@ class ScoreStore:
     def _superseded(self) -> set[int]:
         """Numbers of the lines whose answer was scored anew in a later one."""
         latest, superseded = _Marks(self._cases, "I"), set[int]()
-        for number, found in self._peeks():
+        for number, found in self._statuses():
             if earlier := latest.put(found[0].case_id, found[0].repeat, number):
                 superseded.add(earlier)
         return superseded
 
-    def _peeks(self) -> Iterator[tuple[int, tuple[_Peek, ...]]]:
-        decoder = msgspec.json.Decoder(tuple[_Peek, ...])
+    def _statuses(self) -> Iterator[tuple[int, tuple[_ScoreStatus, ...]]]:
+        decoder = msgspec.json.Decoder(tuple[_ScoreStatus, ...])
         for number, line in self._lines():
             # A process killed while writing leaves a torn line; its answer is scored again.
             with suppress(msgspec.DecodeError):
@@ -139,15 +139,15 @@ class _Marks:
         return before
 
 
-def _mark_of(scores: Sequence[Score | _Peek]) -> int:
+def _mark_of(scores: Sequence[Score | _ScoreStatus]) -> int:
     missing = [
         score.unscored_because or _because_in_words(score.reason)
         for score in scores
         if score.value is None
     ]
     if "judge_unreachable" in missing:
-        return _ASK_AGAIN
-    return _NOTHING_CAME if missing.count("no_answer") == len(scores) else _SCORED
+        return _JUDGE_UNREACHABLE
+    return _NO_ANSWER if missing.count("no_answer") == len(scores) else _SCORED
 
 
 def _because_in_words(reason: str) -> UnscoredBecause:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from evals.checks.check import Check
-from evals.checks.comparability import ComparedResults, having
+from evals.checks.comparability import ComparedResults, measured_results
 from evals.checks.comparison import compare, due_rows, measure, paired_rows
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
@@ -43,7 +43,7 @@ class Evidence:
 
     def asked(self, check: Check) -> list[tuple[Role, str]]:
         """Return the models and suites that a check needs answers from. Raises IncomparableError for none."""
-        suites = [results.suite for results in having(check, self.candidate)]
+        suites = [results.suite for results in measured_results(check, self.candidate)]
         roles: list[Role] = ["candidate"]
         if check.relative and self.baseline is not None:
             roles.append("baseline")
@@ -85,7 +85,7 @@ class Examiner:
         if not self.looks.only_reported(check.key):
             return None
         try:
-            return self.looks.last_whole(check.key, check.where, self.evidence.asked(check))
+            return self.looks.last_complete(check.key, check.where, self.evidence.asked(check))
         except IncomparableError:
             return None
 

@@ -44,9 +44,9 @@ def verdict_of(
 ) -> Verdict:
     """Put together what the checks came to: the worst of those that decide, with its reasons."""
     outcome, reasons = _overall(policy, evidence, found)
-    broken = _broken(evidence)
-    if broken:
-        outcome, reasons = "ERROR", broken
+    unusable = _unusable(evidence)
+    if unusable:
+        outcome, reasons = "ERROR", unusable
     ending = _ending(looks)
     return Verdict(
         outcome=outcome,
@@ -73,8 +73,8 @@ def take_look(policy: GatePolicy, evidence: Evidence, looks: LookHistory) -> Loo
     # a correction for the number of checks.
     open_ = [(check, one) for check, one in found if one.result.decides and not one.decided]
     lost = [one for _, one in found if one.result.decides and one.decided and not _passed(one)]
-    why = _why(open_, lost, looks)
-    needs = () if why else tuple(_needs(evidence, [check for check, _ in open_]))
+    why = _why_stop(open_, lost, looks)
+    needs = () if why else tuple(_remaining(evidence, [check for check, _ in open_]))
     return LookEvent(
         look=looks.look,
         rounds=looks.rounds,
@@ -110,11 +110,11 @@ def unfold(check: Check, evidence: Evidence) -> Iterator[Check]:
 
 def evidence_digest(evidence: Evidence) -> str:
     """Digest of every response and score of both models, in no particular order."""
-    sides = {"candidate": evidence.candidate, "baseline": evidence.baseline or {}}
+    by_role = {"candidate": evidence.candidate, "baseline": evidence.baseline or {}}
     return digest(
         {
-            role: {suite: results.evidence_digest for suite, results in side.items()}
-            for role, side in sides.items()
+            role: {suite: results.evidence_digest for suite, results in by_suite.items()}
+            for role, by_suite in by_role.items()
         }
     )
 
@@ -168,12 +168,15 @@ def _first_release(
     return outcome, reasons
 
 
-def _broken(evidence: Evidence) -> tuple[str, ...]:
+def _unusable(evidence: Evidence) -> tuple[str, ...]:
     """Why the evidence as a whole can't be judged, whatever single checks say."""
     if not any(results.case_ids for results in evidence.candidate.values()):
         return ("nothing was measured: there is no case with an answer of the candidate",)
-    for role, side in (("candidate", evidence.candidate), ("baseline", evidence.baseline or {})):
-        models = sorted({results.model_id for results in side.values()})
+    for role, by_suite in (
+        ("candidate", evidence.candidate),
+        ("baseline", evidence.baseline or {}),
+    ):
+        models = sorted({results.model_id for results in by_suite.values()})
         if len(models) > 1:
             return (f"the {role}'s answers are of several models: {', '.join(models)}",)
     return ()
@@ -192,22 +195,22 @@ def _passed(one: CheckLook) -> bool:
     return one.result.outcome == "PASS"
 
 
-def _why(
+def _why_stop(
     open_: Sequence[tuple[Check, CheckLook]], lost: Sequence[CheckLook], looks: LookHistory
 ) -> str:
     if lost:
-        names = "; ".join(f"{one.result.check} ({_fate(one)})" for one in lost)
+        names = "; ".join(f"{one.result.check} ({_outcome(one)})" for one in lost)
         return f"the verdict can't become PASS any more: {names}"
     if not open_:
         return "every deciding check is decided"
     return "every case has been asked" if looks.final else ""
 
 
-def _fate(one: CheckLook) -> str:
+def _outcome(one: CheckLook) -> str:
     return GIVEN_UP if one.futile else one.result.outcome
 
 
-def _needs(evidence: Evidence, checks: Iterable[Check]) -> Iterator[RemainingCases]:
+def _remaining(evidence: Evidence, checks: Iterable[Check]) -> Iterator[RemainingCases]:
     """What the open checks need, without what is part of something wider.
 
     A settled check needs no further cases; a case is asked if any open check is about it.
@@ -217,21 +220,21 @@ def _needs(evidence: Evidence, checks: Iterable[Check]) -> Iterator[RemainingCas
         for check in checks
         for role, suite in evidence.asked(check)
     ]
-    for need in dict.fromkeys(map(_frozen, wanted)):
+    for need in dict.fromkeys(map(_key_of, wanted)):
         plain = RemainingCases(role=need[0], suite=need[1], where=dict(need[2]))
-        if not any(_wider(other, plain) for other in wanted):
+        if not any(_contains(other, plain) for other in wanted):
             yield plain
 
 
-def _frozen(need: RemainingCases) -> tuple[Any, str, tuple[tuple[str, str], ...]]:
+def _key_of(need: RemainingCases) -> tuple[Any, str, tuple[tuple[str, str], ...]]:
     return need.role, need.suite, tuple(sorted(need.where.items()))
 
 
-def _wider(other: RemainingCases, need: RemainingCases) -> bool:
+def _contains(other: RemainingCases, need: RemainingCases) -> bool:
     same = (other.role, other.suite) == (need.role, need.suite)
     return same and other.where != need.where and other.where.items() <= need.where.items()
 
 
-def _model(side: Mapping[str, ModelResults] | None) -> str | None:
-    names = {results.model_id for results in (side or {}).values()}
+def _model(by_suite: Mapping[str, ModelResults] | None) -> str | None:
+    names = {results.model_id for results in (by_suite or {}).values()}
     return min(names) if names else None

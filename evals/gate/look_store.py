@@ -1,4 +1,4 @@
-"""The look book: one line for each look of a run, on disk before what it decided counts."""
+"""The looks of a run: one line for each, on disk before what it decided counts."""
 
 from __future__ import annotations
 

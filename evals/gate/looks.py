@@ -95,7 +95,7 @@ class LookHistory:
             for check in event.checks
         )
 
-    def last_whole(
+    def last_complete(
         self, key: str, where: dict[str, str], asked: Iterable[tuple[Role, str]]
     ) -> CheckLook | None:
         """Return what was found when all cases of a check that does not decide were last asked; None if that is now."""

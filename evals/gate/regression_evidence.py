@@ -71,7 +71,7 @@ def evidence_of(policy: GatePolicy, evidence: Evidence, order: Order) -> tuple[C
 def accumulate(
     runs: Sequence[Sequence[CheckEvidence]], *, confidence: float
 ) -> tuple[AccumulatedEvidence, ...]:
-    """Merge what runs said, in their order, for each check of the newest one.
+    """Merge the evidence of runs, in their order, for each check of the newest one.
 
     With several checks the bar for an alarm is as many times higher, so that the promise holds for all together: all
     that any of the runs had, those of an earlier gate too.
@@ -86,7 +86,7 @@ def accumulate(
         AccumulatedEvidence(
             check=one.check,
             runs=len(runs),
-            log_e=log_merged([said.get(one.check) for said in by_run]),
+            log_e=log_merged([log_e_of.get(one.check) for log_e_of in by_run]),
             alarm_at=alarm_at,
         )
         for one in newest

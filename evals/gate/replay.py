@@ -1,4 +1,4 @@
-"""Makes the looks of a run again from answers that are there already: for another policy, or for made-up models."""
+"""Makes the looks of a run again from answers that are there already: for another policy, or for simulated models."""
 
 from __future__ import annotations
 

@@ -54,32 +54,32 @@ class _Rules:
     production_cases: int | None
 
     def problems(self) -> Iterator[Problem]:
-        having = measured_by(self.check, self.suites)
-        nowhere = self._nowhere(having)
-        if nowhere:
-            yield nowhere
+        measuring = measured_by(self.check, self.suites)
+        unmeasured = self._unmeasured(measuring)
+        if unmeasured:
+            yield unmeasured
             return
-        spec = metric_kind(self.check.metric, having[0])
+        spec = metric_kind(self.check.metric, measuring[0])
         yield from self._condition(spec)
         if self.check.with_labels:
-            yield from self._labels(spec, having[0])
-        unmatched = self._unmatched(having)
+            yield from self._labels(spec, measuring[0])
+        unmatched = self._unmatched(measuring)
         if unmatched:
             yield unmatched
         else:
-            yield from self._hopeless(spec, having)
+            yield from self._infeasible(spec, measuring)
 
-    def _nowhere(self, having: Sequence[OpenedSuite]) -> Problem | None:
+    def _unmeasured(self, measuring: Sequence[OpenedSuite]) -> Problem | None:
         check, names = self.check, [opened.suite.name for opened in self.suites]
         if check.suite is not None and check.suite not in names:
             fix = nearest(check.suite, names)
             return self._problem("suite", f"the target has no suite '{check.suite}'", fix)
-        if not having:
+        if not measuring:
             named = [one for one in self.suites if check.suite in (None, one.suite.name)]
             known = sorted({metric for opened in named for metric in available_metrics(opened)})
             fix = nearest(check.metric, known)
             return self._problem("metric", f"no suite yields the metric '{check.metric}'", fix)
-        graded = [one.suite.name for one in having if check.metric in _graded(one)]
+        graded = [one.suite.name for one in measuring if check.metric in _graded(one)]
         if len(graded) > 1:
             message = f"'{check.metric}' is measured by several suites ({', '.join(graded)})"
             return self._problem("metric", message, "name one with suite:")
@@ -136,15 +136,15 @@ class _Rules:
             return False
         return check.threshold <= spec.lo if check.spec.rising else check.threshold >= spec.hi
 
-    def _unmatched(self, having: Sequence[OpenedSuite]) -> Problem | None:
+    def _unmatched(self, measuring: Sequence[OpenedSuite]) -> Problem | None:
         check = self.check
-        columns = [opened.suite.cases.tags for opened in having]
+        columns = [opened.suite.cases.tags for opened in measuring]
         known = sorted({tag for tags in columns for tag in tags})
         for tag in [*check.where, *([check.each] if check.each else [])]:
             if tag not in known:
                 key = "each" if tag == check.each else "where"
                 return self._problem(key, f"no case has the tag '{tag}'", nearest(tag, known))
-        if matching(check, having):
+        if matching(check, measuring):
             return None
         for tag, value in check.where.items():
             values = sorted({one for tags in columns if tag in tags for one in tags[tag].values})
@@ -154,13 +154,13 @@ class _Rules:
         about = f"with {wanted}" if wanted else f"that '{check.metric}' applies to"
         return self._problem("where" if wanted else "metric", f"there is no case {about}", None)
 
-    def _hopeless(self, spec: MetricSpec, having: Sequence[OpenedSuite]) -> Iterator[Problem]:
+    def _infeasible(self, spec: MetricSpec, measuring: Sequence[OpenedSuite]) -> Iterator[Problem]:
         """A check that even flawless answers could not pass is refused now, not after the bill."""
         check, confidence = self.check, self.policy.confidence
         if check.mode == "shadow":
             return
-        grouped = clustered(having) and spec.family != "quantile"
-        for value, cases in matching(check, having).items():
+        grouped = clustered(measuring) and spec.family != "quantile"
+        for value, cases in matching(check, measuring).items():
             if check.if_too_few == "report" and len(cases) < (check.min_cases or 0):
                 continue
             least = least_cases(check, spec, confidence, clustered=grouped)
@@ -168,7 +168,7 @@ class _Rules:
             if grouped:
                 counts.append(("clusters", cases.units, least_clusters(check, spec, confidence)))
             if check.measure_on == "production" and self.production_cases is not None:
-                most = self.production_cases * len(having)
+                most = self.production_cases * len(measuring)
                 counts = [(noun, min(count, most), need) for noun, count, need in counts]
             short = [(noun, count, need) for noun, count, need in counts if count < need]
             if short:

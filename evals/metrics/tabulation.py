@@ -109,10 +109,10 @@ class _Table:
         self.scores = {name: self._grid() for name in self.columns}
         self.truths = {name: self._codes() for name in self.codes}
         self.predictions = {name: self._codes() for name in self.codes}
-        self.said = HumanColumns(opened, self.columns)
+        self.people = HumanColumns(opened, self.columns)
         self.asked = self._grid()
         self.outcomes: Counter[str] = Counter()
-        self.evidence = 0
+        self.evidence_sum = 0
 
     def add_response(self, response: Response) -> None:
         row, repeat = self._row(response.case_id), response.repeat
@@ -123,7 +123,7 @@ class _Table:
             raise ValueError(f"two responses to case '{response.case_id}', repeat {repeat}")
         self.outcomes[response.outcome] += 1
         usage = response.usage
-        self._witness(
+        self._add_evidence(
             response.case_id,
             repeat,
             response.outcome,
@@ -134,8 +134,8 @@ class _Table:
         )
         if response.outcome not in MODEL_OUTCOMES:
             return
-        for column, said in self.said.add(row, response):
-            self._witness(response.case_id, repeat, "people", column, said)
+        for column, by_people in self.people.add(row, response):
+            self._add_evidence(response.case_id, repeat, "people", column, by_people)
         facts = {
             "latency_ms": response.latency_ms,
             "cost_usd": None
@@ -158,7 +158,7 @@ class _Table:
         value = math.nan if score.value is None else score.value
         if not self.scores[score.grader].put(row, repeat, value):
             raise ValueError(f"two scores '{score.grader}' of case '{score.case_id}'")
-        self._witness(
+        self._add_evidence(
             score.case_id,
             repeat,
             score.grader,
@@ -210,7 +210,7 @@ class _Table:
             evidence_digest=self._digest(model_id),
             applicable={name: about(self.opened, name) for name in self.opened.applicable},
             counts=self._counts(int(planned.sum())),
-            people=self.said.columns(self.repeats),
+            people=self.people.columns(self.repeats),
         )
 
     def _row(self, case_id: str) -> int | None:
@@ -222,13 +222,13 @@ class _Table:
             raise ValueError(f"the suite has no case '{case_id}'")
         return row
 
-    def _witness(self, *facts: Any) -> None:
+    def _add_evidence(self, *facts: Any) -> None:
         """Add a fact to the evidence: a sum of hashes is the same in any order, and no fact cancels another."""
         hashed = hashlib.sha512(msgspec.json.encode(facts, order="deterministic")).digest()
-        self.evidence = (self.evidence + int.from_bytes(hashed)) % (1 << 512)
+        self.evidence_sum = (self.evidence_sum + int.from_bytes(hashed)) % (1 << 512)
 
     def _digest(self, model_id: str) -> str:
-        whole = [self.opened.fingerprint, model_id, f"{self.evidence:0128x}"]
+        whole = [self.opened.fingerprint, model_id, f"{self.evidence_sum:0128x}"]
         return "sha256:" + hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
 
     def _means(self) -> dict[str, Floats]:

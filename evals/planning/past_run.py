@@ -29,8 +29,8 @@ def usd(past: PastRun | None, questions: Mapping[str, int]) -> float | None:
     """
     if past is None:
         return None
-    sides = (past.candidate, past.baseline or past.candidate)
-    totals = [_total(side, "cost_usd", questions) for side in sides]
+    models = (past.candidate, past.baseline or past.candidate)
+    totals = [_total(by_suite, "cost_usd", questions) for by_suite in models]
     return None if None in totals else sum(total for total in totals if total is not None)
 
 
@@ -41,10 +41,10 @@ def seconds(past: PastRun | None, questions: Mapping[str, int], at_once: int) ->
 
 
 def _total(
-    side: Mapping[str, ModelResults], column: str, questions: Mapping[str, int]
+    by_suite: Mapping[str, ModelResults], column: str, questions: Mapping[str, int]
 ) -> float | None:
     """Sum over all questions at the mean of each suite; where a suite shows none, at that of the others."""
-    known = {name: _finite(found, column) for name, found in side.items()}
+    known = {name: _finite(found, column) for name, found in by_suite.items()}
     values = np.concatenate(list(known.values())) if known else np.empty(0)
     if not values.size:
         return None

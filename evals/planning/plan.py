@@ -149,14 +149,14 @@ class _Planner:
     differing: float | None
 
     def plan(self, value: str) -> CheckPlan:
-        having = measured_by(self.check, self.suites)
-        spec = metric_kind(self.check.metric, having[0])
+        measuring = measured_by(self.check, self.suites)
+        spec = metric_kind(self.check.metric, measuring[0])
         check = self.check
         if check.each is not None:
             where = {**check.where, check.each: value}
             check = msgspec.structs.replace(check, each=None, where=where)
-        cases = matching(check, having)[""]
-        grouped = clustered(having) and spec.family != "quantile"
+        cases = matching(check, measuring)[""]
+        grouped = clustered(measuring) and spec.family != "quantile"
         needed = least_clusters if grouped else least_cases
         few = check.min_cases is not None and len(cases) < check.min_cases
         blank = CheckPlan(

@@ -48,9 +48,9 @@ def look_view(event: LookEvent) -> RenderableType:
     for check in ranked[:_MOST_SHOWN]:
         word = _word(event, check)
         style = _STYLES.get(word, "yellow") if check.result.decides else "dim"
-        told = Text(_label(check), "" if check.result.decides else "dim", overflow="ellipsis")
-        told.no_wrap = True
-        table.add_row(Text(f"  {word}", style=style), told, f"n {check.n:,}")
+        label = Text(_label(check), "" if check.result.decides else "dim", overflow="ellipsis")
+        label.no_wrap = True
+        table.add_row(Text(f"  {word}", style=style), label, f"n {check.n:,}")
     more = len(ranked) - _MOST_SHOWN
     rest = [Text(f"  and {more} more", style="dim")] if more > 0 else []
     return Group(Text(f"  {look_heading(event)}", style="dim"), table, *rest)

@@ -65,8 +65,8 @@ def same_model(
         ValueError: no suite has two repeats, or the gate compares nothing of those that have.
     """
     suites = [opened for opened, _, _ in answers]
-    sides = _by_repeat(answers, model_id)
-    repeated = {name for side in sides for name in side}
+    by_repeat = _by_repeat(answers, model_id)
+    repeated = {name for found in by_repeat for name in found}
     checks = (
         check
         for check in policy.checks
@@ -74,17 +74,17 @@ def same_model(
         and {opened.suite.name for opened in measured_by(check, suites)} <= repeated
     )
     relative = msgspec.structs.replace(policy, checks=tuple(checks))
-    if len(sides) < 2 or not relative.checks:
+    if len(by_repeat) < 2 or not relative.checks:
         raise ValueError("expected two repeats of every case, and a gate that compares two models")
     verdicts = [
-        judge(relative, Evidence(candidate=ours, baseline=theirs))
-        for ours, theirs in permutations(sides, 2)
+        judge(relative, Evidence(candidate=candidate, baseline=baseline))
+        for candidate, baseline in permutations(by_repeat, 2)
     ]
     measured = [check for verdict in verdicts for check in verdict.checks if check.n > 0]
-    differences = _differences(sides)
+    differences = _differences(by_repeat)
     return SameModel(
         model_id=model_id,
-        repeats=len(sides),
+        repeats=len(by_repeat),
         pairs=len(verdicts),
         verdicts=dict(Counter(verdict.outcome for verdict in verdicts)),
         checks=len(measured),
@@ -107,13 +107,13 @@ def _by_repeat(
     return [{name: found[index] for name, found in by_suite.items()} for index in range(common)]
 
 
-def _differences(sides: Sequence[dict[str, ModelResults]]) -> dict[str, Floats]:
+def _differences(by_repeat: Sequence[dict[str, ModelResults]]) -> dict[str, Floats]:
     found: dict[str, list[Floats]] = {}
-    for ours, theirs in permutations(sides, 2):
-        for suite, results in ours.items():
+    for candidate, baseline in permutations(by_repeat, 2):
+        for suite, results in candidate.items():
             for name in results.grader_versions:
                 column = name if name in results.columns else f"{name}.accuracy"
-                if column in results.columns and suite in theirs:
-                    gaps = results.columns[column] - theirs[suite].columns[column]
+                if column in results.columns and suite in baseline:
+                    gaps = results.columns[column] - baseline[suite].columns[column]
                     found.setdefault(f"{suite}/{column}", []).append(gaps[np.isfinite(gaps)])
     return {name: np.concatenate(parts) for name, parts in found.items() if sum(map(len, parts))}

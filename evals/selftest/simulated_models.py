@@ -1,4 +1,4 @@
-"""Made-up models whose true difference is known exactly, as results that the gate judges like any others."""
+"""Simulated models whose true difference is known exactly, as results that the gate judges like any others."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def together(rng: np.random.Generator, n: int, differing: float, differences: li
 def evidence_of(pair: Pair, asked: int | None = None) -> Evidence:
     """Lay a pair out as evidence, the first cases only when `asked` says how many."""
     labels = pair.get("labels")
-    sides = []
+    models = []
     for number, role in enumerate(("ours", "theirs")):
         columns: Mapping[str, Floats] = pair[role]
         size = labels[0].size if labels else next(iter(columns.values())).size
@@ -135,7 +135,7 @@ def evidence_of(pair: Pair, asked: int | None = None) -> Evidence:
             if labels
             else {}
         )
-        sides.append(
+        models.append(
             replace(
                 _frame(size, role),
                 planned=planned,
@@ -144,14 +144,14 @@ def evidence_of(pair: Pair, asked: int | None = None) -> Evidence:
                 clusters=pair.get("clusters"),
             )
         )
-    return Evidence(candidate={"made-up": sides[0]}, baseline={"made-up": sides[1]})
+    return Evidence(candidate={"simulated": models[0]}, baseline={"simulated": models[1]})
 
 
 def gate_of(*checks: Check, **options: Any) -> GatePolicy:
     """A gate of these checks, everything else at its default."""
     facts: dict[str, Any] = {
-        "name": "made-up",
-        "path": "made-up.yaml",
+        "name": "simulated",
+        "path": "simulated.yaml",
         "digest": digest([repr(checks)]),
         "checks": checks,
         "first_release": "refuse",
@@ -171,8 +171,8 @@ def gate_of(*checks: Check, **options: Any) -> GatePolicy:
 def _frame(size: int, role: str) -> ModelResults:
     return ModelResults(
         model_id=role,
-        suite="made-up",
-        fingerprint="made-up",
+        suite="simulated",
+        fingerprint="simulated",
         grader_versions={},
         case_ids=tuple(map(str, range(size))),
         planned=np.ones(size, dtype=np.bool_),

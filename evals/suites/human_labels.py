@@ -48,12 +48,12 @@ class HumanLabels(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     def by_answer(self) -> dict[tuple[str, str], dict[str, float]]:
         """Return what people said of each (case id, answer digest): the mean of several people, by column."""
-        said: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
+        judgements: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
         for label in self.labels:
-            said[label.case_id, label.answer].append(label.values)
+            judgements[label.case_id, label.answer].append(label.values)
         return {
             answer: {column: fmean(one[column] for one in found) for column in found[0]}
-            for answer, found in said.items()
+            for answer, found in judgements.items()
         }
 
 

@@ -45,7 +45,7 @@ def import_chat(file: Path, folder: Path) -> Imported:
     first: dict[str, Any] = {}
     for row in rows:
         first.setdefault(row.data["id"], row)
-    grader, told = _guess([row.data["expected"] for row in first.values()])
+    grader, explanation = _guess([row.data["expected"] for row in first.values()])
     name = re.sub(r"[^a-z0-9]+", "-", folder.name.lower()).strip("-")[:63] or "imported"
     cases = {"file": "cases.jsonl", "format": "chat"}
     suite = {"version": 1, "name": name, "cases": cases, "graders": [grader]}
@@ -54,7 +54,7 @@ def import_chat(file: Path, folder: Path) -> Imported:
     (folder / "suite.yaml").write_text(dump_yaml(suite), encoding="utf-8")
     lines = (msgspec.json.encode(row) + b"\n" for line, row in iter_jsonl(file) if line in kept)
     (folder / "cases.jsonl").write_bytes(b"".join(lines))
-    notes = [told, *_repeated([row.data for row in rows], first)]
+    notes = [explanation, *_repeated([row.data for row in rows], first)]
     return Imported(folder=folder, cases=len(first), graders=(grader["name"],), notes=tuple(notes))
 
 
@@ -80,16 +80,20 @@ def _guess(answers: Sequence[Any]) -> tuple[dict[str, Any], str]:
     if len(objects) == len(answers):
         shared = [key for key in objects[0] if all(key in answer for answer in objects)]
         if shared:
-            told = "the answers are JSON objects, so their common fields are compared"
-            return {"name": "exact_match", "type": "fields", "fields": shared}, told
+            explanation = "the answers are JSON objects, so their common fields are compared"
+            return {"name": "exact_match", "type": "fields", "fields": shared}, explanation
     texts = [answer for answer in answers if isinstance(answer, str)]
     labels = sorted(set(texts))
     if len(texts) == len(answers) and _are_labels(labels, len(texts)):
-        told = f"the answers are {len(labels)} different short texts, so they are taken as labels"
-        return {"name": "label", "type": "label", "labels": labels}, told
-    told = "the answers are free texts, so their likeness is measured; a judge may fit better"
+        explanation = (
+            f"the answers are {len(labels)} different short texts, so they are taken as labels"
+        )
+        return {"name": "label", "type": "label", "labels": labels}, explanation
+    explanation = (
+        "the answers are free texts, so their likeness is measured; a judge may fit better"
+    )
     measure = {"name": "similarity", "type": "text_similarity", "evaluation_metric": "fuzzy_match"}
-    return measure, told
+    return measure, explanation
 
 
 def _are_labels(labels: Sequence[str], answers: int) -> bool:

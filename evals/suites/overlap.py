@@ -36,7 +36,7 @@ __all__ = [
 NEAR = 0.7
 _PIECE = 5
 _BLOCK = 256  # rows multiplied at once: bounds the memory of the product
-_HAIR = 1e-12  # a share of exactly 0.7 must not be lost to rounding
+_ROUNDING = 1e-12  # a share of exactly 0.7 must not be lost to rounding
 _NO_WORD = re.compile(r"[\W_]+")
 
 Pieces = frozenset[str]
@@ -157,7 +157,7 @@ def similar_pairs(
         shared = (ours[start : start + _BLOCK] @ turned).tocoo()
         rows = shared.row + start
         shares = shared.data / (sizes[rows] + other_sizes[shared.col] - shared.data)
-        for index in np.flatnonzero(shares >= least - _HAIR):
+        for index in np.flatnonzero(shares >= least - _ROUNDING):
             yield int(rows[index]), int(shared.col[index]), float(shares[index])
 
 

@@ -13,7 +13,7 @@ __all__ = ["Chart", "draw"]
 
 Side = Literal["left", "right"]
 _MARGIN = 6.0
-_AIR = 0.15
+_PADDING = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def _domain(marks: list[float], zero: float | None) -> tuple[float, float]:
     width = high - low or max(abs(high), 1e-9) * 0.1
     if zero is not None and low - width <= zero <= high + width:
         low, high = min(low, zero), max(high, zero)
-    return low - _AIR * width, high + _AIR * width
+    return low - _PADDING * width, high + _PADDING * width
 
 
 def _percent(value: float) -> str:

@@ -88,7 +88,7 @@ def check_view(check: CheckResult, *, first_release: bool = False) -> CheckView:
         suite=check.suite or "",
         slice=", ".join(f"{tag} = {value}" for tag, value in sorted(check.slice.items())),
         bar=scale.asked,
-        bar_mark=scale.value(scale.bar),
+        bar_mark=scale.value(scale.threshold),
         candidate=figure(check.candidate, scale.unit, scale.places),
         baseline=figure(check.baseline, scale.unit, scale.places),
         difference=_difference(check, scale),
@@ -144,10 +144,10 @@ def _chart(check: CheckResult, scale: Scale) -> Chart | None:
     fails: Side = "right" if scale.kind.rising else "left"
     alt = (
         f"{scale.quantity.capitalize()} {scale.value(check.estimate)}, interval {scale.interval(check)}, "
-        f"bar {scale.value(scale.bar)}; the check fails on the {fails} of the bar."
+        f"bar {scale.value(scale.threshold)}; the check fails on the {fails} of the bar."
     )
     return draw(
-        bar=scale.bar,
+        bar=scale.threshold,
         lower=check.lower,
         estimate=check.estimate,
         upper=check.upper,

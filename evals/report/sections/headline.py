@@ -135,15 +135,15 @@ def _error(facts: RunFacts) -> str:
 def _what_held(facts: RunFacts) -> str:
     checks = [check for verdict in _verdicts(facts) for check in verdict.checks if check.decides]
     if not checks or _verdict_word(facts) == "PASS":
-        return _hold(checks)
-    return f"the gate said {_verdict_word(facts)}, {_hold(checks)}"
+        return _checks_that_hold(checks)
+    return f"the gate said {_verdict_word(facts)}, {_checks_that_hold(checks)}"
 
 
 def _held(verdict: Verdict) -> str:
-    return _hold([check for check in verdict.checks if check.decides])
+    return _checks_that_hold([check for check in verdict.checks if check.decides])
 
 
-def _hold(checks: list[CheckResult]) -> str:
+def _checks_that_hold(checks: list[CheckResult]) -> str:
     held = sum(check.outcome == "PASS" for check in checks)
     if not checks:
         return "no check decided"

@@ -23,9 +23,11 @@ def _who(judge: JudgeFacts) -> str:
 def _agrees(judge: JudgeFacts) -> str:
     if not judge.n:
         return "has no human labels of these answers: how far it agrees with people is not known"
-    said = f"says the same as people of {percentage(judge.exact)} of {counted(judge.n, 'labelled answer')}"
+    agreement = f"says the same as people of {percentage(judge.exact)} of {counted(judge.n, 'labelled answer')}"
     weighted = "weighted kappa" if judge.level == "interval" else "kappa"
-    return f"{said}, {weighted} {_value(judge.kappa)}, Krippendorff's alpha {_value(judge.alpha)}"
+    return (
+        f"{agreement}, {weighted} {_value(judge.kappa)}, Krippendorff's alpha {_value(judge.alpha)}"
+    )
 
 
 def _value(value: float | None) -> str:

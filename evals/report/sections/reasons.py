@@ -47,21 +47,23 @@ def _clear(check: CheckResult, scale: Scale) -> str:
     what = "change against the baseline" if scale.ratio else "difference to the baseline"
     what = "gain over the baseline" if scale.kind.superiority else what
     relation = scale.kind.proven if passed else "at least" if rising else "at most"
-    limit = scale.kind.limit.format(threshold=scale.value(scale.bar))
+    limit = scale.kind.limit.format(threshold=scale.value(scale.threshold))
     return f"{sure} the {what} is {relation} {bound}; {limit}."
 
 
 def _undecided(check: CheckResult, scale: Scale) -> str:
     assert check.estimate is not None  # there was an interval
-    good = check.estimate < scale.bar if scale.kind.rising else check.estimate > scale.bar
+    good = (
+        check.estimate < scale.threshold if scale.kind.rising else check.estimate > scale.threshold
+    )
     side = (
         "on the right side of"
         if good
         else "on the wrong side of"
-        if check.estimate != scale.bar
+        if check.estimate != scale.threshold
         else "exactly at"
     )
-    found = f"The estimate {scale.value(check.estimate)} is {side} the bar {scale.value(scale.bar)}"
+    found = f"The estimate {scale.value(check.estimate)} is {side} the bar {scale.value(scale.threshold)}"
     if check.state == "given_up" and check.look is not None:
         return f"{found}; {GIVEN_UP}: {why_given_up(check.look, check.n)}."
     noun = counted(check.n, "pair" if scale.relative else "case")

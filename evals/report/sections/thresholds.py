@@ -1,4 +1,4 @@
-"""What a check asks, on which scale: the bar of its author, and the units in which findings are held against it."""
+"""What a check asks, on which scale: its author's threshold, and the units in which findings are compared with it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ class Scale:
         self.relative = self.kind.relative
         self.ratio = self.relative and check.percent
         self.unit: Unit = unit_of(check.metric)
-        self.bar = self.kind.threshold(check.threshold, ratio=self.ratio)
+        self.threshold = self.kind.threshold(check.threshold, ratio=self.ratio)
         decisive = (check.lower, check.estimate, check.upper)
-        self.bar_unit: Unit = "ratio" if self.ratio else self.unit
-        self.bar_places = digits_for(self.bar_unit, decisive, self.bar)
-        self.places = None if self.relative else self.bar_places
+        self.quantity_unit: Unit = "ratio" if self.ratio else self.unit
+        self.quantity_places = digits_for(self.quantity_unit, decisive, self.threshold)
+        self.places = None if self.relative else self.quantity_places
         self.quantity = _quantity(self)
         self.asked = _asked(check, self)
 
     def value(self, value: float | None) -> str:
-        """A value of the quantity that is held against the bar."""
+        """A value of the quantity that is compared with the threshold."""
         if self.relative:
-            return signed(value, self.bar_unit, self.bar_places)
-        return figure(value, self.bar_unit, self.bar_places)
+            return signed(value, self.quantity_unit, self.quantity_places)
+        return figure(value, self.quantity_unit, self.quantity_places)
 
     @property
     def zero(self) -> float:
