@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from support.scripted_server import shown
 
 from evals.errors import CredentialError, PlatformError
 from flows.platforms.azure.arm.documents import ArmDeployment, to_deployment
@@ -21,7 +22,7 @@ TUNED = "gpt-4.1-mini-2025-04-14.ft-" + "5d1e" * 8
 
 
 @pytest.fixture
-def ready(server, azure, shown):
+def ready(server, azure):
     server.on(AT, (200, shown()))
     return to_deployment(msgspec.convert(shown(), ArmDeployment))
 
@@ -61,7 +62,7 @@ class Tokens:
         return
 
 
-async def test_the_newer_scope_is_tried_when_the_older_is_refused(server, shown):
+async def test_the_newer_scope_is_tried_when_the_older_is_refused(server):
     options = {"subscription": "sub-1", "resource_group": "acme-ai", "account": "acme-swc"}
     here = read_options({**options, "endpoint": server.url, "arm_endpoint": server.url})
     platform = AzureOpenAIPlatform(here, {}, tokens=Tokens())
@@ -89,11 +90,11 @@ def test_waiting_for_a_slot_loads_no_sdk():
         "from flows.platforms.base import Connection\n"
         "from flows.platforms.data_plane import DataPlane\n"
         "from flows.platforms.readiness import probe_until_ready\n"
-        "from flows.platforms.deadlines import Deadline, Pace\n"
+        "from flows.platforms.deadlines import Deadline, PollingPace\n"
         "async def no_headers(): return {}\n"
         "end = Endpoint(base_url='http://127.0.0.1:9/v1', model='m', model_id='m')\n"
         "plane = DataPlane('http://127.0.0.1:9', None, no_headers, credential='KEY')\n"
-        "work = probe_until_ready(plane, Connection(endpoint=end, auth=no_headers), pace=Pace(),"
+        "work = probe_until_ready(plane, Connection(endpoint=end, auth=no_headers), pace=PollingPace(),"
         " deadline=Deadline(0.1))\n"
         "try: asyncio.run(work)\n"
         "except Exception as error: print(error)\n"
