@@ -7,9 +7,11 @@ import os
 import pytest
 from hypothesis import settings
 
-# A busy machine must not fail a property; what is slow shows in the benchmarks.
-settings.register_profile("gatewright", deadline=None)
-settings.load_profile("gatewright")
+# A few examples of each property while one works, Hypothesis's hundred in CI. No deadline: a busy machine must not fail
+# a property, and what is slow shows in the benchmarks.
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("thorough", deadline=None, max_examples=100)
+settings.load_profile("thorough" if os.environ.get("CI") else "quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

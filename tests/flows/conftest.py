@@ -1,31 +1,134 @@
-"""What the tests of several rooms begin with; each fixture stands where its things are described, in tests/support."""
+"""What the tests of several rooms begin with. How it is made stands in tests/support."""
 
 from __future__ import annotations
 
-from support.azure import account, emulator, meanwhile, models, partner, running
-from support.letters import ask_of, host, letters
-from support.project import project
-from support.promoted import original, place, place_emulator, signing_key
-from support.promotion import clock, folder, open_world, parts, world
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
-__all__ = [
-    "account",
-    "ask_of",
-    "clock",
-    "emulator",
-    "folder",
-    "host",
-    "letters",
-    "meanwhile",
-    "models",
-    "open_world",
-    "original",
-    "partner",
-    "parts",
-    "place",
-    "place_emulator",
-    "project",
-    "running",
-    "signing_key",
-    "world",
-]
+import pytest
+from support import file_platform
+from support.azure import Account, account_on, in_background, serve_from_partner
+from support.clock import Clock
+from support.emulator import TrainedModels, emulator_with_models, without_deployments
+from support.letters import Letters, ModelHost, model_host
+from support.project import Project, copy_of_ours
+from support.promoted import Original, Place, copy_of, two_promoted
+
+from flows.emulator.server import Emulator
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Copies of Gatewright's own targets, gates and suites."""
+    return copy_of_ours(tmp_path)
+
+
+# ---- the emulator with two fine-tunes, and an Azure account on it
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, TrainedModels]]:
+    with emulator_with_models(tmp_path_factory.mktemp("emulator")) as both:
+        yield both
+
+
+@pytest.fixture
+def emulator(running: tuple[Emulator, TrainedModels]) -> Iterator[Emulator]:
+    with without_deployments(running[0]) as shared:
+        yield shared
+
+
+@pytest.fixture
+def models(running: tuple[Emulator, TrainedModels]) -> TrainedModels:
+    return running[1]
+
+
+@pytest.fixture
+def account(
+    tmp_path: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Account]:
+    with account_on(Project(tmp_path), emulator, capsys) as made:
+        yield made
+
+
+@pytest.fixture
+def partner(account: Account, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Serves from an account of another tenant what was trained in ours."""
+    return lambda **rights: serve_from_partner(account, monkeypatch, **rights)
+
+
+@pytest.fixture
+def meanwhile() -> Iterator[Callable[..., None]]:
+    """Does something in a thread as soon as a condition holds."""
+    with in_background() as begin:
+        yield begin
+
+
+# ---- the project `letters`, on models in the test's own loop
+
+
+@pytest.fixture
+async def host() -> AsyncIterator[ModelHost]:
+    async with model_host() as found:
+        yield found
+
+
+@pytest.fixture
+def letters(tmp_path: Path, host: ModelHost) -> Letters:
+    return Letters(tmp_path, host)
+
+
+# ---- two models that went live one after the other; made once, copied for each test
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
+    with two_promoted(tmp_path_factory.mktemp("promoted")) as made:
+        yield made
+
+
+@pytest.fixture
+def place(original: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    copied = copy_of(original, tmp_path / "place")
+    copied.enter(monkeypatch)
+    return copied
+
+
+# ---- a platform, publishers and a registry in files
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """In memory where that can be: a killed process loses nothing there that it would keep on a disk."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(prefix="gatewright-", dir=memory) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def open_world(folder: Path, clock: Clock) -> Iterator[Callable[[], file_platform.World]]:
+    """Opens the world of this test, again and again when asked; everything is closed at the end."""
+    opened = []
+
+    def open_() -> file_platform.World:
+        opened.append(file_platform.World(folder, now=clock))
+        return opened[-1]
+
+    yield open_
+    for world in opened:
+        world.close()
+
+
+@pytest.fixture
+def world(open_world: Callable[[], file_platform.World]) -> file_platform.World:
+    return open_world()

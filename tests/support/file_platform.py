@@ -12,13 +12,15 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from support.verdicts import stored_verdict
 
 from evals.errors import PlatformError
 from evals.gate.policy import Approval, Override
-from evals.records import Candidate, CheckResult, Endpoint, Verdict
+from evals.records import Candidate, Endpoint, Verdict
 from flows.deployments.identity import own_tags
-from flows.platforms.base import Connection, Deployment, SlotSpec
+from flows.platforms.base import Connection, Deployment, Platform, SlotSpec
 from flows.publishers.file import FileOptions, FilePublisher
 from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
@@ -163,35 +165,6 @@ async def _no_headers() -> dict[str, str]:
     return {}
 
 
-def check(outcome: str = "PASS", **other: Any) -> CheckResult:
-    fields = {
-        "check": "exact_match at_least 0.8",
-        "metric": "exact_match",
-        "kind": "at_least",
-        "threshold": 0.8,
-        "reason": "as measured",
-        "decides": True,
-        "suite": None,
-        "slice": {},
-        "n": 300,
-    }
-    return CheckResult(outcome=outcome, **{**fields, **other})
-
-
-def verdict(model: str, baseline: str | None, outcome: str = "PASS", **other: Any) -> Verdict:
-    fields = {
-        "reasons": ("as measured",),
-        "checks": (check(outcome),),
-        "policy": TARGET,
-        "policy_digest": "sha256:policy",
-        "evidence_digest": f"sha256:evidence-{model}-{baseline}",
-        "candidate_model": model,
-        "baseline_model": baseline,
-        "first_release": baseline is None,
-    }
-    return Verdict(outcome=outcome, **{**fields, **other})
-
-
 class World:
     """A registry, a platform and two published files in one folder; opened again, it is as it was left."""
 
@@ -228,7 +201,7 @@ class World:
                 baseline_generation=self.registry.generation(TARGET),
             )
         )
-        found = verdict(model, baseline, outcome, **other)
+        found = stored_verdict(model, baseline, outcome, **other)
         self.registry.save_verdict(run_id, found)
         return found
 
@@ -253,7 +226,7 @@ class World:
         act = other.pop("act", None) or self.act(run_id, model)
         return await promote(
             act,
-            platform=self.platform,
+            platform=cast(Platform, self.platform),  # all that a promotion asks of one
             registry=self.registry,
             publishers=self.publishers,
             smoke=self.smoke,

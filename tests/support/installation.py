@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import httpx
 import psutil
 import pytest
+from support.project import Project
+from support.waiting import PATIENCE_S
 
 from flows.demo.servers import EAGER, WORKER, Servers
 from flows.orchestration.prefect_api import PrefectApi
@@ -114,8 +116,9 @@ class Installation:
 
         return asyncio.run(ask())
 
-    def until(self, seen: Callable[[], Any], what: str, patience_s: float = 120) -> Any:
-        deadline = time.monotonic() + patience_s
+    def until(self, seen: Callable[[], Any], what: str) -> Any:
+        """Wait for what the worker's processes do: several of them have to start, each for many seconds."""
+        deadline = time.monotonic() + 5 * PATIENCE_S
         while time.monotonic() < deadline:
             if found := seen():
                 return found
@@ -129,7 +132,7 @@ class Installation:
         """Answer as Prefect's own page does."""
         url = f"{os.environ['PREFECT_API_URL']}/flow_runs/{flow_run}/resume"
         for _ in range(20):
-            answered = httpx.post(url, json={"run_input": answer})
+            answered = httpx.post(url, json={"run_input": answer}, timeout=60)
             if answered.is_success:
                 return answered.json()  # type: ignore[no-any-return]
             time.sleep(0.5)
@@ -138,11 +141,16 @@ class Installation:
     def answer_on_page(self, run_id: str, decision: str) -> None:
         page = f"{self.service}/runs/{run_id}"
         hidden = dict(
-            re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', httpx.get(page).text)
+            re.findall(
+                r'<input type="hidden" name="(\w+)" value="([^"]*)">',
+                httpx.get(page, timeout=60).text,
+            )
         )
         form = {**hidden, "decision": decision, "reason": "read the report on the page"}
         headers = {"origin": self.service, "sec-fetch-site": "same-origin"}
-        assert httpx.post(f"{page}/answer", data=form, headers=headers).status_code == 303
+        assert (
+            httpx.post(f"{page}/answer", data=form, headers=headers, timeout=60).status_code == 303
+        )
 
     @contextmanager
     def registry(self) -> Iterator[Any]:
@@ -165,7 +173,7 @@ class Installation:
     def flow_runs_of_answers(self) -> list[str]:
         """Keys of flow runs that were started because of an answer, rather than resumed by it."""
         url = f"{os.environ['PREFECT_API_URL']}/flow_runs/filter"
-        keys = [str(run["idempotency_key"]) for run in httpx.post(url, json={}).json()]
+        keys = [str(run["idempotency_key"]) for run in httpx.post(url, json={}, timeout=60).json()]
         return [key for key in keys if ":answer:" in key]
 
     def processes_of(self, flow_run: str) -> list[psutil.Process]:
@@ -192,60 +200,50 @@ class Installation:
         self.processes.start("worker", WORKER, environment=EAGER)
 
 
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("installation")
-    _write_project(folder)
+@contextmanager
+def running_installation(folder: Path) -> Iterator[Installation]:
+    """Start the four servers for a new project; the environment points at them until they are stopped."""
     ports = Ports(free_port(), free_port(), free_port(), "whsec_" + "c2VjcmV0" * 4)
+    project = Project(
+        folder,
+        actor="ben",
+        more={
+            "GATEWRIGHT_EMBEDDED_URL": f"http://127.0.0.1:{ports.emulator_port}",
+            "GATEWRIGHT_WEBHOOK_SECRETS": ports.webhook_secret,
+            "PREFECT_API_URL": f"http://127.0.0.1:{ports.prefect_port}/api",
+            "PREFECT_HOME": str(folder / "prefect"),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "DO_NOT_TRACK": "1",
+        },
+    )
+    project.write_target(TARGET, TARGET_FILE)
+    project.write_gate(TARGET, GATE)
+    project.write_suite(TARGET, SUITE, _cases())
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("PREFECT_", "GATEWRIGHT_"))]:
             patch.delenv(name)
-        for name, value in _environment(folder, ports).items():
+        for name, value in project.environment.items():
             patch.setenv(name, value)
         processes = Processes(folder / "servers")
         try:
-            for _words, start in Servers(processes, {}, folder / "home", ports).steps():
+            for _words, start in Servers(processes, {}, project.home, ports).steps():
                 start()
             yield Installation(folder, processes, ports)
         finally:
             processes.stop()
 
 
-def _write_project(folder: Path) -> None:
-    for name in ("targets", "gates", f"datasets/{TARGET}"):
-        (folder / name).mkdir(parents=True)
-    (folder / "targets" / f"{TARGET}.yaml").write_text(TARGET_FILE)
-    (folder / "gates" / f"{TARGET}.yaml").write_text(GATE)
-    suite = folder / "datasets" / TARGET
-    (suite / "suite.yaml").write_text(json.dumps(SUITE))
+def _cases() -> list[dict[str, Any]]:
     chance = random.Random(7)
     clear = [(said.format(thing), label) for label, said in LABELS.items() for thing in THINGS * 3]
     moot = [
         (MOOT.format(chance.choice(THINGS), number), chance.choice(list(LABELS)))
         for number in range(70)
     ]
-    rows = [
+    return [
         {"id": f"c{number}", "item": {"text": f"{text} ({number})"}, "expected": label}
         for number, (text, label) in enumerate([*clear, *moot])
     ]
-    (suite / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def _environment(folder: Path, ports: Ports) -> dict[str, str]:
-    return {
-        "GATEWRIGHT_HOME": str(folder / "home"),
-        "GATEWRIGHT_TARGETS": str(folder / "targets"),
-        "GATEWRIGHT_GATES": str(folder / "gates"),
-        "GATEWRIGHT_DATASETS": str(folder / "datasets"),
-        "GATEWRIGHT_ACTOR": "ben",
-        "GATEWRIGHT_EMBEDDED_URL": f"http://127.0.0.1:{ports.emulator_port}",
-        "GATEWRIGHT_WEBHOOK_SECRETS": ports.webhook_secret,
-        "PREFECT_API_URL": f"http://127.0.0.1:{ports.prefect_port}/api",
-        "PREFECT_HOME": str(folder / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "NO_COLOR": "1",
-    }
 
 
 async def _fine_tune(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A small world on loopback, in the test's own loop: two models, a judge, a job with its training file; and a project."""
+"""Two models, a judge and a job with its training file, in the test's own loop; and the project `letters` that uses them."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import json
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import pytest
 from aiohttp import web
+from support.project import Project, adopt
 
-from evals.records import Endpoint, Verdict
+from evals.records import Verdict
 from flows.evaluation import steps
 from flows.evaluation.request import request_run, resolve
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
-from flows.registry.records import NewPointer
-from flows.settings import Settings
 
 CANDIDATE = "ft:gpt-4.1-mini-2025-04-14:acme:new:Aa1"
 BASELINE = "ft:gpt-4.1-mini-2025-04-14:acme:old:Bb2"
@@ -61,9 +61,9 @@ class ModelHost:
 
     url: str = ""
     asked: Counter[str] = field(default_factory=Counter)
-    bodies: list[dict] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
     judge_down: bool = False
-    training: list[dict] | None = None
+    training: list[dict[str, Any]] | None = None
     say: Callable[[str, str], str] | None = None
     fetched: int = 0
     at_once: int = 0
@@ -137,7 +137,7 @@ class ModelHost:
         return web.json_response({"id": "file-1", "object": "file", "bytes": 1, "purpose": "x"})
 
 
-def _verdict(body: dict) -> str:
+def _verdict(body: dict[str, Any]) -> str:
     """The judge finds every letter polite, and prefers kind ones."""
     text = body["messages"][1]["content"]
     if "first answer" not in text:
@@ -158,8 +158,9 @@ def _said(model: str, text: str) -> web.Response:
     )
 
 
-@pytest.fixture
-async def host() -> AsyncIterator[ModelHost]:
+@asynccontextmanager
+async def model_host() -> AsyncIterator[ModelHost]:
+    """Run a host in the loop of the test."""
     found = ModelHost()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", found.chat)
@@ -177,56 +178,31 @@ async def host() -> AsyncIterator[ModelHost]:
     await runner.cleanup()
 
 
-@dataclass
-class Letters:
-    """A project of one target, and its runs carried out step by step, without Prefect."""
+class Letters(Project):
+    """A project of one target, `letters`, and its runs carried out step by step, without Prefect."""
 
-    root: Path
-    host: ModelHost
-
-    @property
-    def settings(self) -> Settings:
-        return Settings(
-            home=self.root / "home",
-            registry_url=f"sqlite:///{self.root / 'home' / 'registry.db'}",
-            targets=self.root / "targets",
-            gates=self.root / "gates",
-            datasets=self.root / "datasets",
-            actor="ada",
-        )
+    def __init__(self, root: Path, host: ModelHost) -> None:
+        super().__init__(root, actor="ada")
+        self.host = host
+        self.write_target("letters", TARGET.replace("URL", host.url))
+        self.write_gate("letters", GATE)
+        self.write_suite("letters", SUITE, cases())
 
     @property
     def suite(self) -> Path:
-        return self.root / "datasets" / "letters"
+        return self.datasets / "letters"
 
     @property
     def gate(self) -> Path:
-        return self.root / "gates" / "letters.yaml"
+        return self.gates / "letters.yaml"
 
     @property
     def target(self) -> Path:
-        return self.root / "targets" / "letters.yaml"
-
-    def write(self) -> None:
-        for path, text in (
-            (self.suite / "suite.yaml", SUITE),
-            (self.suite / "cases.jsonl", "".join(json.dumps(case) + "\n" for case in cases())),
-            (self.gate, GATE),
-            (self.target, TARGET.replace("URL", self.host.url)),
-        ):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-
-    def change(self, path: Path, old: str, new: str) -> None:
-        text = path.read_text()
-        assert old in text, text
-        path.write_text(text.replace(old, new))
+        return self.targets / "letters.yaml"
 
     def go_live(self) -> None:
-        endpoint = Endpoint(base_url=self.host.url, model=BASELINE, model_id=BASELINE)
-        new = NewPointer(target="letters", model_id=BASELINE, platform="openai", endpoint=endpoint)
         with open_registry(self.settings) as registry:
-            registry.switch(new, expected_generation=0, actor="ada", reason="test", kind="adopt")
+            adopt(registry, "letters", BASELINE, base_url=self.host.url, platform="openai")
 
     def request(self, again: str = "", *, fresh: bool = False, by_job: bool = False) -> str:
         ref = TriggerRef(job_id="ftjob-1") if by_job else TriggerRef(model_id=CANDIDATE)
@@ -250,18 +226,10 @@ def about(number: int) -> str:
     return hashlib.sha256(bytes([number])).hexdigest()
 
 
-def cases() -> list[dict]:
+def cases() -> list[dict[str, Any]]:
     return [{"id": f"c{number}", "item": {"about": about(number)}} for number in range(CASES)]
 
 
-@pytest.fixture
-def letters(tmp_path: Path, host: ModelHost) -> Letters:
-    found = Letters(tmp_path, host)
-    found.write()
-    return found
-
-
-@pytest.fixture
-def ask_of() -> Callable[[int], str]:
-    """The question of a case, as it is asked."""
-    return lambda number: f"Write a polite letter about the matter of {about(number)}."
+def question_about(number: int) -> str:
+    """Return the question of a case, as it is asked."""
+    return f"Write a polite letter about the matter of {about(number)}."

@@ -8,16 +8,23 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from support.project import Project
 
+from flows.cli import run
 from flows.emulator.server import Emulator
+from flows.evaluation import steps
+from flows.evaluation.request import request_run, resolve
+from flows.platforms.base import TriggerRef
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.table import open_platform
+from flows.release import go_live
 from flows.settings import load_settings
 
 TARGET = "teams"
@@ -56,94 +63,78 @@ def sentences(first: int, number: int) -> Iterator[tuple[str, str]]:
             yield f"number {count}: about the {words[count % 3]} of last week", label
 
 
-@pytest.fixture(scope="session")
-def place_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("emulator"), port=0) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def signing_key() -> str:
-    key = Ed25519PrivateKey.generate()
-    raw = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+def new_signing_key() -> str:
+    """Return a private key as GATEWRIGHT_SIGNING_KEY holds it."""
+    raw = Ed25519PrivateKey.generate().private_bytes(
+        Encoding.Raw, PrivateFormat.Raw, NoEncryption()
+    )
     return base64.b64encode(raw).decode()
 
 
-@pytest.fixture(scope="session")
-def original(
-    tmp_path_factory: pytest.TempPathFactory, place_emulator: Emulator, signing_key: str
-) -> tuple[Path, tuple[str, str]]:
-    folder = tmp_path_factory.mktemp("original")
-    _write(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in _environment(folder, place_emulator, signing_key).items():
-            patch.setenv(name, value)
+@dataclass(frozen=True)
+class Original:
+    """What the places of all tests are copies of."""
+
+    folder: Path
+    runs: tuple[str, str]
+    emulator: Emulator
+    signing_key: str
+
+
+@contextmanager
+def two_promoted(folder: Path) -> Iterator[Original]:
+    """Start an emulator, and take two fine-tunes all the way to be live, one after the other."""
+    with Emulator(folder / "emulator", port=0) as emulator, pytest.MonkeyPatch.context() as patch:
+        place = Place(folder / "place", ("", ""), emulator, new_signing_key())
+        place.write_target(TARGET, TARGET_FILE)
+        place.write_gate(TARGET, GATE)
+        cases = (
+            {"id": f"c{number}", "item": {"text": text}, "expected": label}
+            for number, (text, label) in enumerate(sentences(100, 20))
+        )
+        place.write_suite(TARGET, SUITE, cases)
+        place.enter(patch)
         runs = asyncio.run(_promote_both())
-    return folder, runs
+        patch.undo()
+        yield Original(place.folder, runs, emulator, place.signing_key)
 
 
-class Place:
+class Place(Project):
     """The copy of one test: its folder, its two runs, and what a person does to it."""
 
-    def __init__(self, folder: Path, runs: tuple[str, str], environment: dict[str, str]) -> None:
-        self.folder, self.runs, self.environment = folder, runs, environment
+    def __init__(
+        self, folder: Path, runs: tuple[str, str], emulator: Emulator, signing_key: str
+    ) -> None:
+        self.runs, self.emulator, self.signing_key = runs, emulator, signing_key
+        settings = {
+            "GATEWRIGHT_EMBEDDED_URL": emulator.url,
+            "GATEWRIGHT_SIGNING_KEY": signing_key,
+            "COLUMNS": "200",
+        }
+        super().__init__(folder, more=settings)
 
     @property
     def published(self) -> Path:
         return self.folder / "live.json"
 
-    def gatewright(self, *arguments: str, **environment: str) -> Any:
-        from flows.cli import run
+    def enter(self, patch: pytest.MonkeyPatch) -> None:
+        """Have the environment point here."""
+        for name, value in self.environment.items():
+            patch.setenv(name, value)
 
+    def run(self, *arguments: str, **environment: str) -> int:
+        """Run the command line in this process and return its exit code."""
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in {**self.environment, **environment}.items():
+            self.enter(patch)
+            for name, value in environment.items():
                 patch.setenv(name, value)
             return run([*arguments])
 
 
-@pytest.fixture
-def place(
-    original: tuple[Path, tuple[str, str]],
-    tmp_path: Path,
-    place_emulator: Emulator,
-    signing_key: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Place:
-    source, runs = original
-    folder = tmp_path / "place"
-    shutil.copytree(source, folder)
-    environment = _environment(folder, place_emulator, signing_key)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return Place(folder, runs, environment)
-
-
-def _write(folder: Path) -> None:
-    for name in ("targets", "gates", f"datasets/{TARGET}"):
-        (folder / name).mkdir(parents=True)
-    (folder / "targets" / f"{TARGET}.yaml").write_text(TARGET_FILE)
-    (folder / "gates" / f"{TARGET}.yaml").write_text(GATE)
-    suite = folder / "datasets" / TARGET
-    (suite / "suite.yaml").write_text(json.dumps(SUITE))
-    rows = (
-        {"id": f"c{number}", "item": {"text": text}, "expected": label}
-        for number, (text, label) in enumerate(sentences(100, 20))
-    )
-    (suite / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def _environment(folder: Path, emulator: Emulator, key: str) -> dict[str, str]:
-    return {
-        "GATEWRIGHT_HOME": str(folder / "home"),
-        "GATEWRIGHT_TARGETS": str(folder / "targets"),
-        "GATEWRIGHT_GATES": str(folder / "gates"),
-        "GATEWRIGHT_DATASETS": str(folder / "datasets"),
-        "GATEWRIGHT_EMBEDDED_URL": emulator.url,
-        "GATEWRIGHT_ACTOR": "ana",
-        "GATEWRIGHT_SIGNING_KEY": key,
-        "NO_COLOR": "1",
-        "COLUMNS": "200",
-    }
+def copy_of(original: Original, folder: Path) -> Place:
+    """Copy the original for a test that may change everything."""
+    shutil.copytree(original.folder, folder)
+    return Place(folder, original.runs, original.emulator, original.signing_key)
 
 
 async def _promote_both() -> tuple[str, str]:
@@ -176,20 +167,15 @@ async def _fine_tune(name: str) -> str:
 
 async def _promote(job_id: str) -> str:
     """Take a candidate the whole way as the flow does, without Prefect."""
-    from flows.evaluation import steps
-    from flows.evaluation.request import request_run, resolve
-    from flows.platforms.base import TriggerRef
-    from flows.release import go_live
-
     settings = load_settings()
-    run, _ = request_run(
+    record, _ = request_run(
         settings, TARGET, TriggerRef(job_id=job_id), kind="promotion", actor="webhook"
     )
-    await resolve(settings, run.run_id)
-    await steps.deploy_candidate(settings, run.run_id)
-    await steps.ask_round(settings, run.run_id, 1)
-    steps.conclude(settings, run.run_id)
-    outcome = await go_live.go_live(settings, run.run_id)
+    await resolve(settings, record.run_id)
+    await steps.deploy_candidate(settings, record.run_id)
+    await steps.ask_round(settings, record.run_id, 1)
+    steps.conclude(settings, record.run_id)
+    outcome = await go_live.go_live(settings, record.run_id)
     assert outcome.state == "live", outcome
-    await steps.clean_up(settings, run.run_id)
-    return run.run_id
+    await steps.clean_up(settings, record.run_id)
+    return record.run_id

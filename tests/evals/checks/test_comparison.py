@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
+from support.results import results_of
 
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults, results_for
@@ -23,13 +24,13 @@ DROP = Check(metric="exact", kind="max_drop", threshold=0.05)
 
 
 @pytest.fixture
-def pair(results: Any) -> Any:
+def pair() -> Any:
     rng = np.random.default_rng(3)
     ours, theirs = (rng.random((2, N)) < 0.85).astype(float)
     tags = {"plan": ["a", "b", ""] * (N // 3)}
     return (
-        results({"exact": ours}, tags=tags),
-        results({"exact": theirs}, model="baseline-1", tags=tags),
+        results_of({"exact": ours}, tags=tags),
+        results_of({"exact": theirs}, model="baseline-1", tags=tags),
     )
 
 
@@ -48,10 +49,12 @@ def test_pass_rates_are_measured_by_clopper_pearson_and_tango(pair: Any) -> None
     )
 
 
-def test_only_cases_that_both_have_a_score_for_are_compared(results: Any) -> None:
+def test_only_cases_that_both_have_a_score_for_are_compared() -> None:
     ours, theirs = np.ones(N), np.ones(N)
     ours[:5], theirs[3:9] = np.nan, np.nan
-    found = compare(DROP, results({"exact": ours}), results({"exact": theirs}, model="b"), 0.95)
+    found = compare(
+        DROP, results_of({"exact": ours}), results_of({"exact": theirs}, model="b"), 0.95
+    )
     assert found.n == N - 9
 
 
@@ -62,14 +65,14 @@ def test_a_slice_is_measured_on_its_own_cases(pair: Any) -> None:
     assert rows_of(check, pair[0]).sum() == N // 3
 
 
-def test_macro_f1_is_scikit_learns_with_the_declared_labels(results: Any) -> None:
+def test_macro_f1_is_scikit_learns_with_the_declared_labels() -> None:
     rng = np.random.default_rng(0)
     truth, said = rng.integers(0, 3, N), rng.integers(-1, 3, N)
     column = LabelColumn(
         labels=("a", "b", "c", "never"), truth=truth[:, None], predicted=said[:, None]
     )
     check = Check(metric="intent.macro_f1", kind="at_least", threshold=0.1)
-    found = measure(check, results({}, labels={"intent": column}), None, 0.95)
+    found = measure(check, results_of({}, labels={"intent": column}), None, 0.95)
     wanted = f1_score(truth, said, labels=range(4), average="macro", zero_division=0)
     assert found.estimate == pytest.approx(wanted)
 
@@ -100,14 +103,14 @@ def test_a_ratio_of_scores_turns_where_the_bounded_score_does(pair: Any) -> None
         (Check(metric="nothing", kind="max_drop", threshold=0.1), "no suite measured"),
     ],
 )
-def test_comparisons_that_have_no_method_are_refused(results: Any, check: Check, why: str) -> None:
+def test_comparisons_that_have_no_method_are_refused(check: Check, why: str) -> None:
     column = LabelColumn(
         labels=("a", "b"),
         truth=np.zeros((N, 1), dtype=np.int64),
         predicted=np.zeros((N, 1), dtype=np.int64),
     )
     sides = [
-        results({"latency_ms": np.full(N, 5.0)}, labels={"intent": column}, model=model)
+        results_of({"latency_ms": np.full(N, 5.0)}, labels={"intent": column}, model=model)
         for model in "ab"
     ]
     with pytest.raises(IncomparableError, match=why):
@@ -117,27 +120,25 @@ def test_comparisons_that_have_no_method_are_refused(results: Any, check: Check,
 @pytest.mark.parametrize(
     ("groups", "blocked", "warned"), [(9, True, 0), (15, False, 1), (25, False, 0)]
 )
-def test_few_clusters_warn_and_fewer_forbid(
-    results: Any, groups: int, blocked: bool, warned: int
-) -> None:
+def test_few_clusters_warn_and_fewer_forbid(groups: int, blocked: bool, warned: int) -> None:
     codes = np.arange(N) % groups
-    found = measure(LEVEL, results({"exact": np.ones(N)}, clusters=codes), None, 0.95)
+    found = measure(LEVEL, results_of({"exact": np.ones(N)}, clusters=codes), None, 0.95)
     assert (found.blocked is not None, len(found.warnings)) == (blocked, warned)
 
 
-def test_coverage_counts_the_asked_cases_of_the_check_alone(results: Any) -> None:
+def test_coverage_counts_the_asked_cases_of_the_check_alone() -> None:
     scores = np.where(np.arange(N) < 30, np.nan, 1.0)
     asked = np.arange(N) < 200
     about = np.arange(N) % 2 == 0
-    side = results({"intent.accuracy": scores}, planned=asked, applicable={"intent": about})
+    side = results_of({"intent.accuracy": scores}, planned=asked, applicable={"intent": about})
     check = Check(metric="intent.accuracy", kind="at_least", threshold=0.5)
     assert coverage(check, side) == (85, 100)
     assert due_rows(check, side).sum() == N // 2
 
 
-def test_a_metric_of_several_suites_is_pooled_and_one_of_one_is_not(results: Any) -> None:
+def test_a_metric_of_several_suites_is_pooled_and_one_of_one_is_not() -> None:
     side = {
-        name: results({"latency_ms": np.full(50, 5.0), name: np.ones(50)}, suite=name)
+        name: results_of({"latency_ms": np.full(50, 5.0), name: np.ones(50)}, suite=name)
         for name in ("one", "two")
     }
     latency = Check(metric="latency_mean_ms", kind="at_most", threshold=9.0)
@@ -147,8 +148,10 @@ def test_a_metric_of_several_suites_is_pooled_and_one_of_one_is_not(results: Any
         results_for(Check(metric="one", suite="three", kind="at_least", threshold=0.5), side)
 
 
-def test_what_checks_share_is_worked_out_once(results: Any) -> None:
-    side = {name: results({"latency_ms": np.full(50, 5.0)}, suite=name) for name in ("one", "two")}
+def test_what_checks_share_is_worked_out_once() -> None:
+    side = {
+        name: results_of({"latency_ms": np.full(50, 5.0)}, suite=name) for name in ("one", "two")
+    }
     sides = ComparedResults(side, side)
     check = Check(metric="latency_mean_ms", kind="at_most", threshold=9.0)
     assert sides.of(check)[0] is sides.of(check)[0]

@@ -210,7 +210,6 @@ def test_any_text_is_json_or_a_value_error(text: str) -> None:
         return
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
 def test_any_text_is_yaml_or_a_configuration_error(text: str) -> None:
     try:
@@ -219,7 +218,6 @@ def test_any_text_is_yaml_or_a_configuration_error(text: str) -> None:
         return
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,6}", fullmatch=True), JSON, min_size=1, max_size=4))
 def test_what_is_dumped_is_read_back_the_same(data: dict) -> None:
     # Control characters other than tab and line feed aren't YAML; texts with them are quoted by escapes.

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.results import policy_of
 
 from evals.evaluation.evaluation import Evaluation
 from evals.evaluation.pairing import paired
@@ -76,10 +77,8 @@ def carry_out(evaluation: Any, server: Any, tmp_path: Path) -> Any:
     return run
 
 
-async def test_a_run_stops_when_every_check_is_decided(
-    carry_out: Any, server: Any, policy: Any
-) -> None:
-    found = await carry_out(policy(DROP, LEVEL), 600)
+async def test_a_run_stops_when_every_check_is_decided(carry_out: Any, server: Any) -> None:
+    found = await carry_out(policy_of(DROP, LEVEL), 600)
     assert found.outcome == "PASS"
     assert len(server.asked) == 2 * 60
     assert "asking ended after look 1 of 10: every deciding check is decided" in found.reasons[-1]
@@ -87,9 +86,9 @@ async def test_a_run_stops_when_every_check_is_decided(
 
 
 async def test_the_baseline_is_not_asked_for_what_only_the_candidate_must_show(
-    carry_out: Any, server: Any, policy: Any
+    carry_out: Any, server: Any
 ) -> None:
-    found = await carry_out(policy(DROP, {**LEVEL, "threshold": 0.99}), 600)
+    found = await carry_out(policy_of(DROP, {**LEVEL, "threshold": 0.99}), 600)
     asked = [model for model, _ in server.asked]
     assert (asked.count("ours"), asked.count("theirs")) == (420, 60)
     assert found.outcome == "PASS"
@@ -97,19 +96,19 @@ async def test_the_baseline_is_not_asked_for_what_only_the_candidate_must_show(
 
 
 async def test_a_suite_is_not_asked_once_its_checks_are_decided(
-    carry_out: Any, server: Any, policy: Any
+    carry_out: Any, server: Any
 ) -> None:
     hard = {"metric": "other", "kind": "at_least", "threshold": 0.985}
-    await carry_out(policy(DROP, hard), 600, 600)
+    await carry_out(policy_of(DROP, hard), 600, 600)
     asked = [text.split()[0] for model, text in server.asked if model == "ours"]
     assert asked.count("triage") == 60
     assert asked.count("other") > 200
 
 
 async def test_only_the_slice_that_is_still_open_is_asked_further(
-    carry_out: Any, evaluation: Any, server: Any, policy: Any
+    carry_out: Any, evaluation: Any, server: Any
 ) -> None:
-    gate = policy(
+    gate = policy_of(
         {**LEVEL, "threshold": 0.8},
         {**LEVEL, "threshold": 0.96, "where": {"plan": "enterprise"}},
         {**LEVEL, "threshold": 0.9, "mode": "shadow"},
@@ -130,10 +129,10 @@ async def test_only_the_slice_that_is_still_open_is_asked_further(
 
 
 async def test_a_resumed_run_makes_the_same_looks_and_asks_nothing_twice(
-    carry_out: Any, server: Any, policy: Any, tmp_path: Path
+    carry_out: Any, server: Any, tmp_path: Path
 ) -> None:
     server.answer = lambda model, text: "no" if model == "ours" and text.endswith("7") else "yes"
-    gate = policy({**DROP, "threshold": 0.12}, futility=False)
+    gate = policy_of({**DROP, "threshold": 0.12}, futility=False)
     await carry_out(gate, 600, upto=3)
     before = LookStore(tmp_path / "run").path.read_bytes()
     torn = before + b'{"look": 4, "rou'
@@ -148,10 +147,10 @@ async def test_a_resumed_run_makes_the_same_looks_and_asks_nothing_twice(
 
 
 async def test_a_worse_candidate_is_given_up_before_all_is_asked(
-    carry_out: Any, server: Any, policy: Any
+    carry_out: Any, server: Any
 ) -> None:
     server.answer = lambda model, text: "no" if model == "ours" and text[-1] in "37" else "yes"
-    found = await carry_out(policy({**DROP, "threshold": 0.05}, LEVEL), 600)
+    found = await carry_out(policy_of({**DROP, "threshold": 0.05}, LEVEL), 600)
     assert found.outcome in ("FAIL", "INCONCLUSIVE")
     assert len(server.asked) < 600
     assert "the verdict can't become PASS any more" in found.reasons[-1]

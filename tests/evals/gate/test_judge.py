@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.results import policy_of, results_of
 
 from evals.gate.examiner import Evidence
 from evals.gate.judge import judge, worst
@@ -19,18 +20,20 @@ LEVEL = {"metric": "exact_match", "kind": "at_least", "threshold": 0.8}
 
 
 @pytest.fixture
-def verdict(results: Any, policy: Any) -> Any:
+def verdict() -> Any:
     """Judge columns by checks; the baseline is left out where it is None."""
 
     def run(ours: Any, theirs: Any, *checks: Any, options: Any = None, **more: Any) -> Any:
-        candidate = ours if not isinstance(ours, dict) else results(ours)
-        baseline = theirs if not isinstance(theirs, dict) else results(theirs, model="baseline-1")
+        candidate = ours if not isinstance(ours, dict) else results_of(ours)
+        baseline = (
+            theirs if not isinstance(theirs, dict) else results_of(theirs, model="baseline-1")
+        )
         evidence = Evidence(
             candidate={candidate.suite: candidate},
             baseline=None if baseline is None else {baseline.suite: baseline},
             **more,
         )
-        return judge(policy(*checks, **(options or {})), evidence)
+        return judge(policy_of(*checks, **(options or {})), evidence)
 
     return run
 
@@ -100,14 +103,14 @@ def test_a_built_in_metric_without_its_column_is_an_error(verdict: Any) -> None:
     assert verdict({"exact_match": ones()}, None, check).outcome == "ERROR"
 
 
-def test_an_empty_suite_is_an_error(verdict: Any, results: Any) -> None:
-    found = verdict(results({"exact_match": []}), None, LEVEL)
+def test_an_empty_suite_is_an_error(verdict: Any) -> None:
+    found = verdict(results_of({"exact_match": []}), None, LEVEL)
     assert found.outcome == "ERROR"
     assert found.reasons[0].startswith("nothing was measured")
 
 
-def test_no_suite_at_all_is_an_error(policy: Any) -> None:
-    found = judge(policy(LEVEL), Evidence(candidate={}, baseline=None))
+def test_no_suite_at_all_is_an_error() -> None:
+    found = judge(policy_of(LEVEL), Evidence(candidate={}, baseline=None))
     assert (found.outcome, found.candidate_model) == ("ERROR", "")
 
 
@@ -122,8 +125,8 @@ def test_a_policy_without_checks_is_an_error(verdict: Any) -> None:
     assert verdict({"exact_match": ones()}, None).outcome == "ERROR"
 
 
-def test_a_slice_that_matches_no_case_is_an_error(verdict: Any, results: Any) -> None:
-    ours = results({"exact_match": ones()}, tags={"plan": ["free"] * N})
+def test_a_slice_that_matches_no_case_is_an_error(verdict: Any) -> None:
+    ours = results_of({"exact_match": ones()}, tags={"plan": ["free"] * N})
     found = verdict(ours, None, {**LEVEL, "where": {"plan": "enterprise"}})
     assert (found.outcome, found.reasons[0].rpartition(": ")[2]) == (
         "ERROR",
@@ -152,15 +155,15 @@ def test_a_first_release_passes_only_where_the_policy_lets_absolute_checks_decid
     assert outcomes == ["PASS", "INCONCLUSIVE", "FAIL"]
 
 
-def test_a_baseline_that_has_no_results_is_an_error(policy: Any, results: Any) -> None:
-    evidence = Evidence(candidate={"triage": results({"exact_match": ones()})}, baseline={})
-    assert judge(policy(DROP), evidence).outcome == "ERROR"
+def test_a_baseline_that_has_no_results_is_an_error() -> None:
+    evidence = Evidence(candidate={"triage": results_of({"exact_match": ones()})}, baseline={})
+    assert judge(policy_of(DROP), evidence).outcome == "ERROR"
 
 
-def test_a_baseline_with_other_suites_is_an_error(policy: Any, results: Any) -> None:
-    ours = {name: results({"exact_match": ones()}, suite=name) for name in ("one", "two")}
-    theirs = {"one": results({"exact_match": ones()}, suite="one", model="baseline-1")}
-    assert judge(policy(DROP), Evidence(candidate=ours, baseline=theirs)).outcome == "ERROR"
+def test_a_baseline_with_other_suites_is_an_error() -> None:
+    ours = {name: results_of({"exact_match": ones()}, suite=name) for name in ("one", "two")}
+    theirs = {"one": results_of({"exact_match": ones()}, suite="one", model="baseline-1")}
+    assert judge(policy_of(DROP), Evidence(candidate=ours, baseline=theirs)).outcome == "ERROR"
 
 
 def test_nothing_but_errors_is_never_a_pass(verdict: Any) -> None:
@@ -204,54 +207,52 @@ def test_a_judge_that_could_not_be_read_is_no_score(verdict: Any) -> None:
         ({"case_ids": tuple(f"d{number}" for number in range(N))}, "not asked the same cases"),
     ],
 )
-def test_what_is_not_comparable_is_refused(
-    verdict: Any, results: Any, change: Any, why: str
-) -> None:
-    theirs = replace(results({"exact_match": ones()}, model="baseline-1"), **change)
+def test_what_is_not_comparable_is_refused(verdict: Any, change: Any, why: str) -> None:
+    theirs = replace(results_of({"exact_match": ones()}, model="baseline-1"), **change)
     found = verdict({"exact_match": ones()}, theirs, DROP)
     assert found.outcome == "ERROR"
     assert why in found.reasons[0]
 
 
-def test_an_unmatched_pair_is_refused(verdict: Any, results: Any) -> None:
+def test_an_unmatched_pair_is_refused(verdict: Any) -> None:
     ids = tuple(f"c{number:06}" for number in range(N))
     theirs = replace(
-        results({"exact_match": ones()}, model="baseline-1"), case_ids=(*ids[:-1], "other")
+        results_of({"exact_match": ones()}, model="baseline-1"), case_ids=(*ids[:-1], "other")
     )
     assert verdict({"exact_match": ones()}, theirs, DROP).outcome == "ERROR"
 
 
 @pytest.mark.parametrize("alone", [True, False])
-def test_a_case_id_that_occurs_twice_is_an_error(verdict: Any, results: Any, alone: bool) -> None:
+def test_a_case_id_that_occurs_twice_is_an_error(verdict: Any, alone: bool) -> None:
     twice = ("c0", *(f"c{number}" for number in range(N - 1)))
-    ours = replace(results({"exact_match": ones()}), case_ids=twice)
-    theirs = replace(results({"exact_match": ones()}, model="baseline-1"), case_ids=twice)
+    ours = replace(results_of({"exact_match": ones()}), case_ids=twice)
+    theirs = replace(results_of({"exact_match": ones()}, model="baseline-1"), case_ids=twice)
     found = verdict(ours, None if alone else theirs, LEVEL)
     assert (found.outcome, "occurs twice" in found.reasons[0]) == ("ERROR", True)
 
 
-def test_answers_of_two_models_on_one_side_are_an_error(policy: Any, results: Any) -> None:
+def test_answers_of_two_models_on_one_side_are_an_error() -> None:
     side = {
-        "one": results({"exact_match": ones()}, suite="one"),
-        "two": results({"other": ones()}, suite="two", model="someone-else"),
+        "one": results_of({"exact_match": ones()}, suite="one"),
+        "two": results_of({"other": ones()}, suite="two", model="someone-else"),
     }
-    found = judge(policy(LEVEL), Evidence(candidate=side, baseline=None))
+    found = judge(policy_of(LEVEL), Evidence(candidate=side, baseline=None))
     assert found.outcome == "ERROR"
     assert "several models" in found.reasons[0]
 
 
-def test_one_true_class_leaves_mcc_undefined_and_undecided(verdict: Any, results: Any) -> None:
+def test_one_true_class_leaves_mcc_undefined_and_undecided(verdict: Any) -> None:
     truth = np.zeros(N)
-    ours = results({}, labels={"intent": labels(truth, truth)})
+    ours = results_of({}, labels={"intent": labels(truth, truth)})
     check = {"metric": "intent.mcc", "kind": "at_least", "threshold": 0.1}
     found = verdict(ours, None, check)
     assert found.outcome == "INCONCLUSIVE"
     assert "only one true label occurs" in found.reasons[0]
 
 
-def test_macro_f1_counts_the_labels_that_never_occur(verdict: Any, results: Any) -> None:
+def test_macro_f1_counts_the_labels_that_never_occur(verdict: Any) -> None:
     truth = np.zeros(N)
-    ours = results({}, labels={"intent": labels(truth, truth)})
+    ours = results_of({}, labels={"intent": labels(truth, truth)})
     check = {"metric": "intent.macro_f1", "kind": "at_least", "threshold": 0.5}
     found = verdict(ours, None, check)
     assert (found.outcome, round(found.checks[0].estimate, 3)) == ("FAIL", 0.333)
@@ -294,24 +295,20 @@ def test_costs_that_never_vary_pass_only_on_enough_cases(verdict: Any) -> None:
     assert "all cases are the same" in many.checks[0].warnings[0]
 
 
-def test_a_slice_whose_answers_were_lost_is_undecided_however_large_the_suite(
-    verdict: Any, results: Any
-) -> None:
+def test_a_slice_whose_answers_were_lost_is_undecided_however_large_the_suite(verdict: Any) -> None:
     plan = ["enterprise"] * 80 + ["free"] * 9920
     ours = ones(10_000)
     ours[:60] = math.nan  # 99.4 % of the suite, a quarter of the slice
-    side = results({"exact_match": ours}, tags={"plan": plan})
+    side = results_of({"exact_match": ours}, tags={"plan": plan})
     check = {**LEVEL, "threshold": 0.5, "where": {"plan": "enterprise"}}
     assert verdict(side, None, check).outcome == "INCONCLUSIVE"
     assert verdict(side, None, LEVEL).outcome == "PASS"
 
 
-def test_lost_answers_do_not_turn_a_deciding_slice_into_a_reported_one(
-    verdict: Any, results: Any
-) -> None:
+def test_lost_answers_do_not_turn_a_deciding_slice_into_a_reported_one(verdict: Any) -> None:
     ours = ones(70)
     ours[:12] = math.nan
-    side = results({"exact_match": ours}, tags={"plan": ["enterprise"] * 70})
+    side = results_of({"exact_match": ours}, tags={"plan": ["enterprise"] * 70})
     check = {
         **LEVEL,
         "where": {"plan": "enterprise"},
@@ -328,19 +325,19 @@ def test_lost_answers_do_not_turn_a_deciding_slice_into_a_reported_one(
     [("report", False, "PASS"), ("inconclusive", True, "INCONCLUSIVE"), ("fail", True, "FAIL")],
 )
 def test_a_slice_with_too_few_cases_does_what_the_policy_says(
-    verdict: Any, results: Any, rule: str, decides: bool, outcome: str
+    verdict: Any, rule: str, decides: bool, outcome: str
 ) -> None:
-    side = results({"exact_match": ones()}, tags={"plan": ["enterprise"] * 30 + ["free"] * 370})
+    side = results_of({"exact_match": ones()}, tags={"plan": ["enterprise"] * 30 + ["free"] * 370})
     check = {**LEVEL, "where": {"plan": "enterprise"}, "min_cases": 60, "if_too_few": rule}
     found = verdict(side, None, LEVEL, check)
     assert (found.checks[1].decides, found.outcome) == (decides, outcome)
 
 
-def test_each_value_of_a_tag_is_a_check_of_its_own(verdict: Any, results: Any) -> None:
+def test_each_value_of_a_tag_is_a_check_of_its_own(verdict: Any) -> None:
     language = ["de", "en", "", "fr"] * 100
     ours = np.where(np.arange(N) % 4 == 3, 0.0, 1.0)
     found = verdict(
-        results({"exact_match": ours}, tags={"language": language}),
+        results_of({"exact_match": ours}, tags={"language": language}),
         None,
         {**LEVEL, "each": "language"},
     )
@@ -403,50 +400,48 @@ def test_a_drop_in_percent_is_judged_on_the_ratio_with_a_width(verdict: Any) -> 
     assert few.outcome == "INCONCLUSIVE"
 
 
-def test_repeats_of_a_label_are_no_further_cases(verdict: Any, results: Any) -> None:
+def test_repeats_of_a_label_are_no_further_cases(verdict: Any) -> None:
     truth = np.tile(np.arange(40)[:, None] % 3, (1, 5))
     column = labels(truth, truth)
     check = {"metric": "intent.macro_f1", "kind": "at_least", "threshold": 0.5}
-    found = verdict(results({}, labels={"intent": column}), None, check)
+    found = verdict(results_of({}, labels={"intent": column}), None, check)
     assert (found.outcome, found.checks[0].n) == ("INCONCLUSIVE", 40)
     assert "only 40 cases" in found.reasons[0]
 
 
-def test_a_case_of_which_one_repeat_is_missing_is_unscored_for_label_metrics(
-    verdict: Any, results: Any
-) -> None:
+def test_a_case_of_which_one_repeat_is_missing_is_unscored_for_label_metrics(verdict: Any) -> None:
     truth = np.tile(np.arange(N)[:, None] % 3, (1, 2))
     predicted = truth.copy()
     predicted[:10, 1] = UNSCORED
     check = {"metric": "intent.macro_f1", "kind": "at_least", "threshold": 0.5}
-    found = verdict(results({}, labels={"intent": labels(truth, predicted)}), None, check)
+    found = verdict(results_of({}, labels={"intent": labels(truth, predicted)}), None, check)
     assert found.outcome == "INCONCLUSIVE"
 
 
-def test_models_graded_by_other_truths_are_refused(verdict: Any, results: Any) -> None:
+def test_models_graded_by_other_truths_are_refused(verdict: Any) -> None:
     truth = np.arange(N) % 3
-    ours = results({}, labels={"intent": labels(truth, truth)})
-    theirs = results({}, labels={"intent": labels(truth[::-1], truth)}, model="baseline-1")
+    ours = results_of({}, labels={"intent": labels(truth, truth)})
+    theirs = results_of({}, labels={"intent": labels(truth[::-1], truth)}, model="baseline-1")
     check = {"metric": "intent.macro_f1", "kind": "max_drop", "threshold": 0.05}
     assert verdict(ours, theirs, check).outcome == "ERROR"
 
 
-def test_cases_a_metric_is_not_about_lower_no_coverage(verdict: Any, results: Any) -> None:
+def test_cases_a_metric_is_not_about_lower_no_coverage(verdict: Any) -> None:
     about = np.arange(N) % 2 == 0
     ours = np.where(about, 1.0, math.nan)
-    side = results({"cites": ours}, applicable={"cites": about})
+    side = results_of({"cites": ours}, applicable={"cites": about})
     check = {"metric": "cites", "kind": "at_least", "threshold": 0.9}
     found = verdict(side, None, check)
     assert (found.outcome, found.checks[0].n) == ("PASS", N // 2)
 
 
-def test_the_samplers_metrics_are_pooled_over_suites(policy: Any, results: Any) -> None:
+def test_the_samplers_metrics_are_pooled_over_suites() -> None:
     side = {
-        name: results({"latency_ms": np.full(size, 100.0 + size)}, suite=name)
+        name: results_of({"latency_ms": np.full(size, 100.0 + size)}, suite=name)
         for name, size in (("one", 100), ("two", 300))
     }
     check = {"metric": "latency_p95_ms", "kind": "at_most", "threshold": 500.0}
-    found = judge(policy(check), Evidence(candidate=side, baseline=None))
+    found = judge(policy_of(check), Evidence(candidate=side, baseline=None))
     assert (found.outcome, found.checks[0].n) == ("PASS", 400)
 
 

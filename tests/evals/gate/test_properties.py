@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.results import policy_of, results_of
 
 from evals.checks.check import Check
 from evals.checks.comparison import compare, measure
 from evals.gate.examiner import Evidence
 from evals.gate.judge import judge
 
-SETTINGS = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+SETTINGS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 SCORES = st.lists(
     st.tuples(st.sampled_from([0.0, 0.25, 0.5, 1.0]), st.sampled_from([0.0, 0.5, 0.75, 1.0])),
     min_size=2,
@@ -40,7 +39,7 @@ GENEROUS = {"FAIL": 0, "INCONCLUSIVE": 1, "PASS": 2}
 
 
 @pytest.fixture
-def models(results: Any) -> Any:
+def models() -> Any:
     """Candidate and baseline from pairs of scores, their cases in two slices."""
 
     def build(scores: Any, *, unscored: int = 0, clusters: Any = None, order: Any = None) -> Any:
@@ -51,7 +50,7 @@ def models(results: Any) -> Any:
         ids = tuple(f"c{row:06}" for row in order)
         return tuple(
             replace(
-                results(
+                results_of(
                     {"score": table[order, side]},
                     model=name,
                     tags={"tag": [tags[row] for row in order]},
@@ -74,33 +73,31 @@ def outcome(policy: Any, pair: Any, *checks: Check, **options: Any) -> str:
 @SETTINGS
 @given(scores=SCORES, check=CHECKS, lost=st.integers(1, 5), share=st.sampled_from([0.5, 0.9, 0.99]))
 def test_an_unscored_case_more_never_makes_a_pass(
-    policy: Any, models: Any, scores: Any, check: Check, lost: int, share: float
+    models: Any, scores: Any, check: Check, lost: int, share: float
 ) -> None:
-    before = outcome(policy, models(scores), check, min_scored=share)
-    after = outcome(policy, models(scores, unscored=lost), check, min_scored=share)
+    before = outcome(policy_of, models(scores), check, min_scored=share)
+    after = outcome(policy_of, models(scores, unscored=lost), check, min_scored=share)
     assert before == "PASS" or after != "PASS"
 
 
 @SETTINGS
 @given(scores=SCORES, check=CHECKS, data=st.data())
 def test_a_stricter_policy_never_turns_a_fail_into_a_pass(
-    policy: Any, models: Any, scores: Any, check: Check, data: Any
+    models: Any, scores: Any, check: Check, data: Any
 ) -> None:
     tighter = check.threshold / 2 if check.kind == "max_drop" else check.threshold * 1.5
     stricter = msgspec.structs.replace(check, threshold=tighter)
     confidence = data.draw(st.sampled_from([0.95, 0.99]))
     pair = models(scores)
-    loose = outcome(policy, pair, check)
-    strict = outcome(policy, pair, stricter, check, confidence=confidence, min_scored=1.0)
+    loose = outcome(policy_of, pair, check)
+    strict = outcome(policy_of, pair, stricter, check, confidence=confidence, min_scored=1.0)
     assert not (loose == "FAIL" and strict == "PASS")
     assert not (loose == "INCONCLUSIVE" and strict == "PASS")
 
 
 @SETTINGS
 @given(scores=SCORES, seed=st.integers(0, 99))
-def test_the_order_of_the_cases_never_matters(
-    policy: Any, models: Any, scores: Any, seed: int
-) -> None:
+def test_the_order_of_the_cases_never_matters(models: Any, scores: Any, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(scores))
     clusters = np.arange(len(scores)) // 3
     for groups in (None, clusters):
@@ -108,7 +105,7 @@ def test_the_order_of_the_cases_never_matters(
         there = models(scores, clusters=groups, order=order)
         first, second = compare(DROP, *here, 0.95), compare(DROP, *there, 0.95)
         assert first.lower == pytest.approx(second.lower, abs=1e-12)
-        assert outcome(policy, here, DROP) == outcome(policy, there, DROP)
+        assert outcome(policy_of, here, DROP) == outcome(policy_of, there, DROP)
 
 
 @SETTINGS
@@ -156,6 +153,6 @@ def test_bounds_rise_with_every_score_and_widen_with_confidence(
 @SETTINGS
 @given(scores=SCORES, check=CHECKS)
 def test_whatever_the_scores_judging_gives_a_verdict(
-    policy: Any, models: Any, scores: Any, check: Check
+    models: Any, scores: Any, check: Check
 ) -> None:
-    assert outcome(policy, models(scores), check) in (*GENEROUS, "ERROR")
+    assert outcome(policy_of, models(scores), check) in (*GENEROUS, "ERROR")

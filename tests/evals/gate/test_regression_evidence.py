@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.results import policy_of, results_of
 
 from evals.checks.check import Check
 from evals.gate.examiner import Evidence
@@ -46,18 +47,16 @@ def evidence_against(policy: Any, results: Any, scores: Any, *checks: Check) -> 
 LEVEL = Check(metric="score", kind="at_least", threshold=0.8, field="checks[0].at_least")
 
 
-def test_a_check_without_one_score_bets_nothing_and_is_still_counted(
-    policy: Any, results: Any
-) -> None:
-    (found,) = evidence_against(policy, results, np.full(40, math.nan), LEVEL)
+def test_a_check_without_one_score_bets_nothing_and_is_still_counted() -> None:
+    (found,) = evidence_against(policy_of, results_of, np.full(40, math.nan), LEVEL)
     assert (found.n, found.log_e) == (0, 0.0)
 
 
-def test_bad_scores_speak_against_a_level_and_good_ones_for_it(policy: Any, results: Any) -> None:
+def test_bad_scores_speak_against_a_level_and_good_ones_for_it() -> None:
     most = Check(metric="score", kind="at_most", threshold=0.2, field="checks[1].at_most")
-    bad, fine = evidence_against(policy, results, np.zeros(60), LEVEL, most)
+    bad, fine = evidence_against(policy_of, results_of, np.zeros(60), LEVEL, most)
     assert bad.log_e > math.log(20) > 0 > fine.log_e
-    fine, bad = evidence_against(policy, results, np.ones(60), LEVEL, most)
+    fine, bad = evidence_against(policy_of, results_of, np.ones(60), LEVEL, most)
     assert bad.log_e > math.log(20) > 0 > fine.log_e
 
 
@@ -72,6 +71,6 @@ def test_bad_scores_speak_against_a_level_and_good_ones_for_it(policy: Any, resu
         {"metric": "unknown"},
     ],
 )
-def test_what_is_not_followed_is_left_to_each_run(policy: Any, results: Any, other: Any) -> None:
+def test_what_is_not_followed_is_left_to_each_run(other: Any) -> None:
     check = Check(**({"metric": "score", "kind": "at_least", "threshold": 0.8} | other))
-    assert evidence_against(policy, results, np.zeros(60), check) == ()
+    assert evidence_against(policy_of, results_of, np.zeros(60), check) == ()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.config.documents import parse_yaml
@@ -70,7 +70,6 @@ def test_any_answer_has_its_scores(name: str, opened, scripted) -> None:
     (built,) = suite.graders
     columns = {column.name: set(column.labels) for column in built.columns()}
 
-    @settings(max_examples=40)
     @given(ANSWERS, st.lists(TEXT, min_size=3, max_size=3))
     def hold(answer: dict[str, Any], verdicts: list[str]) -> None:
         asker.replies, asker.questions = verdicts, []
@@ -110,7 +109,6 @@ def evaluation(tmp_path_factory) -> tuple[OpenedSuite, PairJudge]:
     return open_suite(folder, judge), judge
 
 
-@settings(max_examples=60)
 @given(
     ANSWERS, ANSWERS, st.lists(TEXT | st.sampled_from(["first", "second"]), min_size=2, max_size=2)
 )

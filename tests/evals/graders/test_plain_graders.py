@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -231,12 +232,10 @@ def test_refusal_detection_takes_any_text(text) -> None:
 
 
 def test_refusal_detection_does_not_backtrack_without_end() -> None:
-    import time
-
-    began = time.perf_counter()
+    began = time.process_time()  # of this process alone: a busy machine must not fail it
     is_refusal("ich kann " * 50_000)
     is_refusal("I " + "really " * 50_000)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < 20
 
 
 async def test_each_half_of_the_refusal_grader_applies_to_its_cases_only(opened) -> None:
@@ -281,7 +280,7 @@ async def test_a_refused_answer_leaks_nothing(grade) -> None:
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     truth=st.lists(st.sampled_from("abcd"), unique=True),

@@ -357,7 +357,7 @@ def test_a_hundred_thousand_cases_take_seconds(tmp_path) -> None:
         )
         for n in range(100_000)
     )
-    began = time.perf_counter()
+    began = time.process_time()  # of this process alone: a busy machine must not fail it
     results = tabulate(opened, responses, scores, model_id="m", price=PRICE)
-    assert time.perf_counter() - began < 60
+    assert time.process_time() - began < 60
     assert estimate(results, "intent.accuracy") == 1.0

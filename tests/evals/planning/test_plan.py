@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rich.console import Console
+from support.results import policy_of, results_of
 
 from evals.planning.past_run import PastRun
 from evals.planning.plan import DIFFERING, plan_gate
@@ -20,7 +21,7 @@ DROP = {"metric": "exact", "kind": "max_drop", "threshold": 0.05}
 
 
 @pytest.fixture
-def past(results: Any) -> Any:
+def past() -> Any:
     """A run of 400 cases in which the models differed on 10 % of them."""
     rng = np.random.default_rng(0)
     draw = rng.random(400)
@@ -28,8 +29,8 @@ def past(results: Any) -> Any:
     columns = {"cost_usd": np.full(400, 0.002), "latency_ms": np.full(400, 500.0)}
     return PastRun(
         run_id="run-7",
-        candidate={"triage": results({"exact": ours, **columns})},
-        baseline={"triage": results({"exact": theirs, **columns}, model="b")},
+        candidate={"triage": results_of({"exact": ours, **columns})},
+        baseline={"triage": results_of({"exact": theirs, **columns}, model="b")},
     )
 
 
@@ -39,8 +40,8 @@ def shown(plan: Any) -> str:
     return " ".join(out.getvalue().split())
 
 
-def test_a_relative_check_needs_what_the_closed_form_says(policy: Any, folder_suite: Any) -> None:
-    plan = plan_gate(policy(DROP), [folder_suite(600)], differing=0.12)
+def test_a_relative_check_needs_what_the_closed_form_says(folder_suite: Any) -> None:
+    plan = plan_gate(policy_of(DROP), [folder_suite(600)], differing=0.12)
     check = plan.checks[0]
     assert (check.least, check.source) == (52, "stated")
     assert check.n90 == pytest.approx(paired_sample_size(0.12, 0.05, power=0.9), abs=1)
@@ -48,9 +49,9 @@ def test_a_relative_check_needs_what_the_closed_form_says(policy: Any, folder_su
     assert plan.calls == 1200
 
 
-def test_without_a_past_run_the_plan_says_that_it_assumes(policy: Any, folder_suite: Any) -> None:
+def test_without_a_past_run_the_plan_says_that_it_assumes(folder_suite: Any) -> None:
     level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
-    plan = plan_gate(policy(DROP, level), [folder_suite(600)])
+    plan = plan_gate(policy_of(DROP, level), [folder_suite(600)])
     assert (plan.checks[0].source, plan.checks[0].differing) == (
         "assumed",
         pytest.approx(DIFFERING),
@@ -60,10 +61,10 @@ def test_without_a_past_run_the_plan_says_that_it_assumes(policy: Any, folder_su
 
 
 def test_a_check_with_human_labels_is_not_planned_as_if_the_judge_were_right(
-    policy: Any, folder_suite: Any
+    folder_suite: Any,
 ) -> None:
     plain = {"metric": "exact", "kind": "max_drop", "threshold": 0.05}
-    plan = plan_gate(policy(plain, {**plain, "with_labels": True}), [folder_suite(600)])
+    plan = plan_gate(policy_of(plain, {**plain, "with_labels": True}), [folder_suite(600)])
     assert plan.checks[0].power is not None
     assert (plan.checks[1].power, plan.checks[1].note) == (
         None,
@@ -71,21 +72,19 @@ def test_a_check_with_human_labels_is_not_planned_as_if_the_judge_were_right(
     )
 
 
-def test_a_past_run_gives_spread_cost_and_time(policy: Any, folder_suite: Any, past: Any) -> None:
+def test_a_past_run_gives_spread_cost_and_time(folder_suite: Any, past: Any) -> None:
     level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
-    plan = plan_gate(policy(DROP, level), [folder_suite(600)], past=past, at_once=10)
+    plan = plan_gate(policy_of(DROP, level), [folder_suite(600)], past=past, at_once=10)
     assert plan.checks[0].differing == pytest.approx(0.1, abs=0.03)
     assert plan.checks[1].power == pytest.approx(1.0)
     assert plan.usd == pytest.approx(600 * 0.004)
     assert plan.seconds == pytest.approx(30.0)
 
 
-def test_all_checks_together_are_less_likely_to_pass_than_one(
-    policy: Any, folder_suite: Any
-) -> None:
+def test_all_checks_together_are_less_likely_to_pass_than_one(folder_suite: Any) -> None:
     suite = [folder_suite(600)]
-    one = plan_gate(policy(DROP), suite, differing=0.15)
-    five = plan_gate(policy(*[DROP] * 5), suite, differing=0.15)
+    one = plan_gate(policy_of(DROP), suite, differing=0.15)
+    five = plan_gate(policy_of(*[DROP] * 5), suite, differing=0.15)
     assert five.overall_power < one.overall_power < one.checks[0].power + 0.02
     by_name = {found.name: found for found in five.scenarios}
     assert (
@@ -95,15 +94,13 @@ def test_all_checks_together_are_less_likely_to_pass_than_one(
     assert all(0.1 <= found.calls <= 1.0 for found in five.scenarios)
 
 
-def test_without_early_stop_every_call_is_made(policy: Any, folder_suite: Any) -> None:
-    plan = plan_gate(policy(DROP, early_stop=False), [folder_suite(600)])
+def test_without_early_stop_every_call_is_made(folder_suite: Any) -> None:
+    plan = plan_gate(policy_of(DROP, early_stop=False), [folder_suite(600)])
     assert {found.calls for found in plan.scenarios} == {1.0}
 
 
-def test_each_slice_is_planned_by_itself_and_small_ones_are_marked(
-    policy: Any, folder_suite: Any
-) -> None:
-    gate = policy(DROP, {**DROP, "each": "plan", "min_cases": 150, "if_too_few": "report"})
+def test_each_slice_is_planned_by_itself_and_small_ones_are_marked(folder_suite: Any) -> None:
+    gate = policy_of(DROP, {**DROP, "each": "plan", "min_cases": 150, "if_too_few": "report"})
     plan = plan_gate(gate, [folder_suite(600)])
     assert [(check.cases, check.decides) for check in plan.checks] == [
         (600, True),
@@ -112,9 +109,7 @@ def test_each_slice_is_planned_by_itself_and_small_ones_are_marked(
     ]
 
 
-def test_in_clusters_no_power_is_had_from_fewer_cases_than_can_ever_pass(
-    policy: Any, folder_suite: Any
-) -> None:
+def test_in_clusters_no_power_is_had_from_fewer_cases_than_can_ever_pass(folder_suite: Any) -> None:
     opened = folder_suite(600)
     cases = opened.suite.folder / "cases.jsonl"
     rows = [json.loads(line) for line in cases.read_text().splitlines()]
@@ -123,57 +118,49 @@ def test_in_clusters_no_power_is_had_from_fewer_cases_than_can_ever_pass(
     )
     manifest = opened.suite.folder / "suite.yaml"
     manifest.write_text(manifest.read_text() + "cluster_by: who\n")
-    plan = plan_gate(policy(DROP), [open_suite(opened.suite.folder)], differing=0.001)
+    plan = plan_gate(policy_of(DROP), [open_suite(opened.suite.folder)], differing=0.001)
     (check,) = plan.checks
     assert (check.unit, check.units, check.cases) == ("clusters", 200, 600)
     assert check.n80 == check.n90 == 3 * check.least
 
 
-def test_a_first_release_plans_absolute_checks_for_one_model(
-    policy: Any, folder_suite: Any
-) -> None:
+def test_a_first_release_plans_absolute_checks_for_one_model(folder_suite: Any) -> None:
     level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
-    plan = plan_gate(policy(DROP, level), [folder_suite(600)], roles=1)
+    plan = plan_gate(policy_of(DROP, level), [folder_suite(600)], roles=1)
     assert ([check.check for check in plan.checks], plan.calls) == (["exact at_least 0.8"], 600)
     said = shown(plan)
     assert "No model is live yet, so 1 condition against one can't be checked in this run" in said
     assert "the first one will show it" in said
-    assert "can't be checked" not in shown(plan_gate(policy(DROP, level), [folder_suite(600)]))
+    assert "can't be checked" not in shown(plan_gate(policy_of(DROP, level), [folder_suite(600)]))
 
 
-def test_a_weak_check_is_told_with_what_would_make_it_better(
-    policy: Any, folder_suite: Any
-) -> None:
+def test_a_weak_check_is_told_with_what_would_make_it_better(folder_suite: Any) -> None:
     suite = [folder_suite(240)]
-    plan = plan_gate(policy(DROP), suite, differing=0.2)
+    plan = plan_gate(policy_of(DROP), suite, differing=0.2)
     (check,) = plan.checks
     assert f"weak: {check.n90} cases or a margin of 0.085 would make it 90 %" in shown(plan)
-    wider = plan_gate(policy({**DROP, "threshold": 0.085}), suite, differing=0.2)
+    wider = plan_gate(policy_of({**DROP, "threshold": 0.085}), suite, differing=0.2)
     assert wider.checks[0].power >= 0.9
     assert "weak" not in shown(wider)
-    gain = plan_gate(policy({**DROP, "kind": "min_gain"}), suite, differing=0.2)
+    gain = plan_gate(policy_of({**DROP, "kind": "min_gain"}), suite, differing=0.2)
     assert "or a margin" not in shown(gain)
 
 
-def test_calls_cost_and_time_follow_the_repeats_of_each_suite(
-    policy: Any, folder_suite: Any, past: Any
-) -> None:
+def test_calls_cost_and_time_follow_the_repeats_of_each_suite(folder_suite: Any, past: Any) -> None:
     suites = [folder_suite(600, repeats=3), folder_suite(100, "other")]
-    own = plan_gate(policy(DROP), suites, past=past, at_once=10)
+    own = plan_gate(policy_of(DROP), suites, past=past, at_once=10)
     assert (own.repeats, own.calls) == ({"triage": 3, "other": 1}, 2 * 1900)
     assert own.usd == pytest.approx(1900 * 0.004)
     assert own.seconds == pytest.approx(95.0)
     console = Console(width=160, record=True, file=io.StringIO())
     console.print(plan_view(own))
     assert "triage (600 cases, 3 times each), other (100 cases);" in console.export_text()
-    stated = plan_gate(policy(DROP), suites, past=past, repeats={"triage": 2, "other": 2})
+    stated = plan_gate(policy_of(DROP), suites, past=past, repeats={"triage": 2, "other": 2})
     assert stated.calls == 2 * 1400
 
 
-def test_the_view_shows_every_check_and_the_outlook(
-    policy: Any, folder_suite: Any, past: Any
-) -> None:
-    plan = plan_gate(policy(DROP), [folder_suite(600)], past=past)
+def test_the_view_shows_every_check_and_the_outlook(folder_suite: Any, past: Any) -> None:
+    plan = plan_gate(policy_of(DROP), [folder_suite(600)], past=past)
     console = Console(width=160, record=True, file=io.StringIO())
     console.print(plan_view(plan))
     text = console.export_text()
@@ -189,12 +176,12 @@ def test_the_view_shows_every_check_and_the_outlook(
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_nothing_of_a_plan_is_cut_in_a_narrow_terminal(
-    policy: Any, folder_suite: Any, past: Any, width: int
+    folder_suite: Any, past: Any, width: int
 ) -> None:
     level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
     for plan in (
-        plan_gate(policy(DROP), [folder_suite(600)], past=past),
-        plan_gate(policy(DROP, level), [folder_suite(600)]),
+        plan_gate(policy_of(DROP), [folder_suite(600)], past=past),
+        plan_gate(policy_of(DROP, level), [folder_suite(600)]),
     ):
         out = io.StringIO()
         Console(file=out, width=width).print(plan_view(plan))

@@ -237,7 +237,7 @@ class Studio:
 
     async def run(self, asks: Any, *, journal: Journal | None = None, **options: Any) -> Any:
         settings = options.pop("settings", None) or SamplingSettings(
-            concurrency=options.pop("concurrency", 16), timeout_s=options.pop("timeout_s", 5.0)
+            concurrency=options.pop("concurrency", 16), timeout_s=options.pop("timeout_s", 60.0)
         )
         if isinstance(settings, SamplingSettings):
             settings = dict.fromkeys(self.roles, settings)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.errors import InfrastructureError
@@ -164,7 +164,6 @@ async def test_what_was_not_yet_durable_is_written_when_closing(tmp_path: Path) 
     assert cases(tmp_path) == ["a"]
 
 
-@settings(deadline=None, max_examples=25)
 @given(
     st.text(min_size=1, max_size=20).filter(lambda s: s.isprintable()),
     st.lists(st.tuples(st.text(max_size=10), st.integers(0, 3)), unique=True, max_size=8),

@@ -25,7 +25,7 @@ SECRET = "key-0123456789abcdef"
 
 def client(studio: Any) -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(
-        base_url=studio.server.base_url, api_key=SECRET, max_retries=0, timeout=0.5
+        base_url=studio.server.base_url, api_key=SECRET, max_retries=0, timeout=60
     )
 
 
@@ -133,7 +133,7 @@ STATUSES = {
 
 
 async def both(studio: Any) -> tuple[Any, Exception]:
-    await ours(studio, SamplingSettings(max_attempts=1, timeout_s=0.5))
+    await ours(studio, SamplingSettings(max_attempts=1, timeout_s=60))
     async with client(studio) as sdk:
         with pytest.raises(openai.OpenAIError) as caught:
             await sdk.chat.completions.create(model="candidate", messages=PLAIN)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from support.results import policy_of
 
 from evals.records import Response, Score
 from evals.report.selftest_view import selftest_view
@@ -49,9 +50,7 @@ def test_the_view_sets_both_gates_side_by_side(measured: SelfTest) -> None:
     assert "every promised rate was kept" in text
 
 
-def test_a_model_against_itself_counts_flips_and_no_false_fail(
-    folder_suite: Any, policy: Any
-) -> None:
+def test_a_model_against_itself_counts_flips_and_no_false_fail(folder_suite: Any) -> None:
     opened = folder_suite(100)
     responses, scores = [], []
     for number in range(100):
@@ -61,15 +60,13 @@ def test_a_model_against_itself_counts_flips_and_no_false_fail(
             common: dict[str, Any] = {"case_id": f"c{number}", "repeat": repeat}
             responses.append(Response(**common, model_id="m", outcome="answered", text=said))
             scores.append(Score(**common, grader="exact", version="1", value=float(right)))
-    gate = policy({"metric": "exact", "kind": "max_drop", "threshold": 0.1})
+    gate = policy_of({"metric": "exact", "kind": "max_drop", "threshold": 0.1})
     found = same_model(gate, [(opened, responses, scores)], model_id="m")
     assert (found.repeats, found.pairs, found.checks, found.false_fails) == (3, 6, 6, 0)
     assert found.flips["triage/exact"] == pytest.approx(0.2)
 
 
-def test_what_was_asked_once_is_left_out_of_a_model_against_itself(
-    folder_suite: Any, policy: Any
-) -> None:
+def test_what_was_asked_once_is_left_out_of_a_model_against_itself(folder_suite: Any) -> None:
     answers = []
     for name, repeats in (("triage", 3), ("other", 1)):
         column = "exact" if name == "triage" else name
@@ -82,7 +79,7 @@ def test_what_was_asked_once_is_left_out_of_a_model_against_itself(
         scores = [Score(**one, grader=column, version="1", value=1.0) for one in facts]
         answers.append((folder_suite(100, name), said, scores))
     drop = {"kind": "max_drop", "threshold": 0.1}
-    gate = policy({"metric": "exact", **drop}, {"metric": "other", **drop})
+    gate = policy_of({"metric": "exact", **drop}, {"metric": "other", **drop})
     found = same_model(gate, answers, model_id="m")
     assert (found.repeats, found.checks, found.verdicts) == (3, 6, {"PASS": 6})
     assert set(found.flips) == {"triage/exact"}
@@ -90,7 +87,7 @@ def test_what_was_asked_once_is_left_out_of_a_model_against_itself(
         same_model(gate, answers[1:], model_id="m")
 
 
-def test_a_model_asked_once_has_nothing_to_be_compared_with(folder_suite: Any, policy: Any) -> None:
-    gate = policy({"metric": "exact", "kind": "max_drop", "threshold": 0.1})
+def test_a_model_asked_once_has_nothing_to_be_compared_with(folder_suite: Any) -> None:
+    gate = policy_of({"metric": "exact", "kind": "max_drop", "threshold": 0.1})
     with pytest.raises(ValueError, match="two repeats"):
         same_model(gate, [(folder_suite(10), [], [])], model_id="m")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.records import Score
@@ -30,7 +30,6 @@ def test_alpha_is_undefined_where_nobody_differs() -> None:
     assert krippendorff_alpha([[1], [2]]) is None
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=40))
 def test_alpha_of_two_raters_follows_from_its_definition(pairs) -> None:
     values = [value for pair in pairs for value in pair]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.config.yaml_lines import dump_yaml
@@ -102,7 +102,6 @@ def lines(rows: list[Any]) -> bytes:
     return "\n".join(json.dumps(row) for row in rows).encode()
 
 
-@settings(max_examples=60)
 @given(st.lists(LIKELY | data(KEYS), max_size=4).map(lines) | st.binary(max_size=60))
 def test_any_lines_are_cases_or_said_to_be_none(content: bytes) -> None:
     with folder() as path:
@@ -111,7 +110,6 @@ def test_any_lines_are_cases_or_said_to_be_none(content: bytes) -> None:
         opens_or_says_why(path)
 
 
-@settings(max_examples=60)
 @given(
     st.lists(st.lists(st.text("ab,\"\r\n'{[", max_size=5) | KEYS, max_size=4), max_size=4).map(
         lambda rows: b"id,text,expected\n" + "\n".join(map(",".join, rows)).encode()
@@ -125,7 +123,6 @@ def test_any_table_holds_cases_or_is_said_to_be_broken(content: bytes) -> None:
         opens_or_says_why(path)
 
 
-@settings(max_examples=60)
 @given(st.lists(EXAMPLE, max_size=4).map(lines) | st.binary(max_size=60))
 def test_any_fine_tuning_file_is_a_suite_or_said_to_be_none(content: bytes) -> None:
     with folder() as path:
@@ -145,7 +142,6 @@ def test_any_fine_tuning_file_is_a_suite_or_said_to_be_none(content: bytes) -> N
             assert error.problems
 
 
-@settings(max_examples=150)
 @given(
     EVAL | data(EVAL_KEYS),
     SOURCE.map(lambda source: {"data_source": source}) | data(EVAL_KEYS),

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from evals.errors import ConfigurationError
+from evals.suites import cache
 from evals.suites.cache import open_kept_suite
 
 
-def settle() -> None:
-    """Wait until what was written can't be mistaken for what is written next."""
-    time.sleep(2.1)
+@pytest.fixture
+def settle(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Stops the cache's clock, and moves it on until what was written can't be mistaken for what is written next."""
+    moment = [time.time()]
+    monkeypatch.setattr(cache, "time", SimpleNamespace(time=lambda: moment[0]))
+
+    def settle() -> None:
+        time.sleep(0.05)  # more than the steps in which this file system counts time
+        moment[0] = time.time() + 2.1
+
+    return settle
 
 
-def test_only_an_unchanged_suite_is_kept(tmp_path: Path, folder_suite: Any) -> None:
+def test_only_an_unchanged_suite_is_kept(tmp_path: Path, folder_suite: Any, settle: Any) -> None:
     written = folder_suite(5)
     folder, cases = tmp_path / "triage", tmp_path / "triage" / "cases.jsonl"
     assert open_kept_suite(folder).suite is not open_kept_suite(folder).suite  # just written
@@ -44,7 +55,7 @@ def test_only_an_unchanged_suite_is_kept(tmp_path: Path, folder_suite: Any) -> N
 
 
 def test_a_file_that_comes_or_changes_beside_the_cases_is_seen(
-    tmp_path: Path, folder_suite: Any
+    tmp_path: Path, folder_suite: Any, settle: Any
 ) -> None:
     outside = tmp_path / "shape.json"
     outside.write_text('{"type": "object"}')

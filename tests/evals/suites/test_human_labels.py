@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from support.results import policy_of, results_of
 
 from evals.checks.prediction_powered import random_ranks
 from evals.config.yaml_lines import dump_yaml
@@ -195,16 +197,14 @@ def world(
     return Evidence(candidate={"triage": given}, baseline=None)
 
 
-def test_with_labels_a_lenient_judge_promotes_nobody_worse_than_the_bar(
-    results: Any, policy: Any
-) -> None:
-    with_labels = policy(
+def test_with_labels_a_lenient_judge_promotes_nobody_worse_than_the_bar() -> None:
+    with_labels = policy_of(
         {"metric": "tone", "kind": "at_least", "threshold": 0.75, "with_labels": True}
     )
-    alone = policy({"metric": "tone", "kind": "at_least", "threshold": 0.75})
+    alone = policy_of({"metric": "tone", "kind": "at_least", "threshold": 0.75})
     passed, fooled, draws = 0, 0, 300
     for seed in range(draws):  # exactly at the bar: every pass is wrong
-        evidence = world(results, seed, labelled=150)
+        evidence = world(results_of, seed, labelled=150)
         passed += judge(with_labels, evidence).outcome == "PASS"
         fooled += judge(alone, evidence).outcome == "PASS"
     assert fooled / draws > 0.9
@@ -212,54 +212,50 @@ def test_with_labels_a_lenient_judge_promotes_nobody_worse_than_the_bar(
     assert passed / draws <= 0.07 + 3 * (0.07 * 0.93 / draws) ** 0.5
 
 
-def test_the_method_and_the_number_of_labels_are_named(results: Any, policy: Any) -> None:
-    gate = policy({"metric": "tone", "kind": "at_least", "threshold": 0.6, "with_labels": True})
-    (check,) = judge(gate, world(results, 1, labelled=150)).checks
+def test_the_method_and_the_number_of_labels_are_named() -> None:
+    gate = policy_of({"metric": "tone", "kind": "at_least", "threshold": 0.6, "with_labels": True})
+    (check,) = judge(gate, world(results_of, 1, labelled=150)).checks
     assert (check.outcome, check.method, check.n) == ("PASS", "ppi++, 150 human labels", 500)
     assert check.candidate is not None and check.estimate is not None
     assert check.candidate > check.estimate  # the judge alone says more
 
 
-def test_too_few_labels_decide_nothing(results: Any, policy: Any) -> None:
-    gate = policy({"metric": "tone", "kind": "at_least", "threshold": 0.5, "with_labels": True})
+def test_too_few_labels_decide_nothing() -> None:
+    gate = policy_of({"metric": "tone", "kind": "at_least", "threshold": 0.5, "with_labels": True})
     for labelled in (0, 1, 99):
-        verdict = judge(gate, world(results, 1, labelled=labelled))
+        verdict = judge(gate, world(results_of, 1, labelled=labelled))
         assert verdict.outcome == "INCONCLUSIVE"
         assert f"only {labelled} drawn cases have human labels" in verdict.reasons[0]
 
 
-def test_labels_picked_by_hand_are_no_sample(results: Any, policy: Any, changed: Any) -> None:
-    gate = policy({"metric": "tone", "kind": "at_least", "threshold": 0.5, "with_labels": True})
-    drawn = world(results, 1, labelled=500).candidate["triage"]
+def test_labels_picked_by_hand_are_no_sample() -> None:
+    gate = policy_of({"metric": "tone", "kind": "at_least", "threshold": 0.5, "with_labels": True})
+    drawn = world(results_of, 1, labelled=500).candidate["triage"]
     liked = np.where(drawn.people["tone"] == 1.0, 1.0, np.nan)  # only the good ones
-    picked = changed(drawn, people={"tone": liked})
+    picked = replace(drawn, people={"tone": liked})
     verdict = judge(gate, Evidence(candidate={"triage": picked}, baseline=None))
     assert verdict.outcome == "INCONCLUSIVE"
     assert "drawn cases" in verdict.reasons[0]
 
 
-def test_labels_alone_change_no_outcome_where_the_policy_does_not_ask_for_them(
-    results: Any, policy: Any
-) -> None:
-    gate = policy({"metric": "tone", "kind": "at_least", "threshold": 0.7})
-    found = [judge(gate, world(results, 4, labelled=count)).checks for count in (0, 120, 500)]
+def test_labels_alone_change_no_outcome_where_the_policy_does_not_ask_for_them() -> None:
+    gate = policy_of({"metric": "tone", "kind": "at_least", "threshold": 0.7})
+    found = [judge(gate, world(results_of, 4, labelled=count)).checks for count in (0, 120, 500)]
     assert found[0] == found[1] == found[2]
 
 
-def test_two_models_are_compared_by_what_people_would_say_of_both(
-    results: Any, policy: Any, changed: Any
-) -> None:
-    gate = policy({"metric": "tone", "kind": "max_drop", "threshold": 0.1, "with_labels": True})
-    ours = world(results, 1, labelled=200, rate=0.8).candidate["triage"]
-    theirs = changed(
-        world(results, 2, labelled=200, rate=0.8).candidate["triage"], model_id="baseline-1"
+def test_two_models_are_compared_by_what_people_would_say_of_both() -> None:
+    gate = policy_of({"metric": "tone", "kind": "max_drop", "threshold": 0.1, "with_labels": True})
+    ours = world(results_of, 1, labelled=200, rate=0.8).candidate["triage"]
+    theirs = replace(
+        world(results_of, 2, labelled=200, rate=0.8).candidate["triage"], model_id="baseline-1"
     )
     evidence = Evidence(candidate={"triage": ours}, baseline={"triage": theirs})
     (check,) = judge(gate, evidence).checks
     assert check.method == "ppi++, 200 human labels"
     assert check.lower is not None and check.upper is not None
     assert -1 <= check.lower < check.upper <= 1
-    unlabelled = changed(theirs, people={"tone": np.full(500, np.nan)})
+    unlabelled = replace(theirs, people={"tone": np.full(500, np.nan)})
     alone = Evidence(candidate={"triage": ours}, baseline={"triage": unlabelled})
     assert "only 0 drawn cases" in judge(gate, alone).reasons[0]
 

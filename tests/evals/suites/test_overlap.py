@@ -137,7 +137,6 @@ def test_a_broken_training_file_is_a_problem(tmp_path: Path) -> None:
 TEXT = st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(" ".join)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(TEXT, max_size=8), st.lists(TEXT, max_size=8), st.sampled_from([0.5, 0.7, 0.9]))
 def test_no_pair_is_missed_and_none_invented(left, right, least) -> None:
     def share(a: str, b: str) -> float:
@@ -157,14 +156,16 @@ def test_normalising_twice_changes_nothing(text) -> None:
     assert normalised(once) == once
 
 
-def test_a_thousand_cases_against_two_thousand_examples_take_seconds(tmp_path: Path) -> None:
+def test_a_thousand_cases_against_two_thousand_examples_take_seconds_of_work(
+    tmp_path: Path,
+) -> None:
     rng = random.Random(3)
     texts = [" ".join(rng.choices(WORDS, k=40)) for _ in range(3000)]
     file = training(
         tmp_path / "t.jsonl", [*texts[1000:], texts[5], texts[7].replace("refund", "resend")]
     )
-    began = time.perf_counter()
+    began = time.process_time()  # of this process alone: a busy machine must not fail it
     found = training_overlap(suite_of(texts[:1000]), file)
-    assert time.perf_counter() - began < 60
+    assert time.process_time() - began < 60
     assert [pair.case_id for pair in found.exact] == ["c5"]
     assert [pair.case_id for pair in found.near] == ["c7"]

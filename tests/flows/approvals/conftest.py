@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
-from support.service import registry, settings, story
+from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["registry", "settings", "story"]
+import pytest
+from support.judged import Story, triage_project
+
+from flows.registry.store import Registry
+from flows.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return triage_project(tmp_path).settings
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Iterator[Registry]:
+    with Registry.open(settings.registry_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def story(registry: Registry, settings: Settings) -> Story:
+    return Story(registry, settings)

@@ -30,14 +30,14 @@ def test_a_misspelt_key_in_a_gate_file_is_named_with_its_line_and_the_nearest_ke
         .splitlines()
         .index(next(row for row in project.gate.read_text().splitlines() if "max_dorp" in row))
     )
-    answer = project.gatewright("evaluate", "support-triage", *MODEL)
+    answer = project.command("evaluate", "support-triage", *MODEL)
     refused(answer, f"support-triage.yaml:{line + 1}", "max_dorp", "max_drop")
     one_line(answer)
 
 
 def test_a_broken_line_7_of_a_cases_file_is_named(project):
     project.change_line(project.cases, 7, lambda row: row[:40])
-    answer = project.gatewright("evaluate", "support-triage", *MODEL)
+    answer = project.command("evaluate", "support-triage", *MODEL)
     refused(answer, "cases.jsonl:7")
     one_line(answer)
 
@@ -49,13 +49,13 @@ def test_a_duplicate_id_is_named_with_both_lines(project):
         9,
         lambda row: json.dumps({**json.loads(row), "id": first}, ensure_ascii=False),
     )
-    answer = project.gatewright("evaluate", "support-triage", *MODEL)
+    answer = project.command("evaluate", "support-triage", *MODEL)
     refused(answer, "cases.jsonl:9", first, "3")
     one_line(answer)
 
 
 def test_an_unknown_target_is_refused_with_the_nearest_one(project):
-    answer = project.gatewright("promote", "suport-triage", *MODEL)
+    answer = project.command("promote", "suport-triage", *MODEL)
     refused(answer, "suport-triage", "did you mean 'support-triage'?")
     one_line(answer)
 
@@ -63,33 +63,31 @@ def test_an_unknown_target_is_refused_with_the_nearest_one(project):
 def test_a_missing_credential_is_refused_with_the_variables_to_set(project):
     text = project.target.read_text().replace("platform: embedded", "platform: openai")
     project.target.write_text(text)
-    answer = project.gatewright(
-        "evaluate", "support-triage", "--model", "ft:gpt-4.1-mini:acme:v1:abc"
-    )
+    answer = project.command("evaluate", "support-triage", "--model", "ft:gpt-4.1-mini:acme:v1:abc")
     refused(answer, "OPENAI_API_KEY")
     one_line(answer)
 
 
 def test_an_unknown_metric_is_named_with_the_nearest_one(project):
     project.change(project.gate, "metric: exact_match", "metric: exact_mach")
-    refused(project.gatewright("evaluate", "support-triage", *MODEL), "exact_mach", "exact_match")
+    refused(project.command("evaluate", "support-triage", *MODEL), "exact_mach", "exact_match")
 
 
 def test_a_gate_without_checks_is_refused(project):
     text = project.gate.read_text()
     project.gate.write_text(text[: text.index("checks:")] + "checks: []\n")
-    refused(project.gatewright("evaluate", "support-triage", *MODEL), "checks")
+    refused(project.command("evaluate", "support-triage", *MODEL), "checks")
 
 
 def test_all_problems_of_a_file_are_said_at_once(project):
     project.change_line(project.cases, 7, lambda row: row[:40])
     project.change_line(project.cases, 12, lambda row: "[]")
-    answer = project.gatewright("evaluate", "support-triage", *MODEL)
+    answer = project.command("evaluate", "support-triage", *MODEL)
     refused(answer, "cases.jsonl:7", "cases.jsonl:12")
 
 
 def test_two_ways_of_naming_the_candidate_are_one_too_many(project):
-    answer = project.gatewright("promote", "support-triage", "--job", "ftjob-1", *MODEL)
+    answer = project.command("promote", "support-triage", "--job", "ftjob-1", *MODEL)
     refused(answer, "exactly one of --job, --model and --checkpoint")
 
 
@@ -107,19 +105,19 @@ def test_two_ways_of_naming_the_candidate_are_one_too_many(project):
     ],
 )
 def test_wrong_words_on_the_command_line_exit_with_3_and_no_traceback(project, arguments):
-    answer = project.gatewright(*arguments)
+    answer = project.command(*arguments)
     assert answer.code == 3
     assert "Traceback" not in answer.err
 
 
 def test_a_blank_reason_is_none(project):
-    answer = project.gatewright("hold", "support-triage", "--reason", "  ")
+    answer = project.command("hold", "support-triage", "--reason", "  ")
     refused(answer, "--reason", "say why")
     one_line(answer)
 
 
 def test_an_error_in_json_mode_is_json(project):
-    answer = project.gatewright("promote", "suport-triage", *MODEL, "--json")
+    answer = project.command("promote", "suport-triage", *MODEL, "--json")
     assert answer.code == 3
     assert answer.json["exit_code"] == 3
     assert "suport-triage" in answer.json["error"]
@@ -127,7 +125,7 @@ def test_an_error_in_json_mode_is_json(project):
 
 def test_a_regression_run_finds_a_broken_gate_before_it_starts_a_server(project):
     project.change(project.gate, "max_drop: 0.03  ", "max_dorp: 0.03  ")
-    answer = project.gatewright("regress", "support-triage")
+    answer = project.command("regress", "support-triage")
     refused(answer, "max_dorp", "max_drop")
     assert not (project.folder / "home" / "prefect").exists()
     assert "asking" not in answer.err
@@ -135,6 +133,6 @@ def test_a_regression_run_finds_a_broken_gate_before_it_starts_a_server(project)
 
 def test_refused_input_leaves_no_run_behind(project):
     project.change_line(project.cases, 7, lambda row: row[:40])
-    project.gatewright("evaluate", "support-triage", *MODEL)
-    assert project.gatewright("runs", "--json").json == []
+    project.command("evaluate", "support-triage", *MODEL)
+    assert project.command("runs", "--json").json == []
     assert not list(Path(project.folder / "home" / "runs").glob("*"))

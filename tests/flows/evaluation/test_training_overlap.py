@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+from support.letters import question_about
 
 from evals.errors import ConfigurationError
 from flows.evaluation import steps
@@ -24,12 +25,12 @@ def example(question: str) -> dict:
 
 
 @pytest.fixture
-def trained(host, ask_of):
+def trained(host):
     """The candidate saw case c7 as it is, c9 with another ending, and nothing else of the suite."""
     host.training = [
         example("Sing a song."),
-        example(ask_of(7).upper()),
-        example(ask_of(9).replace("polite", "very polite")),
+        example(question_about(7).upper()),
+        example(question_about(9).replace("polite", "very polite")),
     ]
 
 
@@ -91,10 +92,8 @@ async def test_a_clean_training_file_is_said_to_be_clean(letters, host):
     )
 
 
-async def test_the_suites_own_file_stands_in_for_one_the_platform_has_no_more(
-    letters, host, ask_of
-):
-    (letters.suite / "train.jsonl").write_text(json.dumps(example(ask_of(3))) + "\n")
+async def test_the_suites_own_file_stands_in_for_one_the_platform_has_no_more(letters, host):
+    (letters.suite / "train.jsonl").write_text(json.dumps(example(question_about(3))) + "\n")
     suite = letters.suite / "suite.yaml"
     suite.write_text(suite.read_text() + "training: train.jsonl\n")
     with pytest.raises(ConfigurationError, match=r"'c3' asks what line 1 of .*train\.jsonl asks"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support import file_platform
 
 from evals.errors import PlatformError, RefusedError
 from flows.deployments.identity import own_tags
@@ -51,8 +52,8 @@ async def test_where_nothing_is_live_and_nothing_published_there_is_no_drift(wor
     assert await drift(world) == ()
 
 
-async def test_a_model_changed_in_the_portal_is_found_and_named(live, parts):
-    await changed_in_the_portal(live, parts)
+async def test_a_model_changed_in_the_portal_is_found_and_named(live):
+    await changed_in_the_portal(live, file_platform)
     (found,) = await drift(live)
     assert (found.kind, found.expected, found.found) == ("other_model", "v1", "by-hand")
     assert "serves by-hand" in found.message
@@ -85,8 +86,8 @@ async def test_a_published_file_that_is_rubbish_is_found(live):
     assert found.kind == "unreadable"
 
 
-async def test_what_was_done_in_the_portal_can_be_adopted(live, parts):
-    await changed_in_the_portal(live, parts)
+async def test_what_was_done_in_the_portal_can_be_adopted(live):
+    await changed_in_the_portal(live, file_platform)
     pointer = await adopt(TARGET, **on(live))
     assert (pointer.model_id, pointer.generation) == ("by-hand", 2)
     assert await live.read_by_applications() == {"by-hand"}
@@ -95,9 +96,9 @@ async def test_what_was_done_in_the_portal_can_be_adopted(live, parts):
     assert (change.kind, change.actor, change.reason) == ("adopt", "ana", "changed in the portal")
 
 
-async def test_a_revoked_model_is_not_adopted(live, parts):
+async def test_a_revoked_model_is_not_adopted(live):
     live.registry.revoke(TARGET, "by-hand", actor="ben", reason="leaks")
-    await changed_in_the_portal(live, parts)
+    await changed_in_the_portal(live, file_platform)
     with pytest.raises(RefusedError, match="leaks"):
         await adopt(TARGET, **on(live))
 
@@ -108,11 +109,11 @@ async def test_where_nothing_was_changed_there_is_nothing_to_adopt(live):
 
 
 @pytest.mark.parametrize("gone", [True, False])
-async def test_what_was_done_in_the_portal_can_be_put_right(live, parts, gone):
-    await changed_in_the_portal(live, parts)
+async def test_what_was_done_in_the_portal_can_be_put_right(live, gone):
+    await changed_in_the_portal(live, file_platform)
     if gone:
         await live.platform.delete(live.registry.live(TARGET).deployment)
-    await repair(TARGET, **on(live, slot=parts.SLOT))
+    await repair(TARGET, **on(live, slot=file_platform.SLOT))
     pointer = live.registry.live(TARGET)
     assert pointer.model_id == "v1"
     assert live.platform.standing()[pointer.deployment] == "v1"
@@ -120,24 +121,24 @@ async def test_what_was_done_in_the_portal_can_be_put_right(live, parts, gone):
     assert await drift(live) == ()
 
 
-async def test_a_revoked_model_is_not_deployed_again(live, parts):
+async def test_a_revoked_model_is_not_deployed_again(live):
     await live.platform.delete(live.registry.live(TARGET).deployment)
     live.registry.revoke(TARGET, "v1", actor="ben", reason="leaks")
     with pytest.raises(RefusedError, match=r"leaks; 'gatewright rollback triage' goes back"):
-        await repair(TARGET, **on(live, slot=parts.SLOT))
+        await repair(TARGET, **on(live, slot=file_platform.SLOT))
     assert live.platform.standing() == {}
 
 
-async def test_what_is_revoked_and_still_live_is_told_to_applications(live, parts):
+async def test_what_is_revoked_and_still_live_is_told_to_applications(live):
     live.registry.revoke(TARGET, "v1", actor="ben", reason="leaks")
     await live.publishers[0].withdraw()
-    await repair(TARGET, **on(live, slot=parts.SLOT))
+    await repair(TARGET, **on(live, slot=file_platform.SLOT))
     assert await live.read_by_applications() == {"v1"}
 
 
-async def test_published_files_are_put_right_without_a_new_generation(live, parts):
+async def test_published_files_are_put_right_without_a_new_generation(live):
     await live.publishers[0].withdraw()
-    await repair(TARGET, **on(live, slot=parts.SLOT))
+    await repair(TARGET, **on(live, slot=file_platform.SLOT))
     assert await drift(live) == ()
     assert live.registry.live(TARGET).generation == 1
 
@@ -152,19 +153,19 @@ async def test_the_previous_deployment_is_kept_as_long_as_the_target_says(live, 
     assert live.platform.standing()[name] == "v1"
 
 
-async def test_what_was_rolled_back_to_is_never_retired(live, parts, clock):
+async def test_what_was_rolled_back_to_is_never_retired(live, clock):
     from flows.recovery.rollback import roll_back
 
     await live.promote("r2", "v2")
-    await roll_back(TARGET, **on(live, slot=parts.SLOT))
+    await roll_back(TARGET, **on(live, slot=file_platform.SLOT))
     clock.pass_(days=30)
     swept = {"keep_s": DAY, "platform": live.platform, "registry": live.registry}
     (name,) = await retirable(TARGET, **swept)
     assert live.platform.standing()[name] == "v2"
 
 
-async def test_a_deployment_that_is_not_ours_is_never_retired(live, parts, clock):
-    await changed_in_the_portal(live, parts)
+async def test_a_deployment_that_is_not_ours_is_never_retired(live, clock):
+    await changed_in_the_portal(live, file_platform)
     await live.promote("r2", "v2")
     clock.pass_(days=30)
     swept = {"keep_s": DAY, "platform": live.platform, "registry": live.registry}
@@ -172,13 +173,15 @@ async def test_a_deployment_that_is_not_ours_is_never_retired(live, parts, clock
     assert "by-hand" in live.platform.standing().values()
 
 
-async def test_what_a_failed_run_could_not_remove_is_removed_later(live, parts):
-    live.smoke_result = parts.SmokeResult(asked=3, passed=False)
+async def test_what_a_failed_run_could_not_remove_is_removed_later(live):
+    live.smoke_result = file_platform.SmokeResult(asked=3, passed=False)
     live.platform.failing["delete"] = PlatformError("conflict", status=409)
     await live.promote("r2", "v2")
-    await live.platform.deploy("by-hand", "x", parts.SLOT, tags={})
+    await live.platform.deploy("by-hand", "x", file_platform.SLOT, tags={})
     live.judge("r3", "v3")
-    await live.platform.deploy("r3s", "v3", parts.SLOT, tags=own_tags(TARGET, "r3", "production"))
+    await live.platform.deploy(
+        "r3s", "v3", file_platform.SLOT, tags=own_tags(TARGET, "r3", "production")
+    )
     live.platform.failing.clear()
     swept = {"platform": live.platform, "registry": live.registry}
     (name,) = await orphans(TARGET, **swept)
@@ -187,22 +190,22 @@ async def test_what_a_failed_run_could_not_remove_is_removed_later(live, parts):
 
 @pytest.mark.parametrize("attempt", ["rollback-2", "repair-2"])
 async def test_what_a_way_back_deployed_and_never_switched_to_goes_once_it_was_overtaken(
-    live, parts, attempt
+    live, attempt
 ):
     """Killed between deployment and switch, and nobody asked for it again."""
     await live.promote("r2", "v2")
     tags = own_tags(TARGET, attempt, "production")
-    await live.platform.deploy("half-way", "v1", parts.SLOT, tags=tags)
+    await live.platform.deploy("half-way", "v1", file_platform.SLOT, tags=tags)
     swept = {"platform": live.platform, "registry": live.registry}
     assert await orphans(TARGET, **swept) == ()  # asked for again, it would be switched to
     await live.promote("r3", "v3")
     assert await orphans(TARGET, **swept) == ("half-way",)
 
 
-async def test_what_was_rolled_back_to_by_a_new_deployment_is_no_orphan(live, parts):
+async def test_what_was_rolled_back_to_by_a_new_deployment_is_no_orphan(live):
     await live.promote("r2", "v2")
     await live.platform.delete(live.registry.pointer_at(TARGET, 1).deployment)
-    await roll_back(TARGET, **on(live, slot=parts.SLOT))
+    await roll_back(TARGET, **on(live, slot=file_platform.SLOT))
     brought_back = live.registry.live(TARGET).deployment
     swept = {"platform": live.platform, "registry": live.registry}
     assert await orphans(TARGET, **swept) == ()

@@ -66,7 +66,7 @@ def asks_for(place: Any, *wanted: str) -> None:
 
 
 @pytest.fixture
-def restored(place: Any, place_emulator: Any) -> Any:
+def restored(place: Any) -> Any:
     """The emulator is shared: what a test changes in the portal is put back after it."""
     before = seen("live")
     yield place
@@ -100,11 +100,11 @@ def test_a_model_changed_in_the_portal_is_found_and_told_once(restored: Any, cap
     assert seen("held") is None
 
     capsys.readouterr()
-    assert restored.gatewright("live", TARGET) == 0
+    assert restored.run("live", TARGET) == 0
     assert f"serves {other}" in " ".join(capsys.readouterr().out.split())
-    assert restored.gatewright("live", TARGET, "--json") == 0
+    assert restored.run("live", TARGET, "--json") == 0
     assert json.loads(capsys.readouterr().out)["drift"]["reason"] == first.reason
-    assert restored.gatewright("history", TARGET) == 0
+    assert restored.run("history", TARGET) == 0
     assert "drift_found" in capsys.readouterr().out
     # Nothing was repaired.
     assert seen("live").generation == 2
@@ -114,7 +114,7 @@ def test_a_model_changed_in_the_portal_is_found_and_told_once(restored: Any, cap
 def test_a_person_who_adopts_it_ends_it(restored: Any) -> None:
     in_the_portal(restored, seen("previous").model_id)
     look()
-    assert restored.gatewright("verify", TARGET, "--adopt", "--reason", "was me") == 0
+    assert restored.run("verify", TARGET, "--adopt", "--reason", "was me") == 0
     assert seen("drifted") is None
     assert look().drifts == ()
 
@@ -143,7 +143,7 @@ def test_a_published_file_changed_by_hand_is_found_and_over_once_it_is_put_back(
 
     place.published.unlink()
     look()
-    assert place.gatewright("verify", TARGET, "--put-back", "--reason", "file was lost") == 0
+    assert place.run("verify", TARGET, "--put-back", "--reason", "file was lost") == 0
     assert kinds()[0] == "drift_over"
     assert seen("drifted") is None
 

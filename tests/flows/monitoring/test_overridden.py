@@ -62,7 +62,7 @@ def overridden(place: Any) -> Any:
 
 def shown(capsys: Any, place: Any, *arguments: str) -> str:
     capsys.readouterr()
-    place.gatewright(*arguments)
+    place.run(*arguments)
     return str(capsys.readouterr().out)
 
 
@@ -85,7 +85,7 @@ def test_verify_says_it(overridden, capsys):
 
 
 def test_once_another_model_is_live_nothing_says_it_but_history(overridden, capsys):
-    overridden.gatewright("rollback", TARGET, "--reason", "better so")
+    overridden.run("rollback", TARGET, "--reason", "better so")
     assert "against its gate" not in shown(capsys, overridden, "live", TARGET)
     report = shown(capsys, overridden, "report", overridden.runs[0], "--format", "json")
     assert "overridden by" not in report

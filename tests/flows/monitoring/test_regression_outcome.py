@@ -139,27 +139,27 @@ def test_a_model_that_is_not_live_any_more_is_revoked_without_a_hold(project, se
 def test_live_shows_the_revocation_and_the_way_back(project, settings, registry):
     asks_for(project, "revoke")
     settle(settings, measured_again(registry, "FAIL"))
-    shown = project.gatewright("live", TARGET)
+    shown = project.command("live", TARGET)
     assert "revoked" in shown.out
     assert "gatewright rollback support-triage" in shown.out
-    assert project.gatewright("live", TARGET, "--json").json["revoked"]["actor"] == "gatewright"
-    lifted = project.gatewright(
+    assert project.command("live", TARGET, "--json").json["revoked"]["actor"] == "gatewright"
+    lifted = project.command(
         "reinstate", TARGET, "again-v2-fail", "--reason", "a label error", GATEWRIGHT_ACTOR="ana"
     )
     assert lifted.out == "v2 may be live for support-triage again\n"
-    assert project.gatewright("live", TARGET, "--json").json["revoked"] is None
-    refused = project.gatewright("reinstate", TARGET, "v2", "--reason", "again")
+    assert project.command("live", TARGET, "--json").json["revoked"] is None
+    refused = project.command("reinstate", TARGET, "v2", "--reason", "again")
     assert (refused.code, "nothing bars 'v2'" in refused.err) == (3, True)
 
 
 def test_a_person_may_revoke_what_was_live(project, settings, registry):
-    refused = project.gatewright("revoke", TARGET, "v3", "--reason", "leaks")
+    refused = project.command("revoke", TARGET, "v3", "--reason", "leaks")
     assert refused.code == 3
     assert "MODEL: 'v3' was never live" in refused.err
     assert "#1  v1" in refused.err
-    done = project.gatewright("revoke", TARGET, "#1", "--reason", "leaks", "--json")
+    done = project.command("revoke", TARGET, "#1", "--reason", "leaks", "--json")
     assert (done.code, done.json["kind"], done.json["model_id"]) == (0, "model_revoked", "v1")
-    back = project.gatewright("rollback", TARGET, "--to", "v1", "--reason", "x", "--json")
+    back = project.command("rollback", TARGET, "--to", "v1", "--reason", "x", "--json")
     assert back.code == 1
     assert "may not be live" in json.loads(back.out)["error"]
 
@@ -179,9 +179,9 @@ def test_a_first_model_that_is_revoked_after_a_rollback_has_a_way_back_too(
         reason="wrong refunds",
         kind="rollback",
     )
-    done = project.gatewright("revoke", TARGET, "v1", "--reason", "leaks")
+    done = project.command("revoke", TARGET, "v1", "--reason", "leaks")
     way = f"gatewright rollback {TARGET} --to '#2' --reason '…'"
     assert f"it still is: {way}" in done.out
-    assert way in project.gatewright("live", TARGET).out
+    assert way in project.command("live", TARGET).out
     registry.revoke(TARGET, "v2", actor="ana", reason="leaks too")
-    assert "way back" not in project.gatewright("live", TARGET).out
+    assert "way back" not in project.command("live", TARGET).out

@@ -24,7 +24,7 @@ SLOT = SlotSpec(slot="production", sku="GlobalStandard", capacity=1)
 def found(place: Any, capsys: Any, *arguments: str, **environment: str) -> dict[str, Any]:
     """The findings by name of what they are about: (exit code, name -> [(level, message)])."""
     capsys.readouterr()
-    code = place.gatewright("verify", *arguments, "--json", **environment)
+    code = place.run("verify", *arguments, "--json", **environment)
     said = json.loads(capsys.readouterr().out)
     return {"code": code, **{about: said[about] for about in said}}
 
@@ -158,7 +158,7 @@ def test_a_model_changed_in_the_portal_is_named_and_can_be_adopted(place, capsys
     said = message(shown[TARGET], "drift")
     assert f"serves {portal}" in said
     assert f"{live().model_id} is recorded as live" in said
-    assert place.gatewright("verify", TARGET, "--adopt") == 3  # a reason is required
+    assert place.run("verify", TARGET, "--adopt") == 3  # a reason is required
     adopted = found(place, capsys, TARGET, "--adopt", "--reason", "wanted so")
     assert adopted["code"] == 0
     assert live().model_id == portal
@@ -193,7 +193,7 @@ def test_a_platform_that_does_not_answer_is_no_agreement(place, capsys):
 
 
 def test_a_name_that_is_neither_run_nor_target_is_corrected(place, capsys):
-    assert place.gatewright("verify", "team") == 3
+    assert place.run("verify", "team") == 3
     assert "did you mean 'teams'?" in capsys.readouterr().err
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.scripted_server import azure_at, embedded_at
 
 from evals.errors import CredentialError, PlatformError
 from flows.platforms.base import SlotSpec, TriggerRef
@@ -24,7 +25,7 @@ def accounts(emulator):
     return emulator
 
 
-async def test_a_model_is_deployed_in_another_region(accounts, embedded_at, models) -> None:
+async def test_a_model_is_deployed_in_another_region(accounts, models) -> None:
     platform = embedded_at(accounts.url, account="acme-ncus", source={"account": "embedded"})
     candidate = await platform.resolve(TriggerRef(job_id=models.first.id), target="t")
     assert candidate.model_id == models.first.model_id
@@ -40,18 +41,14 @@ async def test_a_model_is_deployed_in_another_region(accounts, embedded_at, mode
     await platform.aclose()
 
 
-async def test_without_naming_the_source_the_model_is_unknown_there(
-    accounts, embedded_at, models
-) -> None:
+async def test_without_naming_the_source_the_model_is_unknown_there(accounts, models) -> None:
     platform = embedded_at(accounts.url, account="acme-ncus")
     with pytest.raises(PlatformError, match="name that account under 'source'"):
         await platform.deploy("cand-1", models.first.model_id, SLOT, tags={})
     await platform.aclose()
 
 
-async def test_a_model_is_deployed_in_another_tenant_with_a_token_of_each(
-    accounts, embedded_at, models
-) -> None:
+async def test_a_model_is_deployed_in_another_tenant_with_a_token_of_each(accounts, models) -> None:
     env = {
         "GATEWRIGHT_ARM_TOKEN": accounts.token(tenant=TENANT["tenant"]),
         "GATEWRIGHT_ARM_SOURCE_TOKEN": accounts.token(tenant=OURS),
@@ -85,7 +82,7 @@ async def test_a_model_is_deployed_in_another_tenant_with_a_token_of_each(
 
 
 async def test_a_source_of_another_tenant_without_its_token_is_a_matter_of_credentials(
-    accounts, embedded_at, models
+    accounts, models
 ) -> None:
     env = {"GATEWRIGHT_ARM_TOKEN": accounts.token(tenant=TENANT["tenant"])}
     platform = embedded_at(
@@ -106,7 +103,7 @@ async def test_a_source_of_another_tenant_without_its_token_is_a_matter_of_crede
     await platform.aclose()
 
 
-async def test_a_missing_role_names_the_action_and_the_scope(emulator, embedded_at, models) -> None:
+async def test_a_missing_role_names_the_action_and_the_scope(emulator, models) -> None:
     reader = emulator.token(roles={"*": "Reader"})
     platform = embedded_at(emulator.url, {"GATEWRIGHT_ARM_TOKEN": reader})
     with pytest.raises(
@@ -116,9 +113,7 @@ async def test_a_missing_role_names_the_action_and_the_scope(emulator, embedded_
     await platform.aclose()
 
 
-async def test_where_the_source_may_not_be_read_a_model_is_taken_at_its_word(
-    server, azure_at
-) -> None:
+async def test_where_the_source_may_not_be_read_a_model_is_taken_at_its_word(server) -> None:
     model = "gpt-4.1-mini-2025-04-14.ft-" + "5d1e" * 8
     checkpoint = "ftchkpt-" + "0a" * 16
     refused = (403, {"error": {"code": "PermissionDenied", "message": "no"}})

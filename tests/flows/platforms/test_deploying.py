@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.scripted_server import shown
 
 from evals.errors import ConfigurationError, PlatformError
 from flows.platforms.base import SlotSpec
@@ -20,7 +21,7 @@ def refusal(code: str, message: str = "no") -> tuple[int, dict]:
     return 400, {"error": {"code": code, "message": message}}
 
 
-async def test_the_first_write_comes_after_a_read_and_is_read_back(server, azure, shown) -> None:
+async def test_the_first_write_comes_after_a_read_and_is_read_back(server, azure) -> None:
     server.on(f"GET {AT}", NONE, (200, shown(state="Creating")), (200, shown()))
     server.on(f"PUT {AT}", (201, shown(state="Creating")))
     found = await azure.deploy("cand-1", TUNED, SLOT, tags=TAGS)
@@ -29,21 +30,21 @@ async def test_the_first_write_comes_after_a_read_and_is_read_back(server, azure
 
 
 @pytest.mark.parametrize("state", ["Accepted", "Creating", "Updating", "Moving", "Frobnicating"])
-async def test_any_state_that_is_no_end_is_waited_through(server, azure, shown, state) -> None:
+async def test_any_state_that_is_no_end_is_waited_through(server, azure, state) -> None:
     server.on(f"GET {AT}", (200, shown(state=state)), (200, shown(state=state)), (200, shown()))
     found = await azure.deploy("cand-1", TUNED, SLOT, tags=TAGS)
     assert found.state == "ready"
     assert not server.asked(f"PUT {AT}")
 
 
-async def test_a_deployment_that_shows_late_is_waited_for(server, azure, shown) -> None:
+async def test_a_deployment_that_shows_late_is_waited_for(server, azure) -> None:
     server.on(f"GET {AT}", NONE, NONE, NONE, (200, shown()))
     server.on(f"PUT {AT}", (201, shown(state="Accepted")))
     assert (await azure.deploy("cand-1", TUNED, SLOT, tags=TAGS)).state == "ready"
 
 
 async def test_an_identical_put_that_is_refused_as_a_model_change_is_no_failure(
-    server, azure, shown
+    server, azure
 ) -> None:
     """The first PUT went through and its answer was lost; its repetition is refused."""
     server.on(f"GET {AT}", NONE, (200, shown(state="Creating")), (200, shown()))
@@ -52,16 +53,14 @@ async def test_an_identical_put_that_is_refused_as_a_model_change_is_no_failure(
     assert len(server.asked(f"PUT {AT}")) == 2
 
 
-async def test_a_model_change_somebody_else_made_meanwhile_is_not_hidden(
-    server, azure, shown
-) -> None:
+async def test_a_model_change_somebody_else_made_meanwhile_is_not_hidden(server, azure) -> None:
     server.on(f"GET {AT}", NONE, (200, shown(model=OTHER)))
     server.on(f"PUT {AT}", refusal("ModelUpgradeNotSupported", "Model updates are not supported"))
     with pytest.raises(PlatformError, match="cannot be given another model"):
         await azure.deploy("cand-1", TUNED, SLOT, tags=TAGS)
 
 
-async def test_a_write_that_somebody_overwrote_is_noticed(server, azure, shown) -> None:
+async def test_a_write_that_somebody_overwrote_is_noticed(server, azure) -> None:
     server.on(f"GET {AT}", NONE, (200, shown(model=OTHER)))
     server.on(f"PUT {AT}", (200, shown()))
     with pytest.raises(PlatformError, match="somebody else wrote to it") as caught:
@@ -69,7 +68,7 @@ async def test_a_write_that_somebody_overwrote_is_noticed(server, azure, shown) 
     assert caught.value.code == "WrongModel"
 
 
-async def test_a_new_version_of_a_base_model_is_put_in_place(server, azure, shown) -> None:
+async def test_a_new_version_of_a_base_model_is_put_in_place(server, azure) -> None:
     old = shown(
         model="gpt-4o", version="2024-08-06", sku="Standard", tags={"gatewright": "production"}
     )
@@ -86,7 +85,7 @@ async def test_a_new_version_of_a_base_model_is_put_in_place(server, azure, show
 
 
 async def test_a_provisioned_deployment_is_changed_in_place_where_the_service_allows_it(
-    server, azure, shown
+    server, azure
 ) -> None:
     tags = {"gatewright": "production"}
     old = shown(model=OTHER, sku="GlobalProvisionedManaged", tags=tags)
@@ -101,7 +100,7 @@ async def test_a_provisioned_deployment_is_changed_in_place_where_the_service_al
         await azure.deploy("cand-1", TUNED, slot, tags=TAGS)
 
 
-async def test_quota_that_a_deletion_gives_back_late_is_waited_for(server, azure, shown) -> None:
+async def test_quota_that_a_deletion_gives_back_late_is_waited_for(server, azure) -> None:
     quota = refusal(
         "InsufficientQuota", "This operation require 100 new capacity, available capacity 50"
     )
@@ -146,7 +145,7 @@ async def test_a_misspelt_sku_is_named_before_anything_is_sent(server, azure) ->
     assert not server.asked(f"PUT {AT}")
 
 
-async def test_what_others_made_is_used_as_it_is_but_never_changed(server, azure, shown) -> None:
+async def test_what_others_made_is_used_as_it_is_but_never_changed(server, azure) -> None:
     theirs = shown(capacity=7, tags={})
     server.on(f"GET {AT}", (200, theirs))
     assert (await azure.deploy("cand-1", TUNED, SLOT, tags=TAGS)).capacity == 7
@@ -159,7 +158,7 @@ async def test_a_missing_account_is_not_taken_for_a_missing_deployment(server, a
         await azure.get("cand-1")
 
 
-async def test_a_deletion_lasts_until_the_deployment_is_gone(server, azure, shown) -> None:
+async def test_a_deletion_lasts_until_the_deployment_is_gone(server, azure) -> None:
     gone = shown(state="Deleting")
     server.on(f"GET {AT}", (200, shown()), (200, gone), (200, gone), NONE)
     server.on(f"DELETE {AT}", (202, None, {"Location": "{url}/op"}))

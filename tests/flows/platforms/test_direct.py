@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from support.scripted_server import shown
 
 from evals.errors import CredentialError, PlatformError
 from flows.platforms.azure.arm.documents import ArmDeployment, to_deployment
@@ -21,7 +22,7 @@ TUNED = "gpt-4.1-mini-2025-04-14.ft-" + "5d1e" * 8
 
 
 @pytest.fixture
-def ready(server, azure, shown):
+def ready(server, azure):
     server.on(AT, (200, shown()))
     return to_deployment(msgspec.convert(shown(), ArmDeployment))
 
@@ -61,7 +62,7 @@ class Tokens:
         return
 
 
-async def test_the_newer_scope_is_tried_when_the_older_is_refused(server, shown):
+async def test_the_newer_scope_is_tried_when_the_older_is_refused(server):
     options = {"subscription": "sub-1", "resource_group": "acme-ai", "account": "acme-swc"}
     here = read_options({**options, "endpoint": server.url, "arm_endpoint": server.url})
     platform = AzureOpenAIPlatform(here, {}, tokens=Tokens())

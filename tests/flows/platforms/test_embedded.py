@@ -6,6 +6,9 @@ import asyncio
 
 import httpx
 import pytest
+from support.emulator import finish_operations
+from support.scripted_server import embedded_at
+from support.waiting import until
 
 from evals.errors import ConfigurationError, PlatformError, RefusedError
 from flows.platforms.base import SlotSpec, TriggerRef
@@ -17,7 +20,7 @@ TAGS = {"run": "run-0042", "target": "support-triage", "role": "candidate"}
 
 
 async def _ask(connection, text: str) -> dict:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         answer = await client.post(
             f"{connection.endpoint.base_url}/chat/completions",
             headers=dict(await connection.auth()),
@@ -60,7 +63,7 @@ async def test_a_finished_job_becomes_a_candidate_that_is_deployed_asked_and_cle
     await embedded.delete("cand-1")
 
 
-async def test_the_dated_address_works_as_well(emulator, models, embedded_at) -> None:
+async def test_the_dated_address_works_as_well(emulator, models) -> None:
     platform = embedded_at(emulator.url, api="dated")
     candidate = await platform.resolve(TriggerRef(job_id=models.first.id), target="t")
     deployment = await platform.deploy("dated-1", candidate.model_id, DEVELOPER, tags=TAGS)
@@ -112,9 +115,7 @@ async def test_the_type_of_a_deployment_is_not_changed_in_place(embedded, models
         await embedded.deploy("cand-1", models.first.model_id, PRODUCTION, tags=TAGS)
 
 
-async def test_parallel_deployments_of_one_account_all_stand(
-    embedded, models, emulator, embedded_at
-) -> None:
+async def test_parallel_deployments_of_one_account_all_stand(embedded, models, emulator) -> None:
     other = embedded_at(emulator.url)
     names = ["cand-1", "cand-2", "base-1"]
     found = await asyncio.gather(
@@ -127,7 +128,7 @@ async def test_parallel_deployments_of_one_account_all_stand(
 
 
 async def test_a_write_of_another_process_is_waited_for(embedded, models, emulator) -> None:
-    emulator.set(provisioning_s=0.4)
+    emulator.set(provisioning_s=3600)  # theirs is under way until we were refused because of it
     address = (
         f"{emulator.url}/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/embedded"
         "/providers/Microsoft.CognitiveServices/accounts/embedded/deployments/other?api-version=2025-06-01"
@@ -138,30 +139,39 @@ async def test_a_write_of_another_process_is_waited_for(embedded, models, emulat
             "model": {"format": "OpenAI", "name": models.second.model_id, "version": "1"}
         },
     }
-    async with httpx.AsyncClient(headers={"Authorization": "Bearer embedded-arm-token"}) as client:
+    async with httpx.AsyncClient(
+        headers={"Authorization": "Bearer embedded-arm-token"}, timeout=60
+    ) as client:
         assert (await client.put(address, json=body)).status_code == 201
+    emulator.set(provisioning_s=0.03)
     before = len(emulator.log)
-    deployment = await embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
-    assert deployment.state == "ready"
-    assert 409 in {entry.status for entry in emulator.log[before:]}
+    deploying = asyncio.create_task(
+        embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
+    )
+    await until(lambda: 409 in {entry.status for entry in emulator.log[before:]})
+    finish_operations(emulator)
+    assert (await deploying).state == "ready"
 
 
 async def test_a_candidate_lost_by_its_process_is_found_again_while_it_is_created(
     embedded, models, emulator
 ) -> None:
-    emulator.set(provisioning_s=0.5)
+    emulator.set(provisioning_s=3600)
     before = len(emulator.log)
     task = asyncio.create_task(
         embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
     )
-    while not any(entry.status == 201 for entry in emulator.log[before:]):
-        await asyncio.sleep(0.02)
+    await until(lambda: any(entry.status == 201 for entry in emulator.log[before:]))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     before = len(emulator.log)
-    found = await embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
-    assert found.state == "ready"
+    again = asyncio.create_task(
+        embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
+    )
+    await until(lambda: any(entry.method == "GET" for entry in emulator.log[before:]))
+    finish_operations(emulator)
+    assert (await again).state == "ready"
     assert not [entry for entry in emulator.log[before:] if entry.method == "PUT"]
 
 
@@ -169,15 +179,21 @@ async def test_a_name_that_is_being_deleted_is_waited_for_and_created_anew(
     embedded, models, emulator
 ) -> None:
     await embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
-    emulator.set(deleting_s=0.3)
+    emulator.set(deleting_s=3600)
+    before = len(emulator.log)
     task = asyncio.create_task(embedded.delete("cand-1"))
-    await asyncio.sleep(0.2)
+    await until(lambda: any(entry.method == "DELETE" for entry in emulator.log[before:]))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (await embedded.get("cand-1")).state == "deleting"
-    found = await embedded.deploy("cand-1", models.second.model_id, DEVELOPER, tags=TAGS)
-    assert found.model_id == models.second.model_id
+    before = len(emulator.log)
+    again = asyncio.create_task(
+        embedded.deploy("cand-1", models.second.model_id, DEVELOPER, tags=TAGS)
+    )
+    await until(lambda: any(entry.method == "GET" for entry in emulator.log[before:]))
+    finish_operations(emulator)
+    assert (await again).model_id == models.second.model_id
 
 
 @pytest.mark.parametrize("outcome", ["Failed", "Canceled"])
@@ -201,7 +217,9 @@ async def test_what_others_made_is_never_deleted(embedded, models, emulator) -> 
         "sku": {"name": "GlobalStandard", "capacity": 1},
         "properties": {"model": {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}},
     }
-    async with httpx.AsyncClient(headers={"Authorization": "Bearer embedded-arm-token"}) as client:
+    async with httpx.AsyncClient(
+        headers={"Authorization": "Bearer embedded-arm-token"}, timeout=60
+    ) as client:
         await client.put(address, json=body)
     with pytest.raises(PlatformError, match="was not made by Gatewright") as caught:
         await embedded.delete("theirs")
@@ -286,7 +304,7 @@ async def test_what_is_not_there_or_not_finished_is_refused(embedded, models, em
             await embedded.resolve(ref, target="t")
 
 
-async def test_nothing_running_says_how_to_start_it(embedded_at) -> None:
+async def test_nothing_running_says_how_to_start_it() -> None:
     platform = embedded_at("http://127.0.0.1:9")
     with pytest.raises(PlatformError, match="start the embedded platform"):
         await platform.get("cand-1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.scripted_server import shown
 
 from evals.errors import CredentialError, GatewrightError, PlatformError
 from flows.platforms.base import Deployment, SlotSpec
@@ -174,7 +175,7 @@ def data(status: int, code: Any, message: str = "said") -> tuple[int, Any]:
         (0, None),
     ],
 )
-async def test_what_passes_on_the_data_plane_is_waited_out(server, azure, shown, late) -> None:
+async def test_what_passes_on_the_data_plane_is_waited_out(server, azure, late) -> None:
     server.on(f"GET {AT}", (200, shown()))
     server.on(CHAT, late, late, GOOD)
     connection = await azure.wait_ready(READY)
@@ -192,9 +193,7 @@ async def test_what_passes_on_the_data_plane_is_waited_out(server, azure, shown,
         data(400, "invalid_prompt"),
     ],
 )
-async def test_a_model_that_refuses_the_probe_itself_is_there(
-    server, azure, shown, answering
-) -> None:
+async def test_a_model_that_refuses_the_probe_itself_is_there(server, azure, answering) -> None:
     server.on(f"GET {AT}", (200, shown()))
     server.on(CHAT, answering)
     await azure.wait_ready(READY)
@@ -214,9 +213,7 @@ async def test_a_model_that_refuses_the_probe_itself_is_there(
         (data(429, "insufficient_quota"), "no credit left"),
     ],
 )
-async def test_what_stays_on_the_data_plane_is_told_at_once(
-    server, azure, shown, stays, read
-) -> None:
+async def test_what_stays_on_the_data_plane_is_told_at_once(server, azure, stays, read) -> None:
     server.on(f"GET {AT}", (200, shown()))
     server.on(CHAT, stays)
     with pytest.raises(GatewrightError) as caught:
@@ -226,7 +223,7 @@ async def test_what_stays_on_the_data_plane_is_told_at_once(
     assert len(server.asked(CHAT)) == 1
 
 
-async def test_never_ready_says_what_was_seen_last(server, azure, shown) -> None:
+async def test_never_ready_says_what_was_seen_last(server, azure) -> None:
     from dataclasses import replace
 
     azure._pace = replace(azure._pace, ready=0.3)
@@ -236,7 +233,7 @@ async def test_never_ready_says_what_was_seen_last(server, azure, shown) -> None
         await azure.wait_ready(READY)
 
 
-async def test_an_old_model_that_never_goes_is_told_and_not_believed(server, azure, shown) -> None:
+async def test_an_old_model_that_never_goes_is_told_and_not_believed(server, azure) -> None:
     from dataclasses import replace
 
     azure._pace = replace(azure._pace, ready=0.3)
@@ -249,7 +246,7 @@ async def test_an_old_model_that_never_goes_is_told_and_not_believed(server, azu
 
 @pytest.mark.parametrize("told", [None, "gpt-4.1-mini-2025-04-14", "cand-1"])
 async def test_an_answer_that_does_not_name_its_model_is_asked_for_three_times(
-    server, azure, shown, told
+    server, azure, told
 ) -> None:
     server.on(f"GET {AT}", (200, shown()))
     server.on(CHAT, (200, {"model": told, "choices": []}))
@@ -258,7 +255,7 @@ async def test_an_answer_that_does_not_name_its_model_is_asked_for_three_times(
 
 
 async def test_the_control_plane_has_to_name_the_asked_model_before_any_probe(
-    server, azure, shown
+    server, azure
 ) -> None:
     server.on(f"GET {AT}", (200, shown(model="gpt-4.1-mini-2025-04-14.ft-" + "ab12" * 8)))
     with pytest.raises(PlatformError, match=r"expected gpt-4\.1-mini"):
@@ -266,7 +263,7 @@ async def test_the_control_plane_has_to_name_the_asked_model_before_any_probe(
     assert not server.asked(CHAT)
 
 
-async def test_no_probe_before_the_control_plane_has_succeeded(server, azure, shown) -> None:
+async def test_no_probe_before_the_control_plane_has_succeeded(server, azure) -> None:
     """The data plane may answer 200 from the old model while the control plane still creates."""
     server.on(
         f"GET {AT}", (200, shown(state="Creating")), (200, shown(state="Creating")), (200, shown())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from support.emulator import training_lines
 
 from evals.errors import PlatformError, RefusedError
 from flows.platforms.base import TriggerRef
@@ -162,11 +163,9 @@ async def test_a_file_is_waited_for_and_a_broken_one_is_told(server, azure) -> N
         await jobs.upload_file(azure, b"{}", poll_s=0.01)
 
 
-async def test_a_whole_job_is_followed_with_each_event_told_once(
-    embedded, training_lines, tmp_path
-) -> None:
+async def test_a_whole_job_is_followed_with_each_event_told_once(embedded, tmp_path) -> None:
     path = tmp_path / "triage.jsonl"
-    path.write_bytes(training_lines)
+    path.write_bytes(training_lines())
     file = await jobs.upload_file(embedded, path, poll_s=0.02)
     job = await jobs.create_job(embedded, model="gpt-4.1-mini-2025-04-14", training_file=file)
     told: list[str] = []
@@ -189,11 +188,9 @@ async def test_an_unknown_job_is_refused(embedded) -> None:
         await jobs.get_job(embedded, "ftjob-nope")
 
 
-async def test_the_digest_of_a_training_file_is_that_of_its_bytes(
-    embedded, models, training_lines
-) -> None:
+async def test_the_digest_of_a_training_file_is_that_of_its_bytes(embedded, models) -> None:
     import hashlib
 
     digest = await jobs.training_digest(embedded, models.first.training_file or "")
-    assert digest == "sha256:" + hashlib.sha256(training_lines).hexdigest()
+    assert digest == "sha256:" + hashlib.sha256(training_lines()).hexdigest()
     assert await jobs.training_digest(embedded, "file-nope") is None

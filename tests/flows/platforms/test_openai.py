@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from support.emulator import training_lines
 
 from evals.errors import ConfigurationError, CredentialError, PlatformError, RefusedError
 from flows.platforms.base import SlotSpec, TriggerRef
@@ -43,14 +44,12 @@ async def train(platform: OpenAIPlatform, lines: bytes) -> Job:
     job = await jobs.create_job(
         platform, model="gpt-4.1-mini-2025-04-14", training_file=file, suffix="triage"
     )
-    return await jobs.wait_finished(platform, job.id, poll_s=0.05, timeout_s=20)
+    return await jobs.wait_finished(platform, job.id, poll_s=0.05, timeout_s=60)
 
 
-async def test_a_fine_tune_is_resolved_deployed_by_its_id_and_asked(
-    openai, emulator, training_lines
-) -> None:
+async def test_a_fine_tune_is_resolved_deployed_by_its_id_and_asked(openai, emulator) -> None:
     emulator.set(openai_model_lag_s=0.4)
-    job = await train(openai, training_lines)
+    job = await train(openai, training_lines())
     assert job.model_id is not None and job.model_id.startswith("ft:gpt-4.1-mini")
     candidate = await openai.resolve(TriggerRef(job_id=job.id), target="t")
     assert (candidate.model_id, candidate.base_model) == (job.model_id, "gpt-4.1-mini-2025-04-14")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from support.scripted_server import azure_at, embedded_at
 
 from evals.records import Candidate, Price
 from flows.platforms.azure.quota import find_row, read_rows
@@ -102,9 +103,7 @@ async def test_a_retired_base_is_refused(embedded, models, emulator) -> None:
     assert "retired" in found["lifetime"].message
 
 
-async def test_a_missing_account_is_told_and_the_rest_is_still_looked_at(
-    emulator, embedded_at
-) -> None:
+async def test_a_missing_account_is_told_and_the_rest_is_still_looked_at(emulator) -> None:
     platform = embedded_at(
         emulator.url, account="nope", endpoint=emulator.url, resource_group="embedded"
     )
@@ -116,7 +115,7 @@ async def test_a_missing_account_is_told_and_the_rest_is_still_looked_at(
 
 
 async def test_quota_that_may_not_be_read_is_a_warning_that_names_the_role(
-    emulator, embedded_at, models
+    emulator, models
 ) -> None:
     reader = emulator.token(roles={"*": "Cognitive Services OpenAI Contributor"})
     platform = embedded_at(emulator.url, {"GATEWRIGHT_ARM_TOKEN": reader})
@@ -126,7 +125,7 @@ async def test_quota_that_may_not_be_read_is_a_warning_that_names_the_role(
     assert "Usages Reader" in found["quota"].fix or "usages/read" in found["quota"].fix
 
 
-async def test_a_token_of_another_tenant_names_the_right_one(emulator, embedded_at, models) -> None:
+async def test_a_token_of_another_tenant_names_the_right_one(emulator, models) -> None:
     foreign = emulator.token(tenant="00000000-0000-0000-0000-00000000bbbb")
     platform = embedded_at(emulator.url, {"GATEWRIGHT_ARM_TOKEN": foreign})
     found = await look(platform, models.first.model_id)
@@ -135,7 +134,7 @@ async def test_a_token_of_another_tenant_names_the_right_one(emulator, embedded_
     assert "az login --tenant 00000000-0000-0000-0000-00000000aaaa" in found["account"].fix
 
 
-async def test_nothing_running_is_reported_and_not_raised(embedded_at) -> None:
+async def test_nothing_running_is_reported_and_not_raised() -> None:
     platform = embedded_at("http://127.0.0.1:9")
     found = await look(platform, TUNED)
     await platform.aclose()
@@ -161,7 +160,7 @@ async def test_missing_rights_are_named(server, azure) -> None:
     assert (await look(azure, TUNED))["rights"].level == "ok"
 
 
-async def test_an_account_whose_address_is_another_is_told(server, azure_at) -> None:
+async def test_an_account_whose_address_is_another_is_told(server) -> None:
     platform = azure_at(server.url, endpoint=None)
     account = platform.account.account_id
     told = {"name": "acme-swc", "properties": {"endpoint": "https://acme-custom.openai.azure.com/"}}

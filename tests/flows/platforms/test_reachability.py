@@ -60,7 +60,7 @@ async def test_what_is_asked_through_a_proxy_is_not_tried(monkeypatch):
 @pytest.mark.parametrize("more", [(), ("--model", "gpt-4.1-mini-2025-04-14.ft-x-v1")])
 def test_the_doctor_says_in_one_line_that_the_platform_is_down(project, more):
     address = closed()
-    answer = project.gatewright(
+    answer = project.command(
         "doctor", "support-triage", *more, "--json", GATEWRIGHT_EMBEDDED_URL=address
     )
     assert answer.code == 4

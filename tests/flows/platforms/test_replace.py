@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.emulator import finish_operations
+from support.waiting import until
 
 from evals.errors import PlatformError
 from flows.platforms.base import SlotSpec
@@ -57,13 +59,13 @@ async def test_a_create_that_provisions_to_failure_puts_the_old_model_back(
     embedded, models, emulator
 ) -> None:
     await embedded.deploy("live", models.first.model_id, SLOT, tags=TAGS)
-    emulator.set(provisioning_outcome="Failed")
+    emulator.set(provisioning_outcome="Failed", provisioning_s=3600)
     before = len(emulator.log)
 
     async def recover() -> None:
-        while not any(entry.status == 201 for entry in emulator.log[before:]):
-            await asyncio.sleep(0.01)
-        emulator.set(provisioning_outcome="Succeeded")
+        await until(lambda: any(entry.status == 201 for entry in emulator.log[before:]))
+        emulator.set(provisioning_outcome="Succeeded", provisioning_s=0.03)
+        finish_operations(emulator)
 
     healing = asyncio.create_task(recover())
     with pytest.raises(PlatformError, match="was put back"):
@@ -83,14 +85,14 @@ async def test_a_replace_broken_off_after_the_deletion_is_finished_by_the_next(
     embedded, models, emulator
 ) -> None:
     previous = await embedded.deploy("live", models.first.model_id, SLOT, tags=TAGS)
-    emulator.set(deleting_s=0.2)
+    emulator.set(deleting_s=3600)
     before = len(emulator.log)
     task = asyncio.create_task(embedded.replace("live", models.second.model_id, SLOT, tags=TAGS))
-    while not any(entry.method == "DELETE" for entry in emulator.log[before:]):
-        await asyncio.sleep(0.01)
+    await until(lambda: any(entry.method == "DELETE" for entry in emulator.log[before:]))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    finish_operations(emulator)
     done = await embedded.replace(
         "live", models.second.model_id, SLOT, tags=TAGS, previous=previous
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from support.scripted_server import azure_at, shown
 
 from flows.platforms.base import SlotSpec
 
@@ -102,7 +103,7 @@ async def _put(server, platform, shown, model: str, slot: SlotSpec) -> Any:
 
 
 @pytest.mark.parametrize("sku", SKU["properties"]["name"]["enum"])  # type: ignore[index]
-async def test_every_deployment_type_is_asked_for_at_the_root(server, azure, shown, sku) -> None:
+async def test_every_deployment_type_is_asked_for_at_the_root(server, azure, sku) -> None:
     slot = SlotSpec(slot="production", sku=sku, capacity=50)
     body = (await _put(server, azure, shown, TUNED, slot)).body
     assert body["sku"] == {"name": sku, "capacity": 50}
@@ -110,21 +111,21 @@ async def test_every_deployment_type_is_asked_for_at_the_root(server, azure, sho
     assert body["properties"]["model"] == {"format": "OpenAI", "name": TUNED, "version": "1"}
 
 
-async def test_a_checkpoint_goes_by_its_id(server, azure, shown) -> None:
+async def test_a_checkpoint_goes_by_its_id(server, azure) -> None:
     checkpoint = "ftchkpt-" + "0a" * 16
     slot = SlotSpec(slot="developer", sku="DeveloperTier", capacity=1)
     body = (await _put(server, azure, shown, checkpoint, slot)).body
     assert body["properties"]["model"]["name"] == checkpoint
 
 
-async def test_a_content_policy_goes_along(server, azure_at, shown) -> None:
+async def test_a_content_policy_goes_along(server) -> None:
     platform = azure_at(server.url, content_policy="Acme.Strict")
     slot = SlotSpec(slot="developer", sku="DeveloperTier", capacity=1)
     body = (await _put(server, platform, shown, TUNED, slot)).body
     assert body["properties"]["raiPolicyName"] == "Acme.Strict"
 
 
-async def test_another_region_or_subscription_is_named_as_source(server, azure_at, shown) -> None:
+async def test_another_region_or_subscription_is_named_as_source(server) -> None:
     platform = azure_at(server.url, source={"account": "acme-eus2", "subscription": "sub-2"})
     slot = SlotSpec(slot="developer", sku="DeveloperTier", capacity=1)
     sent = await _put(server, platform, shown, TUNED, slot)
@@ -134,9 +135,7 @@ async def test_another_region_or_subscription_is_named_as_source(server, azure_a
     assert "x-ms-authorization-auxiliary" not in sent.headers
 
 
-async def test_another_tenant_is_named_as_source_account_with_its_own_token(
-    server, azure_at, shown
-) -> None:
+async def test_another_tenant_is_named_as_source_account_with_its_own_token(server) -> None:
     platform = azure_at(
         server.url,
         {"GATEWRIGHT_ARM_SOURCE_TOKEN": "from-there"},
@@ -149,14 +148,14 @@ async def test_another_tenant_is_named_as_source_account_with_its_own_token(
     assert sent.headers["Authorization"] == "Bearer arm-1"
 
 
-async def test_an_untuned_model_never_names_a_source(server, azure_at, shown) -> None:
+async def test_an_untuned_model_never_names_a_source(server) -> None:
     platform = azure_at(server.url, source={"account": "acme-eus2"})
     slot = SlotSpec(slot="production", sku="Standard", capacity=1)
     body = (await _put(server, platform, shown, "gpt-4.1-mini-2025-04-14", slot)).body
     assert set(body["properties"]["model"]) == {"format", "name", "version"}
 
 
-async def test_a_capacity_is_patched_with_sku_and_tags_only(server, azure, shown) -> None:
+async def test_a_capacity_is_patched_with_sku_and_tags_only(server, azure) -> None:
     server.on(f"GET {AT}", (200, shown()), (200, shown()), (200, shown(capacity=120)))
     server.on(f"PATCH {AT}", (200, shown(capacity=120)))
     slot = SlotSpec(slot="developer", sku="DeveloperTier", capacity=120)
@@ -164,7 +163,7 @@ async def test_a_capacity_is_patched_with_sku_and_tags_only(server, azure, shown
     jsonschema.validate(server.asked(f"PATCH {AT}")[0].body, PATCH)
 
 
-async def test_the_probe_is_a_small_chat_request(server, azure, shown) -> None:
+async def test_the_probe_is_a_small_chat_request(server, azure) -> None:
     import msgspec
 
     from flows.platforms.azure.arm.documents import ArmDeployment, to_deployment

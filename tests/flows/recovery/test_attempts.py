@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from support import file_platform
 
 from flows.recovery import target_rollback
 from flows.recovery.rollback import roll_back
@@ -14,7 +15,7 @@ TARGET = "triage"
 
 
 @pytest.fixture
-async def attempts(world, parts):
+async def attempts(world):
     """v3 is live, v1 and v2 were; `back()` goes back as the command does, `finish=False` is killed before the end."""
     for number in (1, 2, 3):
         await world.promote(f"r{number}", f"v{number}")
@@ -30,7 +31,7 @@ async def attempts(world, parts):
             platform=world.platform,
             registry=world.registry,
             publishers=world.publishers,
-            slot=parts.SLOT,
+            slot=file_platform.SLOT,
         )
         if finish:
             target_rollback.finish_rollback(settings, TARGET)

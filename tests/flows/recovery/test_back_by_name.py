@@ -40,7 +40,7 @@ def test_the_earlier_model_goes_live_by_generation_name_or_run(
 ) -> None:
     before = live()
     named = place.runs[0] if said == "run" else said
-    assert place.gatewright("rollback", TARGET, "--to", named, "--reason", "wrong refunds") == 0
+    assert place.run("rollback", TARGET, "--to", named, "--reason", "wrong refunds") == 0
     assert re.search(r"told \d\.\d\d s after the\s+switch", capsys.readouterr().out)
     assert live().generation == 3
     assert live().model_id.endswith("-v1")
@@ -52,7 +52,7 @@ def test_what_fits_no_model_or_several_exits_3_lists_them_and_changes_nothing(
     place: Any, capsys: Any
 ) -> None:
     for said, why in (("v7", "was never live"), ("gpt-4.1-mini", "names several models")):
-        assert place.gatewright("rollback", TARGET, "--to", said, "--reason", "x") == 3
+        assert place.run("rollback", TARGET, "--to", said, "--reason", "x") == 3
         told = capsys.readouterr().err.splitlines()
         assert why in told[0]
         assert [line.split()[0] for line in told[1:]] == ["#2", "#1"]
@@ -62,7 +62,7 @@ def test_what_fits_no_model_or_several_exits_3_lists_them_and_changes_nothing(
 
 
 def test_going_back_to_what_is_live_says_so_and_of_no_hold(place: Any, capsys: Any) -> None:
-    assert place.gatewright("rollback", TARGET, "--to", "#2", "--reason", "looks odd") == 0
+    assert place.run("rollback", TARGET, "--to", "#2", "--reason", "looks odd") == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "is live since" in told
     assert "applications were told once more" in told

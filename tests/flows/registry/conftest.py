@@ -14,9 +14,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from support.registry import Story
 
-from evals.records import CheckResult, Endpoint, Verdict
-from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
 
 _NUMBERS = count(1)
@@ -109,97 +108,6 @@ def registry(url: str) -> Iterator[Registry]:
         yield opened
 
 
-class Story:
-    """What tests say to a registry, in the words of a person."""
-
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
-
-    @staticmethod
-    def endpoint(model: str) -> Endpoint:
-        return Endpoint(
-            base_url="http://127.0.0.1:1/v1", model=model, model_id=model, slot="production"
-        )
-
-    def pointer(self, model: str, run_id: str | None = None, target: str = "triage") -> NewPointer:
-        return NewPointer(
-            target=target,
-            model_id=model,
-            platform="embedded",
-            endpoint=self.endpoint(model),
-            deployment=f"prod-{model}",
-            run_id=run_id,
-        )
-
-    @staticmethod
-    def check(outcome: str = "PASS", **other: object) -> CheckResult:
-        fields: dict[str, object] = {
-            "check": "exact_match at_least 0.8",
-            "metric": "exact_match",
-            "kind": "at_least",
-            "threshold": 0.8,
-            "reason": "0.9 is above 0.8",
-            "decides": True,
-            "suite": None,
-            "slice": {},
-            "n": 300,
-        }
-        return CheckResult(outcome=outcome, **{**fields, **other})  # type: ignore[arg-type]
-
-    def verdict(
-        self, model: str, baseline: str | None, outcome: str = "PASS", **other: object
-    ) -> Verdict:
-        fields: dict[str, object] = {
-            "reasons": ("as measured",),
-            "checks": (self.check(outcome),),
-            "policy": "triage",
-            "policy_digest": "sha256:policy",
-            "evidence_digest": f"sha256:evidence-{model}-{baseline}",
-            "candidate_model": model,
-            "baseline_model": baseline,
-            "first_release": baseline is None,
-        }
-        return Verdict(outcome=outcome, **{**fields, **other})  # type: ignore[arg-type]
-
-    def judged(self, run_id: str, model: str, verdict: Verdict | None = None) -> Verdict:
-        """Start a run against what is live now, judge it, and let it be promoting."""
-        registry = self.registry
-        live = registry.live("triage")
-        baseline = live.model_id if live else None
-        registry.start_run(
-            RunRecord(
-                run_id=run_id,
-                target="triage",
-                kind="promotion",
-                requested_by="automation",
-                candidate_model=model,
-                baseline_model=baseline,
-                baseline_generation=registry.generation("triage"),
-            )
-        )
-        verdict = verdict or self.verdict(model, baseline)
-        registry.save_verdict(run_id, verdict)
-        registry.set_run_state(run_id, "promoting")
-        return verdict
-
-    def promote(self, run_id: str, model: str) -> None:
-        """Make a model live the way a promotion does."""
-        self.judged(run_id, model)
-        self.registry.switch(
-            self.pointer(model, run_id),
-            expected_generation=self.registry.generation("triage"),
-            actor="automation",
-            reason="PASS",
-        )
-        self.registry.set_run_state(run_id, "promoted")
-
-
 @pytest.fixture
 def story(registry: Registry) -> Story:
     return Story(registry)
-
-
-@pytest.fixture
-def make_story() -> type[Story]:
-    """Tells stories to other registries than the test's own."""
-    return Story

@@ -7,9 +7,9 @@ import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.registry import Story
 
 from flows.registry.store import Registry
 
@@ -46,11 +46,11 @@ def backup(postgresql_programs: Path, tmp_path: Path) -> Backup:
 
 
 @pytest.fixture
-def used(new_postgresql: Callable[[], str], make_story: Any) -> str:
+def used(new_postgresql: Callable[[], str]) -> str:
     """The URL of a registry in which two models went live, and a third waits."""
     url = new_postgresql()
     with Registry.open(url) as registry:
-        story = make_story(registry)
+        story = Story(registry)
         story.promote("r1", "v1")
         story.promote("r2", "v2")
         story.judged("r3", "v3")
@@ -60,7 +60,7 @@ def used(new_postgresql: Callable[[], str], make_story: Any) -> str:
 
 
 def test_what_was_dumped_is_whole_elsewhere_and_is_written_on(
-    used: str, backup: Backup, new_postgresql: Callable[[], str], make_story: Any
+    used: str, backup: Backup, new_postgresql: Callable[[], str]
 ) -> None:
     backup.dump(used)
     fresh = new_postgresql()
@@ -74,7 +74,7 @@ def test_what_was_dumped_is_whole_elsewhere_and_is_written_on(
         assert "leaks" in new.barred("triage", "v1")
 
         new.set_run_state("r3", "failed", "the backup was put back")
-        make_story(new).promote("r4", "v4")
+        Story(new).promote("r4", "v4")
         assert (new.live("triage").model_id, new.live("triage").generation) == ("v4", 3)
         assert new.previous("triage").model_id == "v2"
         assert new.verify() == ()
@@ -115,13 +115,13 @@ def test_a_backup_taken_while_somebody_writes_is_whole(
 
 
 def test_a_backup_put_back_over_a_registry_that_went_on_is_what_it_was(
-    used: str, backup: Backup, make_story: Any
+    used: str, backup: Backup
 ) -> None:
     backup.dump(used)
     with Registry.open(used) as registry:
         before = registry.chain_head()
         registry.set_run_state("r3", "failed", "")
-        make_story(registry).promote("r4", "v4")
+        Story(registry).promote("r4", "v4")
     backup.restore(used)
     with Registry.open(used) as registry:
         assert registry.chain_head() == before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
+from support.verdicts import stored_verdict
 
 from evals.errors import RegistryError
 from flows.registry.records import Binding
@@ -32,7 +33,7 @@ def tamper(url, registry):
 def eventful(registry, story):
     """A registry in which something of everything happened."""
     story.promote("r1", "m1")
-    verdict = story.judged("r2", "m2", story.verdict("m2", "m1", "INCONCLUSIVE"))
+    verdict = story.judged("r2", "m2", stored_verdict("m2", "m1", "INCONCLUSIVE"))
     registry.answer("r2", "approve", actor="ana", reason="fine", binding=Binding.of(verdict))
     registry.save_statement("r1", {"payload": "x"})
     registry.record_step("r1", "deploying", "begun", {"deployment": "prod"})

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, select, text
+from support.registry import Story
+from support.verdicts import stored_verdict
 
 from evals.errors import RefusedError
 from flows.registry.database.migrate import move
@@ -21,12 +23,12 @@ def source(tmp_path: Any) -> Any:
 
 
 @pytest.fixture
-def eventful(source: Any, make_story: Any) -> Registry:
+def eventful(source: Any) -> Registry:
     """A registry in which something of every kind has happened."""
-    story = make_story(source)
+    story = Story(source)
     story.promote("r1", "v1")
     story.promote("r2", "v2")
-    story.judged("r3", "v3", story.verdict("v3", "v2", "INCONCLUSIVE"))
+    story.judged("r3", "v3", stored_verdict("v3", "v2", "INCONCLUSIVE"))
     source.answer(
         "r3", "approve", actor="ana", reason="fine", binding=Binding.of(source.verdict("r3"))
     )
@@ -57,12 +59,12 @@ def test_everything_arrives_and_the_chain_holds(eventful, url):
         assert copied["events"] == eventful.chain_head()[0]
 
 
-def test_what_was_moved_goes_on_where_it_was(eventful, url, make_story):
+def test_what_was_moved_goes_on_where_it_was(eventful, url):
     with Registry.open(url) as goal:
         move(eventful, goal)
         goal.release("triage", actor="ana", reason="over")
         assert goal.barred("triage", "v1") is not None
-        make_story(goal).promote("r4", "v4")
+        Story(goal).promote("r4", "v4")
         assert (goal.live("triage").model_id, goal.live("triage").generation) == ("v4", 3)
         assert goal.previous("triage").model_id == "v2"
         assert goal.verify() == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.verdicts import stored_verdict
 
 from evals.errors import RefusedError, RegistryError, StaleGenerationError
 
@@ -156,7 +157,7 @@ def test_revoking_holds_the_target_and_reinstating_lifts_the_bar(registry, story
 def test_a_model_refused_on_its_verdict_is_nothing_to_go_back_to(registry, story):
     story.promote("r1", "m1")
     story.promote("r2", "m2")
-    story.judged("r3", "m1", story.verdict("m1", "m2", "FAIL"))
+    story.judged("r3", "m1", stored_verdict("m1", "m2", "FAIL"))
     registry.set_run_state("r3", "refused", "exact_match fell")
     assert registry.previous(TARGET) is None
     assert "exact_match fell" in registry.barred(TARGET, "m1")

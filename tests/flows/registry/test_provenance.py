@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support import file_platform
 
 from flows.recovery.rollback import roll_back
 from flows.registry.provenance import origin, overrides_behind, revocation_of
@@ -50,9 +51,9 @@ async def test_an_override_is_shown_until_its_model_is_superseded(overridden):
     assert people(overridden) == []
 
 
-async def test_an_override_is_shown_again_when_its_model_is_brought_back(overridden, parts):
+async def test_an_override_is_shown_again_when_its_model_is_brought_back(overridden):
     await overridden.promote("r2", "v2")
-    await back(overridden, parts)
+    await back(overridden, file_platform)
     live = overridden.registry.live(TARGET)
     assert (live.model_id, live.generation) == ("v1", 3)
     assert origin(overridden.registry, live).generation == 1

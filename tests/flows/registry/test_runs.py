@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.verdicts import stored_verdict
 
 from evals.errors import RefusedError, RegistryError
 from evals.records import SuiteResult
@@ -65,7 +66,7 @@ def test_what_is_learned_on_the_way_is_noted_until_the_verdict(registry, story):
     registry.start_run(run())
     noted = registry.note_run("r1", candidate_model="m1", baseline_generation=0, policy="triage")
     assert (noted.candidate_model, noted.policy) == ("m1", "triage")
-    registry.save_verdict("r1", story.verdict("m1", None))
+    registry.save_verdict("r1", stored_verdict("m1", None))
     assert registry.note_run("r1", report="runs/r1/report.html").report == "runs/r1/report.html"
     with pytest.raises(RegistryError, match="is judged; candidate_model can't change"):
         registry.note_run("r1", candidate_model="m2")
@@ -99,7 +100,7 @@ def test_an_unknown_run_is_an_error(registry, story):
     for change in (
         lambda: registry.set_run_state("r9", "failed"),
         lambda: registry.note_run("r9", policy="x"),
-        lambda: registry.save_verdict("r9", story.verdict("m1", None)),
+        lambda: registry.save_verdict("r9", stored_verdict("m1", None)),
         lambda: registry.record_step("r9", "ready", "done"),
     ):
         with pytest.raises(RegistryError, match="no run 'r9'"):
@@ -111,7 +112,7 @@ def test_a_verdict_is_written_once(registry, story):
     registry.save_verdict("r1", verdict)
     assert registry.verdict("r1") == verdict
     with pytest.raises(RegistryError, match="says something else"):
-        registry.save_verdict("r1", story.verdict("m1", None, "FAIL"))
+        registry.save_verdict("r1", stored_verdict("m1", None, "FAIL"))
     assert registry.verdict("r1") == verdict
     assert kinds(registry).count("verdict") == 1
     assert registry.verdict("r1", "production") is None
@@ -151,7 +152,7 @@ def test_a_promotion_needs_a_run_that_is_promoting(registry, story):
 
 
 def test_answers_are_kept_with_who_and_why(registry, story):
-    verdict = story.judged("r1", "m1", story.verdict("m1", None, "INCONCLUSIVE"))
+    verdict = story.judged("r1", "m1", stored_verdict("m1", None, "INCONCLUSIVE"))
     answer = registry.answer(
         "r1", "approve", actor="ana", reason="first release", binding=Binding.of(verdict)
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
+from support import file_platform
+from support.verdicts import stored_check, stored_verdict
 
 from evals.errors import RefusedError, RegistryError
 from flows.registry.records import Binding
@@ -39,9 +41,9 @@ def approve(world, run_id, actor="ana", decision="approve", slot="developer"):
 # nothing, empty, not a number
 
 
-async def test_no_verdict_is_no_pass(v1_live, parts):
+async def test_no_verdict_is_no_pass(v1_live):
     v1_live.registry.start_run(
-        parts.RunRecord(run_id="r2", target=TARGET, kind="promotion", requested_by="x")
+        file_platform.RunRecord(run_id="r2", target=TARGET, kind="promotion", requested_by="x")
     )
     assert "nothing was evaluated" in await refused(v1_live)
 
@@ -68,22 +70,22 @@ async def test_empty_digests_do_not_agree_with_each_other(v1_live):
     assert "another evidence" in await refused(v1_live)
 
 
-async def test_only_checks_that_do_not_decide_are_no_pass(v1_live, parts):
-    v1_live.judge("r2", "v2", "PASS", checks=(parts.check(decides=False),))
+async def test_only_checks_that_do_not_decide_are_no_pass(v1_live):
+    v1_live.judge("r2", "v2", "PASS", checks=(stored_check(decides=False),))
     assert "nothing was evaluated" in await refused(v1_live)
 
 
 @pytest.mark.parametrize("outcome", ["FAIL", "INCONCLUSIVE", "ERROR"])
-async def test_a_pass_that_its_own_checks_do_not_bear_out_is_no_pass(v1_live, parts, outcome):
-    v1_live.judge("r2", "v2", "PASS", checks=(parts.check(), parts.check(outcome)))
+async def test_a_pass_that_its_own_checks_do_not_bear_out_is_no_pass(v1_live, outcome):
+    v1_live.judge("r2", "v2", "PASS", checks=(stored_check(), stored_check(outcome)))
     assert "its own checks do not" in await refused(v1_live)
 
 
 @pytest.mark.parametrize("side", ["candidate", "baseline", "estimate", "lower"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-async def test_a_verdict_with_a_number_that_is_none_can_not_be_stored(v1_live, parts, side, value):
+async def test_a_verdict_with_a_number_that_is_none_can_not_be_stored(v1_live, side, value):
     with pytest.raises(RegistryError, match="non-finite"):
-        v1_live.judge("r2", "v2", checks=(parts.check(**{side: value}),))
+        v1_live.judge("r2", "v2", checks=(stored_check(**{side: value}),))
     assert v1_live.registry.verdict("r2") is None
     assert "nothing was evaluated" in await refused(v1_live)
 
@@ -133,7 +135,7 @@ async def test_a_baseline_that_moved_meanwhile_is_refused_before_money_is_spent(
     assert len(v1_live.platform.log) == 2
 
 
-async def test_a_baseline_that_moved_while_deploying_is_refused(v1_live, parts):
+async def test_a_baseline_that_moved_while_deploying_is_refused(v1_live):
     v1_live.judge("r2", "v2")
 
     async def meanwhile(connection):
@@ -142,7 +144,7 @@ async def test_a_baseline_that_moved_while_deploying_is_refused(v1_live, parts):
         return await always(connection)
 
     async def always(connection):
-        return parts.SmokeResult(asked=1, passed=True)
+        return file_platform.SmokeResult(asked=1, passed=True)
 
     v1_live.smoke = meanwhile
     outcome = await v1_live.promote("r2", "v2")
@@ -151,10 +153,10 @@ async def test_a_baseline_that_moved_while_deploying_is_refused(v1_live, parts):
     assert set(v1_live.platform.standing().values()) == {"v1", "v3"}
 
 
-async def test_a_baseline_that_went_and_came_back_is_stale_all_the_same(v1_live, parts):
+async def test_a_baseline_that_went_and_came_back_is_stale_all_the_same(v1_live):
     v1_live.judge("r2", "v2")
     await v1_live.promote("r3", "v3")
-    await parts_roll_back(v1_live, parts)
+    await parts_roll_back(v1_live, file_platform)
     v1_live.registry.release(TARGET, actor="ana", reason="over")
     outcome = await v1_live.promote("r2", "v2")
     assert (outcome.state, outcome.pointer.model_id) == ("refused", "v1")
@@ -191,10 +193,10 @@ async def test_a_held_target_is_refused_before_money_is_spent(v1_live):
     assert len(v1_live.platform.log) == 1
 
 
-async def test_a_hold_set_while_deploying_is_respected(v1_live, parts):
+async def test_a_hold_set_while_deploying_is_respected(v1_live):
     async def hold(connection):
         v1_live.registry.hold(TARGET, actor="ana", reason="wait")
-        return parts.SmokeResult(asked=1, passed=True)
+        return file_platform.SmokeResult(asked=1, passed=True)
 
     v1_live.smoke = hold
     assert "held by ana" in await refused(v1_live)
@@ -248,8 +250,8 @@ async def test_the_requesters_own_approval_does_not_count(v1_live):
     assert (await v1_live.promote("r2", "v2")).state == "waiting"
 
 
-async def test_one_person_approving_twice_is_one_approval(v1_live, parts):
-    v1_live.approval = parts.Approval(required=2)
+async def test_one_person_approving_twice_is_one_approval(v1_live):
+    v1_live.approval = file_platform.Approval(required=2)
     v1_live.judge("r2", "v2", "INCONCLUSIVE")
     approve(v1_live, "r2")
     approve(v1_live, "r2")
@@ -258,8 +260,8 @@ async def test_one_person_approving_twice_is_one_approval(v1_live, parts):
     assert (await v1_live.promote("r2", "v2")).state == "live"
 
 
-async def test_a_gate_that_asks_for_no_approval_still_needs_one(v1_live, parts):
-    v1_live.approval = parts.Approval(required=0)
+async def test_a_gate_that_asks_for_no_approval_still_needs_one(v1_live):
+    v1_live.approval = file_platform.Approval(required=0)
     v1_live.judge("r2", "v2", "INCONCLUSIVE")
     assert (await v1_live.promote("r2", "v2")).state == "waiting"
 
@@ -272,9 +274,9 @@ async def test_a_rejection_is_final(v1_live):
     assert "rejected by ana" in await refused(v1_live)
 
 
-async def test_an_approval_for_other_evidence_is_not_taken(v1_live, parts):
+async def test_an_approval_for_other_evidence_is_not_taken(v1_live):
     v1_live.judge("r2", "v2", "INCONCLUSIVE")
-    other = Binding.of(parts.verdict("v2", "v0", "INCONCLUSIVE"))
+    other = Binding.of(stored_verdict("v2", "v0", "INCONCLUSIVE"))
     with pytest.raises(RefusedError, match="for other evidence"):
         v1_live.registry.answer("r2", "approve", actor="ana", reason="fine", binding=other)
     assert (await v1_live.promote("r2", "v2")).state == "waiting"
@@ -318,8 +320,8 @@ async def test_an_override_expires(v1_live, clock):
     assert "is FAIL" in await refused(v1_live)
 
 
-async def test_a_check_that_is_not_overridable_can_not_be_overridden(v1_live, parts):
-    checks = (parts.check(), parts.check("FAIL", overridable=False, check="json_valid"))
+async def test_a_check_that_is_not_overridable_can_not_be_overridden(v1_live):
+    checks = (stored_check(), stored_check("FAIL", overridable=False, check="json_valid"))
     v1_live.judge("r2", "v2", "FAIL", checks=checks)
     with pytest.raises(RefusedError, match="json_valid"):
         approve(v1_live, "r2", decision="override")
@@ -334,27 +336,27 @@ def production_gate(world, parts):
     return world.judge("r2", "v2", "PASS", checks=dev)
 
 
-async def test_production_checks_that_nobody_measured_are_no_pass(v1_live, parts):
-    production_gate(v1_live, parts)
+async def test_production_checks_that_nobody_measured_are_no_pass(v1_live):
+    production_gate(v1_live, file_platform)
     assert "nothing was measured" in await refused(v1_live)
 
 
-async def test_production_checks_that_pass_let_it_go_live(v1_live, parts):
-    production_gate(v1_live, parts)
-    v1_live.production = parts.verdict("v2", None)
+async def test_production_checks_that_pass_let_it_go_live(v1_live):
+    production_gate(v1_live, file_platform)
+    v1_live.production = stored_verdict("v2", None)
     assert (await v1_live.promote("r2", "v2")).state == "live"
     assert v1_live.registry.verdict("r2", "production") == v1_live.production
 
 
-async def test_production_checks_that_fail_are_a_refusal(v1_live, parts):
-    production_gate(v1_live, parts)
-    v1_live.production = parts.verdict("v2", "v1", "FAIL")
+async def test_production_checks_that_fail_are_a_refusal(v1_live):
+    production_gate(v1_live, file_platform)
+    v1_live.production = stored_verdict("v2", "v1", "FAIL")
     assert "production verdict is FAIL" in await refused(v1_live)
 
 
-async def test_inconclusive_production_checks_wait_and_are_not_measured_again(v1_live, parts):
-    production_gate(v1_live, parts)
-    v1_live.production = parts.verdict("v2", "v1", "INCONCLUSIVE")
+async def test_inconclusive_production_checks_wait_and_are_not_measured_again(v1_live):
+    production_gate(v1_live, file_platform)
+    v1_live.production = stored_verdict("v2", "v1", "INCONCLUSIVE")
     assert (await v1_live.promote("r2", "v2")).state == "waiting"
     assert await v1_live.read_by_applications() == {"v1"}
     approve(v1_live, "r2", slot="production")
@@ -363,28 +365,26 @@ async def test_inconclusive_production_checks_wait_and_are_not_measured_again(v1
     assert len(v1_live.platform.log) == 2
 
 
-async def test_production_checks_that_could_not_be_made_fail_the_run_and_are_made_again(
-    v1_live, parts
-):
-    production_gate(v1_live, parts)
-    v1_live.production = parts.verdict("v2", "v1", "ERROR")
+async def test_production_checks_that_could_not_be_made_fail_the_run_and_are_made_again(v1_live):
+    production_gate(v1_live, file_platform)
+    v1_live.production = stored_verdict("v2", "v1", "ERROR")
     outcome = await v1_live.promote("r2", "v2")
     assert (outcome.state, outcome.pointer.model_id) == ("failed", "v1")
-    v1_live.production = parts.verdict("v2", "v1")
+    v1_live.production = stored_verdict("v2", "v1")
     assert (await v1_live.promote("r2", "v2")).state == "live"
 
 
 @pytest.mark.parametrize(
     ("model", "other"), [("v3", {}), ("v2", {"policy_digest": "sha256:laxer"})]
 )
-async def test_production_checks_of_something_else_are_refused(v1_live, parts, model, other):
-    production_gate(v1_live, parts)
-    v1_live.production = parts.verdict(model, "v1", **other)
+async def test_production_checks_of_something_else_are_refused(v1_live, model, other):
+    production_gate(v1_live, file_platform)
+    v1_live.production = stored_verdict(model, "v1", **other)
     await refused(v1_live)
 
 
-async def test_production_checks_that_break_leave_the_old_model(v1_live, parts):
-    production_gate(v1_live, parts)
+async def test_production_checks_that_break_leave_the_old_model(v1_live):
+    production_gate(v1_live, file_platform)
     v1_live.production = TimeoutError("no answer")
     outcome = await v1_live.promote("r2", "v2")
     assert (outcome.state, outcome.pointer.model_id) == ("failed", "v1")

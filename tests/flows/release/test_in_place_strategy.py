@@ -78,7 +78,7 @@ class Application:
 
     def _ask(self):
         body = {"model": "router", "messages": [{"role": "user", "content": "billing question"}]}
-        with httpx.Client(headers={"api-key": "embedded-api-key"}) as client:
+        with httpx.Client(headers={"api-key": "embedded-api-key"}, timeout=60) as client:
             while not self._stop.is_set():
                 answer = client.post(self._url, json=body)
                 self.statuses.add(answer.status_code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from support import file_platform
 
 from evals.errors import ConfigurationError, PlatformError, Problem
 from flows.deployments.identity import deployment_name
@@ -76,26 +77,26 @@ async def test_a_platform_that_fails_leaves_the_old_model_live(v1_live, method):
     assert v1_live.registry.run("r2").state == "failed"
 
 
-async def test_a_failed_smoke_test_leaves_the_old_model_and_removes_the_new_deployment(
-    v1_live, parts
-):
-    v1_live.smoke_result = parts.SmokeResult(asked=3, passed=False, detail="2 of 3 were empty")
+async def test_a_failed_smoke_test_leaves_the_old_model_and_removes_the_new_deployment(v1_live):
+    v1_live.smoke_result = file_platform.SmokeResult(
+        asked=3, passed=False, detail="2 of 3 were empty"
+    )
     outcome = await v1_live.promote("r2", "v2")
     assert outcome.state == "failed"
     assert "2 of 3 were empty" in outcome.detail
     assert list(v1_live.platform.standing().values()) == ["v1"]
 
 
-async def test_after_a_failure_the_same_run_can_be_tried_again(v1_live, parts):
-    v1_live.smoke_result = parts.SmokeResult(asked=3, passed=False)
+async def test_after_a_failure_the_same_run_can_be_tried_again(v1_live):
+    v1_live.smoke_result = file_platform.SmokeResult(asked=3, passed=False)
     assert (await v1_live.promote("r2", "v2")).state == "failed"
-    v1_live.smoke_result = parts.SmokeResult(asked=3, passed=True)
+    v1_live.smoke_result = file_platform.SmokeResult(asked=3, passed=True)
     assert (await v1_live.promote("r2", "v2")).state == "live"
     assert await v1_live.read_by_applications() == {"v2"}
 
 
-async def test_a_smoke_test_that_asked_nothing_is_not_passed(v1_live, parts):
-    v1_live.smoke_result = parts.SmokeResult(asked=0, passed=True)
+async def test_a_smoke_test_that_asked_nothing_is_not_passed(v1_live):
+    v1_live.smoke_result = file_platform.SmokeResult(asked=0, passed=True)
     outcome = await v1_live.promote("r2", "v2")
     assert (outcome.state, outcome.pointer.model_id) == ("failed", "v1")
     assert "nothing was asked" in outcome.detail
@@ -110,26 +111,26 @@ async def test_a_smoke_test_that_breaks_leaves_the_old_model(v1_live):
     assert (outcome.state, outcome.pointer.model_id) == ("failed", "v1")
 
 
-async def test_what_this_run_did_not_create_is_never_deleted(v1_live, parts):
+async def test_what_this_run_did_not_create_is_never_deleted(v1_live):
     act = v1_live.judge("r2", "v2") and v1_live.act("r2", "v2", deployment="by-hand")
-    await v1_live.platform.deploy("by-hand", "v2", parts.SLOT, tags={})
-    v1_live.smoke_result = parts.SmokeResult(asked=3, passed=False)
+    await v1_live.platform.deploy("by-hand", "v2", file_platform.SLOT, tags={})
+    v1_live.smoke_result = file_platform.SmokeResult(asked=3, passed=False)
     assert (await v1_live.promote("r2", "v2", act=act)).state == "failed"
     assert "by-hand" in v1_live.platform.standing()
 
 
-async def test_a_deployment_of_another_model_under_our_name_is_not_taken_for_ours(v1_live, parts):
+async def test_a_deployment_of_another_model_under_our_name_is_not_taken_for_ours(v1_live):
     v1_live.judge("r2", "v2")
     name = deployment_name(TARGET, "r2")
-    await v1_live.platform.deploy(name, "foreign", parts.SLOT, tags={})
+    await v1_live.platform.deploy(name, "foreign", file_platform.SLOT, tags={})
     outcome = await v1_live.promote("r2", "v2")
     assert outcome.state == "failed"
     assert "serves foreign" in outcome.detail
     assert v1_live.platform.standing()[name] == "foreign"
 
 
-async def test_a_deployment_that_can_not_be_removed_is_named(v1_live, parts):
-    v1_live.smoke_result = parts.SmokeResult(asked=3, passed=False)
+async def test_a_deployment_that_can_not_be_removed_is_named(v1_live):
+    v1_live.smoke_result = file_platform.SmokeResult(asked=3, passed=False)
     v1_live.platform.failing["delete"] = PlatformError("conflict", status=409)
     outcome = await v1_live.promote("r2", "v2")
     assert outcome.state == "failed"
@@ -137,8 +138,8 @@ async def test_a_deployment_that_can_not_be_removed_is_named(v1_live, parts):
     assert outcome.pointer.model_id == "v1"
 
 
-async def test_a_publisher_that_fails_brings_the_old_model_back_everywhere(v1_live, parts):
-    place = parts.BrokenPublisher(refuses={"v2"})
+async def test_a_publisher_that_fails_brings_the_old_model_back_everywhere(v1_live):
+    place = file_platform.BrokenPublisher(refuses={"v2"})
     v1_live.publishers.append(place)
     outcome = await v1_live.promote("r2", "v2")
     assert outcome.state == "rolled_back"
@@ -151,8 +152,8 @@ async def test_a_publisher_that_fails_brings_the_old_model_back_everywhere(v1_li
     assert [event.kind for event in v1_live.registry.history(TARGET, 2)] == ["restore", "promotion"]
 
 
-async def test_a_promotion_that_was_put_back_stays_put_back(v1_live, parts):
-    v1_live.publishers.append(parts.BrokenPublisher(refuses={"v2"}))
+async def test_a_promotion_that_was_put_back_stays_put_back(v1_live):
+    v1_live.publishers.append(file_platform.BrokenPublisher(refuses={"v2"}))
     await v1_live.promote("r2", "v2")
     v1_live.publishers.pop()
     outcome = await v1_live.promote("r2", "v2")
@@ -160,16 +161,16 @@ async def test_a_promotion_that_was_put_back_stays_put_back(v1_live, parts):
     assert outcome.pointer.generation == 3
 
 
-async def test_a_first_release_that_can_not_be_published_leaves_nothing_live(world, parts):
-    world.publishers.append(parts.BrokenPublisher(refuses={"v1"}))
+async def test_a_first_release_that_can_not_be_published_leaves_nothing_live(world):
+    world.publishers.append(file_platform.BrokenPublisher(refuses={"v1"}))
     outcome = await world.promote("r1", "v1")
     assert (outcome.state, outcome.pointer) == ("rolled_back", None)
     assert await world.read_by_applications() == {None}
     assert world.platform.standing() == {}
 
 
-async def test_places_that_can_not_be_put_back_are_named(v1_live, parts):
-    v1_live.publishers.append(parts.BrokenPublisher(refuses={"v1", "v2"}))
+async def test_places_that_can_not_be_put_back_are_named(v1_live):
+    v1_live.publishers.append(file_platform.BrokenPublisher(refuses={"v1", "v2"}))
     outcome = await v1_live.promote("r2", "v2")
     assert outcome.state == "rolled_back"
     assert outcome.detail.count("no route") == 2
@@ -177,8 +178,8 @@ async def test_places_that_can_not_be_put_back_are_named(v1_live, parts):
     assert await v1_live.read_by_applications() == {"v1"}
 
 
-async def test_a_place_that_reads_back_something_else_brings_the_old_model_back(v1_live, parts):
-    class Deaf(parts.BrokenPublisher):
+async def test_a_place_that_reads_back_something_else_brings_the_old_model_back(v1_live):
+    class Deaf(file_platform.BrokenPublisher):
         async def publish(self, pointer):
             """Says it did, and did not."""
 
@@ -191,10 +192,8 @@ async def test_a_place_that_reads_back_something_else_brings_the_old_model_back(
     assert "reads back v1" in outcome.detail
 
 
-async def test_a_publisher_without_its_credential_stops_the_run_before_anything_is_done(
-    v1_live, parts
-):
-    class Bare(parts.BrokenPublisher):
+async def test_a_publisher_without_its_credential_stops_the_run_before_anything_is_done(v1_live):
+    class Bare(file_platform.BrokenPublisher):
         def problems(self):
             return (Problem(where="SECRET", message="expected a secret; found nothing"),)
 
@@ -204,13 +203,13 @@ async def test_a_publisher_without_its_credential_stops_the_run_before_anything_
     assert len(v1_live.platform.log) == 1
 
 
-async def test_a_rollback_in_the_middle_of_publishing_is_not_undone(v1_live, parts):
-    class Meanwhile(parts.BrokenPublisher):
+async def test_a_rollback_in_the_middle_of_publishing_is_not_undone(v1_live):
+    class Meanwhile(file_platform.BrokenPublisher):
         async def publish(self, pointer):
             if pointer.model_id == "v2" and v1_live.registry.held(TARGET) is None:
                 old = v1_live.registry.pointer_at(TARGET, 1)
                 v1_live.registry.switch(
-                    parts.NewPointer(
+                    file_platform.NewPointer(
                         target=TARGET,
                         model_id="v1",
                         platform="embedded",

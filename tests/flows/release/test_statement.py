@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import create_engine, text
+from support import file_platform
 
 from evals.errors import CredentialError
 from flows.release.signing import envelope, opened, signature_problems, signing_key, verifying_key
@@ -131,9 +132,9 @@ async def test_a_registry_that_says_something_else_by_now_contradicts_it(proved,
     assert any(said in problem for problem in problems(proved))
 
 
-async def test_a_pointer_without_a_statement_is_named(world, parts):
+async def test_a_pointer_without_a_statement_is_named(world):
     await world.promote("r1", "v1")
-    world.publishers.append(parts.BrokenPublisher(refuses={"v2"}))
+    world.publishers.append(file_platform.BrokenPublisher(refuses={"v2"}))
     await world.promote("r2", "v2")
     assert problems(world) == ("generation 3 of triage has no statement",)
 
@@ -161,9 +162,9 @@ def test_keys_are_read_as_pem_too_and_only_ed25519_is_one(monkeypatch, key):
         signing_key()
 
 
-async def test_a_statement_can_be_made_of_what_was_adopted(world, parts):
+async def test_a_statement_can_be_made_of_what_was_adopted(world):
     pointer = world.registry.switch(
-        parts.NewPointer(
+        file_platform.NewPointer(
             target=TARGET,
             model_id="x",
             platform="embedded",

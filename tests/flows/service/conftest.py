@@ -1,37 +1,78 @@
-"""The service and what stands around it."""
+"""The service, a stand-in for Prefect and the embedded platform. How they are made stands in tests/support."""
 
 from __future__ import annotations
 
-from support.service import (
-    add_target,
-    as_process_fixture,
-    config,
-    event_fixture,
-    free_port,
-    in_thread_fixture,
-    platform,
-    prefect,
-    registry,
-    secrets,
-    service,
-    settings,
-    signed_fixture,
-    story,
-)
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-__all__ = [
-    "add_target",
-    "as_process_fixture",
-    "config",
-    "event_fixture",
-    "free_port",
-    "in_thread_fixture",
-    "platform",
-    "prefect",
-    "registry",
-    "secrets",
-    "service",
-    "settings",
-    "signed_fixture",
-    "story",
-]
+import pytest
+from support.judged import TARGET, Story, triage_project
+from support.prefect_stand_in import PrefectStandIn, prefect_stand_in
+from support.project import Project
+from support.service import OTHER_SECRET, SECRET, Platform, Service, in_thread, open_port
+
+from flows.emulator.server import Emulator
+from flows.registry.store import Registry
+from flows.service.config import ServiceConfig
+from flows.settings import Settings
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return triage_project(tmp_path)
+
+
+@pytest.fixture
+def settings(project: Project) -> Settings:
+    return project.settings
+
+
+@pytest.fixture
+def add_target(project: Project) -> Callable[[str], object]:
+    return lambda name: project.write_target(name, TARGET.format(name=name))
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Iterator[Registry]:
+    with Registry.open(settings.registry_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def story(registry: Registry, settings: Settings) -> Story:
+    return Story(registry, settings)
+
+
+@pytest.fixture
+def prefect() -> Iterator[PrefectStandIn]:
+    with prefect_stand_in() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+    with Emulator(tmp_path / "emulator", provisioning_s=0.05) as emulator:
+        monkeypatch.setenv("GATEWRIGHT_EMBEDDED_URL", emulator.url)
+        yield Platform(emulator)
+
+
+@pytest.fixture
+def secrets() -> tuple[str, str]:
+    """Ours, and one that is not."""
+    return SECRET, OTHER_SECRET
+
+
+@pytest.fixture
+def config(prefect: PrefectStandIn) -> ServiceConfig:
+    return ServiceConfig(webhook_secrets=(SECRET,), prefect_url=prefect.url)
+
+
+@pytest.fixture
+def service(settings: Settings, config: ServiceConfig, registry: Registry) -> Iterator[Service]:
+    with in_thread(settings, config) as url:
+        yield Service(url, registry)
+
+
+@pytest.fixture
+def free_port() -> int:
+    return open_port()

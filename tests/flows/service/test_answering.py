@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
+from support.service import in_thread
+from support.waiting import wait_until
 
 from flows.service.security import FORM_LIFE_S, form_token, form_token_fits
 
@@ -28,6 +29,7 @@ def send(service: Any, **changes: Any) -> httpx.Response:
         f"{service.url}{PAGE}/answer",
         data=form,
         headers={name: value for name, value in headers.items() if value is not None},
+        timeout=60,
     )
 
 
@@ -56,7 +58,9 @@ def test_a_second_approval_of_the_same_person_starts_nothing_more(
     headers = {"origin": service.url}
     for _ in range(2):
         form = {**fields(page), "decision": "approve", "reason": "yes"}
-        assert httpx.post(f"{service.url}{PAGE}/answer", data=form, headers=headers).is_redirect
+        assert httpx.post(
+            f"{service.url}{PAGE}/answer", data=form, headers=headers, timeout=60
+        ).is_redirect
     service.outcome("triage-1:answer:1")
     assert len(prefect.runs) == 1
 
@@ -72,7 +76,7 @@ def test_an_approval_outlives_prefect_being_down(service: Any, story: Any, prefe
 
 
 def test_an_answer_nobody_carried_on_is_found(
-    settings: Any, story: Any, registry: Any, config: Any, in_thread: Any, prefect: Any
+    settings: Any, story: Any, registry: Any, config: Any, prefect: Any
 ) -> None:
     """The service died between the answer and the message about it."""
     from flows.approvals.answers import answer_run
@@ -86,9 +90,7 @@ def test_an_answer_nobody_carried_on_is_found(
     assert queue_forgotten(settings, registry, grace_s=0) == 1
     assert queue_forgotten(settings, registry, grace_s=0) == 0
     with in_thread(settings, config):
-        deadline = time.monotonic() + 10
-        while registry.inbox_pending() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: not registry.inbox_pending())
     assert prefect.keys == ["triage-1:answer:1"]
 
 
@@ -144,7 +146,7 @@ def test_a_form_that_was_tampered_with_does_nothing(
 
 
 def test_a_form_is_only_good_for_the_one_it_was_shown_to(
-    settings: Any, config: Any, story: Any, registry: Any, in_thread: Any, service: Any
+    settings: Any, config: Any, story: Any, registry: Any, service: Any
 ) -> None:
     story.judged("INCONCLUSIVE", requested_by="cy")
     with in_thread(settings, replace(config, actor_header="X-Person")) as url:
@@ -166,13 +168,7 @@ def test_the_requester_sees_no_button_to_approve(service: Any, story: Any) -> No
 
 
 def test_two_people_override_a_fail(
-    settings: Any,
-    config: Any,
-    story: Any,
-    registry: Any,
-    in_thread: Any,
-    service: Any,
-    prefect: Any,
+    settings: Any, config: Any, story: Any, registry: Any, service: Any, prefect: Any
 ) -> None:
     story.judged("FAIL", state="refused")
     with in_thread(settings, replace(config, actor_header="X-Person")) as url:

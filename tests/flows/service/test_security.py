@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.service import event, in_thread, signed
 
 from evals.errors import ConfigurationError
 from flows.service.config import is_loopback, read_config
@@ -17,7 +18,7 @@ PAGE = "/runs/triage-1"
 
 def get(url: str, path: str = "/", **headers: str) -> httpx.Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.get(url + path, headers=named)
+    return httpx.get(url + path, headers=named, timeout=60)
 
 
 def test_a_name_that_was_made_to_point_here_is_not_answered(service: Any) -> None:
@@ -33,16 +34,14 @@ def test_what_a_proxy_passed_on_has_no_name_and_sees_no_page(service: Any) -> No
     assert "GATEWRIGHT_ACTOR_HEADER" in answer.text
 
 
-def test_a_webhook_may_come_through_a_tunnel(service: Any, signed: Any, event: Any) -> None:
+def test_a_webhook_may_come_through_a_tunnel(service: Any) -> None:
     body = event("ftjob-1", "fine_tuning.job.failed")
     headers = {**signed(body, "wh_1"), "host": "tunnel.example", "x-forwarded-for": "203.0.113.7"}
-    answer = httpx.post(f"{service.url}/webhooks/openai", content=body, headers=headers)
+    answer = httpx.post(f"{service.url}/webhooks/openai", content=body, headers=headers, timeout=60)
     assert answer.status_code == 200
 
 
-def test_the_token_opens_as_bearer_and_as_password(
-    settings: Any, config: Any, in_thread: Any, story: Any
-) -> None:
+def test_the_token_opens_as_bearer_and_as_password(settings: Any, config: Any, story: Any) -> None:
     story.live("model-1")
     basic = base64.b64encode(b"anybody:s3cret").decode()
     with in_thread(settings, replace(config, token="s3cret")) as url:
@@ -56,7 +55,7 @@ def test_the_token_opens_as_bearer_and_as_password(
 
 
 def test_the_header_names_the_person_and_nothing_else_does(
-    settings: Any, config: Any, in_thread: Any, story: Any
+    settings: Any, config: Any, story: Any
 ) -> None:
     story.judged("INCONCLUSIVE")
     with in_thread(settings, replace(config, actor_header="X-Person")) as url:
@@ -76,7 +75,7 @@ def test_an_address_open_to_others_needs_to_know_who_they_are() -> None:
 
 
 def test_open_to_others_a_page_wants_a_name_and_an_application_none(
-    settings: Any, config: Any, in_thread: Any, story: Any
+    settings: Any, config: Any, story: Any
 ) -> None:
     story.live("model-1")
     with in_thread(settings, replace(config, host="0.0.0.0", actor_header="X-Person")) as url:
@@ -86,7 +85,7 @@ def test_open_to_others_a_page_wants_a_name_and_an_application_none(
 
 
 def test_with_the_token_alone_others_can_look_and_not_answer(
-    settings: Any, config: Any, in_thread: Any, story: Any
+    settings: Any, config: Any, story: Any
 ) -> None:
     story.judged("INCONCLUSIVE")
     with in_thread(settings, replace(config, host="0.0.0.0", token="s3cret")) as url:

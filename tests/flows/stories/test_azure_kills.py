@@ -178,7 +178,7 @@ def test_a_killed_sweep_is_finished_by_the_next(account, emulator, models, lives
     theirs(account, models)
     emulator.set(deleting_s=0.1)
     for number in range(5):
-        for model in (models.first.model_id, models.second.model_id, models.checkpoint):
+        for model in (models.first.model_id, models.second.model_id, models.checkpoints[0].id):
             run_id = request_run(
                 account.settings,
                 "router",

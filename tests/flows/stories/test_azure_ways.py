@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.emulator import finish_operations
 
 from evals.errors import ConfigurationError, PlatformError
 from flows.deployments.identity import slot_name
@@ -108,18 +109,18 @@ def test_a_role_at_the_source_that_goes_after_the_look_is_told_by_the_write(
 
 
 def test_a_checkpoint_is_deployed_by_its_own_id(account, models):
-    answer = account.command("doctor", "router", "--checkpoint", models.checkpoint)
+    answer = account.command("doctor", "router", "--checkpoint", models.checkpoints[0].id)
     assert answer.code == 0, answer.out
-    outcome = account.promoted("", checkpoint=models.checkpoint)
-    assert outcome.pointer.model_id == models.checkpoint
-    assert list(account.standing().values()) == [models.checkpoint]
+    outcome = account.promoted("", checkpoint=models.checkpoints[0].id)
+    assert outcome.pointer.model_id == models.checkpoints[0].id
+    assert list(account.standing().values()) == [models.checkpoints[0].id]
 
 
 @pytest.mark.parametrize("option", ["--checkpoint", "--model"])
 def test_what_a_checkpoint_costs_and_how_long_it_lives_follow_from_its_jobs_base(
     account, models, option
 ):
-    answer = account.command("doctor", "router", option, models.checkpoint)
+    answer = account.command("doctor", "router", option, models.checkpoints[0].id)
     assert f"is a checkpoint of {models.first.id}" in ticked(answer, "model")
     assert "$0.40 in, $1.60 out" in ticked(answer, "price")
     assert "$1,241 a month" in ticked(answer, "hosting")
@@ -129,7 +130,7 @@ def test_what_a_checkpoint_costs_and_how_long_it_lives_follow_from_its_jobs_base
 
 
 def test_a_live_checkpoint_has_a_price_for_the_next_run_to_keep_its_budget_by(account, models):
-    account.promoted("", checkpoint=models.checkpoint)
+    account.promoted("", checkpoint=models.checkpoints[0].id)
     assert "144 questions to 2 model(s)" in ticked(account.doctor(models.second.model_id), "cost")
     assert "unknown" not in ticked(account.doctor(models.second.model_id), "cost")
     account.is_set_up(sampling={**account.target["sampling"], "budget_usd": 5.0})
@@ -258,8 +259,10 @@ def test_while_the_old_model_answers_under_a_name_made_again_nothing_is_asked(
     assert done.detail["downtime_s"] >= 1.0
 
 
-def test_writes_of_others_to_the_account_are_waited_for(account, emulator, models):
-    emulator.set(provisioning_s=0.5)
+def test_writes_of_others_to_the_account_are_waited_for(account, emulator, models, meanwhile):
+    emulator.set(
+        provisioning_s=3600
+    )  # theirs is under way until somebody was refused because of it
     body = {
         "sku": {"name": "GlobalStandard", "capacity": 1},
         "properties": {
@@ -272,12 +275,15 @@ def test_writes_of_others_to_the_account_are_waited_for(account, emulator, model
         for run_id in runs:
             await resolve(account.settings, run_id)
         assert account.arm("PUT", "theirs", body).status_code == 201
+        emulator.set(provisioning_s=0.03)
         await asyncio.gather(*(steps.deploy_candidate(account.settings, run_id) for run_id in runs))
 
     before = len(emulator.log)
+    refused = lambda: 409 in {one.status for one in emulator.log[before:]}  # noqa: E731
+    meanwhile(refused, lambda: finish_operations(emulator))
     asyncio.run(both())
+    assert refused()
     assert set(account.standing()) == {"theirs", *(slot_name(account.run(one)) for one in runs)}
-    assert 409 in {one.status for one in emulator.log[before:]}
 
 
 def test_a_key_of_the_account_that_is_misspelt_is_named_with_file_and_line(account, models):

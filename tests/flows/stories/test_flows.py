@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 import os
 import re
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,7 @@ from typing import Any
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    temporary_settings,
-)
-from prefect.testing.utilities import prefect_test_harness
+from support.project import Project
 
 from evals.sampling.progress.snapshot import RoleProgress, Snapshot
 from flows.emulator.server import Emulator
@@ -72,27 +65,15 @@ def sentences(each: int, start: int = 0) -> Iterator[tuple[str, str]]:
             yield f"number {number}: the {first} about our {second} needs you", label
 
 
-def write_project(folder: Path) -> None:
-    suite = folder / "datasets" / "teams"
-    for path in (suite, folder / "gates", folder / "targets"):
-        path.mkdir(parents=True)
-    (folder / "gates" / "teams.yaml").write_text(GATE)
-    (folder / "targets" / "teams.yaml").write_text(TARGET)
-    definition = {
-        "version": 1,
-        "name": "teams",
-        "prompt": [
-            {"role": "system", "content": SYSTEM},
-            {"role": "user", "content": "{{ item.text }}"},
-        ],
-        "graders": [{"name": "team", "type": "label", "labels": sorted(WORDS)}],
-    }
-    (suite / "suite.yaml").write_text(json.dumps(definition))
-    rows = (
-        {"id": f"s-{number:03}", "item": {"text": text}, "expected": label}
-        for number, (text, label) in enumerate(sentences(30, start=100))
-    )
-    (suite / "cases.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+SUITE = {
+    "version": 1,
+    "name": "teams",
+    "prompt": [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": "{{ item.text }}"},
+    ],
+    "graders": [{"name": "team", "type": "label", "labels": sorted(WORDS)}],
+}
 
 
 def training(shift: int = 0) -> bytes:
@@ -133,19 +114,6 @@ async def fine_tune(name: str, shift: int = 0) -> jobs.Job:
 
 
 @pytest.fixture(scope="module")
-def prefect_server() -> Iterator[str]:
-    with (
-        temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
-        prefect_test_harness(server_startup_timeout=120),
-    ):
-        yield str(PREFECT_API_URL.value())
-    with warnings.catch_warnings():
-        # Prefect leaves sockets of its own to the garbage collector.
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-
-
-@pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with Emulator(tmp_path_factory.mktemp("emulator"), port=0) as running:
         yield running
@@ -155,17 +123,17 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 def home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, prefect_server: str, emulator: Emulator
 ) -> Path:
-    write_project(tmp_path)
-    for name, value in {
-        "GATEWRIGHT_HOME": tmp_path / "home",
-        "GATEWRIGHT_TARGETS": tmp_path / "targets",
-        "GATEWRIGHT_GATES": tmp_path / "gates",
-        "GATEWRIGHT_DATASETS": tmp_path / "datasets",
-        "GATEWRIGHT_EMBEDDED_URL": emulator.url,
-        "GATEWRIGHT_ACTOR": "test",
-    }.items():
-        monkeypatch.setenv(name, str(value))
-    return tmp_path / "home"
+    project = Project(tmp_path, actor="test", more={"GATEWRIGHT_EMBEDDED_URL": emulator.url})
+    project.write_target("teams", TARGET)
+    project.write_gate("teams", GATE)
+    cases = (
+        {"id": f"s-{number:03}", "item": {"text": text}, "expected": label}
+        for number, (text, label) in enumerate(sentences(30, start=100))
+    )
+    project.write_suite("teams", SUITE, cases)
+    for name, value in project.environment.items():
+        monkeypatch.setenv(name, value)
+    return project.home
 
 
 def live() -> Any:

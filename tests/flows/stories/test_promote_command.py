@@ -6,15 +6,8 @@ asked, a service that goes on answering with the old model, writes of others: ea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    temporary_settings,
-)
-from prefect.testing.utilities import prefect_test_harness
+from support.emulator import finish_operations
 
 pytestmark = [
     pytest.mark.slow,
@@ -26,15 +19,6 @@ pytestmark = [
 REGION = {"name": "acme-ncus", "location": "northcentralus"}
 ROW = "OpenAI.DeveloperTier.gpt4.1-mini-finetune"
 WRITE = "Microsoft.CognitiveServices/accounts/deployments/write"
-
-
-@pytest.fixture(scope="module")
-def prefect_server() -> Iterator[str]:
-    with (
-        temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
-        prefect_test_harness(server_startup_timeout=120),
-    ):
-        yield str(PREFECT_API_URL.value())
 
 
 @pytest.fixture
@@ -70,10 +54,10 @@ def test_the_same_model_named_otherwise_gets_no_second_try(promote, models):
 
 
 def test_a_checkpoint_goes_live(promote, account, models):
-    assert account.doctor(models.checkpoint).code == 0
-    answer = promote("--checkpoint", models.checkpoint)
+    assert account.doctor(models.checkpoints[0].id).code == 0
+    answer = promote("--checkpoint", models.checkpoints[0].id)
     assert answer.code == 0, answer.err
-    assert account.live().model_id == models.checkpoint
+    assert account.live().model_id == models.checkpoints[0].id
 
 
 def test_a_model_of_another_region_goes_live(promote, account, emulator, models, monkeypatch):
@@ -203,16 +187,16 @@ def test_while_the_old_model_still_answers_under_the_name_nothing_goes_live(
 def test_writes_of_others_to_the_account_are_waited_for(
     promote, account, emulator, models, meanwhile
 ):
-    emulator.set(provisioning_s=0.6)
     assert account.doctor(models.first.model_id).code == 0
+    emulator.set(provisioning_s=3600)  # theirs is under way until we were refused because of it
+    account.begun_by_hand("theirs", models.second.model_id)
+    emulator.set(provisioning_s=0.03)
     before = len(emulator.log)
-    meanwhile(
-        lambda: any(one.path.endswith("/usages") for one in emulator.log[before:]),
-        lambda: account.made_by_hand("theirs", models.second.model_id),
-    )
+    refused = lambda: 409 in {one.status for one in emulator.log[before:]}  # noqa: E731
+    meanwhile(refused, lambda: finish_operations(emulator))
     answer = promote("--job", models.first.id)
     assert answer.code == 0, answer.out
-    assert 409 in {one.status for one in emulator.log[before:]}
+    assert refused()
     assert sorted(account.standing().values()) == sorted(
         [models.first.model_id, models.second.model_id]
     )
