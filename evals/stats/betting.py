@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import optimize
 
 from evals.stats.interval import Interval
 from evals.stats.validation import Floats, tail, within
@@ -145,42 +145,6 @@ def log_e_below(values: ArrayLike, bar: float, *, lo: float = 0.0, hi: float = 1
     scaled, m = (array - lo) / (hi - lo), (bar - lo) / (hi - lo)
     gains = [float(np.log1p(stake / (1.0 - m) * (m - scaled)).sum()) for stake in _STAKES]
     return float(np.logaddexp.reduce(gains)) - math.log(len(_STAKES))
-
-
-def normal_mixture_boundary(
-    v: float,
-    *,
-    v_opt: float,
-    alpha: float = 0.05,
-    alpha_opt: float | None = None,
-    two_sided: bool = False,
-) -> float:
-    """Boundary that a sum with intrinsic time `v` stays below at all times, 1 - alpha sure.
-
-    The normal mixture of Robbins (1970) as in Howard, Ramdas, McAuliffe & Sekhon (2021),
-    tightest at `v_opt` for `alpha_opt` (alpha itself when left out).
-
-    Raises:
-        ValueError: unless v and v_opt are positive and alpha is in (0, 0.5).
-    """
-    if not (v > 0.0 and v_opt > 0.0 and 0.0 < alpha < 0.5):
-        raise ValueError("intrinsic times must be positive, and alpha in (0, 0.5)")
-    # One tail of a two-sided mixture at 2 alpha is nearly the one-sided one at alpha.
-    tuned_for = (alpha if alpha_opt is None else alpha_opt) * (1.0 if two_sided else 2.0)
-    rho = v_opt / (2.0 * math.log(1.0 / tuned_for) + math.log1p(2.0 * math.log(1.0 / tuned_for)))
-    width = v + rho
-    if two_sided:
-        return math.sqrt(width * (math.log(width / rho) - 2.0 * math.log(alpha)))
-
-    def excess(s: float) -> float:
-        log_tail = float(special.log_ndtr(s / math.sqrt(width)))
-        mixture = 0.5 * math.log(4.0 * rho / width) + s * s / (2.0 * width) + log_tail
-        return mixture + math.log(alpha)
-
-    top = math.sqrt(width)
-    while excess(top) < 0.0:
-        top *= 2.0
-    return float(optimize.brentq(excess, 0.0, top, xtol=1e-10))
 
 
 def _grown(gains: Floats) -> Floats:

@@ -1,9 +1,8 @@
-"""From bounds to a decision, and from decisions to one."""
+"""From bounds to a decision."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Literal
 
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]
@@ -26,11 +25,3 @@ def decide(lower: float, upper: float, threshold: float, *, n: int = 1, min_n: i
     if lower > threshold:
         return "PASS"
     return "FAIL" if upper < threshold else "INCONCLUSIVE"
-
-
-def overall(outcomes: Iterable[Outcome]) -> Outcome:
-    """FAIL if any fails, PASS if all pass, else INCONCLUSIVE; no outcome at all is that too."""
-    found = set(outcomes)
-    if "FAIL" in found:
-        return "FAIL"
-    return "PASS" if found == {"PASS"} else "INCONCLUSIVE"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, special
 
 from evals.stats.spending import Density, advance, crossing
-from evals.stats.validation import tail
 
 
 class StoppingProbabilities(NamedTuple):
@@ -25,13 +23,6 @@ class StoppingProbabilities(NamedTuple):
     expected_fraction: float
     upper: tuple[float, ...]
     lower: tuple[float, ...]
-
-
-class ClassicalDesign(NamedTuple):
-    """A constant-shape two-sided design and its sample size over the fixed one's."""
-
-    boundaries: tuple[float, ...]
-    inflation: float
 
 
 def operating_characteristics(
@@ -74,41 +65,3 @@ def operating_characteristics(
     return StoppingProbabilities(
         sum(high), sum(low), fractions[-1] - saved, tuple(high), tuple(low)
     )
-
-
-def classical_design(
-    looks: int,
-    *,
-    confidence: float = 0.975,
-    shape: Literal["obf", "pocock"] = "obf",
-    power: float = 0.9,
-) -> ClassicalDesign:
-    """Two-sided boundaries of constant shape at equal looks.
-
-    O'Brien & Fleming (1979): c sqrt(K / k); Pocock (1977): c. The inflation is the maximum
-    sample over that of a fixed design with the same `power`.
-
-    Args:
-        looks: number of equally spaced looks, >= 1.
-        confidence: of each side alone.
-        shape: which of the two.
-        power: of the design the inflation is for.
-
-    Raises:
-        ValueError: for no look, or a power not above 1 - confidence.
-    """
-    alpha = tail(confidence)
-    if looks < 1 or not alpha < power < 1.0:
-        raise ValueError("a design needs a look, and a power between alpha and 1")
-    fractions = [(look + 1) / looks for look in range(looks)]
-    scale = [math.sqrt(1.0 / time) if shape == "obf" else 1.0 for time in fractions]
-
-    def promoted(constant: float, drift: float) -> float:
-        upper = [constant * part for part in scale]
-        lower = [-bound for bound in upper]
-        return operating_characteristics(fractions, upper, drift=drift, lower=lower).power
-
-    constant = optimize.brentq(lambda c: promoted(c, 0.0) - alpha, 0.5, 8.0, xtol=1e-10)
-    fixed = -float(special.ndtri(alpha)) + float(special.ndtri(power))
-    drift = optimize.brentq(lambda d: promoted(constant, d) - power, 0.0, 3.0 * fixed, xtol=1e-10)
-    return ClassicalDesign(tuple(constant * part for part in scale), (drift / fixed) ** 2)

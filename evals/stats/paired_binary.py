@@ -6,14 +6,12 @@ of the pass rates is (W - L) / n. Differences are candidate minus baseline, larg
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from evals.stats.proportions import wilson_bounds
 from evals.stats.validation import Floats, normal_critical
 
 
@@ -83,28 +81,6 @@ def tango_z(wins: ArrayLike, losses: ArrayLike, n: ArrayLike, null: ArrayLike) -
     return np.where(gap == 0.0, 0.0, z)
 
 
-def newcombe_paired_bounds(
-    both: int, wins: int, losses: int, neither: int, *, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Bounds of the paired difference by Newcombe's (1998c) method 10: for display.
-
-    Wilson's intervals of both rates, squared and added, less their correlation (with
-    continuity correction; 0 when a margin is empty). Arguments are the four counts.
-
-    Raises:
-        ValueError: for counts that can't be.
-    """
-    n = both + wins + losses + neither
-    _pairs(wins, losses, n)
-    first, second = both + wins, both + losses
-    lower, upper = wilson_bounds([first, second], [n, n], confidence=confidence)
-    p1, p2 = first / n, second / n
-    correlation = _correlation(both, wins, losses, neither)
-    below = _joined(p1 - lower[0], upper[1] - p2, correlation)
-    above = _joined(upper[0] - p1, p2 - lower[1], correlation)
-    return p1 - p2 - below, p1 - p2 + above
-
-
 def mcnemar(wins: int, losses: int) -> McNemar:
     """McNemar's exact test of the discordant pairs, its mid-p and "candidate worse" forms.
 
@@ -135,21 +111,6 @@ def _tango_lower(won: Floats, lost: Floats, ratio: Floats) -> Floats:
     largest = np.maximum(2.0 * scale * np.cos(angle / 3.0), 1.0)
     bound: Floats = np.clip(d - (d + largest) * ratio / (1.0 + ratio), -1.0, d)
     return bound
-
-
-def _correlation(both: int, wins: int, losses: int, neither: int) -> float:
-    margins = (both + wins) * (losses + neither) * (both + losses) * (wins + neither)
-    if margins == 0:
-        return 0.0
-    product = float(both * neither - wins * losses)
-    if product > 0.0:
-        product = max(product - (both + wins + losses + neither) / 2.0, 0.0)
-    return product / math.sqrt(margins)
-
-
-def _joined(first: float, second: float, correlation: float) -> float:
-    squared = first * first - 2.0 * correlation * first * second + second * second
-    return math.sqrt(max(squared, 0.0))
 
 
 def _pairs(wins: ArrayLike, losses: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats, Floats]:

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from evals.stats.bounded import bounded_score_bounds
 from evals.stats.interval import Interval
-from evals.stats.validation import Floats, finite, normal_critical, same_length, t_critical, within
+from evals.stats.validation import Floats, normal_critical, same_length, t_critical, within
 
 
 def ppi_mean(
@@ -121,32 +121,6 @@ def ppi_bounded(
     )
 
 
-def ppi_difference(
-    labels: tuple[ArrayLike, ArrayLike],
-    judge_on_labeled: tuple[ArrayLike, ArrayLike],
-    judge_on_unlabeled: tuple[ArrayLike, ArrayLike],
-    *,
-    confidence: float = 0.95,
-    lo: float = 0.0,
-    hi: float = 1.0,
-) -> Interval:
-    """The same for candidate minus baseline; each argument is the pair (candidate, baseline).
-
-    Cases are paired within a tuple, so the differences of the human scores are corrected by
-    the differences of the judge's. Errors as `ppi_mean`.
-    """
-    human, seen, unseen = (
-        _difference(pair, name)
-        for pair, name in (
-            (labels, "labels"),
-            (judge_on_labeled, "judge_on_labeled"),
-            (judge_on_unlabeled, "judge_on_unlabeled"),
-        )
-    )
-    span = hi - lo
-    return ppi_mean(human, seen, unseen, confidence=confidence, lo=-span, hi=span)
-
-
 def _tuned(human: Floats, seen: Floats, unseen: Floats) -> float:
     everything = np.concatenate([seen, unseen])
     spread = float(everything.var(ddof=1))
@@ -154,10 +128,3 @@ def _tuned(human: Floats, seen: Floats, unseen: Floats) -> float:
         return 0.0
     covariance = float(np.mean((human - human.mean()) * (seen - seen.mean())))
     return min(1.0, max(0.0, covariance / ((1.0 + human.size / unseen.size) * spread)))
-
-
-def _difference(pair: tuple[ArrayLike, ArrayLike], name: str) -> Floats:
-    new, old = finite(pair[0], name), finite(pair[1], name)
-    same_length(f"{name} of the candidate", new.size, f"{name} of the baseline", old.size)
-    difference: Floats = new - old
-    return difference

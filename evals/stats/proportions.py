@@ -1,4 +1,4 @@
-"""Bounds for one pass rate (0/1 scores), and for two that no pairing joins.
+"""Bounds for one pass rate (0/1 scores).
 
 All are one-sided: `confidence` holds for each bound alone. A central 95 % interval is asked
 for with confidence 0.975.
@@ -6,11 +6,9 @@ for with confidence 0.975.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, special
+from scipy import special
 
 from evals.stats.validation import Floats, normal_critical, tail
 
@@ -54,69 +52,6 @@ def clopper_pearson_bounds(
         np.where(x == 0.0, 0.0, np.asarray(lower, dtype=np.float64)),
         np.where(x == size, 1.0, np.asarray(upper, dtype=np.float64)),
     )
-
-
-def newcombe_unpaired_bounds(
-    x1: int, n1: int, x2: int, n2: int, *, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Bounds of x1/n1 - x2/n2 for independent samples (Newcombe 1998b, method 10).
-
-    Wilson's intervals of both, squared and added. Errors as `wilson_bounds`.
-    """
-    lower, upper = wilson_bounds([x1, x2], [n1, n2], confidence=confidence)
-    p1, p2 = x1 / n1, x2 / n2
-    below = math.hypot(p1 - lower[0], upper[1] - p2)
-    above = math.hypot(upper[0] - p1, p2 - lower[1])
-    return p1 - p2 - below, p1 - p2 + above
-
-
-def miettinen_nurminen_bounds(
-    x1: int, n1: int, x2: int, n2: int, *, confidence: float = 0.95
-) -> tuple[float, float]:
-    """Score bounds of x1/n1 - x2/n2 for independent samples (Miettinen & Nurminen 1985).
-
-    Errors as `wilson_bounds`.
-    """
-    _counts([x1, x2], [n1, n2])
-    quantile = normal_critical(confidence)
-    lower = _score_limit(x1, n1, x2, n2, quantile)
-    upper = -_score_limit(x2, n2, x1, n1, quantile)
-    return lower, upper
-
-
-def _score_limit(x1: int, n1: int, x2: int, n2: int, quantile: float) -> float:
-    observed = x1 / n1 - x2 / n2
-    correction = math.sqrt((n1 + n2) / (n1 + n2 - 1.0))
-
-    def excess(difference: float) -> float:
-        p1, p2 = _restricted(x1, n1, x2, n2, difference)
-        variance = p1 * (1.0 - p1) / n1 + p2 * (1.0 - p2) / n2
-        return observed - difference - quantile * correction * math.sqrt(max(variance, 0.0))
-
-    if excess(-1.0) <= 0.0:
-        return -1.0
-    # At an observed difference of 1 its variance is 0, which makes it a second root.
-    top = observed - 1e-9
-    return float(optimize.brentq(excess, -1.0, top, xtol=1e-12)) if excess(top) < 0.0 else top
-
-
-def _restricted(x1: int, n1: int, x2: int, n2: int, difference: float) -> tuple[float, float]:
-    """Most likely pair of proportions that differ by `difference`."""
-
-    def slope(p: float) -> float:
-        """The likelihood's, times both variances; it falls from + to - between the limits."""
-        q = p + difference
-        return (x1 - n1 * q) * p * (1.0 - p) + (x2 - n2 * p) * q * (1.0 - q)
-
-    low, high = max(0.0, -difference), min(1.0, 1.0 - difference)
-    edge = 1e-12 * (high - low)
-    if slope(low + edge) <= 0.0:
-        p2 = low
-    elif slope(high - edge) >= 0.0:
-        p2 = high
-    else:
-        p2 = float(optimize.brentq(slope, low + edge, high - edge, xtol=1e-14))
-    return min(1.0, max(0.0, p2 + difference)), p2
 
 
 def _counts(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from evals.stats.validation import Floats, Ints, finite, same_length, tail
+from evals.stats.validation import Floats, Ints, finite, paired, tail
 
 # How far from the quantile, in standard deviations of its rank, a resample may plausibly land.
 _REACH = 8.0
@@ -91,8 +91,7 @@ def quantile_ratio_replicates(
     Raises:
         ValueError: for columns of different length, or amounts that aren't positive.
     """
-    new, old = finite(candidate, "candidate"), finite(baseline, "baseline")
-    same_length("candidate", new.size, "baseline", old.size)
+    new, old = paired(candidate, baseline)
     _check(new.size, q)
     if min(new.min(), old.min()) <= 0.0:
         raise ValueError("a ratio of quantiles needs positive amounts")

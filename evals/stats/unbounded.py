@@ -1,7 +1,8 @@
 """Intervals for amounts without an upper limit: cost, tokens, latency; means and quantiles.
 
 They fail closed as the others do. A single case says nothing: its bounds are infinite (0 below
-for amounts that can't be negative).
+for amounts that can't be negative). For scores with known limits use `bounded`: at n = 30 and rates near 1 a t interval
+promoted wrongly up to 74 % of the time.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ from numpy.typing import ArrayLike
 
 from evals.stats.clusters import cluster_detail, cluster_errors
 from evals.stats.interval import Interval
-from evals.stats.means import fieller_bounds
 from evals.stats.quantiles import quantile_bounds, quantile_ratio_replicates
+from evals.stats.ratios import fieller_bounds
 from evals.stats.validation import (
     Clusters,
-    Floats,
     cluster_codes,
     finite,
-    same_length,
+    paired,
     t_critical,
     tail,
 )
@@ -62,18 +62,6 @@ def mean_interval(
     )
 
 
-def mean_difference_interval(
-    candidate: ArrayLike,
-    baseline: ArrayLike,
-    *,
-    confidence: float = 0.95,
-    clusters: Clusters | None = None,
-) -> Interval:
-    """Mean of candidate - baseline for amounts without known limits; as `mean_interval`."""
-    new, old = _pair(candidate, baseline)
-    return mean_interval(new - old, confidence=confidence, clusters=clusters)
-
-
 def relative_mean_interval(
     candidate: ArrayLike,
     baseline: ArrayLike,
@@ -90,7 +78,7 @@ def relative_mean_interval(
         ValueError: for negative, empty or non-finite amounts, unequal lengths, or a baseline
             that is 0 everywhere.
     """
-    new, old = _pair(candidate, baseline)
+    new, old = paired(candidate, baseline)
     if min(new.min(), old.min()) < 0.0:
         raise ValueError("a ratio of means needs amounts that aren't negative")
     if not old.any():
@@ -153,7 +141,7 @@ def quantile_ratio_interval(
     Raises:
         ValueError: for amounts that aren't positive and finite, or unequal lengths.
     """
-    new, old = _pair(candidate, baseline)
+    new, old = paired(candidate, baseline)
     ratios = quantile_ratio_replicates(new, old, q, rng=rng, draws=draws)
     lower, upper = 0.0, math.inf
     if new.size > 1:
@@ -168,9 +156,3 @@ def quantile_ratio_interval(
         confidence=confidence,
         detail={"q": q, "draws": float(draws)},
     )
-
-
-def _pair(candidate: ArrayLike, baseline: ArrayLike) -> tuple[Floats, Floats]:
-    new, old = finite(candidate, "candidate"), finite(baseline, "baseline")
-    same_length("candidate", new.size, "baseline", old.size)
-    return new, old

@@ -61,6 +61,13 @@ def same_length(name: str, length: int, other_name: str, other: int) -> None:
         raise ValueError(f"{name} has {length} entries but {other_name} has {other}")
 
 
+def paired(candidate: ArrayLike, baseline: ArrayLike) -> tuple[Floats, Floats]:
+    """Return the finite values of two models on the same cases. Raises ValueError as `finite` and `same_length`."""
+    new, old = finite(candidate, "candidate"), finite(baseline, "baseline")
+    same_length("candidate", new.size, "baseline", old.size)
+    return new, old
+
+
 def cluster_codes(clusters: Clusters, n: int) -> tuple[Ints, int]:
     """Number the clusters 0..G-1, whatever their labels are.
 

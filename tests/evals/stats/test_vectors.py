@@ -17,13 +17,11 @@ from scipy import special
 
 from evals.stats import (
     betting,
-    bootstrap,
     bounded,
     clusters,
     confusion,
     decision,
     label_metrics,
-    means,
     multiplicity,
     operating_characteristics,
     paired_binary,
@@ -53,17 +51,43 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if path == DEFAULT and not path.exists():
             continue
         for case in json.loads(path.read_text(encoding="utf-8"))["cases"]:
-            cases.append(case)
-            ids.append(case["id"])
+            if family(case) not in LEFT_OUT:
+                cases.append(case)
+                ids.append(case["id"])
     if not cases:
         missing = pytest.mark.skip(reason="no ../shared/reference/stats-vectors.json beside here")
         cases, ids = [pytest.param({}, marks=missing)], ["absent"]
     metafunc.parametrize("case", cases, ids=ids)
 
 
+LEFT_OUT = {
+    "bca_interval": "no interval is by BCa: it promotes wrongly too often at 50 cases",
+    "bootstrap_interval": "only the ratio of two quantiles is resampled, by its own method",
+    "gs_classical": "boundaries come from alpha spending, never from a fixed number of looks",
+    "normal_mixture_boundary": "bounds at all times are by betting",
+    "paired_binary_diff newcombe": "two pass rates are compared by Tango's bounds",
+    "unpaired_diff newcombe": "both models always answer the same cases",
+    "unpaired_diff miettinen_nurminen": "both models always answer the same cases",
+}
+"""Families of vectors, with the method where a family has several, that nothing here computes any more."""
+
+FIGURES_LEFT_OUT = {
+    "mean_t": {"sd", "t", "p_value"},  # an amount is judged by the bounds of its mean
+    "paired_mean_ni": {"t", "p_value"},
+    "relative_mean_upper": {"t", "p_value"},
+    "gate_decision": {"overall"},  # checks are joined by the gate, see tests/evals/gate
+}
+
+
+def family(case: Case) -> str:
+    method = case["input"].get("method")
+    return f"{case['op']} {method}" if f"{case['op']} {method}" in LEFT_OUT else case["op"]
+
+
 def test_the_answer_is_the_reference_answer(case: Case) -> None:
     got = ADAPTERS[case["op"]](dict(case["input"]))
-    for name, expected in case["expect"].items():
+    for name in case["expect"].keys() - FIGURES_LEFT_OUT.get(case["op"], set()):
+        expected = case["expect"][name]
         assert agrees(got[name], expected, case["tol"]), f"{name}: {got[name]} for {expected}"
 
 
@@ -101,12 +125,7 @@ def paired_binary_diff(given: Case) -> Case:
     wins, losses = given["candidate_only"], given["baseline_only"]
     n = both + neither + wins + losses
     confidence = one_sided(given)
-    if given["method"] == "tango":
-        found = ends(paired_binary.tango_bounds(wins, losses, n, confidence=confidence))
-    else:
-        found = ends(
-            paired_binary.newcombe_paired_bounds(both, wins, losses, neither, confidence=confidence)
-        )
+    found = ends(paired_binary.tango_bounds(wins, losses, n, confidence=confidence))
     return found | {"estimate": (wins - losses) / n}
 
 
@@ -121,18 +140,20 @@ def mcnemar(given: Case) -> Case:
     return paired_binary.mcnemar(given["candidate_only"], given["baseline_only"])._asdict()
 
 
+def amount(values: Any, confidence: float) -> Case:
+    """The gate's interval for the mean of amounts, under the names the vectors give its figures."""
+    found = unbounded.mean_interval(values, confidence=confidence)
+    names = dict.fromkeys(("mean", "diff", "contrast_mean"), found.estimate)
+    bounds = {"lower": found.lower, "lower_t": found.lower, "upper": found.upper}
+    return names | bounds | {"n": found.n} | found.detail
+
+
 def mean_t(given: Case) -> Case:
-    return means.mean_t(
-        given["values"],
-        confidence=one_sided(given),
-        null_mean=given.get("null_mean", 0.0),
-        side=given["side"],
-    )._asdict()
+    return amount(given["values"], one_sided(given))
 
 
 def paired_mean_ni(given: Case) -> Case:
-    found = means.paired_mean_ni(**given)._asdict()
-    return found | {"diff": found["mean"]}
+    return amount(np.subtract(given["candidate"], given["baseline"]), given["confidence"])
 
 
 def bounded_score_test(given: Case) -> Case:
@@ -150,8 +171,7 @@ def repeats_mean_diff(given: Case) -> Case:
         np.array([np.mean(repeats) for repeats in given[side]])
         for side in ("candidate", "baseline")
     )
-    found = means.paired_mean_ni(candidate, baseline, margin=0.0, confidence=given["confidence"])
-    return {"diff": found.mean, "se": found.se, "n": candidate.size, "lower_t": found.lower}
+    return amount(candidate - baseline, given["confidence"])
 
 
 def cluster_mean(given: Case) -> Case:
@@ -189,13 +209,6 @@ def gs_boundaries(given: Case) -> Case:
         "z": spending.spending_boundaries(**given),
         "alpha_spent": spending.alpha_spent(**given),
     }
-
-
-def gs_classical(given: Case) -> Case:
-    found = operating_characteristics.classical_design(
-        given["looks"], confidence=1.0 - given["alpha"] / given["sides"], shape=given["type"]
-    )
-    return {"z": found.boundaries, "inflation_power_0_9": found.inflation}
 
 
 def gs_operating(given: Case) -> Case:
@@ -238,14 +251,6 @@ def betting_cs(given: Case) -> Case:
     return {"lower": found.lower, "upper": found.upper}
 
 
-def normal_mixture_boundary(given: Case) -> Case:
-    v = given.pop("v")
-    return {
-        "one_sided": betting.normal_mixture_boundary(v, **given),
-        "two_sided": betting.normal_mixture_boundary(v, **given, two_sided=True),
-    }
-
-
 def ppi_mean(given: Case) -> Case:
     found = ppi.ppi_mean(
         given["labels"],
@@ -283,12 +288,11 @@ def paired_sample_size(given: Case) -> Case:
 
 
 def relative_mean_upper(given: Case) -> Case:
-    found = means.relative_mean_upper(**given)._asdict()
-    ratio = unbounded.relative_mean_interval(
-        given["candidate"], given["baseline"], confidence=given["confidence"]
-    )
+    new, old = np.array(given["candidate"]), np.array(given["baseline"])
+    found = amount(given["max_ratio"] * old - new, given["confidence"])
+    ratio = unbounded.relative_mean_interval(new, old, confidence=given["confidence"])
     assert (ratio.upper < given["max_ratio"]) == (found["lower"] > 0.0)
-    return found | {"contrast_mean": found["mean"]}
+    return found
 
 
 def macro_f1_diff_jackknife(given: Case) -> Case:
@@ -317,48 +321,8 @@ def macro_f1_diff_jackknife(given: Case) -> Case:
     }
 
 
-def bca_interval(given: Case) -> Case:
-    found = bootstrap.bca_bounds(
-        given["theta_hat"],
-        given["replicates"],
-        given["jackknife_values"],
-        confidence=one_sided(given),
-    )
-    return found._asdict()
-
-
-def bootstrap_interval(given: Case) -> Case:
-    statistic = {"var_pop": lambda rows: rows.var(axis=-1), "mean": lambda rows: rows.mean(axis=-1)}
-    chosen = statistic[given["statistic"]]
-    values = np.array(given["values"], dtype=float)
-    rng = np.random.default_rng(20261101)
-    replicates = bootstrap.bootstrap_replicates(values, chosen, rng=rng, draws=100_000)
-    theta = float(chosen(values))
-    left_out = [float(chosen(np.delete(values, place))) for place in range(values.size)]
-    confidence = one_sided(given)
-    plain = bootstrap.percentile_bounds(replicates, confidence=confidence)
-    bca = bootstrap.bca_bounds(theta, replicates, left_out, confidence=confidence)
-    return {
-        "theta": theta,
-        "perc_lower": plain[0],
-        "perc_upper": plain[1],
-        "bca_lower": bca.lower,
-        "bca_upper": bca.upper,
-    }
-
-
-def unpaired_diff(given: Case) -> Case:
-    method = {
-        "newcombe": proportions.newcombe_unpaired_bounds,
-        "miettinen_nurminen": proportions.miettinen_nurminen_bounds,
-    }[given["method"]]
-    counts = (given["x1"], given["n1"], given["x2"], given["n2"])
-    return ends(method(*counts, confidence=one_sided(given)))
-
-
 def gate_decision(given: Case) -> Case:
-    gates = [decision.decide(**gate) for gate in given["gates"]]
-    return {"gates": gates, "overall": decision.overall(gates)}
+    return {"gates": [decision.decide(**gate) for gate in given["gates"]]}
 
 
 ADAPTERS = {
