@@ -105,7 +105,7 @@ def emulator_with_models(folder: Path) -> Iterator[tuple[Emulator, TrainedModels
 @contextmanager
 def without_deployments(shared: Emulator) -> Iterator[Emulator]:
     """Nothing deployed, switches at their defaults but quick, and an empty log: it forgets after 10,000 requests."""
-    state = shared.world
+    state = shared.state
     state.log.clear()
     shared.switches = Switches()
     shared.set(**FAST)
@@ -118,7 +118,7 @@ def without_deployments(shared: Emulator) -> Iterator[Emulator]:
 
 def finish_operations(emulator: Emulator) -> None:
     """Let what the control plane is about to do be done now, however long it was told to take."""
-    now, store = emulator.clock.now(), emulator.world.store
+    now, store = emulator.clock.now(), emulator.state.store
     for deployment in store.all(Deployment):
         deployment.settles_at = min(deployment.settles_at, now)
         deployment.serves_at = min(deployment.serves_at, now)
