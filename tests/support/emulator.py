@@ -14,7 +14,7 @@ from typing import Any
 from flows.emulator.server import Emulator
 from flows.emulator.state.documents import Deployment, Operation, Tombstone
 from flows.emulator.switches import Switches
-from flows.platforms.data_plane import SpeaksOpenAI
+from flows.platforms.base import SpeaksOpenAI
 from flows.platforms.deadlines import PollingPace
 from flows.platforms.embedded import open_embedded
 from flows.platforms.fine_tuning import jobs
