@@ -22,7 +22,7 @@ from flows.cli import run as run_command
 from flows.emulator.server import Emulator
 from flows.evaluation import steps
 from flows.evaluation.request import request_run, resolve
-from flows.platforms import table
+from flows.platforms.azure import azure_openai
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
@@ -221,7 +221,7 @@ def account_on(
         for key, value in project.environment.items():
             patch.setenv(key, value)
         quick = functools.partial(AzureOpenAIPlatform, pace=QUICK)
-        patch.setattr(table, "AzureOpenAIPlatform", quick)
+        patch.setattr(azure_openai, "AzureOpenAIPlatform", quick)
         yield Account(project, emulator, capsys)
 
 

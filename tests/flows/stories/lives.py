@@ -20,7 +20,7 @@ import openai  # noqa: F401 - loaded once, before the first fork
 
 from flows.evaluation import steps
 from flows.housekeeping import sweep_target
-from flows.platforms import table
+from flows.platforms.azure import azure_openai
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.deadlines import PollingPace
 from flows.release import go_live
@@ -64,6 +64,6 @@ def live(order: dict[str, Any]) -> int:
 
 
 if __name__ == "__main__":
-    table.AzureOpenAIPlatform = functools.partial(AzureOpenAIPlatform, pace=QUICK)  # type: ignore[misc,assignment]
+    azure_openai.AzureOpenAIPlatform = functools.partial(AzureOpenAIPlatform, pace=QUICK)  # type: ignore[misc,assignment]
     for line in sys.stdin:
         print(live(json.loads(line)), flush=True)
