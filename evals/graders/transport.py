@@ -15,7 +15,7 @@ from evals.errors import GatewrightError
 from evals.sampling.endpoint.classify import Reply
 from evals.sampling.endpoint.credentials import Credentials
 from evals.sampling.endpoint.transport import Answer, Route, Transport, TransportFailure
-from evals.sampling.pacing.backoff import backoff, named_wait, wait_in_message
+from evals.sampling.pacing.backoff import backoff, retry_after, retry_after_in_message
 from evals.sampling.pacing.concurrency import AdaptiveConcurrency
 from evals.sampling.redaction import Redactor
 from evals.sampling.request_spec import Connection
@@ -102,7 +102,7 @@ class JudgeTransport:
         if reply.outcome == "rate_limited":
             self.limit.rejected(wait_s or 0.0)
         elif reply.retryable:
-            self.limit.troubled()
+            self.limit.server_failed()
         else:
             self.limit.accepted()
 
@@ -115,7 +115,7 @@ class JudgeTransport:
             answer = await self._transport.post(call.route, call.body(), headers)
         except TransportFailure as failure:
             return Reply(outcome=failure.outcome, error=str(failure), retryable=True), None
-        return call.read(answer), named_wait(answer.headers)
+        return call.read(answer), retry_after(answer.headers)
 
     def _wait(self, call: JudgeCall, reply: Reply, named: float | None) -> float | None:
         """Seconds until the next attempt; None when the reply stands."""
@@ -126,6 +126,6 @@ class JudgeTransport:
             return None
         if call.failures >= _ATTEMPTS or call.rejections >= _REJECTIONS:
             return None
-        words = wait_in_message(reply.error or "") if rejected else None
+        words = retry_after_in_message(reply.error or "") if rejected else None
         wait_s = named or words or backoff(call.failures + call.rejections, self._rng)
         return wait_s if wait_s <= _LONGEST_WAIT_S else None

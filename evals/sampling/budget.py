@@ -54,7 +54,7 @@ class Budget:
                 )
             )
 
-    def words(self) -> str:
+    def exhausted_message(self) -> str:
         """Say what was reached, for a report."""
         ceilings = [] if self.usd is None else [f"{self.usd:g} USD"]
         ceilings += [] if self.tokens is None else [f"{self.tokens:,} tokens"]
@@ -81,7 +81,7 @@ class Budget:
         self._reservations -= 1
         if not self._reservations:
             self._reserved_usd = 0.0  # drop the rounding errors of many additions
-        self.settled.ring()
+        self.settled.notify_all()
 
     def spend(self, usd: float, tokens: int) -> None:
         """Count what was used (or what may have been, for a request whose answer was lost)."""
