@@ -97,7 +97,7 @@ class ConnectedModelClient:
         self._prices = prices or {}
         self._on_usage = on_usage
         self._redactor = Redactor()
-        self._caller = JudgeTransport(connection, self._redactor, concurrency=concurrency)
+        self._transport = JudgeTransport(connection, self._redactor, concurrency=concurrency)
         self._builders: dict[tuple[str, bytes], RequestBuilder] = {}
 
     @property
@@ -109,7 +109,7 @@ class ConnectedModelClient:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._caller.aclose()
+        await self._transport.aclose()
 
     async def __aenter__(self) -> ConnectedModelClient:
         return self
@@ -120,7 +120,7 @@ class ConnectedModelClient:
     async def ask(self, question: JudgeQuestion) -> JudgeAnswer:
         """Return the judge's answer. Raises NoAnswerError."""
         builder = self._builder(question)
-        ask = ModelRequest(
+        request = ModelRequest(
             role="candidate",
             suite="",
             case_id="",
@@ -132,7 +132,7 @@ class ConnectedModelClient:
         def body() -> bytes:
             nonlocal sent
             sent = builder.version
-            return builder.body(ask)
+            return builder.body(request)
 
         def read(answer: Answer) -> Reply:
             reply = classify(self._endpoint.api, answer.status, answer.headers, answer.body)
@@ -168,7 +168,7 @@ class ConnectedModelClient:
         return vectors
 
     async def _answer(self, model: str, call: JudgeCall) -> Reply:
-        return await self._caller.answer(call, lambda: self.calls.update((model,)))
+        return await self._transport.answer(call, lambda: self.calls.update((model,)))
 
     def _builder(self, question: JudgeQuestion) -> RequestBuilder:
         """The builder of a model's requests, which remembers what the model refused."""

@@ -91,14 +91,14 @@ class JudgeTransport:
         await self.limit.acquire()
         try:
             on_request()
-            reply, named = await self._post(call, headers)
-            wait_s = self._wait(call, reply, named)
-            self._tell_limit(reply, wait_s)
+            reply, stated_s = await self._post(call, headers)
+            wait_s = self._wait(call, reply, stated_s)
+            self._update_limit(reply, wait_s)
         finally:
             self.limit.release()
         return reply, wait_s
 
-    def _tell_limit(self, reply: Reply, wait_s: float | None) -> None:
+    def _update_limit(self, reply: Reply, wait_s: float | None) -> None:
         if reply.outcome == "rate_limited":
             self.limit.rejected(wait_s or 0.0)
         elif reply.retryable:
@@ -117,7 +117,7 @@ class JudgeTransport:
             return Reply(outcome=failure.outcome, error=str(failure), retryable=True), None
         return call.read(answer), retry_after(answer.headers)
 
-    def _wait(self, call: JudgeCall, reply: Reply, named: float | None) -> float | None:
+    def _wait(self, call: JudgeCall, reply: Reply, stated_s: float | None) -> float | None:
         """Seconds until the next attempt; None when the reply stands."""
         rejected = reply.outcome == "rate_limited"
         call.rejections += rejected
@@ -126,6 +126,6 @@ class JudgeTransport:
             return None
         if call.failures >= _ATTEMPTS or call.rejections >= _REJECTIONS:
             return None
-        words = retry_after_in_message(reply.error or "") if rejected else None
-        wait_s = named or words or backoff(call.failures + call.rejections, self._rng)
+        in_message_s = retry_after_in_message(reply.error or "") if rejected else None
+        wait_s = stated_s or in_message_s or backoff(call.failures + call.rejections, self._rng)
         return wait_s if wait_s <= _LONGEST_WAIT_S else None
