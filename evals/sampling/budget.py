@@ -65,6 +65,8 @@ class Budget:
 
     def reserve(self, usd: float, tokens: int) -> Literal["granted", "wait", "reached"]:
         """Set aside an estimate. 'wait': it depends on what is in flight; 'reached': it does not fit any more."""
+        # Spending is known only when answers come, with up to hundreds of requests in flight. Were the ceiling held against
+        # what is spent alone, all of those could pass it together.
         if not self._fits(usd, tokens, 0.0, 0):
             return "reached"
         if not self._fits(usd, tokens, self._reserved_usd, self._reserved_tokens):

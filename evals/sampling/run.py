@@ -108,6 +108,8 @@ class Run:
 
     async def save(self, state: RoleState, pending: PendingRequest, entry: Entry) -> None:
         """Write an answer down. It counts when it is durable; the worker need not wait for that unless many are being written."""
+        # A response that counted before its line was on disk would be missing after a crash, although the summary, the
+        # budget and the gate had already used it. So counting is left to the callback of the durable line.
         line = encode_entry(entry)
         clean = self.redactor.line(line)
         if clean is not line:
@@ -131,6 +133,7 @@ class Run:
         try:
             durable.result()
             state.count(response)
+            # Only now: what other runs reuse must be on record in the run that paid for it.
             if self.store and pending.key:
                 self.store.put(pending.key, response)
             if self._on_response:

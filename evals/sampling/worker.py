@@ -45,6 +45,8 @@ async def _next_pending(
 ) -> PendingRequest | None:
     while not run.stopping:
         now = run.clock()
+        # Due retries go before fresh requests: they were paid a wait already, and leaving them for last would end every
+        # run with a tail of slow requests that nothing runs beside.
         if state.waiting_retries and state.next_retry_in(now) <= 0:
             return state.next_retry()
         if state.too_many_retries:
@@ -80,6 +82,7 @@ def _build_body(state: RoleState, pending: PendingRequest) -> None:
 
 async def _reuse(run: Run, state: RoleState, pending: PendingRequest) -> bool:
     assert run.store
+    # The key is made also where nothing may be reused: the new answer is stored under it for later runs.
     pending.key = state.builder.key(pending.request)
     max_age_s = state.settings.reuse_max_age_s
     found = None if max_age_s is None else run.store.get(pending.key, max_age_s=max_age_s)
@@ -99,7 +102,7 @@ async def _reserve(run: Run, state: RoleState, pending: PendingRequest) -> bool:
         if answer == "granted":
             state.reserved.add(pending)
             return True
-        if answer == "reached":
+        if answer == "reached":  # even with nothing else in flight it would not fit
             run.stop("budget", run.budget.exhausted_message())
         else:
             await run.budget.settled.wait()
@@ -160,9 +163,8 @@ async def _send(run: Run, state: RoleState, pending: PendingRequest) -> Reply:
     _update_limit(run, state, pending, reply)
     if reply.maybe_billed:
         state.charge_unanswered(pending, run.budget)
-        state.release(
-            pending, run.budget
-        )  # what it has set aside is spent: another attempt needs its own
+        # Its reservation is spent now. Another attempt may be billed as well, so it needs a reservation of its own.
+        state.release(pending, run.budget)
     return reply
 
 

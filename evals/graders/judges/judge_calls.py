@@ -79,6 +79,8 @@ def fenced(title: str, text: str) -> str:
 
 def conflict_of_interest(model: str, response: Response) -> str | None:
     """Return why a judge may not judge this response: it would judge itself."""
+    # Models rate their own text above that of others. `require_independent` refuses this before a run starts; whoever
+    # grades stored responses does not come by there, so each response is checked too.
     if model != response.model_id:
         return None
     return f"judge {model} may not judge its own answers"

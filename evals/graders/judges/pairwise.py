@@ -114,6 +114,7 @@ class PairwiseJudgeGrader(GraderBase):
 
     async def _share(self, case: Case, ours: str, theirs: str) -> tuple[float, str]:
         """The share of the comparison that `ours` won, and why. Raises NoAnswerError."""
+        # Judges favour a place, mostly the first. Only a preference that survives the swap is about the answers.
         in_order = await self._preferred(case, ours, theirs)
         swapped = await self._preferred(case, theirs, ours)
         if (in_order, swapped) == ("first", "second"):

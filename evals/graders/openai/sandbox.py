@@ -95,7 +95,7 @@ class _Child:
             stderr=subprocess.DEVNULL,
             cwd=self._folder.name,
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C reaches the run alone, which ends its children
         )
         self._end = weakref.finalize(self, _finish, self._process, self._folder)
         self._buffer = b""

@@ -57,16 +57,20 @@ def _judge(grade: Callable[..., Any], data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _limit(memory_mb: int) -> None:
+    # Set here and not by the parent's `preexec_fn`, which may deadlock in a process with threads.
     _leave_network()
     memory = memory_mb << 20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_DISK, _DISK))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.addaudithook(_refuse)
+    sys.addaudithook(
+        _refuse
+    )  # for good: Python has no way to remove a hook, so the source has none either
 
 
 def _limit_time(seconds: float) -> None:
+    # CPU time counts from the start of the process, so each answer gets what is used so far and its own share on top.
     used = resource.getrusage(resource.RUSAGE_SELF)
     ceiling = math.ceil(used.ru_utime + used.ru_stime + seconds) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

@@ -111,6 +111,8 @@ class AdaptiveConcurrency:
 
     def server_failed(self) -> None:
         """Note an error of the server: growth pauses for the next quarter of a window."""
+        # Only a 429 shrinks the limit, because only it says that there were too many requests. Errors and time-outs come in
+        # bursts that have other causes; shrinking on them would leave a run slow long after the service has recovered.
         self._growth_paused_for = max(self._growth_paused_for, int(self.limit / 4) + 1)
 
     def since(self, number: int) -> list[LimitChange]:

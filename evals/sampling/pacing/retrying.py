@@ -45,6 +45,8 @@ def rate_limit_delay(run: Run, pending: PendingRequest, reply: Reply) -> float:
 
 
 async def _after_fatal(run: Run, state: RoleState, pending: PendingRequest, reply: Reply) -> float:
+    # Once with new credentials: a token may have expired on the way. A second refusal is about the account, and every
+    # request would get it.
     if reply.fatal == "auth" and pending.unauthorised == 0:
         pending.unauthorised += 1
         pending.uncounted_attempts += 1
@@ -72,4 +74,5 @@ def _after_fault(run: Run, state: RoleState, pending: PendingRequest, reply: Rep
     if wait_s > state.settings.max_wait_s:
         return None
     state.retries[reply.outcome] += 1
+    # All workers are told the same wait after a 429; spread out, they do not come back in one burst.
     return wait_s * (1.0 + _SPREAD * run.rng.random())  # later than asked for, never earlier
