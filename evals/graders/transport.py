@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 
 from evals.errors import GatewrightError
-from evals.sampling.endpoint.classify import Reply
+from evals.sampling.endpoint.classify import Reply, no_answer
 from evals.sampling.endpoint.credentials import Credentials
 from evals.sampling.endpoint.transport import Answer, Route, Transport, TransportFailure
-from evals.sampling.pacing.backoff import backoff, retry_after, retry_after_in_message
+from evals.sampling.pacing.backoff import wait_before
 from evals.sampling.pacing.concurrency import AdaptiveConcurrency
 from evals.sampling.redaction import Redactor
 from evals.sampling.request_spec import Connection
@@ -91,8 +91,8 @@ class JudgeTransport:
         await self.limit.acquire()
         try:
             on_request()
-            reply, stated_s = await self._post(call, headers)
-            wait_s = self._wait(call, reply, stated_s)
+            reply, answer_headers = await self._post(call, headers)
+            wait_s = self._wait(call, reply, answer_headers)
             self._update_limit(reply, wait_s)
         finally:
             self.limit.release()
@@ -108,16 +108,16 @@ class JudgeTransport:
 
     async def _post(
         self, call: JudgeCall, headers: Mapping[str, str]
-    ) -> tuple[Reply, float | None]:
+    ) -> tuple[Reply, Mapping[str, str]]:
         if self._transport is None:
             self._transport = Transport()
         try:
             answer = await self._transport.post(call.route, call.body(), headers)
         except TransportFailure as failure:
-            return Reply(outcome=failure.outcome, error=str(failure), retryable=True), None
-        return call.read(answer), retry_after(answer.headers)
+            return no_answer(failure), {}
+        return call.read(answer), answer.headers
 
-    def _wait(self, call: JudgeCall, reply: Reply, stated_s: float | None) -> float | None:
+    def _wait(self, call: JudgeCall, reply: Reply, headers: Mapping[str, str]) -> float | None:
         """Seconds until the next attempt; None when the reply stands."""
         rejected = reply.outcome == "rate_limited"
         call.rejections += rejected
@@ -126,6 +126,7 @@ class JudgeTransport:
             return None
         if call.failures >= _ATTEMPTS or call.rejections >= _REJECTIONS:
             return None
-        in_message_s = retry_after_in_message(reply.error or "") if rejected else None
-        wait_s = stated_s or in_message_s or backoff(call.failures + call.rejections, self._rng)
+        message = reply.error or "" if rejected else ""
+        attempts = call.failures + call.rejections
+        wait_s = wait_before(attempts, headers, self._rng, message=message)
         return wait_s if wait_s <= _LONGEST_WAIT_S else None

@@ -12,7 +12,7 @@ from time import perf_counter
 import msgspec
 
 from evals.records import MODEL_OUTCOMES, Response, Role
-from evals.sampling.endpoint.classify import Reply, classify
+from evals.sampling.endpoint.classify import Reply, classify, no_answer
 from evals.sampling.endpoint.transport import TransportFailure
 from evals.sampling.journal.entries import Entry
 from evals.sampling.pacing.backoff import remaining_quota
@@ -155,7 +155,7 @@ async def _send(run: Run, state: RoleState, pending: PendingRequest) -> Reply:
     try:
         answer = await run.transport.post(state.route, pending.body, headers)
     except TransportFailure as failure:
-        reply, pending.headers = _unanswered(failure), {}
+        reply, pending.headers = no_answer(failure), {}
     else:
         pending.latency_ms = (perf_counter() - began) * 1000
         state.ever_answered = True
@@ -166,17 +166,6 @@ async def _send(run: Run, state: RoleState, pending: PendingRequest) -> Reply:
         # Its reservation is spent now. Another attempt may be billed as well, so it needs a reservation of its own.
         state.release(pending, run.budget)
     return reply
-
-
-def _unanswered(failure: TransportFailure) -> Reply:
-    return Reply(
-        outcome=failure.outcome,
-        error=str(failure),
-        error_code=failure.code,
-        retryable=True,
-        maybe_billed=failure.connected,
-        unreachable=not failure.connected,
-    )
 
 
 def _update_limit(run: Run, state: RoleState, pending: PendingRequest, reply: Reply) -> None:

@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from time import time
 
-__all__ = ["backoff", "parse_duration", "remaining_quota", "retry_after", "retry_after_in_message"]
+__all__ = [
+    "backoff",
+    "parse_duration",
+    "remaining_quota",
+    "retry_after",
+    "retry_after_in_message",
+    "wait_before",
+]
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)", re.ASCII)
@@ -61,6 +68,13 @@ def backoff(attempt: int, rng: random.Random) -> float:
     """Return seconds to wait after failed attempt number `attempt` (from 1): doubling to 20 s, minus up to half."""
     longest = min(_LONGEST_S, _FIRST_S * 2.0 ** min(attempt - 1, 16))
     return longest * (1.0 - 0.5 * rng.random())
+
+
+def wait_before(
+    attempt: int, headers: Mapping[str, str], rng: random.Random, *, message: str = ""
+) -> float:
+    """Return the seconds until the attempt after `attempt`: what the headers say, else the message, else our backoff."""
+    return retry_after(headers) or retry_after_in_message(message) or backoff(attempt, rng)
 
 
 def remaining_quota(headers: Mapping[str, str], kind: str) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evals.sampling.endpoint.classify import Reply
 from evals.sampling.fatal_errors import fatal_error, unreachable_error
-from evals.sampling.pacing.backoff import backoff, retry_after, retry_after_in_message
+from evals.sampling.pacing.backoff import backoff, wait_before
 from evals.sampling.role_state import PendingRequest, RoleState
 from evals.sampling.run import Run
 
@@ -40,8 +40,8 @@ async def retry_delay(
 
 def rate_limit_delay(run: Run, pending: PendingRequest, reply: Reply) -> float:
     """Return how long a 429 tells us to wait, in its headers or else in its words; else our own backoff."""
-    named = retry_after(pending.headers) or retry_after_in_message(reply.error or "")
-    return named or backoff(pending.attempts - pending.uncounted_attempts, run.rng)
+    failures = pending.attempts - pending.uncounted_attempts
+    return wait_before(failures, pending.headers, run.rng, message=reply.error or "")
 
 
 async def _after_fatal(run: Run, state: RoleState, pending: PendingRequest, reply: Reply) -> float:
@@ -70,7 +70,7 @@ def _after_fault(run: Run, state: RoleState, pending: PendingRequest, reply: Rep
     if reply.outcome == "rate_limited":
         wait_s = pending.wait_s
     else:
-        wait_s = retry_after(pending.headers) or backoff(failures, run.rng)
+        wait_s = wait_before(failures, pending.headers, run.rng)
     if wait_s > state.settings.max_wait_s:
         return None
     state.retries[reply.outcome] += 1

@@ -249,7 +249,7 @@ async def test_a_judge_without_a_price_has_no_known_cost(server) -> None:
 
 async def test_failures_that_pass_are_retried_and_others_are_not(server, monkeypatch) -> None:
     judge, url = server
-    monkeypatch.setattr("evals.graders.transport.backoff", lambda attempt, rng: 0.0)
+    monkeypatch.setattr("evals.sampling.pacing.backoff.backoff", lambda attempt, rng: 0.0)
     question = question_to("judge", SamplingSettings())
     async with ConnectedModelClient(Connection(url)) as model_client:
         judge.statuses = [500, 429, 503]
@@ -299,7 +299,7 @@ async def test_embeddings_come_in_the_order_of_the_texts(server) -> None:
 
 
 async def test_an_endpoint_that_is_not_there_gives_no_answer(monkeypatch) -> None:
-    monkeypatch.setattr("evals.graders.transport.backoff", lambda attempt, rng: 0.0)
+    monkeypatch.setattr("evals.sampling.pacing.backoff.backoff", lambda attempt, rng: 0.0)
     async with ConnectedModelClient(Connection("http://127.0.0.1:9/v1")) as model_client:
         with pytest.raises(NoAnswerError, match="connection_error"):
             await model_client.ask(question_to("j", SamplingSettings()))
