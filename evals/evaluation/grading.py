@@ -24,7 +24,7 @@ from evals.suites.opened import OpenedSuite
 __all__ = ["grade_pairs", "grade_role"]
 
 AT_ONCE = 256
-"""Answers that are being graded at a time; how many judges are asked at once is the asker's own affair."""
+"""Answers that are being graded at a time; how many judges are asked at once is decided by the model client."""
 
 SAVED_EVERY_S = 0.25
 """A kill costs at most the scores of that long, and those of the answers being graded."""

@@ -79,11 +79,11 @@ class ParameterError(Exception):
 class Context:
     """What graders are built with: the suite, and who answers for graders that ask a model.
 
-    `asker` is None unless the run can reach judge models; see `evals.graders.model_client`.
+    `model_client` is None unless the run can reach judge models; see `evals.graders.model_client`.
     """
 
     suite: Suite
-    asker: Any = None
+    model_client: Any = None
 
 
 @runtime_checkable
@@ -179,8 +179,8 @@ async def grade_response(
         if getattr(grader, "pairs", False):  # judged later, when both models have answered
             continue
         if response.outcome in INFRASTRUCTURE_OUTCOMES:
-            lost = _infrastructure(response)
-            found.extend(_unscored(grader, case, response, lost, "no_answer"))
+            missing = _infrastructure(response)
+            found.extend(_unscored(grader, case, response, missing, "no_answer"))
             continue
         try:
             judged = grader.grade(case, response)

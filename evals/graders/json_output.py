@@ -42,10 +42,10 @@ class JsonSchemaGrader(GraderBase):
     def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
         reason = fault(response)
         if reason is None:
-            reason = self._complaint(parse_answer(response.text))
+            reason = self._mismatch(parse_answer(response.text))
         return (self.value(response, reason is None, reason or ""),)
 
-    def _complaint(self, answer: Any) -> str | None:
+    def _mismatch(self, answer: Any) -> str | None:
         if answer is NOTHING:
             return "the answer is not JSON"
         if self._validator.is_valid(answer):
@@ -94,7 +94,7 @@ class FieldsGrader(GraderBase):
         if reason is None and not isinstance(answer, dict):
             reason = "the answer is not a JSON object"
         complaints = {
-            path: reason or self._complaint(case.expected, answer, path)
+            path: reason or self._mismatch(case.expected, answer, path)
             for path in self.options.fields
         }
         wrong = reason or "; ".join(text for text in complaints.values() if text)
@@ -106,7 +106,7 @@ class FieldsGrader(GraderBase):
             ),
         )
 
-    def _complaint(self, expected: Any, answer: Any, path: str) -> str | None:
+    def _mismatch(self, expected: Any, answer: Any, path: str) -> str | None:
         wanted, found = at(expected, path), at(answer, path)
         if found is NOTHING:
             return f"{path}: expected {shown(wanted)}; the answer has none"

@@ -88,16 +88,16 @@ class LabelGrader(GraderBase):
         return (score,)
 
     def _predicted(self, response: Response) -> tuple[str, str]:
-        said: object = response.text
+        answer: object = response.text
         if self.options.field is not None:
-            said = at(parse_answer(response.text), self.options.field)
-        elif isinstance(said, str):
-            said = said.strip()
-        if said is NOTHING:
+            answer = at(parse_answer(response.text), self.options.field)
+        elif isinstance(answer, str):
+            answer = answer.strip()
+        if answer is NOTHING:
             return INVALID_LABEL, f"the answer has no field '{self.options.field}'"
-        if not isinstance(said, str) or self._form(said) not in self._known:
-            return INVALID_LABEL, f"no known label: {shown(said)}"
-        return self._known[self._form(said)], ""
+        if not isinstance(answer, str) or self._form(answer) not in self._known:
+            return INVALID_LABEL, f"no known label: {shown(answer)}"
+        return self._known[self._form(answer)], ""
 
     def _truth(self, case: Case) -> str | None:
         path = self.options.field

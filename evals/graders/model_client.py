@@ -14,7 +14,7 @@ from evals.records import Message, Price, UnscoredBecause, Usage
 from evals.sampling.budget import cost_usd
 from evals.sampling.endpoint.classify import Reply, classify
 from evals.sampling.endpoint.parsing import read_json
-from evals.sampling.endpoint.request_body import RequestShape
+from evals.sampling.endpoint.request_body import RequestBuilder
 from evals.sampling.endpoint.transport import Answer
 from evals.sampling.redaction import Redactor
 from evals.sampling.request_spec import Connection, ModelRequest, SamplingSettings
@@ -97,8 +97,8 @@ class ConnectedModelClient:
         self._prices = prices or {}
         self._on_usage = on_usage
         self._redactor = Redactor()
-        self._caller = JudgeTransport(connection, self._redactor, concurrency=concurrency)
-        self._shapes: dict[tuple[str, bytes], RequestShape] = {}
+        self._transport = JudgeTransport(connection, self._redactor, concurrency=concurrency)
+        self._builders: dict[tuple[str, bytes], RequestBuilder] = {}
 
     @property
     def cost_usd(self) -> float | None:
@@ -109,7 +109,7 @@ class ConnectedModelClient:
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._caller.aclose()
+        await self._transport.aclose()
 
     async def __aenter__(self) -> ConnectedModelClient:
         return self
@@ -119,20 +119,20 @@ class ConnectedModelClient:
 
     async def ask(self, question: JudgeQuestion) -> JudgeAnswer:
         """Return the judge's answer. Raises NoAnswerError."""
-        shape = self._shape(question)
-        ask = ModelRequest(
+        builder = self._builder(question)
+        request = ModelRequest(
             role="candidate",
             suite="",
             case_id="",
             repeat=question.repeat,
             messages=question.messages,
         )
-        sent = shape.version
+        sent = builder.version
 
         def body() -> bytes:
             nonlocal sent
-            sent = shape.version
-            return shape.body(ask)
+            sent = builder.version
+            return builder.body(request)
 
         def read(answer: Answer) -> Reply:
             reply = classify(self._endpoint.api, answer.status, answer.headers, answer.body)
@@ -141,7 +141,7 @@ class ConnectedModelClient:
             return reply
 
         call = JudgeCall(
-            shape.url, body, read, lambda reply: shape.learn(reply.refused_parameter, sent)
+            builder.url, body, read, lambda reply: builder.adapt(reply.refused_parameter, sent)
         )
         reply = await self._answer(question.model, call)
         if reply.outcome != "answered" or reply.text is None:
@@ -168,17 +168,17 @@ class ConnectedModelClient:
         return vectors
 
     async def _answer(self, model: str, call: JudgeCall) -> Reply:
-        return await self._caller.answer(call, lambda: self.calls.update((model,)))
+        return await self._transport.answer(call, lambda: self.calls.update((model,)))
 
-    def _shape(self, question: JudgeQuestion) -> RequestShape:
-        """The shape of a model's requests, which remembers what the model refused."""
+    def _builder(self, question: JudgeQuestion) -> RequestBuilder:
+        """The builder of a model's requests, which remembers what the model refused."""
         key = (question.model, msgspec.json.encode(question.settings, order="sorted"))
-        if key not in self._shapes:
+        if key not in self._builders:
             endpoint = msgspec.structs.replace(
                 self._endpoint, model=question.model, model_id=question.model
             )
-            self._shapes[key] = RequestShape(endpoint, question.settings)
-        return self._shapes[key]
+            self._builders[key] = RequestBuilder(endpoint, question.settings)
+        return self._builders[key]
 
     def _count(self, model: str, usage: Usage) -> None:
         before = self.usage.get(model, Usage())

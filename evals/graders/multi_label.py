@@ -72,15 +72,17 @@ class MultiLabelGrader(GraderBase):
     def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
         truth = self._truth(case) or Labels()
         reason = fault(response)
-        said = None if reason else self._said(response)
-        if said is None:
+        predicted = None if reason else self._predicted(response)
+        if predicted is None:
             reason = reason or "the answer is no list of labels"
             shares = dict.fromkeys(_shares(truth, truth), 0.0)
         else:
-            shares = _shares(truth, said)
-            missing, extra = sorted(truth - said), sorted(said - truth)
-            reason = "" if said == truth else f"missing {shown(missing)}, too many {shown(extra)}"
-        equal = said is not None and said == truth
+            shares = _shares(truth, predicted)
+            missing, extra = sorted(truth - predicted), sorted(predicted - truth)
+            reason = (
+                "" if predicted == truth else f"missing {shown(missing)}, too many {shown(extra)}"
+            )
+        equal = predicted is not None and predicted == truth
         return (
             self.value(response, equal, reason),
             *(
@@ -95,7 +97,7 @@ class MultiLabelGrader(GraderBase):
             value = at(value, self.options.field)
         return self._labels(value)
 
-    def _said(self, response: Response) -> Labels | None:
+    def _predicted(self, response: Response) -> Labels | None:
         if self.options.separator is not None and self.options.field is None:
             return self._labels(response.text)
         answer = parse_answer(response.text)
@@ -116,13 +118,13 @@ class MultiLabelGrader(GraderBase):
         return str(simplified(label)) if self.options.normalise else label
 
 
-def _shares(truth: Labels, said: Labels) -> dict[str, float]:
-    both, either = len(truth & said), len(truth | said)
+def _shares(truth: Labels, predicted: Labels) -> dict[str, float]:
+    both, either = len(truth & predicted), len(truth | predicted)
     if not either:
         return {"jaccard": 1.0, "f1": 1.0, "precision": 1.0, "recall": 1.0}
     return {
         "jaccard": both / either,
-        "f1": 2 * both / (len(truth) + len(said)),
-        "precision": both / len(said) if said else 0.0,
+        "f1": 2 * both / (len(truth) + len(predicted)),
+        "precision": both / len(predicted) if predicted else 0.0,
         "recall": both / len(truth) if truth else 0.0,
     }

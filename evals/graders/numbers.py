@@ -36,18 +36,18 @@ class NumericGrader(TextGrader):
             if not 0 <= getattr(self.options, name) < math.inf:
                 raise ParameterError("expected a finite number, at least 0", name)
 
-    def complaint_of_expected(self, wanted: Any) -> str | None:
+    def problem_with_expected(self, expected: Any) -> str | None:
         return (
             None
-            if _number(wanted, "whole") is not None
-            else f"expected a number; found {shown(wanted)}"
+            if _number(expected, "whole") is not None
+            else f"expected a number; found {shown(expected)}"
         )
 
-    def complaint(self, said: Any, wanted: Any) -> str | None:
-        found, right = _number(said, self.options.take), _number(wanted, "whole")
+    def mismatch(self, answer: Any, expected: Any) -> str | None:
+        found, right = _number(answer, self.options.take), _number(expected, "whole")
         assert right is not None
         if found is None:
-            return f"expected a number; found {shown(said)}"
+            return f"expected a number; found {shown(answer)}"
         close = math.isclose(
             found,
             right,

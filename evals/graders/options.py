@@ -33,12 +33,12 @@ def read_parameters(spec: GraderSpec, kind: type[P]) -> tuple[P | None, list[Par
     try:
         return msgspec.convert(dict(spec.params), kind), []
     except msgspec.ValidationError as error:
-        return None, [_ill_fitting(str(error), spec, kind)]
+        return None, [_wrong_value(str(error), spec, kind)]
 
 
-def _ill_fitting(said: str, spec: GraderSpec, kind: type[Parameters]) -> ParameterError:
+def _wrong_value(text: str, spec: GraderSpec, kind: type[Parameters]) -> ParameterError:
     """Say what a value should have been; for one of a fixed choice, the choice."""
-    message, _, path = said.partition(" - at `$")
+    message, _, path = text.partition(" - at `$")
     name = path.strip("`.")
     choice = [word for word in _choice(get_type_hints(kind).get(name)) if isinstance(word, str)]
     if not choice:

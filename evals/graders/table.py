@@ -52,21 +52,21 @@ GRADERS: dict[str, str] = {
 """The type a suite names -> "module:class" of its grader."""
 
 
-def build(suite: Suite, asker: Any = None) -> tuple[Grader, ...]:
-    """Make the suite's graders, in its order. `asker` asks judge models; see `evals.graders.model_client`.
+def build(suite: Suite, model_client: Any = None) -> tuple[Grader, ...]:
+    """Make the suite's graders, in its order. `model_client` asks judge models; see `evals.graders.model_client`.
 
     Raises:
         ConfigurationError: with everything wrong in the graders' options.
     """
     problems: list[Problem] = []
-    built = assemble(suite, problems, asker)
+    built = assemble(suite, problems, model_client)
     refuse(problems)
     return built
 
 
-def assemble(suite: Suite, problems: list[Problem], asker: Any = None) -> tuple[Grader, ...]:
+def assemble(suite: Suite, problems: list[Problem], model_client: Any = None) -> tuple[Grader, ...]:
     """Make the graders that can be made, and add to `problems` what is wrong with the others."""
-    context = Context(suite=suite, asker=asker)
+    context = Context(suite=suite, model_client=model_client)
     built = [_build(spec, context, problems) for spec in suite.graders]
     graders = tuple(grader for grader in built if grader is not None)
     problems.extend(_shared_columns(suite, graders))

@@ -33,33 +33,33 @@ class TextGrader(GraderBase):
     Options = TextOptions
 
     def check(self, case: Case) -> Iterator[CaseProblem]:
-        wanted = self.wanted(case)
+        expected = self.expected(case)
         place = f"expected.{self.options.expected}" if self.options.expected else "expected"
-        if wanted is NOTHING or wanted in (None, "", []):
+        if expected is NOTHING or expected in (None, "", []):
             yield CaseProblem(field=place, message="expected the right answer; found none")
         else:
-            complaint = self.complaint_of_expected(wanted)
-            if complaint:
-                yield CaseProblem(field=place, message=complaint)
+            problem = self.problem_with_expected(expected)
+            if problem:
+                yield CaseProblem(field=place, message=problem)
 
     def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
         reason = fault(response)
         if reason is None:
-            said = self.said(response)
+            answer = self.answer(response)
             reason = (
                 f"the answer has no field '{self.options.field}'"
-                if said is NOTHING
-                else self.complaint(said, self.wanted(case))
+                if answer is NOTHING
+                else self.mismatch(answer, self.expected(case))
             )
         return (self.value(response, reason is None, reason or ""),)
 
-    def said(self, response: Response) -> Any:
+    def answer(self, response: Response) -> Any:
         """Return what is judged: the text, or the field of the answer's JSON."""
         if self.options.field is None:
             return response.text or ""
         return at(parse_answer(response.text), self.options.field)
 
-    def wanted(self, case: Case) -> Any:
+    def expected(self, case: Case) -> Any:
         """Return what the case expects, or NOTHING."""
         if self.options.expected is not None:
             return at(case.expected, self.options.expected)
@@ -67,11 +67,11 @@ class TextGrader(GraderBase):
             return at(case.expected, self.options.field)
         return NOTHING if case.expected is None else case.expected
 
-    def complaint_of_expected(self, wanted: Any) -> str | None:
+    def problem_with_expected(self, expected: Any) -> str | None:
         """Return what is wrong with an expected value, None when nothing is."""
         return None
 
-    def complaint(self, said: Any, wanted: Any) -> str | None:
+    def mismatch(self, answer: Any, expected: Any) -> str | None:
         """Return why the answer is wrong, None when it is right."""
         raise NotImplementedError
 
@@ -89,16 +89,16 @@ class ExactGrader(TextGrader):
 
     Options = ExactOptions
 
-    def complaint(self, said: Any, wanted: Any) -> str | None:
-        accepted = wanted if isinstance(wanted, list) else [wanted]
-        if any(self._alike(said, item) for item in accepted):
+    def mismatch(self, answer: Any, expected: Any) -> str | None:
+        accepted = expected if isinstance(expected, list) else [expected]
+        if any(self._alike(answer, item) for item in accepted):
             return None
-        return f"expected {shown(wanted)}; found {shown(said)}"
+        return f"expected {shown(expected)}; found {shown(answer)}"
 
-    def _alike(self, said: Any, wanted: Any) -> bool:
-        if not isinstance(said, str):
-            return json_equal(said, wanted)
-        return self._form(said) == self._form(same_text(wanted))
+    def _alike(self, answer: Any, expected: Any) -> bool:
+        if not isinstance(answer, str):
+            return json_equal(answer, expected)
+        return self._form(answer) == self._form(same_text(expected))
 
     def _form(self, text: str) -> str:
         text = text.strip() if self.options.strip else text
@@ -119,19 +119,19 @@ class ContainsGrader(TextGrader):
 
     Options = ContainsOptions
 
-    def wanted(self, case: Case) -> Any:
+    def expected(self, case: Case) -> Any:
         own = self.options.text
-        return own if own is not None else TextGrader.wanted(self, case)
+        return own if own is not None else TextGrader.expected(self, case)
 
-    def complaint_of_expected(self, wanted: Any) -> str | None:
-        texts = wanted if isinstance(wanted, list) else [wanted]
+    def problem_with_expected(self, expected: Any) -> str | None:
+        texts = expected if isinstance(expected, list) else [expected]
         if all(isinstance(text, str) and text for text in texts):
             return None
-        return f"expected text or a list of texts; found {shown(wanted)}"
+        return f"expected text or a list of texts; found {shown(expected)}"
 
-    def complaint(self, said: Any, wanted: Any) -> str | None:
-        text = self._form(same_text(said))
-        texts = wanted if isinstance(wanted, list) else [wanted]
+    def mismatch(self, answer: Any, expected: Any) -> str | None:
+        text = self._form(same_text(answer))
+        texts = expected if isinstance(expected, list) else [expected]
         inside = [item for item in texts if self._form(item) in text]
         outside = [item for item in texts if item not in inside]
         if self.options.mode == "all" and outside:
@@ -146,7 +146,7 @@ class ContainsGrader(TextGrader):
         return text.casefold() if self.options.ignore_case else text
 
 
-PATIENCE_S = 1.0
+MATCH_TIMEOUT_S = 1.0
 
 
 class RegexOptions(TextOptions, frozen=True, kw_only=True):
@@ -159,7 +159,7 @@ class RegexOptions(TextOptions, frozen=True, kw_only=True):
 
 @dataclass(slots=True)
 class RegexGrader(TextGrader):
-    """1 when the answer matches a regular expression, as Python's `re` has them; unscored when matching takes `PATIENCE_S`.
+    """1 when the answer matches a regular expression, as Python's `re` has them; unscored when matching takes `MATCH_TIMEOUT_S`.
 
     By the `regex` library, which can be told to stop: what a model says must not hold up a run.
     """
@@ -170,31 +170,31 @@ class RegexGrader(TextGrader):
     def __post_init__(self) -> None:
         self._flags = regex.VERSION0 | (regex.IGNORECASE if self.options.ignore_case else 0)
         if self.options.pattern is not None:
-            complaint = self.complaint_of_expected(self.options.pattern)
-            if complaint:
-                raise ParameterError(complaint, "pattern")
+            problem = self.problem_with_expected(self.options.pattern)
+            if problem:
+                raise ParameterError(problem, "pattern")
 
-    def wanted(self, case: Case) -> Any:
+    def expected(self, case: Case) -> Any:
         own = self.options.pattern
-        return own if own is not None else TextGrader.wanted(self, case)
+        return own if own is not None else TextGrader.expected(self, case)
 
-    def complaint_of_expected(self, wanted: Any) -> str | None:
+    def problem_with_expected(self, expected: Any) -> str | None:
         try:
-            regex.compile(wanted, self._flags)
+            regex.compile(expected, self._flags)
         except (regex.error, TypeError, OverflowError, RecursionError) as error:
-            return f"expected a regular expression; found {shown(wanted)}: {error}"
+            return f"expected a regular expression; found {shown(expected)}: {error}"
         return None
 
     def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
         try:
             return TextGrader.grade(self, case, response)
         except TimeoutError:
-            why = f"matching {self.wanted(case)} took longer than {PATIENCE_S:g} s: write it so that it can't backtrack"
+            why = f"matching {self.expected(case)} took longer than {MATCH_TIMEOUT_S:g} s: write it so that it can't backtrack"
             return self.unscored(case, response, why)
 
-    def complaint(self, said: Any, wanted: Any) -> str | None:
-        pattern = regex.compile(wanted, self._flags)
-        text = same_text(said)
+    def mismatch(self, answer: Any, expected: Any) -> str | None:
+        pattern = regex.compile(expected, self._flags)
+        text = same_text(answer)
         full = self.options.match == "full"
         match = pattern.fullmatch if full else pattern.search
-        return None if match(text, timeout=PATIENCE_S) else f"doesn't match {wanted}"
+        return None if match(text, timeout=MATCH_TIMEOUT_S) else f"doesn't match {expected}"

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 
 from evals.errors import GatewrightError
-from evals.sampling.endpoint.classify import Reply
+from evals.sampling.endpoint.classify import Reply, no_answer
 from evals.sampling.endpoint.credentials import Credentials
 from evals.sampling.endpoint.transport import Answer, Route, Transport, TransportFailure
-from evals.sampling.pacing.backoff import backoff, named_wait, wait_in_message
+from evals.sampling.pacing.backoff import wait_before
 from evals.sampling.pacing.concurrency import AdaptiveConcurrency
 from evals.sampling.redaction import Redactor
 from evals.sampling.request_spec import Connection
@@ -91,33 +91,33 @@ class JudgeTransport:
         await self.limit.acquire()
         try:
             on_request()
-            reply, named = await self._post(call, headers)
-            wait_s = self._wait(call, reply, named)
-            self._tell_limit(reply, wait_s)
+            reply, answer_headers = await self._post(call, headers)
+            wait_s = self._wait(call, reply, answer_headers)
+            self._update_limit(reply, wait_s)
         finally:
             self.limit.release()
         return reply, wait_s
 
-    def _tell_limit(self, reply: Reply, wait_s: float | None) -> None:
+    def _update_limit(self, reply: Reply, wait_s: float | None) -> None:
         if reply.outcome == "rate_limited":
             self.limit.rejected(wait_s or 0.0)
         elif reply.retryable:
-            self.limit.troubled()
+            self.limit.server_failed()
         else:
             self.limit.accepted()
 
     async def _post(
         self, call: JudgeCall, headers: Mapping[str, str]
-    ) -> tuple[Reply, float | None]:
+    ) -> tuple[Reply, Mapping[str, str]]:
         if self._transport is None:
             self._transport = Transport()
         try:
             answer = await self._transport.post(call.route, call.body(), headers)
         except TransportFailure as failure:
-            return Reply(outcome=failure.outcome, error=str(failure), retryable=True), None
-        return call.read(answer), named_wait(answer.headers)
+            return no_answer(failure), {}
+        return call.read(answer), answer.headers
 
-    def _wait(self, call: JudgeCall, reply: Reply, named: float | None) -> float | None:
+    def _wait(self, call: JudgeCall, reply: Reply, headers: Mapping[str, str]) -> float | None:
         """Seconds until the next attempt; None when the reply stands."""
         rejected = reply.outcome == "rate_limited"
         call.rejections += rejected
@@ -126,6 +126,7 @@ class JudgeTransport:
             return None
         if call.failures >= _ATTEMPTS or call.rejections >= _REJECTIONS:
             return None
-        words = wait_in_message(reply.error or "") if rejected else None
-        wait_s = named or words or backoff(call.failures + call.rejections, self._rng)
+        message = reply.error or "" if rejected else ""
+        attempts = call.failures + call.rejections
+        wait_s = wait_before(attempts, headers, self._rng, message=message)
         return wait_s if wait_s <= _LONGEST_WAIT_S else None

@@ -5,7 +5,7 @@ limits that came since the line before; the last line of a call stands. A line i
 requests as it may have in flight, twice a second otherwise, and when the call ends. Lines outlive their process at once and
 a loss of power only when their call has ended: syncing each would cost more than it tells.
 
-Of a killed call it is not known how many requests were begun after its last line: at most `uncounted` of them. What became of
+Of a killed call it is not known how many requests were sent after its last line: at most `uncounted` of them. What became of
 those in flight is not known either; `unfinished` counts them as of that line.
 """
 
@@ -35,35 +35,35 @@ _EVERY_S = 0.5
 class UsageLog:
     """Writes the lines of one call of `sample`, the `look`th round's; the open journal keeps other writers away."""
 
-    def __init__(self, run: Run, feed: WorkQueue, *, call: int, look: int) -> None:
+    def __init__(self, run: Run, queue: WorkQueue, *, call: int, look: int) -> None:
         self._run = run
-        self._feed = feed
+        self._feed = queue
         self._call, self._look, self._began = call, look, run.now()
-        self._told: dict[Role, int] = dict.fromkeys(run.lanes, 0)
+        self._written_changes: dict[Role, int] = dict.fromkeys(run.states, 0)
         self._last: dict[Role, RoleSummary] = {}
         self._broken = False
         path = run.journal.folder / ACCOUNT_FILE
         if path.exists():
             segments.drop_torn_line(path)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self.note()
+        self.write_if_changed()
 
-    def note(self) -> None:
+    def write_if_changed(self) -> None:
         """Write a line, unless nothing has changed; a full disk ends the run."""
-        for lane in self._run.lanes.values():
-            lane.note_at = lane.requests + lane.settings.concurrency
-        self._note(self._summary(ended=False))
+        for state in self._run.states.values():
+            state.account_due_at = state.requests + state.settings.concurrency
+        self._write_changes(self._summary(ended=False))
 
-    async def keep(self) -> None:
+    async def write_regularly(self) -> None:
         """Write a line now and then until cancelled, for the times when few requests are made."""
         while True:
             await asyncio.sleep(_EVERY_S)
-            self.note()
+            self.write_if_changed()
 
     def close(self) -> SamplingSummary:
         """Write the last line of the call, make the account durable, and return what the call came to."""
         whole = self._summary(ended=True)
-        self._note(whole)
+        self._write_changes(whole)
         try:
             os.fsync(self._descriptor)
         except OSError as error:
@@ -74,7 +74,7 @@ class UsageLog:
 
     def _summary(self, *, ended: bool) -> SamplingSummary:
         """Return the counts of the call so far."""
-        at_most = sum(lane.settings.concurrency for lane in self._run.lanes.values())
+        at_most = sum(state.settings.concurrency for state in self._run.states.values())
         return msgspec.structs.replace(
             self._run.summary(self._feed.resumed),
             call=self._call,
@@ -84,8 +84,8 @@ class UsageLog:
             uncounted=0 if ended else at_most,
         )
 
-    def _note(self, now: SamplingSummary) -> None:
-        roles = {role: self._news(role, found) for role, found in now.roles.items()}
+    def _write_changes(self, now: SamplingSummary) -> None:
+        roles = {role: self._new_limit_changes(role, found) for role, found in now.roles.items()}
         if roles == self._last and not now.ended:
             return
         self._last = {
@@ -93,10 +93,10 @@ class UsageLog:
         }
         self._write(msgspec.json.encode(msgspec.structs.replace(now, roles=roles)) + b"\n")
 
-    def _news(self, role: Role, found: RoleSummary) -> RoleSummary:
-        limit = self._run.lanes[role].limit
-        changes = limit.since(self._told[role])
-        self._told[role] = limit.changes
+    def _new_limit_changes(self, role: Role, found: RoleSummary) -> RoleSummary:
+        limit = self._run.states[role].limit
+        changes = limit.since(self._written_changes[role])
+        self._written_changes[role] = limit.changes
         return msgspec.structs.replace(found, limits=tuple(changes))
 
     def _write(self, line: bytes) -> None:

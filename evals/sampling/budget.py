@@ -54,7 +54,7 @@ class Budget:
                 )
             )
 
-    def words(self) -> str:
+    def exhausted_message(self) -> str:
         """Say what was reached, for a report."""
         ceilings = [] if self.usd is None else [f"{self.usd:g} USD"]
         ceilings += [] if self.tokens is None else [f"{self.tokens:,} tokens"]
@@ -65,6 +65,8 @@ class Budget:
 
     def reserve(self, usd: float, tokens: int) -> Literal["granted", "wait", "reached"]:
         """Set aside an estimate. 'wait': it depends on what is in flight; 'reached': it does not fit any more."""
+        # Spending is known only when answers come, with up to hundreds of requests in flight. Were the ceiling held against
+        # what is spent alone, all of those could pass it together.
         if not self._fits(usd, tokens, 0.0, 0):
             return "reached"
         if not self._fits(usd, tokens, self._reserved_usd, self._reserved_tokens):
@@ -81,7 +83,7 @@ class Budget:
         self._reservations -= 1
         if not self._reservations:
             self._reserved_usd = 0.0  # drop the rounding errors of many additions
-        self.settled.ring()
+        self.settled.notify_all()
 
     def spend(self, usd: float, tokens: int) -> None:
         """Count what was used (or what may have been, for a request whose answer was lost)."""

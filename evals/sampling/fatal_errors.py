@@ -28,10 +28,10 @@ class EndpointGoneError(SamplingError):
 
 def fatal_error(kind: str, endpoint: Endpoint, status: int, detail: str) -> SamplingError:
     """Return the error for a fatal answer: which endpoint, what it said, what to do. `detail` is already redacted."""
-    said = f"{endpoint.base_url} (model {endpoint.model}) answered {status}: {detail}"
+    answer = f"{endpoint.base_url} (model {endpoint.model}) answered {status}: {detail}"
     if kind == "gone":
-        return EndpointGoneError(f"{said} — the model is not deployed there (any more)", endpoint)
-    return SamplingError(f"{said} — {_ADVICE[kind]}")
+        return EndpointGoneError(f"{answer} — the model is not deployed there (any more)", endpoint)
+    return SamplingError(f"{answer} — {_ADVICE[kind]}")
 
 
 def unreachable_error(endpoint: Endpoint, detail: str) -> SamplingError:

@@ -91,13 +91,13 @@ class SamplingSettings(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def interleave(*streams: Iterable[ModelRequest]) -> Iterator[ModelRequest]:
-    """Yield one ask of each stream in turn until all have run out; no stream is read ahead."""
+    """Yield one request of each stream in turn until all have run out; no stream is read ahead."""
     running = [iter(stream) for stream in streams]
     while running:
         still = []
         for stream in running:
-            ask = next(stream, None)
-            if ask is not None:
-                yield ask
+            request = next(stream, None)
+            if request is not None:
+                yield request
                 still.append(stream)
         running = still

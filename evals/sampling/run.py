@@ -33,7 +33,7 @@ class Run:
     def __init__(
         self,
         *,
-        lanes: Mapping[Role, RoleState],
+        states: Mapping[Role, RoleState],
         journal: Journal,
         budget: Budget,
         store: ResponseStore | None,
@@ -43,7 +43,7 @@ class Run:
         clock: Callable[[], float],
         rng: random.Random,
     ) -> None:
-        self.lanes = lanes
+        self.states = states
         self.journal = journal
         self.budget = budget
         self.store = store
@@ -56,42 +56,43 @@ class Run:
         self.stopped: StopReason | None = None
         self.reason = ""
         self.failure: Exception | None = None
-        self.written = WakeUp()
-        self.note: Callable[[], None] = _nothing  # writes the account
+        self.stop_signal = WakeUp()
+        self.saved = WakeUp()
+        self.write_account: Callable[[], None] = _nothing  # replaced once there is an account
         self._on_response = on_response
-        self._settled: dict[tuple[Role, str], AnsweredKeys] = {}
-        self._rings: list[Callable[[], None]] = [budget.settled.ring]
+        self._answered: dict[tuple[Role, str], AnsweredKeys] = {}
+        self._stop_callbacks: list[Callable[[], None]] = [budget.settled.notify_all]
 
     @property
     def stopping(self) -> bool:
         """True when no further request may be begun."""
         return self.stopped is not None or self.failure is not None
 
-    def on_stop(self, ring: Callable[[], None]) -> None:
-        """Have `ring` called when the run stops early."""
-        self._rings.append(ring)
+    def on_stop(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when the run stops early."""
+        self._stop_callbacks.append(callback)
 
     def stop(self, why: StopReason, reason: str) -> None:
         """End cleanly: what is in flight is still received and kept."""
         if not self.stopping:
             self.stopped, self.reason = why, reason
             _log.info("asks nothing more: %s", reason)
-            self._wake_all()
+            self._end_waits()
 
     def fail(self, error: Exception) -> None:
         """End with an error, after what is in flight was received and kept. The first error counts."""
         if self.failure is None:
             self.failure = error
             _log.info("asks nothing more: %s", error)
-            self._wake_all()
+            self._end_waits()
 
-    def settled(self, role: Role, suite: str) -> AnsweredKeys:
-        """Return the keys an earlier process settled; the first time, count what that process spent."""
-        keys = self._settled.get((role, suite))
+    def answered_keys(self, role: Role, suite: str) -> AnsweredKeys:
+        """Return the keys that earlier processes answered; the first time, count what those processes spent."""
+        keys = self._answered.get((role, suite))
         if keys is None:
             history = self.journal.history(role, suite)
-            keys = self._settled[(role, suite)] = history.keys
-            price = self.lanes[role].price
+            keys = self._answered[(role, suite)] = history.keys
+            price = self.states[role].price
             self._restore(role, suite, history, price)
         return keys
 
@@ -105,44 +106,47 @@ class Run:
         tokens = history.prompt_tokens + history.completion_tokens
         self.budget.restore((str(self.journal.folder), role, suite), usd, tokens)
 
-    async def keep(self, lane: RoleState, job: PendingRequest, entry: Entry) -> None:
+    async def save(self, state: RoleState, pending: PendingRequest, entry: Entry) -> None:
         """Write an answer down. It counts when it is durable; the worker need not wait for that unless many are being written."""
+        # A response that counted before its line was on disk would be missing after a crash, although the summary, the
+        # budget and the gate had already used it. So counting is left to the callback of the durable line.
         line = encode_entry(entry)
         clean = self.redactor.line(line)
         if clean is not line:
             entry = decode_entry(clean)
-        lane.writing += 1
-        durable = self.journal.put(job.ask.role, job.ask.suite, clean)
-        durable.add_done_callback(partial(self._kept, lane, job, entry.response))
-        if lane.writing > lane.most_writing:
+        state.writing += 1
+        durable = self.journal.put(pending.request.role, pending.request.suite, clean)
+        durable.add_done_callback(partial(self._saved, state, pending, entry.response))
+        if state.writing > state.max_writing:
             await durable
 
-    def _kept(
+    def _saved(
         self,
-        lane: RoleState,
-        job: PendingRequest,
+        state: RoleState,
+        pending: PendingRequest,
         response: Response,
         durable: asyncio.Future[None],
     ) -> None:
-        lane.writing -= 1
+        state.writing -= 1
         if durable.cancelled():  # the whole run is; the line may be written all the same
             return
         try:
             durable.result()
-            lane.count(response)
-            if self.store and job.key:
-                self.store.put(job.key, response)
+            state.count(response)
+            # Only now: what other runs reuse must be on record in the run that paid for it.
+            if self.store and pending.key:
+                self.store.put(pending.key, response)
             if self._on_response:
-                self._on_response(job.ask, response)
+                self._on_response(pending.request, response)
         except Exception as error:
             self.fail(error)
-        if not lane.writing:
-            self.written.ring()
+        if not state.writing:
+            self.saved.notify_all()
 
-    async def all_written(self) -> None:
-        """Return when every answer handed to `keep` is durable and counted."""
-        while any(lane.writing for lane in self.lanes.values()):
-            await self.written.wait()
+    async def all_saved(self) -> None:
+        """Return when every answer handed to `save` is durable and counted."""
+        while any(state.writing for state in self.states.values()):
+            await self.saved.wait()
 
     def now(self) -> float:
         """Wall-clock time for the record only; nothing is decided by it."""
@@ -152,19 +156,19 @@ class Run:
         """Return the exact counts of this call."""
         first = self.first_request_at
         return SamplingSummary(
-            roles={role: lane.summary(resumed[role]) for role, lane in self.lanes.items()},
+            roles={role: state.summary(resumed[role]) for role, state in self.states.items()},
             wall_s=round(self.clock() - self.began, 6),
             first_request_s=None if first is None else round(first - self.began, 6),
             stopped=self.stopped,
             reason=self.reason or (str(self.failure) if self.failure else ""),
         )
 
-    def _wake_all(self) -> None:
-        for ring in self._rings:
-            ring()
-        for lane in self.lanes.values():
-            lane.limit.abort()
-            lane.bell.ring()
+    def _end_waits(self) -> None:
+        for callback in self._stop_callbacks:
+            callback()
+        self.stop_signal.notify_all()
+        for state in self.states.values():
+            state.limit.abort()
 
 
 def _nothing() -> None:

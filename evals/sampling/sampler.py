@@ -1,8 +1,8 @@
-"""`sample`: asks every question, keeps every answer, and accounts for all of it.
+"""`sample`: sends every request, saves every answer, and accounts for all of it.
 
-A fixed set of workers for each role takes asks from one feed. A failed attempt is parked until its time has come, so that
-waiting costs no worker. An answer counts when it is durable. A worker may go on while its answer is being written, but only
-a quarter of the role's concurrency at a time: after a kill, at most 5/4 of `concurrency` asks of a role are asked again.
+A fixed set of workers for each role takes requests from one queue. A failed attempt waits in a heap until its time has come,
+so that waiting costs no worker. An answer counts when it is durable. A worker may go on while its answer is being written, but only
+a quarter of the role's concurrency at a time: after a kill, at most 5/4 of `concurrency` requests of a role are sent again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["sample"]
 
 
 async def sample(
-    asks: Iterable[ModelRequest],
+    requests: Iterable[ModelRequest],
     *,
     connections: Mapping[Role, Connection],
     settings: Mapping[Role, SamplingSettings],
@@ -48,9 +48,9 @@ async def sample(
     clock: Callable[[], float] = time.monotonic,
     seed: int | None = None,
 ) -> SamplingSummary:
-    """Ask every one of `asks` that `journal` does not hold settled, and return what it came to.
+    """Send every one of `requests` that `journal` has no answer to, and return the counts.
 
-    `asks` is read as it is needed and should alternate between the roles (see `interleave`); each (role, suite, case, repeat) may
+    `requests` is read as it is needed and should alternate between the roles (see `interleave`); each (role, suite, case, repeat) may
     come once. `on_response` is called on the event loop when an answer has become durable. `store` keeps answers for
     other runs, and lends them to roles whose settings have `reuse_max_age_s`. What the call took is in the journal's account as
     well (`read_usage`), under `look`, however it ends. `clock` must be monotonic; `seed` fixes the jitter of
@@ -62,15 +62,15 @@ async def sample(
     """
     budget = budget or Budget()
     earlier = read_usage(journal.folder)
-    lost = [role for call in earlier for role in call.roles.values()]
-    lost_usd = sum(role.unconfirmed_usd for role in lost)
-    lost_tokens = sum(role.unconfirmed_tokens for role in lost)
-    budget.restore((str(journal.folder), "lost"), lost_usd, lost_tokens)
+    parts = [role for call in earlier for role in call.roles.values()]
+    unconfirmed_usd = sum(role.unconfirmed_usd for role in parts)
+    unconfirmed_tokens = sum(role.unconfirmed_tokens for role in parts)
+    budget.restore((str(journal.folder), "unconfirmed"), unconfirmed_usd, unconfirmed_tokens)
     redactor = Redactor()
-    lanes = _lanes(connections, settings, prices or {}, budget, redactor, clock)
+    states = _role_states(connections, settings, prices or {}, budget, redactor, clock)
     async with Transport() as transport:
         run = Run(
-            lanes=lanes,
+            states=states,
             journal=journal,
             budget=budget,
             store=store,
@@ -80,26 +80,26 @@ async def sample(
             clock=clock,
             rng=random.Random(seed),  # noqa: S311 - jitter, not a secret
         )
-        lead = {role: max(64, 2 * lane.settings.concurrency) for role, lane in lanes.items()}
-        feed = WorkQueue(asks, lead, run.settled)
-        run.on_stop(feed.moved.ring)
+        lead = {role: max(64, 2 * state.settings.concurrency) for role, state in states.items()}
+        queue = WorkQueue(requests, lead, run.answered_keys)
+        run.on_stop(queue.changed.notify_all)
         for role, suite in journal.names():
-            if role in lanes:  # what was spent on it counts, whether it is asked on or not
-                run.settled(role, suite)
-        account = UsageLog(run, feed, call=len(earlier) + 1, look=look)
-        run.note = account.note
+            if role in states:  # what was spent on it counts, whether it is asked on or not
+                run.answered_keys(role, suite)
+        account = UsageLog(run, queue, call=len(earlier) + 1, look=look)
+        run.write_account = account.write_if_changed
         workers = [
-            asyncio.create_task(work(run, feed, role))
-            for role, lane in lanes.items()
-            for _ in range(lane.settings.concurrency)
+            asyncio.create_task(work(run, queue, role))
+            for role, state in states.items()
+            for _ in range(state.settings.concurrency)
         ]
         watchers = [
-            asyncio.create_task(report_progress(run, feed, progress, planned or {})),
-            asyncio.create_task(account.keep()),
+            asyncio.create_task(report_progress(run, queue, progress, planned or {})),
+            asyncio.create_task(account.write_regularly()),
         ]
         try:
             await asyncio.gather(*workers)
-            await run.all_written()
+            await run.all_saved()
         finally:
             await _end([*workers, *watchers], run)
             summary = account.close()
@@ -108,7 +108,7 @@ async def sample(
     return summary
 
 
-def _lanes(
+def _role_states(
     connections: Mapping[Role, Connection],
     settings: Mapping[Role, SamplingSettings],
     prices: Mapping[Role, Price | None],
@@ -117,23 +117,23 @@ def _lanes(
     clock: Callable[[], float],
 ) -> dict[Role, RoleState]:
     limits: dict[tuple[str, str], AdaptiveConcurrency] = {}
-    lanes: dict[Role, RoleState] = {}
+    states: dict[Role, RoleState] = {}
     for role, connection in connections.items():
         budget.check_price(role, prices.get(role))
         chosen = settings.get(role) or SamplingSettings()
         address = (connection.endpoint.base_url, connection.endpoint.model)
         limit = limits.setdefault(address, AdaptiveConcurrency(chosen.concurrency, clock=clock))
-        lanes[role] = RoleState(
+        states[role] = RoleState(
             connection, chosen, prices.get(role), limit=limit, redactor=redactor, clock=clock
         )
-    return lanes
+    return states
 
 
 async def _end(tasks: list[asyncio.Task[None]], run: Run) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    for lane in run.lanes.values():
-        lane.give_all_back(run.budget)
+    for state in run.states.values():
+        state.release_all(run.budget)
     if run.store:
         run.store.flush()

@@ -15,8 +15,8 @@ StopReason = Literal["budget"]
 class RoleSummary(Record, frozen=True, kw_only=True):
     """One role's part of a call to `sample`.
 
-    `outcomes` counts the responses that became durable in this call, reused ones included; `resumed` the asks that an earlier
-    process had settled; `unfinished` those begun and given up without a response when the run stopped. `requests` counts HTTP
+    `outcomes` counts the responses that became durable in this call, reused ones included; `resumed` the requests that an earlier
+    process had answered; `unfinished` those sent and given up without a response when the run stopped. `requests` counts HTTP
     requests, `retries` their repetitions by cause. `usage` and `spent_usd` (None: price unknown) cover what this call paid for;
     `unconfirmed_usd` and `unconfirmed_tokens` are estimated, for requests whose answer was lost or said no usage.
     """

@@ -1,4 +1,4 @@
-"""Hands asks to the workers of each role: in the order given, never far ahead of the other role, never all in memory."""
+"""Hands requests to the workers of each role: in the order given, never far ahead of the other role, never all in memory."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ Nothing = Literal["again", "blocked", "exhausted"]
 
 
 class WorkQueue:
-    """Splits one stream of asks by role. A role may run ahead of another by at most `lead` asks.
+    """Splits one stream of requests by role. A role may run ahead of another by at most `lead` requests.
 
-    Asks among those `settled(role, suite)` returns are skipped and counted in `resumed`.
+    Requests among those `answered(role, suite)` returns are skipped and counted in `resumed`.
     """
 
     def __init__(
         self,
-        asks: Iterable[ModelRequest],
+        requests: Iterable[ModelRequest],
         lead: Mapping[Role, int],
-        settled: Callable[[Role, str], AnsweredKeys],
+        answered: Callable[[Role, str], AnsweredKeys],
     ) -> None:
         self.resumed: dict[Role, int] = dict.fromkeys(lead, 0)
-        self.moved = WakeUp()
-        self._asks = iter(asks)
+        self.changed = WakeUp()
+        self._requests = iter(requests)
         self._lead = lead
-        self._settled = settled
+        self._answered = answered
         self._queues: dict[Role, deque[ModelRequest]] = {role: deque() for role in lead}
         self._exhausted = False
 
     def take(self, role: Role) -> ModelRequest | Nothing:
-        """Return the role's next ask, or why there is none now.
+        """Return the role's next request, or why there is none now.
 
-        AGAIN: let others run, then call again; BLOCKED: wait until `moved` rings, as another role lags behind.
+        AGAIN: let others run, then call again; BLOCKED: wait for `changed`, as another role lags behind.
         """
         queue = self._queues[role]
         if queue:
@@ -55,34 +55,35 @@ class WorkQueue:
                 return EXHAUSTED
             if any(len(q) >= self._lead[r] for r, q in self._queues.items()):
                 return BLOCKED
-            ask = self._pull()
-            if ask is None:
+            request = self._pull()
+            if request is None:
                 continue
-            if ask.role == role:
-                return ask
-            self._queues[ask.role].append(ask)
-            self.moved.ring()
+            if request.role == role:
+                return request
+            self._queues[request.role].append(request)
+            self.changed.notify_all()
         return AGAIN
 
     def _pop(self, role: Role, queue: deque[ModelRequest]) -> ModelRequest:
         if len(queue) == self._lead[role] // 2:  # not at every step: all who are blocked wake up
-            self.moved.ring()
+            self.changed.notify_all()
         return queue.popleft()
 
     def _pull(self) -> ModelRequest | None:
-        ask = next(self._asks, None)
-        if ask is None:
+        request = next(self._requests, None)
+        if request is None:
             self._exhausted = True
-            self.moved.ring()
+            self.changed.notify_all()
             return None
-        if ask.role not in self._queues:
+        if request.role not in self._queues:
             raise ConfigurationError(
                 Problem(
-                    where="sampling", message=f"no connection was given for the role {ask.role!r}"
+                    where="sampling",
+                    message=f"no connection was given for the role {request.role!r}",
                 )
             )
-        keys = self._settled(ask.role, ask.suite)
-        if keys and (ask.case_id, ask.repeat) in keys:
-            self.resumed[ask.role] += 1
+        keys = self._answered(request.role, request.suite)
+        if keys and (request.case_id, request.repeat) in keys:
+            self.resumed[request.role] += 1
             return None
-        return ask
+        return request

@@ -39,7 +39,7 @@ class _Kept(NamedTuple):
 _KEPT: dict[Path, _Kept] = {}
 
 
-def open_kept_suite(folder: Path, asker: Any = None) -> OpenedSuite:
+def open_kept_suite(folder: Path, model_client: Any = None) -> OpenedSuite:
     """Do as `evals.suites.opened.open_suite` with the same result, reading nothing that is as it was; graders are made anew.
 
     Raises:
@@ -48,9 +48,9 @@ def open_kept_suite(folder: Path, asker: Any = None) -> OpenedSuite:
     kept = _KEPT.pop(folder, None)
     if kept is not None and folder.is_absolute() and kept.marks == _marks(folder, kept.named):
         _KEPT[folder] = kept  # as the newest one
-        return replace(kept.opened, graders=build(kept.opened.suite, asker))
+        return replace(kept.opened, graders=build(kept.opened.suite, model_client))
     began = time.time()
-    opened = open_suite(folder, asker)
+    opened = open_suite(folder, model_client)
     named = tuple(_named(folder))
     marks = _marks(folder, named)
     if _settled(marks, began):

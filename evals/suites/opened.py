@@ -32,15 +32,15 @@ class OpenedSuite:
     people: Mapping[str, HumanLabels] = field(default_factory=dict)
 
 
-def open_suite(folder: Path | str, asker: Any = None) -> OpenedSuite:
-    """Read a suite's folder and make its graders. `asker` asks judge models; see `evals.graders.model_client`.
+def open_suite(folder: Path | str, model_client: Any = None) -> OpenedSuite:
+    """Read a suite's folder and make its graders. `model_client` asks judge models; see `evals.graders.model_client`.
 
     Raises:
         ConfigurationError: with every problem of suite.yaml, of the cases, and of what the graders miss in them.
     """
     problems: list[Problem] = []
     suite = read_suite(Path(folder), problems)
-    graders = assemble(suite, problems, asker)
+    graders = assemble(suite, problems, model_client)
     problems.extend(case_problems(suite, graders))
     people = read_human_labels(suite, graders, problems)
     refuse(problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from evals.errors import GatewrightError, Problem
-from evals.graders.judges.verdicts import require_independent
+from evals.graders.judges.judge_calls import require_independent
 from evals.records import Role
 from evals.suites.opened import OpenedSuite
 from flows.config.target import Target

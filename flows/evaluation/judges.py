@@ -138,7 +138,7 @@ class TargetJudge:
         while (granted := self.budget.reserve(usd, tokens)) == "wait":
             await self.budget.settled.wait()
         if granted == "reached":
-            words = self._stopped = self.budget.words()
+            words = self._stopped = self.budget.exhausted_message()
             raise NoAnswerError(f"judge {model} gave no answer: {words}", asked_again=True)
         try:
             yield

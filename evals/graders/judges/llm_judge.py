@@ -13,18 +13,18 @@ from statistics import fmean
 from typing import Any, ClassVar
 
 from evals.graders.base import CaseProblem, Column, GraderBase, ParameterError, Parameters
-from evals.graders.judges.label_scale import HumanScale
-from evals.graders.judges.verdicts import (
+from evals.graders.judges.judge_calls import (
+    ask_judge,
+    conflict_of_interest,
     fenced,
+    has_majority,
     label_format,
-    most,
     number_format,
-    opinions,
-    own_judge,
     read_label,
     read_number,
-    readable,
+    read_votes,
 )
+from evals.graders.judges.label_scale import HumanScale
 from evals.graders.model_client import JudgeAnswer, NoAnswerError
 from evals.graders.parsing import fault, same_text
 from evals.records import Case, Message, Response, Score
@@ -92,11 +92,11 @@ class JudgeGrader(GraderBase):
         reason = fault(response)
         if reason is not None:
             return tuple(self._score(c.name, response, 0.0, reason) for c in self.columns())
-        partial = own_judge(self.options.model, response)
-        if partial is not None:
-            return self.unscored(case, response, partial)
-        found, missing = await opinions(
-            self.context.asker,
+        conflict = conflict_of_interest(self.options.model, response)
+        if conflict is not None:
+            return self.unscored(case, response, conflict)
+        found, missing = await ask_judge(
+            self.context.model_client,
             self.options.model,
             self._messages(case, response),
             judge_settings(self.options, self._format()),
@@ -112,13 +112,16 @@ class JudgeGrader(GraderBase):
         missing: NoAnswerError | None,
     ) -> tuple[Score, ...]:
         labels = self.options.labels
-        readings = readable(
-            read_number if labels is None else lambda opinion: read_label(opinion, labels), found
+        readings = read_votes(
+            read_number
+            if labels is None
+            else lambda judge_answer: read_label(judge_answer, labels),
+            found,
         )
-        if not most(readings, self.options.votes):
+        if not has_majority(readings, self.options.votes):
             if missing is not None:
                 return self.unscored(case, response, str(missing), missing.unscored_because)
-            unread = "; ".join(opinion.text[:80] for opinion in found)
+            unread = "; ".join(judge_answer.text[:80] for judge_answer in found)
             return self.unscored(case, response, f"the verdict can't be read: {unread}")
         reason = f"{self.options.model}: {_tally(readings)}, {_tokens(found)} tokens"
         if labels is not None:
@@ -209,7 +212,7 @@ def _tally(readings: list[object]) -> str:
 
 def _tokens(found: list[JudgeAnswer]) -> int:
     return sum(
-        opinion.usage.prompt_tokens + opinion.usage.completion_tokens
-        for opinion in found
-        if opinion.usage is not None
+        judge_answer.usage.prompt_tokens + judge_answer.usage.completion_tokens
+        for judge_answer in found
+        if judge_answer.usage is not None
     )

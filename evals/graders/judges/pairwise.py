@@ -11,8 +11,14 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from evals.graders.base import CaseProblem, Grader, GraderBase, Parameters
+from evals.graders.judges.judge_calls import (
+    ask_judge,
+    conflict_of_interest,
+    fenced,
+    label_format,
+    read_label,
+)
 from evals.graders.judges.llm_judge import conversation, judge_settings
-from evals.graders.judges.verdicts import fenced, label_format, opinions, own_judge, read_label
 from evals.graders.model_client import NoAnswerError
 from evals.graders.parsing import fault, same_text
 from evals.records import (
@@ -26,7 +32,7 @@ from evals.records import (
 
 __all__ = ["PairwiseJudgeGrader", "grade_pair", "pairwise"]
 
-_VERDICTS = ("first", "second", "tie")
+_CHOICES = ("first", "second", "tie")
 
 
 class PairwiseOptions(Parameters, frozen=True, kw_only=True):
@@ -66,9 +72,9 @@ class PairwiseJudgeGrader(GraderBase):
         reason = fault(response)
         if reason is not None:
             return (self.value(response, 0.0, reason),)
-        partial = own_judge(self.options.model, response)
-        if partial is not None:
-            return self.unscored(case, response, partial)
+        conflict = conflict_of_interest(self.options.model, response)
+        if conflict is not None:
+            return self.unscored(case, response, conflict)
         try:
             share, why = await self._share(case, response.text or "", same_text(case.expected))
         except NoAnswerError as error:
@@ -77,12 +83,16 @@ class PairwiseJudgeGrader(GraderBase):
 
     async def compare(self, case: Case, ours: Response, theirs: Response) -> tuple[Score, Score]:
         """Judge two models' answers to one case. An answer that never came leaves both unscored."""
-        lost = [r for r in (ours, theirs) if r.outcome in INFRASTRUCTURE_OUTCOMES]
-        partial = own_judge(self.options.model, ours) or own_judge(self.options.model, theirs)
-        if partial:
-            return self._neither(ours, theirs, partial, "ungradable")
-        if lost:
-            return self._neither(ours, theirs, f"no answer came ({lost[0].outcome})", "no_answer")
+        missing = [r for r in (ours, theirs) if r.outcome in INFRASTRUCTURE_OUTCOMES]
+        conflict = conflict_of_interest(self.options.model, ours) or conflict_of_interest(
+            self.options.model, theirs
+        )
+        if conflict:
+            return self._neither(ours, theirs, conflict, "ungradable")
+        if missing:
+            return self._neither(
+                ours, theirs, f"no answer came ({missing[0].outcome})", "no_answer"
+            )
         faults = fault(ours), fault(theirs)
         if any(faults):
             share = 0.5 if all(faults) else float(faults[0] is None)
@@ -104,23 +114,24 @@ class PairwiseJudgeGrader(GraderBase):
 
     async def _share(self, case: Case, ours: str, theirs: str) -> tuple[float, str]:
         """The share of the comparison that `ours` won, and why. Raises NoAnswerError."""
-        forth = await self._ask(case, ours, theirs)
-        back = await self._ask(case, theirs, ours)
-        if (forth, back) == ("first", "second"):
+        # Judges favour a place, mostly the first. Only a preference that survives the swap is about the answers.
+        in_order = await self._preferred(case, ours, theirs)
+        swapped = await self._preferred(case, theirs, ours)
+        if (in_order, swapped) == ("first", "second"):
             return 1.0, f"{self.options.model} preferred it in both orders"
-        if (forth, back) == ("second", "first"):
+        if (in_order, swapped) == ("second", "first"):
             return 0.0, f"{self.options.model} preferred the other in both orders"
-        return 0.5, f"a tie: {self.options.model} said {forth}, in the other order {back}"
+        return 0.5, f"a tie: {self.options.model} said {in_order}, in the other order {swapped}"
 
-    async def _ask(self, case: Case, first: str, second: str) -> str:
-        settings = judge_settings(self.options, label_format(_VERDICTS))
+    async def _preferred(self, case: Case, first: str, second: str) -> str:
+        settings = judge_settings(self.options, label_format(_CHOICES))
         messages = self._messages(case, first, second)
-        found, missing = await opinions(
-            self.context.asker, self.options.model, messages, settings, 1
+        found, missing = await ask_judge(
+            self.context.model_client, self.options.model, messages, settings, 1
         )
         if missing is not None:
             raise missing
-        verdict = read_label(found[0], _VERDICTS)
+        verdict = read_label(found[0], _CHOICES)
         if verdict is None:
             raise NoAnswerError(f"the verdict can't be read: {found[0].text[:120]}")
         return verdict

@@ -9,15 +9,15 @@ import msgspec
 
 from evals.cases.templates import render_tree
 from evals.graders.base import ParameterError, Parameters
-from evals.graders.judges.label_scale import HumanScale
-from evals.graders.judges.verdicts import (
+from evals.graders.judges.judge_calls import (
+    ask_judge,
+    conflict_of_interest,
     label_format,
     number_format,
-    opinions,
-    own_judge,
     read_label,
     read_number,
 )
+from evals.graders.judges.label_scale import HumanScale
 from evals.graders.model_client import JudgeAnswer
 from evals.graders.openai.base import (
     OpenAIGrader,
@@ -100,15 +100,15 @@ class ModelGrader(OpenAIGrader):
 
     async def judged(self, case: Case, response: Response) -> JudgeAnswer | RawScore:
         """Return the judge's answer, or an empty score that says why there is none."""
-        partial = own_judge(self.options.model, response)
-        if partial is not None:
-            return RawScore(None, partial)
+        conflict = conflict_of_interest(self.options.model, response)
+        if conflict is not None:
+            return RawScore(None, conflict)
         messages = [
             _as_message(render_tree(message, namespaces(case, response)))
             for message in self.options.input
         ]
-        found, missing = await opinions(
-            self.context.asker, self.options.model, messages, self.settings(), 1
+        found, missing = await ask_judge(
+            self.context.model_client, self.options.model, messages, self.settings(), 1
         )
         if missing is not None:
             return RawScore(None, str(missing), missing.unscored_because)
@@ -139,13 +139,13 @@ class ScoreModelGrader(ModelGrader):
         return HumanScale(lo=low, hi=high, threshold=self.options.pass_threshold)
 
     async def raw(self, case: Case, response: Response) -> RawScore:
-        opinion = await self.judged(case, response)
-        if isinstance(opinion, RawScore):
-            return opinion
-        number = read_number(opinion)
+        judge_answer = await self.judged(case, response)
+        if isinstance(judge_answer, RawScore):
+            return judge_answer
+        number = read_number(judge_answer)
         low, high = self.range()
         if number is None:
-            return RawScore(low, f"the judge gave no number: {opinion.text[:120]}")
+            return RawScore(low, f"the judge gave no number: {judge_answer.text[:120]}")
         return RawScore(min(high, max(low, number)), f"judged by {self.options.model}")
 
 
@@ -175,12 +175,12 @@ class LabelModelGrader(ModelGrader):
         )
 
     async def raw(self, case: Case, response: Response) -> RawScore:
-        opinion = await self.judged(case, response)
-        if isinstance(opinion, RawScore):
-            return opinion
-        label = read_label(opinion, self.options.labels)
+        judge_answer = await self.judged(case, response)
+        if isinstance(judge_answer, RawScore):
+            return judge_answer
+        label = read_label(judge_answer, self.options.labels)
         if label is None:
-            return RawScore(None, f"the judge's label can't be read: {opinion.text[:120]}")
+            return RawScore(None, f"the judge's label can't be read: {judge_answer.text[:120]}")
         return RawScore(
             float(label in self.options.passing_labels), f"{self.options.model}: {label}"
         )

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-__all__ = ["Sandbox", "SandboxError", "Verdict"]
+__all__ = ["Sandbox", "SandboxError", "SandboxResult"]
 
 _CHILD = Path(__file__).with_name("sandbox_child.py")
 _START_S = 30.0
@@ -32,7 +32,7 @@ class SandboxError(Exception):
     """The child process had to be ended, or ended itself, before it judged."""
 
 
-class Verdict(NamedTuple):
+class SandboxResult(NamedTuple):
     """The number a source returned, or the error it raised instead."""
 
     value: float | None
@@ -43,12 +43,12 @@ class Sandbox:
     """A child process for one source; started when first used, and again after it had to be ended."""
 
     def __init__(self, source: str, *, timeout_s: float = 120.0, memory_mb: int = 2048) -> None:
-        self._hello = {"source": source, "timeout_s": timeout_s, "memory_mb": memory_mb}
+        self._setup = {"source": source, "timeout_s": timeout_s, "memory_mb": memory_mb}
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._child: _Child | None = None
 
-    def grade(self, sample: dict[str, Any], item: dict[str, Any]) -> Verdict:
+    def grade(self, sample: dict[str, Any], item: dict[str, Any]) -> SandboxResult:
         """Judge one answer. Raises SandboxError."""
         with self._lock:
             child = self._child or self._start()
@@ -59,8 +59,8 @@ class Sandbox:
                 raise
         value = reply.get("value")
         if isinstance(value, int | float) and math.isfinite(value):
-            return Verdict(float(value))
-        return Verdict(None, str(reply.get("error", "no number"))[:2000])
+            return SandboxResult(float(value))
+        return SandboxResult(None, str(reply.get("error", "no number"))[:2000])
 
     def close(self) -> None:
         """End the child process."""
@@ -70,7 +70,7 @@ class Sandbox:
     def _start(self) -> _Child:
         child = self._child = _Child()
         try:
-            reply = child.call(self._hello, _START_S)
+            reply = child.call(self._setup, _START_S)
         except SandboxError:
             self._end()
             raise
@@ -95,7 +95,7 @@ class _Child:
             stderr=subprocess.DEVNULL,
             cwd=self._folder.name,
             env={"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
-            start_new_session=True,
+            start_new_session=True,  # Ctrl-C reaches the run alone, which ends its children
         )
         self._end = weakref.finalize(self, _finish, self._process, self._folder)
         self._buffer = b""

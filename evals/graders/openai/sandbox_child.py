@@ -32,19 +32,19 @@ def main() -> None:
     """Read the source and its limits, then answers to be graded, until standard input ends."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the source prints must not be taken for an answer
-    hello = json.loads(sys.stdin.readline())
+    setup = json.loads(sys.stdin.readline())
     try:
-        _limit(hello["memory_mb"])
+        _limit(setup["memory_mb"])
         scope: dict[str, Any] = {"__name__": "grader"}
-        exec(compile(hello["source"], "<grader>", "exec"), scope)  # noqa: S102 - the very purpose
+        exec(compile(setup["source"], "<grader>", "exec"), scope)  # noqa: S102 - the very purpose
         grade = scope["grade"]
         reply: dict[str, Any] = {}
     except BaseException:
         reply = {"error": traceback.format_exc(limit=-4)}
-    _say(answers, reply)
+    _reply(answers, reply)
     for line in sys.stdin:
-        _limit_time(hello["timeout_s"])
-        _say(answers, _judge(grade, json.loads(line)))
+        _limit_time(setup["timeout_s"])
+        _reply(answers, _judge(grade, json.loads(line)))
 
 
 def _judge(grade: Callable[..., Any], data: dict[str, Any]) -> dict[str, Any]:
@@ -57,16 +57,20 @@ def _judge(grade: Callable[..., Any], data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _limit(memory_mb: int) -> None:
+    # Set here and not by the parent's `preexec_fn`, which may deadlock in a process with threads.
     _leave_network()
     memory = memory_mb << 20
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (_DISK, _DISK))
     resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.addaudithook(_refuse)
+    sys.addaudithook(
+        _refuse
+    )  # for good: Python has no way to remove a hook, so the source has none either
 
 
 def _limit_time(seconds: float) -> None:
+    # CPU time counts from the start of the process, so each answer gets what is used so far and its own share on top.
     used = resource.getrusage(resource.RUSAGE_SELF)
     ceiling = math.ceil(used.ru_utime + used.ru_stime + seconds) + 1
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -88,7 +92,7 @@ def _leave_network() -> None:
         return
 
 
-def _say(answers: Any, reply: dict[str, Any]) -> None:
+def _reply(answers: Any, reply: dict[str, Any]) -> None:
     answers.write(json.dumps(reply) + "\n")
     answers.flush()
 

@@ -98,13 +98,13 @@ class TextSimilarityGrader(OpenAIGrader):
         return RawScore(similarity(self.options.evaluation_metric, text, reference))
 
     async def _cosine(self, text: str, reference: str) -> RawScore:
-        asker = self.context.asker
-        if asker is None:
+        model_client = self.context.model_client
+        if model_client is None:
             return RawScore(None, "no endpoint for embeddings is configured")
         if not text.strip() or not reference.strip():
             return RawScore(0.0, "nothing to compare")
         try:
-            vectors = await asker.embed(self.options.model, [text, reference])
+            vectors = await model_client.embed(self.options.model, [text, reference])
         except NoAnswerError as error:
             return RawScore(None, str(error), error.unscored_because)
         # Below 0 two texts have nothing in common, which is as far as a score goes.

@@ -13,8 +13,9 @@ import msgspec
 
 from evals.records import Outcome, Usage
 from evals.sampling.endpoint.parsing import Fault, count, read_fault, read_json
+from evals.sampling.endpoint.transport import TransportFailure
 
-__all__ = ["Fatal", "Reply", "classify"]
+__all__ = ["Fatal", "Reply", "classify", "no_answer"]
 
 Fatal = Literal["", "auth", "quota", "gone", "address", "unavailable"]
 
@@ -58,6 +59,18 @@ def classify(api: str, status: int, headers: Mapping[str, str], body: bytes) -> 
     if advice in ("true", "false") and not reply.fatal:
         reply.retryable = advice == "true"
     return reply
+
+
+def no_answer(failure: TransportFailure) -> Reply:
+    """Return the class of a request that got no answer. It may be billed once the service has been reached."""
+    return Reply(
+        outcome=failure.outcome,
+        error=str(failure),
+        error_code=failure.code,
+        retryable=True,
+        maybe_billed=failure.connected,
+        unreachable=not failure.connected,
+    )
 
 
 def _read_success(api: str, body: bytes) -> Reply:

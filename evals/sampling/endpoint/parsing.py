@@ -32,18 +32,18 @@ def read_json(body: bytes) -> Any:
     except (msgspec.DecodeError, ValueError, RecursionError):
         pass
     try:
-        return _mend(json.loads(body))
+        return _replace_surrogates(json.loads(body))
     except (ValueError, RecursionError):
         return None
 
 
-def _mend(value: Any) -> Any:
+def _replace_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [_mend(item) for item in value]
+        return [_replace_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {_mend(key): _mend(item) for key, item in value.items()}
+        return {_replace_surrogates(key): _replace_surrogates(item) for key, item in value.items()}
     if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
         return None
     return value
@@ -61,24 +61,24 @@ def read_fault(data: Any, body: bytes) -> Fault:
     error = data.get("error", data)
     if not isinstance(error, dict):
         return Fault(None, str(error))
-    code, kind = _word(error.get("code", error.get("statusCode"))), _word(error.get("type"))
-    message = _word(error.get("message", error.get("detail"))) or "no message"
+    code, kind = _text(error.get("code", error.get("statusCode"))), _text(error.get("type"))
+    message = _text(error.get("message", error.get("detail"))) or "no message"
     unrecognised = _UNRECOGNISED.match(message)
     return Fault(
         code,
         message,
         kind,
-        _word(error.get("param")),
-        _filter_words(error, code, message),
+        _text(error.get("param")),
+        _filter_message(error, code, message),
         unrecognised[1] if unrecognised else None,
     )
 
 
-def _word(value: Any) -> str | None:
+def _text(value: Any) -> str | None:
     return None if value is None or value == "" else str(value)
 
 
-def _filter_words(error: dict[str, Any], code: str | None, message: str) -> str:
+def _filter_message(error: dict[str, Any], code: str | None, message: str) -> str:
     inner = error.get("innererror", error.get("inner_error"))
     inner = inner if isinstance(inner, dict) else {}
     result = inner.get("content_filter_result", inner.get("content_filter_results"))

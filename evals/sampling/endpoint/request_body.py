@@ -1,6 +1,6 @@
 """Request bodies of the two APIs, and what an endpoint has taught us about the parameters it takes.
 
-Everything but the messages is the same for all asks of a role, so it is encoded once and joined as bytes.
+Everything but the messages is the same for all requests of a role, so it is encoded once and joined as bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from evals.records import Endpoint
 from evals.sampling.endpoint.responses_api import responses_fields, responses_input
 from evals.sampling.request_spec import ModelRequest, SamplingSettings
 
-__all__ = ["RequestShape"]
+__all__ = ["RequestBuilder"]
 
 _encode = msgspec.json.Encoder().encode
 _PASSED_ON = (
@@ -31,8 +31,8 @@ _DROPPABLE = frozenset({"temperature", "top_p", "seed"})
 _SWAPPED = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
 
-class RequestShape:
-    """Turns asks of one role into request bodies for one endpoint.
+class RequestBuilder:
+    """Turns the requests of one role into request bodies for one endpoint.
 
     `version` rises whenever a refused parameter was dropped or renamed; `adjustments` says each such change in words.
     """
@@ -50,17 +50,21 @@ class RequestShape:
         # The key of an answer comes from what was meant, not from what the endpoint made us leave out.
         self._declared = dict(self._fields)
 
-    def body(self, ask: ModelRequest) -> bytes:
-        """Return the request body for `ask`, under the parameters known to be accepted."""
-        return b"".join((self._head, self._messages(ask), self._tail(ask.repeat)))
+    def body(self, request: ModelRequest) -> bytes:
+        """Return the request body for `request`, under the parameters known to be accepted."""
+        return b"".join((self._head, self._messages(request), self._tail(request.repeat)))
 
-    def key(self, ask: ModelRequest) -> bytes:
+    def key(self, request: ModelRequest) -> bytes:
         """Return a 32-byte digest of model id, slot kind, request (without deployment name) and repeat."""
-        declared = self._declared | {"repeat": ask.repeat}
-        parts = (self._identity, self._messages(ask), msgspec.json.encode(declared, order="sorted"))
+        declared = self._declared | {"repeat": request.repeat}
+        parts = (
+            self._identity,
+            self._messages(request),
+            msgspec.json.encode(declared, order="sorted"),
+        )
         return hashlib.sha256(b"\n".join(parts)).digest()
 
-    def learn(self, parameter: str | None, sent_version: int) -> bool:
+    def adapt(self, parameter: str | None, sent_version: int) -> bool:
         """Adapt to an endpoint that refused `parameter` by name; False when there is nothing to adapt.
 
         True also when the refused request was older than the adaption: it only has to be sent again.
@@ -69,24 +73,24 @@ class RequestShape:
             return True
         if parameter in _DROPPABLE and parameter in self._fields:
             del self._fields[parameter]
-            return self._adapted(f"{parameter} left out: the endpoint refuses it")
+            return self._changed(f"{parameter} left out: the endpoint refuses it")
         other = _SWAPPED.get(parameter or "")
         if self._chat and other and parameter in self._fields and not self._swapped():
             self._fields[other] = self._fields.pop(parameter)
-            return self._adapted(f"{parameter} sent as {other}: the endpoint refuses the former")
+            return self._changed(f"{parameter} sent as {other}: the endpoint refuses the former")
         return False
 
     def _swapped(self) -> bool:
         return any(" sent as " in change for change in self.adjustments)
 
-    def _adapted(self, change: str) -> bool:
+    def _changed(self, change: str) -> bool:
         self.adjustments.append(change)
         self._tails.clear()
         self.version += 1
         return True
 
-    def _messages(self, ask: ModelRequest) -> bytes:
-        return _encode(ask.messages if self._chat else responses_input(ask.messages))
+    def _messages(self, request: ModelRequest) -> bytes:
+        return _encode(request.messages if self._chat else responses_input(request.messages))
 
     def _tail(self, repeat: int) -> bytes:
         tail = self._tails.get(repeat)

@@ -14,7 +14,7 @@ from evals.sampling.journal.keys import AnsweredKeys
 __all__ = [
     "Entry",
     "History",
-    "Seen",
+    "ResponseHead",
     "decode_entry",
     "encode_entry",
     "peek",
@@ -43,18 +43,18 @@ class History:
     completion_tokens: int = 0
     cached_tokens: int = 0
 
-    def count(self, seen: Seen) -> None:
+    def count(self, head: ResponseHead) -> None:
         """Take in one line."""
-        self.outcomes[seen.outcome] = self.outcomes.get(seen.outcome, 0) + 1
-        if settles(seen.outcome):
-            self.keys.add(seen.case_id, seen.repeat)
-        if seen.usage and not seen.reused:
-            self.prompt_tokens += seen.usage.prompt_tokens
-            self.completion_tokens += seen.usage.completion_tokens
-            self.cached_tokens += seen.usage.cached_tokens
+        self.outcomes[head.outcome] = self.outcomes.get(head.outcome, 0) + 1
+        if settles(head.outcome):
+            self.keys.add(head.case_id, head.repeat)
+        if head.usage and not head.reused:
+            self.prompt_tokens += head.usage.prompt_tokens
+            self.completion_tokens += head.usage.completion_tokens
+            self.cached_tokens += head.usage.cached_tokens
 
 
-class Seen(msgspec.Struct):
+class ResponseHead(msgspec.Struct):
     """The part of a response that is needed to know what is settled and spent."""
 
     case_id: str
@@ -64,13 +64,13 @@ class Seen(msgspec.Struct):
     reused: bool = False
 
 
-class _Peek(msgspec.Struct):
-    response: Seen
+class _HeadOnly(msgspec.Struct):
+    response: ResponseHead
 
 
 encode_entry = msgspec.json.Encoder().encode
 decode_entry = msgspec.json.Decoder(Entry).decode
-_decode_peek = msgspec.json.Decoder(_Peek).decode
+_decode_peek = msgspec.json.Decoder(_HeadOnly).decode
 
 
 def settles(outcome: str) -> bool:
@@ -78,7 +78,7 @@ def settles(outcome: str) -> bool:
     return outcome not in INFRASTRUCTURE_OUTCOMES or outcome == "invalid_request"
 
 
-def peek(line: bytes, folder: Path) -> Seen:
+def peek(line: bytes, folder: Path) -> ResponseHead:
     """Read the essentials of a line. Raises InfrastructureError, naming the journal, when it is damaged."""
     try:
         return _decode_peek(line).response

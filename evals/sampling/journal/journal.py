@@ -129,10 +129,10 @@ class Journal:
         unsettled: dict[tuple[str, int], int] = {}
         superseded: set[int] = set()
         for number, line in enumerate(self._lines(role, suite)):
-            seen = peek(line, self.folder)
-            key = (seen.case_id, seen.repeat)
+            head = peek(line, self.folder)
+            key = (head.case_id, head.repeat)
             if unsettled and key in unsettled:
                 superseded.add(unsettled.pop(key))
-            if not settles(seen.outcome):
+            if not settles(head.outcome):
                 unsettled[key] = number
         return superseded

@@ -82,7 +82,11 @@ def _whole_lines(file: io.BufferedReader) -> Iterator[bytes]:
 
 
 def drop_torn_line(path: Path) -> None:
-    """Cut what a killed process left after the last line end."""
+    """Cut what a killed process left after the last line end.
+
+    Nobody has counted that line: a response counts when its whole line is durable. Left in place, it would swallow the
+    line appended next.
+    """
     with path.open("r+b") as file:
         end = file.seek(0, os.SEEK_END)
         keep = _last_line_end(file, end)

@@ -12,7 +12,14 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from time import time
 
-__all__ = ["backoff", "named_wait", "parse_duration", "spare", "wait_in_message"]
+__all__ = [
+    "backoff",
+    "parse_duration",
+    "remaining_quota",
+    "retry_after",
+    "retry_after_in_message",
+    "wait_before",
+]
 
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|h|m|s)", re.ASCII)
@@ -38,7 +45,7 @@ def parse_duration(text: str) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
-def named_wait(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds a service asks us to wait (retry-after-ms, then retry-after as number or date), or None."""
     milliseconds = _number(headers.get("retry-after-ms", ""))
     if milliseconds:
@@ -47,7 +54,7 @@ def named_wait(headers: Mapping[str, str]) -> float | None:
     return (_number(after) or _until(after, headers.get("date"))) or None
 
 
-def wait_in_message(message: str) -> float | None:
+def retry_after_in_message(message: str) -> float | None:
     """Return the seconds named in an error's words, which some 429s have although they lack the header."""
     found = _IN_MESSAGE.search(message)
     if found:
@@ -63,7 +70,14 @@ def backoff(attempt: int, rng: random.Random) -> float:
     return longest * (1.0 - 0.5 * rng.random())
 
 
-def spare(headers: Mapping[str, str], kind: str) -> int | None:
+def wait_before(
+    attempt: int, headers: Mapping[str, str], rng: random.Random, *, message: str = ""
+) -> float:
+    """Return the seconds until the attempt after `attempt`: what the headers say, else the message, else our backoff."""
+    return retry_after(headers) or retry_after_in_message(message) or backoff(attempt, rng)
+
+
+def remaining_quota(headers: Mapping[str, str], kind: str) -> int | None:
     """Return the remaining 'requests' or 'tokens' of the service's window; None when absent or not credible."""
     remaining = headers.get(f"x-ratelimit-remaining-{kind}")
     if remaining is None:

@@ -1,7 +1,7 @@
 """How many requests an endpoint gets at once: grows while it takes them, shrinks only on 429.
 
 The rule is AIMD with a proportional decrease: after every window of about one limit's worth of answers the limit shrinks
-by half the share that was rejected, so that a lone 429 costs little and a storm halves it (the proportional decrease is
+by half the share that was rejected, so that a lone 429 costs little and a window of nothing else halves it (the proportional decrease is
 that of Alizadeh et al., "Data Center TCP (DCTCP)", 2010). It starts fast: each accepted request adds one, until the first
 rejection; then it grows by one a window, or by 4 % of itself while rejections are still about.
 """
@@ -19,7 +19,7 @@ from evals.records import Record
 __all__ = ["AdaptiveConcurrency", "LimitChange", "thin"]
 
 _START = 16
-_CREEP = 0.04
+_SLOW_GROWTH = 0.04
 _CLEAN_WINDOWS = 3
 _LONGEST_HISTORY = 400
 
@@ -48,9 +48,9 @@ class AdaptiveConcurrency:
         self._clock = clock
         self._began = clock()
         self._threshold = float("inf")  # below it, growth is fast
-        self._accepted = self._rejected = self._clean = 0
-        self._storming = False
-        self._hold = 0  # accepted requests that do not grow the limit
+        self._accepted = self._rejected = self._clean_windows = 0
+        self._all_rejected = False
+        self._growth_paused_for = 0  # accepted requests that do not grow the limit
         self._paused_until = 0.0
         self._waiters: deque[asyncio.Future[bool]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -93,12 +93,12 @@ class AdaptiveConcurrency:
             if not waiter.done():
                 waiter.set_result(False)
 
-    def accepted(self, *, spare: bool = True) -> None:
-        """Note an answer. `spare` is False when the service says that little of its quota is left."""
+    def accepted(self, *, quota_left: bool = True) -> None:
+        """Note an answer. `quota_left` is False when the service says that little of its quota is left."""
         self._accepted += 1
-        if self._hold > 0:
-            self._hold -= 1
-        elif spare and self.limit < self._ceiling and self.in_flight >= self.limit * 0.5:
+        if self._growth_paused_for > 0:
+            self._growth_paused_for -= 1
+        elif quota_left and self.limit < self._ceiling and self.in_flight >= self.limit * 0.5:
             self._grow()
         if self._accepted + self._rejected >= self.limit:
             self._close_window(0.0)
@@ -109,9 +109,11 @@ class AdaptiveConcurrency:
         if self._accepted + self._rejected >= self.limit:
             self._close_window(wait_s)
 
-    def troubled(self) -> None:
+    def server_failed(self) -> None:
         """Note an error of the server: growth pauses for the next quarter of a window."""
-        self._hold = max(self._hold, int(self.limit / 4) + 1)
+        # Only a 429 shrinks the limit, because only it says that there were too many requests. Errors and time-outs come in
+        # bursts that have other causes; shrinking on them would leave a run slow long after the service has recovered.
+        self._growth_paused_for = max(self._growth_paused_for, int(self.limit / 4) + 1)
 
     def since(self, number: int) -> list[LimitChange]:
         """Return the changes after the first `number` (of `changes`), as far as the history still holds them."""
@@ -121,10 +123,10 @@ class AdaptiveConcurrency:
         before = int(self.limit)
         if self.limit < self._threshold:
             step = 1.0
-        elif self._clean >= _CLEAN_WINDOWS:
-            step = max(1.0 / self.limit, _CREEP)
+        elif self._clean_windows >= _CLEAN_WINDOWS:
+            step = max(1.0 / self.limit, _SLOW_GROWTH)
         else:
-            step = _CREEP
+            step = _SLOW_GROWTH
         self.limit = min(float(self._ceiling), self.limit + step)
         if int(self.limit) > before:
             self._note("growth")
@@ -133,23 +135,23 @@ class AdaptiveConcurrency:
         rejected, total = self._rejected, self._accepted + self._rejected
         self._accepted = self._rejected = 0
         if not rejected:
-            self._clean += 1
-            self._storming = False
+            self._clean_windows += 1
+            self._all_rejected = False
             return
-        self._clean = 0
+        self._clean_windows = 0
         if rejected == total:
-            self._storm(wait_s)
+            self._on_all_rejected(wait_s)
             return
-        self._storming = False
+        self._all_rejected = False
         self.limit = max(1.0, self.limit * (1.0 - rejected / total / 2))
         self._threshold = min(self._threshold, self.limit)
         self._note("rejected")
 
-    def _storm(self, wait_s: float) -> None:
-        """A window in which nothing was accepted: halve, and let nobody ask before the wait is over."""
-        if not self._storming:  # growth is fast again up to half of where the storm began
+    def _on_all_rejected(self, wait_s: float) -> None:
+        """A window in which nothing was accepted: halve, and send nothing before the wait is over."""
+        if not self._all_rejected:  # growth is fast again up to half of where the rejections began
             self._threshold = max(2.0, self.limit / 2)
-        self._storming = True
+        self._all_rejected = True
         self.limit = max(1.0, self.limit / 2)
         self._paused_until = max(self._paused_until, self._clock() + wait_s)
         self._note("paused")

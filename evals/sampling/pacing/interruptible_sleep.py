@@ -8,12 +8,12 @@ __all__ = ["WakeUp"]
 
 
 class WakeUp:
-    """Wakes everybody who waits for it; those who come later wait for the next ring."""
+    """Wakes everybody who waits for it; those who come later wait for the next call."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
 
-    def ring(self) -> None:
+    def notify_all(self) -> None:
         """Wake all who wait now."""
         if self._waiting:
             for waiter in self._waiting:
@@ -21,7 +21,7 @@ class WakeUp:
                     waiter.set_result(None)
 
     async def wait(self, seconds: float | None = None) -> None:
-        """Wait for the next ring, at most `seconds`."""
+        """Wait for the next `notify_all`, at most `seconds`."""
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         self._waiting.add(waiter)

@@ -16,7 +16,7 @@ from evals.sampling.progress.snapshot import RoleProgress, Snapshot
 
 __all__ = ["JsonFileProgress", "LinePrinter", "progress_lines", "progress_view"]
 
-_NOT_TROUBLE = frozenset({"answered"})
+_NOT_FAILURES = frozenset({"answered"})
 
 
 def progress_view(snapshot: Snapshot) -> RenderableType:
@@ -26,26 +26,28 @@ def progress_view(snapshot: Snapshot) -> RenderableType:
     table.add_column(no_wrap=True)
     for _ in ("count", "rate", "left"):
         table.add_column(justify="right", no_wrap=True)
-    for role, seen in snapshot.roles.items():
-        bar = ProgressBar(total=seen.planned, completed=seen.done, width=20)
-        rate = "" if snapshot.finished else f"{seen.rate_per_s:,.0f}/s"
-        left = "" if snapshot.finished or seen.eta_s is None else f"{_clock(seen.eta_s)} left"
-        table.add_row(f"  {role}", bar, _count(seen), rate, Text(left, style="dim"))
-    troubles = [
-        Text(f"  {role}: {trouble}", style="yellow")
-        for role, seen in snapshot.roles.items()
-        if (trouble := _trouble(seen))
+    for role, progress in snapshot.roles.items():
+        bar = ProgressBar(total=progress.planned, completed=progress.done, width=20)
+        rate = "" if snapshot.finished else f"{progress.rate_per_s:,.0f}/s"
+        left = (
+            "" if snapshot.finished or progress.eta_s is None else f"{_clock(progress.eta_s)} left"
+        )
+        table.add_row(f"  {role}", bar, _count(progress), rate, Text(left, style="dim"))
+    warnings = [
+        Text(f"  {role}: {failures}", style="yellow")
+        for role, progress in snapshot.roles.items()
+        if (failures := _failures(progress))
     ]
     stopping = [Text(f"  {snapshot.stopping}", style="yellow")] if snapshot.stopping else []
-    return Group(table, *troubles, Text(f"  {_spend(snapshot)}", style="dim"), *stopping)
+    return Group(table, *warnings, Text(f"  {_spend(snapshot)}", style="dim"), *stopping)
 
 
 def progress_lines(snapshot: Snapshot) -> list[str]:
     """Return a snapshot as one line a role, for a log or a page."""
     return [
-        f"{role}: {_done(seen)} done, {seen.rate_per_s:.1f}/s, {_clock(seen.eta_s)} left, "
-        f"{seen.in_flight}/{seen.limit} at once, {_trouble(seen) or 'no trouble'}; {_spend(snapshot)}"
-        for role, seen in snapshot.roles.items()
+        f"{role}: {_done(progress)} done, {progress.rate_per_s:.1f}/s, {_clock(progress.eta_s)} left, "
+        f"{progress.in_flight}/{progress.limit} at once, {_failures(progress) or 'no failures'}; {_spend(snapshot)}"
+        for role, progress in snapshot.roles.items()
     ]
 
 
@@ -95,13 +97,17 @@ class JsonFileProgress:
         self._draft.replace(self._path)
 
 
-def _done(seen: RoleProgress) -> str:
-    share = f" ({seen.done / seen.planned:.0%})" if seen.planned else ""
-    return f"{_count(seen)}{share}"
+def _done(progress: RoleProgress) -> str:
+    share = f" ({progress.done / progress.planned:.0%})" if progress.planned else ""
+    return f"{_count(progress)}{share}"
 
 
-def _count(seen: RoleProgress) -> str:
-    return f"{seen.done:,}" if seen.planned is None else f"{seen.done:,} of {seen.planned:,}"
+def _count(progress: RoleProgress) -> str:
+    return (
+        f"{progress.done:,}"
+        if progress.planned is None
+        else f"{progress.done:,} of {progress.planned:,}"
+    )
 
 
 def _clock(seconds: float | None) -> str:
@@ -112,9 +118,11 @@ def _clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def _trouble(seen: RoleProgress) -> str:
-    parts = [f"{n} {name}" for name, n in sorted(seen.outcomes.items()) if name not in _NOT_TROUBLE]
-    parts += [f"{seen.waiting} waiting for a retry"] if seen.waiting else []
+def _failures(progress: RoleProgress) -> str:
+    parts = [
+        f"{n} {name}" for name, n in sorted(progress.outcomes.items()) if name not in _NOT_FAILURES
+    ]
+    parts += [f"{progress.waiting} waiting for a retry"] if progress.waiting else []
     return ", ".join(parts).replace("_", " ")
 
 

@@ -18,18 +18,18 @@ _RATE_OVER = 40  # snapshots, so ten seconds
 
 
 async def report_progress(
-    run: Run, feed: WorkQueue, sink: ProgressSink | None, planned: Mapping[Role, int]
+    run: Run, queue: WorkQueue, sink: ProgressSink | None, planned: Mapping[Role, int]
 ) -> None:
     """Send snapshots to `sink` until cancelled, then a last one."""
     if sink is None:
         return
-    rates = {role: _Rate() for role in run.lanes}
+    rates = {role: _Rate() for role in run.states}
     try:
         while True:
             await asyncio.sleep(_EVERY_S)
-            sink.update(_snapshot(run, feed, rates, planned, finished=False))
+            sink.update(_snapshot(run, queue, rates, planned, finished=False))
     finally:
-        sink.update(_snapshot(run, feed, rates, planned, finished=True))
+        sink.update(_snapshot(run, queue, rates, planned, finished=True))
 
 
 class _Rate:
@@ -44,7 +44,7 @@ class _Rate:
 
 def _snapshot(
     run: Run,
-    feed: WorkQueue,
+    queue: WorkQueue,
     rates: Mapping[Role, _Rate],
     planned: Mapping[Role, int],
     *,
@@ -54,8 +54,8 @@ def _snapshot(
     return Snapshot(
         elapsed_s=round(elapsed_s, 3),
         roles={
-            role: _role(run, feed, role, rates[role], planned.get(role), elapsed_s)
-            for role in run.lanes
+            role: _role(run, queue, role, rates[role], planned.get(role), elapsed_s)
+            for role in run.states
         },
         spent_usd=run.budget.spent_usd,
         spent_tokens=run.budget.spent_tokens,
@@ -67,25 +67,25 @@ def _snapshot(
 
 
 def _role(
-    run: Run, feed: WorkQueue, role: Role, rate: _Rate, planned: int | None, elapsed_s: float
+    run: Run, queue: WorkQueue, role: Role, rate: _Rate, planned: int | None, elapsed_s: float
 ) -> RoleProgress:
-    lane = run.lanes[role]
-    fresh = sum(lane.outcomes.values())
+    state = run.states[role]
+    fresh = sum(state.outcomes.values())
     per_second = rate.per_second(elapsed_s, fresh)
-    done = fresh + feed.resumed[role]
+    done = fresh + queue.resumed[role]
     left = None if planned is None else max(0, planned - done)
     return RoleProgress(
-        model_id=lane.endpoint.model_id,
+        model_id=state.endpoint.model_id,
         done=done,
         planned=planned,
-        resumed=feed.resumed[role],
-        reused=lane.reused,
-        outcomes=dict(lane.outcomes),
+        resumed=queue.resumed[role],
+        reused=state.reused,
+        outcomes=dict(state.outcomes),
         rate_per_s=round(per_second, 2),
         eta_s=round(left / per_second, 1) if left is not None and per_second > 0 else None,
-        in_flight=lane.limit.in_flight,
-        waiting=lane.parked,
-        limit=int(lane.limit.limit),
-        tokens=lane.tokens,
-        spent_usd=lane.spent_usd if lane.price else None,
+        in_flight=state.limit.in_flight,
+        waiting=state.waiting_retries,
+        limit=int(state.limit.limit),
+        tokens=state.tokens,
+        spent_usd=state.spent_usd if state.price else None,
     )

@@ -15,7 +15,7 @@ __all__ = ["ManySinks", "ProgressSink", "ResumedProgress", "RoleProgress", "Snap
 class RoleProgress(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One role. `done` includes what was resumed or reused; `planned`, the most there may be, is None when that is unknown.
 
-    `rate_per_s` covers the last ten seconds; `waiting` asks wait for their retry; `limit` is the present concurrency limit.
+    `rate_per_s` covers the last ten seconds; `waiting` requests wait for their retry; `limit` is the present concurrency limit.
     """
 
     model_id: str
@@ -71,10 +71,10 @@ class ResumedProgress:
         self._done = done
 
     def update(self, snapshot: Snapshot) -> None:
-        roles = {role: self._whole(role, seen) for role, seen in snapshot.roles.items()}
+        roles = {role: self._whole(role, progress) for role, progress in snapshot.roles.items()}
         self._sink.update(msgspec.structs.replace(snapshot, roles=roles))
 
-    def _whole(self, role: Role, seen: RoleProgress) -> RoleProgress:
+    def _whole(self, role: Role, progress: RoleProgress) -> RoleProgress:
         before = self._done.get(role, 0)
-        planned = None if seen.planned is None else seen.planned + before
-        return msgspec.structs.replace(seen, done=seen.done + before, planned=planned)
+        planned = None if progress.planned is None else progress.planned + before
+        return msgspec.structs.replace(progress, done=progress.done + before, planned=planned)

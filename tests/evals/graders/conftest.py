@@ -47,7 +47,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ope
     def build(
         graders: list[Definition] | Definition,
         cases: list[Definition],
-        asker: Any = None,
+        model_client: Any = None,
         **more: Any,
     ) -> OpenedSuite:
         graders = [graders] if isinstance(graders, dict) else graders
@@ -59,7 +59,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ope
             for number, case in enumerate(cases)
         ]
         (tmp_path / "cases.jsonl").write_bytes(b"\n".join(map(msgspec.json.encode, rows)))
-        return open_suite(tmp_path, asker)
+        return open_suite(tmp_path, model_client)
 
     return build
 
@@ -78,11 +78,11 @@ def grade(opened: Callable[..., OpenedSuite]) -> Grade:
         expected: Any = None,
         item: dict[str, Any] | None = None,
         outcome: Any = "answered",
-        asker: Any = None,
+        model_client: Any = None,
         **more: Any,
     ) -> dict[str, Score]:
         case = {"item": item or {}} | ({} if expected is None else {"expected": expected})
-        suite = opened(grader, [case], asker)
+        suite = opened(grader, [case], model_client)
         response = Response(case_id="c0", model_id="m", outcome=outcome, text=answer, **more)
         scores = await grade_response(suite.graders, suite.suite.cases[0], response)
         return {score.grader: score for score in scores}

@@ -65,14 +65,14 @@ def hold_to_the_rules(score: Score, labels: set[str], outcome: str) -> None:
 def test_any_answer_has_its_scores(name: str, opened, scripted) -> None:
     grader, example = SHOWN[name]
     case = {key: example[key] for key in ("expected", "item") if key in example}
-    asker = scripted([], example.get("embeddings"))
-    suite = opened(grader, [case], asker)
+    model_client = scripted([], example.get("embeddings"))
+    suite = opened(grader, [case], model_client)
     (built,) = suite.graders
     columns = {column.name: set(column.labels) for column in built.columns()}
 
     @given(ANSWERS, st.lists(TEXT, min_size=3, max_size=3))
     def hold(answer: dict[str, Any], verdicts: list[str]) -> None:
-        asker.replies, asker.questions = verdicts, []
+        model_client.replies, model_client.questions = verdicts, []
         response = answered(**answer)
         scores = asyncio.run(grade_response(suite.graders, suite.suite.cases[0], response))
         applying = [c for c in columns if built.applies(c, suite.suite.cases[0])]

@@ -26,14 +26,14 @@ def _examples() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("grader", "example"), list(_examples()))
 async def test_an_example_gives_the_scores_it_shows(grader, example, grade, scripted) -> None:
-    asker = scripted(example.get("judge", []), example.get("embeddings"))
+    model_client = scripted(example.get("judge", []), example.get("embeddings"))
     scores = await grade(
         grader,
         example.get("answer"),
         expected=example.get("expected"),
         item=example.get("item"),
         outcome=example.get("outcome", "answered"),
-        asker=asker,
+        model_client=model_client,
     )
     found = {
         name: score.predicted

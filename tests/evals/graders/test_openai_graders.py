@@ -85,10 +85,10 @@ SCORE = {
 
 
 async def test_score_model_asks_the_judge_with_filled_messages(grade, scripted) -> None:
-    asker = scripted(['{"steps": [], "result": 3}'])
-    scores = await grade(SCORE, "Hello {{ item.text }}", asker=asker)
+    model_client = scripted(['{"steps": [], "result": 3}'])
+    scores = await grade(SCORE, "Hello {{ item.text }}", model_client=model_client)
     assert (scores["s"].value, scores["s.passed"].value) == (0.5, 1.0)
-    question = asker.questions[0]
+    question = model_client.questions[0]
     assert [message.content for message in question.messages] == [
         "Rate it.",
         "Hello {{ item.text }}",
@@ -113,7 +113,7 @@ async def test_score_model_asks_the_judge_with_filled_messages(grade, scripted) 
     ],
 )
 async def test_score_model_clips_and_reads_strictly(reply, value, grade, scripted) -> None:
-    assert (await grade(SCORE, "x", asker=scripted([reply])))["s"].value == value
+    assert (await grade(SCORE, "x", model_client=scripted([reply])))["s"].value == value
 
 
 async def test_without_a_judge_to_ask_nothing_is_scored(grade) -> None:
@@ -122,7 +122,7 @@ async def test_without_a_judge_to_ask_nothing_is_scored(grade) -> None:
 
 
 async def test_a_judge_never_judges_itself(grade, scripted) -> None:
-    scores = await grade({**SCORE, "model": "m"}, "x", asker=scripted(['{"result": 5}']))
+    scores = await grade({**SCORE, "model": "m"}, "x", model_client=scripted(['{"result": 5}']))
     assert scores["s"].unscored
     assert "its own" in scores["s"].reason
 
@@ -223,7 +223,10 @@ MULTI = {
 async def test_multi_puts_raw_scores_into_its_formula(grade, scripted) -> None:
     score = (
         await grade(
-            MULTI, '{"label": "bug"}', item={"label": "bug"}, asker=scripted(['{"result": 0.5}'])
+            MULTI,
+            '{"label": "bug"}',
+            item={"label": "bug"},
+            model_client=scripted(['{"result": 0.5}']),
         )
     )["m"]
     assert score.value == pytest.approx(0.7)
@@ -233,7 +236,10 @@ async def test_multi_puts_raw_scores_into_its_formula(grade, scripted) -> None:
 async def test_multi_is_unscored_when_a_part_is(grade, scripted) -> None:
     score = (
         await grade(
-            MULTI, json.dumps({"label": "bug"}), item={"label": "bug"}, asker=scripted([None])
+            MULTI,
+            json.dumps({"label": "bug"}),
+            item={"label": "bug"},
+            model_client=scripted([None]),
         )
     )["m"]
     assert score.unscored

@@ -36,7 +36,7 @@ ids = pytest.mark.parametrize("grader", ONE_OF_EACH, ids=lambda grader: grader["
 @pytest.mark.parametrize("outcome", sorted(INFRASTRUCTURE_OUTCOMES))
 async def test_an_answer_that_never_came_is_unscored(grader, outcome, grade, scripted) -> None:
     scores = await grade(
-        grader, ANSWER, expected=EXPECTED, outcome=outcome, error="boom", asker=scripted([])
+        grader, ANSWER, expected=EXPECTED, outcome=outcome, error="boom", model_client=scripted([])
     )
     assert scores
     assert all(
@@ -48,7 +48,9 @@ async def test_an_answer_that_never_came_is_unscored(grader, outcome, grade, scr
 @ids
 @pytest.mark.parametrize("outcome", ["refused", "truncated", "content_filtered"])
 async def test_the_models_own_fault_is_a_wrong_answer(grader, outcome, grade, scripted) -> None:
-    scores = await grade(grader, ANSWER, expected=EXPECTED, outcome=outcome, asker=scripted([]))
+    scores = await grade(
+        grader, ANSWER, expected=EXPECTED, outcome=outcome, model_client=scripted([])
+    )
     assert scores
     assert all(score.value == 0.0 and score.reason for score in scores.values())
     assert {score.predicted for score in scores.values()} <= {None, INVALID_LABEL}
@@ -56,7 +58,7 @@ async def test_the_models_own_fault_is_a_wrong_answer(grader, outcome, grade, sc
 
 @ids
 async def test_an_answer_without_text_is_a_wrong_answer(grader, grade, scripted) -> None:
-    scores = await grade(grader, None, expected=EXPECTED, asker=scripted([]))
+    scores = await grade(grader, None, expected=EXPECTED, model_client=scripted([]))
     assert all(score.value == 0.0 for score in scores.values())
 
 

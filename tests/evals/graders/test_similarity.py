@@ -93,7 +93,7 @@ def test_the_cosine_is_that_of_the_vectors() -> None:
 async def test_cosine_without_an_endpoint_is_unscored(grade, scripted) -> None:
     grader = {"name": "c", "type": "text_similarity", "evaluation_metric": "cosine"}
     assert (await grade(grader, "a", expected="b"))["c"].unscored
-    assert (await grade(grader, "a", expected="b", asker=scripted([], None)))["c"].unscored
-    assert (await grade(grader, "a", expected="b", asker=scripted([], [[1, 0], [-1, 0]])))[
+    assert (await grade(grader, "a", expected="b", model_client=scripted([], None)))["c"].unscored
+    assert (await grade(grader, "a", expected="b", model_client=scripted([], [[1, 0], [-1, 0]])))[
         "c"
     ].value == 0.0

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from evals.sampling.pacing.backoff import (
     backoff,
-    named_wait,
     parse_duration,
-    spare,
-    wait_in_message,
+    remaining_quota,
+    retry_after,
+    retry_after_in_message,
 )
 
 
@@ -50,8 +50,8 @@ def test_a_composed_duration_is_the_sum_of_its_parts(h: int, m: int, s: int, ms:
 def test_any_text_is_a_finite_wait_or_none(text: str) -> None:
     for found in (
         parse_duration(text),
-        wait_in_message(text),
-        named_wait({"retry-after": text, "retry-after-ms": text, "date": text}),
+        retry_after_in_message(text),
+        retry_after({"retry-after": text, "retry-after-ms": text, "date": text}),
     ):
         assert found is None or (found >= 0 and math.isfinite(found))
 
@@ -84,7 +84,7 @@ def test_any_text_is_a_finite_wait_or_none(text: str) -> None:
     ],
 )
 def test_retry_after_in_all_its_forms(headers: dict[str, str], seconds: float | None) -> None:
-    assert named_wait(headers) == seconds
+    assert retry_after(headers) == seconds
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_retry_after_in_all_its_forms(headers: dict[str, str], seconds: float | 
     ],
 )
 def test_a_wait_named_in_words(message: str, seconds: float | None) -> None:
-    assert wait_in_message(message) == (None if seconds is None else pytest.approx(seconds))
+    assert retry_after_in_message(message) == (None if seconds is None else pytest.approx(seconds))
 
 
 @given(st.integers(1, 10_000), st.integers())
@@ -124,11 +124,13 @@ def test_remaining_headers_are_believed_only_when_credible(
     remaining: str | None, limit: str | None, believed: int | None
 ) -> None:
     headers = {"x-ratelimit-remaining-requests": remaining, "x-ratelimit-limit-requests": limit}
-    assert spare({k: v for k, v in headers.items() if v is not None}, "requests") == believed
+    assert (
+        remaining_quota({k: v for k, v in headers.items() if v is not None}, "requests") == believed
+    )
 
 
 @given(st.dictionaries(st.sampled_from(["remaining", "limit"]), st.text()))
 def test_any_remaining_header_is_survived(values: dict[str, str]) -> None:
     headers = {f"x-ratelimit-{name}-tokens": value for name, value in values.items()}
-    found = spare(headers, "tokens")
+    found = remaining_quota(headers, "tokens")
     assert found is None or found >= 0

@@ -94,7 +94,7 @@ async def test_server_errors_pause_growth_but_never_shrink() -> None:
     limit = AdaptiveConcurrency(64, clock=Clock())
     await filled(limit)
     for _ in range(16):
-        limit.troubled()
+        limit.server_failed()
         limit.accepted()
     assert limit.limit == 16
 
@@ -103,7 +103,7 @@ async def test_little_left_by_the_services_own_word_stops_growth() -> None:
     limit = AdaptiveConcurrency(64, clock=Clock())
     await filled(limit)
     for _ in range(16):
-        limit.accepted(spare=False)
+        limit.accepted(quota_left=False)
     assert limit.limit == 16
 
 
@@ -159,7 +159,7 @@ def test_the_limit_stays_between_one_and_its_ceiling(rejections: list[int | None
         limit = AdaptiveConcurrency(32, clock=clock)
         for rejected in rejections:
             clock.now += 5
-            limit.troubled() if rejected is None else await window(limit, rejected=rejected)
+            limit.server_failed() if rejected is None else await window(limit, rejected=rejected)
             assert 1 <= limit.limit <= 32
             assert limit.in_flight == 0
 
@@ -212,7 +212,7 @@ def test_a_budget_waits_for_what_is_in_flight_before_it_is_reached() -> None:
     budget.settle(0, 60)
     budget.spend(0, 60)
     assert budget.reserve(0, 60) == "reached"
-    assert "100 tokens" in budget.words()
+    assert "100 tokens" in budget.exhausted_message()
 
 
 def test_what_an_earlier_process_spent_counts_once() -> None:

@@ -108,7 +108,7 @@ async def test_the_dated_style_addresses_the_same_url(studio: Any) -> None:
         await sdk.chat.completions.create(model="dep-1", messages=PLAIN)
     theirs = studio.server.requests[-1]
     from evals.records import Endpoint
-    from evals.sampling.endpoint.request_body import RequestShape
+    from evals.sampling.endpoint.request_body import RequestBuilder
 
     root = studio.server.base_url.removesuffix("/v1")
     endpoint = Endpoint(
@@ -117,7 +117,7 @@ async def test_the_dated_style_addresses_the_same_url(studio: Any) -> None:
         model_id="m",
         api_version="2024-10-21",
     )
-    assert RequestShape(endpoint, SamplingSettings()).url == root + theirs.path
+    assert RequestBuilder(endpoint, SamplingSettings()).url == root + theirs.path
 
 
 STATUSES = {

@@ -9,7 +9,7 @@ import pytest
 
 from evals.errors import ConfigurationError
 from evals.records import Endpoint, Message
-from evals.sampling.endpoint.request_body import RequestShape
+from evals.sampling.endpoint.request_body import RequestBuilder
 from evals.sampling.request_spec import ModelRequest, SamplingSettings, interleave
 
 TOOL = {"type": "function", "function": {"name": "refund", "parameters": {"type": "object"}}}
@@ -26,32 +26,34 @@ def ask(*messages: Message, repeat: int = 0) -> ModelRequest:
     return ModelRequest(role="candidate", suite="s", case_id="c", repeat=repeat, messages=messages)
 
 
-def body(shape: RequestShape, question: ModelRequest | None = None) -> dict[str, Any]:
-    return json.loads(shape.body(question or ask()))
+def body(builder: RequestBuilder, question: ModelRequest | None = None) -> dict[str, Any]:
+    return json.loads(builder.body(question or ask()))
 
 
 def test_only_what_was_set_is_sent() -> None:
-    assert body(RequestShape(endpoint(), SamplingSettings())) == {
+    assert body(RequestBuilder(endpoint(), SamplingSettings())) == {
         "model": "dep-1",
         "messages": [{"role": "user", "content": "hello"}],
     }
 
 
 def test_repeats_get_their_own_seeds() -> None:
-    shape = RequestShape(endpoint(), SamplingSettings(seed=7, temperature=0))
-    assert [body(shape, ask(repeat=n))["seed"] for n in (0, 1, 2, 0)] == [7, 8, 9, 7]
-    assert body(shape)["temperature"] == 0
+    builder = RequestBuilder(endpoint(), SamplingSettings(seed=7, temperature=0))
+    assert [body(builder, ask(repeat=n))["seed"] for n in (0, 1, 2, 0)] == [7, 8, 9, 7]
+    assert body(builder)["temperature"] == 0
 
 
 def test_urls_of_every_style() -> None:
     settings = SamplingSettings()
-    assert RequestShape(endpoint(), settings).url == "https://x/openai/v1/chat/completions"
+    assert RequestBuilder(endpoint(), settings).url == "https://x/openai/v1/chat/completions"
     dated = endpoint(base_url="https://x/openai/deployments/d", api_version="2024-10-21")
     assert (
-        RequestShape(dated, settings).url
+        RequestBuilder(dated, settings).url
         == "https://x/openai/deployments/d/chat/completions?api-version=2024-10-21"
     )
-    assert RequestShape(endpoint(api="responses"), settings).url == "https://x/openai/v1/responses"
+    assert (
+        RequestBuilder(endpoint(api="responses"), settings).url == "https://x/openai/v1/responses"
+    )
 
 
 def test_a_conversation_with_tools_in_both_dialects() -> None:
@@ -65,11 +67,11 @@ def test_a_conversation_with_tools_in_both_dialects() -> None:
     settings = SamplingSettings(
         tools=(TOOL,), response_format=FORMAT, max_completion_tokens=9, seed=1, extra={"user": "u"}
     )
-    chat = body(RequestShape(endpoint(), settings), question)
+    chat = body(RequestBuilder(endpoint(), settings), question)
     assert chat["messages"][2] == {"role": "assistant", "tool_calls": [call]}
     assert chat["tools"] == [TOOL]
     assert chat["user"] == "u"
-    other = body(RequestShape(endpoint(api="responses"), settings), question)
+    other = body(RequestBuilder(endpoint(api="responses"), settings), question)
     assert other["input"] == [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": [{"type": "input_text", "text": "hi"}]},
@@ -87,40 +89,40 @@ def test_a_conversation_with_tools_in_both_dialects() -> None:
 
 
 def test_a_refused_temperature_is_left_out_from_then_on() -> None:
-    shape = RequestShape(endpoint(), SamplingSettings(temperature=0, max_completion_tokens=5))
-    assert shape.learn("temperature", 0)
-    assert "temperature" not in body(shape)
-    assert shape.learn("temperature", 0), "sent before the lesson: only to be sent again"
-    assert not shape.learn("temperature", shape.version), "refused although it was not sent"
-    assert shape.adjustments == ["temperature left out: the endpoint refuses it"]
+    builder = RequestBuilder(endpoint(), SamplingSettings(temperature=0, max_completion_tokens=5))
+    assert builder.adapt("temperature", 0)
+    assert "temperature" not in body(builder)
+    assert builder.adapt("temperature", 0), "sent before the lesson: only to be sent again"
+    assert not builder.adapt("temperature", builder.version), "refused although it was not sent"
+    assert builder.adjustments == ["temperature left out: the endpoint refuses it"]
 
 
 def test_max_tokens_is_renamed_once_and_never_back_and_forth() -> None:
-    shape = RequestShape(endpoint(), SamplingSettings(max_completion_tokens=5))
-    assert shape.learn("max_completion_tokens", 0)
-    assert body(shape)["max_tokens"] == 5
-    assert not shape.learn("max_tokens", shape.version)
+    builder = RequestBuilder(endpoint(), SamplingSettings(max_completion_tokens=5))
+    assert builder.adapt("max_completion_tokens", 0)
+    assert body(builder)["max_tokens"] == 5
+    assert not builder.adapt("max_tokens", builder.version)
 
 
 def test_unknown_parameters_are_not_guessed_at() -> None:
-    shape = RequestShape(endpoint(), SamplingSettings(temperature=0))
-    assert not shape.learn("response_format", 0)
-    assert not shape.learn(None, 0)
+    builder = RequestBuilder(endpoint(), SamplingSettings(temperature=0))
+    assert not builder.adapt("response_format", 0)
+    assert not builder.adapt(None, 0)
 
 
 def test_keys_tell_questions_apart_and_ignore_the_deployments_name() -> None:
-    base = RequestShape(endpoint(), SamplingSettings(temperature=0))
-    same = RequestShape(endpoint(model="dep-2", base_url="https://y/v1"), SamplingSettings(temperature=0))  # fmt: skip
+    base = RequestBuilder(endpoint(), SamplingSettings(temperature=0))
+    same = RequestBuilder(endpoint(model="dep-2", base_url="https://y/v1"), SamplingSettings(temperature=0))  # fmt: skip
     assert base.key(ask()) == same.key(ask())
     others = [
-        RequestShape(endpoint(model_id="ft:other"), SamplingSettings(temperature=0)).key(ask()),
-        RequestShape(endpoint(slot="production"), SamplingSettings(temperature=0)).key(ask()),
-        RequestShape(endpoint(), SamplingSettings(temperature=1)).key(ask()),
+        RequestBuilder(endpoint(model_id="ft:other"), SamplingSettings(temperature=0)).key(ask()),
+        RequestBuilder(endpoint(slot="production"), SamplingSettings(temperature=0)).key(ask()),
+        RequestBuilder(endpoint(), SamplingSettings(temperature=1)).key(ask()),
         base.key(ask(repeat=1)),
         base.key(ask(Message(role="user", content="bye"))),
     ]
     assert len({base.key(ask()), *others}) == 6
-    base.learn("temperature", 0)
+    base.adapt("temperature", 0)
     assert base.key(ask()) == same.key(ask()), "what was meant counts, not what was left out"
 
 

@@ -36,7 +36,7 @@ def test_only_an_unchanged_suite_is_kept(tmp_path: Path, folder_suite: Any, sett
     settle()
     first, second = open_kept_suite(folder, "one"), open_kept_suite(folder, "other")
     assert second.suite is first.suite
-    assert [one.graders[0].context.asker for one in (first, second)] == ["one", "other"]
+    assert [one.graders[0].context.model_client for one in (first, second)] == ["one", "other"]
     assert first.fingerprint == second.fingerprint == written.fingerprint
     # The same size, and the time of the change set back: still another suite.
     before, text = cases.stat(), cases.read_text()
