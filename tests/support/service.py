@@ -49,13 +49,20 @@ class Platform:
 
     emulator: Emulator
     files: dict[str, str] = field(default_factory=dict)
+    finished: dict[str, Job] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
         return self.emulator.url
 
     def fine_tune(self, metadata: dict[str, str], suffix: str = "v1", wait: bool = True) -> Job:
-        return asyncio.run(self._fine_tune(metadata, suffix, wait))
+        """Return a job with this metadata: one that is there already, where its end is waited for."""
+        key = json.dumps([metadata, suffix], sort_keys=True)
+        if not wait:
+            return asyncio.run(self._fine_tune(metadata, suffix, wait))
+        if key not in self.finished:
+            self.finished[key] = asyncio.run(self._fine_tune(metadata, suffix, wait))
+        return self.finished[key]
 
     async def _fine_tune(self, metadata: dict[str, str], suffix: str, wait: bool) -> Job:
         platform = open_platform("embedded", {}, os.environ)

@@ -88,7 +88,7 @@ def new_postgresql(postgresql_server: str) -> Callable[[], str]:
     return create
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
     """Makes URLs of empty databases, once of SQLite and once of PostgreSQL."""
     if request.param == "sqlite":

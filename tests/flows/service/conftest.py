@@ -49,8 +49,21 @@ def prefect() -> Iterator[PrefectStandIn]:
         yield stand_in
 
 
+@pytest.fixture(scope="session")
+def trained_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    with Emulator(tmp_path_factory.mktemp("emulator"), provisioning_s=0.05) as emulator:
+        yield Platform(emulator)
+
+
 @pytest.fixture
-def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
+def platform(trained_platform: Platform, monkeypatch: pytest.MonkeyPatch) -> Platform:
+    """Shared by all tests, and so are its finished jobs: a test may not change it."""
+    monkeypatch.setenv("GATEWRIGHT_EMBEDDED_URL", trained_platform.url)
+    return trained_platform
+
+
+@pytest.fixture
+def own_platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Platform]:
     with Emulator(tmp_path / "emulator", provisioning_s=0.05) as emulator:
         monkeypatch.setenv("GATEWRIGHT_EMBEDDED_URL", emulator.url)
         yield Platform(emulator)

@@ -59,10 +59,10 @@ def test_a_finished_fine_tune_starts_its_promotion_once(
 
 
 def test_the_platform_s_own_webhook_starts_it(
-    service: Any, platform: Any, prefect: Any, secrets: Any
+    service: Any, own_platform: Any, prefect: Any, secrets: Any
 ) -> None:
-    add_webhook(platform.emulator.state, f"{service.url}/webhooks/openai", secrets[0])
-    job = platform.fine_tune({"target": "triage"})
+    add_webhook(own_platform.emulator.state, f"{service.url}/webhooks/openai", secrets[0])
+    job = own_platform.fine_tune({"target": "triage"})
     wait_until(lambda: prefect.runs)
     assert [run["idempotency_key"] for run in prefect.runs.values()] == [f"triage:{job.id}"]
 
@@ -123,14 +123,14 @@ def test_while_the_platform_is_down_the_message_is_kept(
 
 
 def test_a_job_that_the_platform_still_shows_as_running_is_asked_for_again(
-    service: Any, platform: Any, prefect: Any
+    service: Any, own_platform: Any, prefect: Any
 ) -> None:
-    platform.emulator.set(running_s=3600)
-    job = platform.fine_tune({"target": "triage"}, wait=False)
+    own_platform.emulator.set(running_s=3600)
+    job = own_platform.fine_tune({"target": "triage"}, wait=False)
     service.post(job.id)
     assert "not finished yet" in service.tried("wh_1", 1)
-    platform.emulator.set(running_s=0)
-    platform.emulator.clock.advance(3600)
+    own_platform.emulator.set(running_s=0)
+    own_platform.emulator.clock.advance(3600)
     assert "triage: flow run" in service.outcome("wh_1")
 
 

@@ -12,6 +12,7 @@ from flows.approvals.suspended_runs import note_resumed, note_suspended, suspend
 from flows.service.dispatcher.dispatch import Dispatcher
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.service.dispatcher.queue_resume import queue_forgotten, queue_resume
+from flows.service.dispatcher.timing import Timing
 
 MESSAGE = "triage-1:answer:1"
 
@@ -30,10 +31,10 @@ def answered(settings: Any, registry: Any, decision: Any = "approve") -> None:
     assert queue_resume(registry, "triage-1")
 
 
-async def drained(settings: Any, registry: Any, prefect: Any) -> str:
+async def drained(settings: Any, registry: Any, prefect: Any, pauses: Timing | None = None) -> str:
     """Try the message about the answer once more, as a dispatcher that was just started does."""
     async with PrefectRuns(prefect.url, patience_s=0.1) as api:
-        said = await Dispatcher(settings, registry, api).drain()
+        said = await Dispatcher(settings, registry, api, pauses).drain()
     return said[MESSAGE]
 
 
@@ -110,12 +111,13 @@ async def test_one_that_is_over_or_unknown_is_replaced_by_a_fresh_flow_run_once(
     assert prefect.keys == [MESSAGE]
 
 
-def test_one_that_nobody_executes_is_closed_and_replaced(
-    service: Any, settings: Any, story: Any, prefect: Any, registry: Any
+async def test_one_that_nobody_executes_is_closed_and_replaced(
+    settings: Any, story: Any, prefect: Any, registry: Any
 ) -> None:
     flow_run = waits_in(prefect.suspended("RUNNING"), settings, story, registry)
     answered(settings, registry)
-    assert f"(key {MESSAGE})" in service.outcome(MESSAGE)
+    said = await drained(settings, registry, prefect, Timing(silence=0.0))
+    assert f"(key {MESSAGE})" in said
     assert (prefect.closed, prefect.keys) == ([flow_run], [MESSAGE])
 
 
