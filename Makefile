@@ -64,9 +64,10 @@ else
 check: lint test-fast  ## lint and the fast tests; with ROOM=gate every test of that room alone
 endif
 
-lint: $(DEV_INSTALL)  ## ruff (format and lint) and strict mypy
+lint: $(DEV_INSTALL)  ## ruff (format and lint), who may import whom, and strict mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 format: $(DEV_INSTALL)  ## let ruff put the code in form
