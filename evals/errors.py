@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import ClassVar
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "UnknownModelError",
     "WaitingError",
     "closest",
+    "install_command",
+    "missing_library",
     "nearest",
 ]
 
@@ -143,6 +146,27 @@ class StaleGenerationError(RegistryError):
 
 class PublishError(InfrastructureError):
     """A publisher could not write the live pointer, or read back something else than it wrote."""
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra, one of `[project.optional-dependencies]` in pyproject.toml."""
+    return f"pip install 'gatewright[{extra}]'"
+
+
+def missing_library(module: str, extra: str, *, needed_by: str, where: str) -> Problem | None:
+    """Return the problem of a library that only the extra `extra` installs, None when it is installed.
+
+    It is looked for, not imported, so that a check before a run costs nothing. `needed_by` is what a person asked for
+    and `where` the file or setting that asks for it.
+    """
+    try:
+        found = find_spec(module)
+    except ModuleNotFoundError:  # not even the package that `module` is part of
+        found = None
+    if found is not None:
+        return None
+    message = f"{needed_by} needs the library {module}, which is not installed"
+    return Problem(where=where, message=message, fix=install_command(extra))
 
 
 _SHOWN = 12

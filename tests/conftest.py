@@ -24,6 +24,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+class FailuresAtOnce:
+    """Prints each failure when it happens, with its name and the first line of why; tracebacks stand at the end."""
+
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
+        self.terminal = terminal
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            why = crash.message.splitlines()[:1] if crash else report.longreprtext.splitlines()[-1:]
+            self.terminal.write(f"\nFAILED {report.nodeid} ({report.when})\n", red=True)
+            self.terminal.write_line("    " + "".join(why))
+        self.terminal.flush()  # a log that is not a terminal shows how far we are, too
+
+
+@pytest.hookimpl(trylast=True)  # after pytest has made its terminal reporter
+def pytest_configure(config: pytest.Config) -> None:
+    terminal = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is not None:  # the worker processes of pytest-xdist have none
+        config.pluginmanager.register(FailuresAtOnce(terminal))
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One worker more than there are cores: the tests that tell a whole story wait for servers half of their time."""

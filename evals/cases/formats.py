@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from evals.config.documents import display, iter_jsonl, unreadable
-from evals.errors import Problem, nearest
+from evals.errors import Problem, missing_library, nearest
 
 __all__ = ["Row", "format_of", "read_rows"]
 
@@ -87,6 +87,10 @@ def _csv_records(path: Path, problems: list[Problem]) -> Iterator[tuple[int, dic
 
 
 def _parquet_records(path: Path, problems: list[Problem]) -> Iterator[tuple[int, dict[str, Any]]]:
+    missing = missing_library("pyarrow", "parquet", needed_by="a Parquet file", where=display(path))
+    if missing:
+        problems.append(missing)
+        return
     import pandas as pd  # half a second, and only tables need it
 
     try:

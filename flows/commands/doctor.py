@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import typer
@@ -63,7 +64,12 @@ def _look(settings: Settings, name: str, ref: TriggerRef | None) -> tuple[Findin
         plan = load_plan(settings, name)
     except ConfigurationError as error:
         return tuple(
-            Finding(name="files", level="fail", message=str(problem), fix=problem.fix or "")
+            Finding(
+                name="files",
+                level="fail",
+                message=str(replace(problem, fix=None)),
+                fix=problem.fix or "",
+            )
             for problem in error.problems
         )
     with open_registry(settings) as registry:

@@ -35,6 +35,7 @@ from flows.evaluation.judges import TargetJudge
 from flows.files import write_record
 from flows.platforms.base import Connection, HostingPlatform
 from flows.platforms.table import open_platform
+from flows.publishers.table import build_publishers
 from flows.registry.opening import open_registry, require_run
 from flows.registry.provenance import base_model_of
 from flows.registry.records import RunRecord
@@ -82,6 +83,10 @@ def load_plan(settings: Settings, target_name: str) -> TargetPlan:
     """
     target = load_target(settings.targets, target_name)
     require_platform(target)
+    # What can't be published must be known before anything is asked; nothing is contacted here.
+    build_publishers(
+        target.publish, target=target.name, root=settings.home.parent, where=target.path
+    )
     policy = load_policy(_named(settings.gates, f"{target.gate}.yaml", "gate", target))
     judge = TargetJudge(target.judge) if target.judge is not None else None
     suites = tuple(

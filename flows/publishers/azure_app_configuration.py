@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from evals.errors import ConfigurationError, Problem, PublishError
+from evals.errors import ConfigurationError, Problem, PublishError, missing_library
 from evals.records import LivePointer, Record, encode
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AzureAppConfigurationOptions", "AzureAppConfigurationPublisher"]
 
+KIND = "azure_app_configuration"
 CONNECTION = "AZURE_APPCONFIG_CONNECTION_STRING"
 _CONTENT_TYPE = "application/json"
 _PATIENCE: dict[str, Any] = {"retry_total": 2, "connection_timeout": 10, "read_timeout": 10}
@@ -53,12 +54,17 @@ class AzureAppConfigurationPublisher:
         host = urlsplit(options.endpoint).hostname
         if not options.endpoint.startswith("https://") or not host:
             message = f"expected the address of a store, such as https://acme.azconfig.io; found {options.endpoint!r}"
-            field = "azure_app_configuration.endpoint"
+            field = f"{KIND}.endpoint"
             raise ConfigurationError(Problem(where="publish", field=field, message=message))
+        missing = missing_library(
+            "azure.appconfiguration", "app-configuration", needed_by=KIND, where="publish"
+        )
+        if missing:
+            raise ConfigurationError(missing)
         self.target = target
         self._endpoint, self._label = options.endpoint, options.label
         self._key = options.key or f"gatewright/{target}/live"
-        self.name = f"azure_app_configuration {host} {self._key}"
+        self.name = f"{KIND} {host} {self._key}"
 
     def problems(self) -> tuple[Problem, ...]:
         """Return one problem when the connection string is none, or another store's."""

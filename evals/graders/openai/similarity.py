@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-__all__ = ["MEASURES", "cosine", "similarity"]
+__all__ = ["LIBRARIES", "MEASURES", "cosine", "similarity"]
 
 
 def similarity(measure: str, text: str, reference: str) -> float:
@@ -103,3 +103,11 @@ MEASURES: dict[str, Callable[[str, str], float]] = {
     "rouge_l": _rouge("rougeL"),
 }
 """The measures by name."""
+
+LIBRARIES: dict[str, str] = {
+    "bleu": "sacrebleu",
+    "gleu": "nltk",
+    "meteor": "nltk",
+    **{name: "rouge_score" for name in MEASURES if name.startswith("rouge")},
+}
+"""The library of each measure that needs the extra text-metrics; the others come with the default install."""

@@ -10,10 +10,11 @@ import msgspec
 
 from evals.cases.templates import render
 from evals.config.schema_errors import shown
+from evals.errors import missing_library
 from evals.graders.base import CaseProblem, ParameterError, Parameters
 from evals.graders.model_client import NoAnswerError
 from evals.graders.openai.base import OpenAIGrader, OpenAIOptions, RawScore, namespaces
-from evals.graders.openai.similarity import MEASURES, cosine, similarity
+from evals.graders.openai.similarity import LIBRARIES, MEASURES, cosine, similarity
 from evals.graders.parsing import same_text
 from evals.records import Case, Response
 
@@ -78,6 +79,10 @@ class TextSimilarityGrader(OpenAIGrader):
         if measure not in MEASURES and measure != "cosine":
             valid = ", ".join(sorted([*MEASURES, "cosine"]))
             raise ParameterError(f"expected one of {valid}; found '{measure}'", "evaluation_metric")
+        if library := LIBRARIES.get(measure):
+            missing = missing_library(library, "text-metrics", needed_by=measure, where=self.name)
+            if missing:
+                raise ParameterError(missing.message, "evaluation_metric", missing.fix)
 
     def templates(self) -> tuple[str, ...]:
         own = self.options.reference

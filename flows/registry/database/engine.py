@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from evals.errors import ConfigurationError, Problem, RegistryError
+from evals.errors import ConfigurationError, Problem, RegistryError, install_command
 from flows.registry.audit import chain
 from flows.registry.database.migrations import migrate
 from flows.registry.records import Event, as_text
@@ -174,11 +174,10 @@ def _engine(url: URL) -> Engine:
         return engine
     try:
         return create_engine(url, pool_pre_ping=True)
-    except (ModuleNotFoundError, NoSuchModuleError):
-        fix = 'install "gatewright[postgresql]"'
-        problem = Problem(
-            where="GATEWRIGHT_REGISTRY_URL", message="no PostgreSQL driver is installed", fix=fix
-        )
+    except (ImportError, NoSuchModuleError):
+        message = f"the driver of {url.drivername} is not installed"
+        fix = install_command("postgresql")
+        problem = Problem(where="GATEWRIGHT_REGISTRY_URL", message=message, fix=fix)
         raise ConfigurationError(problem) from None
 
 
