@@ -67,7 +67,7 @@ endif
 lint: $(DEV_INSTALL)  ## ruff (format and lint), who may import whom, and strict mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/mypy
 
 format: $(DEV_INSTALL)  ## let ruff put the code in form
