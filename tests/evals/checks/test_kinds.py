@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from support.results import policy_of, results_of
 
 from evals.checks.check import Check
 from evals.checks.kinds import KINDS, CheckKind, KindSpec, kind_spec
@@ -50,9 +51,7 @@ def test_each_kind_suits_one_direction_and_a_gain_both() -> None:
             assert KINDS[spec.opposite].rising != spec.rising
 
 
-def test_a_new_kind_is_judged_and_told_by_its_entry_alone(
-    results: Any, policy: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_kind_is_judged_and_told_by_its_entry_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     within = KindSpec(
         relative=True,
         opposite="max_rise",
@@ -65,9 +64,10 @@ def test_a_new_kind_is_judged_and_told_by_its_entry_alone(
     asked: dict[str, Any] = {"metric": "exact_match", "kind": "within", "threshold": 0.05}
     right = {"exact_match": np.ones(500)}
     evidence = Evidence(
-        candidate={"triage": results(right)}, baseline={"triage": results(right, model="live")}
+        candidate={"triage": results_of(right)},
+        baseline={"triage": results_of(right, model="live")},
     )
-    found = judge(policy(asked), evidence)
+    found = judge(policy_of(asked), evidence)
     (result,) = found.checks
     assert found.outcome == "PASS"
     assert Check(**asked).relative

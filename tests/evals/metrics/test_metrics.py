@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.results import results_of as results_from_columns
 
 from evals.config.yaml_lines import dump_yaml
 from evals.errors import ConfigurationError
@@ -275,18 +276,15 @@ async def test_the_confusion_matrix_counts_invalid_answers_apart(opened) -> None
     assert confusion(results, "intent").tolist() == [[1, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 1]]
 
 
-# The fixture is a plain function, the same for every example.
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 3)), min_size=1, max_size=40))
-def test_label_metrics_are_scikit_learns(results, pairs) -> None:
+def test_label_metrics_are_scikit_learns(pairs) -> None:
     from sklearn.metrics import classification_report, cohen_kappa_score, matthews_corrcoef
 
     truth, predicted = np.array(pairs).T
     names = ("a", "b", "c", "d")
     column = LabelColumn(labels=names, truth=truth[:, None], predicted=predicted[:, None])
-    found = results(labels={"intent": column})
+    found = results_from_columns(labels={"intent": column})
     report = classification_report(
         truth, predicted, labels=range(4), output_dict=True, zero_division=0
     )
