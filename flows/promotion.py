@@ -76,7 +76,7 @@ async def promote(
         get_run_logger().info("something else was made live since the verdict: judging again")
         run, _created = request(rejudges=run.run_id)
         await _run_to_end(run.run_id)
-    await tasks.wake_void(target, str(runtime.flow_run.id))
+    await tasks.resume_unanswerable(target, str(runtime.flow_run.id))
     return _summary(run.run_id)
 
 

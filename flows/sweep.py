@@ -22,7 +22,7 @@ async def sweep(target: str | None = None) -> list[str]:
     """
     log = get_run_logger()
     deleted, problems = [], []
-    for look in await tasks.look_at_drift(target):
+    for look in await tasks.check_drift(target):
         if look.drifts:
             log.warning("%s: %s", look.target, look.reason)
         if look.problem:

@@ -32,6 +32,7 @@ from flows.settings import load_settings
 
 __all__ = [
     "ask_round",
+    "check_drift",
     "clean_up",
     "close_expired",
     "conclude",
@@ -39,15 +40,14 @@ __all__ = [
     "forget_answers",
     "go_live",
     "judge_look",
-    "look_at_drift",
     "preflight",
     "report",
     "resolve",
+    "resume_unanswerable",
     "roll_back",
     "settle_regression",
     "start_new",
     "sweep_targets",
-    "wake_void",
 ]
 
 
@@ -135,9 +135,9 @@ async def close_expired() -> list[str]:
 
 
 @task(name="wake", **_STEP)
-async def wake_void(target: str, flow_run_id: str) -> list[str]:
+async def resume_unanswerable(target: str, flow_run_id: str) -> list[str]:
     """Have suspended flow runs of a target go on whose question is void by now, this one aside; returns their runs."""
-    return list(await suspended_runs.wake_void(load_settings(), target, but=flow_run_id))
+    return list(await suspended_runs.resume_unanswerable(load_settings(), target, but=flow_run_id))
 
 
 @task(name="report", **_STEP)
@@ -160,7 +160,7 @@ async def clean_up(run_id: str) -> None:
 async def settle_regression(run_id: str) -> str:
     """Act on what a regression run found, as the target file says; returns the verdict's outcome."""
     settings = load_settings()
-    outcome = await asyncio.to_thread(regression_outcome.settle, settings, run_id)
+    outcome = await asyncio.to_thread(regression_outcome.apply_outcome, settings, run_id)
     alert = await asyncio.to_thread(regression_outcome.alert_of, settings, run_id)
     if alert is not None:
         artifacts.alert(alert.target, msgspec.structs.asdict(alert))
@@ -168,7 +168,7 @@ async def settle_regression(run_id: str) -> str:
 
 
 @task(name="drift", **_STEP)
-async def look_at_drift(
+async def check_drift(
     target: str | None, settle_s: float = drift_watch.SETTLE_S
 ) -> tuple[drift_watch.DriftCheck, ...]:
     """Look whether what is live really stands and is read; what is new is told first, then put on record."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from evals.config.documents import display, iter_jsonl, unreadable
+from evals.config.documents import iter_jsonl, shown_path, unreadable
 from evals.errors import Problem, missing_library, nearest
 
 __all__ = ["Row", "format_of", "read_rows"]
@@ -87,7 +87,9 @@ def _csv_records(path: Path, problems: list[Problem]) -> Iterator[tuple[int, dic
 
 
 def _parquet_records(path: Path, problems: list[Problem]) -> Iterator[tuple[int, dict[str, Any]]]:
-    missing = missing_library("pyarrow", "parquet", needed_by="a Parquet file", where=display(path))
+    missing = missing_library(
+        "pyarrow", "parquet", needed_by="a Parquet file", where=shown_path(path)
+    )
     if missing:
         problems.append(missing)
         return
@@ -228,4 +230,4 @@ def _chat_complaint(data: Mapping[str, Any]) -> str | None:
 def _note(
     problems: list[Problem], path: Path, line: int | None, message: str, fix: str | None = None
 ) -> None:
-    problems.append(Problem(where=display(path), line=line, message=message, fix=fix))
+    problems.append(Problem(where=shown_path(path), line=line, message=message, fix=fix))

@@ -18,7 +18,7 @@ from evals.cases.formats import Row, read_rows
 from evals.cases.reader import CaseReader, Prompt
 from evals.cases.table import CaseTable
 from evals.cases.templates import TemplateError, variables
-from evals.config.documents import Authored, display, load_json, load_yaml, validate
+from evals.config.documents import Authored, load_json, load_yaml, shown_path, validate
 from evals.config.schema_errors import compile_schema
 from evals.errors import ConfigurationError, Problem, nearest
 
@@ -80,7 +80,7 @@ def read_suite(folder: Path, problems: list[Problem]) -> Suite:
     _check_grader_names(authored, problems)
     path, rows = _rows(authored, folder, problems)
     reader = CaseReader(
-        where=display(path),
+        where=shown_path(path),
         prompt=_prompt(authored, problems),
         schema=_schema(authored, folder, "case_schema", problems),
         tags=tuple(data.get("tags", ())),
@@ -117,7 +117,7 @@ def _manifest(folder: Path) -> Path:
     siblings = [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else []
     raise ConfigurationError(
         Problem(
-            where=display(folder),
+            where=shown_path(folder),
             message="expected a suite's folder; found none",
             fix=nearest(folder.name, siblings),
         )
@@ -131,7 +131,7 @@ def _prompt(authored: Authored, problems: list[Problem]) -> Prompt | None:
         return None
     broken = list(_template_problems(authored, templates, "prompt"))
     problems.extend(broken)
-    return Prompt([] if broken else templates, display(authored.path), authored.line("prompt"))
+    return Prompt([] if broken else templates, shown_path(authored.path), authored.line("prompt"))
 
 
 def _template_problems(authored: Authored, value: Any, field: str) -> Iterator[Problem]:
@@ -149,7 +149,7 @@ def _template_problems(authored: Authored, value: Any, field: str) -> Iterator[P
             message = f"expected variables of item; found '{strangers[0]}'" if strangers else ""
         if message:
             yield Problem(
-                where=display(authored.path),
+                where=shown_path(authored.path),
                 line=authored.line(field),
                 field=field,
                 message=message,
@@ -190,7 +190,7 @@ def _check_grader_names(authored: Authored, problems: list[Problem]) -> None:
             place = f"graders[{index}].name"
             problems.append(
                 Problem(
-                    where=display(authored.path),
+                    where=shown_path(authored.path),
                     line=authored.line(place),
                     field=place,
                     message=message,
@@ -204,13 +204,16 @@ def _schema(authored: Authored, folder: Path, key: str, problems: list[Problem])
     if name is None:
         return None
     try:
-        return compile_schema(load_json(folder / name).data, display(folder / name))
+        return compile_schema(load_json(folder / name).data, shown_path(folder / name))
     except ConfigurationError as error:
         problems.extend(error.problems)
     except ValueError as error:
         problems.append(
             Problem(
-                where=display(authored.path), line=authored.line(key), field=key, message=str(error)
+                where=shown_path(authored.path),
+                line=authored.line(key),
+                field=key,
+                message=str(error),
             )
         )
     return None
@@ -240,10 +243,10 @@ def _training(authored: Authored, folder: Path, problems: list[Problem]) -> Path
     if not path.is_file():
         problems.append(
             Problem(
-                where=display(authored.path),
+                where=shown_path(authored.path),
                 line=authored.line("training"),
                 field="training",
-                message=f"expected a file; found no {display(path)}",
+                message=f"expected a file; found no {shown_path(path)}",
             )
         )
     return path

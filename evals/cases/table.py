@@ -13,7 +13,7 @@ from typing import Any, overload
 import msgspec
 
 from evals.cases.ids import Ids
-from evals.cases.spool import RowFile
+from evals.cases.row_file import RowFile
 from evals.records import Case, Message
 
 __all__ = ["CaseTable", "TagColumn"]

@@ -10,7 +10,7 @@ from evals.checks.methods import IncomparableError
 from evals.metrics.estimates import metric_spec
 from evals.metrics.results import ModelResults, pooled
 
-__all__ = ["ComparedResults", "measured_results", "measures", "require_comparable", "results_for"]
+__all__ = ["ComparedResults", "has_metric", "measured_results", "require_comparable", "results_for"]
 
 
 class ComparedResults:
@@ -59,13 +59,13 @@ def measured_results(check: Check, by_suite: Mapping[str, ModelResults]) -> list
     if check.suite is not None and check.suite not in by_suite:
         raise IncomparableError(f"no results of suite '{check.suite}'")
     named = list(by_suite.values()) if check.suite is None else [by_suite[check.suite]]
-    found = [results for results in named if measures(check.metric, results)]
+    found = [results for results in named if has_metric(check.metric, results)]
     if not found:
         raise IncomparableError(f"no suite measured '{check.metric}'")
     return found
 
 
-def measures(metric: str, results: ModelResults) -> bool:
+def has_metric(metric: str, results: ModelResults) -> bool:
     """Return whether the results hold the column that a metric is made of."""
     spec = metric_spec(metric, results)
     if spec is None:

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.checks.check import Check
-from evals.checks.comparability import measures
+from evals.checks.comparability import has_metric
 from evals.checks.measurement import Measurement
 from evals.checks.methods import (
     IncomparableError,
+    absolute_interval_of,
     difference_of,
-    floor,
-    level_of,
     ratio_of,
+    too_few_for_method,
     warnings,
 )
 from evals.checks.prediction_powered import labelled_interval
@@ -86,7 +86,7 @@ def measure(
     if check.with_labels:
         point = _point(spec, candidate, rows)
         return _labelled(spec, candidate, None, rows, confidence, (point, other))
-    found = level_of(spec, candidate, rows, confidence)
+    found = absolute_interval_of(spec, candidate, rows, confidence)
     return _measurement(spec, found, rows, (found.estimate, other), ratio=False)
 
 
@@ -151,7 +151,7 @@ def _measurement(
     ratio: bool,
 ) -> Measurement:
     cases = int(rows.sum())
-    blocked = floor(spec, found, cases, ratio=ratio)
+    blocked = too_few_for_method(spec, found, cases, ratio=ratio)
     return Measurement.of(
         found, cases, points, ratio=ratio, blocked=blocked, warnings=warnings(found)
     )
@@ -180,7 +180,7 @@ def _mirrored(found: Interval) -> Interval:
 
 def _spec(check: Check, results: ModelResults) -> MetricSpec:
     spec = metric_spec(check.metric, results)
-    if spec is None or not measures(check.metric, results):
+    if spec is None or not has_metric(check.metric, results):
         raise IncomparableError(f"no suite measured '{check.metric}'")
     return spec
 

@@ -18,7 +18,7 @@ from evals.checks.methods import (
 )
 from evals.metrics.estimates import MetricSpec
 from evals.stats.power import min_clusters_paired, min_n_absolute, min_n_paired
-from evals.suites.case_arrays import about, matches, matching_all
+from evals.suites.case_arrays import applicable_cases, matches, matching_all
 from evals.suites.opened import OpenedSuite
 
 __all__ = ["CaseGroup", "clustered", "least_cases", "least_clusters", "matching"]
@@ -121,5 +121,5 @@ def _about(opened: OpenedSuite, metric: str) -> Mask:
     for grader in opened.graders:
         for column in grader.columns():
             if metric in column.metrics():
-                return about(opened, column.name)
+                return applicable_cases(opened, column.name)
     return np.ones(len(opened.suite.cases), dtype=np.bool_)

@@ -19,7 +19,14 @@ from evals.stats.interval import Interval
 from evals.stats.power import min_n_absolute
 from evals.stats.validation import cluster_codes, t_critical
 
-__all__ = ["IncomparableError", "difference_of", "floor", "level_of", "ratio_of", "warnings"]
+__all__ = [
+    "IncomparableError",
+    "absolute_interval_of",
+    "difference_of",
+    "ratio_of",
+    "too_few_for_method",
+    "warnings",
+]
 
 MIN_CLUSTERS = 10
 FEW_CLUSTERS = 20
@@ -41,7 +48,9 @@ class IncomparableError(GatewrightError):
     """The evidence can't be measured or compared; the check is an ERROR and never a pass."""
 
 
-def level_of(spec: MetricSpec, results: ModelResults, rows: Mask, confidence: float) -> Interval:
+def absolute_interval_of(
+    spec: MetricSpec, results: ModelResults, rows: Mask, confidence: float
+) -> Interval:
     """Interval of one model's metric over some cases, in the metric's unit; each bound at `confidence`."""
     clusters = _clusters(results, rows)
     if spec.family == "label":
@@ -104,7 +113,7 @@ def ratio_of(
     return unbounded.relative_mean_interval(new, old, confidence=confidence, clusters=clusters)
 
 
-def floor(spec: MetricSpec, found: Interval, cases: int, *, ratio: bool) -> str | None:
+def too_few_for_method(spec: MetricSpec, found: Interval, cases: int, *, ratio: bool) -> str | None:
     """Name the floor below which a method's error rate is not known, so that nothing may be decided; None above it."""
     if spec.family == "label" and cases < MIN_LABEL_CASES:
         return f"only {cases} cases; {spec.statistic} needs at least {MIN_LABEL_CASES} to decide"

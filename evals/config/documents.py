@@ -24,13 +24,13 @@ __all__ = [
     "MOST_PROBLEMS",
     "SCHEMAS",
     "Authored",
-    "display",
     "iter_jsonl",
     "load_json",
     "load_yaml",
     "parse_json",
     "parse_yaml",
-    "refuse",
+    "raise_problems",
+    "shown_path",
     "unreadable",
     "validate",
 ]
@@ -65,7 +65,7 @@ def load_yaml(path: Path) -> Authored:
 
 def parse_yaml(text: str, path: Path) -> Authored:
     """Read YAML text as `load_yaml` does; `path` is what messages call it. Raises ConfigurationError."""
-    data, lines = read_yaml(text, display(path))
+    data, lines = read_yaml(text, shown_path(path))
     return Authored(data, path, lines)
 
 
@@ -112,11 +112,11 @@ def validate(authored: Authored, schema: str | Mapping[str, Any], where: str | N
         if isinstance(schema, str)
         else compile_schema(schema, "the schema")
     )
-    place = where or display(authored.path)
-    refuse(schema_problems(validator, authored.data, where=place, line=authored.line))
+    place = where or shown_path(authored.path)
+    raise_problems(schema_problems(validator, authored.data, where=place, line=authored.line))
 
 
-def refuse(problems: Iterable[Problem]) -> None:
+def raise_problems(problems: Iterable[Problem]) -> None:
     """Raise ConfigurationError with all problems, at most 50 and a count of the rest; return when there are none."""
     found = _in_file_order(problems)
     if not found:
@@ -135,7 +135,7 @@ def _in_file_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(found, key=lambda problem: (files[problem.where], problem.line or 0))
 
 
-def display(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """Return a path as messages show it: from the working directory when it is below it."""
     try:
         return str(path.absolute().relative_to(Path.cwd()))
@@ -198,7 +198,7 @@ def _parse_line(path: Path, number: int, raw: bytes, found: list[Problem]) -> di
     if isinstance(value, dict):
         return value
     found.append(
-        Problem(where=display(path), line=number, message=f"expected a JSON object; {message}")
+        Problem(where=shown_path(path), line=number, message=f"expected a JSON object; {message}")
     )
     return None
 
@@ -222,11 +222,11 @@ def unreadable(path: Path, error: OSError) -> Problem:
     reason = (
         "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or str(error))
     )
-    return Problem(where=display(path), message=f"expected a readable file; found: {reason}")
+    return Problem(where=shown_path(path), message=f"expected a readable file; found: {reason}")
 
 
 def _refuse_file(path: Path, message: str, line: int | None = None) -> NoReturn:
-    raise ConfigurationError(Problem(where=display(path), line=line, message=message))
+    raise ConfigurationError(Problem(where=shown_path(path), line=line, message=message))
 
 
 @lru_cache(maxsize=32)

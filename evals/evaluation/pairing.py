@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from evals.cases.spool import RowFile
+from evals.cases.row_file import RowFile
 from evals.cases.suite_file import Suite
 from evals.cases.table import CaseTable
 from evals.records import Case, Response, Role

@@ -15,7 +15,7 @@ from evals.gate.replay import rejudge_looks
 from evals.metrics.results import ModelResults
 from evals.records import Price, Role, Verdict
 
-__all__ = ["Models", "Results", "evidence_of", "rejudge_stored", "standing"]
+__all__ = ["Models", "Results", "due_look", "rejudge_stored", "stored_evidence"]
 
 Models = Mapping[Role, tuple[str, Price | None]]
 """The model id of each role, and the price of its tokens where it is known."""
@@ -23,7 +23,7 @@ Results = Mapping[Role, Mapping[str, ModelResults]]
 """What each role answered, by the suite's name."""
 
 
-def standing(evaluation: Evaluation) -> tuple[int, LookHistory | None]:
+def due_look(evaluation: Evaluation) -> tuple[int, LookHistory | None]:
     """The look at which a run's verdict is due, and the looks before it; no looks for a sample of fixed size."""
     rounds = evaluation.rounds
     if rounds == 1:
@@ -33,7 +33,7 @@ def standing(evaluation: Evaluation) -> tuple[int, LookHistory | None]:
     return look, LookHistory(look=look, rounds=rounds, past=past)
 
 
-def evidence_of(results: Results, *, release: bool) -> Evidence:
+def stored_evidence(results: Results, *, release: bool) -> Evidence:
     """The same results as evidence for the gate; `release` is False for a look at what is live already."""
     return Evidence(
         candidate=results["candidate"], baseline=results.get("baseline"), release=release
@@ -51,18 +51,22 @@ def rejudge_stored(
     Raises:
         ValueError: answers or scores that don't belong to the evaluation's suites as they are now.
     """
-    look, looks = standing(evaluation)
+    look, looks = due_look(evaluation)
     own = {event.policy_digest for event in looks.past} if looks is not None else set()
     if looks is None or own == {policy.digest}:
-        return judge(policy, evidence_of(evaluation.results(look, models), release=release), looks)
+        return judge(
+            policy, stored_evidence(evaluation.results(look, models), release=release), looks
+        )
     rounds, last = evaluation.rounds, _last_made(evaluation, look)
     results = evaluation.results(last, models)
     whole = last == rounds and _whole(evaluation)
     if whole and not policy.early_stop:
-        return judge(policy, evidence_of(results, release=release))
+        return judge(policy, stored_evidence(results, release=release))
     return rejudge_looks(
         policy,
-        lambda step, where: evidence_of(_cut(evaluation, results, step, where), release=release),
+        lambda step, where: stored_evidence(
+            _cut(evaluation, results, step, where), release=release
+        ),
         rounds if whole else max(rounds, last + 1),  # what ended early has no final look
         last,
     )

@@ -22,7 +22,7 @@ from evals.gate.policy import GatePolicy
 from evals.metrics.results import ModelResults
 from evals.records import Verdict, VerdictOutcome, digest
 
-__all__ = ["judge", "take_look", "unfold", "verdict_of", "worst"]
+__all__ = ["checks_of_each_slice", "judge", "take_look", "verdict_of", "worst"]
 
 _SEVERITY: dict[str, int] = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "ERROR": 3}
 
@@ -92,7 +92,7 @@ def worst(outcomes: Iterable[VerdictOutcome]) -> VerdictOutcome:
     return max(outcomes, key=_SEVERITY.__getitem__, default="ERROR")
 
 
-def unfold(check: Check, evidence: Evidence) -> Iterator[Check]:
+def checks_of_each_slice(check: Check, evidence: Evidence) -> Iterator[Check]:
     """Turn `each: tag` into one check for every value the cases have; other checks stay as they are."""
     if check.each is None:
         yield check
@@ -126,7 +126,7 @@ def _examined(
     return [
         (check, examiner.examine(check))
         for authored in policy.checks
-        for check in unfold(authored, evidence)
+        for check in checks_of_each_slice(authored, evidence)
     ]
 
 

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 from evals.checks.check import Check
 from evals.checks.kinds import KINDS
-from evals.config.documents import Authored, display, load_yaml, refuse, validate
+from evals.config.documents import Authored, load_yaml, raise_problems, shown_path, validate
 from evals.errors import Problem
 from evals.records import Record, digest
 from evals.suites.leakage import DEFAULT_POLICY
 
-__all__ = ["Approval", "GatePolicy", "Override", "load_policy", "seconds"]
+__all__ = ["Approval", "GatePolicy", "Override", "load_policy", "parse_duration"]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -70,11 +70,11 @@ def load_policy(path: Path | str) -> GatePolicy:
     problems: list[Problem] = []
     checks = tuple(_checks(authored, problems))
     problems += _contradictions(authored, checks)
-    refuse(problems)
+    raise_problems(problems)
     return _policy(authored.data, path, checks)
 
 
-def seconds(duration: str) -> int:
+def parse_duration(duration: str) -> int:
     """Return a duration such as '90s', '15m', '24h' or '14d' in seconds. Raises ValueError when it is none."""
     match = re.fullmatch(r"(\d+)([smhd])", duration)
     if match is None:
@@ -98,11 +98,11 @@ def _policy(data: Mapping[str, Any], path: Path, checks: tuple[Check, ...]) -> G
         approval=Approval(
             required=approval.get("required", 1),
             not_requester=approval.get("not_requester", True),
-            expires_after_s=seconds(approval.get("expires_after", "24h")),
+            expires_after_s=parse_duration(approval.get("expires_after", "24h")),
         ),
         override=Override(
             approvers=override.get("approvers", 2),
-            expires_after_s=seconds(override.get("expires_after", "7d")),
+            expires_after_s=parse_duration(override.get("expires_after", "7d")),
         ),
         training_overlap={**DEFAULT_POLICY, **data.get("training_overlap", {})},
     )
@@ -204,5 +204,5 @@ def _contradictions(authored: Authored, checks: tuple[Check, ...]) -> Iterator[P
 
 
 def _problem(authored: Authored, field: str, message: str, fix: str | None = None) -> Problem:
-    where = display(authored.path)
+    where = shown_path(authored.path)
     return Problem(where=where, line=authored.line(field), field=field, message=message, fix=fix)

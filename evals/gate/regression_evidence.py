@@ -18,7 +18,7 @@ from evals.checks.comparability import ComparedResults
 from evals.checks.comparison import due_rows
 from evals.checks.methods import IncomparableError
 from evals.gate.examiner import Evidence
-from evals.gate.judge import unfold
+from evals.gate.judge import checks_of_each_slice
 from evals.gate.policy import GatePolicy
 from evals.metrics.estimates import MetricSpec, metric_spec
 from evals.metrics.results import ModelResults
@@ -26,7 +26,7 @@ from evals.records import Record
 from evals.stats.betting import log_e_below
 from evals.stats.merge_evalues import log_merged
 
-__all__ = ["AccumulatedEvidence", "CheckEvidence", "accumulate", "evidence_of"]
+__all__ = ["AccumulatedEvidence", "CheckEvidence", "accumulate", "e_values_of_run"]
 
 Order = Callable[[str, Check], NDArray[np.int64]]
 
@@ -58,13 +58,17 @@ class AccumulatedEvidence(Record, frozen=True, kw_only=True):
         return self.log_e >= math.log(self.alarm_at)
 
 
-def evidence_of(policy: GatePolicy, evidence: Evidence, order: Order) -> tuple[CheckEvidence, ...]:
+def e_values_of_run(
+    policy: GatePolicy, evidence: Evidence, order: Order
+) -> tuple[CheckEvidence, ...]:
     """Return what a run says against each absolute check that decides on scores between two ends.
 
     `order` gives the positions of a suite's cases that were asked as a fair sample for a check, in asking order.
     Clustered cases are left out: they are no independent draws, and so are metrics without ends, such as latency.
     """
-    checks = (check for authored in policy.checks for check in unfold(authored, evidence))
+    checks = (
+        check for authored in policy.checks for check in checks_of_each_slice(authored, evidence)
+    )
     return tuple(found for check in checks for found in _of_check(check, evidence, order))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from evals.gate.examiner import Evidence
-from evals.gate.judge import judge, take_look, unfold, verdict_of
+from evals.gate.judge import checks_of_each_slice, judge, take_look, verdict_of
 from evals.gate.looks import LookEvent, LookHistory
 from evals.gate.policy import GatePolicy
 from evals.records import Verdict
@@ -56,7 +56,9 @@ def rejudge_looks(
     # cases that were not asked any more.
     whole = evidence_at(upto, {})
     alone: list[tuple[LookEvent, ...]] = []
-    for check in (one for authored in policy.checks for one in unfold(authored, whole)):
+    for check in (
+        one for authored in policy.checks for one in checks_of_each_slice(authored, whole)
+    ):
         single = msgspec.structs.replace(policy, checks=(check,))
 
         def of_check(look: int, where: Mapping[str, str] = check.where) -> Evidence:

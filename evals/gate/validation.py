@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evals.checks.check import Check
 from evals.checks.feasibility import clustered, least_cases, least_clusters, matching
-from evals.config.documents import display, refuse
+from evals.config.documents import raise_problems, shown_path
 from evals.errors import Problem, nearest
 from evals.gate.policy import GatePolicy
 from evals.metrics.estimates import MetricSpec, available_metrics, metric_kind
@@ -31,7 +31,7 @@ def validate_policy(
         ConfigurationError: with every unknown metric, suite or tag (and the nearest valid name), every condition that
             does not fit its metric, every slice that matches nothing, every check that could never pass.
     """
-    refuse(
+    raise_problems(
         problem
         for check in policy.checks
         for problem in _Rules(policy, check, suites, production_cases).problems()
@@ -198,7 +198,7 @@ class _Rules:
 
     def _problem(self, key: str, message: str, fix: str | None) -> Problem:
         return Problem(
-            where=display(Path(self.policy.path)),
+            where=shown_path(Path(self.policy.path)),
             line=self.check.line,
             field=f"{self.check.field.rpartition('.')[0]}.{key}",
             message=message,

@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
-from evals.config.documents import display, load_json
+from evals.config.documents import load_json, shown_path
 from evals.config.schema_errors import compile_schema, shown
 from evals.errors import ConfigurationError
 from evals.graders.base import CaseProblem, Column, GraderBase, ParameterError, Parameters
@@ -126,5 +126,5 @@ def _schema(option: str | dict[str, Any], grader: GraderBase) -> Any:
         return load_json(path).data
     except ConfigurationError as error:
         raise ParameterError(
-            f"can't read {display(path)}: {error.problems[0].message}", "schema"
+            f"can't read {shown_path(path)}: {error.problems[0].message}", "schema"
         ) from None

@@ -15,7 +15,7 @@ from evals.sampling.budget import cost_usd
 from evals.sampling.endpoint.classify import Reply, classify
 from evals.sampling.endpoint.parsing import read_json
 from evals.sampling.endpoint.request_body import RequestBuilder
-from evals.sampling.endpoint.transport import Answer
+from evals.sampling.endpoint.transport import HttpAnswer
 from evals.sampling.redaction import Redactor
 from evals.sampling.request_spec import Connection, ModelRequest, SamplingSettings
 
@@ -134,7 +134,7 @@ class ConnectedModelClient:
             sent = builder.version
             return builder.body(request)
 
-        def read(answer: Answer) -> Reply:
+        def read(answer: HttpAnswer) -> Reply:
             reply = classify(self._endpoint.api, answer.status, answer.headers, answer.body)
             if reply.usage is not None:
                 self._count(question.model, reply.usage)
@@ -156,7 +156,7 @@ class ConnectedModelClient:
         body = msgspec.json.encode({"model": model, "input": texts, "encoding_format": "float"})
         vectors: list[list[float]] = []
 
-        def read(answer: Answer) -> Reply:
+        def read(answer: HttpAnswer) -> Reply:
             if not 200 <= answer.status < 300:
                 return classify(endpoint.api, answer.status, answer.headers, answer.body)
             vectors.extend(self._vectors(model, read_json(answer.body), len(texts)))

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from evals.cases.reader import FEW
 from evals.cases.suite_file import GraderSpec, Suite
-from evals.config.documents import display, refuse
+from evals.config.documents import raise_problems, shown_path
 from evals.config.plugins import load_plugin, plugin_names
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.graders.base import (
@@ -60,7 +60,7 @@ def build(suite: Suite, model_client: Any = None) -> tuple[Grader, ...]:
     """
     problems: list[Problem] = []
     built = assemble(suite, problems, model_client)
-    refuse(problems)
+    raise_problems(problems)
     return built
 
 
@@ -98,7 +98,7 @@ def case_problems(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:
 
 def _of_case(suite: Suite, found: CaseProblem, case_id: str) -> Problem:
     return Problem(
-        where=display(suite.case_file),
+        where=shown_path(suite.case_file),
         line=suite.cases.line(case_id),
         field=found.field,
         message=f"case '{case_id}': {_whose(found)}{found.message}",
@@ -111,7 +111,7 @@ def _of_grader(suite: Suite, grader: Grader, found: CaseProblem, cases: int) -> 
     whose = _whose(found) if found.grader != grader.name else ""
     return problem_of(
         spec,
-        display(suite.folder / "suite.yaml"),
+        shown_path(suite.folder / "suite.yaml"),
         ParameterError(
             f"none of {cases} cases will do, {found.field}: {whose}{found.message}", fix=found.fix
         ),
@@ -156,7 +156,7 @@ def fingerprint(suite: Suite, graders: tuple[Grader, ...]) -> str:
 
 
 def _build(spec: GraderSpec, context: Context, problems: list[Problem]) -> Grader | None:
-    where = display(context.suite.folder / "suite.yaml")
+    where = shown_path(context.suite.folder / "suite.yaml")
     try:
         kind = grader_class(spec.type)
     except ConfigurationError as error:
@@ -216,7 +216,7 @@ def _shared_columns(suite: Suite, graders: tuple[Grader, ...]) -> list[Problem]:
             if owner != grader.name:
                 problems.append(
                     Problem(
-                        where=display(suite.folder / "suite.yaml"),
+                        where=shown_path(suite.folder / "suite.yaml"),
                         field="graders",
                         message=f"graders '{owner}' and '{grader.name}' both yield '{name}'",
                         fix="rename one of them",

@@ -14,7 +14,7 @@ from time import monotonic
 from evals.errors import GatewrightError
 from evals.sampling.endpoint.classify import Reply, no_answer
 from evals.sampling.endpoint.credentials import Credentials
-from evals.sampling.endpoint.transport import Answer, Route, Transport, TransportFailure
+from evals.sampling.endpoint.transport import HttpAnswer, Route, Transport, TransportFailure
 from evals.sampling.pacing.backoff import wait_before
 from evals.sampling.pacing.concurrency import AdaptiveConcurrency
 from evals.sampling.redaction import Redactor
@@ -39,7 +39,7 @@ class JudgeCall:
         self,
         url: str,
         body: Callable[[], bytes],
-        read: Callable[[Answer], Reply],
+        read: Callable[[HttpAnswer], Reply],
         adapt: Callable[[Reply], bool] = lambda reply: False,
     ) -> None:
         self.route = Route(url, _TIMEOUT_S, _CONNECT_TIMEOUT_S)

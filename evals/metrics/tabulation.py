@@ -17,7 +17,7 @@ from evals.metrics.human_columns import HumanColumns
 from evals.metrics.results import INVALID, UNSCORED, LabelColumn, ModelResults
 from evals.records import INFRASTRUCTURE_OUTCOMES, MODEL_OUTCOMES, Price, Response, Score
 from evals.sampling.budget import cost_usd
-from evals.suites.case_arrays import about, cluster_codes, tag_texts
+from evals.suites.case_arrays import applicable_cases, cluster_codes, tag_texts
 from evals.suites.opened import OpenedSuite
 
 __all__ = ["BUILT_IN_COLUMNS", "tabulate", "tabulate_repeats"]
@@ -208,7 +208,9 @@ class _Table:
             clusters=cluster_codes(self.cases),
             outcomes=dict(self.outcomes),
             evidence_digest=self._digest(model_id),
-            applicable={name: about(self.opened, name) for name in self.opened.applicable},
+            applicable={
+                name: applicable_cases(self.opened, name) for name in self.opened.applicable
+            },
             counts=self._counts(int(planned.sum())),
             people=self.people.columns(self.repeats),
         )
@@ -262,6 +264,6 @@ class _Table:
         whole = np.ones((len(self.cases), self.repeats), dtype=np.bool_)
         for name, grid in self.scores.items():
             known = ~np.isnan(grid.values(self.repeats))
-            known |= ~about(self.opened, name)[:, None]
+            known |= ~applicable_cases(self.opened, name)[:, None]
             whole &= known
         return int(whole.sum())

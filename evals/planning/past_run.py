@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from evals.metrics.results import ModelResults
 
-__all__ = ["PastRun", "seconds", "usd"]
+__all__ = ["PastRun", "expected_seconds", "usd"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,9 @@ def usd(past: PastRun | None, questions: Mapping[str, int]) -> float | None:
     return None if None in totals else sum(total for total in totals if total is not None)
 
 
-def seconds(past: PastRun | None, questions: Mapping[str, int], at_once: int) -> float | None:
+def expected_seconds(
+    past: PastRun | None, questions: Mapping[str, int], at_once: int
+) -> float | None:
     """Return how long asking would take at the past mean latencies, both models at once; None if unknown."""
     latency = None if past is None else _total(past.candidate, "latency_ms", questions)
     return None if latency is None else latency / 1000.0 / at_once

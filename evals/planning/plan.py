@@ -24,7 +24,7 @@ from evals.checks.methods import IncomparableError
 from evals.gate.policy import GatePolicy
 from evals.gate.validation import measured_by
 from evals.metrics.estimates import MetricSpec, metric_kind
-from evals.planning.past_run import PastRun, seconds, usd
+from evals.planning.past_run import PastRun, expected_seconds, usd
 from evals.planning.scenarios import Scenario, scenarios
 from evals.records import Record
 from evals.stats.validation import normal_critical
@@ -135,7 +135,7 @@ def plan_gate(
         scenarios=scenarios(policy, checks, rng=np.random.default_rng(seed)),
         source=f"run {past.run_id}" if past else "nothing but the suites and what was stated",
         usd=usd(past, questions),
-        seconds=seconds(past, questions, at_once),
+        seconds=expected_seconds(past, questions, at_once),
         left_out=sum(check.relative for check in policy.checks) if roles == 1 else 0,
     )
 

@@ -24,10 +24,10 @@ __all__ = [
     "classified",
     "clustered",
     "costs",
-    "evidence_of",
     "gate_of",
     "graded",
     "repeated",
+    "simulated_evidence",
     "together",
 ]
 
@@ -116,7 +116,7 @@ def together(rng: np.random.Generator, n: int, differing: float, differences: li
     return {"ours": ours, "theirs": theirs}
 
 
-def evidence_of(pair: Pair, asked: int | None = None) -> Evidence:
+def simulated_evidence(pair: Pair, asked: int | None = None) -> Evidence:
     """Lay a pair out as evidence, the first cases only when `asked` says how many."""
     labels = pair.get("labels")
     models = []

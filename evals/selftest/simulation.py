@@ -27,7 +27,7 @@ from evals.selftest.rates import (
     rate,
     saving,
 )
-from evals.selftest.simulated_models import Pair, evidence_of, gate_of
+from evals.selftest.simulated_models import Pair, gate_of, simulated_evidence
 from evals.stats.power import paired_sample_size
 from evals.stats.sequential import plan_looks
 
@@ -82,7 +82,7 @@ def _promised(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRat
     for name, limit, check, draw in families:
         ours = naive = 0
         for _ in range(replicates):
-            verdict = judge(gate_of(check), evidence_of(draw(rng)))
+            verdict = judge(gate_of(check), simulated_evidence(draw(rng)))
             ours += verdict.outcome == "PASS"
             naive += _averages(check, verdict)
         yield rate(PROMISED, name, ours, replicates, naive, target=limit)
@@ -95,7 +95,7 @@ def _power(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRate]:
         ours = naive = 0
         for _ in range(replicates):
             pair = simulated_models.binary(rng, n, DIFFERING, factor * MARGIN)
-            verdict = judge(gate_of(check), evidence_of(pair))
+            verdict = judge(gate_of(check), simulated_evidence(pair))
             ours += verdict.outcome == "PASS"
             naive += _averages(check, verdict)
         name = f"{_worded(factor)}, n={n}"
@@ -112,7 +112,7 @@ def _covered(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRate
     for name, draw, truth in families:
         inside = 0
         for _ in range(replicates):
-            found = judge(gate_of(check), evidence_of(draw(rng))).checks[0]
+            found = judge(gate_of(check), simulated_evidence(draw(rng))).checks[0]
             assert found.lower is not None and found.upper is not None
             inside += found.lower <= truth <= found.upper
         yield rate(COVERED, f"{name} (90 %)", inside, replicates, target=0.88, at_most=False)
@@ -131,7 +131,7 @@ def _early(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRate]:
         for _ in range(count):
             pair = simulated_models.binary(rng, plan.n_max, DIFFERING, factor * MARGIN)
             verdict, cases = _run([check], pair, plan.sizes)
-            whole = judge(gate_of(check), evidence_of(pair, fixed))
+            whole = judge(gate_of(check), simulated_evidence(pair, fixed))
             ours += verdict.outcome == "PASS"
             naive += _averages(check, whole)
             used += cases
@@ -161,7 +161,7 @@ def _together(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRat
             differences = [factor * MARGIN for factor in factors]
             pair = simulated_models.together(rng, plan.n_max, DIFFERING, differences)
             verdict, cases = _run(checks, pair, plan.sizes)
-            whole = judge(gate_of(*checks), evidence_of(pair, fixed))
+            whole = judge(gate_of(*checks), simulated_evidence(pair, fixed))
             ours += verdict.outcome == "PASS"
             naive += all(_averages(check, whole, place) for place, check in enumerate(checks))
             used += cases
@@ -173,7 +173,7 @@ def _together(rng: np.random.Generator, replicates: int) -> Iterator[MeasuredRat
 def _run(checks: list[Check], pair: Pair, sizes: tuple[int, ...]) -> tuple[Verdict, int]:
     """One run as the flows make it. Returns the verdict and the cases asked of each model."""
     verdict, look = replay(
-        gate_of(*checks), lambda step: evidence_of(pair, sizes[step - 1]), len(sizes)
+        gate_of(*checks), lambda step: simulated_evidence(pair, sizes[step - 1]), len(sizes)
     )
     return verdict, sizes[look - 1]
 

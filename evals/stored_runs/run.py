@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evals.config.documents import display
+from evals.config.documents import shown_path
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.evaluation.evaluation import Evaluation
 from evals.evaluation.rejudge import rejudge_stored
@@ -173,7 +173,7 @@ def _no_run(folder: Path) -> Problem:
     else:
         known = [path.name for path in folder.parent.glob("*") if path.is_dir()]
         message, fix = "expected the folder of a run; found none", nearest(folder.name, known)
-    return Problem(where=display(folder), message=message, fix=fix)
+    return Problem(where=shown_path(folder), message=message, fix=fix)
 
 
 def _changed_suites(evaluation: Evaluation) -> Iterator[Problem]:
@@ -184,7 +184,7 @@ def _changed_suites(evaluation: Evaluation) -> Iterator[Problem]:
             of_any_version = f"{role}-{opened.suite.name}-{'[0-9a-f]' * 12}.jsonl"
             if not current.exists() and any(current.parent.glob(of_any_version)):
                 yield Problem(
-                    where=display(opened.suite.folder),
+                    where=shown_path(opened.suite.folder),
                     message=f"the suite was changed since the {role}'s answers were scored",
                     fix="give a folder with the suite as it was then",
                 )

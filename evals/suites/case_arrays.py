@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evals.cases.table import CaseTable
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["about", "cluster_codes", "matches", "matching_all", "tag_texts"]
+__all__ = ["applicable_cases", "cluster_codes", "matches", "matching_all", "tag_texts"]
 
 Mask = NDArray[np.bool_]
 
@@ -53,7 +53,7 @@ def cluster_codes(cases: CaseTable) -> NDArray[np.int64] | None:
     return np.array(cases.clusters, dtype=np.int64) if cases.has_clusters else None
 
 
-def about(opened: OpenedSuite, column: str) -> Mask:
+def applicable_cases(opened: OpenedSuite, column: str) -> Mask:
     """Return which cases a column of scores is about, shape (cases,)."""
     mask = opened.applicable.get(column)
     if mask is None:

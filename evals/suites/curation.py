@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from evals.cases.suite_file import Suite
-from evals.config.documents import display
+from evals.config.documents import shown_path
 from evals.errors import ConfigurationError, Problem
 from evals.graders.parsing import same_text
 from evals.records import Case
@@ -135,7 +135,7 @@ def write_cases(suite: Suite, ids: tuple[str, ...], path: Path) -> int:
     """
     if suite.case_file.suffix.lower() not in (".jsonl", ".json", ".ndjson"):
         message = "expected a suite of JSON lines; tables are cut with their own tools"
-        raise ConfigurationError(Problem(where=display(suite.case_file), message=message))
+        raise ConfigurationError(Problem(where=shown_path(suite.case_file), message=message))
     wanted = {suite.cases.line(case_id) for case_id in ids}
     try:
         with suite.case_file.open("rb") as source, path.open("xb") as target:
@@ -144,7 +144,7 @@ def write_cases(suite: Suite, ids: tuple[str, ...], path: Path) -> int:
                     target.write(line.rstrip(b"\r\n") + b"\n")
     except FileExistsError:
         message = "expected a file that doesn't exist yet"
-        raise ConfigurationError(Problem(where=display(path), message=message)) from None
+        raise ConfigurationError(Problem(where=shown_path(path), message=message)) from None
     return len(wanted)
 
 

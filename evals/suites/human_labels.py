@@ -17,7 +17,7 @@ from typing import Any
 
 from evals.cases.formats import format_of, read_rows
 from evals.cases.suite_file import Suite
-from evals.config.documents import display, load_json
+from evals.config.documents import load_json, shown_path
 from evals.config.schema_errors import compile_schema, schema_problems
 from evals.errors import Problem
 from evals.graders.base import Grader
@@ -87,10 +87,10 @@ def read_human_labels(
             message = f"grader '{spec.name}' judges nothing that people could judge in its place"
             fix = "human labels go with judge, score_model and label_model"
         elif not path.is_file():
-            message = f"expected a file; found no {display(path)}"
+            message = f"expected a file; found no {shown_path(path)}"
             fix = f"draw answers to be labelled: gatewright suite labels RUN --grader {spec.name}"
         if message:
-            where = display(suite.folder / "suite.yaml")
+            where = shown_path(suite.folder / "suite.yaml")
             problems.append(
                 Problem(where=where, line=spec.line, field=place, message=message, fix=fix)
             )
@@ -134,7 +134,7 @@ class _Reader:
             yield row.line, _from_table(row.data) if table else row.data
 
     def _check(self, line: int, data: dict[str, Any]) -> None:
-        where = display(self.path)
+        where = shown_path(self.path)
         self.problems.extend(schema_problems(_validator(), data, where=where, line=lambda _: line))
         case_id = data.get(_ID)
         if isinstance(case_id, str) and self.suite.cases.row(case_id) is None:
@@ -160,7 +160,7 @@ class _Reader:
         return HumanLabel(case_id=data[_ID], answer=digest, values=values, who=who)
 
     def _problem(self, line: int, field: str, message: str, fix: str | None = None) -> None:
-        where = display(self.path)
+        where = shown_path(self.path)
         self.problems.append(Problem(where=where, line=line, field=field, message=message, fix=fix))
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from evals.cases.formats import read_rows
-from evals.config.documents import display, iter_jsonl, refuse
+from evals.config.documents import iter_jsonl, raise_problems, shown_path
 from evals.config.yaml_lines import dump_yaml
 from evals.errors import Problem
 from evals.suites.import_openai_eval import Imported
@@ -37,11 +37,11 @@ def import_chat(file: Path, folder: Path) -> Imported:
     _refuse_items(file)
     rows = list(read_rows(file, {"format": "chat"}, problems))
     if not rows and not problems:
-        problems.append(Problem(where=display(file), message="expected examples; found none"))
+        problems.append(Problem(where=shown_path(file), message="expected examples; found none"))
     if folder.exists() and any(folder.iterdir()):
         message = "expected a new or an empty folder; found files in it"
-        problems.append(Problem(where=display(folder), message=message))
-    refuse(problems)
+        problems.append(Problem(where=shown_path(folder), message=message))
+    raise_problems(problems)
     first: dict[str, Any] = {}
     for row in rows:
         first.setdefault(row.data["id"], row)
@@ -62,10 +62,10 @@ def _refuse_items(file: Path) -> None:
     """Refuse the data of an eval, which says nothing without the eval itself."""
     first = next(iter_jsonl(file, []), (0, {}))[1]
     if isinstance(first.get("item"), dict) and "messages" not in first:
-        refuse(
+        raise_problems(
             [
                 Problem(
-                    where=display(file),
+                    where=shown_path(file),
                     line=1,
                     message="expected a chat fine-tuning file; found the items of an OpenAI eval",
                     fix=f"import the eval itself: gatewright suite import EVAL.json --data {file.name} --run RUN.json",

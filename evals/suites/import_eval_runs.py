@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.cases.templates import TemplateError, lookup, parse_path
-from evals.config.documents import display
+from evals.config.documents import shown_path
 from evals.errors import Problem
 
 __all__ = ["DataSourceReader", "judge_notes"]
@@ -120,7 +120,7 @@ class DataSourceReader:
         return content
 
     def _note(self, field: str, message: str, fix: str | None = None) -> None:
-        problem = Problem(where=display(self._path), field=field, message=message, fix=fix)
+        problem = Problem(where=shown_path(self._path), field=field, message=message, fix=fix)
         if problem not in self._problems:
             self._problems.append(problem)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from evals.config.documents import display, iter_jsonl, load_json, refuse, validate
+from evals.config.documents import iter_jsonl, load_json, raise_problems, shown_path, validate
 from evals.config.yaml_lines import dump_yaml
 from evals.errors import Problem
 from evals.suites.import_eval_runs import DataSourceReader, judge_notes
@@ -56,7 +56,7 @@ def import_eval(
     cases = [reader.case(number, item) for number, item in enumerate(items, start=1)]
     if folder.exists() and any(folder.iterdir()):
         reader.note_problem(folder, None, "expected a new or an empty folder; found files in it")
-    refuse(reader.problems)
+    raise_problems(reader.problems)
     _write(folder, suite, cases, reader.case_schema())
     names = tuple(grader["name"] for grader in suite["graders"])
     return Imported(folder=folder, cases=len(cases), graders=names, notes=tuple(reader.notes))
@@ -75,7 +75,7 @@ class _Reader:
         self._ids: set[str] = set()
 
     def note_problem(self, path: Path, field: str | None, message: str) -> None:
-        self.problems.append(Problem(where=display(path), field=field, message=message))
+        self.problems.append(Problem(where=shown_path(path), field=field, message=message))
 
     def items(self, data: Path | None) -> Iterator[dict[str, Any]]:
         """Yield the items, of the data file or of the run's own content."""

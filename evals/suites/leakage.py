@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evals.cases.suite_file import Suite
-from evals.config.documents import display
+from evals.config.documents import shown_path
 from evals.errors import Problem
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def find_leak(suite: Suite, training: Path | None = None, *, file: str = "") -> 
     from evals.suites.overlap import training_overlap
 
     found = training_overlap(suite, path)
-    return Leak(suite=suite.name, file=file or display(path), overlap=found)
+    return Leak(suite=suite.name, file=file or shown_path(path), overlap=found)
 
 
 def refused_pairs(leak: Leak, policy: Mapping[str, str]) -> tuple[OverlappingPair, ...]:
@@ -60,7 +60,7 @@ def leak_problems(suite: Suite, leak: Leak, policy: Mapping[str, str]) -> list[P
     """Return a problem for every case the policy forbids, each with its line and that of the training example."""
     return [
         Problem(
-            where=display(suite.case_file),
+            where=shown_path(suite.case_file),
             line=suite.cases.line(pair.case_id),
             message=f"case '{pair.case_id}' asks {_alike(pair)} line {pair.line} of {leak.file} asks",
             fix="train without it or take the case out; the gate's training_overlap says what is refused",

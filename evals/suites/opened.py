@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.cases.suite_file import Suite, read_suite
-from evals.config.documents import refuse
+from evals.config.documents import raise_problems
 from evals.errors import Problem
 from evals.graders.base import Grader
 from evals.graders.table import applicability, assemble, case_problems, fingerprint
@@ -43,7 +43,7 @@ def open_suite(folder: Path | str, model_client: Any = None) -> OpenedSuite:
     graders = assemble(suite, problems, model_client)
     problems.extend(case_problems(suite, graders))
     people = read_human_labels(suite, graders, problems)
-    refuse(problems)
+    raise_problems(problems)
     return OpenedSuite(
         suite=suite,
         graders=graders,

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import sparse
 
 from evals.cases.suite_file import Suite
-from evals.config.documents import iter_jsonl, refuse
+from evals.config.documents import iter_jsonl, raise_problems
 from evals.errors import Problem
 from evals.records import Case, Message
 from evals.suites.prompt_frame import frame_of
@@ -74,7 +74,7 @@ def training_overlap(suite: Suite, training_file: Path, *, near: float = NEAR) -
     """
     problems: list[Problem] = []
     read = [(line, normalised(_asked(row))) for line, row in iter_jsonl(training_file, problems)]
-    refuse(problems)
+    raise_problems(problems)
     lines, examples = [line for line, _ in read], [text for _, text in read]
     cases = [normalised(question(case)) for case in suite.cases]
     views = list(_views(cases, examples))

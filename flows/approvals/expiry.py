@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evals.errors import ConfigurationError, RefusedError
 from flows.approvals.questions import question_of
-from flows.approvals.suspended_runs import wake_void
+from flows.approvals.suspended_runs import resume_unanswerable
 from flows.registry.opening import open_registry
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -24,7 +24,7 @@ async def close_expired(settings: Settings) -> tuple[str, ...]:
             if run.state == "waiting" and _expired(settings, registry, run.run_id)
         }
     for target in sorted(set(closed.values())):
-        await wake_void(settings, target)
+        await resume_unanswerable(settings, target)
     return tuple(closed)
 
 

@@ -26,8 +26,8 @@ __all__ = [
     "note_suspended",
     "open_question",
     "resume",
+    "resume_unanswerable",
     "suspended_as",
-    "wake_void",
     "was_suspended",
 ]
 
@@ -120,7 +120,9 @@ async def resume(
     return await api.resume(flow_run_id, {"decision": decision, "who": who, "reason": reason})
 
 
-async def wake_void(settings: Settings, target: str, *, but: str | None = None) -> tuple[str, ...]:
+async def resume_unanswerable(
+    settings: Settings, target: str, *, but: str | None = None
+) -> tuple[str, ...]:
     """Resume every suspended flow run of a target whose question is void by now; `but` is a flow run to leave alone.
 
     Returns the ids of their runs. Without PREFECT_API_URL there is nobody to ask, and nothing is done.

@@ -47,7 +47,7 @@ def demo(as_json: bool = JSON_OPTION) -> None:
 
 
 def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> None:
-    from evals.config.documents import display
+    from evals.config.documents import shown_path
     from flows.commands.inspect import live
     from flows.demo.state import MARKER, DemoState
     from flows.files import read_record
@@ -77,14 +77,14 @@ def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> No
             "The embedded platform is stopped; to evaluate, roll back or run a doctor, start it again:"
         )
         screen.print(Text(f"  export GATEWRIGHT_EMBEDDED_URL={url}", style="dim"))
-        python, state = display(Path(sys.executable)), display(settings.home / "emulator")
+        python, state = shown_path(Path(sys.executable)), shown_path(settings.home / "emulator")
         start = f"{python} -m flows.emulator --port {port.emulator_port} --state {state} &"
         screen.print(Text(f"  {start}", style="dim"))
 
 
 def _own_name() -> str:
     """What to type for this very command line: as make starts it, it stands on no path."""
-    from evals.config.documents import display
+    from evals.config.documents import shown_path
 
     own = Path(sys.executable).with_name("gatewright")
-    return own.name if shutil.which(own.name) == str(own) else display(own)
+    return own.name if shutil.which(own.name) == str(own) else shown_path(own)

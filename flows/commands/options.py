@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from evals.errors import ConfigurationError, Problem
-from evals.gate.policy import seconds
+from evals.gate.policy import parse_duration
 
 __all__ = ["REASON", "seconds_of", "stamp"]
 
@@ -16,7 +16,7 @@ __all__ = ["REASON", "seconds_of", "stamp"]
 def seconds_of(option: str, text: str) -> int:
     """Return a duration option in seconds. Raises ConfigurationError."""
     try:
-        return seconds(text)
+        return parse_duration(text)
     except ValueError as error:
         raise ConfigurationError(Problem(where=option, message=str(error))) from error
 

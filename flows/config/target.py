@@ -11,11 +11,11 @@ from typing import Any, Literal
 import msgspec
 from jsonschema import Draft202012Validator
 
-from evals.config.documents import SCHEMAS, Authored, display, load_yaml, refuse
+from evals.config.documents import SCHEMAS, Authored, load_yaml, raise_problems, shown_path
 from evals.config.plugins import plugin_names
 from evals.config.schema_errors import compile_schema, schema_problems
 from evals.errors import ConfigurationError, Problem, nearest
-from evals.gate.policy import seconds
+from evals.gate.policy import parse_duration
 from evals.records import Record, Slot, digest
 from flows.platforms.base import SlotSpec
 from flows.platforms.table import PLATFORMS, platform_kind
@@ -97,9 +97,9 @@ def load_target(folder: Path, name: str) -> Target:
             )
         )
     authored = load_yaml(path)
-    where = display(authored.path)
+    where = shown_path(authored.path)
     validator = _validator(_platforms_for(authored.data))
-    refuse(schema_problems(validator, authored.data, where=where, line=authored.line))
+    raise_problems(schema_problems(validator, authored.data, where=where, line=authored.line))
     _require_name(authored, name)
     return _target(authored.data, path)
 
@@ -141,7 +141,7 @@ def _target(data: Mapping[str, Any], path: Path) -> Target:
     platform = data["platform"]
     promotion = dict(data.get("promotion", {}))
     if "keep_previous" in promotion:
-        promotion["keep_previous_s"] = seconds(promotion.pop("keep_previous"))
+        promotion["keep_previous_s"] = parse_duration(promotion.pop("keep_previous"))
     return Target(
         name=data["name"],
         path=str(path),

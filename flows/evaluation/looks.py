@@ -19,13 +19,13 @@ from flows.settings import Settings
 
 __all__ = [
     "Results",
+    "due_look",
     "evidence_at",
     "fair_part",
     "judge_look",
     "models_of",
     "require_same_gate",
     "results_at",
-    "standing",
 ]
 
 _log = logging.getLogger(__name__)
@@ -63,9 +63,9 @@ def require_same_gate(run: OpenRun) -> LookStore:
     return book
 
 
-def standing(run: OpenRun) -> tuple[int, LookHistory | None]:
+def due_look(run: OpenRun) -> tuple[int, LookHistory | None]:
     """The look at which a run's verdict is due, and the looks before it; no looks for a sample of fixed size."""
-    return rejudge.standing(run.evaluation)
+    return rejudge.due_look(run.evaluation)
 
 
 def models_of(run: OpenRun) -> Models:
@@ -93,4 +93,4 @@ def fair_part(run: OpenRun, look: int, results: Results) -> Results:
 
 def evidence_at(run: OpenRun, results: Results) -> Evidence:
     """The same as evidence for the gate."""
-    return rejudge.evidence_of(results, release=run.record.kind == "promotion")
+    return rejudge.stored_evidence(results, release=run.record.kind == "promotion")

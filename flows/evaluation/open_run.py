@@ -21,7 +21,7 @@ from evals.evaluation.sampling_plan import (
     read_sampling_plan,
 )
 from evals.gate.look_store import LookStore
-from evals.gate.policy import GatePolicy, load_policy, seconds
+from evals.gate.policy import GatePolicy, load_policy, parse_duration
 from evals.gate.validation import validate_policy
 from evals.records import Price, Role
 from evals.sampling.request_spec import SamplingSettings
@@ -214,9 +214,9 @@ def sampling_settings(target: Target, role: Role, *, fresh: bool = False) -> Sam
     for layer in (target.sampling, target.sampling.get(role, {})):
         stated |= {key: layer[key] for key in _ASKING if key in layer}
     if "timeout" in target.sampling:
-        stated["timeout_s"] = float(seconds(target.sampling["timeout"]))
+        stated["timeout_s"] = float(parse_duration(target.sampling["timeout"]))
     if role == "baseline" and "reuse_baseline" in target.sampling and not fresh:
-        stated["reuse_max_age_s"] = float(seconds(target.sampling["reuse_baseline"]))
+        stated["reuse_max_age_s"] = float(parse_duration(target.sampling["reuse_baseline"]))
     return SamplingSettings(**stated)
 
 

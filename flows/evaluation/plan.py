@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from evals.planning.past_run import PastRun
 from evals.planning.plan import GatePlan, plan_gate
-from flows.evaluation.looks import results_at, standing
+from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import load_plan, open_run
 from flows.registry.opening import open_registry
 from flows.settings import Settings
@@ -53,7 +53,7 @@ def last_run(settings: Settings, target: str) -> PastRun | None:
             current = {opened.suite.name: opened.fingerprint for opened in run.plan.suites}
             if run.record.fingerprints != current:
                 continue
-            results = results_at(run, standing(run)[0], fair=True)
+            results = results_at(run, due_look(run)[0], fair=True)
         return PastRun(
             run_id=found.run_id,
             candidate=results["candidate"],

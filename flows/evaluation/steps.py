@@ -12,7 +12,7 @@ import logging
 
 import msgspec
 
-from evals.config.documents import refuse
+from evals.config.documents import raise_problems
 from evals.errors import PlatformError, Problem
 from evals.gate.judge import judge, worst
 from evals.records import Role, Verdict
@@ -26,11 +26,11 @@ from flows.evaluation.judge_preflight import judge_findings
 from flows.evaluation.judges import judge_costs, judges_at_work
 from flows.evaluation.looks import (
     Results,
+    due_look,
     evidence_at,
     fair_part,
     require_same_gate,
     results_at,
-    standing,
 )
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import look_for_leaks
@@ -79,7 +79,7 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
         for item in found
         if item.level == "fail"
     ]
-    refuse([*problems, *refused])
+    raise_problems([*problems, *refused])
     return found
 
 
@@ -167,7 +167,7 @@ async def clean_up(settings: Settings, run_id: str) -> None:
 def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
     """Judge at the look the run came to; also gives what both models answered, and its fair part."""
     require_same_gate(run)
-    look, looks = standing(run)
+    look, looks = due_look(run)
     results = results_at(run, look)
     fair = fair_part(run, look, results)
     verdict = judge(run.policy, evidence_at(run, results), looks)

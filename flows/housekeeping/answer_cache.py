@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evals.gate.policy import seconds
+from evals.gate.policy import parse_duration
 from evals.records import Record
 from evals.sampling.response_store import ResponseStore
 from flows.config.target import load_target, target_names
@@ -36,4 +36,4 @@ def reuse_age_s(settings: Settings) -> int:
     """Return the greatest age in seconds at which some target still takes a stored answer; 0 when none does."""
     targets = (load_target(settings.targets, name) for name in target_names(settings.targets))
     ages = (one.sampling.get("reuse_baseline") for one in targets)
-    return max((seconds(age) for age in ages if age is not None), default=0)
+    return max((parse_duration(age) for age in ages if age is not None), default=0)

@@ -13,15 +13,15 @@ from evals.gate.regression_evidence import (
     AccumulatedEvidence,
     CheckEvidence,
     accumulate,
-    evidence_of,
+    e_values_of_run,
 )
 from evals.records import Record
-from flows.evaluation.looks import evidence_at, results_at, standing
+from flows.evaluation.looks import due_look, evidence_at, results_at
 from flows.evaluation.open_run import OpenRun
 from flows.files import read_record, write_record
 from flows.registry.records import RunRecord
 
-__all__ = ["RegressionEvidence", "accumulated_evidence", "words_of", "write_down"]
+__all__ = ["RegressionEvidence", "accumulated_evidence", "evidence_sentence", "store_evidence"]
 
 _FILE = "over_time.json"
 _SHOWN = 4
@@ -39,7 +39,7 @@ class RegressionEvidence(Record, frozen=True, kw_only=True):
         return any(one.alarmed for one in self.together)
 
 
-def write_down(run: OpenRun) -> RegressionEvidence:
+def store_evidence(run: OpenRun) -> RegressionEvidence:
     """Work out what a regression run says, alone and with those before it, and leave it in its folder."""
     own = _own(run)
     earlier = [_evidence_of(run, before) for before in _before(run)]
@@ -55,7 +55,7 @@ def accumulated_evidence(run: OpenRun) -> RegressionEvidence | None:
     return read_record(run.folder / _FILE, RegressionEvidence)
 
 
-def words_of(run: OpenRun) -> str:
+def evidence_sentence(run: OpenRun) -> str:
     """What all regression runs so far say together, in one sentence; empty when nothing is followed."""
     found = accumulated_evidence(run)
     if found is None or not found.together:
@@ -72,14 +72,14 @@ def words_of(run: OpenRun) -> str:
 def _own(run: OpenRun) -> tuple[CheckEvidence, ...]:
     if not (run.folder / "journal").exists():
         return ()
-    look = standing(run)[0]
+    look = due_look(run)[0]
     suites = {opened.suite.name: opened for opened in run.plan.suites}
 
     def order(suite: str, check: Check) -> NDArray[np.int64]:
         # In asking order, as far as all cases of the check's slice were asked.
         return np.asarray(run.evaluation.rows(suites[suite], look, "candidate", check.where))
 
-    return evidence_of(run.policy, evidence_at(run, results_at(run, look)), order)
+    return e_values_of_run(run.policy, evidence_at(run, results_at(run, look)), order)
 
 
 def _before(run: OpenRun) -> list[RunRecord]:

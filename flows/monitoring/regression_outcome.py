@@ -16,12 +16,12 @@ from flows.evaluation.open_run import OpenRun, open_run
 from flows.monitoring.regression_evidence import (
     RegressionEvidence,
     accumulated_evidence,
-    write_down,
+    store_evidence,
 )
 from flows.recovery.earlier_models import rollback_command
 from flows.settings import Settings
 
-__all__ = ["Alert", "alert_of", "settle"]
+__all__ = ["Alert", "alert_of", "apply_outcome"]
 
 
 _NOT_YET = (
@@ -38,7 +38,7 @@ class Alert(Record, frozen=True, kw_only=True):
     reason: str
 
 
-def settle(settings: Settings, run_id: str) -> str:
+def apply_outcome(settings: Settings, run_id: str) -> str:
     """Close a regression run and act on its verdict as the target's `regression.on_fail` says. Returns the outcome.
 
     Only a FAIL has consequences; what could not be decided says nothing against the live model. With `act_on: evidence`
@@ -47,7 +47,7 @@ def settle(settings: Settings, run_id: str) -> str:
     with open_run(settings, run_id) as run:
         verdict = run.registry.verdict(run_id)
         assert verdict is not None, "a regression run is settled after it is judged"
-        watched = write_down(run)
+        watched = store_evidence(run)
         reason = "; ".join(verdict.reasons)[:500]
         if _speaks_against(run, verdict, watched):
             _act(run, verdict, f"regression run {run_id}: {reason}")

@@ -14,10 +14,10 @@ from flows.registry.records import Answer, Binding, Decision, as_text
 from flows.registry.runs import require
 from flows.registry.verdicts import require_verdict
 
-__all__ = ["give", "given", "rejected"]
+__all__ = ["add_answer", "answers_of", "rejected"]
 
 
-def give(
+def add_answer(
     writer: Writer,
     run_id: str,
     decision: Decision,
@@ -33,7 +33,7 @@ def give(
     verdict = require_verdict(writer.connection, run_id, slot)
     if (void := _differences(binding, Binding.of(verdict))) is not None:
         raise RefusedError(f"this answer is for other evidence than run {run_id} has: {void}")
-    so_far = given(writer.connection, run_id, slot)
+    so_far = answers_of(writer.connection, run_id, slot)
     for earlier in so_far:
         if (earlier.actor, earlier.decision, earlier.binding) == (actor, decision, binding):
             return earlier
@@ -73,7 +73,7 @@ def give(
     return answer
 
 
-def given(connection: Connection, run_id: str, slot: Slot | None = None) -> tuple[Answer, ...]:
+def answers_of(connection: Connection, run_id: str, slot: Slot | None = None) -> tuple[Answer, ...]:
     """Return the answers to a run's verdicts, oldest first."""
     query = select(answers.c.record).where(answers.c.run_id == run_id).order_by(answers.c.seq)
     if slot is not None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from evals.errors import RefusedError, StaleGenerationError
 from evals.records import Slot, Verdict
 from flows.registry import answers, holds, runs, verdicts
-from flows.registry.eligibility import standing_event
+from flows.registry.eligibility import barring_event
 from flows.registry.pointers import live
 from flows.registry.records import Binding, NewPointer, RunRecord
 
@@ -66,7 +66,7 @@ def _refuse_other_models(connection: Connection, verdict: Verdict, new: NewPoint
 
 
 def _refuse_uncleared(connection: Connection, run_id: str, verdict: Verdict, slot: Slot) -> None:
-    so_far = answers.given(connection, run_id, slot)
+    so_far = answers.answers_of(connection, run_id, slot)
     if (closed := answers.rejected(so_far)) is not None:
         raise RefusedError(f"rejected by {closed.actor} at {closed.at}: {closed.reason}")
     missing = verdicts.shortfall(verdict, f"the {slot} verdict")
@@ -79,7 +79,7 @@ def _refuse_uncleared(connection: Connection, run_id: str, verdict: Verdict, slo
 
 
 def _refuse_revoked(connection: Connection, new: NewPointer, run_id: str) -> None:
-    event = standing_event(connection, new.target, new.model_id)
+    event = barring_event(connection, new.target, new.model_id)
     judged = verdicts.judged_at(connection, run_id, "developer")
     if event is None or event.kind != "model_revoked" or judged is None or event.seq < judged[1]:
         return

@@ -16,7 +16,7 @@ from flows.registry.database.schema import events
 from flows.registry.pointers import newest
 from flows.registry.records import Event
 
-__all__ = ["drifted", "found", "over"]
+__all__ = ["close_drift", "drifted", "record_drift"]
 
 _FOUND, _OVER = "drift_found", "drift_over"
 
@@ -36,7 +36,7 @@ def drifted(connection: Connection, target: str) -> Event | None:
     return event if event is not None and event.facts()["generation"] == generation else None
 
 
-def found(
+def record_drift(
     writer: Writer,
     target: str,
     *,
@@ -71,7 +71,7 @@ def found(
     return True
 
 
-def over(writer: Writer, target: str, *, actor: str, reason: str) -> bool:
+def close_drift(writer: Writer, target: str, *, actor: str, reason: str) -> bool:
     """Record that the drift a target is in is over; False, and nothing is recorded, when it is in none."""
     known = drifted(writer.connection, target)
     if known is None:

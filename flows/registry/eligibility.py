@@ -12,13 +12,13 @@ from flows.registry.database.engine import Writer
 from flows.registry.database.schema import events
 from flows.registry.records import Event
 
-__all__ = ["bar", "barring", "refuse_blank", "reinstate", "revoke", "standing_event"]
+__all__ = ["bar", "barring", "barring_event", "refuse_blank", "reinstate", "revoke"]
 
 _BARRED = {"model_refused": "refused", "model_revoked": "revoked"}
 _CLEARED = ("promotion", "first_release", "adopt", "model_reinstated")
 
 
-def standing_event(connection: Connection, target: str, model_id: str) -> Event | None:
+def barring_event(connection: Connection, target: str, model_id: str) -> Event | None:
     """Return the event that bars the model from the target, None when nothing does."""
     query = (
         select(events)
@@ -42,7 +42,7 @@ def barring(connection: Connection, target: str) -> tuple[Event, ...]:
 
 def bar(connection: Connection, target: str, model_id: str) -> str | None:
     """Return why the model may not be live ("revoked by ana at …: reason"), None when it may."""
-    event = standing_event(connection, target, model_id)
+    event = barring_event(connection, target, model_id)
     if event is None:
         return None
     return f"{_BARRED[event.kind]} by {event.actor} at {event.at}: {event.reason}"

@@ -12,14 +12,14 @@ from flows.registry.database.engine import Writer
 from flows.registry.database.schema import inbox
 from flows.registry.records import InboxMessage, as_text
 
-__all__ = ["done", "knows", "missed", "pending", "put"]
+__all__ = ["done", "has_message", "note_failed_attempt", "pending", "put"]
 
 _ACTOR = "inbox"
 
 
 def put(writer: Writer, message_id: str, payload: dict[str, Any]) -> bool:
     """Keep a message; False when one with this id came before (a sender that tries again)."""
-    if knows(writer.connection, message_id):
+    if has_message(writer.connection, message_id):
         return False
     event = writer.append("inbox_received", actor=_ACTOR, data={"message_id": message_id})
     writer.connection.execute(
@@ -36,7 +36,7 @@ def put(writer: Writer, message_id: str, payload: dict[str, Any]) -> bool:
     return True
 
 
-def knows(connection: Connection, message_id: str) -> bool:
+def has_message(connection: Connection, message_id: str) -> bool:
     """Say whether a message with this id ever came."""
     known = select(inbox.c.message_id).where(inbox.c.message_id == message_id)
     return connection.execute(known).first() is not None
@@ -57,7 +57,7 @@ def pending(connection: Connection, limit: int = 100) -> tuple[InboxMessage, ...
     )
 
 
-def missed(writer: Writer, message_id: str, error: str) -> int:
+def note_failed_attempt(writer: Writer, message_id: str, error: str) -> int:
     """Count a try that failed, and return how many there were. Raises RegistryError on an unknown message."""
     attempts = _attempts(writer.connection, message_id) + 1
     writer.append(

@@ -50,4 +50,4 @@ def _on_its_merits(connection: Connection, run: RunRecord) -> bool:
         verdicts.verdict(connection, run.run_id, slot) for slot in ("developer", "production")
     )
     failed = any(verdict is not None and verdict.outcome == "FAIL" for verdict in judged)
-    return failed or answers.rejected(answers.given(connection, run.run_id)) is not None
+    return failed or answers.rejected(answers.answers_of(connection, run.run_id)) is not None

@@ -79,11 +79,11 @@ class Registry:
     reinstate = writing(eligibility.reinstate)
     barred = reading(eligibility.bar)
     barring = reading(eligibility.barring)
-    standing_event = reading(eligibility.standing_event)
+    standing_event = reading(eligibility.barring_event)
 
     # what stands otherwise than recorded
-    drift_found = writing(drift.found)
-    drift_over = writing(drift.over)
+    drift_found = writing(drift.record_drift)
+    drift_over = writing(drift.close_drift)
     drifted = reading(drift.drifted)
 
     # runs
@@ -103,8 +103,8 @@ class Registry:
     statement = reading(statements.statement)
 
     # people
-    answer = writing(answers.give)
-    answers = reading(answers.given)
+    answer = writing(answers.add_answer)
+    answers = reading(answers.answers_of)
 
     # steps of a promotion
     record_step = writing(steps.mark)
@@ -112,7 +112,7 @@ class Registry:
 
     # triggers that arrived
     inbox_put = writing(inbox.put)
-    inbox_knows = reading(inbox.knows)
+    inbox_knows = reading(inbox.has_message)
     inbox_pending = reading(inbox.pending)
-    inbox_missed = writing(inbox.missed)
+    inbox_missed = writing(inbox.note_failed_attempt)
     inbox_done = writing(inbox.done)

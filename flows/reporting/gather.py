@@ -23,11 +23,11 @@ from flows.deployments.downtime import describe_downtime
 from flows.evaluation.ask import sampling_summaries
 from flows.evaluation.human_labels import judge_facts
 from flows.evaluation.judges import judge_costs
-from flows.evaluation.looks import results_at, standing
+from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import LEAKS
 from flows.files import read_record
-from flows.monitoring.regression_evidence import words_of
+from flows.monitoring.regression_evidence import evidence_sentence
 from flows.platforms.base import Finding
 from flows.platforms.model_names import short_name
 from flows.recovery.earlier_models import rollback_command
@@ -115,7 +115,7 @@ def _failure(record: RunRecord) -> str | None:
 
 def _results(run: OpenRun) -> Mapping[Role, Mapping[str, ModelResults]]:
     """What both models answered, as far as it is a fair sample of the suites."""
-    return results_at(run, standing(run)[0], fair=True)
+    return results_at(run, due_look(run)[0], fair=True)
 
 
 def _traces(run: OpenRun) -> Iterator[SuiteTrace]:
@@ -195,7 +195,7 @@ def _notes(run: OpenRun) -> tuple[str, ...]:
     """What the preflight found that throws a light on the figures."""
     found = read_record(run.folder / "preflight.json", list[Finding]) or []
     overlaps = tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
-    over_time = words_of(run)
+    over_time = evidence_sentence(run)
     return (*overlaps, over_time) if over_time else overlaps
 
 

@@ -60,7 +60,7 @@ def _routes() -> list[Route]:
         Route("/webhooks/azure", webhooks.receive, methods=["POST"]),
         Route("/healthz", health.alive),
         Route("/readyz", health.ready),
-        Route("/v1/targets/{target}/live", live.tell),
+        Route("/v1/targets/{target}/live", live.live_pointer),
         Route("/", render.overview),
         Route("/inbox", render.inbox),
         Route("/targets/{target}", render.target),

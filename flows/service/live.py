@@ -17,7 +17,7 @@ from evals.records import LivePointer, digest, encode
 from flows.config.target import target_names
 from flows.service.state import ServiceState, state_of_request
 
-__all__ = ["LONGEST_WAIT_S", "tell"]
+__all__ = ["LONGEST_WAIT_S", "live_pointer"]
 
 LONGEST_WAIT_S = 60.0
 _SLICE_S = 2.0
@@ -34,7 +34,7 @@ class _State:
         return f'"{self.generation}-{digest(self.pointer)[7:19]}"'
 
 
-async def tell(request: Request) -> Response:
+async def live_pointer(request: Request) -> Response:
     """Answer with the live pointer; 404 when the target is unknown or nothing is live."""
     parts, target = state_of_request(request), request.path_params["target"]
     wait_s = _wait(request)

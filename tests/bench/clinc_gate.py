@@ -24,7 +24,7 @@ from evals.checks.check import Check
 from evals.evaluation.ordering import look_sizes
 from evals.gate.judge import judge
 from evals.gate.replay import replay
-from evals.selftest.simulated_models import evidence_of, gate_of
+from evals.selftest.simulated_models import gate_of, simulated_evidence
 from evals.stats.validation import normal_critical
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "clinc150"
@@ -121,10 +121,10 @@ def judged(pair: Pair, options: argparse.Namespace, rng: np.random.Generator) ->
         sample = {"ours": {"score": pair.ours[rows]}, "theirs": {"score": pair.theirs[rows]}}
         early, look = replay(
             gate,
-            lambda step, sample=sample: evidence_of(sample, sizes[step - 1]),
+            lambda step, sample=sample: simulated_evidence(sample, sizes[step - 1]),
             len(sizes),
         )
-        fixed = judge(gate, evidence_of(sample))
+        fixed = judge(gate, simulated_evidence(sample))
         observed = pair.ours[rows].mean() - pair.theirs[rows].mean()
         yield Judged(
             recipe=pair.recipe,

@@ -14,12 +14,12 @@ from yarl import URL
 from evals.errors import SamplingError
 from evals.records import Outcome
 
-__all__ = ["Answer", "Route", "Transport", "TransportFailure"]
+__all__ = ["HttpAnswer", "Route", "Transport", "TransportFailure"]
 
 _LARGEST_BODY = 64 * 1024 * 1024
 
 
-class Answer(NamedTuple):
+class HttpAnswer(NamedTuple):
     """What came back; `headers` finds names in any case."""
 
     status: int
@@ -69,7 +69,7 @@ class Transport:
     ) -> None:
         await self._session.close()
 
-    async def post(self, route: Route, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, route: Route, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         """Send a request and read the whole answer. Raises TransportFailure."""
         try:
             async with self._session.post(
@@ -80,7 +80,7 @@ class Transport:
                 proxy=route.proxy,
                 allow_redirects=False,  # a redirect would carry the credential elsewhere
             ) as response:
-                return Answer(response.status, response.headers, await _read(response))
+                return HttpAnswer(response.status, response.headers, await _read(response))
         except TimeoutError as error:
             connecting = isinstance(error, aiohttp.ConnectionTimeoutError)
             raise TransportFailure(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.cases.ids import Ids, all_different
-from evals.cases.spool import RowFile
+from evals.cases.row_file import RowFile
 from evals.cases.table import CaseTable
 from evals.errors import ConfigurationError, InfrastructureError
 from evals.records import Case, Message, encode

@@ -15,7 +15,7 @@ from evals.config.documents import (
     load_yaml,
     parse_json,
     parse_yaml,
-    refuse,
+    raise_problems,
     validate,
 )
 from evals.config.yaml_lines import dump_yaml
@@ -187,7 +187,7 @@ def test_bytes_that_are_no_text_are_a_problem(tmp_path: Path) -> None:
 def test_more_than_fifty_problems_are_counted() -> None:
     problems = [Problem(where="f", line=line, message="x") for line in range(80, 0, -1)]
     with pytest.raises(ConfigurationError) as caught:
-        refuse(problems)
+        raise_problems(problems)
     assert len(caught.value.problems) == MOST_PROBLEMS + 1
     assert caught.value.problems[0].line == 1
     assert str(caught.value.problems[-1]) == "f: … and 30 more problems"

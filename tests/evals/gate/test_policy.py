@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evals.errors import ConfigurationError
-from evals.gate.policy import load_policy, seconds
+from evals.gate.policy import load_policy, parse_duration
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -128,6 +128,11 @@ def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
 
 
 def test_durations_are_read_in_seconds() -> None:
-    assert [seconds(text) for text in ("90s", "15m", "24h", "14d")] == [90, 900, 86400, 1209600]
+    assert [parse_duration(text) for text in ("90s", "15m", "24h", "14d")] == [
+        90,
+        900,
+        86400,
+        1209600,
+    ]
     with pytest.raises(ValueError, match="expected a duration"):
-        seconds("1w")
+        parse_duration("1w")

@@ -11,7 +11,7 @@ from support.results import policy_of, results_of
 
 from evals.checks.check import Check
 from evals.gate.examiner import Evidence
-from evals.gate.regression_evidence import CheckEvidence, accumulate, evidence_of
+from evals.gate.regression_evidence import CheckEvidence, accumulate, e_values_of_run
 
 
 def said(**log_e: float) -> tuple[CheckEvidence, ...]:
@@ -41,7 +41,7 @@ def evidence_against(policy: Any, results: Any, scores: Any, *checks: Check) -> 
     found = Evidence(
         candidate={"triage": results({"score": scores}, tags=tags)}, baseline=None, release=False
     )
-    return evidence_of(policy(*checks), found, lambda _suite, _check: np.arange(len(scores)))
+    return e_values_of_run(policy(*checks), found, lambda _suite, _check: np.arange(len(scores)))
 
 
 LEVEL = Check(metric="score", kind="at_least", threshold=0.8, field="checks[0].at_least")

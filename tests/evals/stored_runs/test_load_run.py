@@ -14,7 +14,7 @@ import pytest
 
 import evals
 from evals.evaluation.evaluation import Evaluation
-from evals.evaluation.rejudge import evidence_of
+from evals.evaluation.rejudge import stored_evidence
 from evals.gate.judge import judge, take_look
 from evals.gate.look_store import LookStore
 from evals.gate.looks import LookHistory
@@ -69,7 +69,7 @@ async def carry_out(folder: Path, suites: Any, server: Any, policy: Any) -> None
         )
         await evaluation.ask(look, sides)
         await evaluation.grade()
-        evidence = evidence_of(evaluation.results(look, models), release=True)
+        evidence = stored_evidence(evaluation.results(look, models), release=True)
         event = take_look(policy, evidence, LookHistory(look=look, rounds=2, past=past))
         LookStore(folder).append(event)
         past = (*past, event)

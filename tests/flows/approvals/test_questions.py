@@ -16,8 +16,8 @@ from flows.approvals.suspended_runs import (
     note_resumed,
     note_suspended,
     open_question,
+    resume_unanswerable,
     suspended_as,
-    wake_void,
 )
 from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
@@ -170,4 +170,4 @@ async def test_without_a_prefect_server_nobody_is_woken_and_nothing_breaks(setti
     with Registry.open(settings.registry_url) as registry:
         note_suspended(registry, asked, "flow-1")
     answer_run(settings, "r1", "reject", actor="ben", reason="no")
-    assert await wake_void(settings, TARGET) == ()
+    assert await resume_unanswerable(settings, TARGET) == ()

@@ -10,7 +10,7 @@ from flows.evaluation import steps
 from flows.evaluation.open_run import open_run
 from flows.evaluation.request import request_run, resolve
 from flows.monitoring.regression_evidence import accumulated_evidence
-from flows.monitoring.regression_outcome import alert_of, settle
+from flows.monitoring.regression_outcome import alert_of, apply_outcome
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
 from flows.reporting.gather import report_run
@@ -51,7 +51,7 @@ async def week(letters, number: int) -> str:
     await resolve(letters.settings, run.run_id)
     await steps.ask_round(letters.settings, run.run_id, 1)
     steps.conclude(letters.settings, run.run_id)
-    settle(letters.settings, run.run_id)
+    apply_outcome(letters.settings, run.run_id)
     return run.run_id
 
 
@@ -121,7 +121,7 @@ async def test_a_lost_folder_only_lowers_the_evidence(live, host):
     first, second = await week(live, 1), await week(live, 2)
     before = watched(live, second).together[0].log_e
     (live.settings.run_folder(first) / "over_time.json").unlink()
-    settle(live.settings, second)
+    apply_outcome(live.settings, second)
     after = watched(live, second).together[0]
     assert (after.runs, after.log_e < before) == (2, True)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evals.records import CheckResult, Endpoint, Verdict
-from flows.monitoring.regression_outcome import settle
+from flows.monitoring.regression_outcome import apply_outcome
 from flows.registry.records import NewPointer, RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -94,7 +94,7 @@ def asks_for(project: Any, *wanted: str) -> None:
 def test_a_failed_regression_revokes_where_the_target_says_so(project, settings, registry):
     asks_for(project, "revoke")
     run_id = measured_again(registry, "FAIL")
-    assert settle(settings, run_id) == "FAIL"
+    assert apply_outcome(settings, run_id) == "FAIL"
     assert "0.6 is below 0.8" in registry.barred(TARGET, "v2")
     assert registry.held(TARGET).actor == "gatewright"
     assert registry.live(TARGET).model_id == "v2"  # a person goes back, not a machine
@@ -107,8 +107,8 @@ def test_a_failed_regression_revokes_where_the_target_says_so(project, settings,
 def test_settling_twice_revokes_once(project, settings, registry):
     asks_for(project, "revoke", "hold")
     run_id = measured_again(registry, "FAIL")
-    settle(settings, run_id)
-    settle(settings, run_id)
+    apply_outcome(settings, run_id)
+    apply_outcome(settings, run_id)
     kinds = [event.kind for event in registry.history(TARGET)]
     assert kinds.count("model_revoked") == 1
     assert kinds.count("hold") == 1
@@ -116,7 +116,7 @@ def test_settling_twice_revokes_once(project, settings, registry):
 
 def test_where_only_a_hold_is_asked_for_the_model_keeps_its_standing(project, settings, registry):
     asks_for(project, "hold")
-    settle(settings, measured_again(registry, "FAIL"))
+    apply_outcome(settings, measured_again(registry, "FAIL"))
     assert registry.barred(TARGET, "v2") is None
     assert registry.held(TARGET) is not None
 
@@ -124,21 +124,21 @@ def test_where_only_a_hold_is_asked_for_the_model_keeps_its_standing(project, se
 @pytest.mark.parametrize("outcome", ["PASS", "INCONCLUSIVE", "ERROR"])
 def test_what_is_no_fail_has_no_consequence(project, settings, registry, outcome):
     asks_for(project, "revoke", "hold")
-    settle(settings, measured_again(registry, outcome))
+    apply_outcome(settings, measured_again(registry, outcome))
     assert registry.barred(TARGET, "v2") is None
     assert registry.held(TARGET) is None
 
 
 def test_a_model_that_is_not_live_any_more_is_revoked_without_a_hold(project, settings, registry):
     asks_for(project, "revoke")
-    settle(settings, measured_again(registry, "FAIL", model="v1"))
+    apply_outcome(settings, measured_again(registry, "FAIL", model="v1"))
     assert registry.barred(TARGET, "v1") is not None
     assert registry.held(TARGET) is None
 
 
 def test_live_shows_the_revocation_and_the_way_back(project, settings, registry):
     asks_for(project, "revoke")
-    settle(settings, measured_again(registry, "FAIL"))
+    apply_outcome(settings, measured_again(registry, "FAIL"))
     shown = project.command("live", TARGET)
     assert "revoked" in shown.out
     assert "gatewright rollback support-triage" in shown.out

@@ -325,7 +325,7 @@ async def test_a_change_in_the_portal_is_told_once_by_the_scheduled_look(home: P
 
     @flow(name="look", persist_result=False)
     async def look() -> str:
-        (looked,) = await tasks.look_at_drift("teams", settle_s=0.05)
+        (looked,) = await tasks.check_drift("teams", settle_s=0.05)
         return str(looked.reason)
 
     good = await fine_tune("fine")

@@ -7,7 +7,7 @@ at the resource itself. The address is never taken apart, and never followed to 
 from __future__ import annotations
 
 from evals.errors import PlatformError
-from flows.platforms.azure.arm.transport import Answer, ArmClient
+from flows.platforms.azure.arm.transport import ArmAnswer, ArmClient
 from flows.platforms.azure.errors import explained
 from flows.platforms.deadlines import Deadline, retry_after
 
@@ -16,7 +16,7 @@ __all__ = ["follow", "out_of_time"]
 _ENDED = {"succeeded": True, "failed": False, "canceled": False}
 
 
-async def follow(arm: ArmClient, begun: Answer, *, doing: str, deadline: Deadline) -> None:
+async def follow(arm: ArmClient, begun: ArmAnswer, *, doing: str, deadline: Deadline) -> None:
     """Wait for the end of the operation that `begun` started, by the address its headers name.
 
     Returns when it succeeded, or when the headers name nothing usable: the caller then looks at the resource
@@ -47,7 +47,7 @@ def out_of_time(doing: str, deadline: Deadline) -> PlatformError:
     )
 
 
-def _at_its_end(answer: Answer, *, by_status: bool, doing: str) -> bool:
+def _at_its_end(answer: ArmAnswer, *, by_status: bool, doing: str) -> bool:
     if answer.status == 404:  # forgotten, or what was deleted is gone: the resource itself tells
         return True
     if not by_status:

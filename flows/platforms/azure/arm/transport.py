@@ -21,7 +21,7 @@ from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
 from flows.platforms.azure.errors import explained, service_error
 from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
 
-__all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "Answer", "ArmClient"]
+__all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "ArmAnswer", "ArmClient"]
 
 ARM_ENDPOINT = "https://management.azure.com"
 ARM_API_VERSION = "2025-06-01"
@@ -31,7 +31,7 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ArmAnswer:
     """What the control plane answered: lower-cased header names, and the decoded body ({} when there is none)."""
 
     status: int
@@ -106,7 +106,7 @@ class ArmClient:
         deadline: Deadline | None = None,
         allow: frozenset[int] = frozenset(),
         auxiliary: bool = False,
-    ) -> Answer:
+    ) -> ArmAnswer:
         """Send until it is answered for good; returns a 2xx answer, or one whose status is in `allow`.
 
         `path` is a path below the base, or an address of the same origin. Raises PlatformError or CredentialError.
@@ -170,7 +170,7 @@ class ArmClient:
         body: Mapping[str, Any] | None,
         params: Mapping[str, str] | None,
         headers: dict[str, str],
-    ) -> Answer | None:
+    ) -> ArmAnswer | None:
         address = httpx.URL(self._address(path)).copy_merge_params(dict(params or {}))
         if "api-version" not in address.params:
             address = address.copy_set_param("api-version", self._api_version)
@@ -183,9 +183,9 @@ class ArmClient:
             _log.debug("%s %s: no answer (%s)", method, address.path, type(error).__name__)
             return None
         _log.debug("%s %s: %d", method, address.path, answer.status_code)
-        return Answer(status=answer.status_code, headers=answer.headers, body=_decoded(answer))
+        return ArmAnswer(status=answer.status_code, headers=answer.headers, body=_decoded(answer))
 
-    def _pause(self, answer: Answer | None, tries: int) -> float | None:
+    def _pause(self, answer: ArmAnswer | None, tries: int) -> float | None:
         conflict = answer is not None and answer.status == 409 and answer.code == "RequestConflict"
         if not conflict and (tries >= self.pace.attempts or not _passing(answer)):
             return None
@@ -194,7 +194,7 @@ class ArmClient:
             return asked
         return growing_pause(min(tries, 5), self.pace.first_pause)
 
-    def _refusal(self, doing: str, answer: Answer | None) -> PlatformError | CredentialError:
+    def _refusal(self, doing: str, answer: ArmAnswer | None) -> PlatformError | CredentialError:
         if answer is None:
             return PlatformError(
                 f"could not {doing}: nothing answers at {self.base}", hint=self._absent
@@ -202,11 +202,11 @@ class ArmClient:
         return explained(doing, status=answer.status, body=answer.body, headers=answer.headers)
 
 
-def _passing(answer: Answer | None) -> bool:
+def _passing(answer: ArmAnswer | None) -> bool:
     return answer is None or answer.status in _PASSING
 
 
-def _expired(answer: Answer) -> bool:
+def _expired(answer: ArmAnswer) -> bool:
     return answer.status == 401 and answer.code != "InvalidAuthenticationTokenTenant"
 
 
