@@ -55,7 +55,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for room in (
+for commands in (
     running,
     resume,
     watch,
@@ -71,7 +71,7 @@ for room in (
     sweep,
     demo,
 ):
-    room.register(app)
+    commands.register(app)
 
 
 @app.callback(invoke_without_command=True)

@@ -107,7 +107,7 @@ class Grader(Protocol):
 
 @dataclass(slots=True)
 class GraderBase:
-    """What most graders share. A subclass gives `options`, `columns`, and how a text is judged."""
+    """What most graders share. A subclass gives `grade` (see `Grader`), and may give `Options`, `columns`, `applies` and `check`."""
 
     name: str
     options: Any

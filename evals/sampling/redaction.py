@@ -7,16 +7,21 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-__all__ = ["Redactor"]
+__all__ = ["Redactor", "redact_keys"]
 
 _MARK = "[redacted]"
 _SHORTEST = 8  # a shorter "secret" would tear holes into ordinary text
 _FORMS = re.compile(
-    r"(?P<lead>bearer\s+|api[-_ ]?key[\"']?\s*[:=]\s*[\"']?)[A-Za-z0-9._~+/*=-]{6,}"
+    r"(?P<lead>bearer\s+|(?:api[-_ ]?key|password)[\"']?\s*[:=]\s*[\"']?|\bsig=|\bwhsec_)[A-Za-z0-9._~+/%*=-]{6,}"
     r"|\bsk-[A-Za-z0-9_*-]{8,}"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?",
     re.IGNORECASE,
 )
+
+
+def redact_keys(text: str) -> str:
+    """Return the text without anything that has the form of a key, token, signature or password."""
+    return _FORMS.sub(lambda found: (found["lead"] or "") + _MARK, text)
 
 
 class Redactor:
@@ -60,5 +65,5 @@ class Redactor:
         text = text.encode("utf-8", "replace").decode()
         for secret in self._texts:
             text = text.replace(secret, _MARK)
-        text = _FORMS.sub(lambda found: (found["lead"] or "") + _MARK, text)
+        text = redact_keys(text)
         return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -171,7 +171,7 @@ def _no_run(folder: Path) -> Problem:
         message = f"expected the folder of a run; found no {SAMPLING_PLAN_FILE} in it"
         fix: str | None = "give <home>/runs/<run id> of a run that has begun to ask its cases"
     else:
-        known = [path.name for path in folder.parent.glob("*") if path.is_dir()]
+        known = [path.parent.name for path in folder.parent.glob(f"*/{SAMPLING_PLAN_FILE}")]
         message, fix = "expected the folder of a run; found none", nearest(folder.name, known)
     return Problem(where=shown_path(folder), message=message, fix=fix)
 

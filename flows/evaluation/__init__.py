@@ -1,4 +1,5 @@
-"""A run up to its verdict: requested, checked before money is spent, asked in rounds, judged.
+"""The steps of a run up to its verdict: requested, checked before money is spent, asked in rounds, judged. What asks and
+grades is `evals.evaluation`; here it gets its slots, budget, registry and place on disk.
 
 In: a target and what names its candidate. Out: answers, scores and looks in the run's folder, a verdict and suite
 results in the registry. Every step opens the run from its id, so that it can run in a process of its own and be done

@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from evals.errors import PlatformError
+from evals.sampling.redaction import redact_keys
 from flows.deployments.downtime import describe_change, describe_downtime, replaceable
 from flows.deployments.identity import belongs_to, own_tags
 from flows.platforms.base import Connection, Deployment, ReplacesModels, SlotSpec
-from flows.release.steps import PromotionProcess, without_secrets
+from flows.release.steps import PromotionProcess
 
 __all__ = ["InPlacePromotion"]
 
@@ -99,7 +100,7 @@ class InPlacePromotion(PromotionProcess):
                 )
                 found["downtime_s"] = round(done.downtime_s, 1)
         except Exception as error:
-            why = without_secrets(str(error))
+            why = redact_keys(str(error))
             return f"{self.deployment} could not be given back {previous.model_id}: {why}"
         return None
 

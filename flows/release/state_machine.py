@@ -28,6 +28,7 @@ from evals.errors import (
     WaitingError,
 )
 from evals.records import LivePointer, Record
+from evals.sampling.redaction import redact_keys
 from flows.platforms.base import Platform
 from flows.publishers.base import Published, Publisher
 from flows.registry.records import RunState
@@ -41,7 +42,6 @@ from flows.release.steps import (
     Measure,
     PromotionProcess,
     Smoke,
-    without_secrets,
 )
 from flows.release.undo import put_back, why_put_back
 
@@ -174,7 +174,7 @@ def _prove(process: PromotionProcess, live: LivePointer) -> str:
 async def _undo(process: PromotionProcess, why: str) -> PromotionOutcome:
     """Put the old model back and say what happened."""
     problems = await put_back(process, why)
-    detail = "; ".join([f"put back: {without_secrets(why)}", *problems])
+    detail = "; ".join([f"put back: {redact_keys(why)}", *problems])
     live = process.registry.live(process.act.target)
     left = live is not None and live.model_id == process.act.candidate.model_id
     return _end(process, "failed" if left else "rolled_back", detail)
@@ -182,7 +182,7 @@ async def _undo(process: PromotionProcess, why: str) -> PromotionOutcome:
 
 async def _leave(process: PromotionProcess, state: PromotionState, why: str) -> PromotionOutcome:
     """Leave the old model live. The state goes first: it bars a second process of this run from switching."""
-    detail = without_secrets(why)
+    detail = redact_keys(why)
     with contextlib.suppress(RefusedError):  # that second process has promoted
         _end(process, state, detail)
     if process.registry.pointers_of(process.act.run_id):

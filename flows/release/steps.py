@@ -6,7 +6,6 @@ and records are derived from the run, so that a second time finds what the first
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 from evals.errors import InfrastructureError, PlatformError, RefusedError
 from evals.records import LivePointer, Record, Verdict
+from evals.sampling.redaction import redact_keys
 from flows.deployments.identity import deployment_name, own_tags, run_of
 from flows.platforms.base import Connection, Platform
 from flows.publishers.base import Publisher
@@ -26,7 +26,6 @@ __all__ = [
     "PromotionProcess",
     "Smoke",
     "SmokeResult",
-    "without_secrets",
 ]
 
 
@@ -71,7 +70,7 @@ class PromotionProcess:
         try:
             yield found
         except Exception as error:
-            why = {"error": f"{type(error).__name__}: {without_secrets(str(error))}"}
+            why = {"error": f"{type(error).__name__}: {redact_keys(str(error))}"}
             self.registry.record_step(self.act.run_id, name, "failed", why, actor=self.act.actor)
             raise
         self.registry.record_step(self.act.run_id, name, "done", found, actor=self.act.actor)
@@ -151,9 +150,7 @@ class PromotionProcess:
             with self.step("removed", deployment=self.deployment):
                 await self.platform.delete(self.deployment)
         except Exception as error:
-            return (
-                f"deployment {self.deployment} could not be removed: {without_secrets(str(error))}"
-            )
+            return f"deployment {self.deployment} could not be removed: {redact_keys(str(error))}"
         return None
 
     async def restore_deployment(self) -> str | None:
@@ -187,13 +184,3 @@ class PromotionProcess:
             for mark in marks
             if mark.step == "deploying" and mark.detail.get("created")
         }
-
-
-_SECRET = re.compile(
-    r"(?i)(bearer\s+|api[-_ ]?key[\"']?\s*[:=]\s*[\"']?|\bsk-|whsec_|sig=|password[\"']?\s*[:=]\s*[\"']?)[^\s\"'&,;]+"
-)
-
-
-def without_secrets(text: str) -> str:
-    """Return the text with everything that looks like a credential blotted out."""
-    return _SECRET.sub(lambda match: match[1] + "[redacted]", text)

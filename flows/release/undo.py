@@ -6,16 +6,17 @@ from msgspec.structs import asdict
 
 from evals.errors import StaleGenerationError
 from evals.records import LivePointer
+from evals.sampling.redaction import redact_keys
 from flows.registry.records import NewPointer
 from flows.release.publish_live import publish_live
-from flows.release.steps import PromotionProcess, without_secrets
+from flows.release.steps import PromotionProcess
 
 __all__ = ["put_back", "why_put_back"]
 
 
 async def put_back(process: PromotionProcess, why: str) -> list[str]:
     """Make the old model live again and tell applications; return what could not be done. Safe to do again."""
-    why = without_secrets(why)
+    why = redact_keys(why)
     reason = f"put back: {why}"
     with process.step("put_back", why=why) as found:
         if (stuck := await process.restore_deployment()) is not None:

@@ -43,7 +43,7 @@ def test_every_line_of_the_checklist_is_documented_and_has_a_test():
         for path in (ROOT / "tests" / "flows" / "emulator").glob("test_checklist_*.py")
     )
     tested = {int(number) for number in re.findall(r"def test_line_(\d+)", tests)}
-    assert documented == tested == set(range(1, 21))
+    assert documented == tested == set(range(1, 21)) - {16}  # 16 went with the hosted evals
 
 
 def test_the_commands_of_the_manual_exist():

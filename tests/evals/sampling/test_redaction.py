@@ -27,6 +27,9 @@ def test_header_values_are_secrets_with_and_without_their_scheme() -> None:
         "Authorization: Bearer abcdef0123456789",
         "api-key=0123456789abcdef",
         '"api_key": "0123456789abcdef"',
+        "https://hooks.example/x?sig=0123456789abcdef",
+        "wrong webhook secret whsec_0123456789abcdef",
+        "password: 0123456789abcdef",
         "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJ4In0.c2ln",
     ],
 )
