@@ -199,11 +199,11 @@ def test_a_model_put_under_the_name_past_us_is_not_deleted_by_a_promotion(first_
     first_live.arm("DELETE", "router")
     while first_live.standing():
         pass
-    first_live.made_by_hand("router", models.checkpoint, gatewright="production")
+    first_live.made_by_hand("router", models.checkpoints[0].id, gatewright="production")
     outcome = asyncio.run(go_live.go_live(first_live.settings, run_id))
     assert outcome.state == "failed"
     assert "'gatewright verify router' with --adopt or --put-back" in outcome.detail
-    assert first_live.standing() == {"router": models.checkpoint}
+    assert first_live.standing() == {"router": models.checkpoints[0].id}
     answer = first_live.command("verify", "router", "--put-back", "--reason", "not by us")
     assert answer.code == 0, answer.err + answer.out
     still_first(first_live, models)
