@@ -108,6 +108,7 @@ def start(project, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_in_one_line_that_nothing_is_lost_and_which_command_goes_on(project, service):
     write(project, service.port)
     process = start(project, "evaluate", "letters", "--model", MODEL)
