@@ -6,17 +6,20 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from support import file_platform
-from support.azure import Account, account_on, in_background, serve_from_partner
-from support.clock import Clock
-from support.emulator import TrainedModels, emulator_with_models, without_deployments
-from support.letters import Letters, ModelHost, model_host
 from support.project import Project, copy_of_ours
-from support.promoted import Original, Place, copy_of, two_promoted
 
-from flows.emulator.server import Emulator
+if TYPE_CHECKING:  # what most tests do without is imported by the fixtures that need it
+    from support.azure import Account
+    from support.clock import Clock
+    from support.emulator import TrainedModels
+    from support.file_platform import World
+    from support.letters import Letters, ModelHost
+    from support.promoted import Original, Place
+
+    from flows.emulator.server import Emulator
 
 
 @pytest.fixture
@@ -30,12 +33,16 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Emulator, TrainedModels]]:
+    from support.emulator import emulator_with_models
+
     with emulator_with_models(tmp_path_factory.mktemp("emulator")) as both:
         yield both
 
 
 @pytest.fixture
 def emulator(running: tuple[Emulator, TrainedModels]) -> Iterator[Emulator]:
+    from support.emulator import without_deployments
+
     with without_deployments(running[0]) as shared:
         yield shared
 
@@ -49,6 +56,8 @@ def models(running: tuple[Emulator, TrainedModels]) -> TrainedModels:
 def account(
     tmp_path: Path, emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Account]:
+    from support.azure import account_on
+
     with account_on(Project(tmp_path), emulator, capsys) as made:
         yield made
 
@@ -56,12 +65,16 @@ def account(
 @pytest.fixture
 def partner(account: Account, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Serves from an account of another tenant what was trained in ours."""
+    from support.azure import serve_from_partner
+
     return lambda **rights: serve_from_partner(account, monkeypatch, **rights)
 
 
 @pytest.fixture
 def meanwhile() -> Iterator[Callable[..., None]]:
     """Does something in a thread as soon as a condition holds."""
+    from support.azure import in_background
+
     with in_background() as begin:
         yield begin
 
@@ -71,12 +84,16 @@ def meanwhile() -> Iterator[Callable[..., None]]:
 
 @pytest.fixture
 async def host() -> AsyncIterator[ModelHost]:
+    from support.letters import model_host
+
     async with model_host() as found:
         yield found
 
 
 @pytest.fixture
 def letters(tmp_path: Path, host: ModelHost) -> Letters:
+    from support.letters import Letters
+
     return Letters(tmp_path, host)
 
 
@@ -85,12 +102,16 @@ def letters(tmp_path: Path, host: ModelHost) -> Letters:
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Original]:
+    from support.promoted import two_promoted
+
     with two_promoted(tmp_path_factory.mktemp("promoted")) as made:
         yield made
 
 
 @pytest.fixture
 def place(original: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    from support.promoted import copy_of
+
     copied = copy_of(original, tmp_path / "place")
     copied.enter(monkeypatch)
     return copied
@@ -101,6 +122,8 @@ def place(original: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture
 def clock() -> Clock:
+    from support.clock import Clock
+
     return Clock()
 
 
@@ -116,12 +139,14 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def open_world(folder: Path, clock: Clock) -> Iterator[Callable[[], file_platform.World]]:
+def open_world(folder: Path, clock: Clock) -> Iterator[Callable[[], World]]:
     """Opens the world of this test, again and again when asked; everything is closed at the end."""
+    from support.file_platform import World
+
     opened = []
 
-    def open_() -> file_platform.World:
-        opened.append(file_platform.World(folder, now=clock))
+    def open_() -> World:
+        opened.append(World(folder, now=clock))
         return opened[-1]
 
     yield open_
@@ -130,5 +155,5 @@ def open_world(folder: Path, clock: Clock) -> Iterator[Callable[[], file_platfor
 
 
 @pytest.fixture
-def world(open_world: Callable[[], file_platform.World]) -> file_platform.World:
+def world(open_world: Callable[[], World]) -> World:
     return open_world()

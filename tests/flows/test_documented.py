@@ -64,6 +64,7 @@ def test_the_target_of_the_manual_is_one(tmp_path):
     assert read_options(yaml.safe_load(other)["azure_openai"]).source.account == "acme-swc"
 
 
+@pytest.mark.slow
 def test_the_account_to_practise_on_opens_with_the_credentials_shown(emulator):
     practice = AZURE.partition("## Practising")[2]
     env = dict(re.findall(r"([A-Z_]+)=([a-z-]+)", practice))

@@ -200,6 +200,12 @@ class Letters(Project):
     def target(self) -> Path:
         return self.targets / "letters.yaml"
 
+    def change(self, path: Path, old: str, new: str) -> None:
+        """Replace every `old` in a file: a judge's model stands in several places."""
+        text = path.read_text("utf-8")
+        assert old in text, text
+        path.write_text(text.replace(old, new), "utf-8")
+
     def go_live(self) -> None:
         with open_registry(self.settings) as registry:
             adopt(registry, "letters", BASELINE, base_url=self.host.url, platform="openai")

@@ -284,6 +284,7 @@ def test_a_response_format_may_name_a_schema_file(write, folder) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_shipped_suites_open() -> None:
     root = Path(__file__).parents[3] / "datasets"
     for folder in sorted(path for path in root.iterdir() if (path / "suite.yaml").is_file()):

@@ -85,6 +85,7 @@ async def test_a_run_stops_when_every_check_is_decided(carry_out: Any, server: A
     assert "decided at look 1 of 10, 60 of 600 cases" in found.checks[0].reason
 
 
+@pytest.mark.slow
 async def test_the_baseline_is_not_asked_for_what_only_the_candidate_must_show(
     carry_out: Any, server: Any
 ) -> None:
@@ -95,6 +96,7 @@ async def test_the_baseline_is_not_asked_for_what_only_the_candidate_must_show(
     assert [check.n for check in found.checks] == [60, 420]
 
 
+@pytest.mark.slow
 async def test_a_suite_is_not_asked_once_its_checks_are_decided(
     carry_out: Any, server: Any
 ) -> None:
@@ -105,6 +107,7 @@ async def test_a_suite_is_not_asked_once_its_checks_are_decided(
     assert asked.count("other") > 200
 
 
+@pytest.mark.slow
 async def test_only_the_slice_that_is_still_open_is_asked_further(
     carry_out: Any, evaluation: Any, server: Any
 ) -> None:
@@ -128,6 +131,7 @@ async def test_only_the_slice_that_is_still_open_is_asked_further(
     assert done.fair_look(opened, 6, "candidate", {}) == 1
 
 
+@pytest.mark.slow
 async def test_a_resumed_run_makes_the_same_looks_and_asks_nothing_twice(
     carry_out: Any, server: Any, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ def hold_to_the_rules(score: Score, labels: set[str], outcome: str) -> None:
         assert score.unscored
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SHOWN)
 def test_any_answer_has_its_scores(name: str, opened, scripted) -> None:
     grader, example = SHOWN[name]

@@ -24,6 +24,7 @@ def _examples() -> Iterator[Any]:
             yield pytest.param(grader, json.loads(line), id=f"{grader['name']}-{number}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("grader", "example"), list(_examples()))
 async def test_an_example_gives_the_scores_it_shows(grader, example, grade, scripted) -> None:
     model_client = scripted(example.get("judge", []), example.get("embeddings"))

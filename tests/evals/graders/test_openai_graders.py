@@ -130,6 +130,7 @@ async def test_a_judge_never_judges_itself(grade, scripted) -> None:
 PYTHON = {"name": "p", "type": "python"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "value"),
     [

@@ -118,6 +118,7 @@ async def test_a_missing_field_costs_only_itself_and_the_whole(grade) -> None:
     assert scores["all"].reason == "b: expected 1; the answer has none"
 
 
+@pytest.mark.slow
 async def test_an_answer_that_makes_a_pattern_backtrack_without_end_is_unscored(grade) -> None:
     grader = {"name": "g", "type": "regex", "pattern": "(a|aa)+$"}
     assert (await grade(grader, "a" * 60))["g"].value == 1.0

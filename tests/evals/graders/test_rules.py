@@ -32,6 +32,7 @@ ANSWER = '{"urgency": "high"}'
 ids = pytest.mark.parametrize("grader", ONE_OF_EACH, ids=lambda grader: grader["type"])
 
 
+@pytest.mark.slow
 @ids
 @pytest.mark.parametrize("outcome", sorted(INFRASTRUCTURE_OUTCOMES))
 async def test_an_answer_that_never_came_is_unscored(grader, outcome, grade, scripted) -> None:

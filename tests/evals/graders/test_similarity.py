@@ -37,6 +37,7 @@ TEXTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", sorted(MEASURES))
 def test_the_same_text_is_alike_and_another_is_not(measure) -> None:
     text = "Please send the refund for the late order today"

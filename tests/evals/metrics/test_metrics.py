@@ -276,6 +276,7 @@ async def test_the_confusion_matrix_counts_invalid_answers_apart(opened) -> None
     assert confusion(results, "intent").tolist() == [[1, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 1]]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 3)), min_size=1, max_size=40))
 def test_label_metrics_are_scikit_learns(pairs) -> None:

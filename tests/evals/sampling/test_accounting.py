@@ -68,6 +68,7 @@ async def test_a_torn_line_is_dropped_and_a_damaged_account_is_named(studio: Any
         read_usage(studio.folder)
 
 
+@pytest.mark.slow
 async def test_the_lines_of_a_call_hold_the_same_history_as_its_end(studio: Any) -> None:
     studio.server.script = lambda request: (
         studio.failing(429, headers={"retry-after-ms": "1"})

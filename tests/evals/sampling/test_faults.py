@@ -67,6 +67,7 @@ async def test_dropped_connections_are_asked_again(studio: Any) -> None:
     await answers_all(studio, first_time(studio, lambda request: studio.drop_at_once()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "body",
     [b'{"choices": [{"message": {"cont', b"", b"<html>busy</html>", b"[]", b'{"choices": []}'],
@@ -77,11 +78,13 @@ async def test_an_unreadable_success_is_the_servers_error(studio: Any, body: byt
     assert summary.roles["candidate"].retries == {"server_error": CASES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [408, 409, 500, 502, 503, 504])
 async def test_passing_server_errors_are_asked_again(studio: Any, code: int) -> None:
     await answers_all(studio, first_time(studio, lambda request: studio.failing(code)))
 
 
+@pytest.mark.slow
 async def test_wrong_content_types_are_no_obstacle(studio: Any) -> None:
     await answers_all(
         studio,
@@ -142,6 +145,7 @@ async def test_an_absurd_wait_is_not_waited_for(studio: Any) -> None:
     assert summary.roles["candidate"].outcomes == {"rate_limited": 3}
 
 
+@pytest.mark.slow
 async def test_everything_at_once_still_balances(studio: Any) -> None:
     def script(request: Any) -> Any:
         roll = hash((request.text, request.nth, request.model)) % 10

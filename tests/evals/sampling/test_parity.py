@@ -140,6 +140,7 @@ async def both(studio: Any) -> tuple[Any, Exception]:
     return studio.responses()["c-0", 0], caught.value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", STATUSES)
 async def test_the_same_class_for_every_status(studio: Any, code: int) -> None:
     studio.server.script = lambda request: studio.failing(code, "some_code", "some words")

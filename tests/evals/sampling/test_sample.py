@@ -30,6 +30,7 @@ async def test_candidate_and_baseline_are_asked_in_turn(studio: Any) -> None:
         assert 8 <= share <= 32
 
 
+@pytest.mark.slow
 async def test_neither_role_runs_far_ahead_of_a_slow_one(studio: Any) -> None:
     async def crawl(exchange: Any) -> None:
         await asyncio.sleep(0.02)

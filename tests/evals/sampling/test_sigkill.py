@@ -84,6 +84,7 @@ async def kill_often(studio: Any, times: int, seed: int) -> None:
         )
 
 
+@pytest.mark.slow
 async def test_the_account_agrees_with_the_server_whatever_was_killed(studio: Any) -> None:
     rejected = 0
 
@@ -128,6 +129,7 @@ def check_account(studio: Any, calls: Any, rejected: int) -> None:
     assert rejected - 2 * doubt <= retries <= rejected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_killed_five_times_and_nothing_answered_is_asked_again(
     studio: Any, seed: int

@@ -21,6 +21,7 @@ def measured() -> SelfTest:
     return self_test(replicates=60, seed=3)
 
 
+@pytest.mark.slow
 def test_every_promised_rate_is_kept(measured: SelfTest) -> None:
     assert measured.missed == ()
 
@@ -50,6 +51,7 @@ def test_the_view_sets_both_gates_side_by_side(measured: SelfTest) -> None:
     assert "every promised rate was kept" in text
 
 
+@pytest.mark.slow
 def test_a_model_against_itself_counts_flips_and_no_false_fail(folder_suite: Any) -> None:
     opened = folder_suite(100)
     responses, scores = [], []

@@ -28,6 +28,7 @@ def test_a_candidate_worse_by_the_margin_is_promoted_about_one_time_in_twenty(
     assert paired_power(n, psi, margin, true_diff=-margin) <= 0.058
 
 
+@pytest.mark.slow
 def test_graded_scores_keep_their_promise() -> None:
     rng = np.random.default_rng(1)
     promoted = 0
@@ -48,6 +49,7 @@ def test_flawless_looking_samples_do_not_promote_a_rare_disaster() -> None:
     assert promoted / 2000 <= no_more_than(0.05, 2000)
 
 
+@pytest.mark.slow
 def test_clusters_are_not_counted_as_cases() -> None:
     rng = np.random.default_rng(3)
     honest = naive = 0
@@ -63,6 +65,7 @@ def test_clusters_are_not_counted_as_cases() -> None:
     assert naive / 1000 > 0.09
 
 
+@pytest.mark.slow
 def test_macro_f1_keeps_its_promise() -> None:
     rng = np.random.default_rng(4)
     promoted = 0

@@ -70,6 +70,7 @@ def test_the_metric_is_scikit_learns(metric: str, seed: int) -> None:
     assert float(found) == pytest.approx(by_sklearn(truth, new, metric))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", METRICS)
 def test_the_standard_error_is_that_of_leaving_out_each_case(metric: str) -> None:
     columns = answers(11)

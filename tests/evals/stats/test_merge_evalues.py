@@ -30,6 +30,7 @@ def alarms(weekly: list[float]) -> bool:
     return log_merged(weekly) >= math.log(1 / ALPHA)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("noisy", [False, True])
 def test_a_model_that_stands_at_its_bar_raises_hardly_an_alarm_in_a_year(noisy: bool) -> None:
     rng = np.random.default_rng(11)
@@ -81,6 +82,7 @@ def test_the_value_of_one_run_is_the_average_capital_of_its_gamblers() -> None:
     assert scaled == pytest.approx(log_e_below(values, BAR))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ["right or wrong", "graded"])
 def test_its_expectation_at_the_bar_is_at_most_one(shape: str) -> None:
     rng = np.random.default_rng(15)

@@ -106,6 +106,7 @@ def test_looking_early_saves_most_where_the_candidate_is_clearly_good_or_bad() -
     assert shares[0] < shares[1] < shares[2] < 0.9
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=12))
 def test_holm_is_statsmodels_holm(p_values: list[float]) -> None:
     reject, adjusted, _, _ = multipletests(p_values, 0.05, "holm")

@@ -18,6 +18,7 @@ def people_and_judge(rng: np.random.Generator, rate: float) -> tuple[np.ndarray,
     return human, judge.astype(float)
 
 
+@pytest.mark.slow
 def test_it_keeps_its_error_rate_where_the_t_interval_does_not() -> None:
     rng, draws, n, rate = np.random.default_rng(7), 1000, 100, 0.95
     wrong = {"bounded": 0, "t": 0}

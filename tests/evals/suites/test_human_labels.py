@@ -197,6 +197,7 @@ def world(
     return Evidence(candidate={"triage": given}, baseline=None)
 
 
+@pytest.mark.slow
 def test_with_labels_a_lenient_judge_promotes_nobody_worse_than_the_bar() -> None:
     with_labels = policy_of(
         {"metric": "tone", "kind": "at_least", "threshold": 0.75, "with_labels": True}

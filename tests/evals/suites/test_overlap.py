@@ -156,6 +156,7 @@ def test_normalising_twice_changes_nothing(text) -> None:
     assert normalised(once) == once
 
 
+@pytest.mark.slow
 def test_a_thousand_cases_against_two_thousand_examples_take_seconds_of_work(
     tmp_path: Path,
 ) -> None:

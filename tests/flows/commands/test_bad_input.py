@@ -60,6 +60,7 @@ def test_an_unknown_target_is_refused_with_the_nearest_one(project):
     one_line(answer)
 
 
+@pytest.mark.slow
 def test_a_missing_credential_is_refused_with_the_variables_to_set(project):
     text = project.target.read_text().replace("platform: embedded", "platform: openai")
     project.target.write_text(text)
@@ -68,6 +69,7 @@ def test_a_missing_credential_is_refused_with_the_variables_to_set(project):
     one_line(answer)
 
 
+@pytest.mark.slow
 def test_an_unknown_metric_is_named_with_the_nearest_one(project):
     project.change(project.gate, "metric: exact_match", "metric: exact_mach")
     refused(project.command("evaluate", "support-triage", *MODEL), "exact_mach", "exact_match")
@@ -131,6 +133,7 @@ def test_a_regression_run_finds_a_broken_gate_before_it_starts_a_server(project)
     assert "asking" not in answer.err
 
 
+@pytest.mark.slow
 def test_refused_input_leaves_no_run_behind(project):
     project.change_line(project.cases, 7, lambda row: row[:40])
     project.command("evaluate", "support-triage", *MODEL)

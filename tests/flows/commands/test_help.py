@@ -46,6 +46,7 @@ def test_the_commands_of_the_manual_are_there():
     assert {*ASKED_FOR, *OF_SUITES} <= set(COMMANDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_what_the_command_does_and_gives_an_example(command, capsys):
     assert run([*command.split(), "--help"]) == 0
@@ -55,12 +56,14 @@ def test_help_says_what_the_command_does_and_gives_an_example(command, capsys):
     assert f"Example: gatewright {command}" in " ".join(shown.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name not in ("serve",)])
 def test_every_command_can_answer_a_machine(command, capsys):
     run([*command.split(), "--help"])
     assert "--json" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_parameter_is_explained(command):
     found = typer.main.get_command(app)

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from support.waiting import wait_until
 
 MODEL = "ft:gpt-4.1-mini-2025-04-14:acme:new:Aa1"
 CASES = 40
@@ -108,12 +108,11 @@ def start(project, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.slow
 def test_ctrl_c_says_in_one_line_that_nothing_is_lost_and_which_command_goes_on(project, service):
     write(project, service.port)
     process = start(project, "evaluate", "letters", "--model", MODEL)
-    deadline = time.monotonic() + 60
-    while service.asked <= 8 and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.05)
+    wait_until(lambda: service.asked > 8 or process.poll() is not None)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
 

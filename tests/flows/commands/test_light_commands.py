@@ -42,6 +42,7 @@ def seeded(project: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return project
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "code"),
     [

@@ -100,6 +100,7 @@ def test_check_takes_another_training_file_and_a_folder_for_a_name(project, suit
     assert answer.json[0]["training_overlap"]["overlap"]["exact"] == []
 
 
+@pytest.mark.slow
 def test_check_shows_the_problems_of_all_suites_at_once(project, suite):
     rows = cases()
     rows[1]["expected"] = "bleu"

@@ -51,6 +51,7 @@ def test_line_08_without_the_switch_nothing_stale_is_served(workshop) -> None:
 # 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("style", "present", "absent"),
     [

@@ -208,6 +208,7 @@ def test_names_that_do_not_answer(workshop) -> None:
     assert refusal(workshop.http.post(workshop.url + "/openai/nonsense")) == (404, "404")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "code"),
     [

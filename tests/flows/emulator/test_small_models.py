@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from flows.emulator.fine_tuning.training import train_to_disk
 from flows.emulator.fine_tuning.training_files import read_examples
 from flows.emulator.models.conversation import Example
@@ -112,6 +114,7 @@ def test_tool_calls_are_learned_and_given_back(workshop) -> None:
     assert choice.message.tool_calls[0].function.name == "refund"
 
 
+@pytest.mark.slow
 def test_the_base_model_guesses_by_frequency_and_sometimes_breaks_its_json(workshop) -> None:
     client, prompt = workshop.client("/v1"), "Triage."
     unknown = client.chat.completions.create(

@@ -30,6 +30,7 @@ async def run(letters):
     return await letters.judge(found)
 
 
+@pytest.mark.slow
 async def test_a_target_may_speak_the_responses_api(plain, host):
     plain.change(plain.target, "sampling: {", "sampling: {api: responses, ")
     assert (await run(plain)).outcome == "PASS"
@@ -37,6 +38,7 @@ async def test_a_target_may_speak_the_responses_api(plain, host):
     assert all("input" in body and "messages" not in body for body in host.bodies)
 
 
+@pytest.mark.slow
 async def test_candidate_and_baseline_may_have_system_prompts_of_their_own(plain, host):
     plain.change(plain.target, "sampling: {", "sampling: {candidate: {system_prompt: Short.}, ")
     await run(plain)
@@ -53,6 +55,7 @@ async def test_candidate_and_baseline_may_have_system_prompts_of_their_own(plain
     assert set(ours) == {"Short."}
 
 
+@pytest.mark.slow
 async def test_each_suite_is_asked_by_its_own_sampling_and_the_targets_word_goes_before_it(
     plain, host
 ):

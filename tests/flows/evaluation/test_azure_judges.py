@@ -102,6 +102,7 @@ def by_token(monkeypatch, emulator) -> None:
     monkeypatch.setenv("AZURE_OPENAI_AD_TOKEN", emulator.token(audience=DATA_AUDIENCES[0]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("api", ["v1", "dated"])
 @pytest.mark.parametrize("signed_in", [by_key, by_token])
 def test_a_deployment_of_the_account_judges(judged, models, emulator, monkeypatch, signed_in, api):

@@ -23,6 +23,7 @@ def sampling(account, **other):
     return {**account.target["sampling"], **other}
 
 
+@pytest.mark.slow
 def test_tokens_come_from_the_messages_first_and_from_the_last_run_afterwards(
     account, models, line
 ):

@@ -35,6 +35,7 @@ async def ask(letters, again: str, *, fresh: bool = False) -> str:
     return run
 
 
+@pytest.mark.slow
 async def test_a_second_run_reuses_the_live_models_answers_and_a_fresh_one_does_not(live, host):
     await ask(live, "one")
     assert host.asked[BASELINE] == 40
@@ -47,6 +48,7 @@ async def test_a_second_run_reuses_the_live_models_answers_and_a_fresh_one_does_
     assert host.asked[BASELINE] == 80
 
 
+@pytest.mark.slow
 async def test_without_the_targets_word_nothing_is_reused(live, host):
     live.change(live.target, ", reuse_baseline: 7d", "")
     await ask(live, "one")
@@ -70,6 +72,7 @@ def test_the_flow_takes_every_mark_of_a_trigger():
     )
 
 
+@pytest.mark.slow
 async def test_the_command_line_asks_for_it(live, host):
     await ask(live, "one")
     folders = {

@@ -59,6 +59,7 @@ def write(letters, rows) -> None:
     names(letters, "labels.jsonl")
 
 
+@pytest.mark.slow
 async def test_a_sample_is_drawn_blind_and_always_the_same_one(big):
     big.go_live()
     run = await judged(big)
@@ -88,6 +89,7 @@ async def test_what_is_labelled_already_is_not_asked_for_again(big):
     assert (len(found.rows), found.known) == (5, 15)
 
 
+@pytest.mark.slow
 async def test_more_than_there_is_and_an_unknown_judge_are_refused(big):
     run = await judged(big)
     with pytest.raises(ConfigurationError, match="expected at most 120, the cases answered"):
@@ -99,6 +101,7 @@ async def test_more_than_there_is_and_an_unknown_judge_are_refused(big):
         draw(opened, "tune", 10)
 
 
+@pytest.mark.slow
 async def test_labels_decide_when_the_run_is_judged_again_and_leave_its_verdict_alone(big):
     write(big, [])
     big.change(big.gate, "at_least: 0.5}", "at_least: 0.5, with_labels: true}")
@@ -126,6 +129,7 @@ async def test_labels_decide_when_the_run_is_judged_again_and_leave_its_verdict_
     assert (facts[0]["n"], facts[0]["exact"]) == (120, pytest.approx(110 / 120))
 
 
+@pytest.mark.slow
 async def test_labels_of_a_run_are_part_of_its_evidence_and_kept_with_it(big):
     first = await judged(big)
     write(big, labelled(drawn(big, first).rows))
@@ -139,6 +143,7 @@ async def test_labels_of_a_run_are_part_of_its_evidence_and_kept_with_it(big):
     assert found["evidence"].level == "ok", found
 
 
+@pytest.mark.slow
 async def test_the_command_writes_a_table_that_can_be_filled_in(big, monkeypatch, capsys, tmp_path):
     run = await judged(big)
     for name in ("home", "targets", "gates", "datasets"):

@@ -18,6 +18,7 @@ BASELINE = "ft:gpt-4.1-mini-2025-04-14:acme:old:Bb2"
 JUDGE = "gpt-4.1"
 
 
+@pytest.mark.slow
 async def test_judges_decide_both_alone_and_between_two_models(letters, host):
     letters.go_live()
     letters.change(
@@ -34,6 +35,7 @@ async def test_judges_decide_both_alone_and_between_two_models(letters, host):
     assert host.most_at_once > 4
 
 
+@pytest.mark.slow
 async def test_what_judges_cost_stands_in_the_report(letters, host):
     run = letters.request()
     await letters.prepare(run)
@@ -92,6 +94,7 @@ async def test_a_judge_that_is_not_there_is_found_out_before_money_is_spent(lett
     assert not host.asked
 
 
+@pytest.mark.slow
 async def test_a_judge_that_is_down_leaves_answers_unscored_and_is_asked_when_the_run_goes_on(
     letters, host
 ):
@@ -115,6 +118,7 @@ async def test_a_judge_that_is_down_leaves_answers_unscored_and_is_asked_when_th
     assert host.asked == {CANDIDATE: 40, JUDGE: 40}
 
 
+@pytest.mark.slow
 async def test_a_refusing_judge_makes_the_run_inconclusive_never_a_score(letters, host):
     host.judge_down = True
     run = letters.request()
@@ -125,6 +129,7 @@ async def test_a_refusing_judge_makes_the_run_inconclusive_never_a_score(letters
     assert check.candidate is None
 
 
+@pytest.mark.slow
 async def test_judges_spend_from_the_runs_budget_and_say_when_it_is_used_up(letters, host):
     # 40 answers of 110 tokens each fit, and then about ten verdicts.
     letters.change(letters.target, "max_attempts: 2}", "max_attempts: 2, budget_tokens: 7000}")
@@ -140,6 +145,7 @@ async def test_judges_spend_from_the_runs_budget_and_say_when_it_is_used_up(lett
     assert spent.tokens + host.asked[CANDIDATE] * 110 <= 7000
 
 
+@pytest.mark.slow
 async def test_what_a_killed_run_paid_its_judges_is_not_forgotten(letters, host):
     run = letters.request()
     await letters.prepare(run)

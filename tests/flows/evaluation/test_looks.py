@@ -163,6 +163,7 @@ async def carry_out(settings: Settings, run_id: str, side: EvaluatedModel) -> in
     raise AssertionError("the last look always stops")
 
 
+@pytest.mark.slow
 async def test_a_run_stops_at_the_look_that_decides_it(
     settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
@@ -179,6 +180,7 @@ async def test_a_run_stops_at_the_look_that_decides_it(
     assert result.metrics["exact"] == 1.0
 
 
+@pytest.mark.slow
 async def test_a_look_is_made_once_and_the_verdict_comes_from_what_is_stored(
     settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
@@ -193,6 +195,7 @@ async def test_a_look_is_made_once_and_the_verdict_comes_from_what_is_stored(
     assert rejudge(settings, run_id) == first
 
 
+@pytest.mark.slow
 async def test_the_report_counts_what_killed_processes_asked(
     settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
@@ -213,6 +216,7 @@ async def test_the_report_counts_what_killed_processes_asked(
     assert words["times asking was killed and taken up again"] == "1"
 
 
+@pytest.mark.slow
 async def test_a_round_that_its_budget_ended_and_that_went_on_later_is_no_stop(
     settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
@@ -251,6 +255,7 @@ async def test_a_run_goes_on_as_it_was_dealt_when_its_gate_is_edited_and_judges_
             step()
 
 
+@pytest.mark.slow
 async def test_stored_answers_are_judged_by_another_policy_for_nothing(
     settings: Settings, begin: Any, side: EvaluatedModel, tmp_path: Path
 ) -> None:
@@ -268,6 +273,7 @@ async def test_stored_answers_are_judged_by_another_policy_for_nothing(
         rejudge(settings, run_id, tmp_path / "wrong.yaml")
 
 
+@pytest.mark.slow
 async def test_a_plan_rests_on_the_last_run(
     settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:
@@ -315,6 +321,7 @@ def test_a_target_says_how_often_cases_are_asked_and_else_the_suite_does(
         assert run.evaluation.repeats_of(run.plan.suites[0]) == 3
 
 
+@pytest.mark.slow
 async def test_a_model_is_judged_against_itself_from_its_repeats(
     settings: Settings, begin: Any, side: EvaluatedModel
 ) -> None:

@@ -54,6 +54,7 @@ async def test_near_matches_are_refused_where_the_gate_says_so(letters, host, tr
     assert "'c9' asks nearly what (similarity 0." in messages[1]
 
 
+@pytest.mark.slow
 async def test_what_is_only_reported_is_a_warning_and_a_note_in_the_report(letters, host, trained):
     letters.change(letters.gate, "early_stop", "training_overlap: {exact: report}\nearly_stop")
     run = letters.request(by_job=True)

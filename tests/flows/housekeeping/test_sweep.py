@@ -6,6 +6,8 @@ import asyncio
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from evals.sampling.response_store import ResponseStore
 from flows.deployments.identity import deployment_name, own_tags, slot_name
 from flows.evaluation import steps
@@ -38,6 +40,7 @@ def swept(account, *options):
     return found
 
 
+@pytest.mark.slow
 def test_an_expired_slot_of_a_run_that_is_over_goes_and_all_else_stays(account, models):
     done = account.begin(models.first.model_id)
     running = account.begin(models.second.model_id)
@@ -94,6 +97,7 @@ def test_what_evaluating_deploys_says_until_when_it_is_wanted(account, models):
     asyncio.run(steps.clean_up(account.settings, run_id))
 
 
+@pytest.mark.slow
 def test_a_previous_production_deployment_is_kept_warm_and_goes_when_its_time_is_up(
     account, emulator, models
 ):
@@ -113,6 +117,7 @@ def test_a_previous_production_deployment_is_kept_warm_and_goes_when_its_time_is
     assert account.standing() == {new: models.second.model_id}
 
 
+@pytest.mark.slow
 def test_where_the_target_says_so_a_rollback_target_is_paused_and_resumed_by_the_rollback(
     account, models
 ):
@@ -130,6 +135,7 @@ def test_where_the_target_says_so_a_rollback_target_is_paused_and_resumed_by_the
     assert "deploymentState" not in account.arm("GET", old).json()["properties"]
 
 
+@pytest.mark.slow
 def test_a_rollback_target_that_idled_away_is_deployed_again_and_a_live_one_is_told_of(
     account, emulator, models
 ):
@@ -154,6 +160,7 @@ def test_the_deployment_of_a_promotion_that_was_killed_and_refused_goes(account,
     assert [due["name"] for due in swept(account)["deleted"]] == [name]
 
 
+@pytest.mark.slow
 def test_an_account_that_does_not_answer_is_told_and_the_next_target_is_swept(account, models):
     text = (account.folder / "targets" / "router.yaml").read_text()
     broken = text.replace("name: router", "name: away").replace(
@@ -188,6 +195,7 @@ ARM_PATH = (
 )
 
 
+@pytest.mark.slow
 def test_stored_answers_are_forgotten_when_no_target_would_reuse_them(account, models):
     account.promoted(models.first.model_id)
     kept = ResponseStore(account.settings.home / "responses")
@@ -207,6 +215,7 @@ def test_stored_answers_are_forgotten_when_no_target_would_reuse_them(account, m
     kept.close()
 
 
+@pytest.mark.slow
 def test_answers_that_no_target_reuses_are_not_kept(account, models):
     account.promoted(models.first.model_id)
     answer = account.command("sweep").out
@@ -214,6 +223,7 @@ def test_answers_that_no_target_reuses_are_not_kept(account, models):
     assert account.command("sweep", "--json").json["answers"]["answers"] == 0
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_targets_account_is_told_with_its_file_and_the_rest_is_swept(
     account, models
 ):

@@ -188,6 +188,7 @@ async def test_what_a_failed_run_could_not_remove_is_removed_later(live):
     assert live.platform.standing()[name] == "v2"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attempt", ["rollback-2", "repair-2"])
 async def test_what_a_way_back_deployed_and_never_switched_to_goes_once_it_was_overtaken(
     live, attempt

@@ -89,6 +89,7 @@ def test_where_all_agrees_nothing_is_said_and_nothing_recorded(place: Any) -> No
     assert kinds() == []
 
 
+@pytest.mark.slow
 def test_a_model_changed_in_the_portal_is_found_and_told_once(restored: Any, capsys: Any) -> None:
     other = seen("previous").model_id
     in_the_portal(restored, other)

@@ -65,6 +65,7 @@ def hold(letters):
         return registry.held("letters")
 
 
+@pytest.mark.slow
 async def test_runs_that_hold_leave_little_evidence_however_many_there_are(live):
     runs = [await week(live, number) for number in range(4)]
     (found,) = watched(live, runs[-1]).together
@@ -77,6 +78,7 @@ async def test_runs_that_hold_leave_little_evidence_however_many_there_are(live)
     assert "alarm at 20 (no alarm)" in page.with_name("report.json").read_text()
 
 
+@pytest.mark.slow
 async def test_a_run_that_fails_by_a_little_acts_only_when_the_evidence_is_enough(live, host):
     await week(live, 1)
     kind_in(host, 68)  # below the bar beyond doubt of a single run, yet no alarm for ever
@@ -88,6 +90,7 @@ async def test_a_run_that_fails_by_a_little_acts_only_when_the_evidence_is_enoug
     assert alert_of(live.settings, run) is None
 
 
+@pytest.mark.slow
 async def test_the_same_bad_answers_again_add_nothing_and_much_worse_ones_raise_the_alarm(
     live, host
 ):
@@ -108,6 +111,7 @@ async def test_the_same_bad_answers_again_add_nothing_and_much_worse_ones_raise_
     assert "ALARM" in report_run(live.settings, run).with_name("report.md").read_text()
 
 
+@pytest.mark.slow
 async def test_another_suite_starts_anew(live, host):
     await week(live, 1)
     await week(live, 2)
@@ -116,6 +120,7 @@ async def test_another_suite_starts_anew(live, host):
     assert watched(live, await week(live, 3)).together[0].runs == 1
 
 
+@pytest.mark.slow
 async def test_a_lost_folder_only_lowers_the_evidence(live, host):
     kind_in(host, 68)
     first, second = await week(live, 1), await week(live, 2)

@@ -91,6 +91,7 @@ def asks_for(project: Any, *wanted: str) -> None:
     project.change(project.target, "on_fail: [alert, hold]", f"on_fail: [{', '.join(wanted)}]")
 
 
+@pytest.mark.slow
 def test_a_failed_regression_revokes_where_the_target_says_so(project, settings, registry):
     asks_for(project, "revoke")
     run_id = measured_again(registry, "FAIL")
@@ -104,6 +105,7 @@ def test_a_failed_regression_revokes_where_the_target_says_so(project, settings,
     assert (event.run_id, event.evidence_digest) == (run_id, f"sha256:{run_id}")
 
 
+@pytest.mark.slow
 def test_settling_twice_revokes_once(project, settings, registry):
     asks_for(project, "revoke", "hold")
     run_id = measured_again(registry, "FAIL")
@@ -121,6 +123,7 @@ def test_where_only_a_hold_is_asked_for_the_model_keeps_its_standing(project, se
     assert registry.held(TARGET) is not None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("outcome", ["PASS", "INCONCLUSIVE", "ERROR"])
 def test_what_is_no_fail_has_no_consequence(project, settings, registry, outcome):
     asks_for(project, "revoke", "hold")
@@ -129,6 +132,7 @@ def test_what_is_no_fail_has_no_consequence(project, settings, registry, outcome
     assert registry.held(TARGET) is None
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_live_any_more_is_revoked_without_a_hold(project, settings, registry):
     asks_for(project, "revoke")
     apply_outcome(settings, measured_again(registry, "FAIL", model="v1"))
@@ -136,6 +140,7 @@ def test_a_model_that_is_not_live_any_more_is_revoked_without_a_hold(project, se
     assert registry.held(TARGET) is None
 
 
+@pytest.mark.slow
 def test_live_shows_the_revocation_and_the_way_back(project, settings, registry):
     asks_for(project, "revoke")
     apply_outcome(settings, measured_again(registry, "FAIL"))

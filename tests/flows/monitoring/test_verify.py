@@ -152,6 +152,7 @@ def test_a_signature_by_somebody_else_is_found(place, capsys):
     assert "signature is not by" in message(shown[TARGET], "statement")
 
 
+@pytest.mark.slow
 def test_a_model_changed_in_the_portal_is_named_and_can_be_adopted(place, capsys, portal):
     shown = found(place, capsys, TARGET)
     assert shown["code"] == 1
@@ -166,6 +167,7 @@ def test_a_model_changed_in_the_portal_is_named_and_can_be_adopted(place, capsys
     assert "adopted on the word of ana" in message(adopted[TARGET], "statement")
 
 
+@pytest.mark.slow
 def test_a_model_changed_in_the_portal_can_be_put_back(place, capsys, portal):
     model = live().model_id
     shown = found(place, capsys, TARGET, "--put-back", "--reason", "nobody knew of it")

@@ -88,6 +88,7 @@ CONTROL_PLANE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("status", "code", "said", "tries", "read"), CONTROL_PLANE)
 async def test_a_refused_deployment_is_explained(
     server, azure, status: int, code: str, said: str, tries: int, read: str

@@ -57,6 +57,7 @@ async def test_what_is_asked_through_a_proxy_is_not_tried(monkeypatch):
     assert await unreachable(["http://models.example:80"], fix=FIX) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--model", "gpt-4.1-mini-2025-04-14.ft-x-v1")])
 def test_the_doctor_says_in_one_line_that_the_platform_is_down(project, more):
     address = closed()

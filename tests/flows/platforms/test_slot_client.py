@@ -83,6 +83,7 @@ async def test_the_server_s_wish_to_wait_is_followed(server, azure, ready):
     assert len(server.asked(CHAT)) == 2
 
 
+@pytest.mark.slow
 def test_waiting_for_a_slot_loads_no_sdk():
     code = (
         "import asyncio, sys\n"

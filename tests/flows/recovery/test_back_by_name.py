@@ -21,6 +21,7 @@ def live() -> Any:
         return registry.live(TARGET)
 
 
+@pytest.mark.slow
 def test_going_back_to_a_warm_model_imports_nothing_that_takes_long(place: Any) -> None:
     """An SDK costs a second or two of what an application may wait for."""
     code = (

@@ -21,6 +21,7 @@ async def registry(world):
     return world.registry
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("said", "meant"),
     [
@@ -48,6 +49,7 @@ def test_what_names_several_is_refused_and_they_are_listed_newest_first(registry
     assert refused.value.exit_code == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", ["v9", "#7", "", "   ", "ft-9b6f", "triage-run"])
 def test_what_names_nothing_is_refused_and_all_there_are_are_listed(registry, said):
     with pytest.raises(ConfigurationError, match="was never live") as refused:
@@ -76,6 +78,7 @@ def test_where_nothing_was_ever_live_that_is_said(world):
         earlier_model(world.registry, TARGET, "1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("said", [FIRST, "v1", "#1", "triage-run-1", "9b6f0c1d-v1"])
 def test_a_barred_model_is_known_by_the_same_names(registry, said):
     registry.revoke(TARGET, FIRST, actor="ana", reason="leaks names")

@@ -59,6 +59,7 @@ def used(new_postgresql: Callable[[], str]) -> str:
     return url
 
 
+@pytest.mark.slow
 def test_what_was_dumped_is_whole_elsewhere_and_is_written_on(
     used: str, backup: Backup, new_postgresql: Callable[[], str]
 ) -> None:

@@ -77,6 +77,7 @@ TAMPERINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", TAMPERINGS.values(), ids=TAMPERINGS.keys())
 def test_tampering_is_found(eventful, tamper, statement):
     tamper(statement)

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from flows.registry.store import Registry
 
 ROUNDS = 200
@@ -30,6 +32,7 @@ def say(racer: subprocess.Popen[str]) -> str:
     return racer.stdout.readline().strip()
 
 
+@pytest.mark.slow
 def test_two_processes_switching_at_once_never_both_win_a_generation(url):
     winners: Counter[str] = Counter()
     with racers(url, "ana", "ben") as running:

@@ -81,6 +81,7 @@ async def test_a_pass_that_its_own_checks_do_not_bear_out_is_no_pass(v1_live, ou
     assert "its own checks do not" in await refused(v1_live)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["candidate", "baseline", "estimate", "lower"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 async def test_a_verdict_with_a_number_that_is_none_can_not_be_stored(v1_live, side, value):
@@ -336,6 +337,7 @@ def production_gate(world, parts):
     return world.judge("r2", "v2", "PASS", checks=dev)
 
 
+@pytest.mark.slow
 async def test_production_checks_that_nobody_measured_are_no_pass(v1_live):
     production_gate(v1_live, file_platform)
     assert "nothing was measured" in await refused(v1_live)

@@ -109,6 +109,7 @@ def judged(account, model):
     return run_id
 
 
+@pytest.mark.slow
 def test_a_new_version_of_a_base_model_goes_live_without_a_gap(base_live, emulator):
     doctor = base_live.doctor(NEW)
     assert doctor.code == 0, doctor.out
@@ -132,6 +133,7 @@ def test_a_new_version_of_a_base_model_goes_live_without_a_gap(base_live, emulat
     assert done.detail["downtime_s"] == 0
 
 
+@pytest.mark.slow
 def test_a_rollback_goes_back_in_place_too(base_live, emulator):
     base_live.promoted(NEW)
     before = len(emulator.log)
@@ -143,6 +145,7 @@ def test_a_rollback_goes_back_in_place_too(base_live, emulator):
     assert not deleted(emulator, before)
 
 
+@pytest.mark.slow
 def test_another_size_is_asked_for_after_the_model_and_not_with_it(base_live, emulator):
     slots = {**base_live.target["slots"], "production": {"sku": "GlobalStandard", "capacity": 20}}
     base_live.is_set_up(slots=slots)
@@ -152,6 +155,7 @@ def test_another_size_is_asked_for_after_the_model_and_not_with_it(base_live, em
     assert standing["tags"]["gatewright-role"] == "production"
 
 
+@pytest.mark.slow
 def test_what_fails_its_smoke_test_is_changed_back_in_place(base_live, emulator, monkeypatch):
     async def fails(_connection):
         return SmokeResult(asked=1, passed=False, detail="no answer")
@@ -166,6 +170,7 @@ def test_what_fails_its_smoke_test_is_changed_back_in_place(base_live, emulator,
     assert f"gpt-4o-{version}" == OLD
 
 
+@pytest.mark.slow
 def test_a_provisioned_deployment_takes_another_fine_tune_where_the_service_allows_it(
     provisioned_live, emulator, models
 ):
@@ -179,6 +184,7 @@ def test_a_provisioned_deployment_takes_another_fine_tune_where_the_service_allo
     assert account.standing() == {"router": models.second.model_id}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refusal", ["refuse", "legacy"])
 def test_where_the_service_refuses_the_old_model_stays_and_another_strategy_is_named(
     provisioned_live, emulator, models, refusal
@@ -199,6 +205,7 @@ def test_where_the_service_refuses_the_old_model_stays_and_another_strategy_is_n
     assert account.standing() == {"router": models.first.model_id}
 
 
+@pytest.mark.slow
 def test_replace_tries_in_place_first_and_has_a_gap_only_where_that_is_refused(
     provisioned_live, emulator, models
 ):

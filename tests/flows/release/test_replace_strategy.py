@@ -50,6 +50,7 @@ def still_first(account, models):
     assert account.live().generation == 1
 
 
+@pytest.mark.slow
 def test_the_name_stays_and_the_gap_is_said_before_and_measured_after(first_live, models):
     doctor = first_live.doctor(models.second.model_id)
     assert "promoting replaces the model in router: it will not answer for about" in doctor.out
@@ -70,6 +71,7 @@ def test_the_name_stays_and_the_gap_is_said_before_and_measured_after(first_live
     )
 
 
+@pytest.mark.slow
 def test_a_smoke_test_that_fails_gives_the_old_model_its_name_back(first_live, models, monkeypatch):
     async def failing(connection):
         return SmokeResult(asked=2, passed=False, detail="empty answers")
@@ -83,6 +85,7 @@ def test_a_smoke_test_that_fails_gives_the_old_model_its_name_back(first_live, m
     monkeypatch.undo()
 
 
+@pytest.mark.slow
 def test_what_production_refuses_is_gone_again_before_the_refusal_is_told(
     first_live, models, tmp_path
 ):
@@ -96,6 +99,7 @@ def test_what_production_refuses_is_gone_again_before_the_refusal_is_told(
     still_first(first_live, models)
 
 
+@pytest.mark.slow
 def test_while_people_decide_the_old_model_answers_and_then_the_new_one_comes_again(
     first_live, models, monkeypatch
 ):
@@ -152,6 +156,7 @@ class BrokenPlace:
         self.pointer = None
 
 
+@pytest.mark.slow
 def test_where_applications_can_not_be_told_name_and_pointer_go_back_together(
     first_live, models, monkeypatch
 ):
@@ -167,6 +172,7 @@ def test_where_applications_can_not_be_told_name_and_pointer_go_back_together(
     assert place.pointer.model_id == models.first.model_id
 
 
+@pytest.mark.slow
 def test_a_model_that_can_not_be_created_leaves_the_old_one_and_says_why(
     first_live, models, emulator
 ):
@@ -183,6 +189,7 @@ def test_a_model_that_can_not_be_created_leaves_the_old_one_and_says_why(
     still_first(first_live, models)
 
 
+@pytest.mark.slow
 def test_what_stands_under_the_name_and_is_not_ours_is_left_alone(account, models):
     account.made_by_hand("router", models.second.model_id)
     account.is_set_up(promotion={**account.target["promotion"], "strategy": "replace"})
@@ -192,6 +199,7 @@ def test_what_stands_under_the_name_and_is_not_ours_is_left_alone(account, model
     assert account.standing() == {"router": models.second.model_id}
 
 
+@pytest.mark.slow
 def test_a_model_put_under_the_name_past_us_is_not_deleted_by_a_promotion(first_live, models):
     run_id = first_live.begin(models.second.model_id)
     assert asyncio.run(first_live.evaluate(run_id)) == "PASS"
@@ -199,16 +207,17 @@ def test_a_model_put_under_the_name_past_us_is_not_deleted_by_a_promotion(first_
     first_live.arm("DELETE", "router")
     while first_live.standing():
         pass
-    first_live.made_by_hand("router", models.checkpoint, gatewright="production")
+    first_live.made_by_hand("router", models.checkpoints[0].id, gatewright="production")
     outcome = asyncio.run(go_live.go_live(first_live.settings, run_id))
     assert outcome.state == "failed"
     assert "'gatewright verify router' with --adopt or --put-back" in outcome.detail
-    assert first_live.standing() == {"router": models.checkpoint}
+    assert first_live.standing() == {"router": models.checkpoints[0].id}
     answer = first_live.command("verify", "router", "--put-back", "--reason", "not by us")
     assert answer.code == 0, answer.err + answer.out
     still_first(first_live, models)
 
 
+@pytest.mark.slow
 def test_a_rollback_puts_the_old_model_under_the_same_name(first_live, models):
     go(first_live, models.second.model_id)
     answer = first_live.command("rollback", "router", "--reason", "wrong answers")
@@ -218,6 +227,7 @@ def test_a_rollback_puts_the_old_model_under_the_same_name(first_live, models):
     assert first_live.live().deployment == "router"
 
 
+@pytest.mark.slow
 def test_a_first_release_that_fails_leaves_nothing_under_the_name(account, models, monkeypatch):
     async def failing(connection):
         return SmokeResult(asked=1, passed=False)

@@ -66,6 +66,7 @@ async def test_promoting_again_changes_nothing(v1_live):
     assert len(v1_live.platform.log) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["get", "deploy", "wait_ready"])
 async def test_a_platform_that_fails_leaves_the_old_model_live(v1_live, method):
     v1_live.platform.failing[method] = PlatformError("quota exceeded", status=429)

@@ -13,6 +13,7 @@ from flows.evaluation import steps
 from flows.evaluation.request import resolve
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 
+pytestmark = pytest.mark.slow
 REGION = {"name": "acme-ncus", "location": "northcentralus"}
 
 
