@@ -21,6 +21,7 @@ def stored_check(outcome: Any = "PASS", **other: Any) -> CheckResult:
         "suite": None,
         "slice": {},
         "n": 300,
+        "rests_on": "interval",
     }
     return CheckResult(outcome=outcome, **{**fields, **other})
 

@@ -195,7 +195,7 @@ async def test_how_far_asking_is_stands_on_a_page_of_the_flow_run(home: Path):
     for page in pages:
         assert (page.type, page.flow_run_id is not None) == ("progress", True)
         assert 0 < page.data <= 100
-        assert re.match(r"candidate: \d+ of 90 \(\d+%\) done, .*no trouble; ", page.description)
+        assert re.match(r"candidate: \d+ of 90 \(\d+%\) done, .*no failures; ", page.description)
 
 
 @pytest.fixture
