@@ -276,7 +276,6 @@ async def test_the_confusion_matrix_counts_invalid_answers_apart(opened) -> None
     assert confusion(results, "intent").tolist() == [[1, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 1]]
 
 
-@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 3)), min_size=1, max_size=40))
 def test_label_scores_are_scikit_learns(pairs) -> None:
@@ -342,7 +341,6 @@ async def test_suites_are_pooled_with_their_cases_apart(tmp_path) -> None:
         pooled([])
 
 
-@pytest.mark.slow
 def test_a_hundred_thousand_cases_take_seconds(tmp_path) -> None:
     opened = suite_at(tmp_path, 100_000)
     responses = (answer(n, LABELS[n % 3]) for n in range(100_000))
