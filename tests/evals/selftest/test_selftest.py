@@ -26,11 +26,13 @@ def test_every_promised_rate_is_kept(measured: SelfTest) -> None:
     assert measured.missed == ()
 
 
+@pytest.mark.slow
 def test_the_gate_of_averages_promotes_every_second_such_model(measured: SelfTest) -> None:
     naive = [row.naive for row in measured.rows if row.group == PROMISED]
     assert 0.4 < sum(naive) / len(naive) < 0.65
 
 
+@pytest.mark.slow
 def test_looking_early_saves_most_where_the_answer_is_clear(measured: SelfTest) -> None:
     saved = {row.name: row.gate for row in measured.rows if row.group == SAVED}
     assert saved["better by 1 margin"] > saved["equal"] > 0.1
@@ -43,6 +45,7 @@ def test_the_same_seed_gives_the_same_rates(measured: SelfTest) -> None:
     assert again.rows == measured.rows
 
 
+@pytest.mark.slow
 def test_the_view_sets_both_gates_side_by_side(measured: SelfTest) -> None:
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(selftest_view(measured))

@@ -85,7 +85,6 @@ def test_an_azure_checkpoint_is_deployed_by_its_id(workshop) -> None:
     assert plane.put("other", earlier.fine_tuned_model_checkpoint).status_code == 400
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "words"),
     [
@@ -112,7 +111,6 @@ def test_a_file_with_a_byte_order_mark_is_fine(workshop, client) -> None:
     assert workshop.fine_tune(client, b"\xef\xbb\xbf" + workshop.training_lines())
 
 
-@pytest.mark.slow
 def test_jobs_are_cancelled_paused_and_resumed(workshop, client) -> None:
     workshop.emulator.set(running_s=3600)
     job = workshop.start_job(client)
@@ -156,7 +154,6 @@ def test_openai_models_have_a_shutdown_date(workshop) -> None:
     assert shown["shutdown_date"] == "2031-10-14"
 
 
-@pytest.mark.slow
 def test_the_dated_client_works_unmodified(workshop, dated) -> None:
     model = workshop.fine_tune(dated)
     workshop.plane().put("cand", model)
