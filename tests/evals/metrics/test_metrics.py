@@ -341,6 +341,7 @@ async def test_suites_are_pooled_with_their_cases_apart(tmp_path) -> None:
         pooled([])
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_cases_take_seconds(tmp_path) -> None:
     opened = suite_at(tmp_path, 100_000)
     responses = (answer(n, LABELS[n % 3]) for n in range(100_000))

@@ -97,7 +97,7 @@ async def test_a_401_in_the_middle_renews_the_credential_and_goes_on(studio: Any
         return studio.failing(401) if request.total % 40 == 39 else studio.ok(request.text)
 
     summary = await answers_all(studio, script)
-    assert summary.roles["candidate"].retries.get("credentials", 0) > 0
+    assert sum(role.retries.get("credentials", 0) for role in summary.roles.values()) == 5
 
 
 async def test_slow_drips_time_out_and_lower_coverage_only(studio: Any) -> None:

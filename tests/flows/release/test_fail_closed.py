@@ -332,32 +332,32 @@ async def test_a_check_that_is_not_overridable_can_not_be_overridden(v1_live):
 # checks measured on the production deployment
 
 
-def production_gate(world, parts):
-    dev = (parts.check(), parts.check("INCONCLUSIVE", decides=False, measure_on="production"))
+def production_gate(world):
+    dev = (stored_check(), stored_check("INCONCLUSIVE", decides=False, measure_on="production"))
     return world.judge("r2", "v2", "PASS", checks=dev)
 
 
 @pytest.mark.slow
 async def test_production_checks_that_nobody_measured_are_no_pass(v1_live):
-    production_gate(v1_live, file_platform)
+    production_gate(v1_live)
     assert "nothing was measured" in await refused(v1_live)
 
 
 async def test_production_checks_that_pass_let_it_go_live(v1_live):
-    production_gate(v1_live, file_platform)
+    production_gate(v1_live)
     v1_live.production = stored_verdict("v2", None)
     assert (await v1_live.promote("r2", "v2")).state == "live"
     assert v1_live.registry.verdict("r2", "production") == v1_live.production
 
 
 async def test_production_checks_that_fail_are_a_refusal(v1_live):
-    production_gate(v1_live, file_platform)
+    production_gate(v1_live)
     v1_live.production = stored_verdict("v2", "v1", "FAIL")
     assert "production verdict is FAIL" in await refused(v1_live)
 
 
 async def test_inconclusive_production_checks_wait_and_are_not_measured_again(v1_live):
-    production_gate(v1_live, file_platform)
+    production_gate(v1_live)
     v1_live.production = stored_verdict("v2", "v1", "INCONCLUSIVE")
     assert (await v1_live.promote("r2", "v2")).state == "waiting"
     assert await v1_live.read_by_applications() == {"v1"}
@@ -368,7 +368,7 @@ async def test_inconclusive_production_checks_wait_and_are_not_measured_again(v1
 
 
 async def test_production_checks_that_could_not_be_made_fail_the_run_and_are_made_again(v1_live):
-    production_gate(v1_live, file_platform)
+    production_gate(v1_live)
     v1_live.production = stored_verdict("v2", "v1", "ERROR")
     outcome = await v1_live.promote("r2", "v2")
     assert (outcome.state, outcome.pointer.model_id) == ("failed", "v1")
@@ -380,13 +380,13 @@ async def test_production_checks_that_could_not_be_made_fail_the_run_and_are_mad
     ("model", "other"), [("v3", {}), ("v2", {"policy_digest": "sha256:laxer"})]
 )
 async def test_production_checks_of_something_else_are_refused(v1_live, model, other):
-    production_gate(v1_live, file_platform)
+    production_gate(v1_live)
     v1_live.production = stored_verdict(model, "v1", **other)
     await refused(v1_live)
 
 
 async def test_production_checks_that_break_leave_the_old_model(v1_live):
-    production_gate(v1_live, file_platform)
+    production_gate(v1_live)
     v1_live.production = TimeoutError("no answer")
     outcome = await v1_live.promote("r2", "v2")
     assert (outcome.state, outcome.pointer.model_id) == ("failed", "v1")
