@@ -27,7 +27,7 @@ from evals.records import Price, Role
 from evals.sampling.request_spec import SamplingSettings
 from evals.suites.cache import open_kept_suite
 from evals.suites.opened import OpenedSuite
-from flows.config.connections import require_platform
+from flows.config.connections import publishers_of, require_platform
 from flows.config.strategy import strategy_problems
 from flows.config.target import Target, load_target
 from flows.evaluation.judge_preflight import judge_problems
@@ -35,7 +35,6 @@ from flows.evaluation.judges import TargetJudge
 from flows.files import write_record
 from flows.platforms.base import Connection, HostingPlatform
 from flows.platforms.table import open_platform
-from flows.publishers.table import build_publishers
 from flows.registry.opening import open_registry, require_run
 from flows.registry.provenance import base_model_of
 from flows.registry.records import RunRecord
@@ -84,9 +83,7 @@ def load_plan(settings: Settings, target_name: str) -> TargetPlan:
     target = load_target(settings.targets, target_name)
     require_platform(target)
     # What can't be published must be known before anything is asked; nothing is contacted here.
-    build_publishers(
-        target.publish, target=target.name, root=settings.home.parent, where=target.path
-    )
+    publishers_of(settings, target)
     policy = load_policy(_named(settings.gates, f"{target.gate}.yaml", "gate", target))
     judge = TargetJudge(target.judge) if target.judge is not None else None
     suites = tuple(
