@@ -215,6 +215,9 @@ class CheckResult(Record, frozen=True, kw_only=True):
     bound is one-sided at `confidence`. `decides` is False for shadow checks and for slices that are only reported.
     `reason` begins with `check` and a colon. `rests_on` is None in results stored before it existed, which
     `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
+
+    `n` counts the cases asked. `missing_candidate` and `missing_baseline` of them lack a score of that model: `estimate` is then of
+    those that have both, while `lower` and `upper` hold whatever the missing ones were (unless the verdict says "at_random").
     """
 
     check: str
@@ -242,6 +245,8 @@ class CheckResult(Record, frozen=True, kw_only=True):
     state: CheckState = "decided"
     rests_on: RestsOn | None = None
     look: LookPosition | None = None
+    missing_candidate: int = 0
+    missing_baseline: int = 0
 
     @property
     def finding(self) -> str:
