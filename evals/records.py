@@ -27,6 +27,7 @@ __all__ = [
     "LookPosition",
     "Message",
     "NextStep",
+    "Opponent",
     "Outcome",
     "PooledCheck",
     "Price",
@@ -49,6 +50,9 @@ __all__ = [
 
 Role = Literal["candidate", "baseline"]
 Slot = Literal["developer", "production"]
+Opponent = Literal["baseline", "anchor"]
+"""With whom a relative check compares: with what is live, asked in the same run, or with the kept answers of an earlier
+live model."""
 
 Outcome = Literal[
     "answered",
@@ -217,7 +221,8 @@ class CheckResult(Record, frozen=True, kw_only=True):
     `candidate` and `baseline` are point estimates of the metric; `estimate`, `lower` and `upper` belong to the quantity
     that is compared with `threshold` (the metric itself, the difference, or the ratio where `percent` is set): each
     bound is one-sided at `confidence`. `decides` is False for shadow checks and for slices that are only reported.
-    `reason` begins with `check` and a colon. `rests_on` is None in results stored before it existed, which
+    `against` says whose `baseline` is, and `against_model` names the anchor's model. `reason` begins with `check` and a
+    colon. `rests_on` is None in results stored before it existed, which
     `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
     """
 
@@ -246,6 +251,8 @@ class CheckResult(Record, frozen=True, kw_only=True):
     state: CheckState = "decided"
     rests_on: RestsOn | None = None
     look: LookPosition | None = None
+    against: Opponent = "baseline"
+    against_model: str = ""
 
     @property
     def finding(self) -> str:

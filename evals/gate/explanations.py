@@ -68,7 +68,7 @@ def unscored_share(
     """
     for role, results in (
         ("candidate", candidate),
-        ("baseline", baseline if check.relative else None),
+        (check.against, baseline if check.relative else None),
     ):
         if results is None:
             continue
