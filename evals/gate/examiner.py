@@ -160,10 +160,12 @@ class Examiner:
             few = too_few_result(check, numbers)
             return _ruled(check, few, decided=few.decides or self.looks.final)
         uncovered = unscored_share(check, candidate, baseline, self.policy.min_scored)
-        if uncovered is None and check.min_cases is not None and scored < check.min_cases:
-            uncovered = too_few(check, scored)
         if uncovered is not None:
-            return _ruled(check, with_finding(numbers, uncovered), decided=self.looks.final)
+            lacking = with_finding(numbers, uncovered, measured=False)
+            return _ruled(check, lacking, decided=self.looks.final)
+        if check.min_cases is not None and scored < check.min_cases:
+            few = with_finding(numbers, too_few(check, scored))
+            return _ruled(check, few, decided=self.looks.final)
         looked = self._compared(check, found, numbers, due, planned)
         return self._refused(check, looked, measured) if looked.futile else looked
 
