@@ -7,12 +7,6 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    temporary_settings,
-)
-from prefect.testing.utilities import prefect_test_harness
 from support.installation import Installation, running_installation
 
 
@@ -24,6 +18,14 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 @pytest.fixture(scope="module")
 def prefect_server() -> Iterator[str]:
+    # Here and not above: Prefect's server takes five seconds to import, which every worker would spend.
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        temporary_settings,
+    )
+    from prefect.testing.utilities import prefect_test_harness
+
     with (
         temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
         prefect_test_harness(server_startup_timeout=300),
