@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,10 @@ from hypothesis import settings
 # Nothing outside loopback is called, so that no authority has to be trusted: reading the hundred and more that a machine
 # knows costs every HTTP client 0.03 s, here and in the processes that tests start.
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).with_name("fixtures") / "nobody.pem")
+
+# Dozens of processes begin here, and without kept bytecode each compiles the project anew, for a second.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A few examples of each property while one works, Hypothesis's hundred in CI. No deadline: a busy machine must not fail
 # a property, and what is slow shows in the benchmarks.
