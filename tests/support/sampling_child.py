@@ -13,14 +13,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from evals.records import Endpoint, Message
+from evals.records import Endpoint, Message, Role
 from evals.sampling.journal.journal import Journal
 from evals.sampling.request_spec import ModelRequest, SamplingSettings, interleave
 from evals.sampling.sampler import sample
 
 __all__ = ["start"]
 
-ROLES = ("candidate", "baseline")
+ROLES: tuple[Role, ...] = ("candidate", "baseline")
 
 
 @dataclass
