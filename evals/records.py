@@ -338,7 +338,8 @@ class Verdict(Record, frozen=True, kw_only=True):
     """The gate's answer: the worst outcome of the checks that decide, bound to what it was judged on.
 
     `ending` says after which look asking ended and why; it is one of the reasons, and empty for a sample of fixed size.
-    `tries` is None in verdicts of before they were counted, and in those of regression runs.
+    `missing` is the gate's rule for scores that are missing, None in verdicts of before there was one: they were left out.
+    `causes` says, a sentence for each model, why answers are missing. `tries` is None in verdicts of before they were counted, and in those of regression runs.
     """
 
     outcome: VerdictOutcome
@@ -352,6 +353,8 @@ class Verdict(Record, frozen=True, kw_only=True):
     first_release: bool = False
     ending: str = ""
     tries: TryCount | None = None
+    missing: Literal["worst_case", "at_random"] | None = None
+    causes: tuple[str, ...] = ()
 
     @property
     def unmeasured(self) -> tuple[CheckResult, ...]:
