@@ -32,6 +32,7 @@ from flows.evaluation.looks import (
     require_same_gate,
     results_at,
 )
+from flows.evaluation.lost_answers import grade_lost_again
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import look_for_leaks
 from flows.files import write_record
@@ -106,7 +107,8 @@ async def deploy_candidate(settings: Settings, run_id: str) -> str:
 async def ask_round(
     settings: Settings, run_id: str, look: int, *, progress: ProgressSink | None = None
 ) -> tuple[SamplingSummary, ...]:
-    """Ask both models the cases of one round that have no answer yet, and grade the answers.
+    """Ask both models the cases of one round that have no answer yet, and grade the answers; in the last round also, slowly, what
+    was lost before.
 
     A developer slot that disappears while it is asked (it lives 24 h) is deployed again and the round goes on.
     """
@@ -120,6 +122,8 @@ async def ask_round(
             await run.platform.aclose()
         async with judges_at_work(run.plan.judge, run.folder, budget):
             await run.evaluation.grade()
+        if look == run.evaluation.rounds:
+            await grade_lost_again(run, budget, progress)
         return summary
 
 

@@ -14,6 +14,7 @@ from flows.registry import (
     holds,
     inbox,
     pointers,
+    retries,
     run_states,
     runs,
     statements,
@@ -101,6 +102,9 @@ class Registry:
     suite_results = reading(verdicts.results)
     save_statement = writing(statements.save)
     statement = reading(statements.statement)
+
+    begin_retry = writing(retries.begin_retry)
+    retries = reading(retries.retries_of)
 
     # people
     answer = writing(answers.add_answer)

@@ -36,6 +36,7 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.reporting.costs import cost_of, usages
 from flows.reporting.examples import examples_of
+from flows.reporting.retries import retry_notes, retry_steps
 from flows.reporting.slices import pairs_of, slices_of
 from flows.settings import Settings
 
@@ -101,7 +102,7 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
         live_now=_live_now(run.registry, live),
         gate_path=run.policy.path,
         notes=_notes(run),
-        next_steps=_next_steps(run.registry, record, live),
+        next_steps=(*retry_steps(run), *_next_steps(run.registry, record, live)),
         error=error or _failure(record),
     )
 
@@ -196,7 +197,8 @@ def _notes(run: OpenRun) -> tuple[str, ...]:
     found = read_record(run.folder / "preflight.json", list[Finding]) or []
     overlaps = tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
     over_time = evidence_sentence(run)
-    return (*overlaps, over_time) if over_time else overlaps
+    told = (*overlaps, over_time) if over_time else overlaps
+    return (*told, *retry_notes(run))
 
 
 def _names(run: OpenRun) -> dict[str, str]:
