@@ -43,6 +43,7 @@ def blank_result(check: Check, confidence: float) -> CheckResult:
         decide_on=check.decide_on,
         percent=check.percent,
         rests_on="rule",
+        against=check.against,
     )
 
 

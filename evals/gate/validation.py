@@ -156,7 +156,7 @@ class _Rules:
 
     def _infeasible(self, spec: MetricSpec, measuring: Sequence[OpenedSuite]) -> Iterator[Problem]:
         """A check that even flawless answers could not pass is refused now, not after the bill."""
-        check, confidence = self.check, self.policy.confidence
+        check, confidence = self.check, self.policy.confidence_of(self.check)
         if check.mode == "shadow":
             return
         grouped = clustered(measuring) and spec.family != "quantile"

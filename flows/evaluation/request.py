@@ -121,6 +121,12 @@ def _require_untried(run: OpenRun, model: str) -> None:
     """A model has one try, whatever it is named by: trying until the dice fall right would void the error rates."""
     if run.record.kind != "promotion" or {"again", "rejudges"} & set(run.record.trigger):
         return
+    for one in run.registry.tries_of(run.target.name, model):
+        before = one.runs[-1].run
+        if before.run_id != run.record.run_id:
+            raise RefusedError(
+                f"{model} was tried already: run {before.run_id} is {before.state}; --again gives it another run"
+            )
     for earlier in run.registry.runs(run.target.name, 1000):
         same = earlier.kind == "promotion" and earlier.candidate_model == model
         if same and earlier.run_id != run.record.run_id and earlier.settled:
