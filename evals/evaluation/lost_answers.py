@@ -86,7 +86,8 @@ async def ask_lost_again(
         shown.waits(turn, plan, wait_s, budget)
         await asyncio.sleep(wait_s)
         shown.asks(turn, plan)
-        allowed = await _turn(evaluation, look, models, turn, shown, budget, store)
+        short = {role: model for role, model in models.items() if lost[role]}
+        allowed = await _turn(evaluation, look, short, turn, shown, budget, store)
         lost = lost_answers(evaluation, look)
         if not allowed:
             break
@@ -102,7 +103,7 @@ async def _turn(
     budget: Budget | None,
     store: ResponseStore | None,
 ) -> bool:
-    """Ask each role's lost questions once; False when the budget does not allow more."""
+    """Ask each of these roles' lost questions once; False when the budget does not allow more."""
     # One role after the other: a role that is given up would hold the other one back otherwise.
     for role, model in models.items():
         for group in same_shape(evaluation.suites):

@@ -6,20 +6,24 @@ counts as a miss, one of the baseline as a hit (Manski 2003). So a margin of L o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from evals.checks.check import Check
-from evals.metrics.estimates import MetricSpec
+from evals.checks.feasibility import matching
+from evals.gate.policy import GatePolicy
+from evals.gate.validation import measured_by
+from evals.metrics.estimates import MetricSpec, metric_kind
 from evals.metrics.results import ModelResults
 from evals.records import INFRASTRUCTURE_OUTCOMES
 from evals.stats.paired_binary import tango_z
 from evals.stats.validation import normal_critical
+from evals.suites.opened import OpenedSuite
 
-__all__ = ["cost_of_losses", "least_with_losses", "lost_share", "lost_share_of"]
+__all__ = ["cost_of_losses", "least_with_losses", "lost_share", "lost_share_of", "out_of_reach"]
 
 _MOST = 200_000
 """More cases than that are no suite's; a check that needs them can't pass."""
@@ -82,6 +86,31 @@ def least_with_losses(check: Check, spec: MetricSpec, confidence: float, lost: f
     right = np.maximum(numbers - missing, 0)
     bound = np.where(right > 0, stats.beta.ppf(1.0 - confidence, right, missing + 1), 0.0)
     return _first(bound > 1.0 - share)
+
+
+def out_of_reach(
+    policy: GatePolicy, suites: Sequence[OpenedSuite], lost: float, *, roles: int = 2
+) -> tuple[str, ...]:
+    """Return the labels of the deciding checks that even flawless answers could not pass with a share of them lost.
+
+    Args:
+        policy: the gate, valid for the suites.
+        suites: what is asked.
+        lost: the share, in [0, 1].
+        roles: 2 with a baseline, 1 without.
+    """
+    found: dict[str, None] = {}
+    for check in policy.checks:
+        decides = check.mode == "enforce" and check.measure_on == "developer"
+        if not decides or (check.relative and roles == 1):
+            continue
+        measuring = measured_by(check, suites)
+        spec = metric_kind(check.metric, measuring[0])
+        least = least_with_losses(check, spec, policy.confidence_of(check), lost)
+        cases = max(map(len, matching(check, measuring).values()), default=0)
+        if least is None or least > cases:
+            found[check.label] = None
+    return tuple(found)
 
 
 def _first(enough: Mask) -> int | None:

@@ -129,7 +129,9 @@ def test_a_retry_asks_only_for_what_is_lost_and_judges_anew(
     place: Place, proxy: LossyProxy
 ) -> None:
     run_id = begin_inconclusive(place, proxy)
-    assert f"gatewright retry {run_id}" in place.command("report", run_id).out
+    assert (
+        f"gatewright retry {run_id}" in place.command("report", run_id, "--format", "markdown").out
+    )
     proxy.heal()
     before = proxy.asked.copy()
     done = place.command("retry", run_id, "--json")
@@ -140,7 +142,7 @@ def test_a_retry_asks_only_for_what_is_lost_and_judges_anew(
     with open_registry(place.settings) as registry:
         assert [one.outcome for one in registry.retries(run_id)] == ["INCONCLUSIVE"]
         assert registry.verify() == ()
-    assert "judged once more" in place.command("report", run_id).out
+    assert "judged once more" in place.command("report", run_id, "--format", "markdown").out
     again = place.command("retry", run_id)
     assert again.code == 1
     assert "is PASS" in again.err
@@ -167,7 +169,9 @@ def test_a_retry_with_another_gate_or_suite_is_refused(place: Place, proxy: Loss
 
 
 def test_nothing_is_retried_that_lacks_no_answer(place: Place, proxy: LossyProxy) -> None:
-    place.change(place.gates / f"{TARGET}.yaml", "at_least: 0.5", "at_least: 0.99")
+    place.change(place.gates / f"{TARGET}.yaml", "at_least: 0.5", "at_least: 0.9")
+    cases = place.datasets / TARGET / "cases.jsonl"
+    place.change_line(cases, 1, lambda row: row.replace('"billing"', '"bug"'))
     found = evaluate(place)
     assert found["verdict"]["outcome"] == "INCONCLUSIVE"
     refused = place.command("retry", found["run_id"])
