@@ -79,7 +79,11 @@ def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:
             for response in evaluation.responses("candidate", opened.suite.name)
         ]
         failed = [answer for answer in answers if answer.outcome not in MODEL_OUTCOMES]
-        detail = "; ".join(f"{answer.case_id}: {answer.outcome}" for answer in failed[:3])
+        sealed = any(opened.suite.sealed for opened in evaluation.suites)
+        detail = "; ".join(
+            answer.outcome if sealed else f"{answer.case_id}: {answer.outcome}"
+            for answer in failed[:3]
+        )
         return SmokeResult(asked=len(answers), passed=bool(answers) and not failed, detail=detail)
 
     return smoke
