@@ -127,8 +127,9 @@ def plan_gate(
         seed: of the simulation of all checks together.
     """
     share = lost if lost is not None else past.lost if past else 0.0
+    worst = policy.missing == "worst_case"
     checks = tuple(
-        _Planner(policy, check, suites, past, differing, share).plan(value)
+        _Planner(policy, check, suites, past, differing, share if worst else 0.0).plan(value)
         for check in policy.checks
         if check.measure_on == "developer" and (roles > 1 or not check.relative)
         for value in matching(check, measured_by(check, suites))
@@ -149,7 +150,7 @@ def plan_gate(
         usd=usd(past, questions),
         seconds=expected_seconds(past, questions, at_once),
         left_out=sum(check.relative for check in policy.checks) if roles == 1 else 0,
-        lost=share,
+        lost=share if worst else 0.0,
     )
 
 

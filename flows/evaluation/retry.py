@@ -85,6 +85,11 @@ def _why_not_comparable(run: OpenRun, verdict: Verdict) -> str:
 
 
 def _why_nothing_to_ask(run: OpenRun) -> str:
+    if run.policy.missing == "at_random":
+        return (
+            f"missing answers of {run.record.run_id} were left out (missing: at_random), so that judging it once more"
+            " would be a second look at the same answers: start a new run (--again)"
+        )
     run_id, looks = run.record.run_id, LookStore(run.folder).events()
     if looks and looks[-1].stop and looks[-1].look < run.evaluation.rounds:
         return (
