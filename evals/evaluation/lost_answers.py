@@ -16,13 +16,14 @@ import numpy as np
 
 from evals.evaluation.evaluation import EvaluatedModel, Evaluation
 from evals.evaluation.grading import GradingPace
+from evals.evaluation.lost_progress import SlowRoundProgress
 from evals.evaluation.questions import questions, same_shape
 from evals.records import Response, Role
 from evals.sampling.budget import Budget
 from evals.sampling.fatal_errors import UnreachableError
 from evals.sampling.journal.entries import settles
 from evals.sampling.journal.journal import Journal
-from evals.sampling.progress.snapshot import ProgressSink, RoleProgress, Snapshot
+from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.request_spec import ModelRequest, SamplingSettings
 from evals.sampling.response_store import ResponseStore
 from evals.sampling.sampler import sample
@@ -81,11 +82,11 @@ async def ask_lost_again(
     for turn in range(1, plan.attempts + 1):
         if not any(lost.values()):
             break
-        shown = _Shown(evaluation, look, models, lost, progress)
+        shown = SlowRoundProgress(evaluation, look, models, lost, progress)
         wait_s = plan.wait_before(turn)
-        shown.waits(turn, plan, wait_s, budget)
+        shown.waits(f"{turn} of {plan.attempts}", wait_s, budget)
         await asyncio.sleep(wait_s)
-        shown.asks(turn, plan)
+        shown.asks(f"{turn} of {plan.attempts}")
         short = {role: model for role, model in models.items() if lost[role]}
         allowed = await _turn(evaluation, look, short, turn, shown, budget, store)
         lost = lost_answers(evaluation, look)
@@ -99,7 +100,7 @@ async def _turn(
     look: int,
     models: Mapping[Role, EvaluatedModel],
     turn: int,
-    shown: _Shown,
+    shown: SlowRoundProgress,
     budget: Budget | None,
     store: ResponseStore | None,
 ) -> bool:
@@ -182,72 +183,3 @@ class _Patience:
             if self._in_a_row >= PATIENCE:
                 return
             yield ask
-
-
-class _Shown:
-    """Shows the slow round as a part of the whole run, with a note on what it does."""
-
-    def __init__(
-        self,
-        evaluation: Evaluation,
-        look: int,
-        models: Mapping[Role, EvaluatedModel],
-        lost: Mapping[Role, int],
-        sink: ProgressSink | None,
-    ) -> None:
-        self.sink = sink
-        self._lost = sum(lost.values())
-        self._before = {
-            role: _before(evaluation, look, role, model.model_id, lost[role])
-            for role, model in models.items()
-        }
-        self._roles = dict(self._before)
-        self._note = ""
-
-    def waits(self, turn: int, plan: LostAnswersPlan, wait_s: float, budget: Budget | None) -> None:
-        """Say how long the round waits for its next turn."""
-        budget = budget or Budget()
-        self._note = (
-            f"{self._what()}: asked for again in {wait_s:g} s, slowly ({turn} of {plan.attempts})"
-        )
-        snapshot = Snapshot(
-            elapsed_s=0.0,
-            roles=self._roles,
-            spent_usd=budget.spent_usd,
-            spent_tokens=budget.spent_tokens,
-            ceiling_usd=budget.usd,
-            ceiling_tokens=budget.tokens,
-            note=self._note,
-        )
-        if self.sink:
-            self.sink.update(snapshot)
-
-    def asks(self, turn: int, plan: LostAnswersPlan) -> None:
-        """Say that lost answers are asked for now."""
-        self._note = f"asks for {self._what()} again, slowly ({turn} of {plan.attempts})"
-
-    def update(self, snapshot: Snapshot) -> None:
-        """Pass a snapshot of one role on, with the other role as it stood and the note."""
-        for role, found in snapshot.roles.items():
-            before = self._before[role]
-            won = sum(number for kind, number in found.outcomes.items() if settles(kind))
-            self._roles[role] = msgspec.structs.replace(
-                found, done=before.done + won, planned=before.planned, eta_s=None
-            )
-        if self.sink:
-            self.sink.update(
-                msgspec.structs.replace(snapshot, roles=dict(self._roles), note=self._note)
-            )
-
-    def _what(self) -> str:
-        return f"{self._lost:,} lost answer{'s' if self._lost != 1 else ''}"
-
-
-def _before(
-    evaluation: Evaluation, look: int, role: Role, model_id: str, lost: int
-) -> RoleProgress:
-    planned = sum(
-        evaluation.repeats_of(opened) * len(evaluation.rows(opened, look, role))
-        for opened in evaluation.suites
-    )
-    return RoleProgress(model_id=model_id, done=planned - lost, planned=planned)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from evals.errors import RefusedError
 from evals.evaluation.lost_answers import lost_answers
+from evals.gate.judge import evidence_digest
 from evals.gate.look_store import LookStore
 from evals.records import Verdict
+from flows.evaluation.human_labels import with_kept_labels
+from flows.evaluation.looks import due_look, evidence_at, results_at
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.registry.records import RunState
 from flows.settings import Settings
@@ -26,7 +29,7 @@ def begin_retry(settings: Settings, run_id: str, *, actor: str) -> int:
         RefusedError: the run lacks no answers, its verdict would not change by them, or no more may be asked of it.
     """
     with open_run(settings, run_id) as run:
-        if reason := why_no_retry(run):
+        if reason := why_no_retry(run) or _why_other_evidence(run):
             raise RefusedError(reason)
         missing = missing_answers(run)
         # Before the registry: a kill in between leaves a judged run whose last look is made again, by the next retry.
@@ -82,6 +85,18 @@ def _why_not_comparable(run: OpenRun, verdict: Verdict) -> str:
             " or start a new run (--again)"
         )
     return ""
+
+
+def _why_other_evidence(run: OpenRun) -> str:
+    """Answers that were judged and are gone would be drawn anew, and that is another try."""
+    verdict, kept = run.registry.verdict(run.record.run_id), with_kept_labels(run)
+    found = evidence_digest(evidence_at(kept, results_at(kept, due_look(kept)[0])))
+    if verdict is not None and found == verdict.evidence_digest:
+        return ""
+    return (
+        f"what lies in {run.folder} is not what {run.record.run_id} was judged on: put it back, or start a new run"
+        " (--again)"
+    )
 
 
 def _why_nothing_to_ask(run: OpenRun) -> str:

@@ -168,6 +168,18 @@ def test_a_retry_with_another_gate_or_suite_is_refused(place: Place, proxy: Loss
         assert registry.retries(run_id) == ()
 
 
+def test_a_retry_on_other_answers_than_were_judged_is_refused(
+    place: Place, proxy: LossyProxy
+) -> None:
+    run_id = begin_inconclusive(place, proxy)
+    proxy.heal()
+    for path in journal(place, run_id).glob("candidate*"):
+        path.unlink()
+    refused = place.command("retry", run_id)
+    assert refused.code == 1
+    assert "is not what" in refused.err
+
+
 def test_nothing_is_retried_that_lacks_no_answer(place: Place, proxy: LossyProxy) -> None:
     place.change(place.gates / f"{TARGET}.yaml", "at_least: 0.5", "at_least: 0.9")
     cases = place.datasets / TARGET / "cases.jsonl"
