@@ -41,7 +41,7 @@ class SlowRoundProgress:
         self._note = f"{self._what()}: asked for again in {wait_s:g} s, slowly ({turn})"
         snapshot = Snapshot(
             elapsed_s=0.0,
-            roles=self._roles,
+            roles=dict(self._roles),
             spent_usd=budget.spent_usd,
             spent_tokens=budget.spent_tokens,
             ceiling_usd=budget.usd,
