@@ -15,6 +15,7 @@ import msgspec
 from evals.config.documents import raise_problems
 from evals.errors import PlatformError, Problem
 from evals.gate.judge import judge, worst
+from evals.gate.look_store import LookStore
 from evals.gate.tries import with_tries
 from evals.records import Role, Verdict
 from evals.sampling.progress.snapshot import ProgressSink
@@ -48,6 +49,7 @@ __all__ = [
     "judged_anew",
     "preflight",
     "rounds",
+    "rounds_due",
 ]
 
 _log = logging.getLogger(__name__)
@@ -132,6 +134,19 @@ def rounds(settings: Settings, run_id: str) -> int:
     """How many rounds the run has at most."""
     with open_run(settings, run_id) as run:
         return run.evaluation.rounds
+
+
+def rounds_due(settings: Settings, run_id: str) -> range:
+    """The rounds that are still to be asked, from 1: those after the last look, or the one that the asking ended with.
+
+    Each asks again for what was lost in those before.
+    """
+    with open_run(settings, run_id) as run:
+        made = LookStore(run.folder).events()
+        last = made[-1] if made else None
+        if last is not None and last.stop:
+            return range(last.look, last.look + 1)
+        return range(last.look + 1 if last else 1, run.evaluation.rounds + 1)
 
 
 def conclude(settings: Settings, run_id: str) -> Verdict:
