@@ -7,7 +7,7 @@ import typer
 from evals.errors import RefusedError
 from flows.commands.output import JSON_OPTION
 from flows.commands.run import run_evaluation, run_promotion, show_run
-from flows.evaluation.retry import begin_retry
+from flows.evaluation.lost_answers.retry import begin_retry
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
 from flows.settings import Settings, load_settings

@@ -16,7 +16,7 @@ from evals.sampling.response_store import ResponseStore
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.identity import own_tags, slot_name
 from flows.evaluation.judges import judge_costs
-from flows.evaluation.lost_answers import lost_answers_plan
+from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun
 from flows.evaluation.progress import run_progress
 from flows.platforms.base import Connection

@@ -34,7 +34,7 @@ from flows.evaluation.looks import (
     require_same_gate,
     results_at,
 )
-from flows.evaluation.lost_answers import grade_lost_again
+from flows.evaluation.lost_answers.slow_round import grade_lost_again
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import look_for_leaks
 from flows.files import write_record

@@ -22,7 +22,7 @@ from evals.records import MODEL_OUTCOMES, Role, Verdict
 from flows.config.connections import publishers_of
 from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
-from flows.evaluation.lost_answers import lost_answers_plan
+from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun, open_run, strata
 from flows.platforms.base import Connection
 from flows.release.clearance import Promotion

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from evals.records import NextStep
 from evals.report.numbers import instant
+from flows.evaluation.lost_answers.retry import missing_answers, why_no_retry
 from flows.evaluation.open_run import OpenRun
-from flows.evaluation.retry import missing_answers, why_no_retry
 
 __all__ = ["retry_notes", "retry_steps"]
 

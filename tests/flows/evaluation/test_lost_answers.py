@@ -18,12 +18,13 @@ from support.promoted import TARGET, Place
 from support.waiting import PATIENCE_S
 
 from evals.sampling.accounting import read_usage
-from flows.evaluation.retry import begin_retry
+from flows.evaluation.lost_answers.retry import begin_retry
 from flows.registry.opening import open_registry
 
 pytestmark = pytest.mark.slow
 
 LOST = ("number 100:", "number 103:", "number 107:")
+"""How questions begin, two of each."""
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_a_retry_asks_only_for_what_is_lost_and_judges_anew(
     assert done.json["verdict"]["outcome"] == "PASS"
     more = proxy.asked - before
     asked = [question for _, question in more.elements() if question.startswith("number")]
-    assert sorted(question[: len(LOST[0])] for question in asked) == sorted(LOST)
+    assert sorted(question[: len(LOST[0])] for question in asked) == sorted(2 * LOST)
     with open_registry(place.settings) as registry:
         assert [one.outcome for one in registry.retries(run_id)] == ["INCONCLUSIVE"]
         assert registry.verify() == ()

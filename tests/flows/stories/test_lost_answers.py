@@ -10,7 +10,7 @@ from support.lossy_proxy import LossyProxy, lossy_proxy
 from support.promoted import TARGET, Place, fine_tune
 
 from evals.sampling.accounting import read_usage
-from flows.evaluation.retry import begin_retry
+from flows.evaluation.lost_answers.retry import begin_retry
 from flows.registry.opening import open_registry
 
 pytestmark = [
@@ -21,6 +21,7 @@ pytestmark = [
 ]
 
 LOST = ("number 100:", "number 103:", "number 107:")
+"""How questions begin, two of each."""
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ async def test_a_promotion_that_lacks_answers_goes_live_once_they_are_there(
     assert first["verdict"] == "INCONCLUSIVE"
     proxy.heal()
     missing = await asyncio.to_thread(begin_retry, place.settings, first["run_id"], actor="ana")
-    assert missing == len(LOST)
+    assert missing == 2 * len(LOST)
     second = await promote(target=TARGET, job_id=job)
     assert (second["run_id"], second["state"]) == (first["run_id"], "promoted")
     with open_registry(place.settings) as registry:
