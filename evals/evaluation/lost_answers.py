@@ -1,8 +1,8 @@
 """A last, slow round: before a run is judged, questions whose answers were lost to infrastructure are asked again.
 
 It takes several turns, each after a longer wait than the one before, two questions at a time and one attempt a turn. It
-goes on with the same sample, no case is added to it. When nothing was lost it costs nothing; when the whole platform is out it
-ends each turn after a few losses in a row, so that it takes minutes and no hours.
+goes on with the same sample, no case is added to it. When nothing was lost it costs nothing. A turn ends after a few losses in a
+row, and the round after its first turn where a model has answered nothing at all, so that an outage takes no hours.
 """
 
 from __future__ import annotations
@@ -90,9 +90,22 @@ async def ask_lost_again(
         short = {role: model for role, model in models.items() if lost[role]}
         allowed = await _turn(evaluation, look, short, turn, shown, budget, store)
         lost = lost_answers(evaluation, look)
-        if not allowed:
+        if not allowed or _silent(evaluation, look, lost):
             break
     return lost
+
+
+def _silent(evaluation: Evaluation, look: int, lost: Mapping[Role, int]) -> bool:
+    """Whether a model has answered nothing at all: then this is no loss but an outage, which a later retry may find over."""
+    return any(
+        count > 0
+        and count
+        == sum(
+            len(evaluation.needed_rows(opened, look, role)) * evaluation.repeats_of(opened)
+            for opened in evaluation.suites
+        )
+        for role, count in lost.items()
+    )
 
 
 async def _turn(
