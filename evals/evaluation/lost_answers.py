@@ -90,22 +90,18 @@ async def ask_lost_again(
         short = {role: model for role, model in models.items() if lost[role]}
         allowed = await _turn(evaluation, look, short, turn, shown, budget, store)
         lost = lost_answers(evaluation, look)
-        if not allowed or _silent(evaluation, look, lost):
+        if not allowed or _silent(evaluation, lost):
             break
     return lost
 
 
-def _silent(evaluation: Evaluation, look: int, lost: Mapping[Role, int]) -> bool:
+def _silent(evaluation: Evaluation, lost: Mapping[Role, int]) -> bool:
     """Whether a model has answered nothing at all: then this is no loss but an outage, which a later retry may find over."""
-    return any(
-        count > 0
-        and count
-        == sum(
-            len(evaluation.needed_rows(opened, look, role)) * evaluation.repeats_of(opened)
-            for opened in evaluation.suites
+    with Journal.open(evaluation.folder / "journal", read_only=True) as journal:
+        return any(
+            count and not any(journal.answered(role, one.suite.name) for one in evaluation.suites)
+            for role, count in lost.items()
         )
-        for role, count in lost.items()
-    )
 
 
 async def _turn(
