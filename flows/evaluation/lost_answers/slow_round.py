@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from evals.evaluation.lost_answers import SLOW_GRADING, LostAnswersPlan
 from evals.gate.policy import parse_duration
@@ -29,10 +30,13 @@ def lost_answers_plan(target: Target) -> LostAnswersPlan:
 async def grade_lost_again(run: OpenRun, budget: Budget, progress: ProgressSink | None) -> None:
     """Have judges grade, slowly, what they could not be reached for; the end of the budget ends it."""
     plan, sink = lost_answers_plan(run.target), run_progress(run.folder, progress)
+    before = math.inf
     for turn in range(1, plan.attempts + 1):
         lost = run.evaluation.lost_grades()
-        if not lost or judge_costs(run.folder).stopped:
+        # A turn that won nothing back has met an outage, which a later retry may find over.
+        if not lost or lost == before or judge_costs(run.folder).stopped:
             return
+        before = lost
         wait_s = plan.wait_before(turn)
         sink.update(_waits(lost, wait_s, f"{turn} of {plan.attempts}", budget))
         await asyncio.sleep(wait_s)
