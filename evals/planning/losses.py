@@ -73,7 +73,8 @@ def least_with_losses(check: Check, spec: MetricSpec, confidence: float, lost: f
         if check.relative:
             return 1 if lost < 1.0 - spec.quantile else None
         # The bound is an order statistic, and has to be one of the answers that came.
-        enough = stats.binom.cdf(missing, numbers, 1.0 - spec.quantile) <= 1.0 - confidence
+        chance = np.asarray(stats.binom.cdf(missing, numbers, 1.0 - spec.quantile))
+        enough = np.asarray(chance <= 1.0 - confidence)
         return _first(enough) if lost < 1.0 - spec.quantile else None
     share = check.spec.slack(check.threshold, percent=check.percent, lo=spec.lo, hi=spec.hi)
     if share is None or not (spec.bounded or spec.family == "label"):
