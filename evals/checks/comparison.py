@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from evals.checks.broken_metric import all_at_worst, reached_by_the_worst
 from evals.checks.check import Check
 from evals.checks.comparability import has_metric
+from evals.checks.kinds import MissingRule
 from evals.checks.measurement import Measurement
 from evals.checks.methods import (
     IncomparableError,
@@ -25,7 +26,6 @@ from evals.checks.methods import (
     warnings,
 )
 from evals.checks.missing import (
-    MissingRule,
     missing_cases,
     scored_rows,
     unknown_truths,
