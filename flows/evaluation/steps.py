@@ -21,6 +21,7 @@ from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.identity import slot_name
 from flows.evaluation.ask import ask_models, budget_of, candidate_connection, stop_reasons
+from flows.evaluation.earlier import pin_earlier_models
 from flows.evaluation.estimate import expected_findings, last_results
 from flows.evaluation.human_labels import keep_labels, with_kept_labels
 from flows.evaluation.judge_preflight import judge_findings
@@ -121,6 +122,8 @@ async def ask_round(
             await run.platform.aclose()
         async with judges_at_work(run.plan.judge, run.folder, budget):
             await run.evaluation.grade()
+            if run.record.kind != "regression":
+                await pin_earlier_models(run)
         return summary
 
 

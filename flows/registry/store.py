@@ -13,6 +13,7 @@ from flows.registry import (
     eligibility,
     holds,
     inbox,
+    kept_answers,
     ledger,
     pointers,
     run_states,
@@ -108,6 +109,8 @@ class Registry:
     suite_results = reading(verdicts.results)
     save_statement = writing(statements.save)
     statement = reading(statements.statement)
+    unkept_runs = reading(kept_answers.unkept_runs)
+    kept_answers = reading(kept_answers.kept_answers)
 
     # people
     answer = writing(answers.add_answer)
