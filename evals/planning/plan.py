@@ -227,9 +227,11 @@ class _Planner:
         try:
             candidate, baseline = ComparedResults(self.past.candidate, self.past.baseline).of(check)
             found = (
-                compare(check, candidate, baseline, self.policy.confidence)
+                compare(check, candidate, baseline, self.policy.confidence, missing="at_random")
                 if check.relative and baseline is not None
-                else measure(check, candidate, baseline, self.policy.confidence)
+                else measure(
+                    check, candidate, baseline, self.policy.confidence, missing="at_random"
+                )
             )
         except (IncomparableError, ValueError):
             return None
