@@ -87,10 +87,12 @@ def _compared(check: Check, ours: Kept, theirs: Kept, confidence: float) -> Meas
     plain = msgspec.structs.replace(check, with_labels=False)
     try:
         new, old = ComparedResults(ours, theirs).of(plain)
-        found = compare(plain, new, old, confidence) if old is not None else None
+        if old is None:
+            return None
+        found = compare(plain, new, old, confidence, missing="at_random")
     except (IncomparableError, ValueError, ArithmeticError):
         return None
-    return found if found is not None and found.estimate is not None else None
+    return found if found.estimate is not None else None
 
 
 def _better(check: Check, found: Measurement) -> bool:

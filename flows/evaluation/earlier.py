@@ -31,7 +31,7 @@ from flows.platforms.model_names import short_name
 from flows.registry.kept_answers import KeptReference
 from flows.registry.provenance import origin
 
-__all__ = ["EarlierModels", "kept_evidence", "pin_earlier_models", "pinned"]
+__all__ = ["EarlierModels", "kept_evidence", "pin_earlier_models", "pinned", "results_of"]
 
 _log = logging.getLogger(__name__)
 
@@ -69,12 +69,13 @@ async def pin_earlier_models(run: OpenRun) -> EarlierModels:
     """
     found = pinned(run)
     if found is not None:
-        for reference in {found.anchor, found.baseline, found.best, found.oldest} - {None}:
-            await _looked_at(run, reference, graded=True)
+        chosen = (found.anchor, found.baseline, found.best, found.oldest)
+        for reference in {one for one in chosen if one is not None}:
+            await _looked_at(run, reference)
         return found
     _keep_forgotten(run)
     references = run.registry.kept_answers(run.target.name)
-    earlier = [await _looked_at(run, reference, graded=True) for reference in references]
+    earlier = [await _looked_at(run, reference) for reference in references]
     found = _chosen(run, run.policy, earlier)
     run.folder.mkdir(parents=True, exist_ok=True)
     write_record(run.folder / _FILE, found)
@@ -84,6 +85,15 @@ async def pin_earlier_models(run: OpenRun) -> EarlierModels:
 def pinned(run: OpenRun) -> EarlierModels | None:
     """Return what was chosen for a run, None when nothing was yet, or by a version that knew of none."""
     return read_record(run.folder / _FILE, EarlierModels)
+
+
+def results_of(run: OpenRun, reference: KeptReference) -> Kept | None:
+    """Lay an earlier model's kept answers out on today's rows; None where they were asked for in another way.
+
+    Raises KeptAnswersError when they are missing or damaged.
+    """
+    kept = open_reference(run.settings, reference)
+    return _on_todays_rows(kept, reference, asked_today(run, "candidate")).results
 
 
 def kept_evidence(run: OpenRun, policy: GatePolicy | None = None) -> KeptEvidence:
@@ -113,12 +123,11 @@ def _keep_forgotten(run: OpenRun) -> None:
         _log.warning("answers of earlier models could not be kept: %s", error)
 
 
-async def _looked_at(run: OpenRun, reference: KeptReference, *, graded: bool) -> _Earlier:
+async def _looked_at(run: OpenRun, reference: KeptReference) -> _Earlier:
     asked = asked_today(run, "candidate")
     try:
         kept = open_reference(run.settings, reference)
-        if graded:
-            await grade_kept(kept, asked)
+        await grade_kept(kept, asked)
         return _on_todays_rows(kept, reference, asked)
     except KeptAnswersError as error:
         return _Earlier(reference, None, str(error))

@@ -21,6 +21,7 @@ from evals.report.write import write_report
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.downtime import describe_downtime
 from flows.evaluation.ask import sampling_summaries
+from flows.evaluation.earlier import EarlierModels, pinned
 from flows.evaluation.human_labels import judge_facts
 from flows.evaluation.judges import judge_costs
 from flows.evaluation.looks import due_look, results_at
@@ -35,6 +36,7 @@ from flows.registry.provenance import overrides_behind, revocation_of
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.reporting.costs import cost_of, usages
+from flows.reporting.decline import declines
 from flows.reporting.examples import examples_of
 from flows.reporting.slices import pairs_of, slices_of
 from flows.settings import Settings
@@ -92,6 +94,7 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
         ),
         confusions=tuple(_confusions(run, results)),
         judges=tuple(judge_facts(run)),
+        declines=tuple(declines(run, results)),
         sampling=_sampling(run),
         promotion=tuple(
             PromotionStep(step=step.step, state=step.phase, at=step.at, detail=_words(step.detail))
@@ -201,7 +204,9 @@ def _notes(run: OpenRun) -> tuple[str, ...]:
 
 def _names(run: OpenRun) -> dict[str, str]:
     """Short names of the models: their suffix, where the id carries one."""
-    models = [run.record.candidate_model, run.record.baseline_model or ""]
+    found = pinned(run) or EarlierModels()
+    earlier = [one.model_id for one in (found.anchor, found.best, found.oldest) if one is not None]
+    models = [run.record.candidate_model, run.record.baseline_model or "", *earlier]
     return {model: short for model in models if model and (short := short_name(model)) != model}
 
 
