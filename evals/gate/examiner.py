@@ -125,7 +125,8 @@ class Examiner:
     def _incomparable(self, check: Check, blank: CheckResult, why: str) -> CheckLook:
         """A check whose anchor can't be compared: undecided, so that a person decides until the gate names another."""
         finding = f"the anchor can't be compared: {why or 'its answers were not kept'}; {HOW_TO_SET_ANOTHER}"
-        return _ruled(check, with_finding(blank, finding), decided=self.looks.final)
+        result = with_finding(blank, finding, overruled="the anchor can't be compared")
+        return _ruled(check, result, decided=self.looks.final)
 
     def _measured(
         self,

@@ -14,7 +14,7 @@ from evals.gate.judge import take_look
 from evals.gate.look_store import LookStore
 from evals.gate.looks import LookHistory
 from evals.records import Role
-from flows.evaluation.earlier import kept_evidence
+from flows.evaluation.kept.pinned import kept_evidence
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.settings import Settings
 

@@ -9,7 +9,7 @@ from evals.gate.policy import GatePolicy, load_policy
 from evals.gate.validation import validate_policy
 from evals.records import Role, Verdict
 from evals.selftest.aa_test import SameModel, same_model
-from flows.evaluation.earlier import kept_evidence
+from flows.evaluation.kept.pinned import kept_evidence
 from flows.evaluation.looks import models_of
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.settings import Settings

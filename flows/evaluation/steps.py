@@ -21,11 +21,12 @@ from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.identity import slot_name
 from flows.evaluation.ask import ask_models, budget_of, candidate_connection, stop_reasons
-from flows.evaluation.earlier import pin_earlier_models
 from flows.evaluation.estimate import expected_findings, last_results
 from flows.evaluation.human_labels import keep_labels, with_kept_labels
 from flows.evaluation.judge_preflight import judge_findings
 from flows.evaluation.judges import judge_costs, judges_at_work
+from flows.evaluation.kept.anchor import anchor_findings
+from flows.evaluation.kept.pinned import pin_earlier_models
 from flows.evaluation.looks import (
     Results,
     due_look,
@@ -72,7 +73,7 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
             )
             found += _expected(run)
             leaks, refused = await look_for_leaks(run)
-            found += leaks + await _judges(run)
+            found += leaks + await _judges(run) + anchor_findings(run)
         finally:
             await run.platform.aclose()
         write_record(run.folder / "preflight.json", list(found))

@@ -21,7 +21,7 @@ from evals.records import MODEL_OUTCOMES, Role, Verdict
 from flows.config.connections import publishers_of
 from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
-from flows.evaluation.keep import keep_candidate
+from flows.evaluation.kept.keep import keep_candidate
 from flows.evaluation.open_run import OpenRun, open_run, strata
 from flows.platforms.base import Connection
 from flows.release.clearance import Promotion

@@ -7,12 +7,12 @@ from typing import Any
 
 from evals.checks.check import Check
 from evals.checks.measurement import Measurement
-from evals.evaluation.kept_answers import KeptAnswersError
 from evals.gate.earlier_models import distance
 from evals.metrics.results import ModelResults
 from evals.records import Role
 from evals.report.facts import DeclineRow
-from flows.evaluation.earlier import pinned, results_of
+from flows.evaluation.kept.earlier_models import earlier_model
+from flows.evaluation.kept.pinned import pinned
 from flows.evaluation.open_run import OpenRun
 from flows.registry.kept_answers import KeptReference
 
@@ -24,14 +24,11 @@ def declines(
 ) -> Iterator[DeclineRow]:
     """Yield a row for each of the gate's comparisons with the best and with the oldest live model that can be compared."""
     for standing, reference in _shown(run).items():
-        try:
-            kept = results_of(run, reference)
-        except KeptAnswersError as error:
-            yield _row(standing, reference, "kept answers", note=str(error))
+        kept = earlier_model(run, reference)
+        if kept.results is None:
+            yield _row(standing, reference, "every metric", note=kept.problem)
             continue
-        if kept is None:
-            continue
-        for check, found in distance(run.policy, results["candidate"], kept):
+        for check, found in distance(run.policy, results["candidate"], kept.results):
             yield _measured(standing, reference, check, found)
 
 

@@ -21,9 +21,9 @@ from evals.report.write import write_report
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.downtime import describe_downtime
 from flows.evaluation.ask import sampling_summaries
-from flows.evaluation.earlier import EarlierModels, pinned
 from flows.evaluation.human_labels import judge_facts
 from flows.evaluation.judges import judge_costs
+from flows.evaluation.kept.pinned import EarlierModels, pinned
 from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import LEAKS

@@ -14,6 +14,8 @@ def in_short(check: CheckResult, scale: Scale) -> str:
     """The check and its finding in a few words, for a headline."""
     tags = ", ".join(f"{tag} = {value}" for tag, value in sorted(check.slice.items()))
     name = f"{check.metric} on {tags}" if tags else check.metric
+    if check.overruled:
+        return f"{name} is undecided: {check.overruled}"
     if check.estimate is None:
         return f"{name} could not be measured ({scale.asked} asked)"
     if check.outcome == "INCONCLUSIVE":

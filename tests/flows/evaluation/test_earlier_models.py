@@ -11,8 +11,8 @@ from support.letters import ModelHost
 from support.succession import Succession, model
 
 from evals.records import CheckResult, Verdict
-from flows.evaluation.earlier import pinned
-from flows.evaluation.keep import kept_place
+from flows.evaluation.kept.keep import kept_place
+from flows.evaluation.kept.pinned import pinned
 from flows.evaluation.open_run import open_run
 from flows.evaluation.rejudge import rejudge
 from flows.housekeeping.answer_cache import prune_answers
