@@ -18,6 +18,8 @@ from flows.evaluation.rejudge import rejudge
 from flows.housekeeping.answer_cache import prune_answers
 from flows.registry.opening import open_registry
 
+pytestmark = pytest.mark.slow
+
 FIRST = {"anchor": {"model": "first", "candidates": 2}}
 
 
