@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.checks.check import Check
-from evals.checks.comparability import ComparedResults, measured_results
+from evals.checks.comparability import ComparedResults, has_metric, measured_results
 from evals.checks.comparison import asked_rows, compare, due_rows, measure, paired_rows
 from evals.checks.kept_comparison import comparable_rows, too_few_comparable
 from evals.checks.measurement import Measurement
@@ -31,6 +31,8 @@ from evals.records import CheckOutcome, CheckResult, CheckState, LookPosition, R
 from evals.stats.sequential import FIRST_LOOK, Look, look_at
 
 __all__ = ["Evidence", "Examiner"]
+
+_OF_ONE_RUN = "it compares two answers of one run, so that kept answers have no score of it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +114,21 @@ class Examiner:
         if check.against == "anchor":
             # Nothing was live before: there is no decline yet. Where there should be kept answers, that is said instead.
             none = evidence.anchor is None and not evidence.anchor_problem
-            return (
-                "no earlier model to compare with" if none and evidence.baseline is None else None
-            )
+            if none and evidence.baseline is None:
+                return "no earlier model to compare with"
+            return _OF_ONE_RUN if self._compares_within_a_run(check) else None
         if check.relative and evidence.baseline is None:
             return "no live baseline to compare with"
         return None
+
+    def _compares_within_a_run(self, check: Check) -> bool:
+        """Whether a metric is left out of kept answers: a judge compared two answers of one run for it."""
+        ours, kept = self.evidence.candidate, self.evidence.anchor
+        if kept is None or not set(ours) <= set(kept):
+            return False
+        return any(has_metric(check.metric, one) for one in ours.values()) and not any(
+            has_metric(check.metric, one) for one in kept.values()
+        )
 
     def _opponents(self, check: Check) -> ComparedResults:
         return self.kept if check.against == "anchor" else self.results
