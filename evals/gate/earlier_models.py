@@ -8,11 +8,11 @@ import msgspec
 
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults
-from evals.checks.comparison import compare, due_rows
-from evals.checks.kept_comparison import too_few_comparable
+from evals.checks.comparison import compare
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
 from evals.gate.anchor import measured_that_day
+from evals.gate.anchored import why_incomparable
 from evals.gate.examiner import Evidence
 from evals.gate.judge import checks_of_each_slice
 from evals.gate.policy import GatePolicy
@@ -46,13 +46,11 @@ def why_not_comparable(policy: GatePolicy, kept: Kept) -> str | None:
         for check in checks_of_each_slice(authored, evidence):
             try:
                 results, _ = ComparedResults(kept, None).of(check)
-                if int(due_rows(check, results).sum()) < (check.min_cases or 0):
-                    continue  # the suite itself has too few, and the gate says what follows
-                short = too_few_comparable(check, results, policy.confidence_of(check))
+                why = why_incomparable(policy, check, results)
             except IncomparableError:
                 continue  # examining the check says what is wrong with it
-            if short is not None:
-                return f"{check.label}: {short}"
+            if why is not None:
+                return f"{check.label}: {why}"
     return None
 
 
