@@ -11,12 +11,15 @@ from support.letters import ModelHost
 from support.succession import Succession, model
 
 from evals.records import CheckResult, Verdict
+from evals.report.view import build_view
+from flows.evaluation.kept.anchor import anchor_findings
 from flows.evaluation.kept.keep import kept_place
 from flows.evaluation.kept.pinned import pinned
 from flows.evaluation.open_run import open_run
 from flows.evaluation.rejudge import rejudge
 from flows.housekeeping.answer_cache import prune_answers
 from flows.registry.opening import open_registry
+from flows.reporting.gather import gather
 
 pytestmark = pytest.mark.slow
 
@@ -76,12 +79,29 @@ async def test_an_anchor_whose_cases_were_mostly_changed_is_undecided_until_the_
 ) -> None:
     await line.promoted("v1", wrong=2)
     line.write_cases(changed=220)
-    _, verdict = await line.judged("v2", wrong=2)
+    run_id, verdict = await line.judged("v2", wrong=2)
     assert verdict.outcome == "INCONCLUSIVE"
     reason = of_anchor(verdict).reason
     assert "none of the 1 earlier live models can be" in reason
     assert "only 80 cases are the same as when" in reason
     assert "name another one by anchor.model" in reason
+    with open_run(line.settings, run_id) as run:
+        (said,) = anchor_findings(run)  # and before money was spent
+    assert (said.level, said.name) == ("warn", "anchor")
+    assert "only 80 cases are the same as when" in said.message
+
+
+async def test_the_report_says_how_far_the_candidate_is_from_the_best_model(
+    line: Succession,
+) -> None:
+    line.set_gate()
+    await line.promoted("v1", wrong=2)
+    run_id = await line.promoted("v2", wrong=6)
+    with open_run(line.settings, run_id) as run:
+        (said,) = build_view(gather(run)).decline
+    assert said.startswith("exact against v1, the best and the oldest so far (generation 1, live ")
+    assert "0.980, was 0.993, difference −0.013" in said
+    assert "300 cases that did not change" in said
 
 
 async def test_an_anchor_asked_with_other_parameters_is_not_compared(line: Succession) -> None:
