@@ -186,15 +186,16 @@ def _write_suite(folder: Path, part: AnswersToKeep) -> KeptSuite:
     deployments: set[str] = set()
     answers = 0
     path = folder / _file_name(suite.name)
-    with path.open("wb") as raw, zstandard.ZstdCompressor(level=6).stream_writer(raw) as sink:
-        for entry, case in _asked(part):
-            line = encode(KeptLine(case=case_digest(case), response=entry.response)) + b"\n"
-            total.update(line)
-            sink.write(line)
-            answered.add(case.id)
-            answers += 1
-            deployments.update(deployment_marks(entry, part.own_names))
-        sink.flush(zstandard.FLUSH_FRAME)
+    compressor = zstandard.ZstdCompressor(level=6, write_checksum=True)
+    with path.open("wb") as raw:
+        with compressor.stream_writer(raw, closefd=False) as sink:
+            for entry, case in _asked(part):
+                line = encode(KeptLine(case=case_digest(case), response=entry.response)) + b"\n"
+                total.update(line)
+                sink.write(line)
+                answered.add(case.id)
+                answers += 1
+                deployments.update(deployment_marks(entry, part.own_names))
         raw.flush()
         os.fsync(raw.fileno())
     return KeptSuite(

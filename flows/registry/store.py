@@ -16,6 +16,7 @@ from flows.registry import (
     kept_answers,
     ledger,
     pointers,
+    retries,
     run_states,
     runs,
     statements,
@@ -111,6 +112,9 @@ class Registry:
     statement = reading(statements.statement)
     unkept_runs = reading(kept_answers.unkept_runs)
     kept_answers = reading(kept_answers.kept_answers)
+
+    begin_retry = writing(retries.begin_retry)
+    retries = reading(retries.retries_of)
 
     # people
     answer = writing(answers.add_answer)
