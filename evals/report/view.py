@@ -23,6 +23,7 @@ from evals.report.sections.evidence import (
     metrics,
 )
 from evals.report.sections.examples import ExampleGroup, example_groups
+from evals.report.sections.field import FieldView, field_view
 from evals.report.sections.headline import Headline, headline, model_name
 from evals.report.sections.judges import judges
 from evals.report.sections.slices import SliceView, paired, slice_leads, slices
@@ -45,6 +46,7 @@ class ReportView:
     notes: tuple[str, ...]
     next_steps: tuple[NextStep, ...]
     boards: tuple[CheckBoard, ...]
+    field: FieldView | None
     coverage: tuple[CoverageRow, ...]
     metrics: tuple[MetricRow, ...]
     slices: tuple[SliceView, ...]
@@ -76,6 +78,7 @@ def build_view(facts: RunFacts) -> ReportView:
         notes=tuple(_notes(facts)),
         next_steps=(*facts.next_steps, *advice(facts)),
         boards=tuple(boards(facts)),
+        field=field_view(facts.selection, facts.names) if facts.selection else None,
         coverage=coverage(facts),
         metrics=metrics(facts),
         slices=slices(facts),

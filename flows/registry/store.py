@@ -16,6 +16,7 @@ from flows.registry import (
     pointers,
     run_states,
     runs,
+    selections,
     statements,
     steps,
     switching,
@@ -101,6 +102,13 @@ class Registry:
     suite_results = reading(verdicts.results)
     save_statement = writing(statements.save)
     statement = reading(statements.statement)
+
+    # choosing one of several candidates
+    deal_cases = writing(selections.deal_cases)
+    dealt = reading(selections.dealt)
+    enter_field = writing(selections.enter)
+    field = reading(selections.field)
+    fields = reading(selections.fields)
 
     # people
     answer = writing(answers.add_answer)

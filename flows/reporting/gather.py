@@ -37,6 +37,7 @@ from flows.registry.store import Registry
 from flows.reporting.costs import cost_of, usages
 from flows.reporting.examples import examples_of
 from flows.reporting.slices import pairs_of, slices_of
+from flows.selection.facts import selection_facts
 from flows.settings import Settings
 
 __all__ = ["gather", "report_run"]
@@ -100,6 +101,7 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
         names=_names(run),
         live_now=_live_now(run.registry, live),
         gate_path=run.policy.path,
+        selection=selection_facts(run.registry, record.selection),
         notes=_notes(run),
         next_steps=_next_steps(run.registry, record, live),
         error=error or _failure(record),
@@ -201,7 +203,9 @@ def _notes(run: OpenRun) -> tuple[str, ...]:
 
 def _names(run: OpenRun) -> dict[str, str]:
     """Short names of the models: their suffix, where the id carries one."""
+    field = run.registry.field(run.record.selection) if run.record.selection else None
     models = [run.record.candidate_model, run.record.baseline_model or ""]
+    models += [one.model_id for one in field.candidates] if field is not None else []
     return {model: short for model in models if model and (short := short_name(model)) != model}
 
 
