@@ -20,12 +20,16 @@ __all__ = [
     "CheckOutcome",
     "CheckResult",
     "CheckState",
+    "EarlierTry",
+    "Edit",
     "Endpoint",
     "LivePointer",
     "LookPosition",
     "Message",
     "NextStep",
+    "Opponent",
     "Outcome",
+    "PooledCheck",
     "Price",
     "Record",
     "Response",
@@ -34,6 +38,7 @@ __all__ = [
     "Score",
     "Slot",
     "SuiteResult",
+    "TryCount",
     "UnscoredBecause",
     "Usage",
     "Verdict",
@@ -45,6 +50,9 @@ __all__ = [
 
 Role = Literal["candidate", "baseline"]
 Slot = Literal["developer", "production"]
+Opponent = Literal["baseline", "anchor"]
+"""With whom a relative check compares: with what is live, asked in the same run, or with the kept answers of an earlier
+live model."""
 
 Outcome = Literal[
     "answered",
@@ -213,8 +221,12 @@ class CheckResult(Record, frozen=True, kw_only=True):
     `candidate` and `baseline` are point estimates of the metric; `estimate`, `lower` and `upper` belong to the quantity
     that is compared with `threshold` (the metric itself, the difference, or the ratio where `percent` is set): each
     bound is one-sided at `confidence`. `decides` is False for shadow checks and for slices that are only reported.
-    `reason` begins with `check` and a colon. `rests_on` is None in results stored before it existed, which
+    `against` says whose `baseline` is, and `against_model` names the anchor's model. `reason` begins with `check` and a
+    colon. `rests_on` is None in results stored before it existed, which
     `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
+
+    `n` counts the cases asked. `missing_candidate` and `missing_baseline` of them lack a score of that model: `estimate` is then of
+    those that have both, while `lower` and `upper` hold whatever the missing ones were (unless the verdict says "at_random").
     """
 
     check: str
@@ -242,6 +254,10 @@ class CheckResult(Record, frozen=True, kw_only=True):
     state: CheckState = "decided"
     rests_on: RestsOn | None = None
     look: LookPosition | None = None
+    against: Opponent = "baseline"
+    against_model: str = ""
+    missing_candidate: int = 0
+    missing_baseline: int = 0
 
     @property
     def finding(self) -> str:
@@ -249,10 +265,78 @@ class CheckResult(Record, frozen=True, kw_only=True):
         return self.reason.removeprefix(f"{self.check}: ")
 
 
+class Edit(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One difference between what two runs of a target were judged by.
+
+    `field` names what changed ("checks[1].max_drop"), `change` says how, for a reader. `looser` is True where a model
+    passes more easily since, and where that can't be told.
+    """
+
+    of: Literal["gate", "suite", "target"]
+    field: str
+    change: str
+    looser: bool = False
+
+
+class EarlierTry(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A run that showed something of the same candidate before. `outcome` is None where it ended without a verdict.
+
+    `try_number` is 0 for an evaluation, which is no try. `edits` are what changed in gate and suites since, where it
+    did not pass and something became looser or was changed.
+    """
+
+    run_id: str
+    at: str
+    requested_by: str
+    try_number: int
+    outcome: VerdictOutcome | None = None
+    edits: tuple[Edit, ...] = ()
+
+
+class PooledCheck(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A deciding check on the answers of several tries together: the mean over the tries of each case.
+
+    The numbers are those of `CheckResult`; `runs` names the runs whose answers are in it. They are shown to a person and
+    decide nothing.
+    """
+
+    check: str
+    metric: str
+    kind: str
+    threshold: float
+    runs: tuple[str, ...]
+    n: int
+    estimate: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    confidence: float = 0.95
+    method: str = ""
+    percent: bool = False
+    note: str = ""
+
+
+class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Which try of its candidate a run is, and what the target's candidates add up to.
+
+    `number` counts from 1, and is 0 for an evaluation. `candidates` are the target's different candidates that were
+    judged in the `window_s` seconds up to this one, itself included; each first try may pass wrongly with a chance of
+    1 - `confidence`. `allowed` is how many of them the gate lets pass by themselves, None without a `family`.
+    """
+
+    number: int
+    candidates: int
+    window_s: int
+    confidence: float
+    allowed: int | None = None
+    earlier: tuple[EarlierTry, ...] = ()
+    pooled: tuple[PooledCheck, ...] = ()
+
+
 class Verdict(Record, frozen=True, kw_only=True):
     """The gate's answer: the worst outcome of the checks that decide, bound to what it was judged on.
 
     `ending` says after which look asking ended and why; it is one of the reasons, and empty for a sample of fixed size.
+    `tries` is None in verdicts of before they were counted, and in those of regression runs.
     """
 
     outcome: VerdictOutcome
@@ -265,6 +349,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     baseline_model: str | None
     first_release: bool = False
     ending: str = ""
+    tries: TryCount | None = None
 
 
 class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):

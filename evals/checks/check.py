@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from evals.checks.kinds import KINDS, CheckKind, KindSpec
-from evals.records import Record, Slot
+from evals.records import Opponent, Record, Slot
 
 __all__ = ["Check"]
 
@@ -17,7 +17,9 @@ class Check(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `threshold` is in the metric's unit, or a fraction when `percent` is set (10% = 0.1). `where` selects a slice by
     tags; `each` stands for one check for every value of a tag. `with_labels` decides on what people would say: a judge's
-    scores, corrected by human labels. `field` and `line` say where it was authored.
+    scores, corrected by human labels. `against` says with whom a relative check compares: with what is live, or with the
+    anchor's kept answers. `confidence` is that of each bound, None for the gate's. `field` and `line` say where it was
+    authored.
     """
 
     metric: str
@@ -34,6 +36,8 @@ class Check(Record, frozen=True, kw_only=True, omit_defaults=True):
     measure_on: Slot = "developer"
     decide_on: Literal["bound", "point"] = "bound"
     with_labels: bool = False
+    against: Opponent = "baseline"
+    confidence: float | None = None
     field: str = ""
     line: int | None = None
 
@@ -54,10 +58,12 @@ class Check(Record, frozen=True, kw_only=True, omit_defaults=True):
         metric = f"{self.suite}/{self.metric}" if self.suite else self.metric
         tags = ", ".join(f"{key}={value}" for key, value in sorted(self.where.items()))
         slice_ = f" [{tags}]" if tags else f" [each {self.each}]" if self.each else ""
-        return f"{metric} {self.kind} {amount}{slice_}"
+        whom = " against the anchor" if self.against == "anchor" else ""
+        return f"{metric} {self.kind} {amount}{slice_}{whom}"
 
     @property
     def key(self) -> str:
-        """What tells the check from all others of its gate: where it was authored, and its slice."""
+        """What tells the check from all others of its gate: where it was authored, its slice, and with whom it compares."""
         tags = ",".join(f"{key}={value}" for key, value in sorted(self.where.items()))
-        return f"{self.field or self.label}|{tags}"
+        whom = "|anchor" if self.against == "anchor" else ""
+        return f"{self.field or self.label}|{tags}{whom}"

@@ -43,6 +43,7 @@ def blank_result(check: Check, confidence: float) -> CheckResult:
         decide_on=check.decide_on,
         percent=check.percent,
         rests_on="rule",
+        against=check.against,
     )
 
 
@@ -59,6 +60,8 @@ def with_measurement(blank: CheckResult, found: Measurement) -> CheckResult:
         confidence=found.confidence if found.estimate is not None else blank.confidence,
         method=found.method,
         warnings=found.warnings,
+        missing_candidate=found.missing[0],
+        missing_baseline=found.missing[1],
     )
 
 

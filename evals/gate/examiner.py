@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults, measured_results
-from evals.checks.comparison import compare, due_rows, measure, paired_rows
+from evals.checks.comparison import asked_rows, compare, due_rows, measure, paired_rows
+from evals.checks.kept_comparison import comparable_rows, too_few_comparable
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
+from evals.gate.anchor import HOW_TO_SET_ANOTHER
 from evals.gate.check_results import (
     blank_result,
     too_few_result,
@@ -33,19 +37,28 @@ __all__ = ["Evidence", "Examiner"]
 class Evidence:
     """What is judged: results by suite name. `baseline` is None for a first release.
 
-    `release` is False for a look at what is live already. `slot` says where the candidate was measured.
+    `release` is False for a look at what is live already. `slot` says where the candidate was measured. `anchor` are the
+    kept answers of the model that the gate's anchor names, laid out on the candidate's own rows; `planned` is False
+    there for cases that can't be compared. Where that model can't be compared at all, `anchor_problem` says why.
+    `kept_baseline` are the live model's own kept answers, laid out in the same way; `kept_problem` says why there are
+    none although they were kept, `baseline_changed` what tells that its deployment is another one than it was.
     """
 
     candidate: Mapping[str, ModelResults]
     baseline: Mapping[str, ModelResults] | None
     slot: Slot = "developer"
     release: bool = True
+    anchor: Mapping[str, ModelResults] | None = None
+    anchor_problem: str = ""
+    kept_baseline: Mapping[str, ModelResults] | None = None
+    kept_problem: str = ""
+    baseline_changed: str = ""
 
     def asked(self, check: Check) -> list[tuple[Role, str]]:
         """Return the models and suites that a check needs answers from. Raises IncomparableError for none."""
         suites = [results.suite for results in measured_results(check, self.candidate)]
         roles: list[Role] = ["candidate"]
-        if check.relative and self.baseline is not None:
+        if check.relative and check.against == "baseline" and self.baseline is not None:
             roles.append("baseline")
         return [(role, suite) for role in roles for suite in suites]
 
@@ -57,18 +70,21 @@ class Examiner:
         self.policy, self.evidence = policy, evidence
         self.looks = looks or LookHistory(look=1, rounds=1)
         self.results = ComparedResults(evidence.candidate, evidence.baseline)
+        self.kept = ComparedResults(evidence.candidate, evidence.anchor)
 
     def examine(self, check: Check) -> CheckLook:
         """Examine a check whose `each` is unfolded. Never raises for what the evidence holds: that is an ERROR."""
         settled = self._settled(check)
         if settled is not None:
             return settled
-        blank = blank_result(check, self.policy.confidence)
+        blank = blank_result(check, self.policy.confidence_of(check))
         not_here = self._not_measured_here(check)
         if not_here is not None:
             return _ruled(check, with_finding(blank, not_here, decides=False), decided=True)
+        if check.against == "anchor" and self.evidence.anchor is None:
+            return self._incomparable(check, blank, self.evidence.anchor_problem)
         try:
-            candidate, baseline = self.results.of(check)
+            candidate, baseline = self._opponents(check).of(check)
             return self._measured(check, candidate, baseline, blank)
         except IncomparableError as error:
             return _ruled(check, with_finding(blank, str(error), outcome="ERROR"), decided=True)
@@ -92,9 +108,24 @@ class Examiner:
     def _not_measured_here(self, check: Check) -> str | None:
         if check.measure_on != self.evidence.slot:
             return f"measured on the {check.measure_on} deployment, not here"
-        if check.relative and self.evidence.baseline is None:
+        evidence = self.evidence
+        if check.against == "anchor":
+            # Nothing was live before: there is no decline yet. Where there should be kept answers, that is said instead.
+            none = evidence.anchor is None and not evidence.anchor_problem
+            return (
+                "no earlier model to compare with" if none and evidence.baseline is None else None
+            )
+        if check.relative and evidence.baseline is None:
             return "no live baseline to compare with"
         return None
+
+    def _opponents(self, check: Check) -> ComparedResults:
+        return self.kept if check.against == "anchor" else self.results
+
+    def _incomparable(self, check: Check, blank: CheckResult, why: str) -> CheckLook:
+        """A check whose anchor can't be compared: undecided, so that a person decides until the gate names another."""
+        finding = f"the anchor can't be compared: {why or 'its answers were not kept'}; {HOW_TO_SET_ANOTHER}"
+        return _ruled(check, with_finding(blank, finding), decided=self.looks.final)
 
     def _measured(
         self,
@@ -104,13 +135,21 @@ class Examiner:
         blank: CheckResult,
     ) -> CheckLook:
         planned = int(due_rows(check, candidate).sum())
-        n = int(paired_rows(check, candidate, baseline).sum())
+        if check.against == "anchor" and baseline is not None:
+            blank = msgspec.structs.replace(blank, against_model=baseline.model_id)
+            short = too_few_comparable(check, baseline, self.policy.confidence_of(check))
+            if short is not None and planned >= (check.min_cases or 0):
+                return self._incomparable(check, blank, short)
+            planned = int(comparable_rows(check, baseline).sum())
+        n, scored = (
+            int(rows(check, candidate, baseline).sum()) for rows in (self._counted, paired_rows)
+        )
         due = self._due(check, n, planned)
         confidence = self._confidence(check, due)
         found = (
-            compare(check, candidate, baseline, confidence)
+            compare(check, candidate, baseline, confidence, missing=self.policy.missing)
             if check.relative and baseline is not None
-            else measure(check, candidate, baseline, confidence)
+            else measure(check, candidate, baseline, confidence, missing=self.policy.missing)
         )
         numbers = msgspec.structs.replace(
             with_measurement(blank, found), look=self._position(planned)
@@ -119,11 +158,16 @@ class Examiner:
             few = too_few_result(check, numbers)
             return _ruled(check, few, decided=few.decides or self.looks.final)
         uncovered = unscored_share(check, candidate, baseline, self.policy.min_scored)
-        if uncovered is None and check.min_cases is not None and n < check.min_cases:
-            uncovered = too_few(check, n)
+        if uncovered is None and check.min_cases is not None and scored < check.min_cases:
+            uncovered = too_few(check, scored)
         if uncovered is not None:
             return _ruled(check, with_finding(numbers, uncovered), decided=self.looks.final)
         return self._compared(check, found, numbers, due, planned)
+
+    @property
+    def _counted(self) -> Callable[[Check, ModelResults, ModelResults | None], NDArray[np.bool_]]:
+        """Which cases alpha is spent on: all that were asked, unless the missing ones are left out."""
+        return asked_rows if self.policy.missing == "worst_case" else paired_rows
 
     def _position(self, planned: int) -> LookPosition | None:
         if self.looks.rounds == 1:
@@ -134,7 +178,7 @@ class Examiner:
         """The look that is due on n of the planned cases; None when there is none yet, or no plan of looks at all."""
         # Alpha is spent by the share of the check's own cases that were seen, not by the number of the look (Lan & DeMets
         # 1983): where answers were lost, or some slices were asked no further, a round brings fewer than planned.
-        alpha = 1.0 - self.policy.confidence
+        alpha = 1.0 - self.policy.confidence_of(check)
         made = [count for count in self.looks.counts(check.key) if count < n]
         if check.mode == "shadow" or n == 0:
             return None
@@ -151,7 +195,7 @@ class Examiner:
 
     def _confidence(self, check: Check, due: Look | None) -> float:
         if due is None or (due.final and due.index == 0):
-            return self.policy.confidence
+            return self.policy.confidence_of(check)
         # A level too fine to decide at: the bounds are only shown, and this is as wide as methods can take.
         return due.confidence if due.can_decide else 1.0 - 1e-12
 
@@ -194,7 +238,7 @@ class Examiner:
         # Futility only ever ends a check without a PASS, so that it may be switched off, and costs no alpha.
         if not self.policy.futility or due is None or due.final or found.blocked:
             return False
-        alpha = 1.0 - self.policy.confidence
+        alpha = 1.0 - self.policy.confidence_of(check)
         return futile(check, found, fraction=due.fraction, planned=planned, alpha=alpha)
 
 

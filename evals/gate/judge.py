@@ -8,6 +8,7 @@ unmatched pair, a number that is none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from evals.checks.check import Check
 from evals.checks.comparability import results_for
 from evals.checks.methods import IncomparableError
+from evals.gate.baseline_health import require_sound_baseline
 from evals.gate.examiner import Evidence, Examiner
 from evals.gate.explanations import GIVEN_UP
 from evals.gate.looks import CheckLook, LookEvent, LookHistory, RemainingCases
@@ -43,6 +45,7 @@ def verdict_of(
     policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook], looks: LookHistory | None
 ) -> Verdict:
     """Put together what the checks came to: the worst of those that decide, with its reasons."""
+    found = list(_against_a_sound_baseline(policy, evidence, found))
     outcome, reasons = _overall(policy, evidence, found)
     unusable = _unusable(evidence)
     if unusable:
@@ -73,8 +76,9 @@ def take_look(policy: GatePolicy, evidence: Evidence, looks: LookHistory) -> Loo
     # a correction for the number of checks.
     open_ = [(check, one) for check, one in found if one.result.decides and not one.decided]
     lost = [one for _, one in found if one.result.decides and one.decided and not _passed(one)]
-    why = _why_stop(open_, lost, looks)
-    needs = () if why else tuple(_remaining(evidence, [check for check, _ in open_]))
+    whole = _asked_whole(policy, evidence)
+    why = _why_stop(open_, lost, looks, more=bool(whole))
+    needs = () if why else tuple(_remaining(evidence, [check for check, _ in open_], whole))
     return LookEvent(
         look=looks.look,
         rounds=looks.rounds,
@@ -111,6 +115,9 @@ def checks_of_each_slice(check: Check, evidence: Evidence) -> Iterator[Check]:
 def evidence_digest(evidence: Evidence) -> str:
     """Digest of every response and score of both models, in no particular order."""
     by_role = {"candidate": evidence.candidate, "baseline": evidence.baseline or {}}
+    # Only where there is one, so that evidence without it keeps the digest that approvals are bound to.
+    kept = {"anchor": evidence.anchor, "kept baseline": evidence.kept_baseline}
+    by_role |= {role: by_suite for role, by_suite in kept.items() if by_suite is not None}
     return digest(
         {
             role: {suite: results.evidence_digest for suite, results in by_suite.items()}
@@ -128,6 +135,24 @@ def _examined(
         for authored in policy.checks
         for check in checks_of_each_slice(authored, evidence)
     ]
+
+
+def _against_a_sound_baseline(
+    policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook]
+) -> Iterator[CheckLook]:
+    """What the checks came to, without a PASS that only a fallen live model gave; those of earlier looks too."""
+    checks = {
+        check.key: check
+        for authored in policy.checks
+        for check in checks_of_each_slice(authored, evidence)
+    }
+    for one in found:
+        check = checks.get(one.key)
+        yield (
+            one
+            if check is None
+            else require_sound_baseline(check, one, evidence, policy.confidence)
+        )
 
 
 def _overall(
@@ -195,13 +220,32 @@ def _passed(one: CheckLook) -> bool:
     return one.result.outcome == "PASS"
 
 
+def _asked_whole(policy: GatePolicy, evidence: Evidence) -> list[RemainingCases]:
+    """The suites that a candidate is asked to the end although every check is decided.
+
+    What goes live may be an anchor one day. Kept answers of a few cases would be one that nothing can be proven against.
+    """
+    if not evidence.release:
+        return []
+    suites: set[str] = set()
+    for check in policy.checks:
+        if check.against == "anchor" and check.mode == "enforce":
+            with suppress(IncomparableError):  # examining the check says why
+                suites |= {suite for _, suite in evidence.asked(check)}
+    return [RemainingCases(role="candidate", suite=suite) for suite in sorted(suites)]
+
+
 def _why_stop(
-    open_: Sequence[tuple[Check, CheckLook]], lost: Sequence[CheckLook], looks: LookHistory
+    open_: Sequence[tuple[Check, CheckLook]],
+    lost: Sequence[CheckLook],
+    looks: LookHistory,
+    *,
+    more: bool,
 ) -> str:
     if lost:
         names = "; ".join(f"{one.result.check} ({_outcome(one)})" for one in lost)
         return f"the verdict can't become PASS any more: {names}"
-    if not open_:
+    if not open_ and (looks.final or not more):
         return "every deciding check is decided"
     return "every case has been asked" if looks.final else ""
 
@@ -210,7 +254,9 @@ def _outcome(one: CheckLook) -> str:
     return GIVEN_UP if one.futile else one.result.outcome
 
 
-def _remaining(evidence: Evidence, checks: Iterable[Check]) -> Iterator[RemainingCases]:
+def _remaining(
+    evidence: Evidence, checks: Iterable[Check], whole: Iterable[RemainingCases] = ()
+) -> Iterator[RemainingCases]:
     """What the open checks need, without what is part of something wider.
 
     A settled check needs no further cases; a case is asked if any open check is about it.
@@ -220,6 +266,7 @@ def _remaining(evidence: Evidence, checks: Iterable[Check]) -> Iterator[Remainin
         for check in checks
         for role, suite in evidence.asked(check)
     ]
+    wanted += whole
     for need in dict.fromkeys(map(_key_of, wanted)):
         plain = RemainingCases(role=need[0], suite=need[1], where=dict(need[2]))
         if not any(_contains(other, plain) for other in wanted):

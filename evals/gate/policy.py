@@ -14,8 +14,10 @@ from typing import Any, Literal
 
 from evals.checks.check import Check
 from evals.checks.kinds import KINDS
+from evals.checks.missing import MissingRule
 from evals.config.documents import Authored, load_yaml, raise_problems, shown_path, validate
 from evals.errors import Problem
+from evals.gate.anchor import Anchor, anchor_checks, read_anchor
 from evals.records import Record, digest
 from evals.suites.leakage import DEFAULT_POLICY
 
@@ -40,7 +42,10 @@ class Override(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class GatePolicy(Record, frozen=True, kw_only=True):
-    """A parsed gate. `digest` covers everything that was authored, comments aside."""
+    """A parsed gate. `digest` covers everything that was authored, comments aside.
+
+    Of a gate with an `anchor`, the checks against it stand behind the authored ones (see `evals.gate.anchor`).
+    """
 
     name: str
     path: str
@@ -55,6 +60,12 @@ class GatePolicy(Record, frozen=True, kw_only=True):
     approval: Approval
     override: Override
     training_overlap: dict[str, str]
+    missing: MissingRule = "worst_case"
+    anchor: Anchor | None = None
+
+    def confidence_of(self, check: Check) -> float:
+        """Return the confidence of each bound of a check: its own, else the gate's."""
+        return self.confidence if check.confidence is None else check.confidence
 
 
 def load_policy(path: Path | str) -> GatePolicy:
@@ -84,13 +95,14 @@ def parse_duration(duration: str) -> int:
 
 def _policy(data: Mapping[str, Any], path: Path, checks: tuple[Check, ...]) -> GatePolicy:
     approval, override = data.get("approval", {}), data.get("override", {})
+    confidence, anchor = float(data.get("confidence", 0.95)), read_anchor(data.get("anchor"))
     return GatePolicy(
         name=data["name"],
         path=str(path),
         digest=digest(data),
-        checks=checks,
+        checks=(*checks, *anchor_checks(checks, anchor, confidence=confidence)),
         first_release=data["first_release"],
-        confidence=float(data.get("confidence", 0.95)),
+        confidence=confidence,
         min_scored=float(data.get("min_scored", 0.99)),
         early_stop=data.get("early_stop", True),
         futility=data.get("futility", True),
@@ -105,6 +117,8 @@ def _policy(data: Mapping[str, Any], path: Path, checks: tuple[Check, ...]) -> G
             expires_after_s=parse_duration(override.get("expires_after", "7d")),
         ),
         training_overlap={**DEFAULT_POLICY, **data.get("training_overlap", {})},
+        missing=data.get("missing", "worst_case"),
+        anchor=anchor,
     )
 
 

@@ -75,14 +75,15 @@ def _shortages(
 ) -> Iterator[Shortage]:
     if check.mode == "shadow":
         return
+    confidence = policy.confidence_of(check)
     grouped = clustered(measuring) and spec.family != "quantile"
     for value, cases in matching(check, measuring).items():
         if check.if_too_few == "report" and len(cases) < (check.min_cases or 0):
             continue
-        least = least_cases(check, spec, policy.confidence, clustered=grouped)
+        least = least_cases(check, spec, confidence, clustered=grouped)
         counts = [("cases", len(cases), least)]
         if grouped:
-            counts.append(("clusters", cases.units, least_clusters(check, spec, policy.confidence)))
+            counts.append(("clusters", cases.units, least_clusters(check, spec, confidence)))
         if check.measure_on == "production" and production_cases is not None:
             most = production_cases * len(measuring)
             counts = [(noun, min(count, most), need) for noun, count, need in counts]

@@ -46,6 +46,7 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     `least` is the smallest number of `unit`s that can ever pass; `n80` and `n90` are cases for a power of 80 and 90 %;
     `power` is what the suite's own cases give, `resolves` the smallest margin (or distance from the bar) they resolve
     with 90 %. None where nothing is known that they could be worked out from; `note` then says what is missing.
+    `confidence` is that of each bound.
     """
 
     check: str
@@ -64,6 +65,7 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     resolves: float | None = None
     source: str = ""
     note: str = ""
+    confidence: float = 0.95
 
 
 class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -165,8 +167,9 @@ class _Planner:
             cases=len(cases),
             unit="clusters" if grouped else "cases",
             units=cases.units if grouped else len(cases),
-            least=needed(check, spec, self.policy.confidence),
+            least=needed(check, spec, self.policy.confidence_of(check)),
             hope=_hope(check),
+            confidence=self.policy.confidence_of(check),
         )
         return self._sized(check, spec, blank)
 
@@ -192,7 +195,7 @@ class _Planner:
     def _powered(
         self, blank: CheckPlan, sd: float, gap: float, source: str, check: Check
     ) -> CheckPlan:
-        critical = normal_critical(self.policy.confidence)
+        critical = normal_critical(self.policy.confidence_of(check))
         n80, n90 = (
             math.ceil(((critical + float(special.ndtri(power))) * sd / gap) ** 2)
             for power in (0.8, 0.9)
@@ -224,9 +227,11 @@ class _Planner:
         try:
             candidate, baseline = ComparedResults(self.past.candidate, self.past.baseline).of(check)
             found = (
-                compare(check, candidate, baseline, self.policy.confidence)
+                compare(check, candidate, baseline, self.policy.confidence, missing="at_random")
                 if check.relative and baseline is not None
-                else measure(check, candidate, baseline, self.policy.confidence)
+                else measure(
+                    check, candidate, baseline, self.policy.confidence, missing="at_random"
+                )
             )
         except (IncomparableError, ValueError):
             return None

@@ -45,6 +45,8 @@ class SizedCheck(Protocol):
     def sd(self) -> float | None: ...
     @property
     def gap(self) -> float | None: ...
+    @property
+    def confidence(self) -> float: ...
 
 
 class Scenario(Record, frozen=True, kw_only=True):
@@ -84,11 +86,10 @@ def _walks(checks: int, rng: np.random.Generator) -> NDArray[np.float64]:
 def _simulated(
     policy: GatePolicy, checks: Sequence[SizedCheck], walks: NDArray[np.float64], factor: float
 ) -> dict[str, float]:
-    alpha = 1.0 - policy.confidence
     passed = np.zeros((DRAWS, len(checks)), dtype=np.bool_)
     running = np.ones(DRAWS, dtype=np.bool_)
     calls = np.ones(DRAWS)
-    plans = [plan_looks(check.cases, alpha=alpha) for check in checks]
+    plans = [plan_looks(check.cases, alpha=1.0 - check.confidence) for check in checks]
     for step in range(10) if policy.early_stop else (9,):
         time = (step + 1) / 10
         lost = np.zeros(DRAWS, dtype=np.bool_)

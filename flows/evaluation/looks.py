@@ -48,6 +48,8 @@ def judge_look(settings: Settings, run_id: str, look: int) -> bool:
             past = tuple(event for event in book.events() if event.look < look)
             looks = LookHistory(look=look, rounds=run.evaluation.rounds, past=past)
             made = take_look(run.policy, evidence_at(run, results_at(run, look)), looks)
+            # On record before the look can be read, so that a run killed in between counts.
+            run.registry.note_first_look(run_id, look)
             book.append(made)
             for one in made.checks:
                 state = "decided" if one.decided else "open"

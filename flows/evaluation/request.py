@@ -152,7 +152,11 @@ def _require_untried(run: OpenRun, model: str) -> None:
 
 
 def earlier_try(registry: Registry, run: RunRecord, model: str) -> RunRecord | None:
-    """Return another promotion of this model for the run's target that has come to its end, None when there is none."""
+    """Return another promotion of this model for the run's target that showed something or ended, None without any."""
+    for one in registry.tries_of(run.target, model):
+        before = one.runs[-1].run
+        if before.run_id != run.run_id:
+            return before
     for earlier in registry.runs(run.target, 1000):
         same = earlier.kind == "promotion" and earlier.candidate_model == model
         if same and earlier.run_id != run.run_id and earlier.settled:

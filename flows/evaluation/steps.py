@@ -15,6 +15,7 @@ import msgspec
 from evals.config.documents import raise_problems
 from evals.errors import PlatformError, Problem
 from evals.gate.judge import judge, worst
+from evals.gate.tries import with_tries
 from evals.records import Role, Verdict
 from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
@@ -137,6 +138,7 @@ def conclude(settings: Settings, run_id: str) -> Verdict:
             return stored
         keep_labels(run)
         verdict, results, fair = _judge(run)
+        verdict = _counted(run, verdict)
         for check in verdict.checks:
             _log.info("%s: %s: %s", run_id, check.outcome, check.reason)
         for result in run.evaluation.summaries(results, fair):
@@ -173,6 +175,14 @@ def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
     verdict = judge(run.policy, evidence_at(run, results), looks)
     judges = judge_costs(run.folder).stopped
     return _with_stop(verdict, (*stop_reasons(run), *filter(None, [judges]))), results, fair
+
+
+def _counted(run: OpenRun, verdict: Verdict) -> Verdict:
+    """The verdict beside the other tries of its candidate; a regression run is none."""
+    if run.record.kind == "regression":
+        return verdict
+    tries = run.registry.count_tries(run.record.run_id, confidence=run.policy.confidence)
+    return with_tries(verdict, tries)
 
 
 def _with_stop(verdict: Verdict, stop_reasons: tuple[str, ...]) -> Verdict:

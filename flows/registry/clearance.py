@@ -10,8 +10,9 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from evals.errors import RefusedError, StaleGenerationError
+from evals.gate.tries import excluded_people, why_no_pass
 from evals.records import Slot, Verdict
-from flows.registry import answers, holds, runs, verdicts
+from flows.registry import answers, holds, ledger, runs, verdicts
 from flows.registry.eligibility import barring_event
 from flows.registry.pointers import live
 from flows.registry.records import Binding, NewPointer, RunRecord
@@ -33,10 +34,11 @@ def require_cleared(connection: Connection, new: NewPointer, expected_generation
         )
     verdict = verdicts.require_verdict(connection, run.run_id, "developer")
     _refuse_other_models(connection, verdict, new)
-    _refuse_uncleared(connection, run.run_id, verdict, "developer")
+    _refuse_further_try(connection, run, verdict)
+    _refuse_uncleared(connection, run, verdict, "developer")
     production = verdicts.verdict(connection, run.run_id, "production")
     if production is not None:
-        _refuse_uncleared(connection, run.run_id, production, "production")
+        _refuse_uncleared(connection, run, production, "production")
     _refuse_revoked(connection, new, run.run_id)
     return verdict
 
@@ -65,16 +67,35 @@ def _refuse_other_models(connection: Connection, verdict: Verdict, new: NewPoint
         )
 
 
-def _refuse_uncleared(connection: Connection, run_id: str, verdict: Verdict, slot: Slot) -> None:
-    so_far = answers.answers_of(connection, run_id, slot)
+def _refuse_further_try(connection: Connection, run: RunRecord, verdict: Verdict) -> None:
+    """Counted anew, since a try may have come while this one was judged, or the verdict be from before they were counted."""
+    if verdict.outcome != "PASS":
+        return
+    known = verdict.tries
+    counted = ledger.count_tries(
+        connection,
+        run.run_id,
+        confidence=known.confidence if known else 0.0,
+        window_s=known.window_s if known else ledger.WINDOW_S,
+        allowed=known.allowed if known else None,
+    )
+    if why := why_no_pass(counted):
+        raise RefusedError(f"{'; '.join(why)}; judge it again (--again)")
+
+
+def _refuse_uncleared(connection: Connection, run: RunRecord, verdict: Verdict, slot: Slot) -> None:
+    so_far = answers.answers_of(connection, run.run_id, slot)
     if (closed := answers.rejected(so_far)) is not None:
         raise RefusedError(f"rejected by {closed.actor} at {closed.at}: {closed.reason}")
     missing = verdicts.shortfall(verdict, f"the {slot} verdict")
     if missing is None:
         return
     wanted = {"INCONCLUSIVE": "approve", "FAIL": "override"}.get(verdict.outcome)
-    bound = Binding.of(verdict)
-    if not any(answer.decision == wanted and answer.binding == bound for answer in so_far):
+    bound, excluded = Binding.of(verdict), excluded_people(verdict.tries, run.requested_by)
+    if not any(
+        answer.decision == wanted and answer.binding == bound and answer.actor not in excluded
+        for answer in so_far
+    ):
         raise RefusedError(missing)
 
 

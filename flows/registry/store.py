@@ -13,6 +13,7 @@ from flows.registry import (
     eligibility,
     holds,
     inbox,
+    ledger,
     pointers,
     run_states,
     runs,
@@ -93,6 +94,12 @@ class Registry:
     note_run = writing(runs.note)
     set_run_state = writing(run_states.set_state)
     runs = reading(runs.listing)
+
+    # tries
+    note_first_look = writing(ledger.first_look)
+    judged_runs = reading(ledger.judged_runs)
+    tries_of = reading(ledger.tries_of)
+    count_tries = reading(ledger.count_tries)
 
     # evidence
     save_verdict = writing(verdicts.save)

@@ -1,0 +1,82 @@
+"""What a verdict is worth beside the other tries of its candidate and the other candidates of its target. Pure.
+
+The gate's 5 % are those of one try. Who may try again until it passes promotes a bad model sooner or later, so that only
+a candidate's first try passes by itself: all others, and every candidate beyond those that a gate's `family` is made for,
+ask a person. So does a run whose gate was loosened, or whose suite was changed, after the candidate did not pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from evals.records import EarlierTry, Edit, TryCount, Verdict
+
+__all__ = ["excluded_people", "why_no_pass", "with_tries"]
+
+
+def with_tries(verdict: Verdict, tries: TryCount) -> Verdict:
+    """Return the verdict with its count of tries: a PASS becomes INCONCLUSIVE where a person has to have the last word."""
+    counted = msgspec.structs.replace(verdict, tries=tries)
+    why = why_no_pass(tries)
+    if not why or verdict.outcome not in ("PASS", "INCONCLUSIVE"):
+        return counted
+    if verdict.outcome == "PASS":
+        return msgspec.structs.replace(
+            counted, outcome="INCONCLUSIVE", reasons=(*why, *verdict.reasons)
+        )
+    return msgspec.structs.replace(counted, reasons=(*verdict.reasons, *why))
+
+
+def why_no_pass(tries: TryCount) -> tuple[str, ...]:
+    """Return why a run with this count never passes by itself, one sentence each; empty where it may."""
+    return tuple(_reasons(tries))
+
+
+def excluded_people(tries: TryCount | None, requester: str) -> tuple[str, ...]:
+    """Return who may not approve, whatever the gate says: those who asked for a try on either side of a loosened gate."""
+    edited = [one for one in tries.earlier if one.edits] if tries is not None else []
+    return (
+        tuple(dict.fromkeys((requester, *(one.requested_by for one in edited)))) if edited else ()
+    )
+
+
+def _reasons(tries: TryCount) -> Iterator[str]:
+    before = [one for one in tries.earlier if one.try_number]
+    if tries.number > 1 and before:
+        named = ", ".join(f"try {one.try_number} was {_named(one)}" for one in before)
+        yield (
+            f"this is try {tries.number} of this candidate ({named}): only a first try passes by itself,"
+            " so a person has to approve"
+        )
+    if tries.number and tries.allowed is not None and tries.candidates > tries.allowed:
+        yield (
+            f"this is candidate {tries.candidates} in {days(tries.window_s)}, and the gate's family is"
+            f" {tries.allowed}: a person has to approve"
+        )
+    if tries.number:
+        yield from (_edited(one) for one in tries.earlier if one.edits)
+
+
+def days(seconds: int) -> str:
+    """Return a window as people say it: '90 days', '12 hours'."""
+    count, unit = (seconds // 86400, "day") if seconds % 86400 == 0 else (seconds // 3600, "hour")
+    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+
+
+def _named(one: EarlierTry) -> str:
+    came_to = one.outcome or "ended without a verdict"
+    return f"run {one.run_id}, {came_to}, {one.at[:10]}"
+
+
+def _edited(one: EarlierTry) -> str:
+    changes = "; ".join(_change(edit) for edit in one.edits)
+    return (
+        f"run {one.run_id} of this candidate did not pass, and since then {changes}:"
+        " somebody else than those who asked for these runs has to approve"
+    )
+
+
+def _change(edit: Edit) -> str:
+    return f"the {edit.of} changed, {edit.field}: {edit.change}"

@@ -1,0 +1,224 @@
+"""The ledger of tries: which runs have shown something of a candidate, in the order in which they began to.
+
+Nothing of it is kept in a table: it is read from the chain of events, so that no try is lost by editing a row or by
+pruning a folder. A run counts from its first look on, also when it was killed afterwards; one that judges once, from its verdict.
+Runs that were refused or broke off before either don't count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from evals.records import EarlierTry, Record, TryCount, VerdictOutcome, decode
+from flows.registry import verdicts
+from flows.registry.database.engine import Writer
+from flows.registry.database.schema import events, runs
+from flows.registry.records import AUTOMATION, RunRecord
+from flows.registry.runs import require
+
+__all__ = ["WINDOW_S", "JudgedRun", "Try", "count_tries", "first_look", "judged_runs", "tries_of"]
+
+WINDOW_S = 90 * 86400
+"""Over how long a target's candidates are added up where its gate names no window, in seconds."""
+
+_FIRST_LOOK = "first_look"
+
+
+class JudgedRun(Record, frozen=True, kw_only=True):
+    """A run that has shown something of its candidate: since when, by which event, and what it came to.
+
+    `outcome` is None while there is no verdict.
+    """
+
+    run: RunRecord
+    seq: int
+    at: str
+    outcome: VerdictOutcome | None
+
+
+class Try(Record, frozen=True, kw_only=True):
+    """One try of a candidate: a run, and the runs that judged it once more because its baseline moved after a PASS."""
+
+    number: int
+    runs: tuple[JudgedRun, ...]
+
+
+def first_look(writer: Writer, run_id: str, look: int) -> None:
+    """Put on record that a run is about to look at its candidate's answers; once for each run."""
+    run = require(writer.connection, run_id)
+    known = select(events.c.seq).where(events.c.run_id == run_id, events.c.kind == _FIRST_LOOK)
+    if writer.connection.execute(known).first() is None:
+        writer.append(
+            _FIRST_LOOK,
+            actor=AUTOMATION,
+            target=run.target,
+            run_id=run_id,
+            model_id=run.candidate_model or None,
+            data={"look": look},
+        )
+
+
+def judged_runs(connection: Connection, target: str) -> tuple[JudgedRun, ...]:
+    """Return a target's promotions and evaluations that have shown something, in the order in which they did."""
+    return tuple(_judged(connection, target))
+
+
+def tries_of(connection: Connection, target: str, candidate_model: str) -> tuple[Try, ...]:
+    """Return the tries of a candidate on a target, oldest first, whatever suite or gate they were judged by."""
+    found = _Candidates(judged_runs(connection, target))
+    return _grouped(
+        [
+            one
+            for one in found.runs
+            if one.run.kind == "promotion" and found.name(one.run) == found.known(candidate_model)
+        ]
+    )
+
+
+def count_tries(
+    connection: Connection,
+    run_id: str,
+    *,
+    confidence: float,
+    window_s: int = WINDOW_S,
+    allowed: int | None = None,
+) -> TryCount:
+    """Return which try a run is and what came before it. One that is not judged yet counts as the newest.
+
+    Args:
+        connection: a transaction.
+        run_id: a promotion or an evaluation whose candidate is known.
+        confidence: what each first try is judged at.
+        window_s: over how long the target's candidates are added up, in seconds.
+        allowed: how many of them the gate's family lets pass by themselves.
+    """
+    run = require(connection, run_id)
+    known = judged_runs(connection, run.target)
+    this = next((one for one in known if one.run.run_id == run_id), None) or _newest(
+        connection, run
+    )
+    before = [one for one in known if one.seq < this.seq]
+    found = _Candidates([*before, this])
+    mine = [one for one in before if found.name(one.run) == found.name(run)]
+    tries = _grouped([one for one in (*mine, this) if one.run.kind == "promotion"])
+    number = {one.run.run_id: each.number for each in tries for one in each.runs}
+    own = number.get(run_id, 0)
+    since = _earlier(this.at, window_s)
+    return TryCount(
+        number=own,
+        candidates=len({found.name(one.run) for one in found.runs if one.at >= since}),
+        window_s=window_s,
+        confidence=confidence,
+        allowed=allowed,
+        earlier=tuple(
+            _earlier_try(one, number.get(one.run.run_id, 0))
+            for one in mine
+            if not own or number.get(one.run.run_id, 0) != own
+        ),
+    )
+
+
+class _Candidates:
+    """Tells candidates apart: a model id, and a job with its checkpoint, name one and the same."""
+
+    def __init__(self, found: Sequence[JudgedRun]) -> None:
+        self.runs = found
+        self._of_job: dict[tuple[str, str | None], str] = {}
+        self._names: dict[str, str] = {}
+        for one in found:
+            job = _job(one.run)
+            name = self._names.get(one.run.candidate_model, one.run.candidate_model)
+            if job is not None:
+                name = self._of_job.setdefault(job, name)
+            self._names.setdefault(one.run.candidate_model, name)
+
+    def known(self, model_id: str) -> str:
+        return self._names.get(model_id, model_id)
+
+    def name(self, run: RunRecord) -> str:
+        return self.known(run.candidate_model)
+
+
+def _job(run: RunRecord) -> tuple[str, str | None] | None:
+    candidate = run.candidate
+    return (candidate.job_id, candidate.checkpoint) if candidate and candidate.job_id else None
+
+
+def _judged(connection: Connection, target: str) -> Iterator[JudgedRun]:
+    query = (
+        select(events.c.seq, events.c.at, events.c.kind, events.c.run_id, events.c.data)
+        .where(events.c.target == target, events.c.kind.in_((_FIRST_LOOK, "verdict")))
+        .order_by(events.c.seq)
+    )
+    began: dict[str, tuple[int, str]] = {}
+    outcomes: dict[str, Any] = {}
+    for row in connection.execute(query):
+        facts = msgspec.json.decode(row.data)
+        if row.kind == _FIRST_LOOK or facts["slot"] == "developer":
+            began.setdefault(row.run_id, (row.seq, row.at))
+        if row.kind == "verdict" and facts["slot"] == "developer":
+            outcomes[row.run_id] = facts["outcome"]
+    texts = connection.execute(select(runs.c.record).where(runs.c.target == target)).scalars()
+    known = {run.run_id: run for run in (decode(text, RunRecord) for text in texts)}
+    for run_id, (seq, at) in began.items():
+        run, outcome = known.get(run_id), outcomes.get(run_id)
+        if run is None or run.kind == "regression":
+            continue
+        if outcome == "ERROR" and not _showed_something(connection, run_id):
+            continue
+        yield JudgedRun(run=run, seq=seq, at=at, outcome=outcome)
+
+
+def _showed_something(connection: Connection, run_id: str) -> bool:
+    """An ERROR before anything was measured, such as a platform that was away, tells nothing of a candidate."""
+    verdict = verdicts.verdict(connection, run_id)
+    return verdict is None or any(check.n for check in verdict.checks)
+
+
+def _newest(connection: Connection, run: RunRecord) -> JudgedRun:
+    last = connection.execute(
+        select(events.c.seq, events.c.at).order_by(events.c.seq.desc())
+    ).first()
+    seq, at = (last.seq + 1, last.at) if last is not None else (1, run.created_at)
+    return JudgedRun(run=run, seq=seq, at=at, outcome=None)
+
+
+def _grouped(found: Sequence[JudgedRun]) -> tuple[Try, ...]:
+    groups: list[list[JudgedRun]] = []
+    for one in found:
+        before = one.run.trigger.get("rejudges")
+        # Both verdicts of such a pair have to be a PASS, so that together they pass no more often than one. After
+        # anything but a PASS, being judged once more is a second chance.
+        same = (
+            each
+            for each in groups
+            if before and each[-1].run.run_id == before and each[-1].outcome == "PASS"
+        )
+        home = next(same, None)
+        if home is None:
+            groups.append([one])
+        else:
+            home.append(one)
+    return tuple(
+        Try(number=number, runs=tuple(group)) for number, group in enumerate(groups, start=1)
+    )
+
+
+def _earlier_try(one: JudgedRun, number: int) -> EarlierTry:
+    return EarlierTry(
+        run_id=one.run.run_id,
+        at=one.at,
+        requested_by=one.run.requested_by,
+        try_number=number,
+        outcome=one.outcome,
+    )
+
+
+def _earlier(at: str, seconds: int) -> str:
+    earlier = datetime.fromisoformat(at) - timedelta(seconds=seconds)
+    return earlier.isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,144 @@
+"""Tries are counted from the chain of events: by candidate, whatever it was named by and however its run ended."""
+
+from __future__ import annotations
+
+import pytest
+from support.registry import Story
+from support.verdicts import stored_check, stored_verdict
+
+from evals.errors import RefusedError
+from evals.records import Candidate
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+
+
+def started(registry: Registry, run_id: str, model: str = "model-2", **more: object) -> RunRecord:
+    live = registry.live("triage")
+    job = more.pop("job", None)
+    run = RunRecord(
+        run_id=run_id,
+        target="triage",
+        requested_by="ana",
+        candidate_model=model,
+        candidate=Candidate(model_id=model, target="triage", job_id=job),  # type: ignore[arg-type]
+        baseline_model=live.model_id if live else None,
+        baseline_generation=registry.generation("triage"),
+        **{"kind": "promotion", **more},  # type: ignore[arg-type]
+    )
+    return registry.start_run(run)[0]
+
+
+def count(registry: Registry, run_id: str, **more: object):
+    return registry.count_tries(run_id, **{"confidence": 0.95, **more})
+
+
+def judged(registry: Registry, run_id: str, model: str, outcome: str = "INCONCLUSIVE") -> None:
+    registry.save_verdict(run_id, stored_verdict(model, None, outcome))
+
+
+def test_a_run_that_took_one_look_is_a_try_also_when_it_was_killed(registry: Registry) -> None:
+    started(registry, "run-1")
+    assert registry.tries_of("triage", "model-2") == ()
+    registry.note_first_look("run-1", 1)
+    registry.set_run_state("run-1", "failed", "killed")
+    (only,) = registry.tries_of("triage", "model-2")
+    assert [one.run.run_id for one in only.runs] == ["run-1"]
+    started(registry, "run-2")
+    found = count(registry, "run-2")
+    assert found.number == 2
+    assert [(one.run_id, one.try_number, one.outcome) for one in found.earlier] == [
+        ("run-1", 1, None)
+    ]
+
+
+def test_looks_after_the_first_one_make_no_further_try(registry: Registry) -> None:
+    started(registry, "run-1")
+    for look in (1, 2, 3):
+        registry.note_first_look("run-1", look)
+    judged(registry, "run-1", "model-2")
+    assert count(registry, "run-1").number == 1
+    assert len(registry.tries_of("triage", "model-2")) == 1
+
+
+def test_a_run_without_a_look_or_a_verdict_is_no_try(registry: Registry) -> None:
+    started(registry, "run-1")
+    registry.set_run_state("run-1", "failed", "no quota")
+    started(registry, "run-2")
+    assert count(registry, "run-2").number == 1
+
+
+def test_an_error_before_anything_was_measured_is_no_try(registry: Registry) -> None:
+    for number, n in ((1, 0), (2, 40)):
+        started(registry, f"run-{number}")
+        verdict = stored_verdict("model-2", None, "ERROR", checks=(stored_check("ERROR", n=n),))
+        registry.save_verdict(f"run-{number}", verdict)
+    assert [try_.runs[0].run.run_id for try_ in registry.tries_of("triage", "model-2")] == ["run-2"]
+
+
+def test_one_model_named_in_two_ways_is_one_candidate(registry: Registry) -> None:
+    started(registry, "run-1", "ft:one", job="ftjob-1")
+    judged(registry, "run-1", "ft:one")
+    started(registry, "run-2", "copy-of-one", job="ftjob-1")
+    assert count(registry, "run-2").number == 2
+    started(registry, "run-3", "ft:two", job="ftjob-2")
+    found = count(registry, "run-3")
+    assert (found.number, found.candidates) == (1, 2)
+
+
+def test_an_evaluation_is_no_try_but_its_candidate_counts(registry: Registry) -> None:
+    started(registry, "eval-1", "model-3", kind="evaluation")
+    judged(registry, "eval-1", "model-3", "FAIL")
+    assert count(registry, "eval-1").number == 0
+    started(registry, "run-1", "model-3")
+    found = count(registry, "run-1")
+    assert (found.number, [one.try_number for one in found.earlier]) == (1, [0])
+    started(registry, "run-2", "model-4")
+    assert count(registry, "run-2").candidates == 2
+
+
+@pytest.mark.parametrize(("outcome", "number"), [("PASS", 1), ("INCONCLUSIVE", 2), ("FAIL", 2)])
+def test_judging_once_more_is_the_same_try_only_after_a_pass(
+    registry: Registry, outcome: str, number: int
+) -> None:
+    started(registry, "run-1")
+    judged(registry, "run-1", "model-2", outcome)
+    started(registry, "run-2", trigger={"model_id": "model-2", "rejudges": "run-1"})
+    assert count(registry, "run-2").number == number
+
+
+def test_a_second_rejudgement_after_one_that_did_not_pass_is_another_try(
+    registry: Registry,
+) -> None:
+    started(registry, "run-1")
+    judged(registry, "run-1", "model-2", "PASS")
+    for number, outcome in ((2, "INCONCLUSIVE"), (3, "PASS")):
+        mark = {"model_id": "model-2", "rejudges": "run-1", "early_stop": f"x{number}"}
+        started(registry, f"run-{number}", trigger=mark)
+        judged(registry, f"run-{number}", "model-2", outcome)
+    assert [count(registry, f"run-{number}").number for number in (1, 2, 3)] == [1, 1, 2]
+
+
+def test_the_last_door_refuses_a_second_try_that_says_pass(
+    registry: Registry, story: Story
+) -> None:
+    started(registry, "run-1", "model-2")
+    judged(registry, "run-1", "model-2", "FAIL")
+    story.judged("run-2", "model-2")
+    with pytest.raises(RefusedError, match="this is try 2 of this candidate"):
+        registry.switch(
+            story.pointer("model-2", "run-2"),
+            expected_generation=0,
+            actor="automation",
+            reason="PASS",
+            kind="first_release",
+        )
+    assert registry.live("triage") is None
+
+
+def test_candidates_are_counted_within_the_window(registry: Registry) -> None:
+    for number in range(3):
+        started(registry, f"run-{number}", f"model-{number}")
+        judged(registry, f"run-{number}", f"model-{number}")
+    assert count(registry, "run-2").candidates == 3
+    assert count(registry, "run-2", window_s=0).candidates == 1
+    assert registry.verify() == ()
