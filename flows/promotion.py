@@ -21,8 +21,8 @@ from flows.orchestration.locks import target_lock
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord, RunState
+from flows.registry.selections import CHOSEN
 from flows.release.state_machine import STALE
-from flows.selection.open_selection import CHOSEN
 from flows.selection.rungs import request_judgement
 from flows.settings import load_settings
 

@@ -79,7 +79,7 @@ def build_view(facts: RunFacts) -> ReportView:
         notes=tuple(_notes(facts)),
         next_steps=(*facts.next_steps, *advice(facts)),
         boards=tuple(boards(facts)),
-        field=field_view(facts.selection, facts.names) if facts.selection else None,
+        field=_field(facts),
         coverage=coverage(facts),
         metrics=metrics(facts),
         slices=slices(facts),
@@ -92,6 +92,12 @@ def build_view(facts: RunFacts) -> ReportView:
         promotion=tuple(_step(step) for step in facts.promotion),
         provenance=tuple(_provenance(facts)),
     )
+
+
+def _field(facts: RunFacts) -> FieldView | None:
+    if facts.selection is None:
+        return None
+    return field_view(facts.selection, facts.names, facts.candidate.model_id)
 
 
 def _header(facts: RunFacts) -> Iterator[LabelledValue]:

@@ -8,15 +8,20 @@ from sqlalchemy import Connection, insert, select
 
 from evals.cases.table import CaseTable
 from evals.errors import RegistryError
-from evals.records import decode, digest
+from evals.records import RunnerUp, VerdictOutcome, decode, digest
 from evals.selection.records import FieldPlan
 from evals.selection.split import Dealt, SplitRule, deal
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import selections, splits
-from flows.registry.records import AUTOMATION, as_text
-from flows.registry.runs import require
+from flows.registry.records import AUTOMATION, RunRecord, as_text
+from flows.registry.runs import listing, require
+from flows.registry.steps import marks
+from flows.registry.verdicts import verdict
 
-__all__ = ["deal_cases", "dealt", "enter", "field", "fields"]
+__all__ = ["CHOSEN", "deal_cases", "dealt", "enter", "field", "fields", "runner_up"]
+
+CHOSEN = "chosen"
+"""The step on record when a selection has come to its end; its detail has the `place` of the winner, None for nobody."""
 
 
 def deal_cases(
@@ -108,6 +113,44 @@ def fields(connection: Connection, target: str) -> dict[str, FieldPlan]:
         row["run_id"]: decode(row["record"], FieldPlan)
         for row in connection.execute(query).mappings()
     }
+
+
+def runner_up(connection: Connection, run: RunRecord) -> tuple[RunnerUp, ...]:
+    """Return the selections of which this run's candidate is not the winner, and whose winner did not pass.
+
+    One that chose nobody had none judged, so that it does not count.
+    """
+    found = []
+    for selection, plan in fields(connection, run.target).items():
+        models = [one.model_id for one in plan.candidates]
+        if run.candidate_model not in models:
+            continue
+        choice = [one.detail for one in marks(connection, selection) if one.step == CHOSEN]
+        if not choice:
+            found.append(RunnerUp(selection=selection))
+            continue
+        place = choice[-1]["place"]
+        if place is None or models[place] == run.candidate_model:
+            continue
+        judged = _judged(connection, run.target, selection, models[place])
+        if not any(outcome == "PASS" for _, outcome in judged):
+            last, outcome = judged[0] if judged else ("", None)
+            found.append(
+                RunnerUp(selection=selection, winner=models[place], run_id=last, outcome=outcome)
+            )
+    return tuple(found)
+
+
+def _judged(
+    connection: Connection, target: str, selection: str, model: str
+) -> list[tuple[str, VerdictOutcome | None]]:
+    """The runs that judged a selection's winner and what they came to, the latest first."""
+    found: list[tuple[str, VerdictOutcome | None]] = []
+    for run in listing(connection, target, None):
+        if run.trigger.get("selection") == selection and run.candidate_model == model:
+            judged = verdict(connection, run.run_id)
+            found.append((run.run_id, judged.outcome if judged is not None else None))
+    return found
 
 
 def _as_plain(rule: SplitRule) -> dict[str, object]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from evals.selection.records import SelectionFacts
+from flows.registry.selections import CHOSEN
 from flows.registry.store import Registry
-from flows.selection.open_selection import CHOSEN, rungs_of
+from flows.selection.open_selection import rungs_of
 
 __all__ = ["selection_facts"]
 

@@ -29,10 +29,8 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["CHOSEN", "OpenSelection", "open_selection", "rung_step", "rungs_of"]
+__all__ = ["OpenSelection", "open_selection", "rung_step", "rungs_of"]
 
-CHOSEN = "chosen"
-"""The step on record when a selection has come to its end."""
 _RUNG = "rung "
 
 

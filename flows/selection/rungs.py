@@ -23,8 +23,9 @@ from flows.evaluation.progress import run_progress
 from flows.evaluation.request import request_run
 from flows.platforms.base import Connection
 from flows.registry.records import RunRecord
+from flows.registry.selections import CHOSEN
 from flows.selection.names import reference_of
-from flows.selection.open_selection import CHOSEN, OpenSelection, open_selection, rung_step
+from flows.selection.open_selection import OpenSelection, open_selection, rung_step
 from flows.selection.slots import connection_of, in_turns, remove_slots
 from flows.settings import Settings
 

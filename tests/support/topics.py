@@ -14,7 +14,7 @@ from flows.emulator.server import Emulator
 from flows.platforms.embedded import open_embedded
 from flows.platforms.fine_tuning.records import Job
 
-__all__ = ["TARGET", "TOPICS", "write_target", "train_models"]
+__all__ = ["TARGET", "TOPICS", "train_models", "write_target"]
 
 TARGET = "teams"
 TEAMS = ("billing", "access", "repairs")

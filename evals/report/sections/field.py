@@ -35,13 +35,15 @@ class FieldView:
     rows: tuple[FieldRow, ...]
 
 
-def field_view(facts: SelectionFacts, names: Mapping[str, str]) -> FieldView:
-    """Word a selection; `names` are short names of model ids. Pure."""
+def field_view(
+    facts: SelectionFacts, names: Mapping[str, str], judged: str | None = None
+) -> FieldView:
+    """Word a selection; `names` are short names of model ids, `judged` is the model a report is about. Pure."""
     plan = facts.plan
     count = len(plan.candidates)
     return FieldView(
         title=f"The field of {count} candidates",
-        leads=tuple(_leads(facts, names)),
+        leads=tuple(_leads(facts, names, judged)),
         caption=_caption(facts),
         columns=tuple(
             f"rung {number}: {counted(cases, 'case')}"
@@ -51,7 +53,7 @@ def field_view(facts: SelectionFacts, names: Mapping[str, str]) -> FieldView:
     )
 
 
-def _leads(facts: SelectionFacts, names: Mapping[str, str]) -> Iterator[str]:
+def _leads(facts: SelectionFacts, names: Mapping[str, str], judged: str | None) -> Iterator[str]:
     plan = facts.plan
     choosing, judging = sum(plan.choosing.values()), sum(plan.judging.values())
     better = "the highest" if plan.higher_is_better else "the lowest"
@@ -70,6 +72,8 @@ def _leads(facts: SelectionFacts, names: Mapping[str, str]) -> Iterator[str]:
         f" first answer and for good; the other {counted(judging, 'case')} judge the chosen one alone, at the gate's full"
         " promise."
     )
+    if facts.chosen is not None and judged not in (None, plan.candidates[facts.chosen].model_id):
+        yield f"{names.get(judged or '', judged)} was not chosen; it is judged on the same {counted(judging, 'case')}."
 
 
 def _caption(facts: SelectionFacts) -> str:
