@@ -26,7 +26,7 @@ from flows.registry.records import RunRecord
 from flows.registry.selections import CHOSEN
 from flows.selection.names import reference_of
 from flows.selection.open_selection import OpenSelection, open_selection, rung_step
-from flows.selection.slots import connection_of, in_turns, remove_slots
+from flows.selection.slots import connection_of, in_turns, remove_slots, room_again
 from flows.settings import Settings
 
 __all__ = ["ask_rung", "clean_up_field", "judge_rung", "request_judgement", "settle"]
@@ -116,6 +116,8 @@ async def clean_up_field(settings: Settings, run_id: str) -> None:
             return
         try:
             await remove_slots(selection, range(len(field.candidates)))
+            if len(selection.left) == 1:
+                await room_again(selection, selection.left[0])
         finally:
             await selection.platform.aclose()
 

@@ -6,6 +6,8 @@ it yet. What was learned is kept in the selection's folder, so that a later rung
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
@@ -17,9 +19,11 @@ from flows.platforms.base import Connection
 from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
 from flows.selection.open_selection import OpenSelection
 
-__all__ = ["connection_of", "in_turns", "remove_slots"]
+__all__ = ["connection_of", "in_turns", "remove_slots", "room_again"]
 
 _ROOM_FILE = "room.json"
+_ROOM_RETURNS_S = 60.0
+_LOOK_AGAIN_S = 1.0
 
 Ask = Callable[[int, Connection], Awaitable[None]]
 
@@ -69,6 +73,22 @@ async def remove_slots(selection: OpenSelection, places: Sequence[int]) -> None:
             failure = error
     if failure is not None:
         raise failure
+
+
+async def room_again(selection: OpenSelection, place: int) -> None:
+    """Wait, where room was scarce, until the platform has some for a candidate: it comes a while after a deletion.
+
+    Not for ever: what still hinders then, the preflight of the run that judges the candidate says.
+    """
+    if not (selection.folder / _ROOM_FILE).exists():
+        return
+    target, candidate = selection.plan.target, selection.field.candidates[place]
+    until = time.monotonic() + _ROOM_RETURNS_S
+    while time.monotonic() < until:
+        found = await selection.platform.preflight(candidate, (target.developer, target.production))
+        if all(item.level != "fail" for item in found):
+            return
+        await asyncio.sleep(_LOOK_AGAIN_S)
 
 
 async def _as_many_as_fit(

@@ -99,7 +99,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         postgresql=_POSTGRESQL_GUARDS,
     ),
     Migration(
-        number=3,
+        number=2,
         name="selections among several candidates, and which cases choose and which judge",
         statements=_SELECTIONS,
     ),
