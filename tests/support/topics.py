@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 
 import pytest
 from support.emulator import QUICK, train
+from support.paths import ROOT
 from support.project import Project
 
 from evals.records import LivePointer, Verdict
@@ -132,6 +136,25 @@ def train_models(emulator: Emulator, **wrong: int) -> dict[str, Job]:
     return asyncio.run(all_of_them())
 
 
+CHOOSING = """
+import asyncio, sys
+from support.topics import choose_here
+asyncio.run(choose_here(sys.argv[1]))
+"""
+
+
+async def choose_here(selection: str) -> int | None:
+    """Carry a selection out; returns the place of who is chosen."""
+    settings = load_settings()
+    for rung in range(1, await field.open_field(settings, selection) + 1):
+        await rungs.ask_rung(settings, selection, rung)
+        if rungs.judge_rung(settings, selection, rung):
+            break
+    place = rungs.settle(settings, selection)
+    await rungs.clean_up_field(settings, selection)
+    return place
+
+
 class Field:
     """The target on an emulator, and the ways through it, step by step without Prefect."""
 
@@ -156,13 +179,15 @@ class Field:
 
     async def choose(self, selection: str) -> int | None:
         """Carry a selection out; returns the place of who is chosen."""
-        for rung in range(1, await field.open_field(self.settings, selection) + 1):
-            await rungs.ask_rung(self.settings, selection, rung)
-            if rungs.judge_rung(self.settings, selection, rung):
-                break
-        place = rungs.settle(self.settings, selection)
-        await rungs.clean_up_field(self.settings, selection)
-        return place
+        return await choose_here(selection)
+
+    @contextmanager
+    def in_a_process(self, selection: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Carry a selection out in a process of its own, which may be killed."""
+        command = [sys.executable, "-c", CHOOSING, selection]
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+        with subprocess.Popen(command, env=environment) as process:
+            yield process
 
     async def judge(self, run_id: str) -> Verdict:
         """Judge a promotion run and let its candidate go live if it may."""
