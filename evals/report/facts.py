@@ -138,7 +138,8 @@ class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `suite_cases` is how many cases the suite holds (more than were asked when sampling stopped early), `repeats` how
     often each was asked, `reused` how many answers were taken over from an earlier run, `unscored` how many answers
-    each grader could not judge.
+    each grader could not judge. `left_out` counts cases of the suite, beside `suite_cases`, that chose the candidate and
+    so don't judge it.
     """
 
     role: Role
@@ -147,6 +148,7 @@ class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
     suite_cases: int | None = None
     repeats: int = 1
     reused: int = 0
+    left_out: int = 0
     unscored: dict[str, int] = msgspec.field(default_factory=dict)
 
 

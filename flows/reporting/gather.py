@@ -132,6 +132,7 @@ def _traces(run: OpenRun) -> Iterator[SuiteTrace]:
                 suite=opened.suite.name,
                 journal=f"journal ({role}, {opened.suite.name})",
                 suite_cases=len(opened.suite.cases),
+                left_out=len(run.plan.left_out.get(opened.suite.name, ())),
                 repeats=run.evaluation.repeats_of(opened),
                 reused=sum(response.reused for response in responses),
                 unscored=dict(unscored),

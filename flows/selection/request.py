@@ -19,7 +19,7 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["request_selection", "rule_of"]
+__all__ = ["choosing_cases", "request_selection", "rule_of"]
 
 
 def request_selection(
@@ -64,6 +64,19 @@ def request_selection(
                 fingerprints=plan.fingerprints,
             )
         )
+
+
+def choosing_cases(settings: Settings, target: str) -> dict[str, tuple[str, ...]]:
+    """Return the cases of each suite that would choose among candidates now; nothing is dealt.
+
+    Raises:
+        ConfigurationError: the target has problems, or a suite is too small to be split.
+    """
+    plan = load_plan(settings, target)
+    with open_registry(settings) as registry:
+        found = _preview(registry, plan)
+    raise_problems(_too_small(plan, found))
+    return found
 
 
 def rule_of(plan: TargetPlan) -> SplitRule:

@@ -41,3 +41,15 @@ def test_a_metric_that_no_check_decides_on_can_t_rank(tmp_path):
     project = Project(tmp_path)
     write_target(project, promotion={"choose_by": "team.acuracy"})
     assert "team.accuracy" in refusal(project)
+
+
+def test_a_plan_for_one_of_several_counts_the_cases_that_judge(tmp_path):
+    project = Project(tmp_path)
+    write_target(project)
+    whole = project.command("plan", TARGET, "--json", "--discordance", "0.1")
+    rest = project.command("plan", TARGET, "--json", "--discordance", "0.1", "--one-of-several")
+    assert (whole.json["suites"], rest.json["suites"]) == ({TARGET: 240}, {TARGET: 180})
+    assert rest.json["checks"][1]["power"] < whole.json["checks"][1]["power"]
+    write_target(project, each=5, promotion={"choose_on": 0.1})
+    refused = project.command("plan", TARGET, "--one-of-several")
+    assert (refused.code, "at least 200 cases" in refused.err) == (3, True)
