@@ -10,6 +10,7 @@ from support.waiting import wait_until
 
 from evals.errors import ConfigurationError
 from evals.evaluation.sampling_plan import read_sampling_plan
+from evals.stored_runs.run import judge, load_run
 from flows.registry.opening import open_registry
 from flows.reporting.gather import report_run
 from flows.selection import field as opening
@@ -37,6 +38,9 @@ def test_the_best_of_six_is_chosen_on_a_quarter_and_judged_on_the_rest(field):
     assert field.slots() == []
     with open_registry(field.settings) as registry:
         assert registry.verify() == ()
+    stored = load_run(field.settings.run_folder(run_id), field.project.datasets)
+    assert len(stored.cases) == 180
+    assert judge(field.project.gates / f"{TARGET}.yaml", stored).outcome == "PASS"
 
 
 def test_each_rung_drops_the_worse_half_and_every_report_shows_the_field(field):
