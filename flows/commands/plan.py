@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,11 @@ def plan(
         "--one-of-several",
         help="For a candidate chosen of several, judged on the cases that don't choose.",
     ),
+    loss: str | None = typer.Option(
+        None,
+        "--loss",
+        help="Share of the answers that is expected to be lost, such as 0.5%; that of the last run when left out.",
+    ),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Say before money is spent what the suites can resolve, and what a run is likely to come to and to cost."""
@@ -57,13 +63,28 @@ def plan(
         )
     settings = load_settings()
     left_out = choosing_cases(settings, target) if several else None
-    found = plan_target(settings, target, differing=discordance, left_out=left_out)
+    found = plan_target(
+        settings, target, differing=discordance, lost=_share(loss), left_out=left_out
+    )
     if as_json:
         emit(found)
         return
     from evals.report.plan_view import plan_view
 
     console().print(plan_view(found))
+
+
+def _share(stated: str | None) -> float | None:
+    """Read a share: 0.005, or 0.5%."""
+    if stated is None:
+        return None
+    with suppress(ValueError):
+        share = float(stated.removesuffix("%")) / (100 if stated.endswith("%") else 1)
+        if 0 <= share < 1:
+            return share
+    raise ConfigurationError(
+        Problem(where="--loss", message=f"expected a share such as 0.5% or 0.005; found {stated!r}")
+    )
 
 
 def gate(

@@ -19,6 +19,7 @@ def plan_target(
     target: str,
     *,
     differing: float | None = None,
+    lost: float | None = None,
     first: bool | None = None,
     left_out: Mapping[str, tuple[str, ...]] | None = None,
 ) -> GatePlan:
@@ -29,6 +30,7 @@ def plan_target(
         target: its name.
         differing: share of the cases on which candidate and baseline are expected to differ, in (0, 1]; None for that
             of the last run.
+        lost: share of the answers that is expected to be lost, in [0, 1); None for that of the last run.
         first: whether it is a first release, with no baseline to ask; None for one where nothing is live, unless
             `differing` says what to expect of a baseline.
         left_out: the cases, by suite, that choose among several candidates and don't judge; None for a single candidate.
@@ -45,6 +47,7 @@ def plan_target(
         plan.suites,
         past=last_run(settings, target),
         differing=differing,
+        lost=lost,
         roles=1 if alone else 2,
         repeats=plan.repeats,
         at_once=int(plan.target.sampling.get("concurrency", 64)),

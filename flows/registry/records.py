@@ -70,6 +70,7 @@ CHANGES: frozenset[str] = frozenset(
         "model_reinstated",
         "drift_found",
         "drift_over",
+        "run_retried",
     }
 )
 """Kinds of event that a person asking "what changed here, and who did it" wants to see."""

@@ -15,6 +15,7 @@ from flows.registry import (
     inbox,
     ledger,
     pointers,
+    retries,
     run_states,
     runs,
     selections,
@@ -109,6 +110,9 @@ class Registry:
     suite_results = reading(verdicts.results)
     save_statement = writing(statements.save)
     statement = reading(statements.statement)
+
+    begin_retry = writing(retries.begin_retry)
+    retries = reading(retries.retries_of)
 
     # choosing one of several candidates
     deal_cases = writing(selections.deal_cases)
