@@ -222,7 +222,8 @@ class CheckResult(Record, frozen=True, kw_only=True):
     `candidate` and `baseline` are point estimates of the metric; `estimate`, `lower` and `upper` belong to the quantity
     that is compared with `threshold` (the metric itself, the difference, or the ratio where `percent` is set): each
     bound is one-sided at `confidence`. `decides` is False for shadow checks and for slices that are only reported.
-    `against` says whose `baseline` is, and `against_model` names the anchor's model. `reason` begins with `check` and a
+    `against` says whose `baseline` is, and `against_model` names the anchor's model. `overruled` says in a few words what
+    forbids to go by the comparison, whatever it came to. `reason` begins with `check` and a
     colon. `rests_on` is None in results stored before it existed, which
     `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
 
@@ -258,6 +259,7 @@ class CheckResult(Record, frozen=True, kw_only=True):
     look: LookPosition | None = None
     against: Opponent = "baseline"
     against_model: str = ""
+    overruled: str = ""
     missing_candidate: int = 0
     missing_baseline: int = 0
     measured: bool = True

@@ -102,6 +102,9 @@ class _Rules:
     production_cases: int | None
 
     def problems(self) -> Iterator[Problem]:
+        if self.check.against == "anchor":
+            yield from self._anchored()
+            return
         measuring = measured_by(self.check, self.suites)
         unmeasured = self._unmeasured(measuring)
         if unmeasured:
@@ -116,6 +119,17 @@ class _Rules:
             yield unmatched
         else:
             yield from self._infeasible(spec, measuring)
+
+    def _anchored(self) -> Iterator[Problem]:
+        """What can be wrong with a check against the anchor only: its own margin, and the cases its finer level needs."""
+        measuring = measured_by(self.check, self.suites)
+        if not measuring or self._unmeasured(measuring) or self._unmatched(measuring):
+            return  # said of the check that it is made from
+        spec = metric_kind(self.check.metric, measuring[0])
+        stated = self.policy.anchor is not None and self.policy.anchor.states_margin(self.check)
+        if stated:
+            yield from self._condition(spec)
+        yield from self._infeasible(spec, measuring)
 
     def _unmeasured(self, measuring: Sequence[OpenedSuite]) -> Problem | None:
         check, names = self.check, [opened.suite.name for opened in self.suites]
@@ -216,13 +230,23 @@ class _Rules:
                 f"{count} cases{where} can never pass: min_cases asks for {least} cases",
                 "add cases, ask for fewer, or say if_too_few: report",
             )
-        wider = "widen the margin, " if spec.family in ("mean", "cost") else ""
+        anchored = self.check.against == "anchor"
+        margin = "widen anchor.margin, " if anchored else "widen the margin, "
+        wider = margin if spec.family in ("mean", "cost") else ""
         shown = f"min_cases: {max(least, self.check.min_cases or 0)} and if_too_few: report"
         if noun != "cases":
             shown = "mode: shadow"
         return self._here(
-            f"{count} {noun}{where} can never pass: even flawless answers need {least} {noun}",
+            f"{count} {noun}{where} can never pass{self._whom()}: even flawless answers need {least} {noun}",
             f"add {noun}, {wider}or have it only shown by {shown}",
+        )
+
+    def _whom(self) -> str:
+        """What sets a check against the anchor apart from the one it is made from."""
+        if self.check.against == "baseline":
+            return ""
+        return (
+            f" against the anchor, at a confidence of {self.policy.confidence_of(self.check):.6g}"
         )
 
     def _here(self, message: str, fix: str | None = None) -> Problem:

@@ -19,6 +19,7 @@ from evals.selection.records import SelectionFacts
 
 __all__ = [
     "Confusion",
+    "DeclineRow",
     "Example",
     "JudgeFacts",
     "PairedRow",
@@ -124,6 +125,29 @@ class JudgeFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     level: str = ""
 
 
+class DeclineRow(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """The candidate beside a model that was live before, on its kept answers, by one metric. For display.
+
+    `standing` says in words why this model is shown. `estimate` and its bounds are of candidate - kept, or of their ratio;
+    each bound is one-sided at `confidence`. None where nothing could be compared; `note` then says why.
+    """
+
+    standing: str
+    model_id: str
+    generation: int
+    since: str
+    metric: str
+    n: int = 0
+    candidate: float | None = None
+    kept: float | None = None
+    estimate: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    confidence: float = 0.95
+    ratio: bool = False
+    note: str = ""
+
+
 class PromotionStep(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One event in the promotion's record. `at` is UTC, ISO 8601."""
 
@@ -190,6 +214,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     paired: tuple[PairedRow, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     judges: tuple[JudgeFacts, ...] = ()
+    declines: tuple[DeclineRow, ...] = ()
     sampling: dict[str, int | float | None] = msgspec.field(default_factory=dict)
     promotion: tuple[PromotionStep, ...] = ()
     names: dict[str, str] = msgspec.field(default_factory=dict)

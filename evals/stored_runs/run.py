@@ -143,7 +143,8 @@ def judge(
     """Judge the stored answers of a run by a gate (a policy, or its file). Nothing is asked and nothing is stored.
 
     The run's own gate gives the run's own verdict. Where a run stopped early and another gate needs more answers than
-    there are, a check is INCONCLUSIVE.
+    there are, a check is INCONCLUSIVE. So are checks against an anchor: kept answers of earlier models are no part of a
+    run's folder (`gatewright gate RUN` reads them).
 
     Args:
         policy: the gate.

@@ -13,6 +13,7 @@ from flows.registry import (
     eligibility,
     holds,
     inbox,
+    kept_answers,
     ledger,
     pointers,
     retries,
@@ -110,6 +111,8 @@ class Registry:
     suite_results = reading(verdicts.results)
     save_statement = writing(statements.save)
     statement = reading(statements.statement)
+    unkept_runs = reading(kept_answers.unkept_runs)
+    kept_answers = reading(kept_answers.kept_answers)
 
     begin_retry = writing(retries.begin_retry)
     retries = reading(retries.retries_of)

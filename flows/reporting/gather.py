@@ -24,6 +24,7 @@ from flows.deployments.downtime import describe_downtime
 from flows.evaluation.ask import sampling_summaries
 from flows.evaluation.human_labels import judge_facts
 from flows.evaluation.judges import judge_costs
+from flows.evaluation.kept.pinned import EarlierModels, pinned
 from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import LEAKS
@@ -36,6 +37,7 @@ from flows.registry.provenance import overrides_behind, revocation_of
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.reporting.costs import cost_of, usages
+from flows.reporting.decline import declines
 from flows.reporting.examples import examples_of
 from flows.reporting.retries import retry_notes, retry_steps
 from flows.reporting.slices import pairs_of, slices_of
@@ -106,6 +108,7 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
         ),
         confusions=tuple(_confusions(run, results)),
         judges=tuple(judge_facts(run)),
+        declines=tuple(declines(run, results)),
         sampling=_sampling(run),
         promotion=tuple(
             PromotionStep(step=step.step, state=step.phase, at=step.at, detail=_words(step.detail))
@@ -224,7 +227,9 @@ def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
 def _names(run: OpenRun) -> dict[str, str]:
     """Short names of the models: their suffix, where the id carries one."""
     field = run.registry.field(run.record.selection) if run.record.selection else None
-    models = [run.record.candidate_model, run.record.baseline_model or ""]
+    found = pinned(run) or EarlierModels()
+    earlier = [one.model_id for one in (found.anchor, found.best, found.oldest) if one is not None]
+    models = [run.record.candidate_model, run.record.baseline_model or "", *earlier]
     models += [one.model_id for one in field.candidates] if field is not None else []
     return {model: short for model in models if model and (short := short_name(model)) != model}
 

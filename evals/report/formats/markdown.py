@@ -37,6 +37,9 @@ def render_markdown(view: ReportView) -> str:
     page.add(_coverage(view))
     if view.judges:
         page.add("### Judges\n\n" + "\n".join(f"- {_plain(text)}" for text in view.judges))
+    if view.decline:
+        earlier = "\n".join(f"- {_plain(text)}" for text in view.decline)
+        page.add(f"### Earlier live models\n\n{earlier}")
     page.add(_slices(view))
     for part in _cases(view):
         page.add(part)

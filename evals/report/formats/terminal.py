@@ -135,6 +135,8 @@ def _tail(view: ReportView) -> Iterator[RenderableType]:
     for row in view.coverage:
         if row.remarks:
             yield Text(f"{row.suite}, {row.role}: {one_line('; '.join(row.remarks))}", style="dim")
+    for text in view.decline:
+        yield Text(one_line(text, 300), style="dim")
     for step in view.next_steps:
         effect = one_line(step.effect)
         yield Text.assemble(("Next: ", "bold"), one_line(step.command), (f"  {effect}", "dim"))
