@@ -35,6 +35,7 @@ __all__ = [
     "Response",
     "RestsOn",
     "Role",
+    "RunnerUp",
     "Score",
     "Slot",
     "SuiteResult",
@@ -319,12 +320,25 @@ class PooledCheck(Record, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class RunnerUp(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A selection that a candidate took part in and did not win, while no run of the winner passed.
+
+    `winner` is the model that was chosen, "" while none is; `run_id` is its latest run and `outcome` what that came to.
+    """
+
+    selection: str
+    winner: str = ""
+    run_id: str = ""
+    outcome: VerdictOutcome | None = None
+
+
 class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Which try of its candidate a run is, and what the target's candidates add up to.
 
     `number` counts from 1, and is 0 for an evaluation. `candidates` are the target's different candidates that were
     judged in the `window_s` seconds up to this one, itself included; each first try may pass wrongly with a chance of
     1 - `confidence`. `allowed` is how many of them the gate lets pass by themselves, None without a `family`.
+    `runner_up` are the selections that chose another candidate, on whose untouched cases this one would be the next.
     """
 
     number: int
@@ -334,6 +348,7 @@ class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
     allowed: int | None = None
     earlier: tuple[EarlierTry, ...] = ()
     pooled: tuple[PooledCheck, ...] = ()
+    runner_up: tuple[RunnerUp, ...] = ()
 
 
 class Verdict(Record, frozen=True, kw_only=True):

@@ -14,7 +14,18 @@ from evals.gate.policy import GatePolicy
 from evals.metrics.estimates import MetricSpec, available_metrics, metric_kind
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["measured_by", "validate_policy"]
+__all__ = ["Shortage", "measured_by", "shortages", "validate_policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A check with fewer cases (or clusters, by `noun`) than flawless answers need; `value` is that of its `each` tag."""
+
+    check: Check
+    value: str
+    noun: str
+    count: int
+    least: int
 
 
 def validate_policy(
@@ -42,6 +53,43 @@ def measured_by(check: Check, suites: Sequence[OpenedSuite]) -> list[OpenedSuite
     """Return the suites that a check's metric is taken from."""
     named = [opened for opened in suites if check.suite in (None, opened.suite.name)]
     return [opened for opened in named if check.metric in available_metrics(opened)]
+
+
+def shortages(
+    policy: GatePolicy, suites: Sequence[OpenedSuite], *, production_cases: int | None = None
+) -> Iterator[Shortage]:
+    """Yield every group of cases that is too small for its check to pass on; arguments as of `validate_policy`."""
+    for check in policy.checks:
+        measuring = measured_by(check, suites)
+        if measuring:
+            spec = metric_kind(check.metric, measuring[0])
+            yield from _shortages(policy, check, spec, measuring, production_cases)
+
+
+def _shortages(
+    policy: GatePolicy,
+    check: Check,
+    spec: MetricSpec,
+    measuring: Sequence[OpenedSuite],
+    production_cases: int | None,
+) -> Iterator[Shortage]:
+    if check.mode == "shadow":
+        return
+    confidence = policy.confidence_of(check)
+    grouped = clustered(measuring) and spec.family != "quantile"
+    for value, cases in matching(check, measuring).items():
+        if check.if_too_few == "report" and len(cases) < (check.min_cases or 0):
+            continue
+        least = least_cases(check, spec, confidence, clustered=grouped)
+        counts = [("cases", len(cases), least)]
+        if grouped:
+            counts.append(("clusters", cases.units, least_clusters(check, spec, confidence)))
+        if check.measure_on == "production" and production_cases is not None:
+            most = production_cases * len(measuring)
+            counts = [(noun, min(count, most), need) for noun, count, need in counts]
+        short = [(noun, count, need) for noun, count, need in counts if count < need]
+        if short:
+            yield Shortage(check, value, *short[-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,27 +218,11 @@ class _Rules:
 
     def _infeasible(self, spec: MetricSpec, measuring: Sequence[OpenedSuite]) -> Iterator[Problem]:
         """A check that even flawless answers could not pass is refused now, not after the bill."""
-        check, confidence = self.check, self.policy.confidence_of(self.check)
-        if check.mode == "shadow":
-            return
-        grouped = clustered(measuring) and spec.family != "quantile"
-        for value, cases in matching(check, measuring).items():
-            if check.if_too_few == "report" and len(cases) < (check.min_cases or 0):
-                continue
-            least = least_cases(check, spec, confidence, clustered=grouped)
-            counts = [("cases", len(cases), least)]
-            if grouped:
-                counts.append(("clusters", cases.units, least_clusters(check, spec, confidence)))
-            if check.measure_on == "production" and self.production_cases is not None:
-                most = self.production_cases * len(measuring)
-                counts = [(noun, min(count, most), need) for noun, count, need in counts]
-            short = [(noun, count, need) for noun, count, need in counts if count < need]
-            if short:
-                yield self._too_small(value, *short[-1], spec)
+        for short in _shortages(self.policy, self.check, spec, measuring, self.production_cases):
+            yield self._too_small(short, spec)
 
-    def _too_small(
-        self, value: str, noun: str, count: int, least: int, spec: MetricSpec
-    ) -> Problem:
+    def _too_small(self, short: Shortage, spec: MetricSpec) -> Problem:
+        value, noun, count, least = short.value, short.noun, short.count, short.least
         where = f" ({self.check.each}={value})" if value else ""
         if noun == "cases" and least == self.check.min_cases:
             return self._problem(

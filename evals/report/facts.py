@@ -15,6 +15,7 @@ from evals.records import (
     SuiteResult,
     Verdict,
 )
+from evals.selection.records import SelectionFacts
 
 __all__ = [
     "Confusion",
@@ -161,7 +162,8 @@ class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `suite_cases` is how many cases the suite holds (more than were asked when sampling stopped early), `repeats` how
     often each was asked, `reused` how many answers were taken over from an earlier run, `unscored` how many answers
-    each grader could not judge.
+    each grader could not judge. `left_out` counts cases of the suite, beside `suite_cases`, that chose the candidate and
+    so don't judge it.
     """
 
     role: Role
@@ -170,6 +172,7 @@ class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
     suite_cases: int | None = None
     repeats: int = 1
     reused: int = 0
+    left_out: int = 0
     unscored: dict[str, int] = msgspec.field(default_factory=dict)
 
 
@@ -186,6 +189,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
         names: short names of model ids, e.g. {"ft:gpt-4.1-mini:…": "v2"}.
         live_now: one sentence on what is live after this run, since when and on whose word.
         gate_path: the policy file that was applied.
+        selection: the field that the candidate was chosen from, or took part in; None when nobody chose.
         notes: things a reader should know, e.g. a leak found between training file and suite.
         next_steps: what the reader can do now.
         error: why the run broke off, when it did.
@@ -216,6 +220,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     names: dict[str, str] = msgspec.field(default_factory=dict)
     live_now: str = ""
     gate_path: str = ""
+    selection: SelectionFacts | None = None
     notes: tuple[str, ...] = ()
     next_steps: tuple[NextStep, ...] = ()
     error: str | None = None

@@ -24,6 +24,7 @@ from evals.report.sections.evidence import (
     metrics,
 )
 from evals.report.sections.examples import ExampleGroup, example_groups
+from evals.report.sections.field import FieldView, field_view
 from evals.report.sections.headline import Headline, headline, model_name
 from evals.report.sections.judges import judges
 from evals.report.sections.slices import SliceView, paired, slice_leads, slices
@@ -47,6 +48,7 @@ class ReportView:
     notes: tuple[str, ...]
     next_steps: tuple[NextStep, ...]
     boards: tuple[CheckBoard, ...]
+    field: FieldView | None
     coverage: tuple[CoverageRow, ...]
     metrics: tuple[MetricRow, ...]
     slices: tuple[SliceView, ...]
@@ -79,6 +81,7 @@ def build_view(facts: RunFacts) -> ReportView:
         notes=tuple(_notes(facts)),
         next_steps=(*facts.next_steps, *advice(facts)),
         boards=tuple(boards(facts)),
+        field=_field(facts),
         coverage=coverage(facts),
         metrics=metrics(facts),
         slices=slices(facts),
@@ -92,6 +95,12 @@ def build_view(facts: RunFacts) -> ReportView:
         promotion=tuple(_step(step) for step in facts.promotion),
         provenance=tuple(_provenance(facts)),
     )
+
+
+def _field(facts: RunFacts) -> FieldView | None:
+    if facts.selection is None:
+        return None
+    return field_view(facts.selection, facts.names, facts.candidate.model_id)
 
 
 def _header(facts: RunFacts) -> Iterator[LabelledValue]:

@@ -21,6 +21,7 @@ from evals.records import Price, Role, Verdict, decode
 from evals.sampling.journal.journal import Journal
 from evals.stored_runs import tables
 from evals.suites.opened import open_suite
+from evals.suites.part import without
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +113,10 @@ def load_run(folder: Path | str, suites: Path | str = "datasets") -> StoredRun:
     evaluation = Evaluation(
         run_id=folder.name,
         folder=folder,
-        suites=tuple(open_suite(Path(suites) / name) for name in plan.repeats),
+        suites=tuple(
+            without(open_suite(Path(suites) / name), plan.left_out.get(name, ()))
+            for name in plan.repeats
+        ),
         roles=("candidate", "baseline") if "baseline" in asked else ("candidate",),
         repeats=plan.repeats,
         looks=plan.looks,

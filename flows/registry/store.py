@@ -19,6 +19,7 @@ from flows.registry import (
     retries,
     run_states,
     runs,
+    selections,
     statements,
     steps,
     switching,
@@ -115,6 +116,13 @@ class Registry:
 
     begin_retry = writing(retries.begin_retry)
     retries = reading(retries.retries_of)
+
+    # choosing one of several candidates
+    deal_cases = writing(selections.deal_cases)
+    dealt = reading(selections.dealt)
+    enter_field = writing(selections.enter)
+    field = reading(selections.field)
+    fields = reading(selections.fields)
 
     # people
     answer = writing(answers.add_answer)
