@@ -227,6 +227,7 @@ class CheckResult(Record, frozen=True, kw_only=True):
 
     `n` counts the cases asked. `missing_candidate` and `missing_baseline` of them lack a score of that model: `estimate` is then of
     those that have both, while `lower` and `upper` hold whatever the missing ones were (unless the verdict says "at_random").
+    `measured` is False where too few of them were scored for the policy, or none.
     """
 
     check: str
@@ -258,6 +259,7 @@ class CheckResult(Record, frozen=True, kw_only=True):
     against_model: str = ""
     missing_candidate: int = 0
     missing_baseline: int = 0
+    measured: bool = True
 
     @property
     def finding(self) -> str:
@@ -336,7 +338,8 @@ class Verdict(Record, frozen=True, kw_only=True):
     """The gate's answer: the worst outcome of the checks that decide, bound to what it was judged on.
 
     `ending` says after which look asking ended and why; it is one of the reasons, and empty for a sample of fixed size.
-    `tries` is None in verdicts of before they were counted, and in those of regression runs.
+    `missing` is the gate's rule for scores that are missing, None in verdicts of before there was one: they were left out.
+    `causes` says, a sentence for each model, why answers are missing. `tries` is None in verdicts of before they were counted, and in those of regression runs.
     """
 
     outcome: VerdictOutcome
@@ -350,6 +353,23 @@ class Verdict(Record, frozen=True, kw_only=True):
     first_release: bool = False
     ending: str = ""
     tries: TryCount | None = None
+    missing: Literal["worst_case", "at_random"] | None = None
+    causes: tuple[str, ...] = ()
+
+    @property
+    def unmeasured(self) -> tuple[CheckResult, ...]:
+        """Deciding checks of which too little was measured for anybody to accept them."""
+        return tuple(check for check in self.checks if check.decides and not check.measured)
+
+    @property
+    def takes(self) -> Literal["approve", "override"] | None:
+        """What people have to say for the candidate to go live all the same; None when nobody is asked, or nobody can.
+
+        Nobody can judge what was not measured: with such a check an INCONCLUSIVE takes what a FAIL takes.
+        """
+        if self.outcome == "INCONCLUSIVE":
+            return "override" if self.unmeasured else "approve"
+        return "override" if self.outcome == "FAIL" else None
 
 
 class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):

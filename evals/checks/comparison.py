@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.checks.broken_metric import all_at_worst, reached_by_the_worst
 from evals.checks.check import Check
 from evals.checks.comparability import has_metric
+from evals.checks.kinds import MissingRule
 from evals.checks.measurement import Measurement
 from evals.checks.methods import (
     IncomparableError,
@@ -24,7 +26,6 @@ from evals.checks.methods import (
     warnings,
 )
 from evals.checks.missing import (
-    MissingRule,
     missing_cases,
     scored_rows,
     unknown_truths,
@@ -113,6 +114,8 @@ def measure(
         return _blocked(sides, (None, other), blocked)
 
     points = _point(spec, candidate, rows), other
+    if reached_by_the_worst(check, spec) and (broken := all_at_worst(spec, (candidate,), rows)):
+        return _blocked(sides, points, broken)
     if check.with_labels:
         return _labelled(check, sides, rows, confidence, points, missing)
 
@@ -144,7 +147,7 @@ def compare(
     if not rows.any():
         return _blocked(sides, (None, None), "no pair was scored")
     points = _point(spec, candidate, rows), _point(spec, baseline, rows)
-    undefined = _undefined(spec, candidate, rows)
+    undefined = _undefined(spec, candidate, rows) or all_at_worst(spec, (candidate, baseline), rows)
     if undefined:
         return _blocked(sides, points, undefined)
     method = ratio_of if check.percent else difference_of

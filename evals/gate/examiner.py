@@ -146,11 +146,13 @@ class Examiner:
         )
         due = self._due(check, n, planned)
         confidence = self._confidence(check, due)
-        found = (
-            compare(check, candidate, baseline, confidence, missing=self.policy.missing)
-            if check.relative and baseline is not None
-            else measure(check, candidate, baseline, confidence, missing=self.policy.missing)
-        )
+
+        def measured(at: float) -> Measurement:
+            if check.relative and baseline is not None:
+                return compare(check, candidate, baseline, at, missing=self.policy.missing)
+            return measure(check, candidate, baseline, at, missing=self.policy.missing)
+
+        found = measured(confidence)
         numbers = msgspec.structs.replace(
             with_measurement(blank, found), look=self._position(planned)
         )
@@ -158,11 +160,14 @@ class Examiner:
             few = too_few_result(check, numbers)
             return _ruled(check, few, decided=few.decides or self.looks.final)
         uncovered = unscored_share(check, candidate, baseline, self.policy.min_scored)
-        if uncovered is None and check.min_cases is not None and scored < check.min_cases:
-            uncovered = too_few(check, scored)
         if uncovered is not None:
-            return _ruled(check, with_finding(numbers, uncovered), decided=self.looks.final)
-        return self._compared(check, found, numbers, due, planned)
+            lacking = with_finding(numbers, uncovered, measured=False)
+            return _ruled(check, lacking, decided=self.looks.final)
+        if check.min_cases is not None and scored < check.min_cases:
+            few = with_finding(numbers, too_few(check, scored))
+            return _ruled(check, few, decided=self.looks.final)
+        looked = self._compared(check, found, numbers, due, planned)
+        return self._refused(check, looked, measured) if looked.futile else looked
 
     @property
     def _counted(self) -> Callable[[Check, ModelResults, ModelResults | None], NDArray[np.bool_]]:
@@ -233,6 +238,24 @@ class Examiner:
             result=result,
             futile=state == "given_up",
         )
+
+    def _refused(
+        self, check: Check, given_up: CheckLook, measured: Callable[[float], Measurement]
+    ) -> CheckLook:
+        """A check given up is a FAIL where its plain bound, at the gate's own confidence, is on the failing side already.
+
+        A look decides at a finer level, so that looking often promotes nobody. To refuse what is not going to pass anyhow takes
+        no more than the gate's word; whoever is only undecided is left to people, and to more cases.
+        """
+        plain = measured(self.policy.confidence_of(check))
+        if compare_with_threshold(check, plain) != "FAIL":
+            return given_up
+        before = given_up.result
+        numbers = with_measurement(before, plain)
+        assert before.look is not None  # only looks give up
+        finding = explain(check, plain, "FAIL") + state_at_look("given_up", before.look, plain.n)
+        result = with_finding(numbers, finding, outcome="FAIL", rests_on="interval")
+        return msgspec.structs.replace(given_up, result=result)
 
     def _futile(self, check: Check, found: Measurement, due: Look | None, planned: int) -> bool:
         # Futility only ever ends a check without a PASS, so that it may be switched off, and costs no alpha.

@@ -20,6 +20,7 @@ from evals.gate.baseline_health import require_sound_baseline
 from evals.gate.examiner import Evidence, Examiner
 from evals.gate.explanations import GIVEN_UP
 from evals.gate.looks import CheckLook, LookEvent, LookHistory, RemainingCases
+from evals.gate.lost_answers import hinders, why_missing
 from evals.gate.policy import GatePolicy
 from evals.metrics.results import ModelResults
 from evals.records import Verdict, VerdictOutcome, digest
@@ -50,7 +51,9 @@ def verdict_of(
     unusable = _unusable(evidence)
     if unusable:
         outcome, reasons = "ERROR", unusable
-    ending = _ending(looks)
+    ending, causes = _ending(looks), why_missing(evidence)
+    if outcome != "PASS" and any(hinders(examined.result) for examined in found):
+        reasons = (*causes, *reasons)
     return Verdict(
         outcome=outcome,
         reasons=(*reasons, ending) if ending else reasons,
@@ -62,6 +65,8 @@ def verdict_of(
         baseline_model=_model(evidence.baseline),
         first_release=evidence.release and evidence.baseline is None,
         ending=ending,
+        missing=policy.missing,
+        causes=causes,
     )
 
 
