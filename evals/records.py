@@ -35,6 +35,7 @@ __all__ = [
     "Response",
     "RestsOn",
     "Role",
+    "RunnerUp",
     "Score",
     "Slot",
     "SuiteResult",
@@ -221,7 +222,8 @@ class CheckResult(Record, frozen=True, kw_only=True):
     `candidate` and `baseline` are point estimates of the metric; `estimate`, `lower` and `upper` belong to the quantity
     that is compared with `threshold` (the metric itself, the difference, or the ratio where `percent` is set): each
     bound is one-sided at `confidence`. `decides` is False for shadow checks and for slices that are only reported.
-    `against` says whose `baseline` is, and `against_model` names the anchor's model. `reason` begins with `check` and a
+    `against` says whose `baseline` is, and `against_model` names the anchor's model. `overruled` says in a few words what
+    forbids to go by the comparison, whatever it came to. `reason` begins with `check` and a
     colon. `rests_on` is None in results stored before it existed, which
     `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
 
@@ -257,6 +259,7 @@ class CheckResult(Record, frozen=True, kw_only=True):
     look: LookPosition | None = None
     against: Opponent = "baseline"
     against_model: str = ""
+    overruled: str = ""
     missing_candidate: int = 0
     missing_baseline: int = 0
     measured: bool = True
@@ -317,12 +320,25 @@ class PooledCheck(Record, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class RunnerUp(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A selection that a candidate took part in and did not win, while no run of the winner passed.
+
+    `winner` is the model that was chosen, "" while none is; `run_id` is its latest run and `outcome` what that came to.
+    """
+
+    selection: str
+    winner: str = ""
+    run_id: str = ""
+    outcome: VerdictOutcome | None = None
+
+
 class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Which try of its candidate a run is, and what the target's candidates add up to.
 
     `number` counts from 1, and is 0 for an evaluation. `candidates` are the target's different candidates that were
     judged in the `window_s` seconds up to this one, itself included; each first try may pass wrongly with a chance of
     1 - `confidence`. `allowed` is how many of them the gate lets pass by themselves, None without a `family`.
+    `runner_up` are the selections that chose another candidate, on whose untouched cases this one would be the next.
     """
 
     number: int
@@ -332,6 +348,7 @@ class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
     allowed: int | None = None
     earlier: tuple[EarlierTry, ...] = ()
     pooled: tuple[PooledCheck, ...] = ()
+    runner_up: tuple[RunnerUp, ...] = ()
 
 
 class Verdict(Record, frozen=True, kw_only=True):

@@ -6,31 +6,36 @@ Two models that get nothing right are equal, and a gate that only compares would
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evals.checks.check import Check
+from evals.checks.measurement import Measurement
 from evals.metrics.estimates import MetricSpec
 from evals.metrics.results import ModelResults
 
-__all__ = ["all_at_worst", "reached_by_the_worst"]
+__all__ = ["reached_by_the_worst", "unless_broken"]
 
 Mask = NDArray[np.bool_]
 
 
-def all_at_worst(spec: MetricSpec, models: Sequence[ModelResults], rows: Mask) -> str | None:
-    """Return that every score of these models over some cases is at its worst, None when it is not.
+def unless_broken(
+    found: Measurement, spec: MetricSpec, models: Sequence[ModelResults], rows: Mask
+) -> Measurement:
+    """Return a measurement that nothing may be decided by where every score of these models over some cases is at its worst.
 
-    Of labels, when not one is right. Amounts without an end have no worst.
+    Of labels, where not one is right. Amounts without an end have no worst.
     """
     if not all(_at_worst(spec, results, rows) for results in models):
-        return None
+        return found
     whose = "both models" if len(models) > 1 else "the candidate"
-    return (
-        f"every score of {whose} is the worst there is, as if the grader were broken: nothing can be told by it;"
+    why = (
+        f"every score of {whose} is the worst there is, as if the grader were broken, so that nothing can be told by it:"
         " look at some answers and their scores, then mend the grader or its cases"
     )
+    return replace(found, blocked=why, broken=True)
 
 
 def reached_by_the_worst(check: Check, spec: MetricSpec) -> bool:

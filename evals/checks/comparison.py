@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.checks.broken_metric import all_at_worst, reached_by_the_worst
+from evals.checks.broken_metric import reached_by_the_worst, unless_broken
 from evals.checks.check import Check
 from evals.checks.comparability import has_metric
 from evals.checks.kinds import MissingRule
@@ -114,15 +114,15 @@ def measure(
         return _blocked(sides, (None, other), blocked)
 
     points = _point(spec, candidate, rows), other
-    if reached_by_the_worst(check, spec) and (broken := all_at_worst(spec, (candidate,), rows)):
-        return _blocked(sides, points, broken)
     if check.with_labels:
         return _labelled(check, sides, rows, confidence, points, missing)
 
     def take(ours: ModelResults, _: ModelResults | None, over: Mask) -> Interval:
         return absolute_interval_of(spec, ours, over, confidence)
 
-    return _measured(check, sides, rows, points, take, missing)
+    found = _measured(check, sides, rows, points, take, missing)
+    lax = reached_by_the_worst(check, spec)
+    return unless_broken(found, spec, (candidate,), rows) if lax else found
 
 
 def compare(
@@ -147,7 +147,7 @@ def compare(
     if not rows.any():
         return _blocked(sides, (None, None), "no pair was scored")
     points = _point(spec, candidate, rows), _point(spec, baseline, rows)
-    undefined = _undefined(spec, candidate, rows) or all_at_worst(spec, (candidate, baseline), rows)
+    undefined = _undefined(spec, candidate, rows)
     if undefined:
         return _blocked(sides, points, undefined)
     method = ratio_of if check.percent else difference_of
@@ -159,7 +159,8 @@ def compare(
 
     if check.with_labels:
         return _labelled(check, sides, rows, confidence, points, missing)
-    return _measured(check, sides, rows, points, take, missing)
+    found = _measured(check, sides, rows, points, take, missing)
+    return unless_broken(found, spec, (candidate, baseline), rows)
 
 
 def _measured(

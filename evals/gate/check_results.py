@@ -62,7 +62,7 @@ def with_measurement(blank: CheckResult, found: Measurement) -> CheckResult:
         warnings=found.warnings,
         missing_candidate=found.missing[0],
         missing_baseline=found.missing[1],
-        measured=found.estimate is not None or found.candidate is not None,
+        measured=not found.broken and (found.estimate is not None or found.candidate is not None),
     )
 
 

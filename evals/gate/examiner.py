@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults, measured_results
 from evals.checks.comparison import asked_rows, compare, due_rows, measure, paired_rows
-from evals.checks.kept_comparison import comparable_rows, too_few_comparable
+from evals.checks.kept_comparison import comparable_rows
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
-from evals.gate.anchor import HOW_TO_SET_ANOTHER
+from evals.gate.anchored import incomparable, why_incomparable, why_not_judged
 from evals.gate.check_results import (
     blank_result,
     too_few_result,
@@ -110,11 +110,8 @@ class Examiner:
             return f"measured on the {check.measure_on} deployment, not here"
         evidence = self.evidence
         if check.against == "anchor":
-            # Nothing was live before: there is no decline yet. Where there should be kept answers, that is said instead.
-            none = evidence.anchor is None and not evidence.anchor_problem
-            return (
-                "no earlier model to compare with" if none and evidence.baseline is None else None
-            )
+            none_yet = evidence.baseline is None and not evidence.anchor_problem
+            return why_not_judged(check, evidence.candidate, evidence.anchor, none_yet=none_yet)
         if check.relative and evidence.baseline is None:
             return "no live baseline to compare with"
         return None
@@ -124,8 +121,9 @@ class Examiner:
 
     def _incomparable(self, check: Check, blank: CheckResult, why: str) -> CheckLook:
         """A check whose anchor can't be compared: undecided, so that a person decides until the gate names another."""
-        finding = f"the anchor can't be compared: {why or 'its answers were not kept'}; {HOW_TO_SET_ANOTHER}"
-        return _ruled(check, with_finding(blank, finding), decided=self.looks.final)
+        short = "the anchor can't be compared"
+        result = with_finding(blank, incomparable(why), overruled=short)
+        return _ruled(check, result, decided=self.looks.final)
 
     def _measured(
         self,
@@ -137,9 +135,9 @@ class Examiner:
         planned = int(due_rows(check, candidate).sum())
         if check.against == "anchor" and baseline is not None:
             blank = msgspec.structs.replace(blank, against_model=baseline.model_id)
-            short = too_few_comparable(check, baseline, self.policy.confidence_of(check))
-            if short is not None and planned >= (check.min_cases or 0):
-                return self._incomparable(check, blank, short)
+            why = why_incomparable(self.policy, check, baseline)
+            if why is not None:
+                return self._incomparable(check, blank, why)
             planned = int(comparable_rows(check, baseline).sum())
         n, scored = (
             int(rows(check, candidate, baseline).sum()) for rows in (self._counted, paired_rows)

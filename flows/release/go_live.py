@@ -22,6 +22,7 @@ from evals.records import MODEL_OUTCOMES, Role, Verdict
 from flows.config.connections import publishers_of
 from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
+from flows.evaluation.kept.keep import keep_candidate
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun, open_run, strata
 from flows.platforms.base import Connection
@@ -62,6 +63,7 @@ async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
                 smoke=_smoke(run),
                 measure=_measure(run),
                 policy_digest_now=lambda: load_policy(Path(run.policy.path)).digest,
+                keep=lambda: keep_candidate(run),
             )
         finally:
             await run.platform.aclose()

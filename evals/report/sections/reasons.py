@@ -14,6 +14,8 @@ def in_short(check: CheckResult, scale: Scale) -> str:
     """The check and its finding in a few words, for a headline."""
     tags = ", ".join(f"{tag} = {value}" for tag, value in sorted(check.slice.items()))
     name = f"{check.metric} on {tags}" if tags else check.metric
+    if check.overruled:
+        return f"{name} is undecided: {check.overruled}"
     if check.estimate is None:
         return f"{name} could not be measured ({scale.asked} asked)"
     if check.outcome == "INCONCLUSIVE":
@@ -44,8 +46,12 @@ def _clear(check: CheckResult, scale: Scale) -> str:
     if not scale.relative:
         side = "below" if rising == passed else "above"
         return f"{sure} the candidate's value is {side} {bound}; {scale.asked} is asked."
-    what = "change against the baseline" if scale.ratio else "difference to the baseline"
-    what = "gain over the baseline" if scale.kind.superiority else what
+    what = (
+        f"change against the {check.against}"
+        if scale.ratio
+        else f"difference to the {check.against}"
+    )
+    what = f"gain over the {check.against}" if scale.kind.superiority else what
     relation = scale.kind.proven if passed else "at least" if rising else "at most"
     limit = scale.kind.limit.format(threshold=scale.value(scale.threshold))
     return f"{sure} the {what} is {relation} {bound}; {limit}."

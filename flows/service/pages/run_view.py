@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evals.errors import GatewrightError
 from evals.records import Verdict
+from evals.report.sanitise import cleaned
 from evals.report.sections.check import CheckView, check_view
+from evals.report.sections.field import FieldView, field_view
 from flows.approvals.questions import Question, question_of
 from flows.config.sealing import UNSEALED, may_see_run
 from flows.platforms.model_names import short_name
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
+from flows.selection.facts import selection_facts
 from flows.service.pages.labels import Mark, Moment, mark_of_verdict, moment
 from flows.service.pages.views import RunRow, run_row
 from flows.service.state import ServiceState
@@ -85,6 +89,7 @@ class RunPage:
     asked: PendingQuestion | None
     trouble: str
     has_report: bool
+    field: FieldView | None
 
 
 def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
@@ -95,7 +100,7 @@ def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
         row=run_row(registry, run),
         record=run,
         baseline=short_name(run.baseline_model) if run.baseline_model else "",
-        trigger=", ".join(f"{key} {value}" for key, value in sorted(run.trigger.items())),
+        trigger=", ".join(f"{key} {_named(value)}" for key, value in sorted(run.trigger.items())),
         created=moment(run.created_at, now),
         verdicts=tuple(_verdicts(registry, run.run_id, now)),
         answers=tuple(
@@ -112,10 +117,12 @@ def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
                 step=one.step, phase=one.phase, at=moment(one.at, now), detail=_detail(one.detail)
             )
             for one in registry.steps(run.run_id)
+            if run.kind != "selection"  # its rungs are shown as the field
         ),
         asked=asked,
         trouble=trouble,
         has_report=report_path(parts, run) is not None,
+        field=_field(registry, run),
     )
 
 
@@ -132,6 +139,21 @@ def report_path(parts: ServiceState, run: RunRecord, actor: str | None = None) -
     mine = path.parent / UNSEALED / path.name
     seen = mine.is_file() and may_see_run(parts.settings.targets, run.target, actor)
     return mine if seen else path
+
+
+def _named(value: Any) -> str:
+    """A value of a trigger; the candidates of a selection are several."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _field(registry: Registry, run: RunRecord) -> FieldView | None:
+    """The field that a run's candidate was chosen from, or that a selection chooses from."""
+    facts = selection_facts(registry, run.run_id if run.kind == "selection" else run.selection)
+    if facts is None:
+        return None
+    models = [one.model_id for one in facts.plan.candidates]
+    names = {model: short_name(model) for model in models}
+    return field_view(cleaned(facts), names, run.candidate_model or None)
 
 
 def _verdicts(registry: Registry, run_id: str, now: str) -> list[VerdictView]:
