@@ -13,7 +13,11 @@ from flows.commands.output import JSON_OPTION, console, emit, exit_with
 from flows.commands.suite_import import import_suite
 from flows.commands.suite_labels import labels
 from flows.commands.suite_lookup import folders_of, open_all, overlap_policy, refuse_all
-from flows.commands.views.suites import show_check, show_duplicates, show_stats
+from flows.commands.views.suites import (
+    show_check,
+    show_duplicates,
+    show_stats,
+)
 from flows.settings import load_settings
 
 if TYPE_CHECKING:
@@ -53,7 +57,7 @@ def check(
     ),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Check suites whole: every problem at once, and every case that stands in the training file."""
+    """Check suites whole: every problem at once, expected answers that a grader calls wrong, cases in the training file."""
     from evals.suites.leakage import find_leak, refused_pairs
     from flows.config.sealing import may_see
 
