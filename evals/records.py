@@ -228,8 +228,10 @@ class CheckResult(Record, frozen=True, kw_only=True):
     `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
 
     `n` counts the cases asked. `missing_candidate` and `missing_baseline` of them lack a score of that model: `estimate` is then of
-    those that have both, while `lower` and `upper` hold whatever the missing ones were (unless the verdict says "at_random").
-    `measured` is False where too few of them were scored for the policy, or none.
+    those that have both, while `lower` and `upper` hold whatever the missing ones were.
+    `measured` is False where too few of them were scored for the policy, or none, or the metric can't tell anything.
+    `missing_left_out` says that they were left out of `n` and of everything. `gate_confidence` is what the gate asks of each bound;
+    a look may take another (`confidence`). None in results stored before it was noted.
     """
 
     check: str
@@ -263,6 +265,8 @@ class CheckResult(Record, frozen=True, kw_only=True):
     missing_candidate: int = 0
     missing_baseline: int = 0
     measured: bool = True
+    missing_left_out: bool = False
+    gate_confidence: float | None = None
 
     @property
     def finding(self) -> str:

@@ -142,9 +142,20 @@ def _time(facts: RunFacts) -> str:
     return f"{instant(facts.started)} to {instant(facts.finished)}{took}"
 
 
+_LEFT_OUT = (
+    "This gate leaves missing answers out (missing: at_random): its promise holds only if they were lost by chance, whatever"
+    " they would have said."
+)
+
+
 def _notes(facts: RunFacts) -> Iterator[str]:
+    verdicts = [one for one in (facts.verdict, facts.production_verdict) if one is not None]
+    first = headline(facts).sentence
+    yield from (cause for one in verdicts for cause in one.causes if cause not in first)
     if facts.error:
         yield f"The run broke off: {facts.error}"
+    if any(one.missing == "at_random" for one in verdicts):
+        yield _LEFT_OUT
     if facts.verdict is not None and facts.verdict.first_release:
         yield "First release: nothing was live to compare with, so checks against a baseline could not be judged."
     if facts.verdict is not None:

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.stats.clusters import cluster_detail, cluster_errors
+from evals.stats.clusters import cluster_detail, cluster_errors, cluster_freedom
 from evals.stats.interval import Interval
 from evals.stats.quantiles import quantile_bounds, quantile_of, quantile_ratio_replicates
 from evals.stats.ratios import fieller_bounds
@@ -40,18 +40,18 @@ def mean_interval(
     array = finite(values, "values")
     detail: dict[str, float] = {}
     tail(confidence)
-    df, se = array.size - 1, math.inf
+    df, se = float(array.size - 1), math.inf
     if array.size > 1:
         se = float(array.std(ddof=1)) / math.sqrt(array.size)
     if clusters is not None:
         codes, groups = cluster_codes(clusters, array.size)
         detail |= cluster_detail(groups)
-        df = groups - 1
+        df = cluster_freedom(codes)
         se = max(se, cluster_errors(array, codes).se_cr2) if groups > 1 else math.inf
     mean = float(array.mean())
     half = t_critical(confidence, df) * se if df > 0 else math.inf
     if df > 0:
-        detail |= {"se": se, "df": float(df), "no_variance": float(np.ptp(array) == 0.0)}
+        detail |= {"se": se, "df": df, "no_variance": float(np.ptp(array) == 0.0)}
     return Interval(
         lower=mean - half,
         upper=mean + half,

@@ -108,12 +108,16 @@ def _row(check: CheckView) -> str:
         check.candidate,
         check.baseline,
         check.difference,
-        f"{check.interval} ({check.level} of the {check.interval_of})"
+        f"{check.interval} ({check.level} of the {check.interval_of}{_sure(check)})"
         if check.chart
         else check.interval,
         check.n,
     )
     return "| " + " | ".join(_plain(shorten(cell, 160)) for cell in cells) + " |"
+
+
+def _sure(check: CheckView) -> str:
+    return f"; each bound at {check.sure}" if check.sure else ""
 
 
 def render_field(field: FieldView) -> str:

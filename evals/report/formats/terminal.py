@@ -125,6 +125,8 @@ def _reasons(board: CheckBoard) -> Iterator[RenderableType]:
         text = Text(f"{check.symbol} ", style=_STYLES[check.tone])
         text.append(f"{one_line(check.name, 120)} {check.bar}: ", style="bold default")
         text.append(one_line(check.reason), style="default")
+        if check.sure and check.chart and check.sure.partition(", ")[2] not in check.reason:
+            text.append(f" Each bound at {check.sure}.", style="default")
         yield text
     if len(blocking) > _REASONS:
         yield Text(f"and {len(blocking) - _REASONS} more in the report", style="dim")
