@@ -7,6 +7,8 @@ from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from evals.graders.base import Grader
 from evals.graders.parsing import same_text
 from evals.records import Case, Record, Response, Score
@@ -28,14 +30,15 @@ class UnreachedScore(Record, frozen=True, kw_only=True):
     reason: str
 
 
-def unreached_scores(opened: OpenedSuite) -> tuple[UnreachedScore, ...]:
+def unreached_scores(opened: OpenedSuite, *, named: bool = True) -> tuple[UnreachedScore, ...]:
     """Return each grader that does not give the expected answers of its cases its best score.
 
     A grader that knows what answer a case expects (`reference`) has to give that one 1. One that runs code of the suite's
-    author is tried with the expected answer of a few cases, and found broken when it gives nothing but 0. Judges are not asked.
+    author is tried with the expected answer of a few cases, and found broken when it gives nothing but 0. Judges are not asked. With `named` False no case is told: the suite is sealed.
     """
-    found = (_of_grader(opened, grader) for grader in opened.graders)
-    return tuple(one for one in found if one is not None)
+    all_found = (_of_grader(opened, grader) for grader in opened.graders)
+    found = tuple(one for one in all_found if one is not None)
+    return found if named else tuple(replace(one, case_id="", reason="") for one in found)
 
 
 @dataclass(slots=True)

@@ -62,8 +62,8 @@ def show_unreached(screen: Console, unreached: Sequence[UnreachedScore]) -> None
     for one in unreached:
         screen.print(
             Text(
-                f"  grader {one.grader}: the expected answers of {one.cases} of {one.tried} cases don't get its best score,"
-                f" such as case '{one.case_id}': {one.reason or 'no reason given'}",
+                f"  grader {one.grader}: the expected answers of {one.cases} of {one.tried} cases don't get its best score"
+                + (f", such as case '{one.case_id}': {one.reason}" if one.case_id else ""),
                 style="red",
             )
         )
