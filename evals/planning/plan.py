@@ -30,7 +30,15 @@ from evals.records import Record
 from evals.stats.validation import normal_critical
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["DIFFERING", "EQUAL", "PAST_RUN", "CheckPlan", "GatePlan", "plan_gate"]
+__all__ = [
+    "DIFFERING",
+    "EQUAL",
+    "PAST_RUN",
+    "CheckPlan",
+    "FamilyPrice",
+    "GatePlan",
+    "plan_gate",
+]
 
 DIFFERING = 0.15
 """Share of cases on which two fine-tunes differ, when nothing is known: from one in twenty to one in four is usual."""
@@ -46,7 +54,7 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     `least` is the smallest number of `unit`s that can ever pass; `n80` and `n90` are cases for a power of 80 and 90 %;
     `power` is what the suite's own cases give, `resolves` the smallest margin (or distance from the bar) they resolve
     with 90 %. None where nothing is known that they could be worked out from; `note` then says what is missing.
-    `confidence` is that of each bound.
+    `confidence` is that of each bound; `least_alone` is what `least` would be without the gate's `family`.
     """
 
     check: str
@@ -66,13 +74,26 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     source: str = ""
     note: str = ""
     confidence: float = 0.95
+    least_alone: int | None = None
+
+
+class FamilyPrice(Record, frozen=True, kw_only=True):
+    """What it costs to hold a promise for `candidates` together: each is judged at `confidence`, which takes `factor`
+    times the cases for a power of 90 %.
+    """
+
+    candidates: int
+    window_s: int
+    together: float
+    confidence: float
+    factor: float
 
 
 class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A target's plan.
 
     `suites` are their numbers of cases, `repeats` how often each case is asked. Calls are requests to both models; `usd`
-    and `seconds` are those of all calls, None if unknown. `left_out` conditions need a live model, and there is none.
+    and `seconds` are those of all calls, None if unknown. `family` is what the gate's family costs. `left_out` conditions need a live model, and there is none.
     """
 
     policy: str
@@ -87,6 +108,7 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     usd: float | None = None
     seconds: float | None = None
     left_out: int = 0
+    family: FamilyPrice | None = None
 
     @property
     def overall_power(self) -> float | None:
@@ -139,6 +161,22 @@ def plan_gate(
         usd=usd(past, questions),
         seconds=expected_seconds(past, questions, at_once),
         left_out=sum(check.relative for check in policy.checks) if roles == 1 else 0,
+        family=_price(policy),
+    )
+
+
+def _price(policy: GatePolicy) -> FamilyPrice | None:
+    family = policy.family
+    if family is None:
+        return None
+    power = float(special.ndtri(0.9))
+    alone, each = map(normal_critical, (policy.confidence, policy.decision_confidence))
+    return FamilyPrice(
+        candidates=family.candidates,
+        window_s=family.window_s,
+        together=family.confidence,
+        confidence=policy.decision_confidence,
+        factor=((each + power) / (alone + power)) ** 2,
     )
 
 
@@ -170,6 +208,7 @@ class _Planner:
             least=needed(check, spec, self.policy.confidence_of(check)),
             hope=_hope(check),
             confidence=self.policy.confidence_of(check),
+            least_alone=needed(check, spec, self.policy.confidence) if self.policy.family else None,
         )
         return self._sized(check, spec, blank)
 
@@ -227,9 +266,9 @@ class _Planner:
         try:
             candidate, baseline = ComparedResults(self.past.candidate, self.past.baseline).of(check)
             found = (
-                compare(check, candidate, baseline, self.policy.confidence)
+                compare(check, candidate, baseline, self.policy.confidence_of(check))
                 if check.relative and baseline is not None
-                else measure(check, candidate, baseline, self.policy.confidence)
+                else measure(check, candidate, baseline, self.policy.confidence_of(check))
             )
         except (IncomparableError, ValueError):
             return None

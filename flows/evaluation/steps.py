@@ -37,6 +37,7 @@ from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import look_for_leaks
 from flows.files import write_record
 from flows.platforms.base import Finding
+from flows.registry.ledger import WINDOW_S
 from flows.settings import Settings
 
 __all__ = [
@@ -181,7 +182,13 @@ def _counted(run: OpenRun, verdict: Verdict) -> Verdict:
     """The verdict beside the other tries of its candidate; a regression run is none."""
     if run.record.kind == "regression":
         return verdict
-    tries = run.registry.count_tries(run.record.run_id, confidence=run.policy.confidence)
+    family = run.policy.family
+    tries = run.registry.count_tries(
+        run.record.run_id,
+        confidence=run.policy.decision_confidence,
+        window_s=family.window_s if family else WINDOW_S,
+        allowed=family.candidates if family else None,
+    )
     return with_tries(verdict, tries)
 
 
