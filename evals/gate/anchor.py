@@ -16,14 +16,13 @@ import msgspec
 from evals.checks.check import Check
 from evals.records import Record
 
-__all__ = ["HOW_TO_SET_ANOTHER", "Anchor", "anchor_checks", "read_anchor"]
+__all__ = ["HOW_TO_SET_ANOTHER", "Anchor", "anchor_checks", "measured_that_day", "read_anchor"]
 
 HOW_TO_SET_ANOTHER = (
     "name another one by anchor.model in the gate (best, a generation or a model id)"
 )
 
 _MEASURED_THAT_DAY = ("latency_", "cost_usd_")
-"""Metrics that belong to a day and a deployment: against kept answers they are shown and never judged."""
 
 
 class Anchor(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -70,6 +69,11 @@ def anchor_checks(
     )
 
 
+def measured_that_day(metric: str) -> bool:
+    """Return whether a metric belongs to a day and a deployment: against kept answers it is shown and never judged."""
+    return metric.startswith(_MEASURED_THAT_DAY)
+
+
 def read_anchor(data: Mapping[str, Any] | None) -> Anchor | None:
     """Read the `anchor` block of a gate file that fits its schema."""
     if data is None:
@@ -86,7 +90,7 @@ def read_anchor(data: Mapping[str, Any] | None) -> Anchor | None:
 
 def _against(check: Check, anchor: Anchor, confidence: float) -> Check:
     threshold, percent = anchor.margin_of(check)
-    shown = check.metric.startswith(_MEASURED_THAT_DAY)
+    shown = measured_that_day(check.metric)
     return msgspec.structs.replace(
         check,
         against="anchor",

@@ -38,6 +38,8 @@ class Evidence:
     `release` is False for a look at what is live already. `slot` says where the candidate was measured. `anchor` are the
     kept answers of the model that the gate's anchor names, laid out on the candidate's own rows; `planned` is False
     there for cases that can't be compared. Where that model can't be compared at all, `anchor_problem` says why.
+    `kept_baseline` are the live model's own kept answers, laid out in the same way; `kept_problem` says why there are
+    none although they were kept, `baseline_changed` what tells that its deployment is another one than it was.
     """
 
     candidate: Mapping[str, ModelResults]
@@ -46,6 +48,9 @@ class Evidence:
     release: bool = True
     anchor: Mapping[str, ModelResults] | None = None
     anchor_problem: str = ""
+    kept_baseline: Mapping[str, ModelResults] | None = None
+    kept_problem: str = ""
+    baseline_changed: str = ""
 
     def asked(self, check: Check) -> list[tuple[Role, str]]:
         """Return the models and suites that a check needs answers from. Raises IncomparableError for none."""

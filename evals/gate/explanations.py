@@ -16,6 +16,7 @@ __all__ = [
     "GIVEN_UP",
     "at_look",
     "explain",
+    "quantity",
     "state_at_look",
     "too_few",
     "unscored_share",
@@ -34,7 +35,7 @@ def explain(check: Check, found: Measurement, outcome: CheckOutcome) -> str:
     condition = check.spec.condition.format(threshold=amount)
     counted = f"{found.n} {_counted(check, found)}"
     follows = _follows(check, found, outcome)
-    return f"{_quantity(check, found)} over {counted}; {condition}{follows}"
+    return f"{quantity(check, found)} over {counted}; {condition}{follows}"
 
 
 def too_few(check: Check, n: int) -> str:
@@ -95,7 +96,8 @@ def _is_cost(check: Check, results: ModelResults) -> bool:
     return spec is not None and spec.family == "cost"
 
 
-def _quantity(check: Check, found: Measurement) -> str:
+def quantity(check: Check, found: Measurement) -> str:
+    """Return what was measured, with its bounds: '0.71 against 0.88, difference -0.17 [-0.22, -0.12]'."""
     assert found.estimate is not None and found.lower is not None and found.upper is not None
     interval = f"[{_number(found.lower)}, {_number(found.upper)}]"
     if not check.relative:

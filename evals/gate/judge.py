@@ -16,6 +16,7 @@ import msgspec
 from evals.checks.check import Check
 from evals.checks.comparability import results_for
 from evals.checks.methods import IncomparableError
+from evals.gate.baseline_health import require_sound_baseline
 from evals.gate.examiner import Evidence, Examiner
 from evals.gate.explanations import GIVEN_UP
 from evals.gate.looks import CheckLook, LookEvent, LookHistory, RemainingCases
@@ -44,6 +45,7 @@ def verdict_of(
     policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook], looks: LookHistory | None
 ) -> Verdict:
     """Put together what the checks came to: the worst of those that decide, with its reasons."""
+    found = list(_against_a_sound_baseline(policy, evidence, found))
     outcome, reasons = _overall(policy, evidence, found)
     unusable = _unusable(evidence)
     if unusable:
@@ -114,8 +116,8 @@ def evidence_digest(evidence: Evidence) -> str:
     """Digest of every response and score of both models, in no particular order."""
     by_role = {"candidate": evidence.candidate, "baseline": evidence.baseline or {}}
     # Only where there is one, so that evidence without it keeps the digest that approvals are bound to.
-    if evidence.anchor is not None:
-        by_role["anchor"] = evidence.anchor
+    kept = {"anchor": evidence.anchor, "kept baseline": evidence.kept_baseline}
+    by_role |= {role: by_suite for role, by_suite in kept.items() if by_suite is not None}
     return digest(
         {
             role: {suite: results.evidence_digest for suite, results in by_suite.items()}
@@ -133,6 +135,24 @@ def _examined(
         for authored in policy.checks
         for check in checks_of_each_slice(authored, evidence)
     ]
+
+
+def _against_a_sound_baseline(
+    policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook]
+) -> Iterator[CheckLook]:
+    """What the checks came to, without a PASS that only a fallen live model gave; those of earlier looks too."""
+    checks = {
+        check.key: check
+        for authored in policy.checks
+        for check in checks_of_each_slice(authored, evidence)
+    }
+    for one in found:
+        check = checks.get(one.key)
+        yield (
+            one
+            if check is None
+            else require_sound_baseline(check, one, evidence, policy.confidence)
+        )
 
 
 def _overall(
