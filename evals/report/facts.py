@@ -29,7 +29,15 @@ __all__ = [
 
 ExampleKind = Literal["regression", "improvement", "both_wrong", "error"]
 RunState = Literal[
-    "promoted", "refused", "waiting", "passed", "inconclusive", "failed", "rolled_back", "error"
+    "promoted",
+    "refused",
+    "waiting",
+    "passed",
+    "inconclusive",
+    "superseded",
+    "failed",
+    "rolled_back",
+    "error",
 ]
 
 

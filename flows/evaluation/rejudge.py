@@ -11,6 +11,7 @@ from evals.records import Role, Verdict
 from evals.selftest.aa_test import SameModel, same_model
 from flows.evaluation.looks import models_of
 from flows.evaluation.open_run import OpenRun, open_run
+from flows.evaluation.tries import counted_as_stored
 from flows.settings import Settings
 
 __all__ = ["judge_against_itself", "rejudge"]
@@ -27,9 +28,10 @@ def rejudge(settings: Settings, run_id: str, policy_file: Path | None = None) ->
     """
     with open_run(settings, run_id) as run:
         policy = run.policy if policy_file is None else _fitting(run, policy_file)
-        return rejudge_stored(
+        verdict = rejudge_stored(
             run.evaluation, policy, models_of(run), release=run.record.kind == "promotion"
         )
+        return counted_as_stored(run, verdict)
 
 
 def judge_against_itself(settings: Settings, run_id: str, role: Role = "candidate") -> SameModel:

@@ -13,6 +13,7 @@ from flows.registry import (
     eligibility,
     holds,
     inbox,
+    judged_by,
     ledger,
     pointers,
     run_states,
@@ -92,6 +93,7 @@ class Registry:
     run = reading(runs.get)
     note_run = writing(runs.note)
     set_run_state = writing(run_states.set_state)
+    supersede = writing(run_states.supersede)
     runs = reading(runs.listing)
 
     # tries
@@ -99,6 +101,10 @@ class Registry:
     judged_runs = reading(ledger.judged_runs)
     tries_of = reading(ledger.tries_of)
     count_tries = reading(ledger.count_tries)
+    note_judged_by = writing(judged_by.note)
+    judged_by = reading(judged_by.of_run)
+    judged_before = reading(judged_by.run_before)
+    note_edits = writing(judged_by.note_edits)
 
     # evidence
     save_verdict = writing(verdicts.save)

@@ -75,11 +75,12 @@ async def promote(
     smoke: Smoke,
     measure: Measure,
     policy_digest_now: Callable[[], str] | None = None,
+    changed_now: Callable[[], str] | None = None,
 ) -> PromotionOutcome:
     """Make the candidate live, or leave the old model live and say why. Call it again after a crash, or an approval.
 
     `smoke` asks a few cases through the production connection; `measure` judges the production checks (None: there are
-    none). `policy_digest_now` reads the policy file again. The run's state in the registry follows.
+    none). `policy_digest_now` reads the policy file again, `changed_now` says what else changed since the verdict. The run's state in the registry follows.
     Raises ConfigurationError when a publisher or the signing key misses something, before anything is done; RegistryError when the registry
     itself fails. Every other failure is an outcome. A cancelled promotion is left as it is, for the next call to resume.
     """
@@ -92,6 +93,7 @@ async def promote(
         smoke=smoke,
         measure=measure,
         policy_digest_now=policy_digest_now,
+        changed_now=changed_now,
     )
     # A run that has switched never goes through the steps before the switch again: its candidate is live, or was put back.
     if registry.pointers_of(act.run_id):

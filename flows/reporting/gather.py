@@ -46,6 +46,7 @@ _STATES: dict[str, RunState] = {
     "refused": "refused",
     "waiting": "waiting",
     "inconclusive": "inconclusive",
+    "superseded": "superseded",
     "failed": "failed",
 }
 

@@ -138,11 +138,11 @@ def copy_of(original: Original, folder: Path) -> Place:
 
 
 async def _promote_both() -> tuple[str, str]:
-    first = await _promote(await _fine_tune("v1"))
-    return first, await _promote(await _fine_tune("v2"))
+    first = await _promote(await fine_tune("v1"))
+    return first, await _promote(await fine_tune("v2"))
 
 
-async def _fine_tune(name: str) -> str:
+async def fine_tune(name: str) -> str:
     platform = open_platform("embedded", {}, os.environ)
     rows = (
         {

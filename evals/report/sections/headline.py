@@ -19,6 +19,7 @@ _WORDS: dict[RunState, tuple[str, str, Tone]] = {
     "rolled_back": ("ROLLED BACK", "↶", "fail"),
     "waiting": ("WAITING for approval", "?", "undecided"),
     "inconclusive": ("INCONCLUSIVE", "?", "undecided"),
+    "superseded": ("SUPERSEDED", "↷", "plain"),
     "error": ("ERROR", "!", "error"),
 }
 _SEVERITY = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "ERROR": 3}

@@ -173,7 +173,7 @@ def _asked(
     asked = PendingQuestion(
         question=question,
         aside=aside,
-        acceptable=question.wanted is not None and not moved and actor != question.excluded,
+        acceptable=question.wanted is not None and not moved and actor not in question.excluded,
         deadline=deadline,
         hindrance=hindrance,
     )
