@@ -224,6 +224,9 @@ class CheckResult(Record, frozen=True, kw_only=True):
     `against` says whose `baseline` is, and `against_model` names the anchor's model. `reason` begins with `check` and a
     colon. `rests_on` is None in results stored before it existed, which
     `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
+
+    `n` counts the cases asked. `missing_candidate` and `missing_baseline` of them lack a score of that model: `estimate` is then of
+    those that have both, while `lower` and `upper` hold whatever the missing ones were (unless the verdict says "at_random").
     """
 
     check: str
@@ -253,6 +256,8 @@ class CheckResult(Record, frozen=True, kw_only=True):
     look: LookPosition | None = None
     against: Opponent = "baseline"
     against_model: str = ""
+    missing_candidate: int = 0
+    missing_baseline: int = 0
 
     @property
     def finding(self) -> str:

@@ -1,10 +1,13 @@
 """Measures one check's quantity with its interval: on the candidate alone, or against the baseline, case by case.
 
-Models are compared on the cases that both have a score for, paired by case id. What can't be compared (another
-suite fingerprint, another grader version, other case ids) is refused as `IncomparableError`, never worked around.
+Models are compared on the cases that both were asked, paired by case id. What can't be compared (another suite fingerprint,
+another grader version, other case ids) is refused as `IncomparableError`, never worked around.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +23,32 @@ from evals.checks.methods import (
     too_few_for_method,
     warnings,
 )
+from evals.checks.missing import (
+    MissingRule,
+    missing_cases,
+    scored_rows,
+    unknown_truths,
+    with_shared_truths,
+)
 from evals.checks.prediction_powered import labelled_interval
+from evals.checks.worst_case import Sides, Take, outer_bounds, rise_is_worse
 from evals.metrics.estimates import MetricSpec, estimate_rows, metric_spec
-from evals.metrics.results import UNSCORED, ModelResults
+from evals.metrics.results import ModelResults
 from evals.stats.interval import Interval
 
-__all__ = ["compare", "coverage", "due_rows", "measure", "paired_rows", "rows_of"]
+__all__ = [
+    "asked_rows",
+    "compare",
+    "coverage",
+    "due_rows",
+    "measure",
+    "paired_rows",
+    "rows_of",
+]
 
 Mask = NDArray[np.bool_]
+Points = tuple[float | None, float | None]
+"""The metric of candidate and baseline."""
 
 
 def rows_of(check: Check, results: ModelResults) -> Mask:
@@ -46,114 +67,211 @@ def rows_of(check: Check, results: ModelResults) -> Mask:
 
 def due_rows(check: Check, results: ModelResults) -> Mask:
     """Return the cases that the check is about and that its metric applies to, asked or not."""
-    column = _spec(check, results).column
-    name = column if column in results.applicable else column.removesuffix(".accuracy")
-    return rows_of(check, results) & results.applicable_to(name)
+    return rows_of(check, results) & results.applicable_to(_spec(check, results).column)
 
 
 def coverage(check: Check, results: ModelResults) -> tuple[int, int]:
     """Return how many of the asked cases of the check have a score for its metric, and how many were asked."""
     due = due_rows(check, results) & results.planned
-    return int(np.count_nonzero(_scored(_spec(check, results), results) & due)), int(due.sum())
+    return int(np.count_nonzero(scored_rows(_spec(check, results), results) & due)), int(due.sum())
 
 
 def paired_rows(check: Check, candidate: ModelResults, baseline: ModelResults | None) -> Mask:
-    """Return the cases the check can be measured on: asked and scored, of both models when it is relative."""
-    rows = rows_of(check, candidate) & candidate.planned
-    rows &= _scored(_spec(check, candidate), candidate)
+    """Return the cases that were asked and scored, of both models when the check is relative."""
+    rows = asked_rows(check, candidate, baseline) & scored_rows(_spec(check, candidate), candidate)
     if check.relative and baseline is not None:
-        rows &= baseline.planned & _scored(_spec(check, baseline), baseline)
+        rows &= scored_rows(_spec(check, baseline), baseline)
     return rows
 
 
+def asked_rows(check: Check, candidate: ModelResults, baseline: ModelResults | None) -> Mask:
+    """Return the cases due to the check that were asked, of both models when it is relative; scored or not."""
+    rows = due_rows(check, candidate) & candidate.planned
+    return rows & baseline.planned if check.relative and baseline is not None else rows
+
+
 def measure(
-    check: Check, candidate: ModelResults, baseline: ModelResults | None, confidence: float
+    check: Check,
+    candidate: ModelResults,
+    baseline: ModelResults | None,
+    confidence: float,
+    *,
+    missing: MissingRule = "worst_case",
 ) -> Measurement:
-    """Measure the candidate alone, with one-sided bounds at `confidence` each.
+    """Measure the candidate alone, with one-sided bounds at `confidence` each; missing scores as in `compare`.
 
     Raises:
         IncomparableError: nothing fits the check.
         ValueError: the scores are none the metric can be computed from.
     """
     spec = _spec(check, candidate)
-    rows = rows_of(check, candidate) & candidate.planned & _scored(spec, candidate)
-    other = None if baseline is None else _point(spec, baseline, rows & _scored(spec, baseline))
-    if not rows.any():
-        return Measurement(n=0, candidate=None, baseline=other, blocked="no case was scored")
-    undefined = _undefined(spec, candidate, rows)
-    if undefined:
-        return Measurement(n=int(rows.sum()), candidate=None, baseline=other, blocked=undefined)
+    sides = Sides(spec, candidate, None, asked_rows(check, candidate, None))
+    rows = sides.asked & scored_rows(spec, candidate)
+    other = None if baseline is None else _point(spec, baseline, rows & scored_rows(spec, baseline))
+    blocked = _undefined(spec, candidate, rows) if rows.any() else "no case was scored"
+    if blocked:
+        return _blocked(sides, (None, other), blocked)
+
+    points = _point(spec, candidate, rows), other
     if check.with_labels:
-        point = _point(spec, candidate, rows)
-        return _labelled(spec, candidate, None, rows, confidence, (point, other))
-    found = absolute_interval_of(spec, candidate, rows, confidence)
-    return _measurement(spec, found, rows, (found.estimate, other), ratio=False)
+        return _labelled(check, sides, rows, confidence, points, missing)
+
+    def take(ours: ModelResults, _: ModelResults | None, over: Mask) -> Interval:
+        return absolute_interval_of(spec, ours, over, confidence)
+
+    return _measured(check, sides, rows, points, take, missing)
 
 
 def compare(
-    check: Check, candidate: ModelResults, baseline: ModelResults, confidence: float
+    check: Check,
+    candidate: ModelResults,
+    baseline: ModelResults,
+    confidence: float,
+    *,
+    missing: MissingRule = "worst_case",
 ) -> Measurement:
-    """Measure candidate against baseline on the cases both have a score for. Raises as `measure`."""
+    """Measure candidate against baseline, case by case. Raises as `measure`.
+
+    A missing score counts at its ends (see `evals.checks.worst_case`). With `missing` "at_random" only the cases are compared
+    that both models have a score for: one that a model alone answered would compare them on different cases.
+    """
     spec = _spec(check, candidate)
     if check.percent and check.spec.superiority and not spec.higher_is_better:
         raise IncomparableError("a gain in % needs a metric where higher is better")
-    # Only pairs count: a case that one model alone answered would compare the models on different cases. That missing
-    # answers can't be left out at will is the coverage rule's part (`coverage`).
-    rows = rows_of(check, candidate) & candidate.planned & baseline.planned
-    rows &= _scored(spec, candidate) & _scored(spec, baseline)
+    candidate, baseline = with_shared_truths(spec, candidate, baseline)
+    sides = Sides(spec, candidate, baseline, asked_rows(check, candidate, baseline))
+    rows = sides.asked & scored_rows(spec, candidate) & scored_rows(spec, baseline)
     if not rows.any():
-        return Measurement(n=0, candidate=None, baseline=None, blocked="no pair was scored")
+        return _blocked(sides, (None, None), "no pair was scored")
     points = _point(spec, candidate, rows), _point(spec, baseline, rows)
     undefined = _undefined(spec, candidate, rows)
     if undefined:
-        return Measurement(
-            n=int(rows.sum()), candidate=points[0], baseline=points[1], blocked=undefined
-        )
+        return _blocked(sides, points, undefined)
+    method = ratio_of if check.percent else difference_of
+    mirrored = check.spec.superiority and not spec.higher_is_better
+
+    def take(ours: ModelResults, theirs: ModelResults | None, over: Mask) -> Interval:
+        found = method(spec, ours, baseline if theirs is None else theirs, over, confidence)
+        return _mirrored(found) if mirrored else found
+
     if check.with_labels:
-        return _labelled(spec, candidate, baseline, rows, confidence, points)
-    interval = ratio_of if check.percent else difference_of
-    found = interval(spec, candidate, baseline, rows, confidence)
-    if check.spec.superiority and not spec.higher_is_better:
-        found = _mirrored(found)
-    return _measurement(spec, found, rows, points, ratio=check.percent)
+        return _labelled(check, sides, rows, confidence, points, missing)
+    return _measured(check, sides, rows, points, take, missing)
+
+
+def _measured(
+    check: Check, sides: Sides, rows: Mask, points: Points, take: Take, missing: MissingRule
+) -> Measurement:
+    """The quantity over all cases that were asked, whatever is missing of them; `rows` are those that are scored."""
+    lost = _lost(sides)
+    if missing == "at_random" or not any(lost):
+        found = take(sides.candidate, sides.baseline, rows)
+        return _measurement(
+            sides.spec, found, rows, points, ratio=check.percent, missing=lost, asked=sides.count
+        )
+    if unknown_truths(sides.spec, sides.candidate, sides.asked):
+        return _blocked(sides, points, "the true labels of missing answers are not known")
+    ends = outer_bounds(check, sides, take)
+    found = ends.worst or ends.best or take(sides.candidate, sides.baseline, rows)
+    return _measurement(
+        sides.spec,
+        found,
+        sides.asked,
+        points,
+        ratio=check.percent,
+        missing=lost,
+        asked=sides.count,
+        estimate=take(sides.candidate, sides.baseline, rows).estimate,
+        lower=ends.lower,
+        upper=ends.upper,
+        worst=ends.worst,
+        best=ends.best,
+        at_ends=True,
+    )
+
+
+def _lost(sides: Sides) -> tuple[int, int]:
+    spec, asked = sides.spec, sides.asked
+    theirs = 0 if sides.baseline is None else missing_cases(spec, sides.baseline, asked)
+    return missing_cases(spec, sides.candidate, asked), theirs
+
+
+def _blocked(sides: Sides, points: Points, why: str) -> Measurement:
+    return Measurement(
+        n=sides.count,
+        asked=sides.count,
+        candidate=points[0],
+        baseline=points[1],
+        blocked=why,
+        missing=_lost(sides),
+    )
 
 
 def _labelled(
-    spec: MetricSpec,
-    candidate: ModelResults,
-    baseline: ModelResults | None,
+    check: Check,
+    sides: Sides,
     rows: Mask,
     confidence: float,
-    points: tuple[float | None, float | None],
+    points: Points,
+    missing: MissingRule,
 ) -> Measurement:
     """The judge's metric corrected by human labels; both points are what the judge says."""
-    found, blocked = labelled_interval(spec, candidate, baseline, rows, confidence)
-    cases = int(rows.sum())
+    spec = sides.spec
+    found, blocked = labelled_interval(spec, sides.candidate, sides.baseline, rows, confidence)
     if found is None:
-        return Measurement(n=cases, candidate=points[0], baseline=points[1], blocked=blocked)
-    labels = int(found.detail.get("labels", cases))
+        return _blocked(sides, points, blocked)
+    lost = _lost(sides)
+    labels = int(found.detail.get("labels", int(rows.sum())))
+    more: dict[str, Any] = {}
+    if missing == "worst_case" and any(lost):
+        more = _widened(sides, rows, found, rise_is_worse(check, spec))
     return Measurement.of(
         found,
-        cases,
+        int((sides.asked if more else rows).sum()),
         points,
         method=f"{found.method}, {labels} human labels",
         blocked=blocked or None,
         warnings=("the interval is corrected by human labels; the two values are the judge's own",),
+        missing=lost,
+        asked=sides.count,
+        **more,
     )
 
 
+def _widened(sides: Sides, rows: Mask, found: Interval, high: bool) -> dict[str, Any]:
+    """The bounds of a mean of which a share was not seen: what was seen keeps its interval, the rest may be at either end."""
+    spec = sides.spec
+    least, most = spec.lo, spec.hi
+    if sides.baseline is not None:
+        least, most = least - most, most - least
+    unseen = 1.0 - int(rows.sum()) / sides.count
+    models = [sides.candidate, *([] if sides.baseline is None else [sides.baseline])]
+    partly = sum((1.0 - one.share_of(spec.column))[rows].sum() for one in models)
+    partly *= (spec.hi - spec.lo) / sides.count
+
+    def at(end: float, shift: float) -> Interval:
+        def moved(value: float) -> float:
+            return (1.0 - unseen) * value + unseen * end + shift
+
+        return replace(
+            found,
+            lower=moved(found.lower),
+            upper=moved(found.upper),
+            estimate=moved(found.estimate),
+        )
+
+    low, top = at(least, -float(partly)), at(most, float(partly))
+    worst, best = (top, low) if high else (low, top)
+    return {"lower": low.lower, "upper": top.upper, "worst": worst, "best": best, "at_ends": True}
+
+
 def _measurement(
-    spec: MetricSpec,
-    found: Interval,
-    rows: Mask,
-    points: tuple[float | None, float | None],
-    *,
-    ratio: bool,
+    spec: MetricSpec, found: Interval, rows: Mask, points: Points, *, ratio: bool, **more: Any
 ) -> Measurement:
     cases = int(rows.sum())
     blocked = too_few_for_method(spec, found, cases, ratio=ratio)
     return Measurement.of(
-        found, cases, points, ratio=ratio, blocked=blocked, warnings=warnings(found)
+        found, cases, points, ratio=ratio, blocked=blocked, warnings=warnings(found), **more
     )
 
 
@@ -183,12 +301,6 @@ def _spec(check: Check, results: ModelResults) -> MetricSpec:
     if spec is None or not has_metric(check.metric, results):
         raise IncomparableError(f"no suite measured '{check.metric}'")
     return spec
-
-
-def _scored(spec: MetricSpec, results: ModelResults) -> Mask:
-    if spec.family == "label":
-        return np.asarray((results.labels[spec.column].predicted != UNSCORED).all(axis=1))
-    return np.asarray(np.isfinite(results.columns[spec.column]))
 
 
 def _point(spec: MetricSpec, results: ModelResults, rows: Mask) -> float | None:

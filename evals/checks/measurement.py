@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from evals.stats.interval import Interval
@@ -17,6 +17,10 @@ class Measurement:
     `n` counts cases (pairs of them against a baseline), whatever the repeats. `estimate`, `lower` and `upper` are of
     the metric itself, of candidate - baseline (baseline - candidate for a gain in a metric where lower is better), or
     of candidate / baseline when `ratio` is set. `blocked` names a floor that forbids deciding.
+
+    `missing` counts the cases of the `asked` ones of which a score of candidate and baseline is missing. With any, `estimate` is of the cases that have
+    both. When they were counted `at_ends`, `lower` and `upper` hold whatever the missing ones were; `worst` and `best` are the
+    intervals with all of them as harmful, or as helpful, to the check as they can be, None where that has no bounds.
     """
 
     n: int
@@ -30,6 +34,25 @@ class Measurement:
     ratio: bool = False
     blocked: str | None = None
     warnings: tuple[str, ...] = ()
+    asked: int = 0
+    missing: tuple[int, int] = (0, 0)
+    worst: Interval | None = None
+    best: Interval | None = None
+    at_ends: bool = False
+
+    def at_best(self) -> Measurement:
+        """Return the measurement with all that is missing at its best. Raises ValueError where that has no bounds."""
+        if self.best is None:
+            raise ValueError("there are no bounds with what is missing at its best")
+        return replace(
+            self,
+            estimate=self.best.estimate,
+            lower=self.best.lower,
+            upper=self.best.upper,
+            at_ends=False,
+            worst=None,
+            best=None,
+        )
 
     @classmethod
     def of(

@@ -60,6 +60,8 @@ def with_measurement(blank: CheckResult, found: Measurement) -> CheckResult:
         confidence=found.confidence if found.estimate is not None else blank.confidence,
         method=found.method,
         warnings=found.warnings,
+        missing_candidate=found.missing[0],
+        missing_baseline=found.missing[1],
     )
 
 

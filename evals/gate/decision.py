@@ -37,16 +37,28 @@ def compare_with_threshold(check: Check, found: Measurement) -> CheckOutcome:
     """Compare a measurement with the check's threshold: PASS or FAIL only when the whole interval is on one side of it.
 
     Equality with the threshold proves nothing and is INCONCLUSIVE; with `decide_on: point` the estimate alone decides
-    and reaching the threshold is enough.
+    and reaching the threshold is enough. Where scores are missing, PASS takes what is true with all of them at their worst,
+    FAIL with all at their best.
     """
     oriented = _higher_is_better(check, found)
     if oriented is None or found.blocked:
         return "INCONCLUSIVE"
     if check.decide_on == "point":
-        return "PASS" if oriented.estimate >= oriented.threshold else "FAIL"
+        return _by_the_point(check, found, oriented)
     if oriented.lower > oriented.threshold:
         return "PASS"
     return "FAIL" if oriented.upper < oriented.threshold else "INCONCLUSIVE"
+
+
+def _by_the_point(check: Check, found: Measurement, oriented: _HigherIsBetter) -> CheckOutcome:
+    worst = best = oriented.estimate
+    if found.at_ends:
+        sign = -1.0 if check.spec.rising else 1.0
+        worst = -math.inf if found.worst is None else sign * found.worst.estimate
+        best = math.inf if found.best is None else sign * found.best.estimate
+    if worst >= oriented.threshold:
+        return "PASS"
+    return "FAIL" if best < oriented.threshold else "INCONCLUSIVE"
 
 
 def rests_on(check: Check, found: Measurement, outcome: CheckOutcome) -> RestsOn:
@@ -66,6 +78,11 @@ def futile(
     Where the suite could hardly show equal models to be equal, or equality is not what is asked, the hope is the
     smallest truth that the whole suite would show with a power of 80 %.
     """
+    # A check may only be given up where it would be hopeless whatever the missing answers were.
+    if found.at_ends:
+        if found.best is None:
+            return False
+        found = found.at_best()
     oriented = _higher_is_better(check, found)
     if oriented is None or not all(map(math.isfinite, (oriented.lower, oriented.upper))):
         return False

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults, measured_results
-from evals.checks.comparison import compare, due_rows, measure, paired_rows
+from evals.checks.comparison import asked_rows, compare, due_rows, measure, paired_rows
 from evals.checks.kept_comparison import comparable_rows, too_few_comparable
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
@@ -139,13 +141,15 @@ class Examiner:
             if short is not None and planned >= (check.min_cases or 0):
                 return self._incomparable(check, blank, short)
             planned = int(comparable_rows(check, baseline).sum())
-        n = int(paired_rows(check, candidate, baseline).sum())
+        n, scored = (
+            int(rows(check, candidate, baseline).sum()) for rows in (self._counted, paired_rows)
+        )
         due = self._due(check, n, planned)
         confidence = self._confidence(check, due)
         found = (
-            compare(check, candidate, baseline, confidence)
+            compare(check, candidate, baseline, confidence, missing=self.policy.missing)
             if check.relative and baseline is not None
-            else measure(check, candidate, baseline, confidence)
+            else measure(check, candidate, baseline, confidence, missing=self.policy.missing)
         )
         numbers = msgspec.structs.replace(
             with_measurement(blank, found), look=self._position(planned)
@@ -154,11 +158,16 @@ class Examiner:
             few = too_few_result(check, numbers)
             return _ruled(check, few, decided=few.decides or self.looks.final)
         uncovered = unscored_share(check, candidate, baseline, self.policy.min_scored)
-        if uncovered is None and check.min_cases is not None and n < check.min_cases:
-            uncovered = too_few(check, n)
+        if uncovered is None and check.min_cases is not None and scored < check.min_cases:
+            uncovered = too_few(check, scored)
         if uncovered is not None:
             return _ruled(check, with_finding(numbers, uncovered), decided=self.looks.final)
         return self._compared(check, found, numbers, due, planned)
+
+    @property
+    def _counted(self) -> Callable[[Check, ModelResults, ModelResults | None], NDArray[np.bool_]]:
+        """Which cases alpha is spent on: all that were asked, unless the missing ones are left out."""
+        return asked_rows if self.policy.missing == "worst_case" else paired_rows
 
     def _position(self, planned: int) -> LookPosition | None:
         if self.looks.rounds == 1:

@@ -35,7 +35,20 @@ def explain(check: Check, found: Measurement, outcome: CheckOutcome) -> str:
     condition = check.spec.condition.format(threshold=amount)
     counted = f"{found.n} {_counted(check, found)}"
     follows = _follows(check, found, outcome)
-    return f"{quantity(check, found)} over {counted}; {condition}{follows}"
+    return f"{quantity(check, found)} over {counted}{_missing(found)}; {condition}{follows}"
+
+
+def _missing(found: Measurement) -> str:
+    """Say how many scores are missing and how they count."""
+    lost = [
+        f"{count} of {found.asked} scores of the {role}"
+        for role, count in zip(("candidate", "baseline"), found.missing, strict=True)
+        if count
+    ]
+    if not lost:
+        return ""
+    counts = "count at their worst" if found.at_ends else "were left out"
+    return f", {' and '.join(lost)} are missing and {counts}"
 
 
 def too_few(check: Check, n: int) -> str:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from evals.checks.check import Check
 from evals.checks.kinds import KINDS
+from evals.checks.missing import MissingRule
 from evals.config.documents import Authored, load_yaml, raise_problems, shown_path, validate
 from evals.errors import Problem
 from evals.gate.anchor import Anchor, anchor_checks, read_anchor
@@ -60,6 +61,7 @@ class GatePolicy(Record, frozen=True, kw_only=True):
     approval: Approval
     override: Override
     training_overlap: dict[str, str]
+    missing: MissingRule = "worst_case"
     anchor: Anchor | None = None
     family: Family | None = None
 
@@ -122,6 +124,7 @@ def _policy(data: Mapping[str, Any], path: Path, checks: tuple[Check, ...]) -> G
             expires_after_s=parse_duration(override.get("expires_after", "7d")),
         ),
         training_overlap={**DEFAULT_POLICY, **data.get("training_overlap", {})},
+        missing=data.get("missing", "worst_case"),
         anchor=anchor,
         family=_family(data.get("family"), confidence),
     )

@@ -70,7 +70,7 @@ class LabelGrader(GraderBase):
             yield CaseProblem(field=place, message=message, fix=nearest(truth, self._labels))
 
     def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
-        truth = self._known[self._form(self._truth(case) or "")]
+        truth = self.truth(case)
         reason = fault(response)
         predicted = INVALID_LABEL
         if reason is None:
@@ -86,6 +86,10 @@ class LabelGrader(GraderBase):
             reason=reason,
         )
         return (score,)
+
+    def truth(self, case: Case) -> str:
+        """Return the label that the case's answer should have, whether or not there is an answer."""
+        return self._known[self._form(self._truth(case) or "")]
 
     def _predicted(self, response: Response) -> tuple[str, str]:
         answer: object = response.text

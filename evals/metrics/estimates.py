@@ -71,6 +71,7 @@ _BUILT_IN: dict[str, MetricSpec] = {
         _unbounded("cost_usd_per_1k", "cost", "cost_usd", scale=1000.0),
         _unbounded("prompt_tokens_mean", "mean", "prompt_tokens"),
         _unbounded("completion_tokens_mean", "mean", "completion_tokens"),
+        MetricSpec(name="answered", family="mean", column="answered"),
         MetricSpec(name="refusal_rate", family="mean", column="refused", higher_is_better=False),
         MetricSpec(
             name="truncation_rate", family="mean", column="truncated", higher_is_better=False

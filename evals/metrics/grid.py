@@ -44,3 +44,10 @@ class Grid:
         count = known.sum(axis=1)
         total = np.where(known, self._values, 0.0).sum(axis=1)
         return np.asarray(np.where(count == 0, np.nan, total / np.maximum(count, 1)))
+
+    def shares(self, repeats: int) -> NDArray[np.float64] | None:
+        """Return which share of so many repeats each case has, shape (cases,); None when every case has all or none."""
+        if repeats == 1:
+            return None
+        found = (~np.isnan(self._values)).sum(axis=1) / repeats
+        return np.asarray(found) if bool(((found > 0) & (found < 1)).any()) else None

@@ -1,7 +1,7 @@
 """One model's answers to one suite as columns, one row a case: the form in which everything is judged.
 
 Column names are the graders' own, "<label grader>.accuracy" for whether a label was right, and the built-in
-"latency_ms", "cost_usd", "prompt_tokens", "completion_tokens", "refused", "truncated", "content_filtered".
+"latency_ms", "cost_usd", "prompt_tokens", "completion_tokens", "answered", "refused", "truncated", "content_filtered".
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class ModelResults:
     none. `clusters` are codes, None without clusters. `outcomes` counts responses; `counts` holds planned, answered,
     scored and errored questions (cases times repeats). `people` holds, for columns of judges whose grader names human
     labels, what people said of these very answers: the mean over the repeats of a case, shape (cases,), NaN unless all
-    of its answers were labelled.
+    of its answers were labelled. `shares` says, for columns of which single repeats are missing, which share of a case's
+    repeats is there, shape (cases,); a column without an entry has all of them, or none where it is NaN. `most` is the
+    highest that a missing value of a column can be, shape (cases,), NaN where nobody knows.
     """
 
     model_id: str
@@ -66,11 +68,18 @@ class ModelResults:
     applicable: Mapping[str, Bools] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)
     people: Mapping[str, Floats] = field(default_factory=dict)
+    shares: Mapping[str, Floats] = field(default_factory=dict)
+    most: Mapping[str, Floats] = field(default_factory=dict)
 
     def applicable_to(self, column: str) -> Bools:
         """Return which cases a column is about, shape (cases,)."""
-        found = self.applicable.get(column)
+        found = self.applicable.get(column, self.applicable.get(column.removesuffix(".accuracy")))
         return found if found is not None else np.ones(len(self.case_ids), dtype=np.bool_)
+
+    def share_of(self, column: str) -> Floats:
+        """Return which share of a case's repeats a column has a value of, shape (cases,); 0 where nothing was scored."""
+        there = np.isfinite(self.columns[column])
+        return np.where(there, self.shares.get(column, 1.0), 0.0)
 
 
 def pooled(results: Sequence[ModelResults]) -> ModelResults:
@@ -102,6 +111,14 @@ def pooled(results: Sequence[ModelResults]) -> ModelResults:
         evidence_digest=digest([part.evidence_digest for part in results]),
         applicable={name: _applicable(results, name) for name in names},
         counts=dict(sum((Counter(part.counts) for part in results), Counter[str]())),
+        shares={
+            name: np.concatenate([_share(part, name) for part in results])
+            for name in dict.fromkeys(name for part in results for name in part.shares)
+        },
+        most={
+            name: np.concatenate([_most(part, name) for part in results])
+            for name in dict.fromkeys(name for part in results for name in part.most)
+        },
     )
 
 
@@ -115,6 +132,14 @@ def _stacked(results: Sequence[ModelResults], name: str) -> Floats:
     return np.concatenate(
         [part.columns.get(name, np.full(len(part.case_ids), np.nan)) for part in results]
     )
+
+
+def _share(part: ModelResults, name: str) -> Floats:
+    return part.shares.get(name, np.ones(len(part.case_ids)))
+
+
+def _most(part: ModelResults, name: str) -> Floats:
+    return part.most.get(name, np.full(len(part.case_ids), np.nan))
 
 
 def _applicable(results: Sequence[ModelResults], name: str) -> Bools:

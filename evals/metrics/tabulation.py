@@ -24,7 +24,8 @@ __all__ = ["BUILT_IN_COLUMNS", "tabulate", "tabulate_repeats"]
 
 _MEASURED = ("latency_ms", "cost_usd", "prompt_tokens", "completion_tokens")
 _FLAGS = ("refused", "truncated", "content_filtered")
-BUILT_IN_COLUMNS = frozenset((*_MEASURED, *_FLAGS))
+_ANSWERED = "answered"
+BUILT_IN_COLUMNS = frozenset((*_MEASURED, *_FLAGS, _ANSWERED))
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -100,12 +101,15 @@ class _Table:
             for grader in opened.graders
             for column in grader.columns()
         }
+        self.graders = {
+            column.name: grader for grader in opened.graders for column in grader.columns()
+        }
         self.codes = {
             name: {label: code for code, label in enumerate(column.labels)}
             for name, (column, _) in self.columns.items()
             if column.kind == "label"
         }
-        self.measured = {name: self._grid() for name in (*_MEASURED, *_FLAGS)}
+        self.measured = {name: self._grid() for name in (*_MEASURED, *_FLAGS, _ANSWERED)}
         self.scores = {name: self._grid() for name in self.columns}
         self.truths = {name: self._codes() for name in self.codes}
         self.predictions = {name: self._codes() for name in self.codes}
@@ -132,7 +136,10 @@ class _Table:
             response.latency_ms,
             usage,
         )
-        if response.outcome not in MODEL_OUTCOMES:
+        answered = response.outcome in MODEL_OUTCOMES
+        # Known either way, so that a model that hangs can FAIL on it where everything else only lacks scores.
+        self.measured[_ANSWERED].put(row, repeat, float(answered))
+        if not answered:
             return
         for column, by_people in self.people.add(row, response):
             self._add_evidence(response.case_id, repeat, "people", column, by_people)
@@ -213,6 +220,7 @@ class _Table:
             },
             counts=self._counts(int(planned.sum())),
             people=self.people.columns(self.repeats),
+            shares=self._shares(),
         )
 
     def _row(self, case_id: str) -> int | None:
@@ -236,8 +244,19 @@ class _Table:
     def _means(self) -> dict[str, Floats]:
         found = {name: grid.means() for name, grid in self.measured.items()}
         for name, grid in self.scores.items():
-            found[f"{name}.accuracy" if name in self.codes else name] = grid.means()
+            found[self._column(name)] = grid.means()
         return found
+
+    def _shares(self) -> dict[str, Floats]:
+        grids = {
+            **self.measured,
+            **{self._column(name): grid for name, grid in self.scores.items()},
+        }
+        shares = {name: grid.shares(self.repeats) for name, grid in grids.items()}
+        return {name: share for name, share in shares.items() if share is not None}
+
+    def _column(self, name: str) -> str:
+        return f"{name}.accuracy" if name in self.codes else name
 
     def _labels(self, name: str) -> LabelColumn:
         truth = self.truths[name].values(self.repeats)
@@ -247,9 +266,25 @@ class _Table:
         )
         return LabelColumn(
             labels=self.columns[name][0].labels,
-            truth=truth,
+            truth=self._with_truths_of_cases(name, truth),
             predicted=self.predictions[name].values(self.repeats),
         )
+
+    def _with_truths_of_cases(self, name: str, truth: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Add the truths of cases that no answer told: missing answers are held against them, too."""
+        true_label = getattr(self.graders[name], "truth", None)
+        unknown = np.flatnonzero((truth == UNSCORED).any(axis=1) & self._about(name))
+        if true_label is None or not unknown.size:
+            return truth
+        truth = truth.copy()
+        for row in unknown:
+            case = self.cases[int(row)]
+            truth[row] = self.codes[name][true_label(case)]
+        return truth
+
+    def _about(self, name: str) -> Mask:
+        about = applicable_cases(self.opened, name)
+        return about if self.planned is None else about & self.planned
 
     def _counts(self, planned: int) -> dict[str, int]:
         return {

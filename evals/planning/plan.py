@@ -265,10 +265,11 @@ class _Planner:
             return None
         try:
             candidate, baseline = ComparedResults(self.past.candidate, self.past.baseline).of(check)
+            confidence = self.policy.confidence_of(check)
             found = (
-                compare(check, candidate, baseline, self.policy.confidence_of(check))
+                compare(check, candidate, baseline, confidence, missing="at_random")
                 if check.relative and baseline is not None
-                else measure(check, candidate, baseline, self.policy.confidence_of(check))
+                else measure(check, candidate, baseline, confidence, missing="at_random")
             )
         except (IncomparableError, ValueError):
             return None

@@ -16,6 +16,7 @@ from evals.checks.comparability import ComparedResults
 from evals.checks.comparison import compare, measure
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
+from evals.checks.missing import MissingRule
 from evals.errors import GatewrightError
 from evals.gate.judge import checks_of_each_slice
 from evals.metrics.results import ModelResults
@@ -79,7 +80,7 @@ def _pooled(run: OpenRun, check: Check, tries: Sequence[_Try]) -> PooledCheck:
     used = [one for one in tries if not check.relative or one.baseline == baseline]
     confidence = run.policy.confidence_of(check)
     try:
-        found = _measured(check, used, confidence)
+        found = _measured(check, used, confidence, run.policy.missing)
         note = found.blocked or ""
     except (IncomparableError, ValueError, KeyError) as error:
         found, note = None, str(error)
@@ -100,7 +101,9 @@ def _pooled(run: OpenRun, check: Check, tries: Sequence[_Try]) -> PooledCheck:
     )
 
 
-def _measured(check: Check, tries: Sequence[_Try], confidence: float) -> Measurement:
+def _measured(
+    check: Check, tries: Sequence[_Try], confidence: float, missing: MissingRule
+) -> Measurement:
     if check.against == "anchor" or check.with_labels:
         raise IncomparableError("tries are not pooled for a check of this kind")
     sides = [
@@ -114,8 +117,8 @@ def _measured(check: Check, tries: Sequence[_Try], confidence: float) -> Measure
     ]
     candidate, baseline = ComparedResults(sides[0], sides[1] or None).of(check)
     if check.relative and baseline is not None:
-        return compare(check, candidate, baseline, confidence)
-    return measure(check, candidate, baseline, confidence)
+        return compare(check, candidate, baseline, confidence, missing=missing)
+    return measure(check, candidate, baseline, confidence, missing=missing)
 
 
 def _mean(tries: Sequence[ModelResults]) -> ModelResults:

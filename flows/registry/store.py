@@ -102,9 +102,9 @@ class Registry:
     tries_of = reading(ledger.tries_of)
     count_tries = reading(ledger.count_tries)
     note_judged_by = writing(judged_by.note)
-    judged_by = reading(judged_by.of_run)
-    judged_before = reading(judged_by.run_before)
     note_edits = writing(judged_by.note_edits)
+    judged_before = reading(judged_by.run_before)
+    judged_by = reading(judged_by.of_run)
 
     # evidence
     save_verdict = writing(verdicts.save)

@@ -60,9 +60,9 @@ def _measured(policy: GatePolicy, opened: OpenedSuite, results: Results) -> Iter
             check = Check(metric=column, kind=kind, threshold=0.0, where={tag: value})
             try:
                 found = (
-                    compare(check, candidate, baseline, policy.confidence)
+                    compare(check, candidate, baseline, policy.confidence, missing="at_random")
                     if baseline
-                    else measure(check, candidate, None, policy.confidence)
+                    else measure(check, candidate, None, policy.confidence, missing="at_random")
                 )
             except IncomparableError:
                 continue

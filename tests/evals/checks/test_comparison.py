@@ -49,13 +49,18 @@ def test_pass_rates_are_measured_by_clopper_pearson_and_tango(pair: Any) -> None
     )
 
 
-def test_only_cases_that_both_have_a_score_for_are_compared() -> None:
+def test_only_where_the_gate_says_so_are_missing_scores_left_out() -> None:
     ours, theirs = np.ones(N), np.ones(N)
     ours[:5], theirs[3:9] = np.nan, np.nan
-    found = compare(
-        DROP, results_of({"exact": ours}), results_of({"exact": theirs}, model="b"), 0.95
+    sides = results_of({"exact": ours}), results_of({"exact": theirs}, model="b")
+    left_out = compare(DROP, *sides, 0.95, missing="at_random")
+    assert (left_out.n, left_out.at_ends) == (N - 9, False)
+    counted = compare(DROP, *sides, 0.95)
+    assert (counted.n, counted.missing, counted.at_ends) == (N, (5, 6), True)
+    assert (counted.lower, counted.upper) == pytest.approx(
+        (float(tango_bounds(0, 5, N)[0]), float(tango_bounds(6, 0, N)[1]))
     )
-    assert found.n == N - 9
+    assert counted.estimate == left_out.estimate == 0.0
 
 
 def test_a_slice_is_measured_on_its_own_cases(pair: Any) -> None:

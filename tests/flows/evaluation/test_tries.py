@@ -178,9 +178,7 @@ def test_an_approval_is_refused_once_suite_or_target_were_edited(
     assert desk.go_on(run_id) == "refused"
 
 
-def test_a_new_try_supersedes_the_one_that_waits(
-    desk: Desk, fresh_jobs: tuple[str, str]
-) -> None:
+def test_a_new_try_supersedes_the_one_that_waits(desk: Desk, fresh_jobs: tuple[str, str]) -> None:
     desk.place.write_gate(TARGET, EARLY)
     killed = desk.begin(fresh_jobs[0])
     desk.look(killed, upto=1)
