@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.promoted import GATE, TARGET, TARGET_FILE, Original, Place, copy_of, fine_tune
+from support.promoted import (
+    GATE,
+    SUITE,
+    TARGET,
+    TARGET_FILE,
+    Original,
+    Place,
+    copy_of,
+    fine_tune,
+    sentences,
+)
 
 from evals.errors import RefusedError
 from evals.records import Verdict
@@ -84,10 +93,15 @@ class Desk:
 
 
 @pytest.fixture
-def desk(original: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(original: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     place = copy_of(original, tmp_path / "place")
     place.enter(monkeypatch)
-    yield Desk(place)
+    texts = enumerate(sentences(100, 40))  # enough of them for two looks
+    cases = (
+        {"id": f"c{n}", "item": {"text": text}, "expected": label} for n, (text, label) in texts
+    )
+    place.write_suite(TARGET, SUITE, cases)
+    return Desk(place)
 
 
 def test_a_killed_run_counts_and_the_next_one_asks_a_person(
@@ -159,10 +173,7 @@ def test_a_candidate_beyond_the_family_asks_a_person(
 def test_an_approval_is_refused_once_suite_or_target_were_edited(
     desk: Desk, fresh_jobs: tuple[str, str], edited: str
 ) -> None:
-    desk.place.write_gate(TARGET, GATE.replace("0.2}", "0.07}"))
-    killed = desk.begin(fresh_jobs[0])
-    desk.look(killed)
-    steps.conclude(desk.settings, killed)
+    desk.judge(fresh_jobs[0])
     run_id, verdict = desk.judge(fresh_jobs[0], again="x")
     assert verdict.outcome == "INCONCLUSIVE"
     assert desk.go_on(run_id) == "waiting"
