@@ -8,6 +8,7 @@ import msgspec
 
 from evals.records import (
     Candidate,
+    Edit,
     LivePointer,
     NextStep,
     Record,
@@ -172,6 +173,8 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
         gate_path: the policy file that was applied.
         notes: things a reader should know, e.g. a leak found between training file and suite.
         next_steps: what the reader can do now.
+        since_run: the run of the target that was judged before this one; empty when there was none.
+        edits: what changed in gate, suites and target since that run.
         error: why the run broke off, when it did.
     """
 
@@ -201,4 +204,6 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     gate_path: str = ""
     notes: tuple[str, ...] = ()
     next_steps: tuple[NextStep, ...] = ()
+    since_run: str = ""
+    edits: tuple[Edit, ...] = ()
     error: str | None = None

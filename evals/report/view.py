@@ -26,7 +26,7 @@ from evals.report.sections.examples import ExampleGroup, example_groups
 from evals.report.sections.headline import Headline, headline, model_name
 from evals.report.sections.judges import judges
 from evals.report.sections.slices import SliceView, paired, slice_leads, slices
-from evals.report.sections.tries import tries_lines
+from evals.report.sections.tries import edits_lines, tries_lines
 
 __all__ = ["ReportView", "build_view"]
 
@@ -129,6 +129,7 @@ def _notes(facts: RunFacts) -> Iterator[str]:
         yield "First release: nothing was live to compare with, so checks against a baseline could not be judged."
     if facts.verdict is not None:
         yield from tries_lines(facts.verdict.tries)
+    yield from edits_lines(facts.since_run, facts.edits)
     yield from facts.notes
 
 

@@ -73,10 +73,7 @@ def note_edits(writer: Writer, run_id: str, since: str, edits: Sequence[Edit]) -
     facts = {"since_run": since, "edits": tuple(edits)}
     runs.note(writer, run_id, **facts)
     if edits:
-        words = "; ".join(
-            f"{one.of} {one.field}: {one.change}{' (looser)' if one.looser and one.of == 'gate' else ''}"
-            for one in edits
-        )
+        words = "; ".join(one.words for one in edits)
         writer.append(
             "edited",
             actor=run.requested_by,

@@ -103,6 +103,8 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
         gate_path=run.policy.path,
         notes=_notes(run),
         next_steps=_next_steps(run.registry, record, live),
+        since_run=record.since_run,
+        edits=record.edits,
         error=error or _failure(record),
     )
 
@@ -197,7 +199,13 @@ def _notes(run: OpenRun) -> tuple[str, ...]:
     found = read_record(run.folder / "preflight.json", list[Finding]) or []
     overlaps = tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
     over_time = evidence_sentence(run)
-    return (*overlaps, over_time) if over_time else overlaps
+    return (*_superseded(run.record), *overlaps, *filter(None, [over_time]))
+
+
+def _superseded(record: RunRecord) -> tuple[str, ...]:
+    if record.state != "superseded":
+        return ()
+    return (f"This run was {record.detail}; it can't be approved any more.",)
 
 
 def _names(run: OpenRun) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from evals.errors import GatewrightError
 from evals.records import Verdict
 from evals.report.sections.check import CheckView, check_view
+from evals.report.sections.tries import tries_lines
 from flows.approvals.questions import Question, question_of
 from flows.platforms.model_names import short_name
 from flows.registry.records import RunRecord
@@ -84,6 +85,8 @@ class RunPage:
     asked: PendingQuestion | None
     trouble: str
     has_report: bool
+    tries: tuple[str, ...]
+    edits: tuple[str, ...]
 
 
 def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
@@ -115,6 +118,8 @@ def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
         asked=asked,
         trouble=trouble,
         has_report=report_path(parts, run) is not None,
+        tries=_tries(registry, run.run_id),
+        edits=tuple(edit.words for edit in run.edits),
     )
 
 
@@ -124,6 +129,11 @@ def report_path(parts: ServiceState, run: RunRecord) -> Path | None:
         return None
     path, runs = Path(run.report).resolve(), parts.settings.runs.resolve()
     return path if path.is_relative_to(runs) and path.is_file() else None
+
+
+def _tries(registry: Registry, run_id: str) -> tuple[str, ...]:
+    verdict = registry.verdict(run_id)
+    return tries_lines(verdict.tries) if verdict is not None else ()
 
 
 def _verdicts(registry: Registry, run_id: str, now: str) -> list[VerdictView]:
