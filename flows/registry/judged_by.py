@@ -70,8 +70,7 @@ def note_edits(writer: Writer, run_id: str, since: str, edits: Sequence[Edit]) -
     run = runs.require(writer.connection, run_id)
     if (run.since_run, run.edits) == (since, tuple(edits)):
         return
-    facts = {"since_run": since, "edits": tuple(edits)}
-    runs.note(writer, run_id, **facts)
+    runs.note(writer, run_id, since_run=since, edits=tuple(edits))
     if edits:
         words = "; ".join(one.words for one in edits)
         writer.append(
@@ -80,5 +79,5 @@ def note_edits(writer: Writer, run_id: str, since: str, edits: Sequence[Edit]) -
             reason=f"found by run {run_id}, changed since run {since}: {words}",
             target=run.target,
             run_id=run_id,
-            data=msgspec.to_builtins(facts),
+            data={"since_run": since, "edits": msgspec.to_builtins(tuple(edits))},
         )

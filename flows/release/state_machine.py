@@ -211,7 +211,8 @@ def _end(
 ) -> PromotionOutcome:
     act, registry = process.act, process.registry
     run = registry.run(act.run_id)
-    if run is not None and (run.kind, run.target) == ("promotion", act.target):
+    ours = run is not None and (run.kind, run.target) == ("promotion", act.target)
+    if run is not None and ours and run.state != "superseded":
         registry.set_run_state(act.run_id, _RUN_STATES[state], detail, actor=act.actor)
     return PromotionOutcome(
         run_id=act.run_id,

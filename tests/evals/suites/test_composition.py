@@ -34,7 +34,12 @@ CASES = {f"c{number}": (f"matter {number}", "yes") for number in range(6)}
 
 def test_cases_that_came_went_or_changed_are_counted_and_named(tmp_path: Path) -> None:
     before = composed(tmp_path, CASES)
-    changed = {**CASES, "c1": ("another matter", "yes"), "c2": ("matter 2", "no"), "new": ("x", "y")}
+    changed = {
+        **CASES,
+        "c1": ("another matter", "yes"),
+        "c2": ("matter 2", "no"),
+        "new": ("x", "y"),
+    }
     del changed["c0"]
     (edit,) = suite_edits(before, composed(tmp_path, changed))
     assert edit.words == (

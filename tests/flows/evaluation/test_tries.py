@@ -29,6 +29,8 @@ from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.release import go_live
 
+pytestmark = pytest.mark.slow
+
 EARLY = GATE.replace("early_stop: false\n", "")
 SLOW = "  - {metric: latency_mean_ms, at_most: 0.001}\n"
 STRICT = GATE.replace(
@@ -163,7 +165,7 @@ def test_a_candidate_beyond_the_family_asks_a_person(
     desk.place.write_gate(TARGET, GATE + "family: {candidates: 3, window: 30d}\n")
     _, third = desk.judge(fresh_jobs[0])
     assert third.outcome == "PASS"
-    assert {check.confidence for check in third.checks} == {pytest.approx(1 - 0.05 / 3)}
+    assert [check.confidence for check in third.checks] == [pytest.approx(1 - 0.05 / 3)] * 2
     _, fourth = desk.judge(fresh_jobs[1])
     assert fourth.outcome == "INCONCLUSIVE"
     assert "candidate 4 in 30 days, and the gate's family is 3" in fourth.reasons[0]
@@ -182,7 +184,9 @@ def test_an_approval_is_refused_once_suite_or_target_were_edited(
         desk.place.change(cases, '"expected": "billing"', '"expected": "bug"')
         why = "suite teams was changed since the verdict"
     else:
-        desk.place.write_target(TARGET, TARGET_FILE + "slots: {production: {capacity: 7}}\n")
+        desk.place.write_target(
+            TARGET, TARGET_FILE + "slots: {production: {sku: GlobalStandard, capacity: 7}}\n"
+        )
         why = "the target's production slot was changed since the verdict"
     with pytest.raises(RefusedError, match=why):
         desk.answer(run_id, by="ben")
@@ -207,3 +211,11 @@ def test_a_new_try_supersedes_the_one_that_waits(desk: Desk, fresh_jobs: tuple[s
     assert desk.go_on(waiting) == "refused"
     assert desk.run(waiting).state == "superseded"
     assert f"superseded by run {newer}" in desk.place.command("runs", TARGET).out
+    shown = " ".join(desk.place.command("report", waiting, "--format", "terminal").out.split())
+    assert f"This run was superseded by run {newer}" in shown
+    shown = " ".join(desk.place.command("report", newer, "--format", "markdown").out.split())
+    assert "Try 3 of this candidate on this target" in shown.replace("\\", "")
+    assert "2 tries together" not in shown
+    assert "3 tries together, team.accuracy at\\_least 0.5" in shown
+    with open_registry(desk.settings) as registry:
+        assert registry.verify() == ()
