@@ -21,6 +21,9 @@ SHORTENED = ; echo $$? >$(VENV)/.status; } | awk ' \
 	/^Installing collected/ { print "  installing " (NF - 3) " packages"; fflush() }'; \
 	exit "$$(cat $(VENV)/.status)"
 
+# Without kept bytecode each of the many processes that tests begin compiles the project anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-fast test-changed check lint format litellm-proxy bench clean
 

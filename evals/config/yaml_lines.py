@@ -6,6 +6,7 @@ Only plain data: mappings, lists, text, numbers, true, false, null. No tag runs 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -24,7 +25,7 @@ def read_yaml(text: str, where: str) -> tuple[dict[str, Any], dict[str, int]]:
         ConfigurationError: the text is no YAML or no mapping, has a key twice, a tag, or an alias without end.
     """
     try:
-        node = yaml.compose(text, Loader=_Loader)
+        node = _composed(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         message = f"expected YAML; found: {error.problem}"
@@ -40,6 +41,12 @@ def read_yaml(text: str, where: str) -> tuple[dict[str, Any], dict[str, int]]:
     if reader.problems:
         raise ConfigurationError(reader.problems)
     return data, reader.lines
+
+
+@lru_cache(maxsize=32)
+def _composed(text: str) -> yaml.Node | None:
+    """Compose a document once: the steps of a run read the same few files, and nobody changes a node."""
+    return yaml.compose(text, Loader=_Loader)
 
 
 class _Loader(yaml.SafeLoader):

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from evals.errors import ConfigurationError, InfrastructureError, Problem
+from flows.platforms.certificates import checks_certificates
 
 __all__ = ["FINAL_STATES", "PrefectApi", "prefect_api_from_environment"]
 
@@ -30,7 +31,10 @@ class PrefectApi:
             {"Authorization": f"Basic {base64.b64encode(auth.encode()).decode()}"} if auth else {}
         )
         self._client = httpx.AsyncClient(
-            base_url=url.rstrip("/") + "/", headers=headers, timeout=30
+            base_url=url.rstrip("/") + "/",
+            headers=headers,
+            timeout=30,
+            verify=checks_certificates(url),
         )
         self._url, self._patience_s = url, patience_s
 

@@ -22,6 +22,7 @@ import psutil
 
 from evals.errors import InfrastructureError
 from evals.files import replace_file
+from flows.platforms.certificates import checks_certificates
 
 __all__ = ["Processes", "free_port"]
 
@@ -80,13 +81,14 @@ class Processes:
 
     def wait_for_http(self, name: str, url: str, *, patience_s: float = 90.0) -> None:
         """Wait until `url` answers 2xx."""
+        with httpx.Client(timeout=2, verify=checks_certificates(url)) as client:
 
-        def ready() -> bool:
-            with suppress(httpx.TransportError):
-                return httpx.get(url, timeout=2).is_success
-            return False
+            def ready() -> bool:
+                with suppress(httpx.TransportError):
+                    return client.get(url).is_success
+                return False
 
-        self.wait_for(name, ready, patience_s=patience_s)
+            self.wait_for(name, ready, patience_s=patience_s)
 
     def tail(self, name: str, lines: int = 15) -> str:
         """Return the last lines of a server's log."""

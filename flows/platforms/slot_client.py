@@ -9,6 +9,7 @@ import httpx
 
 from evals.errors import CredentialError, PlatformError
 from flows.platforms.base import Connection
+from flows.platforms.certificates import checks_certificates
 from flows.platforms.data_plane import DataPlane
 
 __all__ = ["SlotClient"]
@@ -25,7 +26,7 @@ class SlotClient:
     def __init__(self, plane: DataPlane, connection: Connection, *, timeout_s: float) -> None:
         self._plane, self._connection = plane, connection
         base = connection.endpoint.base_url
-        self._http = httpx.AsyncClient(timeout=timeout_s, verify=base.startswith("https:"))
+        self._http = httpx.AsyncClient(timeout=timeout_s, verify=checks_certificates(base))
 
     async def __aenter__(self) -> SlotClient:
         return self

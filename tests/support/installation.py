@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import httpx
 import psutil
 import pytest
+from support.prefect_server import make_tables
 from support.project import Project
 from support.waiting import PATIENCE_S
 
@@ -224,6 +225,7 @@ def running_installation(folder: Path) -> Iterator[Installation]:
             patch.delenv(name)
         for name, value in project.environment.items():
             patch.setenv(name, value)
+        make_tables(folder / "prefect")
         processes = Processes(folder / "servers")
         try:
             for _words, start in Servers(processes, {}, project.home, ports).steps():

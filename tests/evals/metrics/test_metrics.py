@@ -344,9 +344,9 @@ async def test_suites_are_pooled_with_their_cases_apart(tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_cases_take_seconds(tmp_path) -> None:
-    opened = suite_at(tmp_path, 100_000)
-    responses = (answer(n, LABELS[n % 3]) for n in range(100_000))
+def test_twenty_thousand_cases_take_seconds(tmp_path) -> None:
+    opened = suite_at(tmp_path, 20_000)
+    responses = (answer(n, LABELS[n % 3]) for n in range(20_000))
     scores = (
         Score(
             case_id=f"c{n}",
@@ -356,9 +356,9 @@ def test_a_hundred_thousand_cases_take_seconds(tmp_path) -> None:
             truth=LABELS[n % 3],
             predicted=LABELS[n % 3],
         )
-        for n in range(100_000)
+        for n in range(20_000)
     )
     began = time.process_time()  # of this process alone: a busy machine must not fail it
     results = tabulate(opened, responses, scores, model_id="m", price=PRICE)
-    assert time.process_time() - began < 60
+    assert time.process_time() - began < 12
     assert estimate(results, "intent.accuracy") == 1.0

@@ -4,42 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from collections import Counter
-from pathlib import Path
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import pytest
+from support import sampling_child
 
 from evals.sampling.accounting import read_usage
 
-CHILD = Path(__file__).with_name("sampling_child.py")
 CASES = 400
 IN_FLIGHT = 8 + 2  # the child's concurrency for each role, and what it may be writing
 
 
-async def start(studio: Any) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(CHILD),
-        studio.server.base_url,
-        str(studio.folder),
-        str(CASES),
-        stdout=asyncio.subprocess.PIPE,
-    )
+def start(studio: Any) -> BaseProcess:
+    return sampling_child.start(studio.server.base_url, studio.folder, CASES)
+
+
+async def ended(child: BaseProcess) -> int | None:
+    """Wait for the end of a child, while the server goes on answering, and return its exit code."""
+    while child.is_alive():
+        await asyncio.sleep(0.002)
+    child.join()
+    code = child.exitcode
+    child.close()
+    return code
 
 
 async def kill_after(studio: Any, requests: int, pause_s: float) -> bool:
     """Start the child and kill it once it has made so many requests; True when it had ended before."""
-    child = await start(studio)
+    child = start(studio)
     goal = studio.server.asked.total() + requests
-    while studio.server.asked.total() < goal and child.returncode is None:
+    while studio.server.asked.total() < goal and child.is_alive():
         await asyncio.sleep(0.001)
     await asyncio.sleep(pause_s)
-    if child.returncode is None:
-        child.kill()
-    await child.communicate()
-    return child.returncode == 0
+    child.kill()
+    return await ended(child) == 0
 
 
 def durable(studio: Any) -> set[tuple[str, str]]:
@@ -71,9 +71,7 @@ async def kill_often(studio: Any, times: int, seed: int) -> None:
         ]
         assert len(again) <= IN_FLIGHT * len(studio.roles)
         answered_before = {key: studio.server.asked[key] for key in answered}
-    child = await start(studio)
-    output, _ = await child.communicate()
-    assert output.strip() == b"done"
+    assert await ended(start(studio)) == 0
     for key, count in answered_before.items():
         assert studio.server.asked[key] == count
     for role in studio.roles:
@@ -104,8 +102,7 @@ async def test_the_account_agrees_with_the_server_whatever_was_killed(studio: An
         calls = read_usage(studio.folder)
         assert [call.call for call in calls] == list(range(1, number + 1))
         check_account(studio, calls, rejected)
-    last = await start(studio)
-    assert (await last.communicate())[0].strip() == b"done"
+    assert await ended(start(studio)) == 0
     calls = read_usage(studio.folder)
     check_account(studio, calls, rejected)
     assert [call.ended for call in calls] == [False] * 5 + [True]

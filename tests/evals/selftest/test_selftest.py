@@ -40,9 +40,10 @@ def test_looking_early_saves_most_where_the_answer_is_clear(measured: SelfTest) 
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_rates(measured: SelfTest) -> None:
-    again = self_test(replicates=60, seed=3)
-    assert again.rows == measured.rows
+def test_the_same_seed_gives_the_same_rates() -> None:
+    first, again, other = (self_test(replicates=6, seed=seed) for seed in (3, 3, 4))
+    assert again.rows == first.rows
+    assert other.rows != first.rows
 
 
 @pytest.mark.slow

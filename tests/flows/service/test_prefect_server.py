@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from support.prefect_server import running_prefect_server
 
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.service.dispatcher.starting import job_order, start
@@ -33,37 +30,13 @@ def patiently(url: str, body: dict[str, Any]) -> Any:
 
 
 @pytest.fixture
-def server(tmp_path: Path, free_port: int) -> Iterator[str]:
+def server(tmp_path: Path) -> Iterator[str]:
     """A Prefect server of this test alone, with a deployment that no worker takes up."""
-    url = f"http://127.0.0.1:{free_port}/api"
-    environment = {
-        **os.environ,
-        "PREFECT_HOME": str(tmp_path / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
-    command = ["server", "start", "--host", "127.0.0.1", "--port", str(free_port)]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "prefect", *command],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            assert process.poll() is None
-            with suppress(httpx.TransportError):
-                if httpx.get(f"{url}/health", timeout=2).is_success:
-                    break
-            time.sleep(0.2)
+    with running_prefect_server(tmp_path / "prefect") as url:
         flow = patiently(f"{url}/flows/", {"name": "promotion"})["id"]
         wanted = {"name": "promotion", "flow_id": flow, "enforce_parameter_schema": False}
         patiently(f"{url}/deployments/", wanted)
         yield url
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 async def test_keys_states_and_locks_are_as_the_stand_in_has_them(

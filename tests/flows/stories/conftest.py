@@ -7,13 +7,8 @@ import warnings
 from collections.abc import Iterator
 
 import pytest
-from prefect.settings import (
-    PREFECT_API_URL,
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    temporary_settings,
-)
-from prefect.testing.utilities import prefect_test_harness
 from support.installation import Installation, running_installation
+from support.prefect_server import flows_report_to, running_prefect_server
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +18,12 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 
 
 @pytest.fixture(scope="module")
-def prefect_server() -> Iterator[str]:
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (
-        temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
-        prefect_test_harness(server_startup_timeout=300),
+        running_prefect_server(tmp_path_factory.mktemp("prefect")) as url,
+        flows_report_to(url),
     ):
-        yield str(PREFECT_API_URL.value())
+        yield url
     with warnings.catch_warnings():
         # Prefect leaves sockets of its own to the garbage collector.
         warnings.simplefilter("ignore", ResourceWarning)

@@ -19,6 +19,7 @@ import msgspec
 from evals.errors import ConfigurationError, CredentialError, PlatformError, Problem
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
 from flows.platforms.azure.errors import explained, service_error
+from flows.platforms.certificates import checks_certificates
 from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
 
 __all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "ArmAnswer", "ArmClient"]
@@ -69,9 +70,7 @@ class ArmClient:
         self._http = httpx.AsyncClient(
             timeout=self.pace.request,
             follow_redirects=False,
-            verify=base_url.startswith(
-                "https:"
-            ),  # certificates take long to load, loopback has none
+            verify=checks_certificates(base_url),
         )
 
     def elsewhere(self) -> ArmClient:

@@ -1,20 +1,26 @@
-"""A sampling run in a process of its own, to be killed: `sampling_child.py BASE_URL FOLDER CASES`. Prints 'done' at the end."""
+"""A sampling run in a process of its own, to be killed.
+
+It is forked from a process that has imported everything already, since a hundred that import it all take minutes.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import sys
+import multiprocessing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from evals.records import Endpoint, Message
+from evals.records import Endpoint, Message, Role
 from evals.sampling.journal.journal import Journal
 from evals.sampling.request_spec import ModelRequest, SamplingSettings, interleave
 from evals.sampling.sampler import sample
 
-ROLES = ("candidate", "baseline")
+__all__ = ["start"]
+
+ROLES: tuple[Role, ...] = ("candidate", "baseline")
 
 
 @dataclass
@@ -35,7 +41,7 @@ def asks(role: Any, cases: int) -> Any:
         )
 
 
-async def main(base_url: str, folder: Path, cases: int) -> None:
+async def _sampled(base_url: str, folder: Path, cases: int) -> None:
     endpoints = {r: Endpoint(base_url=base_url, model=r, model_id=f"{r}-id") for r in ROLES}
     with Journal.open(folder) as journal:
         await sample(
@@ -44,8 +50,16 @@ async def main(base_url: str, folder: Path, cases: int) -> None:
             settings=dict.fromkeys(ROLES, SamplingSettings(concurrency=8)),
             journal=journal,
         )
-    print("done", flush=True)
 
 
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
+def _work(base_url: str, folder: Path, cases: int) -> None:
+    asyncio.run(_sampled(base_url, folder, cases))
+
+
+def start(base_url: str, folder: Path, cases: int) -> BaseProcess:
+    """Begin to ask so many cases; the process ends with exit code 0 when all have their answers."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload([__name__])
+    child = server.Process(target=_work, args=(base_url, folder, cases))
+    child.start()
+    return child
