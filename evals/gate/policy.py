@@ -18,7 +18,7 @@ from evals.checks.missing import MissingRule
 from evals.config.documents import Authored, load_yaml, raise_problems, shown_path, validate
 from evals.errors import Problem
 from evals.gate.anchor import Anchor, anchor_checks, read_anchor
-from evals.gate.family import Family
+from evals.gate.tries.family import Family
 from evals.records import Record, digest
 from evals.suites.leakage import DEFAULT_POLICY
 

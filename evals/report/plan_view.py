@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from evals.gate.tries import days
+from evals.gate.tries.rule import days
 from evals.planning.plan import EQUAL, PAST_RUN, CheckPlan, GatePlan
 from evals.planning.scenarios import Scenario
 from evals.report.numbers import counted, percentage

@@ -16,7 +16,7 @@ from evals.evaluation.sampling_plan import SAMPLING_PLAN_FILE, read_sampling_pla
 from evals.evaluation.score_store import ScoreStore
 from evals.gate.look_store import LookStore
 from evals.gate.policy import GatePolicy, load_policy
-from evals.gate.tries import with_tries
+from evals.gate.tries.rule import with_tries
 from evals.gate.validation import validate_policy
 from evals.records import Price, Role, Verdict, decode
 from evals.sampling.journal.journal import Journal

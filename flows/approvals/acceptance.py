@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from evals.gate.policy import Approval, Override
-from evals.gate.tries import excluded_people
+from evals.gate.tries.rule import excluded_people
 from evals.records import CheckResult, Record, Slot, Verdict
 from flows.registry.records import Answer, Binding, Decision, RunRecord
 from flows.registry.store import Registry

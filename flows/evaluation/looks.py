@@ -14,8 +14,8 @@ from evals.gate.judge import take_look
 from evals.gate.look_store import LookStore
 from evals.gate.looks import LookHistory
 from evals.records import Role
-from flows.evaluation.judged_by import keep_judged_by
 from flows.evaluation.open_run import OpenRun, open_run
+from flows.evaluation.tries.judged_by import keep_judged_by
 from flows.settings import Settings
 
 __all__ = [

@@ -11,7 +11,7 @@ from evals.records import Role, Verdict
 from evals.selftest.aa_test import SameModel, same_model
 from flows.evaluation.looks import models_of
 from flows.evaluation.open_run import OpenRun, open_run
-from flows.evaluation.tries import counted_as_stored
+from flows.evaluation.tries.counted import counted_as_stored
 from flows.settings import Settings
 
 __all__ = ["judge_against_itself", "rejudge"]

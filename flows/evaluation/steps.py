@@ -23,7 +23,6 @@ from flows.evaluation.ask import ask_models, budget_of, candidate_connection, st
 from flows.evaluation.estimate import expected_findings, last_results
 from flows.evaluation.human_labels import keep_labels, with_kept_labels
 from flows.evaluation.judge_preflight import judge_findings
-from flows.evaluation.judged_by import keep_judged_by
 from flows.evaluation.judges import judge_costs, judges_at_work
 from flows.evaluation.looks import (
     Results,
@@ -35,7 +34,8 @@ from flows.evaluation.looks import (
 )
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import look_for_leaks
-from flows.evaluation.tries import counted, counted_as_stored
+from flows.evaluation.tries.counted import counted, counted_as_stored
+from flows.evaluation.tries.judged_by import keep_judged_by
 from flows.files import write_record
 from flows.platforms.base import Finding
 from flows.settings import Settings

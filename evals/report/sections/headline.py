@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from evals.gate.tries import why_no_pass
+from evals.gate.tries.rule import why_no_pass
 from evals.records import CheckResult, Verdict
 from evals.report.facts import RunFacts, RunState
 from evals.report.numbers import counted

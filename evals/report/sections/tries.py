@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from evals.checks.kinds import kind_spec
-from evals.gate.tries import days
+from evals.gate.tries.rule import days
 from evals.records import EarlierTry, Edit, PooledCheck, TryCount
 from evals.report.numbers import counted, digits_for, figure, percentage, signed, unit_of
 

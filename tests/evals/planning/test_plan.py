@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from support.results import policy_of, results_of
 
-from evals.gate.family import Family
+from evals.gate.tries.family import Family
 from evals.planning.past_run import PastRun
 from evals.planning.plan import DIFFERING, plan_gate
 from evals.report.plan_view import plan_view

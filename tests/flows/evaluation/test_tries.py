@@ -19,7 +19,7 @@ from support.promoted import (
     sentences,
 )
 
-from evals.errors import RefusedError
+from evals.errors import ConfigurationError, RefusedError
 from evals.records import Verdict
 from flows.approvals.answers import answer_run
 from flows.evaluation import looks, steps
@@ -219,3 +219,13 @@ def test_a_new_try_supersedes_the_one_that_waits(desk: Desk, fresh_jobs: tuple[s
     assert "3 tries together, team.accuracy at\\_least 0.5" in shown
     with open_registry(desk.settings) as registry:
         assert registry.verify() == ()
+
+
+def test_a_run_that_has_looked_keeps_its_suites(desk: Desk, fresh_jobs: tuple[str, str]) -> None:
+    desk.place.write_gate(TARGET, EARLY)
+    run_id = desk.begin(fresh_jobs[0])
+    desk.look(run_id, upto=1)
+    cases = desk.place.datasets / TARGET / "cases.jsonl"
+    desk.place.change(cases, '"expected": "billing"', '"expected": "bug"')
+    with pytest.raises(ConfigurationError, match="the suites were changed after this run"):
+        steps.conclude(desk.settings, run_id)

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import msgspec
 
-from evals.gate.edits import gate_edits
+from evals.errors import ConfigurationError, Problem
 from evals.gate.policy import GatePolicy
+from evals.gate.tries.edits import gate_edits
 from evals.records import Edit
 from evals.suites.composition import UNKNOWN, SuiteComposition, composition_of, suite_edits
 from flows.config.recorded_target import plain_target, target_edits
@@ -22,17 +23,38 @@ __all__ = ["edits_since", "keep_judged_by"]
 
 
 def keep_judged_by(run: OpenRun) -> None:
-    """Put on record what a run is judged by, and what of it changed since the target's run before; safe to do again."""
+    """Put on record what a run is judged by, and what of it changed since the target's run before; safe to do again.
+
+    Raises:
+        ConfigurationError: gate or suites were changed since the run first looked at its answers, or was judged.
+    """
+    now = _now(run)
+    _require_as_before(run, now)
     for opened in run.plan.suites:
         path = _composition_path(run.settings, opened.fingerprint)
         if not path.exists():
             write_record(path, composition_of(opened))
-    now = _now(run)
     run.registry.note_judged_by(run.record.run_id, now)
     before = run.registry.judged_before(run.record.run_id)
     if before is not None:
         edits = tuple(_edits(run.settings, _then(run.registry, before), now))
         run.registry.note_edits(run.record.run_id, before, edits)
+
+
+def _require_as_before(run: OpenRun, now: JudgedBy) -> None:
+    """What was seen of the answers must not choose what they are judged by: a run that goes on keeps gate and suites."""
+    kept = run.registry.judged_by(run.record.run_id)
+    if kept is None:
+        return
+    suites = kept.fingerprints != now.fingerprints
+    if suites or kept.policy_digest != now.policy_digest:
+        raise ConfigurationError(
+            Problem(
+                where=run.target.path if suites else run.policy.path,
+                message=f"the {'suites were' if suites else 'gate was'} changed after this run had looked at its answers",
+                fix="put it back as it was, or start a new run (--again)",
+            )
+        )
 
 
 def edits_since(run: OpenRun, before: str) -> tuple[Edit, ...]:

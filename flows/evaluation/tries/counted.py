@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
-from evals.gate.tries import with_tries
+from evals.gate.tries.rule import with_tries
 from evals.records import EarlierTry, TryCount, Verdict
-from flows.evaluation.judged_by import edits_since
 from flows.evaluation.looks import Results
 from flows.evaluation.open_run import OpenRun
-from flows.evaluation.pooled_tries import pooled_checks
+from flows.evaluation.tries.judged_by import edits_since
+from flows.evaluation.tries.pooled import pooled_checks
 from flows.registry.ledger import WINDOW_S
 
 __all__ = ["counted", "counted_as_stored"]

@@ -9,9 +9,9 @@ import pytest
 from support.results import policy_of
 
 from evals.checks.check import Check
-from evals.gate.edits import gate_edits
-from evals.gate.family import Family
 from evals.gate.policy import Approval, GatePolicy
+from evals.gate.tries.edits import gate_edits
+from evals.gate.tries.family import Family
 
 DROP: dict[str, Any] = {"metric": "exact_match", "kind": "max_drop", "threshold": 0.02}
 LEVEL: dict[str, Any] = {"metric": "exact_match", "kind": "at_least", "threshold": 0.8}
