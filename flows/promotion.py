@@ -16,7 +16,7 @@ from flows import tasks
 from flows.approvals.suspend import suspends, wait_for_people
 from flows.approvals.suspended_runs import note_resumed
 from flows.evaluation.request import is_rejudgement, request_run
-from flows.evaluation.steps import rounds
+from flows.evaluation.steps import rounds_due
 from flows.orchestration.locks import target_lock
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry, require_run
@@ -122,7 +122,7 @@ async def _evaluate(run_id: str) -> None:
     for warning in await tasks.preflight(run_id):
         get_run_logger().warning("%s", warning)
     await tasks.deploy_candidate(run_id)
-    for look in range(1, rounds(load_settings(), run_id) + 1):
+    for look in rounds_due(load_settings(), run_id):
         if not await tasks.ask_round(run_id, look) or await tasks.judge_look(run_id, look):
             break
 

@@ -9,7 +9,7 @@ from prefect import flow, get_run_logger
 from evals.errors import ConfigurationError, Problem
 from flows import tasks
 from flows.evaluation.request import request_run
-from flows.evaluation.steps import rounds
+from flows.evaluation.steps import rounds_due
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
 from flows.settings import load_settings
@@ -36,7 +36,7 @@ async def regress(target: str, requested_by: str = "") -> dict[str, str]:
         again=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     await tasks.resolve(run.run_id)
-    for look in range(1, rounds(settings, run.run_id) + 1):
+    for look in rounds_due(settings, run.run_id):
         if not await tasks.ask_round(run.run_id, look) or await tasks.judge_look(run.run_id, look):
             break
     await tasks.conclude(run.run_id)

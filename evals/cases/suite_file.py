@@ -48,7 +48,7 @@ class Suite:
     `version` is that of the file format. `content_digest` covers what is asked and what is expected: ids, messages,
     items, expected answers, tags, clusters, response format and tools, whatever the order of the cases. `cases` stand on
     disk and are decoded when asked for; they know their lines in `case_file`. `sampling` is what the suite declares; a
-    target may override it.
+    target may override it. Single cases of a `sealed` suite are shown to approvers alone.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Suite:
     training: Path | None = None
     cluster_by: str | None = None
     description: str = ""
+    sealed: bool = False
     case_file: Path = Path("cases.jsonl")
 
 
@@ -107,6 +108,7 @@ def read_suite(folder: Path, problems: list[Problem]) -> Suite:
         training=_training(authored, folder, problems),
         cluster_by=data.get("cluster_by"),
         description=data.get("description", ""),
+        sealed=data.get("sealed", False),
         case_file=path,
     )
 

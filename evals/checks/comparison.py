@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from evals.checks.check import Check
 from evals.checks.comparability import has_metric
+from evals.checks.kinds import MissingRule
 from evals.checks.measurement import Measurement
 from evals.checks.methods import (
     IncomparableError,
@@ -24,7 +25,6 @@ from evals.checks.methods import (
     warnings,
 )
 from evals.checks.missing import (
-    MissingRule,
     missing_cases,
     scored_rows,
     unknown_truths,

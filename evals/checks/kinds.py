@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-__all__ = ["KINDS", "CheckKind", "KindSpec", "kind_spec"]
+__all__ = ["KINDS", "CheckKind", "KindSpec", "MissingRule", "kind_spec"]
 
 CheckKind = Literal["at_least", "at_most", "max_drop", "max_rise", "min_gain"]
+MissingRule = Literal["worst_case", "at_random"]
+"""Whether missing scores count at their worst, or are left out as if chance alone had taken them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

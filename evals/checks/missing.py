@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +20,7 @@ from evals.metrics.results import INVALID, UNSCORED, LabelColumn, ModelResults
 from evals.stats.confusion import count, label_metric
 from evals.stats.lost_labels import highest_value, lowest_value, worst_labels
 
-__all__ = ["MissingRule", "filled", "missing_cases", "scored_rows"]
-
-MissingRule = Literal["worst_case", "at_random"]
-"""Whether missing scores count at their worst, or are left out as if chance alone had taken them."""
+__all__ = ["filled", "missing_cases", "scored_rows"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

@@ -12,20 +12,19 @@ from pathlib import Path
 
 import msgspec
 
-from evals.evaluation.grading import grade_pairs, grade_role
+from evals.evaluation.grading import QUICK, GradingPace, grade_pairs, grade_role
+from evals.evaluation.questions import questions, same_shape
 from evals.evaluation.rounds import Rounds
 from evals.evaluation.score_store import ScoreStore
 from evals.metrics.estimates import summarise
 from evals.metrics.results import ModelResults
 from evals.metrics.tabulation import tabulate
 from evals.records import (
-    Message,
     Price,
     Response,
     Role,
     Score,
     SuiteResult,
-    encode,
 )
 from evals.sampling.budget import Budget
 from evals.sampling.journal.journal import Journal
@@ -96,7 +95,7 @@ class Evaluation(Rounds):
             SamplingError: an endpoint can't be asked at all, or is gone.
         """
         found: list[SamplingSummary] = []
-        groups = _same_shape(self.suites)
+        groups = same_shape(self.suites)
         with Journal.open(self.folder / "journal") as journal:
             for number, group in enumerate(groups):
                 others = self._answered(models, groups, number, look)
@@ -124,13 +123,22 @@ class Evaluation(Rounds):
             journal.close(compress=look == self.rounds)
         return tuple(found)
 
-    async def grade(self) -> None:
+    async def grade(self, pace: GradingPace = QUICK) -> None:
         """Score every answer in the journal that has no score of the present grader versions yet."""
         for opened in self.suites:
             for role in self.roles:
-                await grade_role(self.folder, role, opened, self.responses)
+                await grade_role(self.folder, role, opened, self.responses, pace)
             if len(self.roles) > 1:
-                await grade_pairs(self.folder, opened, self.responses)
+                await grade_pairs(self.folder, opened, self.responses, pace)
+
+    def lost_grades(self) -> int:
+        """How many answers have no score because their judge could not be reached."""
+        return sum(
+            ScoreStore(self.folder, role, opened, pairs=pairs).lost()
+            for opened in self.suites
+            for role in self.roles
+            for pairs in (False, True)
+        )
 
     def seal(self) -> None:
         """Compress the journal of an evaluation that asks nothing more."""
@@ -218,34 +226,10 @@ class Evaluation(Rounds):
         self, role: Role, model: EvaluatedModel, group: Sequence[OpenedSuite], look: int
     ) -> Iterator[ModelRequest]:
         for opened in group:
-            for case in self.cases(opened, look, role):
-                messages = _with_system_prompt(case.messages, model.system_prompt)
-                for repeat in range(self.repeats_of(opened)):
-                    yield ModelRequest(
-                        role=role,
-                        suite=opened.suite.name,
-                        case_id=case.id,
-                        repeat=repeat,
-                        messages=messages,
-                    )
-
-
-def _same_shape(suites: Sequence[OpenedSuite]) -> list[tuple[OpenedSuite, ...]]:
-    """Group suites whose requests have the same shape, so that they can be asked in one go."""
-    groups: dict[bytes, tuple[OpenedSuite, ...]] = {}
-    for opened in suites:
-        suite = opened.suite
-        shape = encode([suite.response_format, suite.tools, dict(suite.sampling)])
-        groups[shape] = (*groups.get(shape, ()), opened)
-    return list(groups.values())
-
-
-def _with_system_prompt(
-    messages: tuple[Message, ...], system_prompt: str | None
-) -> tuple[Message, ...]:
-    if system_prompt is None:
-        return messages
-    rest: Iterable[Message] = (
-        message for message in messages if message.role not in ("system", "developer")
-    )
-    return (Message(role="system", content=system_prompt), *rest)
+            yield from questions(
+                role,
+                opened.suite.name,
+                self.cases(opened, look, role),
+                self.repeats_of(opened),
+                model.system_prompt,
+            )

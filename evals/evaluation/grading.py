@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -21,7 +22,7 @@ from evals.graders.judges.pairwise import grade_pair, pairwise
 from evals.records import Case, Response, Role, Score
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["grade_pairs", "grade_role"]
+__all__ = ["QUICK", "GradingPace", "grade_pairs", "grade_role"]
 
 AT_ONCE = 256
 """Answers that are being graded at a time; how many judges are asked at once is decided by the model client."""
@@ -29,11 +30,25 @@ AT_ONCE = 256
 SAVED_EVERY_S = 0.25
 """A kill costs at most the scores of that long, and those of the answers being graded."""
 
+
+@dataclass(frozen=True, slots=True)
+class GradingPace:
+    """How fast answers are graded: how many at once, and after how many in a row without a judge no more are begun."""
+
+    at_once: int = AT_ONCE
+    patience: int | None = None
+
+
+QUICK = GradingPace()
+
+
 T = TypeVar("T")
 Read = Callable[[Role, str], Iterable[Response]]
 
 
-async def grade_role(folder: Path, role: Role, opened: OpenedSuite, read: Read) -> None:
+async def grade_role(
+    folder: Path, role: Role, opened: OpenedSuite, read: Read, pace: GradingPace = QUICK
+) -> None:
     """Score one model's answers to one suite that have no score of the present graders yet."""
     store = ScoreStore(folder, role, opened)
     graded = (
@@ -41,10 +56,12 @@ async def grade_role(folder: Path, role: Role, opened: OpenedSuite, read: Read) 
         for case, response in _due(store, opened, read(role, opened.suite.name))
     )
     with _saving(store) as save_if_due:
-        await _collect(graded, store.add, save_if_due)
+        await _collect(graded, store.add, save_if_due, pace, _lost)
 
 
-async def grade_pairs(folder: Path, opened: OpenedSuite, read: Read) -> None:
+async def grade_pairs(
+    folder: Path, opened: OpenedSuite, read: Read, pace: GradingPace = QUICK
+) -> None:
     """Let the graders that compare two models judge the answers that both have given."""
     if not pairwise(opened.graders):
         return
@@ -62,31 +79,40 @@ async def grade_pairs(folder: Path, opened: OpenedSuite, read: Read) -> None:
 
     # Last the book that says whether a pair was judged, so that a kill between the two leaves none with half its scores.
     with _saving(baseline_store, candidate_store) as save_if_due:
-        await _collect(graded, keep, save_if_due)
+        await _collect(graded, keep, save_if_due, pace, lambda found: _lost(found[0]))
 
 
 async def _collect(
     graded: Iterator[Coroutine[Any, Any, T]],
     keep: Callable[[T], None],
     save_if_due: Callable[[], None],
+    pace: GradingPace,
+    lost: Callable[[T], bool],
 ) -> None:
     """Run so many at a time, and keep each result when it is there: one slow judge holds nobody up."""
     running: dict[asyncio.Task[T], None] = {}
+    in_a_row = 0
     try:
         while True:
-            for one in islice(graded, AT_ONCE - len(running)):
+            patient = pace.patience is None or in_a_row < pace.patience
+            for one in islice(graded, pace.at_once - len(running) if patient else 0):
                 running[asyncio.create_task(one)] = None
             if not running:
                 return
             await asyncio.wait(running, timeout=SAVED_EVERY_S, return_when="FIRST_COMPLETED")
             for task in [task for task in running if task.done()]:
                 del running[task]
+                in_a_row = in_a_row + 1 if lost(task.result()) else 0
                 keep(task.result())
             save_if_due()
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def _lost(scores: Iterable[Score]) -> bool:
+    return any(score.unscored_because == "judge_unreachable" for score in scores)
 
 
 @contextmanager

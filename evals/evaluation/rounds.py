@@ -83,6 +83,11 @@ class Rounds:
         last = look if fair_to is None else self.fair_look(opened, look, role, fair_to)
         return np.concatenate([self._asked(step, role, opened) for step in range(1, last + 1)])
 
+    def needed_rows(self, opened: OpenedSuite, look: int, role: Role = "candidate") -> Rows:
+        """Of the positions asked of a role up to a look, those whose answers are still needed at that look."""
+        rows, needed = self.rows(opened, look, role), self._needed(look, role, opened)
+        return rows if needed is None else rows[needed[rows]]
+
     def asked(
         self,
         opened: OpenedSuite,

@@ -62,6 +62,10 @@ class ScoreStore:
         came = theirs.outcome in MODEL_OUTCOMES
         return self.has(ours) if came else self._mark(ours) != _UNKNOWN
 
+    def lost(self) -> int:
+        """Return how many answers wait to be judged again, since their judge could not be reached."""
+        return self._marks.count(_JUDGE_UNREACHABLE)
+
     def add(self, scores: Iterable[Score]) -> None:
         """Add the scores of one answer; they count when they are saved."""
         found = tuple(scores)
@@ -127,6 +131,10 @@ class _Marks:
     def get(self, case_id: str, repeat: int) -> int:
         row = self._cases.row(case_id)
         return 0 if row is None or repeat >= len(self._repeats) else self._repeats[repeat][row]
+
+    def count(self, mark: int) -> int:
+        """How often a number stands."""
+        return sum(column.count(mark) for column in self._repeats)
 
     def put(self, case_id: str, repeat: int, mark: int) -> int:
         """Set a number and return the one before; 0, and nothing is set, for a case that the suite does not have."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from evals.errors import ConfigurationError, Problem
-from evals.files import append_lines
+from evals.files import append_lines, replace_file
 from evals.gate.looks import LookEvent, RemainingCases
 from evals.gate.old_verdicts import completed_check
 from evals.gate.policy import GatePolicy
@@ -43,6 +43,13 @@ class LookStore:
     def append(self, event: LookEvent) -> None:
         """Add a look: one write, made durable before this returns."""
         append_lines(self.path, [encode(event)])
+
+    def reopen(self, last: int) -> None:
+        """Forget the look at which every case has been asked, so that it is made again; earlier ones stand."""
+        if self.event(last) is None:
+            return
+        kept = [event for event in self.events() if event.look != last]
+        replace_file(self.path, b"".join(encode(event) + b"\n" for event in kept))
 
     def needs(self) -> Mapping[int, tuple[RemainingCases, ...]]:
         """Return what is asked in each round that follows a look."""

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evals.checks.check import Check
-from evals.checks.kinds import KINDS
-from evals.checks.missing import MissingRule
+from evals.checks.kinds import KINDS, MissingRule
 from evals.config.documents import Authored, load_yaml, raise_problems, shown_path, validate
 from evals.errors import Problem
 from evals.gate.anchor import Anchor, anchor_checks, read_anchor

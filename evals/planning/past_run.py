@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.metrics.results import ModelResults
+from evals.planning.losses import lost_share
 
 __all__ = ["PastRun", "expected_seconds", "usd"]
 
@@ -20,6 +21,11 @@ class PastRun:
     run_id: str
     candidate: Mapping[str, ModelResults]
     baseline: Mapping[str, ModelResults] | None
+
+    @property
+    def lost(self) -> float:
+        """The share of answers that were lost to infrastructure, of the model that lost more."""
+        return max(lost_share(found) for found in (self.candidate, self.baseline or {}))
 
 
 def usd(past: PastRun | None, questions: Mapping[str, int]) -> float | None:

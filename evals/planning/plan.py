@@ -24,6 +24,7 @@ from evals.checks.methods import IncomparableError
 from evals.gate.policy import GatePolicy
 from evals.gate.validation import measured_by
 from evals.metrics.estimates import MetricSpec, metric_kind
+from evals.planning.losses import cost_of_losses, least_with_losses
 from evals.planning.past_run import PastRun, expected_seconds, usd
 from evals.planning.scenarios import Scenario, scenarios
 from evals.records import Record
@@ -54,6 +55,8 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     `least` is the smallest number of `unit`s that can ever pass; `n80` and `n90` are cases for a power of 80 and 90 %;
     `power` is what the suite's own cases give, `resolves` the smallest margin (or distance from the bar) they resolve
     with 90 %. None where nothing is known that they could be worked out from; `note` then says what is missing.
+    `lost_cost` is what the expected loss of answers takes of the gap, each lost one counted at its worst; `out_of_reach`
+    says that with so many lost no number of cases passes.
     `confidence` is that of each bound; `least_alone` is what `least` would be without the gate's `family`.
     """
 
@@ -75,6 +78,8 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
     confidence: float = 0.95
     least_alone: int | None = None
+    lost_cost: float = 0.0
+    out_of_reach: bool = False
 
 
 class FamilyPrice(Record, frozen=True, kw_only=True):
@@ -93,7 +98,9 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A target's plan.
 
     `suites` are their numbers of cases, `repeats` how often each case is asked. Calls are requests to both models; `usd`
-    and `seconds` are those of all calls, None if unknown. `family` is what the gate's family costs. `left_out` conditions need a live model, and there is none.
+    and `seconds` are those of all calls, None if unknown. `left_out` conditions need a live model, and there is none.
+    `family` is what the gate's family costs.
+    `lost` is the share of each model's answers that is expected to be lost.
     """
 
     policy: str
@@ -109,6 +116,7 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float | None = None
     left_out: int = 0
     family: FamilyPrice | None = None
+    lost: float = 0.0
 
     @property
     def overall_power(self) -> float | None:
@@ -125,6 +133,7 @@ def plan_gate(
     roles: int = 2,
     repeats: Mapping[str, int] | None = None,
     at_once: int = 64,
+    lost: float | None = None,
     seed: int = 1,
 ) -> GatePlan:
     """Plan a run of a gate over its suites.
@@ -137,10 +146,13 @@ def plan_gate(
         roles: 2 with a baseline, 1 for a first release.
         repeats: how often each case is asked, by its suite's name; None for what the suites say.
         at_once: calls in flight together, of each model.
+        lost: share of each model's answers that is expected to be lost to infrastructure; None for that of `past`.
         seed: of the simulation of all checks together.
     """
+    share = lost if lost is not None else past.lost if past else 0.0
+    worst = policy.missing == "worst_case"
     checks = tuple(
-        _Planner(policy, check, suites, past, differing).plan(value)
+        _Planner(policy, check, suites, past, differing, share if worst else 0.0).plan(value)
         for check in policy.checks
         if check.measure_on == "developer" and (roles > 1 or not check.relative)
         for value in matching(check, measured_by(check, suites))
@@ -161,6 +173,7 @@ def plan_gate(
         usd=usd(past, questions),
         seconds=expected_seconds(past, questions, at_once),
         left_out=sum(check.relative for check in policy.checks) if roles == 1 else 0,
+        lost=share if worst else 0.0,
         family=_price(policy),
     )
 
@@ -187,6 +200,7 @@ class _Planner:
     suites: Sequence[OpenedSuite]
     past: PastRun | None
     differing: float | None
+    lost: float = 0.0
 
     def plan(self, value: str) -> CheckPlan:
         measuring = measured_by(self.check, self.suites)
@@ -210,7 +224,19 @@ class _Planner:
             confidence=self.policy.confidence_of(check),
             least_alone=needed(check, spec, self.policy.confidence) if self.policy.family else None,
         )
+        blank = self._with_losses(check, spec, blank)
         return self._sized(check, spec, blank)
+
+    def _with_losses(self, check: Check, spec: MetricSpec, blank: CheckPlan) -> CheckPlan:
+        """What even flawless answers need when a share of them is expected to be lost."""
+        least = least_with_losses(check, spec, self.policy.confidence_of(check), self.lost)
+        if least is None:
+            return msgspec.structs.replace(blank, out_of_reach=True)
+        return (
+            blank
+            if blank.unit == "clusters"
+            else msgspec.structs.replace(blank, least=max(least, blank.least))
+        )
 
     def _sized(self, check: Check, spec: MetricSpec, blank: CheckPlan) -> CheckPlan:
         found = self._measured(check) if self.differing is None or not check.relative else None
@@ -229,7 +255,19 @@ class _Planner:
         if not (gap > 0.0 and math.isfinite(sd)):
             note = "a model as good as that can't pass" if gap <= 0.0 else "too few past cases"
             return msgspec.structs.replace(blank, source=source, note=note)
-        return self._powered(blank, sd, gap, source, check)
+        estimate = found.estimate if found is not None and not check.relative else None
+        cost = cost_of_losses(check, spec, self.lost, estimate)
+        blank = msgspec.structs.replace(
+            blank, lost_cost=cost, out_of_reach=blank.out_of_reach or cost >= gap
+        )
+        if blank.out_of_reach:
+            # Below zero, so that no outlook takes it for one that passes.
+            net = min(gap - cost, -1e-12)
+            return msgspec.structs.replace(blank, sd=sd, gap=net, source=source, power=0.0)
+        spread = math.sqrt(sd**2 + cost * (1.0 - self.lost))
+        sized = self._powered(blank, spread, gap - cost, source, check)
+        differing = sd**2 if check.relative and not check.percent else None
+        return msgspec.structs.replace(sized, differing=differing)
 
     def _powered(
         self, blank: CheckPlan, sd: float, gap: float, source: str, check: Check
@@ -250,7 +288,6 @@ class _Planner:
             blank,
             sd=sd,
             gap=gap,
-            differing=sd**2 if check.relative and not check.percent else None,
             n80=max(n80, floor),
             n90=max(n90, floor),
             power=float(special.ndtr(gap / se - critical)) if blank.units >= blank.least else 0.0,

@@ -40,7 +40,18 @@ def _asked(plan: GatePlan) -> str:
     took = f", about {_duration(plan.seconds)}" if plan.seconds is not None else ""
     return (
         f"{suites}; {models}: {plan.calls:,} calls at most{cost}{took}.\n"
-        f"Worked out from {plan.source}.{_left_out(plan)}{_family(plan)}"
+        f"Worked out from {plan.source}.{_lost(plan)}{_left_out(plan)}{_family(plan)}"
+    )
+
+
+def _lost(plan: GatePlan) -> str:
+    if not plan.lost:
+        return ""
+    out = [check for check in plan.checks if check.decides and check.out_of_reach]
+    beyond = f" With so many {counted(len(out), 'check')} can't pass at all." if out else ""
+    return (
+        f"\n{_percent(plan.lost)} of the answers are expected to be lost, and each counts at its worst:"
+        f" that is in the figures.{beyond}"
     )
 
 
@@ -119,7 +130,13 @@ def _source(check: CheckPlan) -> str:
 
 def _way_out(check: CheckPlan) -> str:
     """What would make a weak check better: more cases, and where models hoped to be equal are compared a wider margin."""
-    if not check.decides or check.power is None or check.n90 is None or check.power >= _WEAK:
+    if (
+        check.out_of_reach
+        or not check.decides
+        or check.power is None
+        or check.n90 is None
+        or check.power >= _WEAK
+    ):
         return ""
     margin = check.hope == EQUAL and check.differing is not None
     wider = f" or a margin of {_rounded_up(check.resolves)}" if margin else ""
@@ -138,7 +155,14 @@ def _legend(plan: GatePlan) -> list[RenderableType]:
 def _remark(check: CheckPlan) -> str:
     if not check.decides:
         return "shown, does not decide"
-    return check.note
+    if check.out_of_reach:
+        return "can't pass while so many answers are lost: lose fewer, or widen the margin"
+    cost = f"lost answers cost {check.lost_cost:.2g}" if check.lost_cost else ""
+    return "; ".join(filter(None, (check.note, cost)))
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
 
 
 def _outlook(plan: GatePlan) -> list[RenderableType]:

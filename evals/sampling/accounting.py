@@ -35,10 +35,13 @@ _EVERY_S = 0.5
 class UsageLog:
     """Writes the lines of one call of `sample`, the `look`th round's; the open journal keeps other writers away."""
 
-    def __init__(self, run: Run, queue: WorkQueue, *, call: int, look: int) -> None:
+    def __init__(
+        self, run: Run, queue: WorkQueue, *, call: int, look: int, lost_round: bool = False
+    ) -> None:
         self._run = run
         self._feed = queue
         self._call, self._look, self._began = call, look, run.now()
+        self._lost_round = lost_round
         self._written_changes: dict[Role, int] = dict.fromkeys(run.states, 0)
         self._last: dict[Role, RoleSummary] = {}
         self._broken = False
@@ -79,6 +82,7 @@ class UsageLog:
             self._run.summary(self._feed.resumed),
             call=self._call,
             look=self._look,
+            lost_round=self._lost_round,
             began=self._began,
             ended=ended,
             uncounted=0 if ended else at_most,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evals.errors import SamplingError
 from evals.records import Endpoint
 
-__all__ = ["EndpointGoneError", "fatal_error", "unreachable_error"]
+__all__ = ["EndpointGoneError", "UnreachableError", "fatal_error", "unreachable_error"]
 
 _ADVICE = {
     "auth": "check that the credential belongs to this resource, has not expired and carries the role to call the model",
@@ -26,6 +26,10 @@ class EndpointGoneError(SamplingError):
         super().__init__(message)
 
 
+class UnreachableError(SamplingError):
+    """No connection could be made to the service in a whole call."""
+
+
 def fatal_error(kind: str, endpoint: Endpoint, status: int, detail: str) -> SamplingError:
     """Return the error for a fatal answer: which endpoint, what it said, what to do. `detail` is already redacted."""
     answer = f"{endpoint.base_url} (model {endpoint.model}) answered {status}: {detail}"
@@ -34,8 +38,8 @@ def fatal_error(kind: str, endpoint: Endpoint, status: int, detail: str) -> Samp
     return SamplingError(f"{answer} — {_ADVICE[kind]}")
 
 
-def unreachable_error(endpoint: Endpoint, detail: str) -> SamplingError:
+def unreachable_error(endpoint: Endpoint, detail: str) -> UnreachableError:
     """Return the error for a service that no connection could ever be made to."""
-    return SamplingError(
+    return UnreachableError(
         f"{endpoint.base_url} can't be reached: {detail} — check base_url, name resolution, proxy and network"
     )

@@ -44,6 +44,7 @@ async def sample(
     progress: ProgressSink | None = None,
     planned: Mapping[Role, int] | None = None,
     look: int = 1,
+    lost_round: bool = False,
     on_response: Callable[[ModelRequest, Response], None] | None = None,
     clock: Callable[[], float] = time.monotonic,
     seed: int | None = None,
@@ -53,7 +54,7 @@ async def sample(
     `requests` is read as it is needed and should alternate between the roles (see `interleave`); each (role, suite, case, repeat) may
     come once. `on_response` is called on the event loop when an answer has become durable. `store` keeps answers for
     other runs, and lends them to roles whose settings have `reuse_max_age_s`. What the call took is in the journal's account as
-    well (`read_usage`), under `look`, however it ends. `clock` must be monotonic; `seed` fixes the jitter of
+    well (`read_usage`), under `look` and `lost_round`, however it ends. `clock` must be monotonic; `seed` fixes the jitter of
     the backoff. Cancelling leaves the journal whole.
 
     Raises SamplingError (EndpointGoneError when the deployment is not there) when an endpoint can't be asked at all,
@@ -86,7 +87,7 @@ async def sample(
         for role, suite in journal.names():
             if role in states:  # what was spent on it counts, whether it is asked on or not
                 run.answered_keys(role, suite)
-        account = UsageLog(run, queue, call=len(earlier) + 1, look=look)
+        account = UsageLog(run, queue, call=len(earlier) + 1, look=look, lost_round=lost_round)
         run.write_account = account.write_if_changed
         workers = [
             asyncio.create_task(work(run, queue, role))

@@ -47,7 +47,7 @@ class SamplingSummary(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     Times are in seconds, `began` since 1970. `call` counts the calls on one journal and `look` is the round it was made for, both
     from 1. A call that was killed has not `ended`: its counts are the last it wrote down, and at most `uncounted` requests
-    were begun after that.
+    were begun after that. A `lost_round` call asked nothing but questions whose answer was lost before.
     """
 
     roles: dict[Role, RoleSummary]
@@ -60,3 +60,4 @@ class SamplingSummary(Record, frozen=True, kw_only=True, omit_defaults=True):
     began: float = 0.0
     ended: bool = True
     uncounted: int = 0
+    lost_round: bool = False

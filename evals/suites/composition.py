@@ -23,6 +23,7 @@ class SuiteComposition(Record, frozen=True, kw_only=True):
     """A suite in digests. `cases` maps each id to two: of what is asked, and of the rest (expected answer, tags …).
 
     `graders` maps a name to its type and version, and a digest of its options; `form` covers response format and tools.
+    The cases of a `sealed` suite are counted, and never named.
     """
 
     name: str
@@ -30,6 +31,7 @@ class SuiteComposition(Record, frozen=True, kw_only=True):
     cases: dict[str, tuple[str, str]]
     graders: dict[str, tuple[str, str]]
     form: str
+    sealed: bool = False
 
 
 def composition_of(opened: OpenedSuite) -> SuiteComposition:
@@ -53,6 +55,7 @@ def composition_of(opened: OpenedSuite) -> SuiteComposition:
             for spec, grader in zip(suite.graders, opened.graders, strict=True)
         },
         form=_short({"response_format": suite.response_format, "tools": suite.tools}),
+        sealed=suite.sealed,
     )
 
 
@@ -77,7 +80,12 @@ def _cases(before: SuiteComposition, now: SuiteComposition) -> Iterator[tuple[st
             name for name in both if old[name][0] == new[name][0] and old[name][1] != new[name][1]
         ],
     }
-    parts = [f"{len(ids):,} {word} ({_listed(ids)})" for word, ids in found.items() if ids]
+    sealed = before.sealed or now.sealed
+    parts = [
+        f"{len(ids):,} {word}" if sealed else f"{len(ids):,} {word} ({_listed(ids)})"
+        for word, ids in found.items()
+        if ids
+    ]
     if parts:
         yield "cases", f"of {len(old):,}, {', '.join(parts)}"
 

@@ -23,15 +23,20 @@ DEFAULT_POLICY: Mapping[str, str] = {"exact": "refuse", "near": "report"}
 """What a gate without a word on it means."""
 
 _NAMED = 5
+_FIX = "train without it or take the case out; the gate's training_overlap says what is refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
-    """What a suite and a training file have in common (which may be nothing); `file` is what messages call the file."""
+    """What a suite and a training file have in common (which may be nothing); `file` is what messages call the file.
+
+    Cases of a `sealed` suite are counted and not named.
+    """
 
     suite: str
     file: str
     overlap: Overlap
+    sealed: bool = False
 
 
 def find_leak(suite: Suite, training: Path | None = None, *, file: str = "") -> Leak | None:
@@ -46,7 +51,7 @@ def find_leak(suite: Suite, training: Path | None = None, *, file: str = "") -> 
     from evals.suites.overlap import training_overlap
 
     found = training_overlap(suite, path)
-    return Leak(suite=suite.name, file=file or shown_path(path), overlap=found)
+    return Leak(suite=suite.name, file=file or shown_path(path), overlap=found, sealed=suite.sealed)
 
 
 def refused_pairs(leak: Leak, policy: Mapping[str, str]) -> tuple[OverlappingPair, ...]:
@@ -57,23 +62,35 @@ def refused_pairs(leak: Leak, policy: Mapping[str, str]) -> tuple[OverlappingPai
 
 
 def leak_problems(suite: Suite, leak: Leak, policy: Mapping[str, str]) -> list[Problem]:
-    """Return a problem for every case the policy forbids, each with its line and that of the training example."""
+    """Return a problem for every case the policy forbids, each with its line and that of the training example.
+
+    Of a sealed suite one for all of them.
+    """
+    if leak.sealed:
+        return _sealed_problem(suite, leak, len(refused_pairs(leak, policy)))
     return [
         Problem(
             where=shown_path(suite.case_file),
             line=suite.cases.line(pair.case_id),
             message=f"case '{pair.case_id}' asks {_alike(pair)} line {pair.line} of {leak.file} asks",
-            fix="train without it or take the case out; the gate's training_overlap says what is refused",
+            fix=_FIX,
         )
         for pair in refused_pairs(leak, policy)
     ]
+
+
+def _sealed_problem(suite: Suite, leak: Leak, cases: int) -> list[Problem]:
+    if not cases:
+        return []
+    message = f"{cases} cases ask what {leak.file} asks, or nearly; the suite is sealed, so that they are not named here"
+    return [Problem(where=shown_path(suite.case_file), message=message, fix=_FIX)]
 
 
 def leak_words(leak: Leak) -> str:
     """Say in one sentence how many cases were trained on, the first of them by name."""
     overlap = leak.overlap
     found = [
-        f"{len(pairs)} of {overlap.cases} cases of {leak.suite} {verb} in {leak.file} ({_names(pairs)})"
+        f"{len(pairs)} of {overlap.cases} cases of {leak.suite} {verb} in {leak.file} ({_names(leak, pairs)})"
         for pairs, verb in ((overlap.exact, "stand"), (overlap.near, "nearly stand"))
         if pairs
     ]
@@ -81,7 +98,9 @@ def leak_words(leak: Leak) -> str:
     return "; ".join(found) or nothing
 
 
-def _names(pairs: tuple[OverlappingPair, ...]) -> str:
+def _names(leak: Leak, pairs: tuple[OverlappingPair, ...]) -> str:
+    if leak.sealed:
+        return "sealed"
     rest = len(pairs) - _NAMED
     named = ", ".join(pair.case_id for pair in pairs[:_NAMED])
     return f"{named} and {rest} more" if rest > 0 else named

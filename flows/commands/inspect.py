@@ -12,6 +12,7 @@ from flows.commands.output import JSON_OPTION, console, emit
 from flows.commands.views.history import changes_table
 from flows.commands.views.live import live_data, live_renderable
 from flows.commands.views.runs import run_list
+from flows.config.sealing import UNSEALED, may_see_run
 from flows.config.target import load_target, target_names
 from flows.registry.opening import open_registry, require_run
 from flows.registry.store import Registry
@@ -93,7 +94,9 @@ def report(
 
     settings = load_settings()
     with open_registry(settings) as registry:
-        if require_run(registry, run_id).candidate is None:
+        run_record = require_run(registry, run_id)
+        target = run_record.target
+        if run_record.candidate is None:
             raise ConfigurationError(
                 Problem(
                     where=run_id,
@@ -109,6 +112,10 @@ def report(
             console().print(verdict_renderable(build_view(gather(run))))
         return
     page = report_run(settings, run_id)
+    if (mine := page.parent / UNSEALED / page.name).is_file() and may_see_run(
+        settings.targets, target, settings.actor
+    ):
+        page = mine
     typer.echo(_in_form(page, "json" if as_json else form))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,11 @@ def plan(
         "--discordance",
         help="Share of the cases on which the two models are expected to differ, in (0, 1]; that of the last run when left out.",
     ),
+    loss: str | None = typer.Option(
+        None,
+        "--loss",
+        help="Share of the answers that is expected to be lost, such as 0.5%; that of the last run when left out.",
+    ),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Say before money is spent what the suites can resolve, and what a run is likely to come to and to cost."""
@@ -49,13 +55,26 @@ def plan(
                 where="--discordance", message=f"expected a share in (0, 1]; found {discordance:g}"
             )
         )
-    found = plan_target(load_settings(), target, differing=discordance)
+    found = plan_target(load_settings(), target, differing=discordance, lost=_share(loss))
     if as_json:
         emit(found)
         return
     from evals.report.plan_view import plan_view
 
     console().print(plan_view(found))
+
+
+def _share(stated: str | None) -> float | None:
+    """Read a share: 0.005, or 0.5%."""
+    if stated is None:
+        return None
+    with suppress(ValueError):
+        share = float(stated.removesuffix("%")) / (100 if stated.endswith("%") else 1)
+        if 0 <= share < 1:
+            return share
+    raise ConfigurationError(
+        Problem(where="--loss", message=f"expected a share such as 0.5% or 0.005; found {stated!r}")
+    )
 
 
 def gate(

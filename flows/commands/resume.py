@@ -1,4 +1,4 @@
-"""`gatewright resume`: go on with a run that was stopped half-way, here and now."""
+"""`gatewright resume` and `retry`: go on with a run that was stopped half-way, or that lacks answers, here and now."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import typer
 from evals.errors import RefusedError
 from flows.commands.output import JSON_OPTION
 from flows.commands.run import run_evaluation, run_promotion, show_run
+from flows.evaluation.lost_answers.retry import begin_retry
 from flows.registry.opening import open_registry, require_run
-from flows.settings import load_settings
+from flows.registry.records import RunRecord
+from flows.settings import Settings, load_settings
 
 __all__ = ["register"]
 
@@ -16,6 +18,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the command to the command line."""
     app.command(epilog="Example: gatewright resume support-triage-1f0c9a77aa")(resume)
+    app.command(epilog="Example: gatewright retry support-triage-1f0c9a77aa")(retry)
 
 
 def resume(
@@ -33,7 +36,23 @@ def resume(
         )
     if run.settled or (run.kind == "evaluation" and judged):
         show_run(settings, run_id, as_json)
-    elif run.kind == "evaluation":
-        run_evaluation(settings, run_id, as_json=as_json)
     else:
-        run_promotion(settings, run_id, as_json=as_json)
+        _go_on(settings, run, as_json)
+
+
+def retry(
+    run_id: str = typer.Argument(..., help="A judged run, as `gatewright runs` lists them."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Ask again for the answers that a judged run lacks, and judge it anew: the same try, no second one."""
+    settings = load_settings()
+    missing = begin_retry(settings, run_id, actor=settings.actor)
+    with open_registry(settings) as registry:
+        run = require_run(registry, run_id)
+    typer.echo(f"{run_id}: asks again for {missing:,} missing answers", err=True)
+    _go_on(settings, run, as_json)
+
+
+def _go_on(settings: Settings, run: RunRecord, as_json: bool) -> None:
+    carry_out = run_evaluation if run.kind == "evaluation" else run_promotion
+    carry_out(settings, run.run_id, as_json=as_json)

@@ -190,7 +190,7 @@ async def _evaluate(settings: Settings, run_id: str) -> None:
         await request.resolve(settings, run_id)
         await steps.preflight(settings, run_id)
         await steps.deploy_candidate(settings, run_id)
-        for look in range(1, steps.rounds(settings, run_id) + 1):
+        for look in steps.rounds_due(settings, run_id):
             asked = await steps.ask_round(settings, run_id, look)
             if any(summary.stopped for summary in asked):
                 break

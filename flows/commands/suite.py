@@ -55,17 +55,19 @@ def check(
 ) -> None:
     """Check suites whole: every problem at once, and every case that stands in the training file."""
     from evals.suites.leakage import find_leak, refused_pairs
+    from flows.config.sealing import may_see
 
     settings = load_settings()
     policy = overlap_policy(settings, gate)
     opened = open_all(folders_of(settings, suite))
     found = [(one, find_leak(one.suite, training)) for one in opened]
+    shown = {one.suite.name: may_see(settings.targets, one.suite, settings.actor) for one in opened}
     refused = sum(len(refused_pairs(leak, policy)) for _, leak in found if leak is not None)
     if as_json:
-        emit([_checked(one, leak) for one, leak in found])
+        emit([_checked(one, leak, named=shown[one.suite.name]) for one, leak in found])
     else:
         for one, leak in found:
-            show_check(console(), one, leak, policy)
+            show_check(console(), one, leak, policy, named=shown[one.suite.name])
     exit_with(1 if refused else 0)
 
 
@@ -96,7 +98,7 @@ def split(
     """Cut a suite's cases in two files. Clusters stay whole, proportions are kept."""
     from evals.suites.curation import split_cases, write_cases
 
-    found = _open(suite).suite
+    found = _open_unsealed(suite).suite
     problems = list(_tag_problems(by, list(found.cases.tags)))
     problems += _new_file_problems(("--to", to), ("--rest", rest))
     if not 0 < share < 1:
@@ -129,7 +131,7 @@ def dedupe(
     """Find cases that ask what an earlier one asks, and write the suite without them."""
     from evals.suites.curation import duplicates, write_cases
 
-    found = _open(suite).suite
+    found = _open_unsealed(suite).suite
     problems = [] if to is None else _new_file_problems(("--to", to))
     if not 0 < near <= 1:
         problems.append(_option("--near", f"expected a number above 0, at most 1; found {near:g}"))
@@ -159,13 +161,26 @@ def _open(suite: str) -> OpenedSuite:
     return open_all(folders_of(load_settings(), suite))[0]
 
 
-def _checked(opened: OpenedSuite, leak: Any) -> dict[str, Any]:
+def _open_unsealed(suite: str) -> OpenedSuite:
+    """Open a suite whose cases this person may see. Raises RefusedError for one that is sealed from them."""
+    from flows.config.sealing import require_may_see
+
+    settings, opened = load_settings(), _open(suite)
+    require_may_see(settings.targets, opened.suite, settings.actor)
+    return opened
+
+
+def _checked(opened: OpenedSuite, leak: Any, *, named: bool) -> dict[str, Any]:
+    overlap: Any = msgspec.to_builtins(leak)
+    if overlap is not None and not named:
+        pairs = {kind: len(overlap["overlap"][kind]) for kind in ("exact", "near")}
+        overlap["overlap"] |= pairs
     return {
         "suite": opened.suite.name,
         "cases": len(opened.suite.cases),
         "graders": [grader.name for grader in opened.graders],
         "fingerprint": opened.fingerprint,
-        "training_overlap": msgspec.to_builtins(leak),
+        "training_overlap": overlap,
     }
 
 

@@ -34,6 +34,7 @@ def labels(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Draw a random sample of a run's answers into a file for people to fill in."""
+    from flows.config.sealing import require_may_see
     from flows.evaluation.human_labels import draw
     from flows.evaluation.open_run import open_run
 
@@ -41,6 +42,9 @@ def labels(
         message = f"expected a .jsonl or .csv file that doesn't exist yet; found {to}"
         raise ConfigurationError(Problem(where="--to", message=message))
     with open_run(load_settings(), run_id) as run:
+        for opened in run.plan.suites:
+            if any(one.name == grader for one in opened.graders):
+                require_may_see(run.settings.targets, opened.suite, run.settings.actor)
         drawn = draw(run, grader, count)
     write = _write_csv if to.suffix == ".csv" else _write_jsonl
     write(to, drawn.rows)

@@ -54,7 +54,8 @@ class JudgePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
 class Target(Record, frozen=True, kw_only=True):
     """A parsed target file. `options` is the block of its platform; `digest` covers all that was authored.
 
-    `on_drift` is what happens when something else stands than is recorded: alert, hold, both or nothing.
+    `on_drift` is what happens when something else stands than is recorded: alert, hold, both or nothing. `approvers` may
+    see the cases of sealed suites; who may approve is the gate's affair.
     """
 
     name: str
@@ -73,6 +74,7 @@ class Target(Record, frozen=True, kw_only=True):
     watch: dict[str, Any]
     on_drift: tuple[str, ...] = ("alert",)
     judge: JudgePlan | None = None
+    approvers: tuple[str, ...] = ()
 
 
 def target_names(folder: Path) -> tuple[str, ...]:
@@ -159,6 +161,7 @@ def _target(data: Mapping[str, Any], path: Path) -> Target:
         watch=data.get("watch", {}),
         on_drift=tuple(data.get("drift", {}).get("on_found", ("alert",))),
         judge=_judge(data),
+        approvers=tuple(data.get("approvers", ())),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from evals.errors import PlatformError
 from evals.evaluation.evaluation import EvaluatedModel
+from evals.evaluation.lost_answers import ask_lost_again
 from evals.records import Role
 from evals.sampling.accounting import read_usage
 from evals.sampling.budget import Budget
@@ -15,6 +16,7 @@ from evals.sampling.response_store import ResponseStore
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.identity import own_tags, slot_name
 from flows.evaluation.judges import judge_costs
+from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun
 from flows.evaluation.progress import run_progress
 from flows.platforms.base import Connection
@@ -34,7 +36,10 @@ _REDEPLOYS = 3
 async def ask_models(
     run: OpenRun, look: int, progress: ProgressSink | None, budget: Budget
 ) -> tuple[SamplingSummary, ...]:
-    """Ask both models a round; a developer slot that is gone is deployed again, a few times."""
+    """Ask both models a round, and after the last one, slowly, for the answers that were lost.
+
+    A developer slot that is gone is deployed again, a few times.
+    """
     for attempt in range(_REDEPLOYS + 1):
         models: dict[Role, EvaluatedModel] = {
             "candidate": run.evaluated_model("candidate", await candidate_connection(run))
@@ -44,9 +49,21 @@ async def ask_models(
         try:
             with ResponseStore(run.settings.home / "responses") as store:
                 sink = run_progress(run.folder, progress)
-                return await run.evaluation.ask(
+                asked = await run.evaluation.ask(
                     look, models, progress=sink, budget=budget, store=store
                 )
+                if look == run.evaluation.rounds and not any(one.stopped for one in asked):
+                    plan = lost_answers_plan(run.target)
+                    await ask_lost_again(
+                        run.evaluation,
+                        look,
+                        models,
+                        plan,
+                        progress=sink,
+                        budget=budget,
+                        store=store,
+                    )
+                return asked
         except EndpointGoneError:
             if attempt == _REDEPLOYS:
                 raise
@@ -97,6 +114,9 @@ def sampling_summaries(run: OpenRun) -> tuple[SamplingSummary, ...]:
 
 
 def stop_reasons(run: OpenRun) -> tuple[str, ...]:
-    """Why rounds were ended early; a round that was taken up again and went on does not count."""
-    last = {summary.look: summary for summary in sampling_summaries(run)}
+    """Why rounds were ended early; a round that was taken up again and went on does not count.
+
+    Nor does the slow round: without it, what is missing counts at its worst, and that is all.
+    """
+    last = {one.look: one for one in sampling_summaries(run) if not one.lost_round}
     return tuple(summary.reason for summary in last.values() if summary.stopped)

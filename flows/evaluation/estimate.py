@@ -6,9 +6,11 @@ token) and the longest answer that is allowed. A price that is not known makes t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from evals.planning.losses import lost_share_of, out_of_reach
 from evals.records import Price, Role, SuiteResult, encode
 from evals.suites.opened import OpenedSuite
 from flows.deployments.downtime import downtime_findings
@@ -94,7 +96,22 @@ def expected_findings(
     if production.sku and _billed_by_the_hour(platform, models["candidate"], production):
         lines += _keeping(plan, prices["candidate"])
     lines += downtime_findings(plan.target, platform, models)
+    lines += _losses(plan, len(models), seen)
     return tuple(lines)
+
+
+def _losses(plan: TargetPlan, roles: int, seen: Sequence[SuiteResult]) -> Iterator[Finding]:
+    """A warning where as many losses as in an earlier run would alone keep checks from passing."""
+    outcomes = sum((Counter(one.outcomes) for one in seen), Counter[str]())
+    lost = lost_share_of(sum(one.planned for one in seen), outcomes)
+    checks = out_of_reach(plan.policy, plan.suites, lost, roles=roles) if lost else ()
+    if checks:
+        message = (
+            f"the run before lost {100 * lost:.2g} % of its answers; so many, each counted at its worst, keep"
+            f" {', '.join(checks)} from passing whatever the candidate is like"
+        )
+        fix = f"ask more slowly ('sampling.concurrency'), raise 'sampling.lost_answers', or see gatewright plan {plan.target.name}"
+        yield Finding(name="lost answers", level="warn", message=message, fix=fix)
 
 
 def _billed_by_the_hour(platform: Platform, model_id: str, slot: SlotSpec) -> bool:

@@ -13,7 +13,12 @@ __all__ = ["last_run", "plan_target"]
 
 
 def plan_target(
-    settings: Settings, target: str, *, differing: float | None = None, first: bool | None = None
+    settings: Settings,
+    target: str,
+    *,
+    differing: float | None = None,
+    lost: float | None = None,
+    first: bool | None = None,
 ) -> GatePlan:
     """Plan a run of a target.
 
@@ -22,6 +27,7 @@ def plan_target(
         target: its name.
         differing: share of the cases on which candidate and baseline are expected to differ, in (0, 1]; None for that
             of the last run.
+        lost: share of the answers that is expected to be lost, in [0, 1); None for that of the last run.
         first: whether it is a first release, with no baseline to ask; None for one where nothing is live, unless
             `differing` says what to expect of a baseline.
 
@@ -37,6 +43,7 @@ def plan_target(
         plan.suites,
         past=last_run(settings, target),
         differing=differing,
+        lost=lost,
         roles=1 if alone else 2,
         repeats=plan.repeats,
         at_once=int(plan.target.sampling.get("concurrency", 64)),

@@ -15,6 +15,7 @@ import msgspec
 from evals.config.documents import raise_problems
 from evals.errors import PlatformError, Problem
 from evals.gate.judge import judge, worst
+from evals.gate.look_store import LookStore
 from evals.records import Role, Verdict
 from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
@@ -32,6 +33,7 @@ from flows.evaluation.looks import (
     require_same_gate,
     results_at,
 )
+from flows.evaluation.lost_answers.slow_round import grade_lost_again
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import look_for_leaks
 from flows.evaluation.tries.counted import counted, counted_as_stored
@@ -48,6 +50,7 @@ __all__ = [
     "judged_anew",
     "preflight",
     "rounds",
+    "rounds_due",
 ]
 
 _log = logging.getLogger(__name__)
@@ -108,7 +111,8 @@ async def deploy_candidate(settings: Settings, run_id: str) -> str:
 async def ask_round(
     settings: Settings, run_id: str, look: int, *, progress: ProgressSink | None = None
 ) -> tuple[SamplingSummary, ...]:
-    """Ask both models the cases of one round that have no answer yet, and grade the answers.
+    """Ask both models the cases of one round that have no answer yet, and grade the answers; in the last round also, slowly, what
+    was lost before.
 
     A developer slot that disappears while it is asked (it lives 24 h) is deployed again and the round goes on.
     """
@@ -122,6 +126,8 @@ async def ask_round(
             await run.platform.aclose()
         async with judges_at_work(run.plan.judge, run.folder, budget):
             await run.evaluation.grade()
+        if look == run.evaluation.rounds:
+            await grade_lost_again(run, budget, progress)
         return summary
 
 
@@ -129,6 +135,19 @@ def rounds(settings: Settings, run_id: str) -> int:
     """How many rounds the run has at most."""
     with open_run(settings, run_id) as run:
         return run.evaluation.rounds
+
+
+def rounds_due(settings: Settings, run_id: str) -> range:
+    """The rounds that are still to be asked, from 1: those after the last look, or the one that the asking ended with.
+
+    Each asks again for what was lost in those before.
+    """
+    with open_run(settings, run_id) as run:
+        made = LookStore(run.folder).events()
+        last = made[-1] if made else None
+        if last is not None and last.stop:
+            return range(last.look, last.look + 1)
+        return range(last.look + 1 if last else 1, run.evaluation.rounds + 1)
 
 
 def conclude(settings: Settings, run_id: str) -> Verdict:

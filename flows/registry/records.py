@@ -72,6 +72,7 @@ CHANGES: frozenset[str] = frozenset(
         "drift_found",
         "drift_over",
         "edited",
+        "run_retried",
     }
 )
 """Kinds of event that a person asking "what changed here, and who did it" wants to see."""

@@ -16,6 +16,7 @@ from flows.registry import (
     judged_by,
     ledger,
     pointers,
+    retries,
     run_states,
     runs,
     statements,
@@ -114,6 +115,9 @@ class Registry:
     suite_results = reading(verdicts.results)
     save_statement = writing(statements.save)
     statement = reading(statements.statement)
+
+    begin_retry = writing(retries.begin_retry)
+    retries = reading(retries.retries_of)
 
     # people
     answer = writing(answers.add_answer)

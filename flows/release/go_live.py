@@ -14,6 +14,7 @@ import msgspec
 from evals.checks.check import Check
 from evals.errors import ConfigurationError, Problem
 from evals.evaluation.evaluation import EvaluatedModel, Evaluation
+from evals.evaluation.lost_answers import ask_lost_again
 from evals.gate.examiner import Evidence
 from evals.gate.judge import judge
 from evals.gate.policy import GatePolicy, load_policy
@@ -22,6 +23,7 @@ from flows.approvals.changes import changed_since_verdict
 from flows.config.connections import publishers_of
 from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
+from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun, open_run, strata
 from flows.platforms.base import Connection
 from flows.release.clearance import Promotion
@@ -79,7 +81,11 @@ def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:
             for response in evaluation.responses("candidate", opened.suite.name)
         ]
         failed = [answer for answer in answers if answer.outcome not in MODEL_OUTCOMES]
-        detail = "; ".join(f"{answer.case_id}: {answer.outcome}" for answer in failed[:3])
+        sealed = any(opened.suite.sealed for opened in evaluation.suites)
+        detail = "; ".join(
+            answer.outcome if sealed else f"{answer.case_id}: {answer.outcome}"
+            for answer in failed[:3]
+        )
         return SmokeResult(asked=len(answers), passed=bool(answers) and not failed, detail=detail)
 
     return smoke
@@ -120,6 +126,7 @@ async def _production_verdict(
         run, run.folder / "production", run.target.promotion.production_cases, tuple(models)
     )
     await evaluation.ask(1, models)
+    await ask_lost_again(evaluation, 1, models, lost_answers_plan(run.target))
     async with judges_at_work(run.plan.judge, run.folder):
         await evaluation.grade()
     results = evaluation.results(

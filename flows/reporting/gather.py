@@ -19,6 +19,7 @@ from evals.report.facts import (
 from evals.report.numbers import instant
 from evals.report.write import write_report
 from evals.sampling.summary import SamplingSummary
+from flows.config.sealing import UNSEALED
 from flows.deployments.downtime import describe_downtime
 from flows.evaluation.ask import sampling_summaries
 from flows.evaluation.human_labels import judge_facts
@@ -36,6 +37,7 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.reporting.costs import cost_of, usages
 from flows.reporting.examples import examples_of
+from flows.reporting.retries import retry_notes, retry_steps
 from flows.reporting.slices import pairs_of, slices_of
 from flows.settings import Settings
 
@@ -52,15 +54,23 @@ _STATES: dict[str, RunState] = {
 
 
 def report_run(settings: Settings, run_id: str, *, error: str | None = None) -> Path:
-    """Write the report of a run and note where it is. Returns the path of the HTML file."""
+    """Write the report of a run and note where it is. Returns the path of the HTML file.
+
+    Where suites are sealed, a second one with their cases goes into a folder of its own.
+    """
     with open_run(settings, run_id) as run:
+        if any(opened.suite.sealed for opened in run.plan.suites):
+            write_report(gather(run, error=error, unsealed=True), run.folder / UNSEALED)
         page = write_report(gather(run, error=error), run.folder)[0]
         run.registry.note_run(run_id, actor="gatewright", report=str(page))
         return page
 
 
-def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
-    """Collect the facts of a run from the registry, its journals and its scores."""
+def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) -> RunFacts:
+    """Collect the facts of a run from the registry, its journals and its scores.
+
+    Single cases of sealed suites are left out, unless it is for somebody who may see them.
+    """
     record, results = run.record, _results(run)
     assert record.candidate is not None
     live = run.registry.live(record.target)
@@ -83,7 +93,10 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
         suite_results=tuple(run.registry.suite_results(record.run_id)),
         traces=tuple(_traces(run)),
         examples=tuple(
-            example for opened in run.plan.suites for example in examples_of(run, opened)
+            example
+            for opened in run.plan.suites
+            if unsealed or not opened.suite.sealed
+            for example in examples_of(run, opened)
         ),
         slices=tuple(
             row for opened in run.plan.suites for row in slices_of(run.policy, opened, results)
@@ -101,8 +114,8 @@ def gather(run: OpenRun, *, error: str | None = None) -> RunFacts:
         names=_names(run),
         live_now=_live_now(run.registry, live),
         gate_path=run.policy.path,
-        notes=_notes(run),
-        next_steps=_next_steps(run.registry, record, live),
+        notes=_notes(run, unsealed=unsealed),
+        next_steps=(*retry_steps(run), *_next_steps(run.registry, record, live)),
         since_run=record.since_run,
         edits=record.edits,
         error=error or _failure(record),
@@ -194,12 +207,18 @@ def _trouble(asked: Sequence[SamplingSummary]) -> dict[str, int]:
     return found | {name: count for name, count in rare.items() if count}
 
 
-def _notes(run: OpenRun) -> tuple[str, ...]:
+def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
     """What the preflight found that throws a light on the figures."""
     found = read_record(run.folder / "preflight.json", list[Finding]) or []
     overlaps = tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
     over_time = evidence_sentence(run)
-    return (*_superseded(run.record), *overlaps, *filter(None, [over_time]))
+    told = (*overlaps, over_time) if over_time else overlaps
+    sealed = tuple(
+        f"{opened.suite.name} is sealed: its cases and what was answered to each are not shown here"
+        for opened in run.plan.suites
+        if opened.suite.sealed and not unsealed
+    )
+    return (*_superseded(run.record), *told, *retry_notes(run), *sealed)
 
 
 def _superseded(record: RunRecord) -> tuple[str, ...]:

@@ -15,12 +15,12 @@ __all__ = ["ModelServer"]
 
 
 class ModelServer:
-    """A chat endpoint on loopback: `answer(model, text)` says what a model says; None is a server error."""
+    """A chat endpoint on loopback: `answer(model, text)` says what a model says; a number is the status of a failure."""
 
     def __init__(self) -> None:
         self.port = 0
         self.asked: list[tuple[str, str]] = []
-        self.answer: Callable[[str, str], str | None] = lambda _model, _text: "yes"
+        self.answer: Callable[[str, str], str | int | None] = lambda _model, _text: "yes"
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -37,7 +37,7 @@ class ModelServer:
         finally:
             writer.close()
 
-    def _reply(self, said: str | None) -> bytes:
+    def _reply(self, said: str | int | None) -> bytes:
         message = {"role": "assistant", "content": said}
         body: dict[str, Any] = {
             "id": "chatcmpl-1",
@@ -48,8 +48,8 @@ class ModelServer:
             "usage": {"prompt_tokens": 9, "completion_tokens": 1, "total_tokens": 10},
         }
         status = "200 OK"
-        if said is None:
-            status, body = "400 Bad", {"error": {"code": "trouble", "message": "no"}}
+        if said is None or isinstance(said, int):
+            status, body = f"{said or 400} Bad", {"error": {"code": "trouble", "message": "no"}}
         data = json.dumps(body).encode()
         head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(data)}"
         return head.encode() + b"\r\n\r\n" + data

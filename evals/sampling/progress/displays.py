@@ -39,12 +39,14 @@ def progress_view(snapshot: Snapshot) -> RenderableType:
         if (failures := _failures(progress))
     ]
     stopping = [Text(f"  {snapshot.stopping}", style="yellow")] if snapshot.stopping else []
-    return Group(table, *warnings, Text(f"  {_spend(snapshot)}", style="dim"), *stopping)
+    note = [Text(f"  {snapshot.note}", style="yellow")] if snapshot.note else []
+    return Group(table, *warnings, *note, Text(f"  {_spend(snapshot)}", style="dim"), *stopping)
 
 
 def progress_lines(snapshot: Snapshot) -> list[str]:
-    """Return a snapshot as one line a role, for a log or a page."""
-    return [
+    """Return a snapshot as one line a role, for a log or a page, and one for its note."""
+    note = [snapshot.note] if snapshot.note else []
+    return note + [
         f"{role}: {_done(progress)} done, {progress.rate_per_s:.1f}/s, {_clock(progress.eta_s)} left, "
         f"{progress.in_flight}/{progress.limit} at once, {_failures(progress) or 'no failures'}; {_spend(snapshot)}"
         for role, progress in snapshot.roles.items()
@@ -58,11 +60,13 @@ class LinePrinter:
         self._write = write
         self._every_s = every_s
         self._next_at = 0.0
+        self._note = ""
 
     def update(self, snapshot: Snapshot) -> None:
-        """Write when it is time."""
+        """Write when it is time, or something out of the ordinary begins."""
+        news, self._note = snapshot.note != self._note, snapshot.note
         self._next_at = min(self._next_at, snapshot.elapsed_s + self._every_s)  # a new round began
-        if not snapshot.finished and snapshot.elapsed_s < self._next_at:
+        if not news and not snapshot.finished and snapshot.elapsed_s < self._next_at:
             return
         self._next_at = snapshot.elapsed_s + self._every_s
         for line in progress_lines(snapshot):
@@ -86,11 +90,13 @@ class JsonFileProgress:
         self._every_s = every_s
         self._clock = clock
         self._written_at = float("-inf")
+        self._note = ""
 
     def update(self, snapshot: Snapshot) -> None:
-        """Write unless the last write is too recent; the last snapshot is always written."""
+        """Write unless the last write is too recent; the last snapshot and a new note are always written."""
         now = self._clock()
-        if not snapshot.finished and now - self._written_at < self._every_s:
+        news, self._note = snapshot.note != self._note, snapshot.note
+        if not news and not snapshot.finished and now - self._written_at < self._every_s:
             return
         self._written_at = now
         self._draft.write_bytes(msgspec.json.encode(snapshot))

@@ -34,7 +34,9 @@ class RoleProgress(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Snapshot(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """The run at one moment; spend and tokens count the whole run, earlier rounds included."""
+    """The run at one moment; spend and tokens count the whole run, earlier rounds included. `note` says what is done now
+    that is out of the ordinary.
+    """
 
     elapsed_s: float
     roles: dict[Role, RoleProgress]
@@ -43,6 +45,7 @@ class Snapshot(Record, frozen=True, kw_only=True, omit_defaults=True):
     ceiling_usd: float | None = None
     ceiling_tokens: int | None = None
     stopping: str = ""
+    note: str = ""
     finished: bool = False
 
 

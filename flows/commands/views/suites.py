@@ -23,9 +23,14 @@ _MOST = 20
 
 
 def show_check(
-    screen: Console, opened: OpenedSuite, leak: Leak | None, policy: Mapping[str, str]
+    screen: Console,
+    opened: OpenedSuite,
+    leak: Leak | None,
+    policy: Mapping[str, str],
+    *,
+    named: bool = True,
 ) -> None:
-    """Show that a suite is in order, and which of its cases stand in the training file."""
+    """Show that a suite is in order, and which of its cases stand in the training file; only how many unless `named`."""
     suite = opened.suite
     names = ", ".join(grader.name for grader in opened.graders)
     screen.print(Text(f"{suite.name}: {len(suite.cases)} cases, graders {names}"))
@@ -40,6 +45,9 @@ def show_check(
             f"against {overlap.examples} examples of {leak.file}"
         )
     )
+    if not named:
+        screen.print(Text("  sealed            cases are not named here"))
+        return
     for kind, pairs in (("exact", overlap.exact), ("near", overlap.near)):
         style = "red" if policy[kind] == "refuse" else "yellow"
         for pair in pairs[:_MOST]:

@@ -14,9 +14,9 @@ import numpy as np
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults
 from evals.checks.comparison import compare, measure
+from evals.checks.kinds import MissingRule
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
-from evals.checks.missing import MissingRule
 from evals.errors import GatewrightError
 from evals.gate.judge import checks_of_each_slice
 from evals.metrics.results import ModelResults

@@ -21,6 +21,7 @@ from flows.registry.database.schema import (
     verdicts,
 )
 from flows.registry.records import CHANGES, Event
+from flows.registry.retries import RETRIED
 
 __all__ = ["chain_head", "event_of", "history", "verify"]
 
@@ -106,10 +107,24 @@ def _written_once(connection: Connection, events: dict[int, Event]) -> Iterator[
                 yield f"a {kind} of run {row.run_id} has no event: it was put there past the registry"
             elif event.facts()["digest"] != digest(_json(row.text)):
                 yield f"a {kind} of run {row.run_id} differs from event {seq}: it was altered"
+        withdrawn = _withdrawn(events)
         missing = (
-            event for event in events.values() if event.kind == kind and event.seq not in rows
+            event
+            for event in events.values()
+            if event.kind == kind and event.seq not in rows and event.seq not in withdrawn
         )
         yield from (f"a {kind} of run {e.run_id} (event {e.seq}) was removed" for e in missing)
+
+
+def _withdrawn(events: dict[int, Event]) -> set[int]:
+    """Numbers of the events whose verdict or result a retry of the same run withdrew."""
+    return {
+        seq
+        for event in events.values()
+        if event.kind == RETRIED
+        for seq in event.facts()["withdrawn"]
+        if seq < event.seq and seq in events and events[seq].run_id == event.run_id
+    }
 
 
 def _answers(connection: Connection, events: dict[int, Event]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from evals.records import Verdict
 from evals.report.sections.check import CheckView, check_view
 from evals.report.sections.tries import tries_lines
 from flows.approvals.questions import Question, question_of
+from flows.config.sealing import UNSEALED, may_see_run
 from flows.platforms.model_names import short_name
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
@@ -123,12 +124,19 @@ def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
     )
 
 
-def report_path(parts: ServiceState, run: RunRecord) -> Path | None:
-    """Return the run's report, None when there is none on this machine or it lies outside of the runs' folder."""
+def report_path(parts: ServiceState, run: RunRecord, actor: str | None = None) -> Path | None:
+    """Return the run's report, None when there is none on this machine or it lies outside of the runs' folder.
+
+    For an approver of its target it is the one that shows the cases of sealed suites, where there are any.
+    """
     if not run.report:
         return None
     path, runs = Path(run.report).resolve(), parts.settings.runs.resolve()
-    return path if path.is_relative_to(runs) and path.is_file() else None
+    if not (path.is_relative_to(runs) and path.is_file()):
+        return None
+    mine = path.parent / UNSEALED / path.name
+    seen = mine.is_file() and may_see_run(parts.settings.targets, run.target, actor)
+    return mine if seen else path
 
 
 def _tries(registry: Registry, run_id: str) -> tuple[str, ...]:

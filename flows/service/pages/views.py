@@ -44,6 +44,7 @@ _CHANGES = {
     "drift_found": ("stands otherwise", "fail"),
     "drift_over": ("stands as recorded", "pass"),
     "edited": ("gate, suite or target edited", "undecided"),
+    "run_retried": ("retried", "plain"),
 }
 
 

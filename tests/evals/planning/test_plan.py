@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -216,3 +217,34 @@ def test_a_family_is_paid_for_in_cases(folder_suite: Any) -> None:
         "95 % hold for 10 candidates in 90 days together, so that each is judged at 99.5 %" in text
     )
     assert "1.7 times the cases for 90 %, and 215 flawless cases instead of 88" in text
+
+
+def test_lost_answers_cost_a_comparison_their_share_of_its_margin(folder_suite: Any) -> None:
+    gate, suites = policy_of(DROP), [folder_suite(600)]
+    whole = plan_gate(gate, suites, differing=0.12, lost=0.0)
+    some = plan_gate(gate, suites, differing=0.12, lost=0.01)
+    assert some.checks[0].lost_cost == pytest.approx(0.01)
+    assert some.checks[0].n90 > whole.checks[0].n90 * (0.05 / 0.04) ** 2
+    assert some.checks[0].power < whole.checks[0].power
+    assert some.checks[0].least > whole.checks[0].least == 52
+    assert "1 % of the answers are expected to be lost" in shown(some)
+    assert "lost answers cost 0.01" in shown(some)
+    assert "to be lost" not in shown(whole)
+
+
+def test_a_check_whose_margin_the_losses_use_up_is_named(folder_suite: Any) -> None:
+    level = {"metric": "exact", "kind": "at_least", "threshold": 0.8}
+    plan = plan_gate(policy_of(DROP, level), [folder_suite(600)], differing=0.12, lost=0.05)
+    assert [check.out_of_reach for check in plan.checks] == [True, False]
+    assert plan.checks[0].power == 0.0
+    assert "With so many 1 check can't pass at all" in shown(plan)
+    assert plan.overall_power == pytest.approx(0.05, abs=0.02), "as one that is worse by the margin"
+
+
+def test_what_the_last_run_lost_is_expected_again(folder_suite: Any, past: Any) -> None:
+    counts = {"planned": 400, "answered": 392, "scored": 392, "errored": 8}
+    lossy = replace(past.candidate["triage"], counts=counts)
+    plan = plan_gate(
+        policy_of(DROP), [folder_suite(600)], past=replace(past, candidate={"triage": lossy})
+    )
+    assert plan.lost == pytest.approx(0.02)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+from pathlib import Path
+
 import pytest
+from support.file_platform import World
 
 from evals.errors import ConfigurationError
 from flows.recovery.earlier_models import barred_model, earlier_model
@@ -13,11 +18,25 @@ SECOND = "gpt-4.1-mini-2025-04-14.ft-1c2d3e4f-v2"
 TWIN = "gpt-4.1-nano-2025-04-14.ft-77aa88bb-v2"
 
 
-@pytest.fixture
-async def registry(world):
-    """Generations 1, 2 and 3: two of the models bear the same name."""
+@pytest.fixture(scope="module")
+def three_promoted(tmp_path_factory) -> Path:
+    """Generations 1, 2 and 3: two of the models bear the same name. Made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("three")
+    world = World(folder)
     for number, model in enumerate((FIRST, SECOND, TWIN), start=1):
-        await world.promote(f"triage-run-{number}", model)
+        asyncio.run(world.promote(f"triage-run-{number}", model))
+    world.close()
+    return folder
+
+
+@pytest.fixture
+def world(three_promoted, folder, open_world):
+    shutil.copytree(three_promoted, folder, dirs_exist_ok=True)
+    return open_world()
+
+
+@pytest.fixture
+def registry(world):
     return world.registry
 
 
@@ -73,9 +92,9 @@ def test_a_model_brought_back_is_listed_once(registry, world):
     assert [line.split()[0] for line in str(refused.value).splitlines()[1:]] == ["#5", "#4", "#2"]
 
 
-def test_where_nothing_was_ever_live_that_is_said(world):
+def test_where_nothing_was_ever_live_that_is_said(open_world):
     with pytest.raises(ConfigurationError, match="nothing was ever live"):
-        earlier_model(world.registry, TARGET, "1")
+        earlier_model(open_world().registry, TARGET, "1")
 
 
 @pytest.mark.slow

@@ -173,6 +173,22 @@ def test_a_report_is_served_shut_off_from_the_pages(
     assert answer.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
 
 
+def test_the_report_with_the_cases_of_sealed_suites_is_served_to_approvers_alone(
+    told: Any, registry: Any, settings: Any
+) -> None:
+    folder = settings.run_folder("triage-1")
+    (folder / "unsealed").mkdir(parents=True)
+    (folder / "report.html").write_text("figures")
+    (folder / "unsealed" / "report.html").write_text("cases")
+    registry.note_run("triage-1", report=str(folder / "report.html"))
+    assert told.get("/runs/triage-1/report").text == "figures"
+    with (settings.targets / "triage.yaml").open("a") as file:
+        file.write(f"approvers: [{settings.actor}]\n")
+    assert told.get("/runs/triage-1/report").text == "cases"
+    behind_a_proxy = {"x-forwarded-for": "10.0.0.1"}
+    assert "cases" not in told.get("/runs/triage-1/report", headers=behind_a_proxy).text
+
+
 def test_a_file_outside_of_the_runs_is_never_served(
     told: Any, registry: Any, settings: Any, tmp_path: Path
 ) -> None:
