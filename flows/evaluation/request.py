@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from evals.errors import RefusedError
 from evals.records import encode
 from flows.evaluation.open_run import OpenRun, load_plan, open_run
+from flows.evaluation.tries.old_looks import note_old_looks
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
 from flows.registry.records import RunKind, RunRecord
@@ -104,6 +105,7 @@ async def resolve(settings: Settings, run_id: str) -> str:
             candidate = await run.platform.resolve(ref, target=run.target.name)
         finally:
             await run.platform.aclose()
+        note_old_looks(run)
         _require_untried(run, candidate.model_id)
         live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
         run.registry.note_run(

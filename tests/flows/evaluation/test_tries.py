@@ -20,6 +20,8 @@ from support.promoted import (
 )
 
 from evals.errors import ConfigurationError, RefusedError
+from evals.gate.look_store import LookStore
+from evals.gate.looks import LookEvent
 from evals.records import Verdict
 from flows.approvals.answers import answer_run
 from flows.evaluation import looks, steps
@@ -229,3 +231,22 @@ def test_a_run_that_has_looked_keeps_its_suites(desk: Desk, fresh_jobs: tuple[st
     desk.place.change(cases, '"expected": "billing"', '"expected": "bug"')
     with pytest.raises(ConfigurationError, match="the suites were changed after this run"):
         steps.conclude(desk.settings, run_id)
+
+
+def test_a_look_that_only_a_folder_knows_of_counts(desk: Desk, fresh_jobs: tuple[str, str]) -> None:
+    desk.place.write_gate(TARGET, EARLY)
+    killed = desk.begin(fresh_jobs[0])
+    newest = LookEvent(
+        look=1,
+        rounds=2,
+        policy_digest="sha256:then",
+        evidence_digest="sha256:then",
+        checks=(),
+        needs=(),
+        stop=False,
+    )
+    LookStore(desk.settings.run_folder(killed)).append(newest)
+    desk.begin(fresh_jobs[0], again="x")
+    with open_registry(desk.settings) as registry:
+        (only,) = registry.tries_of(TARGET, desk.run(killed).candidate_model)
+    assert [one.run.run_id for one in only.runs] == [killed]
