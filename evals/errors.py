@@ -14,6 +14,7 @@ GatewrightError                       exit 4: root of all that is raised on purp
 │   ├── RegistryError                 exit 4: the registry cannot be read or written, or is not intact
 │   │   └── StaleGenerationError      exit 4: compare-and-swap lost: somebody changed the pointer first
 │   ├── PublishError                  exit 4: a publisher could not write, or read back something else
+│   ├── KeptAnswersError              exit 4: kept answers are missing or damaged (evals/evaluation)
 │   └── NotYetError                   exit 4: found, and not to be acted upon before later (flows/service)
 ├── StoppedError                      exit 130: Ctrl-C; the message says how to go on (flows/commands)
 ├── IncomparableError                 exit 4: results that may not be compared; becomes a check's ERROR (evals/checks)

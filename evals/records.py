@@ -35,6 +35,7 @@ __all__ = [
     "Response",
     "RestsOn",
     "Role",
+    "RunnerUp",
     "Score",
     "Slot",
     "SuiteResult",
@@ -221,12 +222,16 @@ class CheckResult(Record, frozen=True, kw_only=True):
     `candidate` and `baseline` are point estimates of the metric; `estimate`, `lower` and `upper` belong to the quantity
     that is compared with `threshold` (the metric itself, the difference, or the ratio where `percent` is set): each
     bound is one-sided at `confidence`. `decides` is False for shadow checks and for slices that are only reported.
-    `against` says whose `baseline` is, and `against_model` names the anchor's model. `reason` begins with `check` and a
+    `against` says whose `baseline` is, and `against_model` names the anchor's model. `overruled` says in a few words what
+    forbids to go by the comparison, whatever it came to. `reason` begins with `check` and a
     colon. `rests_on` is None in results stored before it existed, which
     `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
 
     `n` counts the cases asked. `missing_candidate` and `missing_baseline` of them lack a score of that model: `estimate` is then of
-    those that have both, while `lower` and `upper` hold whatever the missing ones were (unless the verdict says "at_random").
+    those that have both, while `lower` and `upper` hold whatever the missing ones were.
+    `measured` is False where too few of them were scored for the policy, or none, or the metric can't tell anything.
+    `missing_left_out` says that they were left out of `n` and of everything. `gate_confidence` is what the gate asks of each bound;
+    a look may take another (`confidence`). None in results stored before it was noted.
     """
 
     check: str
@@ -256,8 +261,12 @@ class CheckResult(Record, frozen=True, kw_only=True):
     look: LookPosition | None = None
     against: Opponent = "baseline"
     against_model: str = ""
+    overruled: str = ""
     missing_candidate: int = 0
     missing_baseline: int = 0
+    measured: bool = True
+    missing_left_out: bool = False
+    gate_confidence: float | None = None
 
     @property
     def finding(self) -> str:
@@ -321,12 +330,25 @@ class PooledCheck(Record, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class RunnerUp(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A selection that a candidate took part in and did not win, while no run of the winner passed.
+
+    `winner` is the model that was chosen, "" while none is; `run_id` is its latest run and `outcome` what that came to.
+    """
+
+    selection: str
+    winner: str = ""
+    run_id: str = ""
+    outcome: VerdictOutcome | None = None
+
+
 class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Which try of its candidate a run is, and what the target's candidates add up to.
 
     `number` counts from 1, and is 0 for an evaluation. `candidates` are the target's different candidates that were
     judged in the `window_s` seconds up to this one, itself included; each first try may pass wrongly with a chance of
     1 - `confidence`. `allowed` is how many of them the gate lets pass by themselves, None without a `family`.
+    `runner_up` are the selections that chose another candidate, on whose untouched cases this one would be the next.
     """
 
     number: int
@@ -336,13 +358,15 @@ class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
     allowed: int | None = None
     earlier: tuple[EarlierTry, ...] = ()
     pooled: tuple[PooledCheck, ...] = ()
+    runner_up: tuple[RunnerUp, ...] = ()
 
 
 class Verdict(Record, frozen=True, kw_only=True):
     """The gate's answer: the worst outcome of the checks that decide, bound to what it was judged on.
 
     `ending` says after which look asking ended and why; it is one of the reasons, and empty for a sample of fixed size.
-    `tries` is None in verdicts of before they were counted, and in those of regression runs.
+    `missing` is the gate's rule for scores that are missing, None in verdicts of before there was one: they were left out.
+    `causes` says, a sentence for each model, why answers are missing. `tries` is None in verdicts of before they were counted, and in those of regression runs.
     """
 
     outcome: VerdictOutcome
@@ -356,6 +380,23 @@ class Verdict(Record, frozen=True, kw_only=True):
     first_release: bool = False
     ending: str = ""
     tries: TryCount | None = None
+    missing: Literal["worst_case", "at_random"] | None = None
+    causes: tuple[str, ...] = ()
+
+    @property
+    def unmeasured(self) -> tuple[CheckResult, ...]:
+        """Deciding checks of which too little was measured for anybody to accept them."""
+        return tuple(check for check in self.checks if check.decides and not check.measured)
+
+    @property
+    def takes(self) -> Literal["approve", "override"] | None:
+        """What people have to say for the candidate to go live all the same; None when nobody is asked, or nobody can.
+
+        Nobody can judge what was not measured: with such a check an INCONCLUSIVE takes what a FAIL takes.
+        """
+        if self.outcome == "INCONCLUSIVE":
+            return "override" if self.unmeasured else "approve"
+        return "override" if self.outcome == "FAIL" else None
 
 
 class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):

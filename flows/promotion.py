@@ -21,7 +21,9 @@ from flows.orchestration.locks import target_lock
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord, RunState
+from flows.registry.selections import CHOSEN
 from flows.release.state_machine import STALE
+from flows.selection.rungs import request_judgement
 from flows.settings import load_settings
 
 __all__ = ["promote"]
@@ -30,7 +32,11 @@ __all__ = ["promote"]
 def _run_name() -> str:
     parameters = runtime.flow_run.parameters
     what = next(
-        (parameters[key] for key in ("job_id", "model_id", "checkpoint") if parameters.get(key)),
+        (
+            parameters[key]
+            for key in ("job_id", "model_id", "checkpoint", "selection")
+            if parameters.get(key)
+        ),
         "?",
     )
     return f"{parameters.get('target')} {what}"
@@ -47,8 +53,12 @@ async def promote(
     fresh: str = "",
     early_stop: str = "",
     rejudges: str = "",
+    selection: str = "",
 ) -> dict[str, str]:
-    """Take one candidate the whole way. Exactly one of job_id, model_id and checkpoint names it.
+    """Take one candidate the whole way. Exactly one of job_id, model_id and checkpoint names it, or `selection` alone.
+
+    `selection` is the id of a selection on record: its field is asked and one candidate chosen first, and what is taken
+    the whole way is that one. Beside one of the three it says where that candidate was chosen.
 
     `again` and `fresh`, any text, `early_stop="off"` and `rejudges`, a run's id, are the marks of
     `flows.evaluation.request.request_run`.
@@ -59,6 +69,11 @@ async def promote(
     settings = load_settings()
     ref = TriggerRef(job_id=job_id, model_id=model_id, checkpoint=checkpoint)
     actor = requested_by or settings.actor
+    if selection and ref == TriggerRef():
+        chosen = await _chosen(target, selection)
+        if chosen is None:
+            return _summary(selection)
+        ref = _reference(chosen)
     request = partial(
         request_run,
         settings,
@@ -68,6 +83,7 @@ async def promote(
         actor=actor,
         fresh=bool(fresh),
         early_stop=early_stop != "off",
+        selection=selection,
     )
     run, _created = request(again=again, rejudges=rejudges)
     await _run_to_end(run.run_id)
@@ -78,6 +94,39 @@ async def promote(
         await _run_to_end(run.run_id)
     await tasks.resume_unanswerable(target, str(runtime.flow_run.id))
     return _summary(run.run_id)
+
+
+async def _chosen(target: str, selection: str) -> RunRecord | None:
+    """Choose one candidate of a field, and record the run that judges it; None when nobody could be chosen."""
+    async with target_lock(target):
+        try:
+            if not _is_settled(selection):
+                await _choose(selection)
+        except GatewrightError as failure:
+            _note_failure(selection, str(failure))
+            raise
+        finally:
+            await tasks.clean_up_field(selection)
+    return request_judgement(load_settings(), selection)
+
+
+async def _choose(selection: str) -> None:
+    for rung in range(1, await tasks.open_field(selection) + 1):
+        await tasks.ask_rung(selection, rung)
+        if await tasks.judge_rung(selection, rung):
+            break
+    await tasks.settle_selection(selection)
+
+
+def _is_settled(selection: str) -> bool:
+    """Whether the choice is on record already."""
+    with open_registry(load_settings()) as registry:
+        return any(mark.step == CHOSEN for mark in registry.steps(selection))
+
+
+def _reference(run: RunRecord) -> TriggerRef:
+    named = {key: run.trigger.get(key) for key in ("job_id", "model_id", "checkpoint")}
+    return TriggerRef(**named)
 
 
 async def _run_to_end(run_id: str) -> None:

@@ -28,24 +28,30 @@ from flows.orchestration.prefect_api import PrefectApi, prefect_api_from_environ
 from flows.recovery import target_rollback
 from flows.release import go_live as release
 from flows.reporting import gather
+from flows.selection import field, rungs
 from flows.settings import load_settings
 
 __all__ = [
     "ask_round",
+    "ask_rung",
     "check_drift",
     "clean_up",
+    "clean_up_field",
     "close_expired",
     "conclude",
     "deploy_candidate",
     "forget_answers",
     "go_live",
     "judge_look",
+    "judge_rung",
+    "open_field",
     "preflight",
     "report",
     "resolve",
     "resume_unanswerable",
     "roll_back",
     "settle_regression",
+    "settle_selection",
     "start_new",
     "sweep_targets",
 ]
@@ -186,6 +192,37 @@ async def check_drift(
 async def sweep_targets(target: str | None) -> tuple[sweep_target.SweepOutcome, ...]:
     """Delete what nobody needs any more and keep warm what a rollback may need; returns what was done."""
     return await sweep_target.sweep_all(load_settings(), target)
+
+
+@task(name="open field", **_STEP)
+async def open_field(selection: str) -> int:
+    """Name the candidates of a field and write down who chooses and who judges; returns the number of rungs."""
+    return await field.open_field(load_settings(), selection)
+
+
+@task(name="ask field", **_STEP)
+async def ask_rung(selection: str, rung: int) -> None:
+    """Ask the candidates that are left what a rung adds."""
+    async with artifacts.showing_progress(selection, []) as progress:
+        await rungs.ask_rung(load_settings(), selection, rung, progress=progress)
+
+
+@task(name="drop", **_STEP)
+async def judge_rung(selection: str, rung: int) -> bool:
+    """Drop the worse half of a field; returns True when nobody needs to be asked any more."""
+    return await asyncio.to_thread(rungs.judge_rung, load_settings(), selection, rung)
+
+
+@task(name="choose", **_STEP)
+async def settle_selection(selection: str) -> int | None:
+    """Put on record which candidate is to be judged; returns its place in the field, None for nobody."""
+    return await asyncio.to_thread(rungs.settle, load_settings(), selection)
+
+
+@task(name="clean up field", **_STEP)
+async def clean_up_field(selection: str) -> None:
+    """Delete the developer slots of a field."""
+    await rungs.clean_up_field(load_settings(), selection)
 
 
 @task(name="forget", **_STEP)

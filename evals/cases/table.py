@@ -111,6 +111,17 @@ class CaseTable(Sequence[Case]):
         row = self.ids.find(case_id)
         return None if row is None else self._case(case_id, self._spool[row])
 
+    def only(self, rows: Iterable[int]) -> CaseTable:
+        """Return a table of the cases at these places, in this order; each keeps its line in the case file."""
+        part = CaseTable(shared=self._shared)
+        for row in rows:
+            part.add(self[row], self.lines[row])
+        return part
+
+    def cluster_names(self) -> Iterator[str | None]:
+        """Yield the name of each case's cluster, None where it has none."""
+        return (self._cluster_names[code] if code >= 0 else None for code in self.clusters)
+
     def by_id(self) -> Iterator[Case]:
         """Yield all cases in the order of their ids."""
         return (self[row] for row in self.ids.places())

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.checks.broken_metric import reached_by_the_worst, unless_broken
 from evals.checks.check import Check
 from evals.checks.comparability import has_metric
 from evals.checks.kinds import MissingRule
@@ -119,7 +120,9 @@ def measure(
     def take(ours: ModelResults, _: ModelResults | None, over: Mask) -> Interval:
         return absolute_interval_of(spec, ours, over, confidence)
 
-    return _measured(check, sides, rows, points, take, missing)
+    found = _measured(check, sides, rows, points, take, missing)
+    lax = reached_by_the_worst(check, spec)
+    return unless_broken(found, spec, (candidate,), rows) if lax else found
 
 
 def compare(
@@ -156,7 +159,8 @@ def compare(
 
     if check.with_labels:
         return _labelled(check, sides, rows, confidence, points, missing)
-    return _measured(check, sides, rows, points, take, missing)
+    found = _measured(check, sides, rows, points, take, missing)
+    return unless_broken(found, spec, (candidate, baseline), rows)
 
 
 def _measured(

@@ -16,7 +16,8 @@ class Measurement:
 
     `n` counts cases (pairs of them against a baseline), whatever the repeats. `estimate`, `lower` and `upper` are of
     the metric itself, of candidate - baseline (baseline - candidate for a gain in a metric where lower is better), or
-    of candidate / baseline when `ratio` is set. `blocked` names a floor that forbids deciding.
+    of candidate / baseline when `ratio` is set. `blocked` names a floor that forbids deciding;
+    `broken` is set where that is a metric that can't tell anything.
 
     `missing` counts the cases of the `asked` ones of which a score of candidate and baseline is missing. With any, `estimate` is of the cases that have
     both. When they were counted `at_ends`, `lower` and `upper` hold whatever the missing ones were; `worst` and `best` are the
@@ -39,6 +40,7 @@ class Measurement:
     worst: Interval | None = None
     best: Interval | None = None
     at_ends: bool = False
+    broken: bool = False
 
     def at_best(self) -> Measurement:
         """Return the measurement with all that is missing at its best. Raises ValueError where that has no bounds."""

@@ -14,7 +14,7 @@ from evals.metrics.estimates import MetricSpec
 from evals.metrics.results import ModelResults
 from evals.stats import label_metrics, score_intervals, unbounded
 from evals.stats.bounded import bounded_score_bounds
-from evals.stats.clusters import cluster_detail, design_effect
+from evals.stats.clusters import cluster_detail, cluster_freedom, design_effect
 from evals.stats.interval import Interval
 from evals.stats.power import min_n_absolute
 from evals.stats.validation import cluster_codes, t_critical
@@ -216,8 +216,9 @@ def _contrast(
 ) -> tuple[float, float]:
     effect, critical = 1.0, math.inf if values.size == 1 else None
     if clusters is not None:
-        groups = cluster_codes(clusters, values.size)[1]
-        effect, critical = design_effect(values, clusters), t_critical(confidence, groups - 1)
+        codes, _ = cluster_codes(clusters, values.size)
+        effect = design_effect(values, codes)
+        critical = t_critical(confidence, cluster_freedom(codes))
     return bounded_score_bounds(
         values,
         confidence=confidence,

@@ -8,7 +8,6 @@ holds with each of them at the end of its scale (partial identification: Horowit
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -21,6 +20,8 @@ from evals.stats.confusion import count, label_metric
 from evals.stats.lost_labels import highest_value, lowest_value, worst_labels
 
 __all__ = ["filled", "missing_cases", "scored_rows"]
+
+_LEAST = float(np.nextafter(0.0, 1.0))
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -98,10 +99,12 @@ def filled(spec: MetricSpec, results: ModelResults, rows: Mask, *, high: bool) -
 def _ends(spec: MetricSpec, results: ModelResults, *, high: bool) -> Floats:
     """The end of the scale for every case, in the column's own unit."""
     size = len(results.case_ids)
+    if not high and spec.family == "quantile":
+        return np.full(size, _LEAST)  # as good as 0, and still something to compare with
     if not high or math.isfinite(spec.hi):
         return np.full(size, spec.hi if high else spec.lo)
-    most: Mapping[str, Floats] = results.most
-    return np.nan_to_num(most.get(spec.column, np.full(size, np.inf)), nan=np.inf)
+    most = results.most.get(spec.column, np.full(size, np.inf))
+    return np.asarray(np.where(np.isnan(most), np.inf, most))
 
 
 def _filled_labels(spec: MetricSpec, results: ModelResults, rows: Mask, *, high: bool) -> Filled:

@@ -35,7 +35,7 @@ from evals.sampling.sampler import sample
 from evals.sampling.summary import SamplingSummary
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["EvaluatedModel", "Evaluation"]
+__all__ = ["EvaluatedModel", "Evaluation", "settings_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +57,21 @@ class EvaluatedModel:
 
     def settings_for(self, opened: OpenedSuite) -> SamplingSettings:
         """How this model is asked a suite: the target's settings, and the suite's where the target says nothing."""
-        suite = opened.suite
-        declared = {
-            name: value
-            for name, value in suite.sampling.items()
-            if getattr(self.settings, name) is None
-        }
-        return msgspec.structs.replace(
-            self.settings,
-            **declared,
-            response_format=suite.response_format,
-            tools=tuple(suite.tools) if suite.tools else None,
-        )
+        return settings_for(opened, self.settings)
+
+
+def settings_for(opened: OpenedSuite, stated: SamplingSettings) -> SamplingSettings:
+    """Return how a suite is asked: as stated, and as the suite says where nothing is."""
+    suite = opened.suite
+    declared = {
+        name: value for name, value in suite.sampling.items() if getattr(stated, name) is None
+    }
+    return msgspec.structs.replace(
+        stated,
+        **declared,
+        response_format=suite.response_format,
+        tools=tuple(suite.tools) if suite.tools else None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

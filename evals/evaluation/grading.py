@@ -22,7 +22,7 @@ from evals.graders.judges.pairwise import grade_pair, pairwise
 from evals.records import Case, Response, Role, Score
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["QUICK", "GradingPace", "grade_pairs", "grade_role"]
+__all__ = ["QUICK", "GradingPace", "grade_answers", "grade_pairs", "grade_role"]
 
 AT_ONCE = 256
 """Answers that are being graded at a time; how many judges are asked at once is decided by the model client."""
@@ -51,9 +51,19 @@ async def grade_role(
 ) -> None:
     """Score one model's answers to one suite that have no score of the present graders yet."""
     store = ScoreStore(folder, role, opened)
+    await grade_answers(store, opened, read(role, opened.suite.name), pace)
+
+
+async def grade_answers(
+    store: ScoreStore,
+    opened: OpenedSuite,
+    responses: Iterable[Response],
+    pace: GradingPace = QUICK,
+) -> None:
+    """Score the answers to a suite that have no score in a book yet."""
     graded = (
         grade_response(opened.graders, case, response)
-        for case, response in _due(store, opened, read(role, opened.suite.name))
+        for case, response in _due(store, opened, responses)
     )
     with _saving(store) as save_if_due:
         await _collect(graded, store.add, save_if_due, pace, _lost)

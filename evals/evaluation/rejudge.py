@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from evals.evaluation.evaluation import Evaluation
+from evals.evaluation.kept_results import KeptEvidence
 from evals.gate.examiner import Evidence
 from evals.gate.judge import judge
 from evals.gate.look_store import LookStore
@@ -33,15 +34,26 @@ def due_look(evaluation: Evaluation) -> tuple[int, LookHistory | None]:
     return look, LookHistory(look=look, rounds=rounds, past=past)
 
 
-def stored_evidence(results: Results, *, release: bool) -> Evidence:
-    """The same results as evidence for the gate; `release` is False for a look at what is live already."""
-    return Evidence(
+def stored_evidence(
+    results: Results, *, release: bool, kept: KeptEvidence | None = None
+) -> Evidence:
+    """The same results as evidence for the gate; `release` is False for a look at what is live already.
+
+    `kept` are the kept answers of earlier models that are judged with them.
+    """
+    found = Evidence(
         candidate=results["candidate"], baseline=results.get("baseline"), release=release
     )
+    return found if kept is None else kept.beside(found)
 
 
 def rejudge_stored(
-    evaluation: Evaluation, policy: GatePolicy, models: Models, *, release: bool
+    evaluation: Evaluation,
+    policy: GatePolicy,
+    models: Models,
+    *,
+    release: bool,
+    kept: KeptEvidence | None = None,
 ) -> Verdict:
     """Judge what lies in the folder of an evaluation by a policy.
 
@@ -54,18 +66,17 @@ def rejudge_stored(
     look, looks = due_look(evaluation)
     own = {event.policy_digest for event in looks.past} if looks is not None else set()
     if looks is None or own == {policy.digest}:
-        return judge(
-            policy, stored_evidence(evaluation.results(look, models), release=release), looks
-        )
+        found = evaluation.results(look, models)
+        return judge(policy, stored_evidence(found, release=release, kept=kept), looks)
     rounds, last = evaluation.rounds, _last_made(evaluation, look)
     results = evaluation.results(last, models)
     whole = last == rounds and _whole(evaluation)
     if whole and not policy.early_stop:
-        return judge(policy, stored_evidence(results, release=release))
+        return judge(policy, stored_evidence(results, release=release, kept=kept))
     return rejudge_looks(
         policy,
         lambda step, where: stored_evidence(
-            _cut(evaluation, results, step, where), release=release
+            _cut(evaluation, results, step, where), release=release, kept=kept
         ),
         rounds if whole else max(rounds, last + 1),  # what ended early has no final look
         last,

@@ -40,9 +40,16 @@ class ScoreStore:
     """Scores of one role's answers to one suite; those of graders that compare two answers stand in a book of their own."""
 
     def __init__(
-        self, folder: Path, role: Role, opened: OpenedSuite, *, pairs: bool = False
+        self,
+        folder: Path,
+        role: Role,
+        opened: OpenedSuite,
+        *,
+        pairs: bool = False,
+        made_by: str | None = None,
     ) -> None:
-        stem = opened.fingerprint.removeprefix("sha256:")[:12]
+        """Open the book in a folder; `made_by` is the digest that its scores belong to, the suite's fingerprint if None."""
+        stem = (made_by or opened.fingerprint).removeprefix("sha256:")[:12]
         name = f"{role}-{opened.suite.name}-{stem}{'-pairs' if pairs else ''}.jsonl"
         self.path = folder / "scores" / name
         self._cases = opened.suite.cases
@@ -75,12 +82,17 @@ class ScoreStore:
 
     def scores(self) -> Iterator[Score]:
         """Yield all scores that were saved: the last ones, where an answer was scored anew."""
+        for found in self.by_answer():
+            yield from found
+
+    def by_answer(self) -> Iterator[tuple[Score, ...]]:
+        """Yield the same scores, those of one answer together."""
         superseded = self._superseded()
         decoder = msgspec.json.Decoder(tuple[Score, ...])
         for number, line in self._lines():
             if number not in superseded:
                 with suppress(msgspec.DecodeError):
-                    yield from decoder.decode(line)
+                    yield decoder.decode(line)
 
     def save(self) -> None:
         """Append what was added, durably."""

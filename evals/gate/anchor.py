@@ -42,6 +42,10 @@ class Anchor(Record, frozen=True, kw_only=True, omit_defaults=True):
         """Return the confidence at which each candidate is judged against the anchor."""
         return 1.0 - (1.0 - of_gate) / self.candidates
 
+    def states_margin(self, check: Check) -> bool:
+        """Return whether the anchor has a margin of its own for a check's metric."""
+        return self.margin is not None or check.metric in self.margins
+
     def margin_of(self, check: Check) -> tuple[float, bool]:
         """Return by how much a check's metric may be worse than the anchor's, and whether that is a share."""
         stated = self.margins.get(check.metric, self.margin)

@@ -22,6 +22,8 @@ from evals.metrics.estimates import metric_spec
 
 __all__ = ["require_sound_baseline"]
 
+_FELL = "the live model's own deployment answers worse than when it was promoted"
+
 
 def require_sound_baseline(
     check: Check, examined: CheckLook, evidence: Evidence, confidence: float
@@ -37,10 +39,19 @@ def require_sound_baseline(
         return examined
     if measured_that_day(check.metric):
         return examined
-    why = evidence.kept_problem or _what_fell(check, evidence, confidence)
-    if not why:
+    unread, fell = evidence.kept_problem, ""
+    if not unread:
+        fell = _what_fell(check, evidence, confidence)
+    if not unread and not fell:
         return examined
-    result = with_finding(examined.result, why, outcome="INCONCLUSIVE", rests_on="rule")
+    short = _FELL if fell else "the live model's kept answers can't be read"
+    result = with_finding(
+        examined.result,
+        unread or fell,
+        outcome="INCONCLUSIVE",
+        rests_on="rule",
+        overruled=short,
+    )
     return msgspec.structs.replace(examined, result=result)
 
 
@@ -57,7 +68,8 @@ def _what_fell(check: Check, evidence: Evidence, confidence: float) -> str:
             kind="max_drop" if spec.higher_is_better else "max_rise",
             with_labels=False,
         )
-        found = compare(worse, now, kept, confidence)
+        # Lost answers say nothing of a fall; that they can't buy a PASS is the affair of `evals.checks.worst_case`.
+        found = compare(worse, now, kept, confidence, missing="at_random")
     except (IncomparableError, ValueError, ArithmeticError):
         return ""
     if not _fell(worse, found):
@@ -66,7 +78,7 @@ def _what_fell(check: Check, evidence: Evidence, confidence: float) -> str:
     if not changed and not _by_the_margin(worse, found):
         return ""
     return (
-        "the live model's own deployment answers worse than when it was promoted:"
+        f"{_FELL}:"
         f" {quantity(worse, found)} over {found.n} cases{changed}; a comparison with it proves nothing:"
         " find out what became of the deployment, then run again"
     )

@@ -43,6 +43,7 @@ def blank_result(check: Check, confidence: float) -> CheckResult:
         decide_on=check.decide_on,
         percent=check.percent,
         rests_on="rule",
+        gate_confidence=confidence,
         against=check.against,
     )
 
@@ -62,6 +63,8 @@ def with_measurement(blank: CheckResult, found: Measurement) -> CheckResult:
         warnings=found.warnings,
         missing_candidate=found.missing[0],
         missing_baseline=found.missing[1],
+        missing_left_out=any(found.missing) and found.n < found.asked,
+        measured=not found.broken and (found.estimate is not None or found.candidate is not None),
     )
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults, measured_results
 from evals.checks.comparison import asked_rows, compare, due_rows, measure, paired_rows
-from evals.checks.kept_comparison import comparable_rows, too_few_comparable
+from evals.checks.kept_comparison import comparable_rows
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
-from evals.gate.anchor import HOW_TO_SET_ANOTHER
+from evals.gate.anchored import incomparable, why_incomparable, why_not_judged
 from evals.gate.check_results import (
     blank_result,
     too_few_result,
@@ -110,11 +110,8 @@ class Examiner:
             return f"measured on the {check.measure_on} deployment, not here"
         evidence = self.evidence
         if check.against == "anchor":
-            # Nothing was live before: there is no decline yet. Where there should be kept answers, that is said instead.
-            none = evidence.anchor is None and not evidence.anchor_problem
-            return (
-                "no earlier model to compare with" if none and evidence.baseline is None else None
-            )
+            none_yet = evidence.baseline is None and not evidence.anchor_problem
+            return why_not_judged(check, evidence.candidate, evidence.anchor, none_yet=none_yet)
         if check.relative and evidence.baseline is None:
             return "no live baseline to compare with"
         return None
@@ -124,8 +121,9 @@ class Examiner:
 
     def _incomparable(self, check: Check, blank: CheckResult, why: str) -> CheckLook:
         """A check whose anchor can't be compared: undecided, so that a person decides until the gate names another."""
-        finding = f"the anchor can't be compared: {why or 'its answers were not kept'}; {HOW_TO_SET_ANOTHER}"
-        return _ruled(check, with_finding(blank, finding), decided=self.looks.final)
+        short = "the anchor can't be compared"
+        result = with_finding(blank, incomparable(why), overruled=short)
+        return _ruled(check, result, decided=self.looks.final)
 
     def _measured(
         self,
@@ -137,20 +135,22 @@ class Examiner:
         planned = int(due_rows(check, candidate).sum())
         if check.against == "anchor" and baseline is not None:
             blank = msgspec.structs.replace(blank, against_model=baseline.model_id)
-            short = too_few_comparable(check, baseline, self.policy.confidence_of(check))
-            if short is not None and planned >= (check.min_cases or 0):
-                return self._incomparable(check, blank, short)
+            why = why_incomparable(self.policy, check, baseline)
+            if why is not None:
+                return self._incomparable(check, blank, why)
             planned = int(comparable_rows(check, baseline).sum())
         n, scored = (
             int(rows(check, candidate, baseline).sum()) for rows in (self._counted, paired_rows)
         )
         due = self._due(check, n, planned)
         confidence = self._confidence(check, due)
-        found = (
-            compare(check, candidate, baseline, confidence, missing=self.policy.missing)
-            if check.relative and baseline is not None
-            else measure(check, candidate, baseline, confidence, missing=self.policy.missing)
-        )
+
+        def measured(at: float) -> Measurement:
+            if check.relative and baseline is not None:
+                return compare(check, candidate, baseline, at, missing=self.policy.missing)
+            return measure(check, candidate, baseline, at, missing=self.policy.missing)
+
+        found = measured(confidence)
         numbers = msgspec.structs.replace(
             with_measurement(blank, found), look=self._position(planned)
         )
@@ -158,11 +158,14 @@ class Examiner:
             few = too_few_result(check, numbers)
             return _ruled(check, few, decided=few.decides or self.looks.final)
         uncovered = unscored_share(check, candidate, baseline, self.policy.min_scored)
-        if uncovered is None and check.min_cases is not None and scored < check.min_cases:
-            uncovered = too_few(check, scored)
         if uncovered is not None:
-            return _ruled(check, with_finding(numbers, uncovered), decided=self.looks.final)
-        return self._compared(check, found, numbers, due, planned)
+            lacking = with_finding(numbers, uncovered, measured=False)
+            return _ruled(check, lacking, decided=self.looks.final)
+        if check.min_cases is not None and scored < check.min_cases:
+            few = with_finding(numbers, too_few(check, scored))
+            return _ruled(check, few, decided=self.looks.final)
+        looked = self._compared(check, found, numbers, due, planned)
+        return self._refused(check, looked, measured) if looked.futile else looked
 
     @property
     def _counted(self) -> Callable[[Check, ModelResults, ModelResults | None], NDArray[np.bool_]]:
@@ -233,6 +236,24 @@ class Examiner:
             result=result,
             futile=state == "given_up",
         )
+
+    def _refused(
+        self, check: Check, given_up: CheckLook, measured: Callable[[float], Measurement]
+    ) -> CheckLook:
+        """A check given up is a FAIL where its plain bound, at the gate's own confidence, is on the failing side already.
+
+        A look decides at a finer level, so that looking often promotes nobody. To refuse what is not going to pass anyhow takes
+        no more than the gate's word; whoever is only undecided is left to people, and to more cases.
+        """
+        plain = measured(self.policy.confidence_of(check))
+        if compare_with_threshold(check, plain) != "FAIL":
+            return given_up
+        before = given_up.result
+        numbers = with_measurement(before, plain)
+        assert before.look is not None  # only looks give up
+        finding = explain(check, plain, "FAIL") + state_at_look("given_up", before.look, plain.n)
+        result = with_finding(numbers, finding, outcome="FAIL", rests_on="interval")
+        return msgspec.structs.replace(given_up, result=result)
 
     def _futile(self, check: Check, found: Measurement, due: Look | None, planned: int) -> bool:
         # Futility only ever ends a check without a PASS, so that it may be switched off, and costs no alpha.

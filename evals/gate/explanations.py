@@ -16,6 +16,7 @@ __all__ = [
     "GIVEN_UP",
     "at_look",
     "explain",
+    "missing_scores",
     "quantity",
     "state_at_look",
     "too_few",
@@ -39,16 +40,23 @@ def explain(check: Check, found: Measurement, outcome: CheckOutcome) -> str:
 
 
 def _missing(found: Measurement) -> str:
-    """Say how many scores are missing and how they count."""
+    left_out = found.n < found.asked
+    said = missing_scores(found.missing, found.asked, left_out=left_out)
+    return f", {said}" if said else ""
+
+
+def missing_scores(missing: tuple[int, int], asked: int, *, left_out: bool) -> str:
+    """Say how many scores of candidate and baseline are missing of the cases asked, and how they count; empty for none."""
     lost = [
-        f"{count} of {found.asked} scores of the {role}"
-        for role, count in zip(("candidate", "baseline"), found.missing, strict=True)
+        f"{count} of {asked} scores of the {role}"
+        for role, count in zip(("candidate", "baseline"), missing, strict=True)
         if count
     ]
     if not lost:
         return ""
-    counts = "count at their worst" if found.at_ends else "were left out"
-    return f", {' and '.join(lost)} are missing and {counts}"
+    verb = "is" if sum(missing) == 1 else "are"
+    counts = "left out (missing: at_random)" if left_out else "counted at the worst"
+    return f"{' and '.join(lost)} {verb} missing and {counts}"
 
 
 def too_few(check: Check, n: int) -> str:

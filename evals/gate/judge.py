@@ -8,8 +8,6 @@ unmatched pair, a number that is none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any
 
 import msgspec
 
@@ -19,8 +17,10 @@ from evals.checks.methods import IncomparableError
 from evals.gate.baseline_health import require_sound_baseline
 from evals.gate.examiner import Evidence, Examiner
 from evals.gate.explanations import GIVEN_UP
-from evals.gate.looks import CheckLook, LookEvent, LookHistory, RemainingCases
+from evals.gate.looks import CheckLook, LookEvent, LookHistory
+from evals.gate.lost_answers import hinders, why_missing
 from evals.gate.policy import GatePolicy
+from evals.gate.remaining_cases import asked_to_the_end, remaining
 from evals.metrics.results import ModelResults
 from evals.records import Verdict, VerdictOutcome, digest
 
@@ -50,7 +50,9 @@ def verdict_of(
     unusable = _unusable(evidence)
     if unusable:
         outcome, reasons = "ERROR", unusable
-    ending = _ending(looks)
+    ending, causes = _ending(looks), why_missing(evidence)
+    if outcome != "PASS" and any(hinders(examined.result) for examined in found):
+        reasons = (*causes, *reasons)
     return Verdict(
         outcome=outcome,
         reasons=(*reasons, ending) if ending else reasons,
@@ -62,6 +64,8 @@ def verdict_of(
         baseline_model=_model(evidence.baseline),
         first_release=evidence.release and evidence.baseline is None,
         ending=ending,
+        missing=policy.missing,
+        causes=causes,
     )
 
 
@@ -76,9 +80,9 @@ def take_look(policy: GatePolicy, evidence: Evidence, looks: LookHistory) -> Loo
     # a correction for the number of checks.
     open_ = [(check, one) for check, one in found if one.result.decides and not one.decided]
     lost = [one for _, one in found if one.result.decides and one.decided and not _passed(one)]
-    whole = _asked_whole(policy, evidence)
+    whole = asked_to_the_end(policy, evidence)
     why = _why_stop(open_, lost, looks, more=bool(whole))
-    needs = () if why else tuple(_remaining(evidence, [check for check, _ in open_], whole))
+    needs = () if why else tuple(remaining(evidence, [check for check, _ in open_], whole))
     return LookEvent(
         look=looks.look,
         rounds=looks.rounds,
@@ -220,21 +224,6 @@ def _passed(one: CheckLook) -> bool:
     return one.result.outcome == "PASS"
 
 
-def _asked_whole(policy: GatePolicy, evidence: Evidence) -> list[RemainingCases]:
-    """The suites that a candidate is asked to the end although every check is decided.
-
-    What goes live may be an anchor one day. Kept answers of a few cases would be one that nothing can be proven against.
-    """
-    if not evidence.release:
-        return []
-    suites: set[str] = set()
-    for check in policy.checks:
-        if check.against == "anchor" and check.mode == "enforce":
-            with suppress(IncomparableError):  # examining the check says why
-                suites |= {suite for _, suite in evidence.asked(check)}
-    return [RemainingCases(role="candidate", suite=suite) for suite in sorted(suites)]
-
-
 def _why_stop(
     open_: Sequence[tuple[Check, CheckLook]],
     lost: Sequence[CheckLook],
@@ -252,34 +241,6 @@ def _why_stop(
 
 def _outcome(one: CheckLook) -> str:
     return GIVEN_UP if one.futile else one.result.outcome
-
-
-def _remaining(
-    evidence: Evidence, checks: Iterable[Check], whole: Iterable[RemainingCases] = ()
-) -> Iterator[RemainingCases]:
-    """What the open checks need, without what is part of something wider.
-
-    A settled check needs no further cases; a case is asked if any open check is about it.
-    """
-    wanted = [
-        RemainingCases(role=role, suite=suite, where=check.where)
-        for check in checks
-        for role, suite in evidence.asked(check)
-    ]
-    wanted += whole
-    for need in dict.fromkeys(map(_key_of, wanted)):
-        plain = RemainingCases(role=need[0], suite=need[1], where=dict(need[2]))
-        if not any(_contains(other, plain) for other in wanted):
-            yield plain
-
-
-def _key_of(need: RemainingCases) -> tuple[Any, str, tuple[tuple[str, str], ...]]:
-    return need.role, need.suite, tuple(sorted(need.where.items()))
-
-
-def _contains(other: RemainingCases, need: RemainingCases) -> bool:
-    same = (other.role, other.suite) == (need.role, need.suite)
-    return same and other.where != need.where and other.where.items() <= need.where.items()
 
 
 def _model(by_suite: Mapping[str, ModelResults] | None) -> str | None:

@@ -14,7 +14,18 @@ from evals.gate.policy import GatePolicy
 from evals.metrics.estimates import MetricSpec, available_metrics, metric_kind
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["measured_by", "validate_policy"]
+__all__ = ["Shortage", "measured_by", "shortages", "validate_policy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A check with fewer cases (or clusters, by `noun`) than flawless answers need; `value` is that of its `each` tag."""
+
+    check: Check
+    value: str
+    noun: str
+    count: int
+    least: int
 
 
 def validate_policy(
@@ -44,6 +55,43 @@ def measured_by(check: Check, suites: Sequence[OpenedSuite]) -> list[OpenedSuite
     return [opened for opened in named if check.metric in available_metrics(opened)]
 
 
+def shortages(
+    policy: GatePolicy, suites: Sequence[OpenedSuite], *, production_cases: int | None = None
+) -> Iterator[Shortage]:
+    """Yield every group of cases that is too small for its check to pass on; arguments as of `validate_policy`."""
+    for check in policy.checks:
+        measuring = measured_by(check, suites)
+        if measuring:
+            spec = metric_kind(check.metric, measuring[0])
+            yield from _shortages(policy, check, spec, measuring, production_cases)
+
+
+def _shortages(
+    policy: GatePolicy,
+    check: Check,
+    spec: MetricSpec,
+    measuring: Sequence[OpenedSuite],
+    production_cases: int | None,
+) -> Iterator[Shortage]:
+    if check.mode == "shadow":
+        return
+    confidence = policy.confidence_of(check)
+    grouped = clustered(measuring) and spec.family != "quantile"
+    for value, cases in matching(check, measuring).items():
+        if check.if_too_few == "report" and len(cases) < (check.min_cases or 0):
+            continue
+        least = least_cases(check, spec, confidence, clustered=grouped)
+        counts = [("cases", len(cases), least)]
+        if grouped:
+            counts.append(("clusters", cases.units, least_clusters(check, spec, confidence)))
+        if check.measure_on == "production" and production_cases is not None:
+            most = production_cases * len(measuring)
+            counts = [(noun, min(count, most), need) for noun, count, need in counts]
+        short = [(noun, count, need) for noun, count, need in counts if count < need]
+        if short:
+            yield Shortage(check, value, *short[-1])
+
+
 @dataclass(frozen=True, slots=True)
 class _Rules:
     """All rules, for one check."""
@@ -54,6 +102,9 @@ class _Rules:
     production_cases: int | None
 
     def problems(self) -> Iterator[Problem]:
+        if self.check.against == "anchor":
+            yield from self._anchored()
+            return
         measuring = measured_by(self.check, self.suites)
         unmeasured = self._unmeasured(measuring)
         if unmeasured:
@@ -68,6 +119,17 @@ class _Rules:
             yield unmatched
         else:
             yield from self._infeasible(spec, measuring)
+
+    def _anchored(self) -> Iterator[Problem]:
+        """What can be wrong with a check against the anchor only: its own margin, and the cases its finer level needs."""
+        measuring = measured_by(self.check, self.suites)
+        if not measuring or self._unmeasured(measuring) or self._unmatched(measuring):
+            return  # said of the check that it is made from
+        spec = metric_kind(self.check.metric, measuring[0])
+        stated = self.policy.anchor is not None and self.policy.anchor.states_margin(self.check)
+        if stated:
+            yield from self._condition(spec)
+        yield from self._infeasible(spec, measuring)
 
     def _unmeasured(self, measuring: Sequence[OpenedSuite]) -> Problem | None:
         check, names = self.check, [opened.suite.name for opened in self.suites]
@@ -156,27 +218,11 @@ class _Rules:
 
     def _infeasible(self, spec: MetricSpec, measuring: Sequence[OpenedSuite]) -> Iterator[Problem]:
         """A check that even flawless answers could not pass is refused now, not after the bill."""
-        check, confidence = self.check, self.policy.confidence_of(self.check)
-        if check.mode == "shadow":
-            return
-        grouped = clustered(measuring) and spec.family != "quantile"
-        for value, cases in matching(check, measuring).items():
-            if check.if_too_few == "report" and len(cases) < (check.min_cases or 0):
-                continue
-            least = least_cases(check, spec, confidence, clustered=grouped)
-            counts = [("cases", len(cases), least)]
-            if grouped:
-                counts.append(("clusters", cases.units, least_clusters(check, spec, confidence)))
-            if check.measure_on == "production" and self.production_cases is not None:
-                most = self.production_cases * len(measuring)
-                counts = [(noun, min(count, most), need) for noun, count, need in counts]
-            short = [(noun, count, need) for noun, count, need in counts if count < need]
-            if short:
-                yield self._too_small(value, *short[-1], spec)
+        for short in _shortages(self.policy, self.check, spec, measuring, self.production_cases):
+            yield self._too_small(short, spec)
 
-    def _too_small(
-        self, value: str, noun: str, count: int, least: int, spec: MetricSpec
-    ) -> Problem:
+    def _too_small(self, short: Shortage, spec: MetricSpec) -> Problem:
+        value, noun, count, least = short.value, short.noun, short.count, short.least
         where = f" ({self.check.each}={value})" if value else ""
         if noun == "cases" and least == self.check.min_cases:
             return self._problem(
@@ -184,13 +230,23 @@ class _Rules:
                 f"{count} cases{where} can never pass: min_cases asks for {least} cases",
                 "add cases, ask for fewer, or say if_too_few: report",
             )
-        wider = "widen the margin, " if spec.family in ("mean", "cost") else ""
+        anchored = self.check.against == "anchor"
+        margin = "widen anchor.margin, " if anchored else "widen the margin, "
+        wider = margin if spec.family in ("mean", "cost") else ""
         shown = f"min_cases: {max(least, self.check.min_cases or 0)} and if_too_few: report"
         if noun != "cases":
             shown = "mode: shadow"
         return self._here(
-            f"{count} {noun}{where} can never pass: even flawless answers need {least} {noun}",
+            f"{count} {noun}{where} can never pass{self._whom()}: even flawless answers need {least} {noun}",
             f"add {noun}, {wider}or have it only shown by {shown}",
+        )
+
+    def _whom(self) -> str:
+        """What sets a check against the anchor apart from the one it is made from."""
+        if self.check.against == "baseline":
+            return ""
+        return (
+            f" against the anchor, at a confidence of {self.policy.confidence_of(self.check):.6g}"
         )
 
     def _here(self, message: str, fix: str | None = None) -> Problem:

@@ -24,7 +24,15 @@ from evals.graders.base import (
 from evals.graders.options import problem_of, read_parameters
 from evals.records import digest
 
-__all__ = ["GRADERS", "applicability", "assemble", "build", "case_problems", "fingerprint"]
+__all__ = [
+    "GRADERS",
+    "applicability",
+    "assemble",
+    "build",
+    "case_problems",
+    "fingerprint",
+    "graders_digest",
+]
 
 GRADERS: dict[str, str] = {
     "contains": "evals.graders.texts:ContainsGrader",
@@ -139,20 +147,24 @@ def applicability(suite: Suite, graders: tuple[Grader, ...]) -> dict[str, bytes]
 
 def fingerprint(suite: Suite, graders: tuple[Grader, ...]) -> str:
     """Digest of all that must be equal for two models' results to be comparable: cases, graders, their versions."""
-    return digest(
-        {
-            "content": suite.content_digest,
-            "graders": {
-                spec.name: {
-                    "type": spec.type,
-                    "version": grader.version,
-                    "params": dict(spec.params),
-                    "identity": dict(grader.identity),
-                }
-                for spec, grader in zip(suite.graders, graders, strict=True)
-            },
+    return digest({"content": suite.content_digest, "graders": _identities(suite, graders)})
+
+
+def graders_digest(suite: Suite, graders: tuple[Grader, ...]) -> str:
+    """Digest of all that decides the score of an answer to a case: the graders with their options and versions."""
+    return digest(_identities(suite, graders))
+
+
+def _identities(suite: Suite, graders: tuple[Grader, ...]) -> dict[str, Any]:
+    return {
+        spec.name: {
+            "type": spec.type,
+            "version": grader.version,
+            "params": dict(spec.params),
+            "identity": dict(grader.identity),
         }
-    )
+        for spec, grader in zip(suite.graders, graders, strict=True)
+    }
 
 
 def _build(spec: GraderSpec, context: Context, problems: list[Problem]) -> Grader | None:

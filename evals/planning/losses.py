@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from evals.checks.check import Check
 from evals.checks.feasibility import matching
@@ -73,7 +73,7 @@ def least_with_losses(check: Check, spec: MetricSpec, confidence: float, lost: f
         if check.relative:
             return 1 if lost < 1.0 - spec.quantile else None
         # The bound is an order statistic, and has to be one of the answers that came.
-        chance = np.asarray(stats.binom.cdf(missing, numbers, 1.0 - spec.quantile))
+        chance = np.asarray(special.bdtr(missing, numbers, 1.0 - spec.quantile))
         enough = np.asarray(chance <= 1.0 - confidence)
         return _first(enough) if lost < 1.0 - spec.quantile else None
     share = check.spec.slack(check.threshold, percent=check.percent, lo=spec.lo, hi=spec.hi)
@@ -85,7 +85,7 @@ def least_with_losses(check: Check, spec: MetricSpec, confidence: float, lost: f
         z = tango_z(np.zeros(_MOST), missing, numbers, -share)
         return _first(z > normal_critical(confidence))
     right = np.maximum(numbers - missing, 0)
-    bound = np.where(right > 0, stats.beta.ppf(1.0 - confidence, right, missing + 1), 0.0)
+    bound = np.where(right > 0, special.betaincinv(right, missing + 1, 1.0 - confidence), 0.0)
     return _first(bound > 1.0 - share)
 
 

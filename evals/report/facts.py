@@ -16,9 +16,11 @@ from evals.records import (
     SuiteResult,
     Verdict,
 )
+from evals.selection.records import SelectionFacts
 
 __all__ = [
     "Confusion",
+    "DeclineRow",
     "Example",
     "JudgeFacts",
     "PairedRow",
@@ -132,6 +134,29 @@ class JudgeFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     level: str = ""
 
 
+class DeclineRow(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """The candidate beside a model that was live before, on its kept answers, by one metric. For display.
+
+    `standing` says in words why this model is shown. `estimate` and its bounds are of candidate - kept, or of their ratio;
+    each bound is one-sided at `confidence`. None where nothing could be compared; `note` then says why.
+    """
+
+    standing: str
+    model_id: str
+    generation: int
+    since: str
+    metric: str
+    n: int = 0
+    candidate: float | None = None
+    kept: float | None = None
+    estimate: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    confidence: float = 0.95
+    ratio: bool = False
+    note: str = ""
+
+
 class PromotionStep(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One event in the promotion's record. `at` is UTC, ISO 8601."""
 
@@ -146,7 +171,8 @@ class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `suite_cases` is how many cases the suite holds (more than were asked when sampling stopped early), `repeats` how
     often each was asked, `reused` how many answers were taken over from an earlier run, `unscored` how many answers
-    each grader could not judge.
+    each grader could not judge. `left_out` counts cases of the suite, beside `suite_cases`, that chose the candidate and
+    so don't judge it.
     """
 
     role: Role
@@ -155,6 +181,7 @@ class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
     suite_cases: int | None = None
     repeats: int = 1
     reused: int = 0
+    left_out: int = 0
     unscored: dict[str, int] = msgspec.field(default_factory=dict)
 
 
@@ -171,6 +198,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
         names: short names of model ids, e.g. {"ft:gpt-4.1-mini:…": "v2"}.
         live_now: one sentence on what is live after this run, since when and on whose word.
         gate_path: the policy file that was applied.
+        selection: the field that the candidate was chosen from, or took part in; None when nobody chose.
         notes: things a reader should know, e.g. a leak found between training file and suite.
         next_steps: what the reader can do now.
         since_run: the run of the target that was judged before this one; empty when there was none.
@@ -197,11 +225,13 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     paired: tuple[PairedRow, ...] = ()
     confusions: tuple[Confusion, ...] = ()
     judges: tuple[JudgeFacts, ...] = ()
+    declines: tuple[DeclineRow, ...] = ()
     sampling: dict[str, int | float | None] = msgspec.field(default_factory=dict)
     promotion: tuple[PromotionStep, ...] = ()
     names: dict[str, str] = msgspec.field(default_factory=dict)
     live_now: str = ""
     gate_path: str = ""
+    selection: SelectionFacts | None = None
     notes: tuple[str, ...] = ()
     next_steps: tuple[NextStep, ...] = ()
     since_run: str = ""

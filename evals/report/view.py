@@ -14,6 +14,7 @@ from evals.report.sanitise import cleaned
 from evals.report.sections.advice import advice
 from evals.report.sections.board import CheckBoard, boards
 from evals.report.sections.cost import LabelledValue, sampling
+from evals.report.sections.decline import decline
 from evals.report.sections.evidence import (
     ConfusionView,
     CoverageRow,
@@ -23,6 +24,7 @@ from evals.report.sections.evidence import (
     metrics,
 )
 from evals.report.sections.examples import ExampleGroup, example_groups
+from evals.report.sections.field import FieldView, field_view
 from evals.report.sections.headline import Headline, headline, model_name
 from evals.report.sections.judges import judges
 from evals.report.sections.slices import SliceView, paired, slice_leads, slices
@@ -46,6 +48,7 @@ class ReportView:
     notes: tuple[str, ...]
     next_steps: tuple[NextStep, ...]
     boards: tuple[CheckBoard, ...]
+    field: FieldView | None
     coverage: tuple[CoverageRow, ...]
     metrics: tuple[MetricRow, ...]
     slices: tuple[SliceView, ...]
@@ -53,6 +56,7 @@ class ReportView:
     paired: tuple[str, ...]
     confusions: tuple[ConfusionView, ...]
     judges: tuple[str, ...]
+    decline: tuple[str, ...]
     example_groups: tuple[ExampleGroup, ...]
     sampling: tuple[LabelledValue, ...]
     promotion: tuple[PromotionStep, ...]
@@ -77,6 +81,7 @@ def build_view(facts: RunFacts) -> ReportView:
         notes=tuple(_notes(facts)),
         next_steps=(*facts.next_steps, *advice(facts)),
         boards=tuple(boards(facts)),
+        field=_field(facts),
         coverage=coverage(facts),
         metrics=metrics(facts),
         slices=slices(facts),
@@ -84,11 +89,18 @@ def build_view(facts: RunFacts) -> ReportView:
         paired=paired(facts),
         confusions=confusions(facts),
         judges=tuple(judges(facts)),
+        decline=tuple(decline(facts)),
         example_groups=examples,
         sampling=sampling(facts),
         promotion=tuple(_step(step) for step in facts.promotion),
         provenance=tuple(_provenance(facts)),
     )
+
+
+def _field(facts: RunFacts) -> FieldView | None:
+    if facts.selection is None:
+        return None
+    return field_view(facts.selection, facts.names, facts.candidate.model_id)
 
 
 def _header(facts: RunFacts) -> Iterator[LabelledValue]:
@@ -102,11 +114,19 @@ def _header(facts: RunFacts) -> Iterator[LabelledValue]:
         yield LabelledValue(
             name="baseline", value=f"{_named(facts, facts.baseline.model_id)}, {since}"
         )
+    for anchor in _anchors(facts):
+        yield LabelledValue(name="anchor", value=_named(facts, anchor))
     if facts.trigger:
         yield LabelledValue(name="trigger", value=facts.trigger)
     if facts.requested_by:
         yield LabelledValue(name="requested by", value=facts.requested_by)
     yield LabelledValue(name="time", value=_time(facts))
+
+
+def _anchors(facts: RunFacts) -> list[str]:
+    """The earlier model that the checks against the anchor compare with; none, or one."""
+    checks = facts.verdict.checks if facts.verdict is not None else ()
+    return sorted({check.against_model for check in checks if check.against_model})
 
 
 def _named(facts: RunFacts, model_id: str) -> str:
@@ -122,9 +142,20 @@ def _time(facts: RunFacts) -> str:
     return f"{instant(facts.started)} to {instant(facts.finished)}{took}"
 
 
+_LEFT_OUT = (
+    "This gate leaves missing answers out (missing: at_random): its promise holds only if they were lost by chance, whatever"
+    " they would have said."
+)
+
+
 def _notes(facts: RunFacts) -> Iterator[str]:
+    verdicts = [one for one in (facts.verdict, facts.production_verdict) if one is not None]
+    first = headline(facts).sentence
+    yield from (cause for one in verdicts for cause in one.causes if cause not in first)
     if facts.error:
         yield f"The run broke off: {facts.error}"
+    if any(one.missing == "at_random" for one in verdicts):
+        yield _LEFT_OUT
     if facts.verdict is not None and facts.verdict.first_release:
         yield "First release: nothing was live to compare with, so checks against a baseline could not be judged."
     if facts.verdict is not None:

@@ -71,6 +71,7 @@ def same_model(
         check
         for check in policy.checks
         if check.relative
+        and check.against == "baseline"
         and {opened.suite.name for opened in measured_by(check, suites)} <= repeated
     )
     relative = msgspec.structs.replace(policy, checks=tuple(checks))

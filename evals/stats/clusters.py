@@ -10,7 +10,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from evals.stats.validation import Clusters, Floats, cluster_codes, finite
 
@@ -76,6 +76,16 @@ def design_effect(values: ArrayLike, clusters: Clusters) -> float:
         return array.size / groups
     errors = cluster_errors(array, codes)
     return max(1.0, (errors.se_cr2 / errors.se_iid) ** 2)
+
+
+def cluster_freedom(codes: NDArray[np.int64]) -> float:
+    """Degrees of freedom of the CR2 error of a mean (Satterthwaite; Bell & McCaffrey 2002), shape (n,) of codes from 0.
+
+    G - 1 for clusters of one size, and fewer where some are large: with 30 % of the cases in one of 41 clusters, t(40)
+    promoted a model that was worse by the margin 7.2 % of the time in simulation. 0 for a single cluster.
+    """
+    shares = np.bincount(codes) / codes.size
+    return 0.0 if shares.size < 2 else _satterthwaite(shares)
 
 
 def cluster_detail(groups: int) -> dict[str, float]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from evals.stats.validation import Floats, Ints, finite, paired, tail
+from evals.stats.validation import Floats, Ints, amounts, same_length, tail
 
 # How far from the quantile, in standard deviations of its rank, a resample may plausibly land.
 _REACH = 8.0
@@ -46,16 +47,16 @@ def quantile_bounds(
     """Order-statistic bounds of quantile `q`: exact for any distribution.
 
     Args:
-        values: shape (n,), at least `floor` each.
+        values: shape (n,), at least `floor` each; may be infinite, as a bound is then, too.
         q: which quantile, in (0, 1).
         confidence: of each bound alone.
         floor: smallest possible value, the lower bound when n is too small for one. The
             upper bound is then infinite.
 
     Raises:
-        ValueError: for empty or non-finite values, values below the floor, or q out of range.
+        ValueError: for empty values, NaN, values below the floor, or q out of range.
     """
-    ordered = np.sort(finite(values, "values"))
+    ordered = np.sort(amounts(values, "values"))
     if ordered[0] < floor:
         raise ValueError(f"values holds {ordered[0]}, below {floor}")
     low = quantile_lower_rank(ordered.size, q, confidence=confidence)
@@ -79,8 +80,8 @@ def quantile_ratio_replicates(
     100,000 pairs cost little more than 1,000. Source: Efron & Tibshirani 1993, chapter 13.
 
     Args:
-        candidate: shape (n,), > 0.
-        baseline: shape (n,), > 0.
+        candidate: shape (n,), > 0; may be infinite.
+        baseline: shape (n,), > 0; may be infinite where the candidate is not.
         q: which quantile, in (0, 1).
         rng: source of randomness; the same seed gives the same bounds.
         draws: number of replicates.
@@ -91,7 +92,8 @@ def quantile_ratio_replicates(
     Raises:
         ValueError: for columns of different length, or amounts that aren't positive.
     """
-    new, old = paired(candidate, baseline)
+    new, old = amounts(candidate, "candidate"), amounts(baseline, "baseline")
+    same_length("candidate", new.size, "baseline", old.size)
     _check(new.size, q)
     if min(new.min(), old.min()) <= 0.0:
         raise ValueError("a ratio of quantiles needs positive amounts")
@@ -106,8 +108,18 @@ def quantile_ratio_replicates(
     found = []
     for start in range(0, draws, _AT_ONCE):
         counts = rng.multinomial(new.size, shares, size=min(_AT_ONCE, draws - start))
-        found.append(first.resampled(counts, cells[0]) / second.resampled(counts, cells[1]))
+        with np.errstate(over="ignore"):
+            found.append(first.resampled(counts, cells[0]) / second.resampled(counts, cells[1]))
     return np.concatenate(found)
+
+
+def quantile_of(values: Floats, q: float, method: Literal["linear", "lower", "higher"]) -> float:
+    """Return a quantile of values that may be infinite: nothing lies between those and the others."""
+    if np.isfinite(values).all():
+        method = "linear"
+    elif method == "linear":
+        method = "higher"
+    return float(np.quantile(values, q, method=method))
 
 
 class _Near:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.stats.clusters import cr2_covariance
+from evals.stats.clusters import cluster_freedom, cr2_covariance
 from evals.stats.validation import Clusters, Floats, cluster_codes, paired, t_critical
 
 
@@ -27,7 +27,7 @@ def fieller_bounds(
         candidate: shape (n,), n >= 2, >= 0.
         baseline: shape (n,), >= 0, not all 0.
         confidence: of each bound alone.
-        clusters: a label for each case: CR2 covariance and t(G - 1), unless ignoring the
+        clusters: a label for each case: CR2 covariance and t (`cluster_freedom`), unless ignoring the
             clusters gives the larger variance.
 
     Raises:
@@ -57,7 +57,7 @@ def _ratio_roots(a: float, b: float, c: float, ratio: float) -> tuple[float, flo
     return min(lower, ratio), max(upper, ratio)
 
 
-def _covariance(columns: Floats, ratio: float, clusters: Clusters | None) -> tuple[Floats, int]:
+def _covariance(columns: Floats, ratio: float, clusters: Clusters | None) -> tuple[Floats, float]:
     n = columns.shape[0]
     if n < 2:
         raise ValueError("a ratio of means needs at least two cases")
@@ -67,4 +67,4 @@ def _covariance(columns: Floats, ratio: float, clusters: Clusters | None) -> tup
     robust = cr2_covariance(columns, clusters)
     contrast = np.array([-1.0, ratio])
     larger = robust if contrast @ robust @ contrast > contrast @ plain @ contrast else plain
-    return larger, cluster_codes(clusters, n)[1] - 1
+    return larger, cluster_freedom(cluster_codes(clusters, n)[0])

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from evals.stats.bounded import bounded_score_bounds
-from evals.stats.clusters import cluster_detail, design_effect
+from evals.stats.clusters import cluster_detail, cluster_freedom, design_effect
 from evals.stats.interval import Interval
 from evals.stats.paired_binary import tango_bounds
 from evals.stats.proportions import clopper_pearson_bounds
@@ -42,7 +42,8 @@ def absolute_interval(
     """Mean of scores in [lo, hi], one a case: a pass rate, or an average grade.
 
     Clopper-Pearson when all values are at the ends and there are no clusters, otherwise the
-    bounded score test; with clusters at counts divided by the design effect and t(G - 1).
+    bounded score test; with clusters at counts divided by the design effect, and t with the degrees of freedom of
+    `cluster_freedom`.
 
     Returns:
         an Interval; with clusters detail has ``clusters``, ``design_effect`` and the flags
@@ -112,7 +113,7 @@ def _bounded(
     if clusters is not None:
         codes, groups = cluster_codes(clusters, array.size)
         effect = design_effect(array, codes)
-        critical = t_critical(confidence, groups - 1)
+        critical = t_critical(confidence, cluster_freedom(codes))
         detail = cluster_detail(groups) | {"design_effect": effect}
     if array.size == 1:
         critical = math.inf

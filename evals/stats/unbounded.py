@@ -12,12 +12,13 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.stats.clusters import cluster_detail, cluster_errors
+from evals.stats.clusters import cluster_detail, cluster_errors, cluster_freedom
 from evals.stats.interval import Interval
-from evals.stats.quantiles import quantile_bounds, quantile_ratio_replicates
+from evals.stats.quantiles import quantile_bounds, quantile_of, quantile_ratio_replicates
 from evals.stats.ratios import fieller_bounds
 from evals.stats.validation import (
     Clusters,
+    amounts,
     cluster_codes,
     finite,
     paired,
@@ -39,18 +40,18 @@ def mean_interval(
     array = finite(values, "values")
     detail: dict[str, float] = {}
     tail(confidence)
-    df, se = array.size - 1, math.inf
+    df, se = float(array.size - 1), math.inf
     if array.size > 1:
         se = float(array.std(ddof=1)) / math.sqrt(array.size)
     if clusters is not None:
         codes, groups = cluster_codes(clusters, array.size)
         detail |= cluster_detail(groups)
-        df = groups - 1
+        df = cluster_freedom(codes)
         se = max(se, cluster_errors(array, codes).se_cr2) if groups > 1 else math.inf
     mean = float(array.mean())
     half = t_critical(confidence, df) * se if df > 0 else math.inf
     if df > 0:
-        detail |= {"se": se, "df": float(df), "no_variance": float(np.ptp(array) == 0.0)}
+        detail |= {"se": se, "df": df, "no_variance": float(np.ptp(array) == 0.0)}
     return Interval(
         lower=mean - half,
         upper=mean + half,
@@ -107,17 +108,17 @@ def quantile_interval(
 ) -> Interval:
     """Quantile `q` of values >= floor, by order statistics: exact for any distribution.
 
-    Too few cases for a bound (n < 59 for the p95) give an infinite upper bound.
+    Too few cases for a bound (n < 59 for the p95) give an infinite upper bound. Values may be infinite.
 
     Raises:
-        ValueError: for empty or non-finite values, values below the floor, or q out of range.
+        ValueError: for empty values, NaN, values below the floor, or q out of range.
     """
-    array = finite(values, "values")
+    array = amounts(values, "values")
     lower, upper = quantile_bounds(array, q, confidence=confidence, floor=floor)
     return Interval(
         lower=lower,
         upper=upper,
-        estimate=float(np.quantile(array, q)),
+        estimate=quantile_of(array, q, "linear"),
         n=array.size,
         method="order-statistic",
         confidence=confidence,
@@ -139,18 +140,21 @@ def quantile_ratio_interval(
     Meant for n >= 200 pairs. The same seed of `rng` gives the same bounds.
 
     Raises:
-        ValueError: for amounts that aren't positive and finite, or unequal lengths.
+        ValueError: for amounts that aren't positive, or unequal lengths.
     """
-    new, old = paired(candidate, baseline)
+    new, old = amounts(candidate, "candidate"), amounts(baseline, "baseline")
     ratios = quantile_ratio_replicates(new, old, q, rng=rng, draws=draws)
     lower, upper = 0.0, math.inf
     if new.size > 1:
         alpha = tail(confidence)
-        lower, upper = (float(end) for end in np.quantile(ratios, [alpha, 1.0 - alpha]))
+        lower = quantile_of(ratios, alpha, "lower")
+        upper = quantile_of(ratios, 1.0 - alpha, "higher")
+    with np.errstate(over="ignore"):
+        ratio = quantile_of(new, q, "linear") / np.float64(quantile_of(old, q, "linear"))
     return Interval(
         lower=lower,
         upper=upper,
-        estimate=float(np.quantile(new, q) / np.quantile(old, q)),
+        estimate=float(ratio),
         n=new.size,
         method="percentile-bootstrap",
         confidence=confidence,

@@ -38,6 +38,13 @@ def finite(values: ArrayLike, name: str) -> Floats:
     return array
 
 
+def amounts(values: ArrayLike, name: str) -> Floats:
+    """As `finite`, for amounts that may be infinite: the place of one among others can be known where its size is not."""
+    array = np.asarray(values, dtype=np.float64)
+    finite(np.where(np.isposinf(array), 0.0, array), name)
+    return array
+
+
 def within(values: ArrayLike, lo: float, hi: float, name: str) -> Floats:
     """Return `values` as floats in [lo, hi]; rounding errors at the ends are cut off.
 

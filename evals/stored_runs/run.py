@@ -22,6 +22,7 @@ from evals.records import Price, Role, Verdict, decode
 from evals.sampling.journal.journal import Journal
 from evals.stored_runs import tables
 from evals.suites.opened import open_suite
+from evals.suites.part import without
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,7 +114,10 @@ def load_run(folder: Path | str, suites: Path | str = "datasets") -> StoredRun:
     evaluation = Evaluation(
         run_id=folder.name,
         folder=folder,
-        suites=tuple(open_suite(Path(suites) / name) for name in plan.repeats),
+        suites=tuple(
+            without(open_suite(Path(suites) / name), plan.left_out.get(name, ()))
+            for name in plan.repeats
+        ),
         roles=("candidate", "baseline") if "baseline" in asked else ("candidate",),
         repeats=plan.repeats,
         looks=plan.looks,
@@ -140,7 +144,8 @@ def judge(
     """Judge the stored answers of a run by a gate (a policy, or its file). Nothing is asked and nothing is stored.
 
     The run's own gate gives the run's own verdict. Where a run stopped early and another gate needs more answers than
-    there are, a check is INCONCLUSIVE.
+    there are, a check is INCONCLUSIVE. So are checks against an anchor: kept answers of earlier models are no part of a
+    run's folder (`gatewright gate RUN` reads them).
 
     Args:
         policy: the gate.

@@ -1,7 +1,7 @@
 """When people's answers let a candidate go live whose verdict is no PASS: the one rule, for whoever asks and whoever acts.
 
-INCONCLUSIVE takes approvals, given before a deadline; FAIL takes overrides, each good for a while, unless the gate calls
-one of the failed checks not overridable. Nobody can accept an ERROR. An answer counts only for the very evidence, policy,
+INCONCLUSIVE takes approvals, given before a deadline; FAIL, and what too little was measured of, takes overrides, each good
+for a while, unless the gate calls one of the checks that did not pass not overridable. Nobody can accept an ERROR. An answer counts only for the very evidence, policy,
 candidate and baseline it was given for.
 """
 
@@ -59,7 +59,7 @@ def acceptance_of(
     if rules.approval.not_requester and run.requested_by not in excluded:
         excluded = (run.requested_by, *excluded)
     required, deadline = rules.override.approvers, None
-    if verdict.outcome == "INCONCLUSIVE":
+    if verdict.takes == "approve":
         judged = registry.judged_at(run.run_id, slot)
         deadline = _later(judged[0] if judged else now, rules.approval.expires_after_s)
         required = rules.approval.required
@@ -89,11 +89,9 @@ def locked_checks(verdict: Verdict) -> list[CheckResult]:
 
 
 def _wanted(verdict: Verdict, rules: AcceptanceRules) -> Decision | None:
-    if verdict.outcome == "INCONCLUSIVE" and rules.on_inconclusive == "needs_approval":
-        return "approve"
-    if verdict.outcome == "FAIL" and not locked_checks(verdict):
-        return "override"
-    return None
+    if verdict.outcome == "INCONCLUSIVE" and rules.on_inconclusive == "fail":
+        return None
+    return None if verdict.takes == "override" and locked_checks(verdict) else verdict.takes
 
 
 def _later(at: str, seconds: int) -> str:

@@ -80,6 +80,7 @@ def _require_open(
     if decision != question.wanted:
         raise RefusedError(
             f"{shorten(question.asks, _LONGEST)}; that takes '{question.wanted}', not '{decision}'"
+            + (f"; {question.forbidden}" if question.forbidden else "")
         )
     if question.expired:
         why = f"the question stood open until {question.deadline}, and expiry is rejection"

@@ -26,6 +26,7 @@ __all__ = ["Question", "question_of", "why_forbidden"]
 
 _ANSWERABLE = frozenset({"waiting", "judged", "refused"})
 _SELECTORS = (("job_id", "--job"), ("model_id", "--model"), ("checkpoint", "--checkpoint"))
+_RETRY = "see why answers are missing, then run again (--again)"
 _SLOTS: tuple[Slot, ...] = ("developer", "production")
 
 
@@ -91,7 +92,7 @@ def _open_verdict(registry: Registry, run: RunRecord) -> tuple[Slot, Verdict] | 
             return None
         if verdict is None or shortfall(verdict) is None:
             continue
-        if run.state == "refused" and verdict.outcome != "FAIL":
+        if run.state == "refused" and verdict.takes != "override":
             return None
         # Production checks are measured only after the developer verdict was accepted.
         if slot == "production" or registry.verdict(run.run_id, "production") is None:
@@ -111,6 +112,8 @@ def why_forbidden(
         return "the gate lets nobody accept that (on_inconclusive: fail)"
     if verdict.outcome == "ERROR":
         return "nobody can accept an ERROR: remove its cause and judge again"
+    if verdict.unmeasured and verdict.outcome == "INCONCLUSIVE":
+        return f"too little was measured of {_names(verdict.unmeasured)} to approve: {_RETRY}"
     if verdict.outcome != "FAIL":
         return ""
     fixed = locked_checks(verdict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import typer
@@ -10,10 +11,40 @@ from evals.errors import ConfigurationError, Problem
 from flows.platforms.base import TriggerRef
 from flows.settings import Settings
 
-__all__ = ["AGAIN", "CHECKPOINT", "EARLY_STOP", "FRESH", "JOB", "MODEL", "reference", "request"]
+__all__ = [
+    "AGAIN",
+    "CANDIDATES",
+    "CHECKPOINT",
+    "CHECKPOINTS",
+    "EARLY_STOP",
+    "FRESH",
+    "JOB",
+    "JOBS",
+    "MODEL",
+    "field_names",
+    "reference",
+    "request",
+]
 
 JOB = typer.Option(
     None, "--job", help="Fine-tuning job whose model is the candidate, such as ftjob-…."
+)
+JOBS = typer.Option(
+    None,
+    "--job",
+    help="Fine-tuning job whose model is the candidate, such as ftjob-…; several choose one of theirs.",
+)
+CANDIDATES = typer.Option(
+    None,
+    "--candidates",
+    metavar="A,B,…",
+    help="Jobs, checkpoints and models: one is chosen on a part of the cases, and judged on the rest.",
+)
+CHECKPOINTS = typer.Option(
+    None,
+    "--checkpoints",
+    metavar="A,B,…",
+    help="Checkpoints of the one --job, by id or step, to choose one of.",
 )
 MODEL = typer.Option(None, "--model", help="Id of a fine-tuned model.")
 CHECKPOINT = typer.Option(None, "--checkpoint", help="Id of a checkpoint, such as ftchkpt-….")
@@ -52,6 +83,32 @@ def request(
         early_stop=early_stop,
     )
     return run.run_id
+
+
+def field_names(
+    jobs: Sequence[str],
+    model: str | None,
+    checkpoint: str | None,
+    candidates: str | None,
+    checkpoints: str | None,
+) -> tuple[str, ...]:
+    """Return the names of several candidates to choose from, none where the options name one candidate.
+
+    Raises ConfigurationError for options that don't go together, too few candidates, and one named twice.
+    """
+    from flows.selection.names import names_of
+
+    if candidates is None and checkpoints is None and len(jobs) < 2:
+        return ()
+    if model is not None or checkpoint is not None:
+        raise ConfigurationError(
+            Problem(
+                where="arguments",
+                message="expected no --model and no --checkpoint beside several candidates",
+                fix="name all of them in --candidates",
+            )
+        )
+    return names_of(candidates, jobs, checkpoints)
 
 
 def reference(job: str | None, model: str | None, checkpoint: str | None) -> TriggerRef:

@@ -96,6 +96,9 @@ def report(
     with open_registry(settings) as registry:
         run_record = require_run(registry, run_id)
         target = run_record.target
+        if run_record.kind == "selection":
+            _report_selection(registry, run_id, form, as_json=as_json)
+            return
         if run_record.candidate is None:
             raise ConfigurationError(
                 Problem(
@@ -108,8 +111,8 @@ def report(
         from evals.report.view import build_view
         from flows.evaluation.open_run import open_run
 
-        with open_run(settings, run_id) as run:
-            console().print(verdict_renderable(build_view(gather(run))))
+        with open_run(settings, run_id) as opened:
+            console().print(verdict_renderable(build_view(gather(opened))))
         return
     page = report_run(settings, run_id)
     if (mine := page.parent / UNSEALED / page.name).is_file() and may_see_run(
@@ -117,6 +120,25 @@ def report(
     ):
         page = mine
     typer.echo(_in_form(page, "json" if as_json else form))
+
+
+def _report_selection(registry: Registry, run_id: str, form: str, *, as_json: bool) -> None:
+    """Show a selection: in the terminal, or as JSON or Markdown; its HTML is in the report of the chosen candidate's run."""
+    from evals.report.formats.markdown import render_field
+    from flows.commands.views.selection import selection_renderable, selection_view
+    from flows.selection.facts import selection_facts
+
+    facts, view = selection_facts(registry, run_id), selection_view(registry, run_id)
+    if facts is None or view is None:
+        raise ConfigurationError(
+            Problem(where=run_id, message="no candidate has been named yet: nothing to report")
+        )
+    if as_json or form == "json":
+        emit(facts)
+    elif form == "markdown":
+        typer.echo(render_field(view))
+    else:
+        console().print(selection_renderable(registry, run_id))
 
 
 def _in_form(page: Path, form: str) -> str:

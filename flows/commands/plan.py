@@ -39,6 +39,11 @@ def plan(
         "--discordance",
         help="Share of the cases on which the two models are expected to differ, in (0, 1]; that of the last run when left out.",
     ),
+    several: bool = typer.Option(
+        False,
+        "--one-of-several",
+        help="For a candidate chosen of several, judged on the cases that don't choose.",
+    ),
     loss: str | None = typer.Option(
         None,
         "--loss",
@@ -48,6 +53,7 @@ def plan(
 ) -> None:
     """Say before money is spent what the suites can resolve, and what a run is likely to come to and to cost."""
     from flows.evaluation.plan import plan_target
+    from flows.selection.request import choosing_cases
 
     if discordance is not None and not 0 < discordance <= 1:
         raise ConfigurationError(
@@ -55,7 +61,11 @@ def plan(
                 where="--discordance", message=f"expected a share in (0, 1]; found {discordance:g}"
             )
         )
-    found = plan_target(load_settings(), target, differing=discordance, lost=_share(loss))
+    settings = load_settings()
+    left_out = choosing_cases(settings, target) if several else None
+    found = plan_target(
+        settings, target, differing=discordance, lost=_share(loss), left_out=left_out
+    )
     if as_json:
         emit(found)
         return

@@ -25,7 +25,7 @@ def resume(
     run_id: str = typer.Argument(..., help="A run, as `gatewright runs` lists them."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Go on with a promotion or an evaluation that stopped half-way; nothing is asked twice that was answered."""
+    """Go on with a promotion, a selection or an evaluation that stopped half-way; nothing is asked twice."""
     settings = load_settings()
     with open_registry(settings) as registry:
         run = require_run(registry, run_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +13,15 @@ import typer
 from evals.errors import GatewrightError
 from flows.commands.candidate_options import (
     AGAIN,
+    CANDIDATES,
     CHECKPOINT,
+    CHECKPOINTS,
     EARLY_STOP,
     FRESH,
     JOB,
+    JOBS,
     MODEL,
+    field_names,
     reference,
     request,
 )
@@ -52,9 +56,11 @@ def register(app: typer.Typer) -> None:
 
 def promote(
     target: str = typer.Argument(..., help="The target the candidate is for."),
-    job: str | None = JOB,
+    job: list[str] | None = JOBS,
     model: str | None = MODEL,
     checkpoint: str | None = CHECKPOINT,
+    candidates: str | None = CANDIDATES,
+    checkpoints: str | None = CHECKPOINTS,
     again: bool = AGAIN,
     fresh: bool = FRESH,
     early_stop: bool = EARLY_STOP,
@@ -63,20 +69,30 @@ def promote(
     ),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Take one candidate the whole way: try it, judge it, make it live or refuse it."""
-    settings = load_settings()
-    ref = reference(job, model, checkpoint)
-    parameters: dict[str, Any] = {
-        "target": target,
-        "job_id": ref.job_id,
-        "model_id": ref.model_id,
-        "checkpoint": ref.checkpoint,
-        "requested_by": settings.actor,
-        "again": stamp() if again else "",
-        "fresh": "yes" if fresh else "",
-        "early_stop": "" if early_stop else "off",
-    }
-    run_id = request(settings, target, ref, parameters["again"], fresh=fresh, early_stop=early_stop)
+    """Take one candidate the whole way: try it, judge it, make it live or refuse it.
+
+    Of several candidates one is chosen first, on cases that take no part in judging it.
+    """
+    settings, mark = load_settings(), stamp() if again else ""
+    jobs = list(job or [])
+    names = field_names(jobs, model, checkpoint, candidates, checkpoints)
+    parameters: dict[str, Any] = {"target": target, "requested_by": settings.actor}
+    if names:
+        run_id = _request_selection(
+            settings, target, names, mark, fresh=fresh, early_stop=early_stop
+        )
+        parameters["selection"] = run_id
+    else:
+        ref = reference(jobs[0] if jobs else None, model, checkpoint)
+        run_id = request(settings, target, ref, mark, fresh=fresh, early_stop=early_stop)
+        parameters |= {
+            "job_id": ref.job_id,
+            "model_id": ref.model_id,
+            "checkpoint": ref.checkpoint,
+            "again": mark,
+            "fresh": "yes" if fresh else "",
+            "early_stop": "" if early_stop else "off",
+        }
     if submit:
         asyncio.run(_submit(run_id, parameters))
         emit({"run_id": run_id, "submitted": True}) if as_json else typer.echo(
@@ -87,13 +103,17 @@ def promote(
 
 
 def run_promotion(settings: Settings, run_id: str, *, as_json: bool) -> None:
-    """Carry a recorded promotion run out in this process, show it, and leave with its exit code."""
+    """Carry a recorded promotion, or a selection and the promotion of who is chosen, out in this process.
+
+    Shows it, and leaves with its exit code.
+    """
     with going_on_with(f"gatewright resume {run_id}"), _prefect(settings):
         from flows.promotion import promote as flow
 
         with open_registry(settings) as registry:
             run = require_run(registry, run_id)
-        work = flow(target=run.target, requested_by=run.requested_by, **run.trigger)
+        ref = {"selection": run_id} if run.kind == "selection" else run.trigger
+        work = flow(target=run.target, requested_by=run.requested_by, **ref)
         done = asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
     show_run(settings, done["run_id"], as_json)
 
@@ -182,6 +202,30 @@ def regress(
     show_run(settings, found["run_id"], as_json)
 
 
+def _request_selection(
+    settings: Settings,
+    target: str,
+    names: Sequence[str],
+    again: str,
+    *,
+    fresh: bool,
+    early_stop: bool,
+) -> str:
+    """Record the choice among several candidates, or find the one that the same command already began."""
+    from flows.selection.request import request_selection
+
+    run, _created = request_selection(
+        settings,
+        target,
+        names,
+        actor=settings.actor,
+        again=again,
+        fresh=fresh,
+        early_stop=early_stop,
+    )
+    return run.run_id
+
+
 async def _evaluate(settings: Settings, run_id: str) -> None:
     from flows.evaluation import looks, request, steps
     from flows.reporting import gather
@@ -221,6 +265,11 @@ def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
     assert run is not None
     if as_json:
         emit(run_data(run, verdict))
+    elif run.kind == "selection":
+        from flows.commands.views.selection import selection_renderable
+
+        with open_registry(settings) as registry:
+            console().print(selection_renderable(registry, run_id))
     else:
         from evals.report.formats.terminal import verdict_renderable
         from evals.report.view import build_view

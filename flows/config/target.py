@@ -27,6 +27,8 @@ class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     """How a winner goes live. `keep_previous_s` is how long the previous deployment stays warm, in seconds.
 
     `keep` says whether it answers meanwhile, or is paused and has to be resumed first. `deployment` is the name that strategies replace and in_place keep, None for the target's own.
+    `choose_on` is the share of a suite's cases that chooses among several candidates and never judges the chosen one,
+    `choose_by` the metric that ranks them, None for that of the gate's first check.
     """
 
     strategy: Literal["blue_green", "replace", "in_place"] = "blue_green"
@@ -35,6 +37,8 @@ class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     production_cases: int = 120
     keep_previous_s: int = 14 * 86400
     keep: Literal["warm", "paused"] = "warm"
+    choose_on: float = 0.25
+    choose_by: str | None = None
 
 
 class JudgePlan(Record, frozen=True, kw_only=True, omit_defaults=True):

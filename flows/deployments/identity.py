@@ -36,10 +36,10 @@ def deployment_name(target: str, run_id: str) -> str:
     return f"{slug}-{hashlib.sha256(f'{target}/{run_id}'.encode()).hexdigest()[:12]}"
 
 
-def slot_name(record: RunRecord) -> str:
-    """Return the name of a run's developer deployment."""
+def slot_name(record: RunRecord, place: int | None = None) -> str:
+    """Return the name of a run's developer deployment; of a selection, that of the candidate at a place of the field."""
     stem = record.run_id.rpartition("-")[2]
-    return f"gw-{record.target[:36]}-{stem}-dev"
+    return f"gw-{record.target[:36]}-{stem}{'' if place is None else f'-{place + 1}'}-dev"
 
 
 def attempt_id(kind: Literal["rollback", "repair"], generation: int) -> str:

@@ -14,6 +14,7 @@ from evals.gate.judge import take_look
 from evals.gate.look_store import LookStore
 from evals.gate.looks import LookHistory
 from evals.records import Role
+from flows.evaluation.kept.pinned import kept_evidence
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.tries.judged_by import keep_judged_by
 from flows.settings import Settings
@@ -97,5 +98,7 @@ def fair_part(run: OpenRun, look: int, results: Results) -> Results:
 
 
 def evidence_at(run: OpenRun, results: Results) -> Evidence:
-    """The same as evidence for the gate."""
-    return rejudge.stored_evidence(results, release=run.record.kind == "promotion")
+    """The same as evidence for the gate, with the kept answers of earlier models."""
+    return rejudge.stored_evidence(
+        results, release=run.record.kind == "promotion", kept=kept_evidence(run)
+    )

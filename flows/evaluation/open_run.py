@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -25,8 +25,10 @@ from evals.gate.policy import GatePolicy, load_policy, parse_duration
 from evals.gate.validation import validate_policy
 from evals.records import Price, Role
 from evals.sampling.request_spec import SamplingSettings
+from evals.selection.split import effective_choosing
 from evals.suites.cache import open_kept_suite
 from evals.suites.opened import OpenedSuite
+from evals.suites.part import without
 from flows.config.connections import publishers_of, require_platform
 from flows.config.strategy import strategy_problems
 from flows.config.target import Target, load_target
@@ -41,7 +43,7 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["OpenRun", "TargetPlan", "load_plan", "open_run"]
+__all__ = ["OpenRun", "TargetPlan", "evaluated_model", "load_plan", "open_run"]
 
 _ASKING = (
     "temperature",
@@ -58,12 +60,28 @@ _ASKING = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetPlan:
-    """A target with its gate and suites, read and checked together."""
+    """A target with its gate and suites, read and checked together.
+
+    `left_out` are the cases, by suite, that `suites` lack since the candidate was chosen on them.
+    """
 
     target: Target
     policy: GatePolicy
     suites: tuple[OpenedSuite, ...]
     judge: TargetJudge | None = None
+    left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """What results on each suite may be compared with, by the suite's name."""
+        return {opened.suite.name: opened.fingerprint for opened in self.suites}
+
+    def without(self, left_out: Mapping[str, tuple[str, ...]]) -> TargetPlan:
+        """The same plan over suites that lack these cases, by suite."""
+        suites = tuple(
+            without(opened, left_out.get(opened.suite.name, ())) for opened in self.suites
+        )
+        return replace(self, suites=suites, left_out=left_out)
 
     @property
     def repeats(self) -> dict[str, int]:
@@ -153,6 +171,7 @@ class OpenRun:
             repeats=self.plan.repeats,
             looks=MAX_LOOKS if self.early_stop else 1,
             strata=strata(self.policy),
+            left_out=dict(self.plan.left_out),
         )
 
     def keep_deal(self) -> None:
@@ -184,12 +203,21 @@ class OpenRun:
 
     def evaluated_model(self, role: Role, connection: Connection) -> EvaluatedModel:
         """How a role is asked: the target's sampling, the role's own settings over it."""
-        return EvaluatedModel(
-            connection=speaking(connection, self.target.sampling.get("api", "chat")),
-            settings=sampling_settings(self.target, role, fresh=self.fresh),
-            price=self.price(role),
-            system_prompt=self.target.sampling.get(role, {}).get("system_prompt"),
+        return evaluated_model(
+            self.target, role, connection, price=self.price(role), fresh=self.fresh
         )
+
+
+def evaluated_model(
+    target: Target, role: Role, connection: Connection, *, price: Price | None, fresh: bool
+) -> EvaluatedModel:
+    """How a target has a model asked in a role: its sampling, the role's own settings over it."""
+    return EvaluatedModel(
+        connection=speaking(connection, target.sampling.get("api", "chat")),
+        settings=sampling_settings(target, role, fresh=fresh),
+        price=price,
+        system_prompt=target.sampling.get(role, {}).get("system_prompt"),
+    )
 
 
 def speaking(connection: Connection, api: Literal["chat", "responses"]) -> Connection:
@@ -225,12 +253,32 @@ def open_run(settings: Settings, run_id: str) -> Iterator[OpenRun]:
     """Open a run for the length of a block. Raises ConfigurationError when its files are no longer right."""
     with open_registry(settings) as registry:
         record = require_run(registry, run_id)
+        plan = load_plan(settings, record.target)
+        left_out = _left_out(settings, registry, record, plan)
         yield OpenRun(
             settings=settings,
             registry=registry,
             record=record,
-            plan=load_plan(settings, record.target),
+            plan=plan.without(left_out) if left_out else plan,
         )
+
+
+def _left_out(
+    settings: Settings, registry: Registry, record: RunRecord, plan: TargetPlan
+) -> dict[str, tuple[str, ...]]:
+    """The cases that chose among candidates, this run's candidate being one of them; none for all other runs."""
+    kept = read_sampling_plan(settings.run_folder(record.run_id))
+    if kept is not None:
+        return kept.left_out
+    if not record.selection:
+        return {}
+    return {
+        name: effective_choosing(
+            opened.suite.cases, registry.dealt(record.target, opened.suite.name)
+        )
+        for opened in plan.suites
+        for name in [opened.suite.name]
+    }
 
 
 def _named(folder: Path, name: str, what: str, target: Target) -> Path:

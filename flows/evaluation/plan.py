@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from evals.planning.past_run import PastRun
 from evals.planning.plan import GatePlan, plan_gate
 from flows.evaluation.looks import due_look, results_at
@@ -19,6 +21,7 @@ def plan_target(
     differing: float | None = None,
     lost: float | None = None,
     first: bool | None = None,
+    left_out: Mapping[str, tuple[str, ...]] | None = None,
 ) -> GatePlan:
     """Plan a run of a target.
 
@@ -30,11 +33,12 @@ def plan_target(
         lost: share of the answers that is expected to be lost, in [0, 1); None for that of the last run.
         first: whether it is a first release, with no baseline to ask; None for one where nothing is live, unless
             `differing` says what to expect of a baseline.
+        left_out: the cases, by suite, that choose among several candidates and don't judge; None for a single candidate.
 
     Raises:
         ConfigurationError: target, gate or suites have problems, a check that can never pass among them.
     """
-    plan = load_plan(settings, target)
+    plan = load_plan(settings, target).without(left_out or {})
     with open_registry(settings) as registry:
         nothing_live = registry.live(target) is None and differing is None
         alone = nothing_live if first is None else first

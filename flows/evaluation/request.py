@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 from evals.errors import RefusedError
 from evals.records import encode
@@ -15,9 +16,9 @@ from flows.registry.records import RunKind, RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["is_rejudgement", "request_run", "resolve", "run_id_of"]
+__all__ = ["earlier_try", "is_rejudgement", "request_run", "resolve", "run_id_of"]
 
-_MARKS = ("again", "early_stop", "fresh", "rejudges")
+_MARKS = ("again", "early_stop", "fresh", "rejudges", "selection")
 _REJUDGED_BEFORE = "judges again "
 """How `again` began in registries of before, where it held what is `rejudges` now."""
 
@@ -33,12 +34,14 @@ def request_run(
     rejudges: str = "",
     early_stop: bool = True,
     fresh: bool = False,
+    selection: str = "",
 ) -> tuple[RunRecord, bool]:
     """Record a run, or find the one that the same trigger already started (then the second value is False).
 
     `again` makes a trigger another one on purpose: any text, such as the time of day. `rejudges` does too: the id of a
     run of this candidate that was refused only because something else was made live since its verdict. Without `early_stop` the run
     asks every case, whatever its gate says of looking early. When `fresh` it takes no answer from an earlier run.
+    `selection` is the id of the selection that chose this candidate.
 
     Raises:
         ConfigurationError: the target, its gate or its suites have problems; nothing is recorded then.
@@ -49,6 +52,7 @@ def request_run(
         "early_stop": "" if early_stop else "off",
         "fresh": "yes" if fresh else "",
         "rejudges": rejudges,
+        "selection": selection,
     }
     trigger = {key: value for key, value in {**_plain(ref), **marks}.items() if value}
     with open_registry(settings) as registry:
@@ -63,12 +67,12 @@ def request_run(
                 trigger=trigger,
                 policy=plan.policy.name,
                 policy_digest=plan.policy.digest,
-                fingerprints={opened.suite.name: opened.fingerprint for opened in plan.suites},
+                fingerprints=plan.fingerprints,
             )
         )
 
 
-def run_id_of(target: str, kind: RunKind, trigger: Mapping[str, str]) -> str:
+def run_id_of(target: str, kind: RunKind, trigger: Mapping[str, Any]) -> str:
     """The id of the run that a trigger starts: derived from it, so that the same trigger finds the same run."""
     identity = encode({"target": target, "kind": kind, "trigger": dict(trigger)})
     return f"{target}-{hashlib.sha256(identity).hexdigest()[:10]}"
@@ -115,26 +119,51 @@ async def resolve(settings: Settings, run_id: str) -> str:
             candidate_model=candidate.model_id,
             baseline_model=live.model_id if live else None,
             baseline_generation=run.registry.generation(run.target.name),
+            selection=_selection_of(run, candidate.model_id),
         )
         return candidate.model_id
+
+
+def _selection_of(run: OpenRun, model: str) -> str:
+    """The selection that chose this model, or the last one that it took part in; "" for none.
+
+    Whoever asks for the run: a model that was once held against others is not judged on the cases that compared them.
+    """
+    if "selection" in run.record.trigger:
+        return str(run.record.trigger["selection"])
+    fields = run.registry.fields(run.record.target)
+    return next(
+        (
+            selection
+            for selection, plan in reversed(fields.items())
+            if model in {one.model_id for one in plan.candidates}
+        ),
+        "",
+    )
 
 
 def _require_untried(run: OpenRun, model: str) -> None:
     """A model has one try, whatever it is named by: trying until the dice fall right would void the error rates."""
     if run.record.kind != "promotion" or {"again", "rejudges"} & set(run.record.trigger):
         return
-    for one in run.registry.tries_of(run.target.name, model):
+    earlier = earlier_try(run.registry, run.record, model)
+    if earlier is not None:
+        raise RefusedError(
+            f"{model} was tried already: run {earlier.run_id} is {earlier.state}; --again gives it another run"
+        )
+
+
+def earlier_try(registry: Registry, run: RunRecord, model: str) -> RunRecord | None:
+    """Return another promotion of this model for the run's target that showed something or ended, None without any."""
+    for one in registry.tries_of(run.target, model):
         before = one.runs[-1].run
-        if before.run_id != run.record.run_id:
-            raise RefusedError(
-                f"{model} was tried already: run {before.run_id} is {before.state}; --again gives it another run"
-            )
-    for earlier in run.registry.runs(run.target.name, 1000):
+        if before.run_id != run.run_id:
+            return before
+    for earlier in registry.runs(run.target, 1000):
         same = earlier.kind == "promotion" and earlier.candidate_model == model
-        if same and earlier.run_id != run.record.run_id and earlier.settled:
-            raise RefusedError(
-                f"{model} was tried already: run {earlier.run_id} is {earlier.state}; --again gives it another run"
-            )
+        if same and earlier.run_id != run.run_id and earlier.settled:
+            return earlier
+    return None
 
 
 def _plain(ref: TriggerRef) -> dict[str, str | None]:

@@ -25,6 +25,8 @@ from flows.evaluation.estimate import expected_findings, last_results
 from flows.evaluation.human_labels import keep_labels, with_kept_labels
 from flows.evaluation.judge_preflight import judge_findings
 from flows.evaluation.judges import judge_costs, judges_at_work
+from flows.evaluation.kept.anchor import anchor_findings
+from flows.evaluation.kept.pinned import pin_earlier_models
 from flows.evaluation.looks import (
     Results,
     due_look,
@@ -75,7 +77,7 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
             )
             found += _expected(run)
             leaks, refused = await look_for_leaks(run)
-            found += leaks + await _judges(run)
+            found += leaks + await _judges(run) + anchor_findings(run)
         finally:
             await run.platform.aclose()
         write_record(run.folder / "preflight.json", list(found))
@@ -126,6 +128,8 @@ async def ask_round(
             await run.platform.aclose()
         async with judges_at_work(run.plan.judge, run.folder, budget):
             await run.evaluation.grade()
+            if run.record.kind != "regression":
+                await pin_earlier_models(run)
         if look == run.evaluation.rounds:
             await grade_lost_again(run, budget, progress)
         return summary

@@ -111,6 +111,8 @@ def in_use(settings: Settings, registry: Registry, target: str) -> frozenset[str
     for run in registry.runs(target, 200):
         if _is_running(settings, run, now):
             names |= {slot_name(run), deployment_name(target, run.run_id)}
+            if (field := registry.field(run.run_id)) is not None:
+                names |= {slot_name(run, place) for place in range(len(field.candidates))}
             model = run.baseline_model or (run.kind == "regression" and run.candidate_model)
             asked = registry.find(target, model) if model else None
             names |= {asked.deployment} if asked and asked.deployment else set()
@@ -183,6 +185,7 @@ def _is_over(run: RunRecord, now: datetime) -> bool:
 def _last_activity(settings: Settings, run: RunRecord) -> datetime:
     """When the run last wrote an answer down, on this machine."""
     updated = datetime.fromisoformat(run.updated_at)
-    journal = settings.run_folder(run.run_id) / "journal"
-    written = [path.stat().st_mtime for path in journal.glob("*")] if journal.is_dir() else []
+    folder = settings.run_folder(run.run_id)
+    journals = [folder / "journal", *folder.glob("candidates/*/journal")]
+    written = [path.stat().st_mtime for one in journals if one.is_dir() for path in one.glob("*")]
     return max([updated, *(datetime.fromtimestamp(at, updated.tzinfo) for at in written)])

@@ -90,10 +90,11 @@ def _refuse_uncleared(connection: Connection, run: RunRecord, verdict: Verdict, 
     missing = verdicts.shortfall(verdict, f"the {slot} verdict")
     if missing is None:
         return
-    wanted = {"INCONCLUSIVE": "approve", "FAIL": "override"}.get(verdict.outcome)
     bound, excluded = Binding.of(verdict), excluded_people(verdict.tries, run.requested_by)
     if not any(
-        answer.decision == wanted and answer.binding == bound and answer.actor not in excluded
+        answer.decision == verdict.takes
+        and answer.binding == bound
+        and answer.actor not in excluded
         for answer in so_far
     ):
         raise RefusedError(missing)

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from evals.records import EarlierTry, Record, TryCount, VerdictOutcome, decode
-from flows.registry import verdicts
+from flows.registry import selections, verdicts
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import events, runs
 from flows.registry.records import AUTOMATION, RunRecord
@@ -120,6 +120,7 @@ def count_tries(
             for one in mine
             if not own or number.get(one.run.run_id, 0) != own
         ),
+        runner_up=selections.runner_up(connection, run),
     )
 
 

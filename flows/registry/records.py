@@ -39,7 +39,7 @@ AUTOMATION = "gatewright"
 PointerKind = Literal["promotion", "first_release", "rollback", "restore", "adopt", "withdrawal"]
 POINTER_KINDS: tuple[PointerKind, ...] = get_args(PointerKind)
 
-RunKind = Literal["promotion", "regression", "evaluation"]
+RunKind = Literal["promotion", "regression", "evaluation", "selection"]
 RunState = Literal[
     "requested",
     "preflight",
@@ -126,7 +126,7 @@ class Hold(Record, frozen=True, kw_only=True):
 
 
 class RunRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """One run, from its trigger to its end.
+    """One run, from its trigger to its end. `selection` is the run that its candidate was chosen from, or took part in.
 
     `trigger` is a TriggerRef as plain data; `baseline_generation` is the generation of the live pointer when the
     baseline was pinned (0: nothing was ever live). `fingerprints` maps a suite's name to its fingerprint. `edits` are what
@@ -147,6 +147,7 @@ class RunRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     policy: str = ""
     policy_digest: str = ""
     fingerprints: dict[str, str] = msgspec.field(default_factory=dict)
+    selection: str = ""
     state: RunState = "requested"
     detail: str = ""
     report: str | None = None

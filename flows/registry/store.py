@@ -14,11 +14,13 @@ from flows.registry import (
     holds,
     inbox,
     judged_by,
+    kept_answers,
     ledger,
     pointers,
     retries,
     run_states,
     runs,
+    selections,
     statements,
     steps,
     switching,
@@ -115,9 +117,18 @@ class Registry:
     suite_results = reading(verdicts.results)
     save_statement = writing(statements.save)
     statement = reading(statements.statement)
+    unkept_runs = reading(kept_answers.unkept_runs)
+    kept_answers = reading(kept_answers.kept_answers)
 
     begin_retry = writing(retries.begin_retry)
     retries = reading(retries.retries_of)
+
+    # choosing one of several candidates
+    deal_cases = writing(selections.deal_cases)
+    dealt = reading(selections.dealt)
+    enter_field = writing(selections.enter)
+    field = reading(selections.field)
+    fields = reading(selections.fields)
 
     # people
     answer = writing(answers.add_answer)

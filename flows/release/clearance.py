@@ -156,7 +156,7 @@ def _require_accepted(
     if found.given:
         count = f"{len(found.given)} of {found.required} overrides"
         raise WaitingError(f"{missing}; {count} so far")
-    locked = locked_checks(verdict) if verdict.outcome == "FAIL" else ()
+    locked = locked_checks(verdict) if verdict.takes == "override" else ()
     named = ", ".join(check.check for check in locked)
     raise RefusedError(f"{missing}; not overridable: {named}" if locked else missing)
 

@@ -23,6 +23,7 @@ from flows.approvals.changes import changed_since_verdict
 from flows.config.connections import publishers_of
 from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
+from flows.evaluation.kept.keep import keep_candidate
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun, open_run, strata
 from flows.platforms.base import Connection
@@ -64,6 +65,7 @@ async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
                 measure=_measure(run),
                 policy_digest_now=lambda: load_policy(Path(run.policy.path)).digest,
                 changed_now=lambda: changed_since_verdict(settings, run.registry, run.record),
+                keep=lambda: keep_candidate(run),
             )
         finally:
             await run.platform.aclose()

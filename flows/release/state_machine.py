@@ -1,6 +1,6 @@
 """The guarded act of making a model live: a state machine that a crash at any point resumes. No Prefect here.
 
-    requested ─▶ deploying ─▶ ready ─▶ smoke_tested ─▶ measured ─▶ switched ─▶ published ─▶ live
+    requested ─▶ deploying ─▶ ready ─▶ smoke_tested ─▶ measured ─▶ switched ─▶ published ─▶ kept ─▶ live
         │            │          │           │             │            │            │
         ▼            └──────────┴─────┬─────┴─────────────┘            └─────┬──────┘
      refused                          ▼                                      ▼
@@ -39,6 +39,7 @@ from flows.release.replace import InPlacePromotion
 from flows.release.signing import envelope, signing_key
 from flows.release.statement import statement
 from flows.release.steps import (
+    Keep,
     Measure,
     PromotionProcess,
     Smoke,
@@ -76,11 +77,13 @@ async def promote(
     measure: Measure,
     policy_digest_now: Callable[[], str] | None = None,
     changed_now: Callable[[], str] | None = None,
+    keep: Keep | None = None,
 ) -> PromotionOutcome:
     """Make the candidate live, or leave the old model live and say why. Call it again after a crash, or an approval.
 
     `smoke` asks a few cases through the production connection; `measure` judges the production checks (None: there are
-    none). `policy_digest_now` reads the policy file again, `changed_now` says what else changed since the verdict. The run's state in the registry follows.
+    none). `policy_digest_now` reads the policy file again, `changed_now` says what else changed since the verdict. `keep` keeps the candidate's answers once it was published.
+    The run's state in the registry follows.
     Raises ConfigurationError when a publisher or the signing key misses something, before anything is done; RegistryError when the registry
     itself fails. Every other failure is an outcome. A cancelled promotion is left as it is, for the next call to resume.
     """
@@ -94,6 +97,7 @@ async def promote(
         measure=measure,
         policy_digest_now=policy_digest_now,
         changed_now=changed_now,
+        keep=keep,
     )
     # A run that has switched never goes through the steps before the switch again: its candidate is live, or was put back.
     if registry.pointers_of(act.run_id):
@@ -145,6 +149,7 @@ async def _after_switch(process: PromotionProcess) -> PromotionOutcome:
                 raise PublishError("; ".join(failed))
     except Exception as error:
         return await _undo(process, str(error))
+    unkept = process.keep_answers()
     live = registry.live(act.target)
     if live is None or live.run_id != act.run_id:
         named = live.model_id if live is not None else "nothing"
@@ -154,7 +159,7 @@ async def _after_switch(process: PromotionProcess) -> PromotionOutcome:
     return _end(
         process,
         "live",
-        f"generation {live.generation} is live{process.outcome_note()}{unproved}",
+        f"generation {live.generation} is live{process.outcome_note()}{unproved}{unkept}",
         published,
     )
 

@@ -17,11 +17,13 @@ from evals.sampling.redaction import redact_keys
 from flows.deployments.identity import deployment_name, own_tags, run_of
 from flows.platforms.base import Connection, Platform
 from flows.publishers.base import Publisher
+from flows.registry.kept_answers import KEPT
 from flows.registry.records import NewPointer
 from flows.registry.store import Registry
 from flows.release.clearance import Promotion, require_clear, require_consistent
 
 __all__ = [
+    "Keep",
     "Measure",
     "PromotionProcess",
     "Smoke",
@@ -39,6 +41,8 @@ class SmokeResult(Record, frozen=True, kw_only=True):
 
 Smoke = Callable[[Connection], Awaitable[SmokeResult]]
 Measure = Callable[[Connection], Awaitable[Verdict | None]]
+Keep = Callable[[], dict[str, Any]]
+"""Keeps the candidate's answers for good; what it returns is put on record."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +57,7 @@ class PromotionProcess:
     measure: Measure
     policy_digest_now: Callable[[], str] | None = None
     changed_now: Callable[[], str] | None = None
+    keep: Keep | None = None
 
     @property
     def deployment(self) -> str:
@@ -139,6 +144,18 @@ class PromotionProcess:
             )
             found["generation"] = pointer.generation
             return pointer
+
+    def keep_answers(self) -> str:
+        """Keep the candidate's answers, once; return how to say that it failed. What is live stays live all the same."""
+        marks = self.registry.steps(self.act.run_id)
+        if self.keep is None or any((one.step, one.phase) == (KEPT, "done") for one in marks):
+            return ""
+        try:
+            with self.step(KEPT) as found:
+                found |= self.keep()
+        except Exception as error:
+            return f", and its answers could not be kept: {redact_keys(str(error))}"
+        return ""
 
     async def remove_own_deployment(self) -> str | None:
         """Delete what this run created, if it is not live; return what went wrong, None when nothing did."""

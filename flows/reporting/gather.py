@@ -24,6 +24,7 @@ from flows.deployments.downtime import describe_downtime
 from flows.evaluation.ask import sampling_summaries
 from flows.evaluation.human_labels import judge_facts
 from flows.evaluation.judges import judge_costs
+from flows.evaluation.kept.pinned import EarlierModels, pinned
 from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import LEAKS
@@ -36,9 +37,11 @@ from flows.registry.provenance import overrides_behind, revocation_of
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.reporting.costs import cost_of, usages
+from flows.reporting.decline import declines
 from flows.reporting.examples import examples_of
 from flows.reporting.retries import retry_notes, retry_steps
 from flows.reporting.slices import pairs_of, slices_of
+from flows.selection.facts import selection_facts
 from flows.settings import Settings
 
 __all__ = ["gather", "report_run"]
@@ -106,6 +109,7 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
         ),
         confusions=tuple(_confusions(run, results)),
         judges=tuple(judge_facts(run)),
+        declines=tuple(declines(run, results)),
         sampling=_sampling(run),
         promotion=tuple(
             PromotionStep(step=step.step, state=step.phase, at=step.at, detail=_words(step.detail))
@@ -114,6 +118,7 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
         names=_names(run),
         live_now=_live_now(run.registry, live),
         gate_path=run.policy.path,
+        selection=selection_facts(run.registry, record.selection),
         notes=_notes(run, unsealed=unsealed),
         next_steps=(*retry_steps(run), *_next_steps(run.registry, record, live)),
         since_run=record.since_run,
@@ -146,6 +151,7 @@ def _traces(run: OpenRun) -> Iterator[SuiteTrace]:
                 suite=opened.suite.name,
                 journal=f"journal ({role}, {opened.suite.name})",
                 suite_cases=len(opened.suite.cases),
+                left_out=len(run.plan.left_out.get(opened.suite.name, ())),
                 repeats=run.evaluation.repeats_of(opened),
                 reused=sum(response.reused for response in responses),
                 unscored=dict(unscored),
@@ -229,7 +235,11 @@ def _superseded(record: RunRecord) -> tuple[str, ...]:
 
 def _names(run: OpenRun) -> dict[str, str]:
     """Short names of the models: their suffix, where the id carries one."""
-    models = [run.record.candidate_model, run.record.baseline_model or ""]
+    field = run.registry.field(run.record.selection) if run.record.selection else None
+    found = pinned(run) or EarlierModels()
+    earlier = [one.model_id for one in (found.anchor, found.best, found.oldest) if one is not None]
+    models = [run.record.candidate_model, run.record.baseline_model or "", *earlier]
+    models += [one.model_id for one in field.candidates] if field is not None else []
     return {model: short for model in models if model and (short := short_name(model)) != model}
 
 

@@ -20,6 +20,7 @@ from evals.sampling.progress.snapshot import Snapshot
 from flows.evaluation.progress import last_look, newest_snapshot
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
+from flows.registry.store import Registry
 from flows.settings import Settings
 
 __all__ = ["RunDisplay", "follow"]
@@ -65,8 +66,14 @@ class RunDisplay:
         """Read the registry and the run's folder once and show what they say. Returns the run."""
         with open_registry(self._settings) as registry:
             run = registry.run(self._run_id)
+            judging = _run_of_chosen(registry, run) if run is not None else None
         if run is None:
             return None
+        if judging is not None:  # what is left to see is how the chosen one is judged
+            self._print(run.detail)
+            self._run_id, self._snapshot, self._look = judging.run_id, None, None
+            self._last_line = self._last_detail = ""
+            run = judging
         words = _WORDS.get(run.state, run.state)
         if words != self._last_line:
             self._last_line = words
@@ -113,6 +120,14 @@ class RunDisplay:
         if not self._console.is_terminal:
             # A log is for machines too: a line is never broken at the width of a terminal there isn't.
             self._console.print(Text(f"  {self._run_id}: {line}"), soft_wrap=True)
+
+
+def _run_of_chosen(registry: Registry, run: RunRecord) -> RunRecord | None:
+    """The latest run that judges the candidate a selection has chosen, None before there is one."""
+    if run.kind != "selection" or run.state != "judged":
+        return None
+    later = registry.runs(run.target, 50)
+    return next((one for one in later if one.trigger.get("selection") == run.run_id), None)
 
 
 async def follow(

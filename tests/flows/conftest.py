@@ -18,8 +18,10 @@ if TYPE_CHECKING:  # what most tests do without is imported by the fixtures that
     from support.file_platform import World
     from support.letters import Letters, ModelHost
     from support.promoted import Original, Place
+    from support.topics import Field
 
     from flows.emulator.server import Emulator
+    from flows.platforms.fine_tuning.records import Job
 
 
 @pytest.fixture
@@ -77,6 +79,24 @@ def meanwhile() -> Iterator[Callable[..., None]]:
 
     with in_background() as begin:
         yield begin
+
+
+# ---- a target with a field of six candidates
+
+
+@pytest.fixture(scope="session")
+def trained(running: tuple[Emulator, TrainedModels]) -> dict[str, Job]:
+    from support.topics import WRONG, train_models
+
+    return train_models(running[0], **WRONG)
+
+
+@pytest.fixture
+def field(tmp_path: Path, trained: dict[str, Job], emulator: Emulator) -> Iterator[Field]:
+    from support.topics import field_on
+
+    with field_on(Project(tmp_path), emulator, trained) as made:
+        yield made
 
 
 # ---- the project `letters`, on models in the test's own loop

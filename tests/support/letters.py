@@ -57,7 +57,7 @@ judge: {model: gpt-4.1}
 
 @dataclass
 class ModelHost:
-    """What answers, and what it was asked. `judge_down`, `training` and `say` are the test's to set."""
+    """What answers, and what it was asked. `judge_down`, `training`, `say` and `known` models are the test's to set."""
 
     url: str = ""
     asked: Counter[str] = field(default_factory=Counter)
@@ -65,6 +65,7 @@ class ModelHost:
     judge_down: bool = False
     training: list[dict[str, Any]] | None = None
     say: Callable[[str, str], str] | None = None
+    known: set[str] = field(default_factory=lambda: {CANDIDATE, BASELINE, JUDGE})
     fetched: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -112,7 +113,7 @@ class ModelHost:
 
     async def model(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        if name not in (CANDIDATE, BASELINE, JUDGE):
+        if name not in self.known:
             return web.json_response({"error": {"code": "model_not_found"}}, status=404)
         return web.json_response({"id": name, "object": "model", "created": 0, "owned_by": "acme"})
 

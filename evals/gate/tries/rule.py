@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from evals.records import EarlierTry, TryCount, Verdict
+from evals.records import EarlierTry, RunnerUp, TryCount, Verdict
 
 __all__ = ["excluded_people", "why_no_pass", "with_tries"]
 
@@ -56,6 +56,7 @@ def _reasons(tries: TryCount) -> Iterator[str]:
             f" {tries.allowed}: a person has to approve"
         )
     if tries.number:
+        yield from (_not_chosen(one) for one in tries.runner_up)
         yield from (_edited(one) for one in tries.earlier if one.edits)
 
 
@@ -68,6 +69,20 @@ def days(seconds: int) -> str:
 def _named(one: EarlierTry) -> str:
     came_to = one.outcome or "ended without a verdict"
     return f"run {one.run_id}, {came_to}, {one.at[:10]}"
+
+
+def _not_chosen(one: RunnerUp) -> str:
+    """The cases of a selection that judge are good for one candidate: the best of several tries on them would pass."""
+    if not one.winner:
+        return (
+            f"this candidate takes part in selection {one.selection}, which has not chosen yet: one candidate of it"
+            f" passes by itself, so finish it (gatewright resume {one.selection}), or a person has to approve"
+        )
+    came_to = f"{one.outcome} in run {one.run_id}" if one.outcome else "is not judged yet"
+    return (
+        f"this candidate is a runner-up of selection {one.selection}, whose winner {one.winner} did not pass ({came_to}):"
+        " another one judged on the same cases needs a person to approve"
+    )
 
 
 def _edited(one: EarlierTry) -> str:

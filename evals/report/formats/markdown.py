@@ -12,9 +12,10 @@ from evals.report.sanitise import Excerpt, one_line, shorten
 from evals.report.sections.board import CheckBoard
 from evals.report.sections.check import CheckView
 from evals.report.sections.examples import ExampleView
+from evals.report.sections.field import FieldView
 from evals.report.view import ReportView
 
-__all__ = ["MAX_BYTES", "render_markdown"]
+__all__ = ["MAX_BYTES", "render_field", "render_markdown"]
 
 MAX_BYTES = 20_000
 _TABLE_SHARE = 9_000
@@ -32,9 +33,14 @@ def render_markdown(view: ReportView) -> str:
     for board in view.boards:
         page.add(f"### {board.title}: {board.outcome}\n\n{_plain(board.summary)}")
         page.add(_table(board, _TABLE_SHARE // len(view.boards)))
+    if view.field is not None:
+        page.add(render_field(view.field))
     page.add(_coverage(view))
     if view.judges:
         page.add("### Judges\n\n" + "\n".join(f"- {_plain(text)}" for text in view.judges))
+    if view.decline:
+        earlier = "\n".join(f"- {_plain(text)}" for text in view.decline)
+        page.add(f"### Earlier live models\n\n{earlier}")
     page.add(_slices(view))
     for part in _cases(view):
         page.add(part)
@@ -103,12 +109,32 @@ def _row(check: CheckView) -> str:
         check.candidate,
         check.baseline,
         check.difference,
-        f"{check.interval} ({check.level} of the {check.interval_of})"
+        f"{check.interval} ({check.level} of the {check.interval_of}{_sure(check)})"
         if check.chart
         else check.interval,
         check.n,
     )
     return "| " + " | ".join(_plain(shorten(cell, 160)) for cell in cells) + " |"
+
+
+def _sure(check: CheckView) -> str:
+    return f"; each bound at {check.sure}" if check.sure else ""
+
+
+def render_field(field: FieldView) -> str:
+    """Return the field of a selection: what it is about, and a table of everybody in it."""
+    rows = [
+        " | ".join(["| Candidate", *(_plain(one) for one in field.columns), "Came to |"]),
+        "|---" * (len(field.columns) + 2) + "|",
+    ]
+    for row in field.rows:
+        name = f"**{_plain(row.name)}**" if row.chosen else _plain(row.name)
+        cells = (*row.cells, shorten(row.fate, 160))
+        rows.append(" | ".join([f"| {name}", *(_plain(cell) for cell in cells)]) + " |")
+    leads = [*field.leads, field.caption]
+    return "\n\n".join(
+        [f"### {_plain(field.title)}", *(_plain(lead) for lead in leads), "\n".join(rows)]
+    )
 
 
 def _coverage(view: ReportView) -> str:

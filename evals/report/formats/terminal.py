@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich import box
-from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from evals.report.sanitise import one_line
 from evals.report.sections.board import CheckBoard
 from evals.report.sections.check import CheckView, Tone
+from evals.report.sections.field import FieldView
 from evals.report.view import ReportView
 
-__all__ = ["verdict_renderable"]
+__all__ = ["field_renderable", "verdict_renderable"]
 
 _WIDE = 110
 _REASONS = 8
@@ -32,6 +33,24 @@ def verdict_renderable(view: ReportView) -> RenderableType:
     return _VerdictPage(view)
 
 
+def field_renderable(field: FieldView) -> RenderableType:
+    """Return the field of a selection: who was chosen, everybody in it, and by which rule."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("Candidate", overflow="fold")
+    for column in field.columns:
+        table.add_column(column, justify="right")
+    table.add_column("Came to", overflow="fold")
+    for row in field.rows:
+        cells = [one_line(row.name, 80), *row.cells, one_line(row.fate)]
+        table.add_row(*map(Text, cells), style="bold" if row.chosen else "")
+    return Group(
+        Text(field.title, style="bold"),
+        *(Text(one_line(lead, 600)) for lead in field.leads),
+        table,
+        Text(one_line(field.caption, 600), style="dim"),
+    )
+
+
 class _VerdictPage:
     def __init__(self, view: ReportView) -> None:
         self._view = view
@@ -44,6 +63,9 @@ class _VerdictPage:
             yield Text.assemble((board.title, "bold"), f"  {board.summary}")
             yield _table(board, wide=wide)
             yield from _reasons(board)
+        if view.field is not None:
+            yield Text()
+            yield field_renderable(view.field)
         yield from _tail(view)
 
 
@@ -103,6 +125,8 @@ def _reasons(board: CheckBoard) -> Iterator[RenderableType]:
         text = Text(f"{check.symbol} ", style=_STYLES[check.tone])
         text.append(f"{one_line(check.name, 120)} {check.bar}: ", style="bold default")
         text.append(one_line(check.reason), style="default")
+        if check.sure and check.chart and check.sure.partition(", ")[2] not in check.reason:
+            text.append(f" Each bound at {check.sure}.", style="default")
         yield text
     if len(blocking) > _REASONS:
         yield Text(f"and {len(blocking) - _REASONS} more in the report", style="dim")
@@ -113,6 +137,8 @@ def _tail(view: ReportView) -> Iterator[RenderableType]:
     for row in view.coverage:
         if row.remarks:
             yield Text(f"{row.suite}, {row.role}: {one_line('; '.join(row.remarks))}", style="dim")
+    for text in view.decline:
+        yield Text(one_line(text, 300), style="dim")
     for step in view.next_steps:
         effect = one_line(step.effect)
         yield Text.assemble(("Next: ", "bold"), one_line(step.command), (f"  {effect}", "dim"))

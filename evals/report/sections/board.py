@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from evals.records import Verdict
 from evals.report.facts import RunFacts
-from evals.report.numbers import counted
 from evals.report.sections.check import CheckView, check_view
+from evals.report.sections.held import checks_that_hold
 
 __all__ = ["CheckBoard", "CheckGroup", "boards"]
 
@@ -72,7 +72,7 @@ def _board(title: str, verdict: Verdict) -> CheckBoard:
     return CheckBoard(
         title=title,
         outcome=verdict.outcome,
-        summary=_summary(len(holding), len(blocking), len(rest)) + _ending(verdict),
+        summary=_summary(verdict) + _ending(verdict),
         reasons=verdict.reasons,
         groups=tuple(
             CheckGroup(title=title, lead=lead, checks=tuple(checks))
@@ -82,19 +82,13 @@ def _board(title: str, verdict: Verdict) -> CheckBoard:
     )
 
 
-def _summary(held: int, blocking: int, rest: int) -> str:
-    deciding = held + blocking
-    if not deciding:
+def _summary(verdict: Verdict) -> str:
+    rest = sum(not check.decides for check in verdict.checks)
+    if rest == len(verdict.checks):
         return "No check decides: that is never a pass."
+    held = checks_that_hold(verdict.checks)
     reported = f"; {rest:,} more {'is' if rest == 1 else 'are'} reported only" if rest else ""
-    if not blocking:
-        held_all = (
-            "The one deciding check holds"
-            if deciding == 1
-            else f"All {deciding:,} deciding checks hold"
-        )
-        return f"{held_all}{reported}."
-    return f"{held:,} of {counted(deciding, 'deciding check')} {'holds' if held == 1 else 'hold'}{reported}."
+    return f"{held[0].upper()}{held[1:]}{reported}."
 
 
 def _ending(verdict: Verdict) -> str:

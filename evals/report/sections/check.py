@@ -8,7 +8,7 @@ from typing import Literal
 from evals.records import CheckResult
 from evals.report.numbers import MINUS, counted, figure, percentage, signed
 from evals.report.sections.charts import Chart, Side, draw
-from evals.report.sections.reasons import in_short, reason_of
+from evals.report.sections.reasons import in_short, reason_of, why_this_sure
 from evals.report.sections.thresholds import Scale
 
 __all__ = ["SYMBOLS", "TONES", "CheckView", "Tone", "check_view"]
@@ -42,7 +42,10 @@ _METHODS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckView:
-    """One check, worded. `difference` stands in brackets when this check did not test it; `n` is `count` with its noun."""
+    """One check, worded. `difference` stands in brackets when this check did not test it; `n` is `count` with its noun.
+
+    `sure` says why each bound's confidence is not the gate's; empty where it is.
+    """
 
     outcome: str
     symbol: str
@@ -59,6 +62,7 @@ class CheckView:
     interval: str
     interval_of: str
     level: str
+    sure: str
     count: str
     n: str
     method: str
@@ -95,6 +99,7 @@ def check_view(check: CheckResult, *, first_release: bool = False) -> CheckView:
         interval=scale.interval(check),
         interval_of=scale.quantity,
         level=f"{percentage(2 * check.confidence - 1)} interval",
+        sure=why_this_sure(check),
         count=f"{check.n:,}",
         n=counted(check.n, "pair" if scale.relative else "case"),
         method=_METHODS.get(check.method, check.method.replace("-", " ").replace("_", " ")),

@@ -110,7 +110,11 @@ def _remarks(result: SuiteResult, trace: SuiteTrace | None) -> Iterator[str]:
         return
     asked = result.planned // trace.repeats
     if trace.suite_cases is not None and trace.suite_cases > asked:
-        yield f"stopped early: {asked:,} of the suite's {counted(trace.suite_cases, 'case')} were asked"
+        whose = "the" if trace.left_out else "the suite's"
+        those = " that judge" if trace.left_out else ""
+        yield f"stopped early: {asked:,} of {whose} {counted(trace.suite_cases, 'case')}{those} were asked"
+    if trace.left_out:
+        yield f"{counted(trace.left_out, 'case')} of the suite only choose and were never to be asked"
     if trace.reused:
         yield f"{counted(trace.reused, 'answer')} reused from an earlier run, not asked again"
     for grader, count in sorted(trace.unscored.items()):

@@ -9,6 +9,7 @@ from evals.records import CheckResult, Verdict
 from evals.report.facts import RunFacts, RunState
 from evals.report.numbers import counted
 from evals.report.sections.check import Tone, check_view
+from evals.report.sections.held import checks_that_hold
 
 __all__ = ["Headline", "headline", "model_name"]
 
@@ -135,25 +136,19 @@ def _error(facts: RunFacts) -> str:
 
 
 def _what_held(facts: RunFacts) -> str:
-    checks = [check for verdict in _verdicts(facts) for check in verdict.checks if check.decides]
-    if not checks or _verdict_word(facts) == "PASS":
-        return _checks_that_hold(checks)
-    return f"the gate said {_verdict_word(facts)}, {_checks_that_hold(checks)}"
+    held = "; on the production deployment, ".join(_held(one) for one in _deciding(facts))
+    if not held or _verdict_word(facts) == "PASS":
+        return held or checks_that_hold([])
+    return f"the gate said {_verdict_word(facts)}, {held}"
+
+
+def _deciding(facts: RunFacts) -> list[Verdict]:
+    """The verdicts that some check decides; counted apart, as on their boards."""
+    return [one for one in _verdicts(facts) if any(check.decides for check in one.checks)]
 
 
 def _held(verdict: Verdict) -> str:
-    return _checks_that_hold([check for check in verdict.checks if check.decides])
-
-
-def _checks_that_hold(checks: list[CheckResult]) -> str:
-    held = sum(check.outcome == "PASS" for check in checks)
-    if not checks:
-        return "no check decided"
-    if held < len(checks):
-        return (
-            f"{held} of {counted(len(checks), 'deciding check')} {'holds' if held == 1 else 'hold'}"
-        )
-    return f"all {held} deciding checks hold" if held > 1 else "the one deciding check holds"
+    return checks_that_hold(verdict.checks)
 
 
 def _blocking(facts: RunFacts) -> str:
@@ -173,6 +168,9 @@ def _blocking(facts: RunFacts) -> str:
             if verdict.reasons
             else f"the gate said {verdict.outcome}"
         )
+    # A check that could not be measured says nothing of the model: what became of the answers does.
+    if verdict.causes and not blocking[0].measured:
+        return verdict.causes[0]
     more = len(blocking) - 1
     also = (
         ""

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from evals.gate.explanations import GIVEN_UP, at_look, why_given_up
+from evals.gate.explanations import GIVEN_UP, at_look, missing_scores, why_given_up
 from evals.records import CheckResult
 from evals.report.numbers import counted, percentage
 from evals.report.sections.thresholds import Scale
 
-__all__ = ["in_short", "reason_of"]
+__all__ = ["in_short", "reason_of", "why_this_sure"]
 
 
 def in_short(check: CheckResult, scale: Scale) -> str:
     """The check and its finding in a few words, for a headline."""
     tags = ", ".join(f"{tag} = {value}" for tag, value in sorted(check.slice.items()))
     name = f"{check.metric} on {tags}" if tags else check.metric
+    if check.overruled:
+        return f"{name} is undecided: {check.overruled}"
     if check.estimate is None:
         return f"{name} could not be measured ({scale.asked} asked)"
     if check.outcome == "INCONCLUSIVE":
@@ -34,21 +36,51 @@ def reason_of(check: CheckResult, scale: Scale) -> str:
     """The finding in plain words; the gate's own words wherever more than the interval decided."""
     if check.rests_on != "interval" or check.estimate is None:
         return check.finding
-    return (_undecided if check.outcome == "INCONCLUSIVE" else _clear)(check, scale)
+    found = (_undecided if check.outcome == "INCONCLUSIVE" else _clear)(check, scale)
+    return " ".join(part for part in (found, _missing(check)) if part)
+
+
+def why_this_sure(check: CheckResult) -> str:
+    """Why the confidence of a check's bounds is not the gate's; empty where it is."""
+    stated = check.gate_confidence
+    if check.look is None or stated is None or abs(check.confidence - stated) < 1e-12:
+        return ""
+    sure = percentage(check.confidence)
+    return f"{sure}, because this was look {check.look.look} of {check.look.rounds}"
+
+
+def _missing(check: CheckResult) -> str:
+    missing = check.missing_candidate, check.missing_baseline
+    asked = check.n + max(missing) if check.missing_left_out else check.n
+    said = missing_scores(missing, asked, left_out=check.missing_left_out)
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def _clear(check: CheckResult, scale: Scale) -> str:
     rising, passed = scale.kind.rising, check.outcome == "PASS"
     bound = scale.value(check.upper if rising == passed else check.lower)
     sure = f"With {percentage(check.confidence)} confidence"
+    if why := why_this_sure(check):
+        sure += f" ({why.partition(', ')[2]})"
     if not scale.relative:
         side = "below" if rising == passed else "above"
-        return f"{sure} the candidate's value is {side} {bound}; {scale.asked} is asked."
-    what = "change against the baseline" if scale.ratio else "difference to the baseline"
-    what = "gain over the baseline" if scale.kind.superiority else what
+        found = f"{sure} the candidate's value is {side} {bound}; {scale.asked} is asked."
+        return found + _hopeless(check)
+    what = (
+        f"change against the {check.against}"
+        if scale.ratio
+        else f"difference to the {check.against}"
+    )
+    what = f"gain over the {check.against}" if scale.kind.superiority else what
     relation = scale.kind.proven if passed else "at least" if rising else "at most"
     limit = scale.kind.limit.format(threshold=scale.value(scale.threshold))
-    return f"{sure} the {what} is {relation} {bound}; {limit}."
+    return f"{sure} the {what} is {relation} {bound}; {limit}.{_hopeless(check)}"
+
+
+def _hopeless(check: CheckResult) -> str:
+    if check.state != "given_up" or check.look is None:
+        return ""
+    return f" It was {why_given_up(check.look, check.n)}."
 
 
 def _undecided(check: CheckResult, scale: Scale) -> str:

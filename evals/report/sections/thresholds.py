@@ -48,7 +48,8 @@ class Scale:
 
 def _asked(check: CheckResult, scale: Scale) -> str:
     amount = f"{check.threshold * 100:g} %" if scale.ratio else _plain(check.threshold, scale.unit)
-    return scale.kind.asked.format(threshold=amount)
+    whom = " against the anchor" if check.against == "anchor" else ""
+    return scale.kind.asked.format(threshold=amount) + whom
 
 
 def _plain(value: float, unit: Unit) -> str:

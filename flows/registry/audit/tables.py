@@ -16,6 +16,8 @@ from flows.registry.database.schema import (
     events,
     holds,
     pointers,
+    selections,
+    splits,
     statements,
     suite_results,
     verdicts,
@@ -95,6 +97,8 @@ def _written_once(connection: Connection, events: dict[int, Event]) -> Iterator[
         (verdicts, "verdict"),
         (suite_results, "suite_result"),
         (statements, "statement"),
+        (selections, "selection"),
+        (splits, "split"),
     ):
         column = table.c.envelope if table is statements else table.c.record
         rows = {

@@ -69,6 +69,15 @@ _TABLES = (
     " envelope TEXT NOT NULL, at TEXT NOT NULL, seq BIGINT NOT NULL)",
 )
 
+_SELECTIONS = (
+    "CREATE TABLE selections (run_id TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL, digest TEXT NOT NULL,"
+    " record TEXT NOT NULL, at TEXT NOT NULL, seq BIGINT NOT NULL)",
+    "CREATE INDEX selections_by_target ON selections (target, seq)",
+    "CREATE TABLE splits (seq BIGINT NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, target TEXT NOT NULL,"
+    " suite TEXT NOT NULL, digest TEXT NOT NULL, record TEXT NOT NULL, at TEXT NOT NULL)",
+    "CREATE INDEX splits_by_suite ON splits (target, suite, seq)",
+)
+
 _SQLITE_GUARDS = tuple(
     f"CREATE TRIGGER events_no_{verb.lower()} BEFORE {verb} ON events "
     "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"
@@ -88,6 +97,11 @@ MIGRATIONS: tuple[Migration, ...] = (
         statements=_TABLES,
         sqlite=_SQLITE_GUARDS,
         postgresql=_POSTGRESQL_GUARDS,
+    ),
+    Migration(
+        number=2,
+        name="selections among several candidates, and which cases choose and which judge",
+        statements=_SELECTIONS,
     ),
 )
 

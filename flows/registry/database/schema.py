@@ -27,6 +27,8 @@ __all__ = [
     "migrations",
     "pointers",
     "runs",
+    "selections",
+    "splits",
     "statements",
     "steps",
     "suite_results",
@@ -182,4 +184,29 @@ statements = Table(
     Column("envelope", Text, nullable=False),
     Column("at", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
+)
+
+selections = Table(
+    "selections",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("selections_by_target", "target", "seq"),
+)
+
+splits = Table(
+    "splits",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("run_id", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("suite", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Index("splits_by_suite", "target", "suite", "seq"),
 )

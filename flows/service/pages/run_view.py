@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from evals.errors import GatewrightError
 from evals.records import Verdict
+from evals.report.sanitise import cleaned
 from evals.report.sections.check import CheckView, check_view
+from evals.report.sections.field import FieldView, field_view
 from evals.report.sections.tries import tries_lines
 from flows.approvals.questions import Question, question_of
 from flows.config.sealing import UNSEALED, may_see_run
 from flows.platforms.model_names import short_name
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
+from flows.selection.facts import selection_facts
 from flows.service.pages.labels import Mark, Moment, mark_of_verdict, moment
 from flows.service.pages.views import RunRow, run_row
 from flows.service.state import ServiceState
@@ -88,6 +92,7 @@ class RunPage:
     has_report: bool
     tries: tuple[str, ...]
     edits: tuple[str, ...]
+    field: FieldView | None
 
 
 def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
@@ -98,7 +103,7 @@ def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
         row=run_row(registry, run),
         record=run,
         baseline=short_name(run.baseline_model) if run.baseline_model else "",
-        trigger=", ".join(f"{key} {value}" for key, value in sorted(run.trigger.items())),
+        trigger=", ".join(f"{key} {_named(value)}" for key, value in sorted(run.trigger.items())),
         created=moment(run.created_at, now),
         verdicts=tuple(_verdicts(registry, run.run_id, now)),
         answers=tuple(
@@ -115,12 +120,14 @@ def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
                 step=one.step, phase=one.phase, at=moment(one.at, now), detail=_detail(one.detail)
             )
             for one in registry.steps(run.run_id)
+            if run.kind != "selection"  # its rungs are shown as the field
         ),
         asked=asked,
         trouble=trouble,
         has_report=report_path(parts, run) is not None,
         tries=_tries(registry, run.run_id),
         edits=tuple(edit.words for edit in run.edits),
+        field=_field(registry, run),
     )
 
 
@@ -142,6 +149,21 @@ def report_path(parts: ServiceState, run: RunRecord, actor: str | None = None) -
 def _tries(registry: Registry, run_id: str) -> tuple[str, ...]:
     verdict = registry.verdict(run_id)
     return tries_lines(verdict.tries) if verdict is not None else ()
+
+
+def _named(value: Any) -> str:
+    """A value of a trigger; the candidates of a selection are several."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _field(registry: Registry, run: RunRecord) -> FieldView | None:
+    """The field that a run's candidate was chosen from, or that a selection chooses from."""
+    facts = selection_facts(registry, run.run_id if run.kind == "selection" else run.selection)
+    if facts is None:
+        return None
+    models = [one.model_id for one in facts.plan.candidates]
+    names = {model: short_name(model) for model in models}
+    return field_view(cleaned(facts), names, run.candidate_model or None)
 
 
 def _verdicts(registry: Registry, run_id: str, now: str) -> list[VerdictView]:

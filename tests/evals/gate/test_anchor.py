@@ -25,6 +25,9 @@ N = 2000
 DROP = Check(metric="exact_match", kind="max_drop", threshold=0.05, field="checks[0].max_drop")
 
 
+KEPT = {"grader_versions": {"exact_match": "1", "preferred": "1"}}
+
+
 def anchored(*checks: Check, model: str = "first", candidates: int = 20, **more: Any) -> GatePolicy:
     anchor = Anchor(model=model, candidates=candidates)
     further = anchor_checks(checks, anchor, confidence=0.95)
@@ -127,6 +130,28 @@ def test_unscored_kept_answers_are_never_a_pass() -> None:
     kept = passes(0.9)
     kept[: N // 4] = np.nan
     assert judged(anchored(DROP), passes(0.9), passes(0.9), kept).outcome != "PASS"
+
+
+def test_a_metric_that_compares_two_answers_of_one_run_is_not_held_against_kept_ones() -> None:
+    prefers = msgspec.structs.replace(DROP, metric="preferred", field="checks[1].max_drop")
+    columns = {"exact_match": passes(0.9), "preferred": passes(0.9)}
+    found = judge(
+        anchored(DROP, prefers),
+        Evidence(
+            candidate={"triage": results_of(columns)},
+            baseline={"triage": results_of(columns, model="live-1")},
+            anchor={"triage": results_of({"exact_match": passes(0.9)}, model="old-1", **KEPT)},
+        ),
+    )
+    assert [check.decides for check in found.checks] == [True, True, True, False]
+    assert "compares two answers of one run" in found.checks[3].reason
+
+
+def test_an_anchor_without_a_suite_is_an_error() -> None:
+    ours = {"triage": results_of({"exact_match": passes(0.9)})}
+    theirs = {"triage": results_of({"exact_match": passes(0.9)}, model="live-1")}
+    found = judge(anchored(DROP), Evidence(candidate=ours, baseline=theirs, anchor={}))
+    assert found.outcome == "ERROR"
 
 
 def test_latency_and_cost_are_shown_and_never_judged_against_kept_answers() -> None:

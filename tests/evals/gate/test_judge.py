@@ -272,6 +272,32 @@ def test_all_wrong_fails_and_keeps_a_width(verdict: Any) -> None:
     assert found.checks[1].upper > found.checks[1].lower
 
 
+def test_a_metric_at_its_worst_for_both_models_is_never_a_pass(verdict: Any) -> None:
+    wrong, refused = np.zeros(N), np.ones(N)
+    found = verdict({"exact_match": wrong}, {"exact_match": wrong}, DROP)
+    assert (found.outcome, found.takes) == ("INCONCLUSIVE", "override")
+    assert "as if the grader were broken" in found.reasons[0]
+    rise = {"metric": "refusal_rate", "kind": "max_rise", "threshold": 0.05}
+    assert verdict({"refused": refused}, {"refused": refused}, rise).outcome == "INCONCLUSIVE"
+    assert verdict({"refused": wrong}, {"refused": wrong}, rise).outcome == "PASS"
+
+
+def test_labels_of_which_none_is_right_are_never_a_pass(verdict: Any) -> None:
+    truth = np.arange(N) % 3
+    ours, theirs = (
+        results_of({}, labels={"intent": labels(truth, (truth + 1) % 3)}, model=model)
+        for model in ("candidate-1", "baseline-1")
+    )
+    check = {"metric": "intent.macro_f1", "kind": "max_drop", "threshold": 0.05}
+    assert verdict(ours, theirs, check).outcome == "INCONCLUSIVE"
+
+
+def test_a_bar_at_the_very_worst_is_passed_by_nothing(verdict: Any) -> None:
+    lax = {**LEVEL, "threshold": 0.0, "decide_on": "point"}
+    assert verdict({"exact_match": np.zeros(N)}, None, lax).outcome == "INCONCLUSIVE"
+    assert verdict({"exact_match": passes(0.5)}, None, lax).outcome == "PASS"
+
+
 def test_an_unknown_cost_is_never_a_pass(verdict: Any) -> None:
     unknown, known = np.full(N, math.nan), np.full(N, 0.01)
     check = {"metric": "cost_usd_per_1k", "kind": "max_rise", "threshold": 0.1, "percent": True}

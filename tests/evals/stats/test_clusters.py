@@ -9,7 +9,7 @@ import pytest
 import statsmodels.api as sm
 
 from evals.stats.bounded import bounded_score_bounds
-from evals.stats.clusters import cluster_errors, design_effect
+from evals.stats.clusters import cluster_errors, cluster_freedom, design_effect
 from evals.stats.score_intervals import paired_interval
 
 
@@ -97,3 +97,11 @@ def test_one_cluster_has_no_spread() -> None:
 def test_a_label_for_every_case_is_needed() -> None:
     with pytest.raises(ValueError, match="clusters has 1 entries"):
         cluster_errors([1.0, 2.0], ["a"])
+
+
+def test_a_cluster_with_a_third_of_the_cases_leaves_fewer_degrees_of_freedom() -> None:
+    even = np.repeat(np.arange(41), 10)
+    uneven = np.repeat(np.arange(41), [120, *[7] * 40])
+    assert cluster_freedom(even) == pytest.approx(40.0)
+    assert cluster_freedom(uneven) == pytest.approx(9.5, abs=0.1)
+    assert cluster_freedom(np.zeros(5, dtype=np.int64)) == 0.0

@@ -53,10 +53,16 @@ def prepare(folder: Path) -> None:
     world.close()
 
 
+def keep(folder: Path) -> dict[str, Any]:
+    """Stands for keeping the answers: a file whose name is on record afterwards."""
+    (folder / "kept-v2").write_text("answers of v2")
+    return {"digest": "kept-v2"}
+
+
 def live_once(folder: Path, broken: bool, kill_at: int | None, names: Path | None = None) -> None:
     world = open_world(folder, broken)
     crossings = world.watched(kill_at)
-    asyncio.run(world.promote("r2", "v2"))
+    asyncio.run(world.promote("r2", "v2", keep=lambda: keep(folder)))
     if names is not None:
         names.write_text(json.dumps(crossings.names))
     world.close()
@@ -65,7 +71,7 @@ def live_once(folder: Path, broken: bool, kill_at: int | None, names: Path | Non
 def how_it_stands(folder: Path, broken: bool, **known: Any) -> None:
     """Promote once more, to the end, and print everything that must agree."""
     world = open_world(folder, broken)
-    outcome = asyncio.run(world.promote("r2", "v2"))
+    outcome = asyncio.run(world.promote("r2", "v2", keep=lambda: keep(folder)))
     live = world.registry.live(TARGET)
     if broken:
         world.publishers.pop()
@@ -80,6 +86,10 @@ def how_it_stands(folder: Path, broken: bool, **known: Any) -> None:
         "standing": sorted(world.platform.standing().values()),
         "log": world.platform.log,
         "switches": [event.kind for event in world.registry.history(TARGET, 50)],
+        "kept": [
+            (one.digest, (folder / one.digest).exists())
+            for one in world.registry.kept_answers(TARGET)
+        ],
         "damage": world.registry.verify(),
     }
     print(json.dumps(facts), flush=True)

@@ -36,6 +36,7 @@ def assert_promoted_once(story):
     assert story["standing"] == ["v1", "v2"], story
     assert story["log"] == ["created prod-v1", f"created {NEW}"], story
     assert story["switches"] == ["promotion", "adopt"], story
+    assert story["kept"] == [["kept-v2", True]], story
     assert story["damage"] == [], story
 
 
@@ -57,6 +58,7 @@ def test_killed_at_every_boundary_of_the_way_back_the_old_model_is_live(folder):
         assert (story["live"], story["served"], story["published"]) == ("v1", "v1", ["v1"]), story
         assert story["standing"] == ["v1"], story
         assert story["switches"] == ["restore", "promotion", "adopt"], story
+        assert story["kept"] == [], story
         assert story["damage"] == [], story
         assert [line for line in story["log"] if NEW in line] == [
             f"created {NEW}",

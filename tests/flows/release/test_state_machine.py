@@ -246,3 +246,18 @@ def test_deployment_names_are_short_plain_and_always_the_same():
     assert name == deployment_name("Support triage / Übersee " * 5, "run-1")
     assert name != deployment_name("Support triage / Übersee " * 5, "run-2")
     assert all(letter.isascii() and (letter.isalnum() or letter == "-") for letter in name)
+
+
+async def test_a_candidate_goes_live_although_its_answers_could_not_be_kept_and_the_outcome_says_so(
+    world,
+):
+    def keep():
+        raise OSError("no space left on device")
+
+    outcome = await world.promote("r1", "v1", keep=keep)
+    assert (outcome.state, outcome.pointer.model_id) == ("live", "v1")
+    assert "its answers could not be kept: no space left on device" in outcome.detail
+    assert world.registry.unkept_runs(TARGET) == ("r1",)
+    again = await world.promote("r1", "v1", keep=lambda: {"digest": "sha256:1"})
+    assert "could not be kept" not in again.detail
+    assert [one.digest for one in world.registry.kept_answers(TARGET)] == ["sha256:1"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.selections import begin_selection, settle_selection
 
 from evals.records import Endpoint
 from flows.approvals.answers import answer_run
@@ -196,6 +197,16 @@ def test_a_file_outside_of_the_runs_is_never_served(
     for path in (tmp_path / "private.html", settings.runs / ".." / ".." / "private.html"):
         registry.note_run("triage-1", report=str(path))
         assert told.get("/runs/triage-1/report").status_code == 404
+
+
+def test_a_selection_s_page_shows_its_field_and_who_was_chosen(service: Any, registry: Any) -> None:
+    selection = begin_selection(registry, "model-1", HOSTILE, "model-3")
+    settle_selection(registry, selection, 2)
+    page = service.get(f"/runs/{selection}").text
+    for said in ("The field of 3 candidates", "model-3 was chosen", "dropped after rung 1"):
+        assert said in page
+    assert "<script>" not in page
+    assert "There is no verdict" not in page
 
 
 def test_what_there_is_not_is_said_on_a_page(told: Any) -> None:
