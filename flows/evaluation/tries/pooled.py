@@ -18,6 +18,7 @@ from evals.checks.kinds import MissingRule
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
 from evals.errors import GatewrightError
+from evals.evaluation.sampling_plan import read_sampling_plan
 from evals.gate.judge import checks_of_each_slice
 from evals.metrics.results import ModelResults
 from evals.records import PooledCheck, Verdict, digest
@@ -59,8 +60,11 @@ def _earlier(run: OpenRun, run_id: str) -> _Try:
     record = run.registry.run(run_id)
     assert record is not None, "the ledger named it"
     other = OpenRun(settings=run.settings, registry=run.registry, record=record, plan=run.plan)
+    plan = read_sampling_plan(other.folder)
+    # Of a suite's whole and of the part that judges after a selection, the cases are not the same.
+    comparable = plan is not None and plan.left_out == run.deal.left_out
     try:
-        found = results_at(other, due_look(other)[0], fair=True) if other.folder.is_dir() else {}
+        found = results_at(other, due_look(other)[0], fair=True) if comparable else {}
     except (
         GatewrightError,
         OSError,
