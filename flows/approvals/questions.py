@@ -26,7 +26,6 @@ __all__ = ["Question", "question_of", "why_forbidden"]
 
 _ANSWERABLE = frozenset({"waiting", "judged", "refused"})
 _SELECTORS = (("job_id", "--job"), ("model_id", "--model"), ("checkpoint", "--checkpoint"))
-_RETRY = "see why answers are missing, then run again (--again)"
 _SLOTS: tuple[Slot, ...] = ("developer", "production")
 
 
@@ -111,9 +110,9 @@ def why_forbidden(
     if verdict.outcome == "INCONCLUSIVE" and policy.on_inconclusive == "fail":
         return "the gate lets nobody accept that (on_inconclusive: fail)"
     if verdict.outcome == "ERROR":
-        return "nobody can accept an ERROR: remove its cause and judge again"
+        return f"nobody can accept an ERROR: remove its cause and judge again ({_retry(run)})"
     if verdict.unmeasured and verdict.outcome == "INCONCLUSIVE":
-        return f"too little was measured of {_names(verdict.unmeasured)} to approve: {_RETRY}"
+        return f"too little was measured of {_names(verdict.unmeasured)} to approve: see why answers are missing, then {_retry(run)}"
     if verdict.outcome != "FAIL":
         return ""
     fixed = locked_checks(verdict)
@@ -127,6 +126,10 @@ def why_forbidden(
     if undecided and not failed:
         reasons.append(_how_to_decide(run, looks))
     return "; ".join(reasons)
+
+
+def _retry(run: RunRecord) -> str:
+    return f"gatewright retry {run.run_id} asks again for what is missing"
 
 
 def _names(checks: Sequence[CheckResult]) -> str:

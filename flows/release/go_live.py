@@ -25,7 +25,7 @@ from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
 from flows.evaluation.kept.keep import keep_candidate
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
-from flows.evaluation.open_run import OpenRun, open_run, strata
+from flows.evaluation.open_run import OpenRun, most_tokens, open_run, strata
 from flows.platforms.base import Connection
 from flows.release.clearance import Promotion
 from flows.release.state_machine import PromotionOutcome, promote
@@ -151,4 +151,5 @@ def _small_contest(run: OpenRun, folder: Path, cases: int, roles: tuple[Role, ..
         repeats={opened.suite.name: 1 for opened in run.plan.suites},
         strata=strata(run.policy),
         limit=cases,
+        most_tokens=most_tokens(run.target, roles),
     )

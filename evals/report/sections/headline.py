@@ -9,7 +9,7 @@ from evals.records import CheckResult, Verdict
 from evals.report.facts import RunFacts, RunState
 from evals.report.numbers import counted
 from evals.report.sections.check import Tone, check_view
-from evals.report.sections.held import checks_that_hold
+from evals.report.sections.reasons import checks_that_hold
 
 __all__ = ["Headline", "headline", "model_name"]
 
