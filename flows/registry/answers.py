@@ -37,6 +37,8 @@ def add_answer(
     for earlier in so_far:
         if (earlier.actor, earlier.decision, earlier.binding) == (actor, decision, binding):
             return earlier
+    if run.state == "superseded":
+        raise RefusedError(f"run {run_id} was {run.detail}: answer that one")
     if run.state == "promoted":
         raise RefusedError(f"run {run_id} was promoted already")
     _refuse_unfitting(run_id, decision, verdict, so_far)
