@@ -7,7 +7,7 @@ folder goes on where it was killed; the order of the cases depends on the run id
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -76,10 +76,14 @@ def settings_for(opened: OpenedSuite, stated: SamplingSettings) -> SamplingSetti
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation(Rounds):
-    """Suites, roles and rounds of one run, bound to its folder."""
+    """Suites, roles and rounds of one run, bound to its folder.
+
+    `most_tokens` is how long an answer of a role may get at most, where that is not left to each suite.
+    """
 
     folder: Path
     roles: tuple[Role, ...]
+    most_tokens: Mapping[Role, int | None] = field(default_factory=dict)
 
     async def ask(
         self,
@@ -179,6 +183,8 @@ class Evaluation(Rounds):
                     price=price,
                     asked=self.asked(opened, look, role, fair_to),
                     repeats=self.repeats_of(opened),
+                    most_tokens=self.most_tokens.get(role)
+                    or opened.suite.sampling.get("max_completion_tokens"),
                 )
                 for opened in self.suites
             }

@@ -40,6 +40,7 @@ def tabulate(
     price: Price | None,
     asked: Mask | None = None,
     repeats: int | None = None,
+    most_tokens: int | None = None,
 ) -> ModelResults:
     """Put one model's responses and scores in columns.
 
@@ -54,12 +55,13 @@ def tabulate(
         price: what its tokens cost; without one, cost is unknown.
         asked: which cases were put to the model, a mask of shape (cases,); None for all.
         repeats: how often each case was asked; None for as often as the answers show.
+        most_tokens: how many tokens an answer may have; with them it is known what a missing one can cost at most.
 
     Raises:
         ValueError: for a case that the suite doesn't have, a score that no grader of it yields or of another version,
             and two responses or scores in one place.
     """
-    table = _Table(opened, price, repeats, asked)
+    table = _Table(opened, price, repeats, asked, most_tokens)
     for response in responses:
         table.add_response(response)
     for score in scores:
@@ -89,8 +91,14 @@ class _Table:
     """The columns while they are being filled."""
 
     def __init__(
-        self, opened: OpenedSuite, price: Price | None, repeats: int | None, planned: Mask | None
+        self,
+        opened: OpenedSuite,
+        price: Price | None,
+        repeats: int | None,
+        planned: Mask | None,
+        most_tokens: int | None = None,
     ) -> None:
+        self.most_tokens = most_tokens
         self.opened = opened
         self.price = price
         self.cases = opened.suite.cases
@@ -221,6 +229,7 @@ class _Table:
             counts=self._counts(int(planned.sum())),
             people=self.people.columns(self.repeats),
             shares=self._shares(),
+            most=self._most(),
         )
 
     def _row(self, case_id: str) -> int | None:
@@ -254,6 +263,16 @@ class _Table:
         }
         shares = {name: grid.shares(self.repeats) for name, grid in grids.items()}
         return {name: share for name, share in shares.items() if share is not None}
+
+    def _most(self) -> dict[str, Floats]:
+        """What a missing answer can cost at most: its prompt, or the longest seen where there is none, and all tokens allowed."""
+        prompts = self.measured["prompt_tokens"].means()
+        if self.price is None or self.most_tokens is None or not np.isfinite(prompts).any():
+            return {}
+        longest = float(np.nanmax(prompts))
+        tokens = np.where(np.isfinite(prompts), prompts, longest)
+        usd = tokens * self.price.input + self.most_tokens * self.price.output
+        return {"cost_usd": usd / 1e6}
 
     def _column(self, name: str) -> str:
         return f"{name}.accuracy" if name in self.codes else name

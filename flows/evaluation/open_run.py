@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -43,7 +43,7 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["OpenRun", "TargetPlan", "evaluated_model", "load_plan", "open_run"]
+__all__ = ["OpenRun", "TargetPlan", "evaluated_model", "load_plan", "most_tokens", "open_run"]
 
 _ASKING = (
     "temperature",
@@ -134,7 +134,10 @@ class OpenRun:
 
     @property
     def policy(self) -> GatePolicy:
-        return self.plan.policy
+        """The target's gate. A regression run promotes nobody, so that it is judged as if alone, without a family."""
+        if self.record.kind != "regression":
+            return self.plan.policy
+        return msgspec.structs.replace(self.plan.policy, family=None)
 
     @cached_property
     def platform(self) -> HostingPlatform:
@@ -156,6 +159,7 @@ class OpenRun:
             looks=self.deal.looks,
             strata=self.deal.strata,
             needs=LookStore(self.folder).needs() if self.deal.looks > 1 else {},
+            most_tokens=most_tokens(self.target, roles),
         )
 
     @cached_property
@@ -243,6 +247,11 @@ def sampling_settings(target: Target, role: Role, *, fresh: bool = False) -> Sam
     if role == "baseline" and "reuse_baseline" in target.sampling and not fresh:
         stated["reuse_max_age_s"] = float(parse_duration(target.sampling["reuse_baseline"]))
     return SamplingSettings(**stated)
+
+
+def most_tokens(target: Target, roles: Iterable[Role]) -> dict[Role, int | None]:
+    """Return how many tokens an answer of each role may have, None where each suite says."""
+    return {role: sampling_settings(target, role).max_completion_tokens for role in roles}
 
 
 @contextmanager

@@ -19,12 +19,13 @@ from evals.gate.examiner import Evidence
 from evals.gate.judge import judge
 from evals.gate.policy import GatePolicy, load_policy
 from evals.records import MODEL_OUTCOMES, Role, Verdict
+from flows.approvals.changes import changed_since_verdict
 from flows.config.connections import publishers_of
 from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
 from flows.evaluation.kept.keep import keep_candidate
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
-from flows.evaluation.open_run import OpenRun, open_run, strata
+from flows.evaluation.open_run import OpenRun, most_tokens, open_run, strata
 from flows.platforms.base import Connection
 from flows.release.clearance import Promotion
 from flows.release.state_machine import PromotionOutcome, promote
@@ -63,6 +64,7 @@ async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
                 smoke=_smoke(run),
                 measure=_measure(run),
                 policy_digest_now=lambda: load_policy(Path(run.policy.path)).digest,
+                changed_now=lambda: changed_since_verdict(settings, run.registry, run.record),
                 keep=lambda: keep_candidate(run),
             )
         finally:
@@ -149,4 +151,5 @@ def _small_contest(run: OpenRun, folder: Path, cases: int, roles: tuple[Role, ..
         repeats={opened.suite.name: 1 for opened in run.plan.suites},
         strata=strata(run.policy),
         limit=cases,
+        most_tokens=most_tokens(run.target, roles),
     )

@@ -75,6 +75,8 @@ class RunDisplay:
             self._last_line = self._last_detail = ""
             run = judging
         words = _WORDS.get(run.state, run.state)
+        if run.kind == "selection" and run.state == "evaluating":
+            words = f"choosing among the candidates, {run.detail}"
         if words != self._last_line:
             self._last_line = words
             self._print(words)

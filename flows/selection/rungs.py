@@ -48,7 +48,11 @@ async def ask_rung(
         if len(selection.rungs) >= rung:
             return
         selection.require_unchanged()
-        selection.registry.set_run_state(run_id, "evaluating", f"rung {rung}")
+        selection.registry.set_run_state(
+            run_id,
+            "evaluating",
+            f"rung {rung} of {len(selection.field.rungs)}, {len(selection.left)} left",
+        )
         asking = _Asking(selection, rung, progress)
         try:
             await remove_slots(selection, selection.dropped)

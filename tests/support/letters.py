@@ -50,7 +50,7 @@ platform: openai
 openai: {base_url: "URL", key_variable: none}
 suites: [letters]
 gate: letters
-sampling: {max_completion_tokens: 20, max_attempts: 2, lost_answers: {wait: 0s}}
+sampling: {max_completion_tokens: 20, lost_answers: {wait: 0s}, max_attempts: 2}
 judge: {model: gpt-4.1}
 """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from evals.records import Verdict
 from evals.report.facts import RunFacts
 from evals.report.sections.check import CheckView, check_view
-from evals.report.sections.held import checks_that_hold
+from evals.report.sections.reasons import checks_that_hold
 
 __all__ = ["CheckBoard", "CheckGroup", "boards"]
 

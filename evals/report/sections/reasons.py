@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from evals.gate.explanations import GIVEN_UP, at_look, missing_scores, why_given_up
 from evals.records import CheckResult
 from evals.report.numbers import counted, percentage
 from evals.report.sections.thresholds import Scale
 
-__all__ = ["in_short", "reason_of", "why_this_sure"]
+__all__ = ["checks_that_hold", "in_short", "reason_of", "why_this_sure"]
 
 
 def in_short(check: CheckResult, scale: Scale) -> str:
@@ -103,3 +105,15 @@ def _undecided(check: CheckResult, scale: Scale) -> str:
     if check.state == "open" and check.look is not None:
         when = f" The asking ended before it was decided, {at_look(check.look, check.n)}."
     return f"{found}, but the interval contains the bar: {noun} can't tell.{when}"
+
+
+def checks_that_hold(checks: Iterable[CheckResult]) -> str:
+    """Return in words how many of a verdict's deciding checks hold; those that are only reported are not counted."""
+    deciding = [check for check in checks if check.decides]
+    held = sum(check.outcome == "PASS" for check in deciding)
+    if not deciding:
+        return "no check decided"
+    if held < len(deciding):
+        of = counted(len(deciding), "deciding check")
+        return f"{held:,} of {of} {'holds' if held == 1 else 'hold'}"
+    return f"all {held:,} deciding checks hold" if held > 1 else "the one deciding check holds"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evals.config.documents import parse_yaml
@@ -71,17 +71,20 @@ def test_any_answer_has_its_scores(name: str, opened, scripted) -> None:
     (built,) = suite.graders
     columns = {column.name: set(column.labels) for column in built.columns()}
 
+    # Half of the examples, since two dozen graders each have theirs.
+    @settings(max_examples=min(50, settings.default.max_examples))
     @given(ANSWERS, st.lists(TEXT, min_size=3, max_size=3))
     def hold(answer: dict[str, Any], verdicts: list[str]) -> None:
         model_client.replies, model_client.questions = verdicts, []
         response = answered(**answer)
-        scores = asyncio.run(grade_response(suite.graders, suite.suite.cases[0], response))
+        scores = loop.run(grade_response(suite.graders, suite.suite.cases[0], response))
         applying = [c for c in columns if built.applies(c, suite.suite.cases[0])]
         assert [score.grader for score in scores] == applying
         for score in scores:
             hold_to_the_rules(score, columns[score.grader], response.outcome)
 
-    hold()
+    with asyncio.Runner() as loop:
+        hold()
 
 
 class PairJudge:

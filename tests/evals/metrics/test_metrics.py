@@ -362,3 +362,33 @@ def test_twenty_thousand_cases_take_seconds(tmp_path) -> None:
     results = tabulate(opened, responses, scores, model_id="m", price=PRICE)
     assert time.process_time() - began < 12
     assert estimate(results, "intent.accuracy") == 1.0
+
+
+async def test_what_a_missing_answer_can_cost_is_its_prompt_and_all_tokens_allowed(opened) -> None:
+    answers = [answer(n) for n in range(5)] + [answer(5, None, "timed_out")]
+    results = await results_of(opened, answers, most_tokens=1000)
+    limit = (100 * PRICE.input + 1000 * PRICE.output) / 1e6
+    assert results.most["cost_usd"] == pytest.approx(np.full(6, limit))
+    assert (await results_of(opened, answers)).most == {}
+
+
+async def test_a_share_of_answers_is_known_where_the_infrastructure_failed(opened) -> None:
+    lost = [answer(n, None, "timed_out") for n in range(2)]
+    results = await results_of(opened, [*lost, *(answer(n) for n in range(2, 6))])
+    assert estimate(results, "answered") == pytest.approx(4 / 6)
+    assert np.isfinite(results.columns["answered"]).all()
+
+
+async def test_of_repeats_it_is_known_which_share_is_missing(opened) -> None:
+    answers = [answer(n, repeat=repeat) for n in range(6) for repeat in range(2)]
+    answers[1] = answer(0, None, "server_error", repeat=1)
+    results = await results_of(opened, answers, repeats=2)
+    assert results.share_of("latency_ms").tolist() == [0.5, 1, 1, 1, 1, 1]
+    assert results.columns["answered"].tolist() == [0.5, 1, 1, 1, 1, 1]
+
+
+async def test_the_truth_of_a_label_is_known_without_an_answer(opened) -> None:
+    results = await results_of(opened, [answer(n, None, "timed_out") for n in range(6)])
+    (column,) = results.labels.values()
+    assert (column.truth[:, 0] != UNSCORED).all()
+    assert (column.predicted == UNSCORED).all()

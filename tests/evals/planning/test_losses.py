@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 import pytest
+from support.results import policy_of
 
 from evals.checks.check import Check
 from evals.metrics.estimates import MetricSpec
-from evals.planning.losses import least_with_losses
+from evals.planning.losses import least_with_losses, out_of_reach
 from evals.stats.paired_binary import tango_z
 from evals.stats.power import min_n_absolute, min_n_paired
 from evals.stats.validation import normal_critical
@@ -61,3 +62,13 @@ def test_a_lost_answer_is_slower_than_any_bound() -> None:
 
 def test_without_losses_nothing_more_is_needed() -> None:
     assert least_with_losses(check("max_drop", 0.03), EXACT, 0.95, 0.0) == 1
+
+
+def test_the_checks_that_losses_put_out_of_reach_are_named(folder_suite: Any) -> None:
+    drop = {"metric": "exact", "kind": "max_drop", "threshold": 0.03}
+    level = {"metric": "exact", "kind": "at_least", "threshold": 0.5}
+    gate, suites = policy_of(drop, level), [folder_suite(400)]
+    assert out_of_reach(gate, suites, 0.01) == ()
+    (named,) = out_of_reach(gate, suites, 0.04)
+    assert "max_drop 0.03" in named
+    assert out_of_reach(gate, suites, 0.04, roles=1) == ()

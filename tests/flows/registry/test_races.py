@@ -51,6 +51,7 @@ def test_two_processes_switching_at_once_never_both_win_a_generation(url):
         assert registry.verify() == ()
 
 
+@pytest.mark.slow
 def test_processes_that_open_a_new_registry_at_once_are_all_served(url):
     with racers(url, "a", "b", "c", "d") as running:
         assert [say(racer) for racer in running] == ["ready"] * 4

@@ -89,7 +89,7 @@ def test_a_check_counts_what_was_trained_on_and_names_no_case(sealed: Place) -> 
     assert "cases are not named here" in told.out
     assert "case c" not in told.out
     as_json = sealed.command("suite", "check", TARGET, "--training", str(training), "--json")
-    assert '"c' not in as_json.out
+    assert '"c0"' not in as_json.out
     mine = sealed.command(
         "suite", "check", TARGET, "--training", str(training), GATEWRIGHT_ACTOR="cora"
     )

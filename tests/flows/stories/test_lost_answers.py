@@ -50,6 +50,10 @@ async def test_a_promotion_that_lacks_answers_goes_live_once_they_are_there(
     proxy.loses = lambda model, question, _: model.endswith("-dev") and question.startswith(LOST)
     first = await promote(target=TARGET, job_id=job)
     assert first["verdict"] == "INCONCLUSIVE"
+    approval = ("approve", first["run_id"], "--reason", "looks fine")
+    refused = await asyncio.to_thread(place.command, *approval, GATEWRIGHT_ACTOR="ben")
+    assert refused.code == 1
+    assert f"gatewright retry {first['run_id']}" in refused.err
     proxy.heal()
     missing = await asyncio.to_thread(begin_retry, place.settings, first["run_id"], actor="ana")
     assert missing == 2 * len(LOST)

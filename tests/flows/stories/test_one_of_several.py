@@ -26,6 +26,7 @@ def test_the_best_of_a_field_goes_live_and_the_same_command_finds_it(promote, fi
     assert answer.code == 0, answer.err
     assert "c went live instead of live" in answer.out
     assert "The field of 3 candidates" in answer.out
+    assert "choosing among the candidates, rung 1 of 2, 3 left" in answer.err
     assert field.live().model_id == field.model("c")
     assert field.slots() == []
     asked = field.questions()
