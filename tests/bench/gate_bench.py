@@ -15,7 +15,7 @@ import os
 import sys
 import time
 
-from promise import decline, degraded, families, looking, missing, sweeps, tries
+from promise import decline, degraded, families, looking, missing, sweeps, tries, year
 from promise.cells import Cell, Setting, run
 from promise.rows import Row
 from promise.rows import markdown as promise_table
@@ -31,6 +31,7 @@ CELLS = [
     *sweeps.CELLS,
     *decline.CELLS,
     *degraded.CELLS,
+    *year.CELLS,
     *families.CELLS,
     *looking.CELLS,
 ]
