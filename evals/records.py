@@ -286,6 +286,12 @@ class Edit(Record, frozen=True, kw_only=True, omit_defaults=True):
     change: str
     looser: bool = False
 
+    @property
+    def words(self) -> str:
+        """The difference in one line: 'gate checks[1].max_drop: 0.02 -> 0.05 (looser)'."""
+        looser = " (looser)" if self.looser and self.of == "gate" else ""
+        return f"{self.of} {self.field}: {self.change}{looser}"
+
 
 class EarlierTry(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A run that showed something of the same candidate before. `outcome` is None where it ended without a verdict.

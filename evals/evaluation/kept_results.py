@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.cases.table import CaseTable
 from evals.evaluation.grading import grade_answers
 from evals.evaluation.kept_answers import KeptAnswers, KeptSuite, case_digest
 from evals.evaluation.score_store import ScoreStore
@@ -122,7 +121,7 @@ def kept_results(kept: KeptAnswers, asked: Sequence[AskedSuite]) -> dict[str, Mo
 async def grade_kept(kept: KeptAnswers, asked: Sequence[AskedSuite]) -> None:
     """Score what can be compared and has no score of today's graders yet; each answer once for a version of them."""
     for one in asked:
-        answers = (response for _, response in _comparable(kept, one))
+        answers = _answers(kept, one, _unchanged(kept, one))
         await grade_answers(kept_scores(kept, one.opened), one.opened, answers)
 
 
@@ -147,16 +146,11 @@ def deployments_changed(then: Sequence[str], now: Sequence[str]) -> str:
 
 
 def _results(kept: KeptAnswers, asked: AskedSuite) -> ModelResults:
-    opened, cases = asked.opened, asked.opened.suite.cases
-    planned: NDArray[np.bool_] = np.zeros(len(cases), dtype=np.bool_)
-    responses = []
-    for row, response in _comparable(kept, asked):
-        planned[row] = True
-        responses.append(response)
+    opened, planned = asked.opened, _unchanged(kept, asked)
     scores = (score for score in kept_scores(kept, opened).scores() if score.repeat < asked.repeats)
     found = tabulate(
         opened,
-        responses,
+        _answers(kept, asked, planned),
         scores,
         model_id=kept.record.model_id,
         price=kept.record.price,
@@ -168,22 +162,25 @@ def _results(kept: KeptAnswers, asked: AskedSuite) -> ModelResults:
     return replace(found, columns=columns)
 
 
-def _comparable(kept: KeptAnswers, asked: AskedSuite) -> Iterator[tuple[int, Response]]:
-    """The kept answers to cases that did not change, each with its case's row today."""
-    cases, repeats = asked.opened.suite.cases, asked.repeats
-    digests: dict[int, str] = {}
+def _unchanged(kept: KeptAnswers, asked: AskedSuite) -> NDArray[np.bool_]:
+    """Which cases of today's suite are those that were answered, shape (cases,)."""
+    cases = asked.opened.suite.cases
+    known, same = (np.zeros(len(cases), dtype=np.bool_) for _ in range(2))
     for line in kept.lines(asked.opened.suite.name):
         row = cases.row(line.response.case_id)
-        if row is None or line.response.repeat >= repeats:
-            continue
-        if line.case == _digest_of(cases, row, digests):
-            yield row, line.response
+        if row is not None and not known[row]:  # each case once, however often it was asked
+            known[row] = True
+            same[row] = line.case == case_digest(cases[row])
+    return same
 
 
-def _digest_of(cases: CaseTable, row: int, known: dict[int, str]) -> str:
-    if row not in known:
-        known[row] = case_digest(cases[row])
-    return known[row]
+def _answers(kept: KeptAnswers, asked: AskedSuite, rows: NDArray[np.bool_]) -> Iterator[Response]:
+    """The kept answers to some of the cases, read one by one; no more of each than are asked for today."""
+    cases = asked.opened.suite.cases
+    for line in kept.lines(asked.opened.suite.name):
+        row = cases.row(line.response.case_id)
+        if row is not None and rows[row] and line.response.repeat < asked.repeats:
+            yield line.response
 
 
 def _plain(value: Any) -> Any:

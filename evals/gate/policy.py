@@ -17,6 +17,7 @@ from evals.checks.kinds import KINDS, MissingRule
 from evals.config.documents import Authored, load_yaml, raise_problems, shown_path, validate
 from evals.errors import Problem
 from evals.gate.anchor import Anchor, anchor_checks, read_anchor
+from evals.gate.tries.family import Family
 from evals.records import Record, digest
 from evals.suites.leakage import DEFAULT_POLICY
 
@@ -61,10 +62,16 @@ class GatePolicy(Record, frozen=True, kw_only=True):
     training_overlap: dict[str, str]
     missing: MissingRule = "worst_case"
     anchor: Anchor | None = None
+    family: Family | None = None
+
+    @property
+    def decision_confidence(self) -> float:
+        """The confidence at which a candidate is judged: the gate's, or a stricter one that its family asks for."""
+        return self.confidence if self.family is None else max(self.confidence, self.family.each)
 
     def confidence_of(self, check: Check) -> float:
-        """Return the confidence of each bound of a check: its own, else the gate's."""
-        return self.confidence if check.confidence is None else check.confidence
+        """Return the confidence of each bound of a check: its own, else that of every decision."""
+        return self.decision_confidence if check.confidence is None else check.confidence
 
 
 def load_policy(path: Path | str) -> GatePolicy:
@@ -118,6 +125,17 @@ def _policy(data: Mapping[str, Any], path: Path, checks: tuple[Check, ...]) -> G
         training_overlap={**DEFAULT_POLICY, **data.get("training_overlap", {})},
         missing=data.get("missing", "worst_case"),
         anchor=anchor,
+        family=_family(data.get("family"), confidence),
+    )
+
+
+def _family(data: Mapping[str, Any] | None, confidence: float) -> Family | None:
+    if data is None:
+        return None
+    return Family(
+        candidates=data["candidates"],
+        window_s=parse_duration(data.get("window", "90d")),
+        confidence=float(data.get("confidence", confidence)),
     )
 
 

@@ -31,7 +31,15 @@ from evals.records import Record
 from evals.stats.validation import normal_critical
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["DIFFERING", "EQUAL", "PAST_RUN", "CheckPlan", "GatePlan", "plan_gate"]
+__all__ = [
+    "DIFFERING",
+    "EQUAL",
+    "PAST_RUN",
+    "CheckPlan",
+    "FamilyPrice",
+    "GatePlan",
+    "plan_gate",
+]
 
 DIFFERING = 0.15
 """Share of cases on which two fine-tunes differ, when nothing is known: from one in twenty to one in four is usual."""
@@ -49,7 +57,7 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     with 90 %. None where nothing is known that they could be worked out from; `note` then says what is missing.
     `lost_cost` is what the expected loss of answers takes of the gap, each lost one counted at its worst; `out_of_reach`
     says that with so many lost no number of cases passes.
-    `confidence` is that of each bound.
+    `confidence` is that of each bound; `least_alone` is what `least` would be without the gate's `family`.
     """
 
     check: str
@@ -69,8 +77,21 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     source: str = ""
     note: str = ""
     confidence: float = 0.95
+    least_alone: int | None = None
     lost_cost: float = 0.0
     out_of_reach: bool = False
+
+
+class FamilyPrice(Record, frozen=True, kw_only=True):
+    """What it costs to hold a promise for `candidates` together: each is judged at `confidence`, which takes `factor`
+    times the cases for a power of 90 %.
+    """
+
+    candidates: int
+    window_s: int
+    together: float
+    confidence: float
+    factor: float
 
 
 class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -78,6 +99,7 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `suites` are their numbers of cases, `repeats` how often each case is asked. Calls are requests to both models; `usd`
     and `seconds` are those of all calls, None if unknown. `left_out` conditions need a live model, and there is none.
+    `family` is what the gate's family costs.
     `lost` is the share of each model's answers that is expected to be lost.
     """
 
@@ -93,6 +115,7 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     usd: float | None = None
     seconds: float | None = None
     left_out: int = 0
+    family: FamilyPrice | None = None
     lost: float = 0.0
 
     @property
@@ -151,6 +174,22 @@ def plan_gate(
         seconds=expected_seconds(past, questions, at_once),
         left_out=sum(check.relative for check in policy.checks) if roles == 1 else 0,
         lost=share if worst else 0.0,
+        family=_price(policy),
+    )
+
+
+def _price(policy: GatePolicy) -> FamilyPrice | None:
+    family = policy.family
+    if family is None:
+        return None
+    power = float(special.ndtri(0.9))
+    alone, each = map(normal_critical, (policy.confidence, policy.decision_confidence))
+    return FamilyPrice(
+        candidates=family.candidates,
+        window_s=family.window_s,
+        together=family.confidence,
+        confidence=policy.decision_confidence,
+        factor=((each + power) / (alone + power)) ** 2,
     )
 
 
@@ -183,6 +222,7 @@ class _Planner:
             least=needed(check, spec, self.policy.confidence_of(check)),
             hope=_hope(check),
             confidence=self.policy.confidence_of(check),
+            least_alone=needed(check, spec, self.policy.confidence) if self.policy.family else None,
         )
         blank = self._with_losses(check, spec, blank)
         return self._sized(check, spec, blank)
@@ -262,12 +302,11 @@ class _Planner:
             return None
         try:
             candidate, baseline = ComparedResults(self.past.candidate, self.past.baseline).of(check)
+            confidence = self.policy.confidence_of(check)
             found = (
-                compare(check, candidate, baseline, self.policy.confidence, missing="at_random")
+                compare(check, candidate, baseline, confidence, missing="at_random")
                 if check.relative and baseline is not None
-                else measure(
-                    check, candidate, baseline, self.policy.confidence, missing="at_random"
-                )
+                else measure(check, candidate, baseline, confidence, missing="at_random")
             )
         except (IncomparableError, ValueError):
             return None

@@ -8,6 +8,7 @@ import msgspec
 
 from evals.records import (
     Candidate,
+    Edit,
     LivePointer,
     NextStep,
     Record,
@@ -31,7 +32,15 @@ __all__ = [
 
 ExampleKind = Literal["regression", "improvement", "both_wrong", "error"]
 RunState = Literal[
-    "promoted", "refused", "waiting", "passed", "inconclusive", "failed", "rolled_back", "error"
+    "promoted",
+    "refused",
+    "waiting",
+    "passed",
+    "inconclusive",
+    "superseded",
+    "failed",
+    "rolled_back",
+    "error",
 ]
 
 
@@ -192,6 +201,8 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
         selection: the field that the candidate was chosen from, or took part in; None when nobody chose.
         notes: things a reader should know, e.g. a leak found between training file and suite.
         next_steps: what the reader can do now.
+        since_run: the run of the target that was judged before this one; empty when there was none.
+        edits: what changed in gate, suites and target since that run.
         error: why the run broke off, when it did.
     """
 
@@ -223,4 +234,6 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     selection: SelectionFacts | None = None
     notes: tuple[str, ...] = ()
     next_steps: tuple[NextStep, ...] = ()
+    since_run: str = ""
+    edits: tuple[Edit, ...] = ()
     error: str | None = None

@@ -8,9 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evals.gate.tries.rule import days
 from evals.planning.plan import EQUAL, PAST_RUN, CheckPlan, GatePlan
 from evals.planning.scenarios import Scenario
-from evals.report.numbers import counted
+from evals.report.numbers import counted, percentage
 
 __all__ = ["plan_view"]
 
@@ -39,7 +40,7 @@ def _asked(plan: GatePlan) -> str:
     took = f", about {_duration(plan.seconds)}" if plan.seconds is not None else ""
     return (
         f"{suites}; {models}: {plan.calls:,} calls at most{cost}{took}.\n"
-        f"Worked out from {plan.source}.{_lost(plan)}{_left_out(plan)}"
+        f"Worked out from {plan.source}.{_lost(plan)}{_left_out(plan)}{_family(plan)}"
     )
 
 
@@ -61,6 +62,28 @@ def _left_out(plan: GatePlan) -> str:
     return (
         f"\nNo model is live yet, so {conditions} against one can't be checked in this run;"
         " state --discordance to plan the runs after it."
+    )
+
+
+def _family(plan: GatePlan) -> str:
+    if plan.family is None:
+        return ""
+    price = plan.family
+    return (
+        f"\nThe gate's family: {percentage(price.together)} hold for {counted(price.candidates, 'candidate')} in"
+        f" {days(price.window_s)} together, so that each is judged at {percentage(price.confidence)}. That takes"
+        f" {price.factor:.1f} times the cases for 90 %{_least_alone(plan)}."
+    )
+
+
+def _least_alone(plan: GatePlan) -> str:
+    """By the check that needs the most."""
+    grown = [check for check in plan.checks if check.decides and check.least_alone]
+    if not grown:
+        return ""
+    most = max(grown, key=lambda check: check.least)
+    return (
+        f", and {most.least:,} flawless {most.unit} instead of {most.least_alone:,} to pass at all"
     )
 
 

@@ -28,7 +28,7 @@ from evals.report.sections.field import FieldView, field_view
 from evals.report.sections.headline import Headline, headline, model_name
 from evals.report.sections.judges import judges
 from evals.report.sections.slices import SliceView, paired, slice_leads, slices
-from evals.report.sections.tries import tries_lines
+from evals.report.sections.tries import edits_lines, tries_lines
 
 __all__ = ["ReportView", "build_view"]
 
@@ -160,6 +160,7 @@ def _notes(facts: RunFacts) -> Iterator[str]:
         yield "First release: nothing was live to compare with, so checks against a baseline could not be judged."
     if facts.verdict is not None:
         yield from tries_lines(facts.verdict.tries)
+    yield from edits_lines(facts.since_run, facts.edits)
     yield from facts.notes
 
 

@@ -16,6 +16,7 @@ from evals.evaluation.sampling_plan import SAMPLING_PLAN_FILE, read_sampling_pla
 from evals.evaluation.score_store import ScoreStore
 from evals.gate.look_store import LookStore
 from evals.gate.policy import GatePolicy, load_policy
+from evals.gate.tries.rule import with_tries
 from evals.gate.validation import validate_policy
 from evals.records import Price, Role, Verdict, decode
 from evals.sampling.journal.journal import Journal
@@ -161,7 +162,9 @@ def judge(
         role: (_model_id(run.evaluation, role), (prices or {}).get(role))
         for role in run.evaluation.roles
     }
-    return rejudge_stored(run.evaluation, gate, models, release=release)
+    verdict = rejudge_stored(run.evaluation, gate, models, release=release)
+    tries = run.verdict.tries if run.verdict is not None else None
+    return with_tries(verdict, tries) if tries is not None else verdict
 
 
 def _model_id(evaluation: Evaluation, role: Role) -> str:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from evals.gate.policy import Approval, Override
+from evals.gate.tries.rule import excluded_people
 from evals.records import CheckResult, Record, Slot, Verdict
 from flows.registry.records import Answer, Binding, Decision, RunRecord
 from flows.registry.store import Registry
@@ -39,7 +40,7 @@ class Acceptance(Record, frozen=True, kw_only=True):
     wanted: Decision | None
     required: int
     given: tuple[str, ...]
-    excluded: str | None
+    excluded: tuple[str, ...]
     deadline: str | None
     expired: bool
 
@@ -54,7 +55,9 @@ def acceptance_of(
 ) -> Acceptance:
     """Return what it takes for people to accept the verdict of a slot that is no PASS, as things stand now."""
     now, wanted = registry.now(), _wanted(verdict, rules)
-    excluded = run.requested_by if rules.approval.not_requester else None
+    excluded = excluded_people(verdict.tries, run.requested_by)
+    if rules.approval.not_requester and run.requested_by not in excluded:
+        excluded = (run.requested_by, *excluded)
     required, deadline = rules.override.approvers, None
     if verdict.takes == "approve":
         judged = registry.judged_at(run.run_id, slot)
@@ -73,7 +76,7 @@ def acceptance_of(
     return Acceptance(
         wanted=wanted,
         required=max(1, required),
-        given=tuple(actor for actor in people if actor != excluded),
+        given=tuple(actor for actor in people if actor not in excluded),
         excluded=excluded,
         deadline=deadline,
         expired=deadline is not None and now > deadline,

@@ -86,8 +86,11 @@ def _require_open(
         why = f"the question stood open until {question.deadline}, and expiry is rejection"
         registry.set_run_state(run.run_id, "refused", why)
         raise RefusedError(why)
-    if actor == question.excluded:
-        raise RefusedError(f"{actor} asked for this promotion; the gate wants somebody else's word")
+    if actor in question.excluded:
+        whose = (
+            "this promotion" if actor == run.requested_by else "an earlier try of this candidate"
+        )
+        raise RefusedError(f"{actor} asked for {whose}; somebody else's word is wanted")
     hold = registry.held(run.target)
     if hold is not None:
         raise RefusedError(

@@ -15,6 +15,7 @@ from evals.gate.looks import LookEvent
 from evals.gate.policy import GatePolicy, load_policy
 from evals.records import CheckResult, Slot, Verdict
 from flows.approvals.acceptance import Acceptance, acceptance_of, locked_checks
+from flows.approvals.changes import changed_since_verdict
 from flows.config.target import load_target
 from flows.registry.records import Binding, RunRecord
 from flows.registry.store import Registry
@@ -42,7 +43,8 @@ class Question(Acceptance, frozen=True, kw_only=True):
 def question_of(settings: Settings, registry: Registry, run: RunRecord) -> Question | None:
     """Return what a run asks of people, None when there is nothing to answer.
 
-    Raises ConfigurationError when target or gate have problems, RefusedError when the gate is another one by now.
+    Raises ConfigurationError when target or gate have problems, RefusedError when gate, suites or where the
+    target's models answer are other ones by now.
     """
     found = _open_verdict(registry, run)
     if found is None:
@@ -51,6 +53,8 @@ def question_of(settings: Settings, registry: Registry, run: RunRecord) -> Quest
     policy = load_policy(settings.gates / f"{load_target(settings.targets, run.target).gate}.yaml")
     if policy.digest != verdict.policy_digest:
         raise RefusedError("the gate's policy was changed since the verdict: judge again")
+    if changed := changed_since_verdict(settings, registry, run):
+        raise RefusedError(f"{changed}: judge again")
     looks = LookStore(settings.run_folder(run.run_id)).events() if slot == "developer" else ()
     forbidden = why_forbidden(run, verdict, policy, looks)
     return _question(registry, run, slot, verdict, policy, forbidden)

@@ -77,7 +77,7 @@ def _take(question: Question, answer: ResumeInput) -> None:
 
 def _described(question: Question) -> str:
     until = f" until {question.deadline[:19]} UTC" if question.deadline else ""
-    but = f", not by {question.excluded}" if question.excluded else ""
+    but = f", not by {' or '.join(question.excluded)}" if question.excluded else ""
     return (
         f"Run `{question.run_id}` of **{question.target}** waits for a person{until}.\n\n"
         f"{question.asks}\n\n"

@@ -20,7 +20,14 @@ __all__ = [
     "run_data",
 ]
 
-EXIT_OF_STATE = {"promoted": 0, "refused": 1, "waiting": 2, "inconclusive": 2, "failed": 4}
+EXIT_OF_STATE = {
+    "promoted": 0,
+    "refused": 1,
+    "waiting": 2,
+    "inconclusive": 2,
+    "superseded": 2,
+    "failed": 4,
+}
 EXIT_OF_VERDICT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2, "ERROR": 4}
 
 JSON_OPTION: Any = typer.Option(False, "--json", help="Print JSON for machines instead of text.")

@@ -16,6 +16,7 @@ from evals.gate.looks import LookHistory
 from evals.records import Role
 from flows.evaluation.kept.pinned import kept_evidence
 from flows.evaluation.open_run import OpenRun, open_run
+from flows.evaluation.tries.judged_by import keep_judged_by
 from flows.settings import Settings
 
 __all__ = [
@@ -50,7 +51,9 @@ def judge_look(settings: Settings, run_id: str, look: int) -> bool:
             looks = LookHistory(look=look, rounds=run.evaluation.rounds, past=past)
             made = take_look(run.policy, evidence_at(run, results_at(run, look)), looks)
             # On record before the look can be read, so that a run killed in between counts.
+            keep_judged_by(run)
             run.registry.note_first_look(run_id, look)
+            run.registry.supersede(run_id)
             book.append(made)
             for one in made.checks:
                 state = "decided" if one.decided else "open"

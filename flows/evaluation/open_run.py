@@ -134,7 +134,10 @@ class OpenRun:
 
     @property
     def policy(self) -> GatePolicy:
-        return self.plan.policy
+        """The target's gate. A regression run promotes nobody, so that it is judged as if alone, without a family."""
+        if self.record.kind != "regression":
+            return self.plan.policy
+        return msgspec.structs.replace(self.plan.policy, family=None)
 
     @cached_property
     def platform(self) -> HostingPlatform:

@@ -12,6 +12,7 @@ from evals.selftest.aa_test import SameModel, same_model
 from flows.evaluation.kept.pinned import kept_evidence
 from flows.evaluation.looks import models_of
 from flows.evaluation.open_run import OpenRun, open_run
+from flows.evaluation.tries.counted import counted_as_stored
 from flows.settings import Settings
 
 __all__ = ["judge_against_itself", "rejudge"]
@@ -28,13 +29,14 @@ def rejudge(settings: Settings, run_id: str, policy_file: Path | None = None) ->
     """
     with open_run(settings, run_id) as run:
         policy = run.policy if policy_file is None else _fitting(run, policy_file)
-        return rejudge_stored(
+        verdict = rejudge_stored(
             run.evaluation,
             policy,
             models_of(run),
             release=run.record.kind == "promotion",
             kept=kept_evidence(run, policy),
         )
+        return counted_as_stored(run, verdict)
 
 
 def judge_against_itself(settings: Settings, run_id: str, role: Role = "candidate") -> SameModel:

@@ -9,6 +9,7 @@ from typing import Any
 from evals.errors import RefusedError
 from evals.records import encode
 from flows.evaluation.open_run import OpenRun, load_plan, open_run
+from flows.evaluation.tries.old_looks import note_old_looks
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
 from flows.registry.records import RunKind, RunRecord
@@ -108,6 +109,7 @@ async def resolve(settings: Settings, run_id: str) -> str:
             candidate = await run.platform.resolve(ref, target=run.target.name)
         finally:
             await run.platform.aclose()
+        note_old_looks(run)
         _require_untried(run, candidate.model_id)
         live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
         run.registry.note_run(

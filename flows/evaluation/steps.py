@@ -16,7 +16,6 @@ from evals.config.documents import raise_problems
 from evals.errors import PlatformError, Problem
 from evals.gate.judge import judge, worst
 from evals.gate.look_store import LookStore
-from evals.gate.tries import with_tries
 from evals.records import Role, Verdict
 from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
@@ -39,6 +38,8 @@ from flows.evaluation.looks import (
 from flows.evaluation.lost_answers.slow_round import grade_lost_again
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.training_overlap import look_for_leaks
+from flows.evaluation.tries.counted import counted, counted_as_stored
+from flows.evaluation.tries.judged_by import keep_judged_by
 from flows.files import write_record
 from flows.platforms.base import Finding
 from flows.settings import Settings
@@ -161,12 +162,14 @@ def conclude(settings: Settings, run_id: str) -> Verdict:
             return stored
         keep_labels(run)
         verdict, results, fair = _judge(run)
-        verdict = _counted(run, verdict)
+        keep_judged_by(run)
+        verdict = counted(run, verdict, results)
         for check in verdict.checks:
             _log.info("%s: %s: %s", run_id, check.outcome, check.reason)
         for result in run.evaluation.summaries(results, fair):
             run.registry.save_suite_result(result)
         run.registry.save_verdict(run_id, verdict)
+        run.registry.supersede(run_id)
         run.registry.set_run_state(run_id, "judged", "; ".join(verdict.reasons)[:500])
         write_record(run.folder / "verdict.json", verdict)
         run.evaluation.seal()
@@ -175,7 +178,7 @@ def conclude(settings: Settings, run_id: str) -> Verdict:
 
 def judged_anew(run: OpenRun) -> Verdict:
     """Judge what lies in a run's journals once more, storing nothing. Raises ConfigurationError on another gate."""
-    return _judge(with_kept_labels(run))[0]
+    return counted_as_stored(run, _judge(with_kept_labels(run))[0])
 
 
 async def clean_up(settings: Settings, run_id: str) -> None:
@@ -198,14 +201,6 @@ def _judge(run: OpenRun) -> tuple[Verdict, Results, Results]:
     verdict = judge(run.policy, evidence_at(run, results), looks)
     judges = judge_costs(run.folder).stopped
     return _with_stop(verdict, (*stop_reasons(run), *filter(None, [judges]))), results, fair
-
-
-def _counted(run: OpenRun, verdict: Verdict) -> Verdict:
-    """The verdict beside the other tries of its candidate; a regression run is none."""
-    if run.record.kind == "regression":
-        return verdict
-    tries = run.registry.count_tries(run.record.run_id, confidence=run.policy.confidence)
-    return with_tries(verdict, tries)
 
 
 def _with_stop(verdict: Verdict, stop_reasons: tuple[str, ...]) -> Verdict:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from evals.errors import RefusedError, StaleGenerationError
-from evals.gate.tries import excluded_people, why_no_pass
+from evals.gate.tries.rule import excluded_people, why_no_pass
 from evals.records import Slot, Verdict
 from flows.registry import answers, holds, ledger, runs, verdicts
 from flows.registry.eligibility import barring_event

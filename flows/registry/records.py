@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from evals.errors import RegistryError
-from evals.records import Candidate, Endpoint, Record, Slot, Verdict, digest, encode
+from evals.records import Candidate, Edit, Endpoint, Record, Slot, Verdict, digest, encode
 
 __all__ = [
     "AUTOMATION",
@@ -51,10 +51,11 @@ RunState = Literal[
     "promoted",
     "refused",
     "inconclusive",
+    "superseded",
     "failed",
 ]
 RUN_STATES: tuple[RunState, ...] = get_args(RunState)
-DECIDED: frozenset[RunState] = frozenset({"promoted", "refused", "inconclusive"})
+DECIDED: frozenset[RunState] = frozenset({"promoted", "refused", "inconclusive", "superseded"})
 """States that a run does not leave by itself or by being taken up again; one that `failed` can be taken up again."""
 Decision = Literal["approve", "reject", "override"]
 StepPhase = Literal["begun", "done", "failed"]
@@ -70,6 +71,7 @@ CHANGES: frozenset[str] = frozenset(
         "model_reinstated",
         "drift_found",
         "drift_over",
+        "edited",
         "run_retried",
     }
 )
@@ -127,8 +129,9 @@ class RunRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One run, from its trigger to its end. `selection` is the run that its candidate was chosen from, or took part in.
 
     `trigger` is a TriggerRef as plain data; `baseline_generation` is the generation of the live pointer when the
-    baseline was pinned (0: nothing was ever live). `fingerprints` maps a suite's name to its fingerprint. Times and
-    state are the registry's to fill in.
+    baseline was pinned (0: nothing was ever live). `fingerprints` maps a suite's name to its fingerprint. `edits` are what
+    changed in gate, suites and target since `since_run`, the run of the target that was judged before; it is empty
+    where there was none, or it is not known yet. Times and state are the registry's to fill in.
     """
 
     run_id: str
@@ -148,6 +151,8 @@ class RunRecord(Record, frozen=True, kw_only=True, omit_defaults=True):
     state: RunState = "requested"
     detail: str = ""
     report: str | None = None
+    since_run: str = ""
+    edits: tuple[Edit, ...] = ()
     created_at: str = ""
     updated_at: str = ""
 

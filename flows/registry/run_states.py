@@ -6,11 +6,11 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from evals.errors import RefusedError, RegistryError
-from flows.registry import answers, pointers, runs, verdicts
+from flows.registry import answers, ledger, pointers, runs, verdicts
 from flows.registry.database.engine import Writer
 from flows.registry.records import AUTOMATION, RunRecord, RunState
 
-__all__ = ["set_state"]
+__all__ = ["set_state", "supersede"]
 
 
 def set_state(
@@ -19,13 +19,15 @@ def set_state(
     """Move a run on; the same state and detail again is no change.
 
     A promotion that is refused on its verdict, or by a person, bars its model from the target. Raises RefusedError for a
-    way out of `promoted`, RegistryError for a `promoted` that made nothing live or for an unknown run.
+    way out of `promoted` or `superseded`, RegistryError for a `promoted` that made nothing live or for an unknown run.
     """
     run = runs.require(writer.connection, run_id)
     if (run.state, run.detail) == (state, detail):
         return run
     if run.state == "promoted" and state != "promoted":
         raise RefusedError(f"run {run_id} was promoted; it can't become {state}")
+    if run.state == "superseded":
+        raise RefusedError(f"run {run_id} was {run.detail}; it can't become {state}")
     if state == "promoted" and not pointers.of_run(writer.connection, run_id):
         raise RegistryError(f"run {run_id} made nothing live; it can't be called promoted")
     kinds = [f"run_{state}"]
@@ -41,6 +43,23 @@ def set_state(
             model_id=run.candidate_model or None,
         )
     return runs.save(writer, replace(run, state=state, detail=detail))
+
+
+def supersede(writer: Writer, run_id: str) -> tuple[str, ...]:
+    """Close the runs that wait for people's word on a candidate that this run judges anew; return their ids."""
+    run = runs.require(writer.connection, run_id)
+    if run.kind != "promotion":
+        return ()
+    tries = ledger.tries_of(writer.connection, run.target, run.candidate_model)
+    waiting = [
+        one.run.run_id
+        for each in tries
+        for one in each.runs
+        if one.run.state == "waiting" and one.run.run_id != run_id
+    ]
+    for earlier in waiting:
+        set_state(writer, earlier, "superseded", f"superseded by run {run_id}")
+    return tuple(waiting)
 
 
 def _on_its_merits(connection: Connection, run: RunRecord) -> bool:

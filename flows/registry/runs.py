@@ -26,6 +26,8 @@ _NOTED = frozenset(
         "fingerprints",
         "selection",
         "report",
+        "since_run",
+        "edits",
     }
 )
 
@@ -80,7 +82,7 @@ def listing(
 
 def note(writer: Writer, /, run_id: str, *, actor: str = AUTOMATION, **facts: Any) -> RunRecord:
     """Fill in what is learned on the way: candidate, candidate_model, baseline_model, baseline_generation, policy,
-    policy_digest, fingerprints, selection, report. After a verdict only the report may change: RegistryError otherwise."""
+    policy_digest, fingerprints, selection, report, since_run, edits. After a verdict only the report may change: RegistryError otherwise."""
     run = require(writer.connection, run_id)
     if unknown := set(facts) - _NOTED:
         raise RegistryError(f"a run has no {', '.join(sorted(unknown))} to note")

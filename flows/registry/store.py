@@ -13,6 +13,7 @@ from flows.registry import (
     eligibility,
     holds,
     inbox,
+    judged_by,
     kept_answers,
     ledger,
     pointers,
@@ -95,6 +96,7 @@ class Registry:
     run = reading(runs.get)
     note_run = writing(runs.note)
     set_run_state = writing(run_states.set_state)
+    supersede = writing(run_states.supersede)
     runs = reading(runs.listing)
 
     # tries
@@ -102,6 +104,10 @@ class Registry:
     judged_runs = reading(ledger.judged_runs)
     tries_of = reading(ledger.tries_of)
     count_tries = reading(ledger.count_tries)
+    note_judged_by = writing(judged_by.note)
+    note_edits = writing(judged_by.note_edits)
+    judged_before = reading(judged_by.run_before)
+    judged_by = reading(judged_by.of_run)
 
     # evidence
     save_verdict = writing(verdicts.save)

@@ -51,18 +51,25 @@ class Promotion(Record, frozen=True, kw_only=True):
 
 
 def require_clear(
-    registry: Registry, act: Promotion, policy_digest_now: Callable[[], str] | None = None
+    registry: Registry,
+    act: Promotion,
+    policy_digest_now: Callable[[], str] | None = None,
+    changed_now: Callable[[], str] | None = None,
 ) -> Verdict:
-    """Return the verdict that clears the promotion.
+    """Return the verdict that clears the promotion. `changed_now` says what else changed since, "" for nothing.
 
     Raises RefusedError when it may not go live, StaleGenerationError when what is live is not what it was judged
     against, WaitingError when people still have to answer.
     """
     run = _run(registry, act)
+    if run.state == "superseded":
+        raise RefusedError(f"run {run.run_id} was {run.detail}")
     _refuse_hold(registry, act)
     verdict = _judged(registry, act)
     if policy_digest_now is not None and policy_digest_now() != verdict.policy_digest:
         raise RefusedError("the gate's policy was changed since the verdict: judge again")
+    if changed_now is not None and (changed := changed_now()):
+        raise RefusedError(f"{changed}: judge again")
     _refuse_moved_baseline(registry, act, run, verdict)
     _require_accepted(registry, act, run, verdict, "developer")
     production = registry.verdict(act.run_id, "production")

@@ -19,6 +19,7 @@ from evals.gate.examiner import Evidence
 from evals.gate.judge import judge
 from evals.gate.policy import GatePolicy, load_policy
 from evals.records import MODEL_OUTCOMES, Role, Verdict
+from flows.approvals.changes import changed_since_verdict
 from flows.config.connections import publishers_of
 from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
@@ -63,6 +64,7 @@ async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
                 smoke=_smoke(run),
                 measure=_measure(run),
                 policy_digest_now=lambda: load_policy(Path(run.policy.path)).digest,
+                changed_now=lambda: changed_since_verdict(settings, run.registry, run.record),
                 keep=lambda: keep_candidate(run),
             )
         finally:

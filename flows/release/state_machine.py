@@ -76,12 +76,13 @@ async def promote(
     smoke: Smoke,
     measure: Measure,
     policy_digest_now: Callable[[], str] | None = None,
+    changed_now: Callable[[], str] | None = None,
     keep: Keep | None = None,
 ) -> PromotionOutcome:
     """Make the candidate live, or leave the old model live and say why. Call it again after a crash, or an approval.
 
     `smoke` asks a few cases through the production connection; `measure` judges the production checks (None: there are
-    none). `policy_digest_now` reads the policy file again. `keep` keeps the candidate's answers once it was published.
+    none). `policy_digest_now` reads the policy file again, `changed_now` says what else changed since the verdict. `keep` keeps the candidate's answers once it was published.
     The run's state in the registry follows.
     Raises ConfigurationError when a publisher or the signing key misses something, before anything is done; RegistryError when the registry
     itself fails. Every other failure is an outcome. A cancelled promotion is left as it is, for the next call to resume.
@@ -95,6 +96,7 @@ async def promote(
         smoke=smoke,
         measure=measure,
         policy_digest_now=policy_digest_now,
+        changed_now=changed_now,
         keep=keep,
     )
     # A run that has switched never goes through the steps before the switch again: its candidate is live, or was put back.
@@ -214,7 +216,8 @@ def _end(
 ) -> PromotionOutcome:
     act, registry = process.act, process.registry
     run = registry.run(act.run_id)
-    if run is not None and (run.kind, run.target) == ("promotion", act.target):
+    ours = run is not None and (run.kind, run.target) == ("promotion", act.target)
+    if run is not None and ours and run.state != "superseded":
         registry.set_run_state(act.run_id, _RUN_STATES[state], detail, actor=act.actor)
     return PromotionOutcome(
         run_id=act.run_id,

@@ -56,6 +56,7 @@ class PromotionProcess:
     smoke: Smoke
     measure: Measure
     policy_digest_now: Callable[[], str] | None = None
+    changed_now: Callable[[], str] | None = None
     keep: Keep | None = None
 
     @property
@@ -65,7 +66,7 @@ class PromotionProcess:
 
     def clear(self) -> Verdict:
         """Return the verdict that clears the candidate now. Raises RefusedError or WaitingError."""
-        return require_clear(self.registry, self.act, self.policy_digest_now)
+        return require_clear(self.registry, self.act, self.policy_digest_now, self.changed_now)
 
     @contextmanager
     def step(self, name: str, **detail: Any) -> Iterator[dict[str, Any]]:

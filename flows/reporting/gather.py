@@ -51,6 +51,7 @@ _STATES: dict[str, RunState] = {
     "refused": "refused",
     "waiting": "waiting",
     "inconclusive": "inconclusive",
+    "superseded": "superseded",
     "failed": "failed",
 }
 
@@ -120,6 +121,8 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
         selection=selection_facts(run.registry, record.selection),
         notes=_notes(run, unsealed=unsealed),
         next_steps=(*retry_steps(run), *_next_steps(run.registry, record, live)),
+        since_run=record.since_run,
+        edits=record.edits,
         error=error or _failure(record),
     )
 
@@ -221,7 +224,13 @@ def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
         for opened in run.plan.suites
         if opened.suite.sealed and not unsealed
     )
-    return (*told, *retry_notes(run), *sealed)
+    return (*_superseded(run.record), *told, *retry_notes(run), *sealed)
+
+
+def _superseded(record: RunRecord) -> tuple[str, ...]:
+    if record.state != "superseded":
+        return ()
+    return (f"This run was {record.detail}; it can't be approved any more.",)
 
 
 def _names(run: OpenRun) -> dict[str, str]:

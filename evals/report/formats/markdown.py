@@ -20,6 +20,7 @@ __all__ = ["MAX_BYTES", "render_field", "render_markdown"]
 MAX_BYTES = 20_000
 _TABLE_SHARE = 9_000
 _CASES = 6
+_NOTES = 16
 _SLICES = 12
 _TEXT = 600
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#|~!@&$])")
@@ -77,7 +78,7 @@ def _head(view: ReportView) -> Iterator[str]:
     if view.headline.live:
         yield f"Live now: {_plain(view.headline.live)}\n"
     yield from (f"- {_plain(pair.name)}: {_plain(pair.value)}" for pair in view.header)
-    yield from (f"- note: {_plain(shorten(note, 400))}" for note in view.notes[:8])
+    yield from (f"- note: {_plain(shorten(note, 400))}" for note in view.notes[:_NOTES])
     for step in view.next_steps[:6]:
         yield f"- next: {_code(step.command)} {_plain(step.effect)}".rstrip()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from evals.gate.tries.rule import why_no_pass
 from evals.records import CheckResult, Verdict
 from evals.report.facts import RunFacts, RunState
 from evals.report.numbers import counted
@@ -20,6 +21,7 @@ _WORDS: dict[RunState, tuple[str, str, Tone]] = {
     "rolled_back": ("ROLLED BACK", "↶", "fail"),
     "waiting": ("WAITING for approval", "?", "undecided"),
     "inconclusive": ("INCONCLUSIVE", "?", "undecided"),
+    "superseded": ("SUPERSEDED", "↷", "plain"),
     "error": ("ERROR", "!", "error"),
 }
 _SEVERITY = {"PASS": 0, "INCONCLUSIVE": 1, "FAIL": 2, "ERROR": 3}
@@ -155,6 +157,9 @@ def _blocking(facts: RunFacts) -> str:
     if verdict is None:
         return "no verdict was reached"
     blocking = blocking_checks(verdict)
+    counted_out = why_no_pass(verdict.tries) if verdict.tries is not None else ()
+    if not blocking and counted_out:
+        return f"{_without_stop(counted_out[0])}; {_held(verdict)}"
     if not blocking and verdict.first_release and verdict.outcome == "INCONCLUSIVE":
         return f"this is a first release, with nothing live to compare with, and {_held(verdict)}"
     if not blocking:

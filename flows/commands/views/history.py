@@ -24,6 +24,7 @@ _STYLES = {
     "restore": "yellow",
     "override": "yellow",
     "hold": "yellow",
+    "edited": "yellow",
     "withdrawal": "red",
     "reject": "red",
     "model_refused": "red",

@@ -32,5 +32,7 @@ def _lines(run: RunRecord, width: int) -> list[RenderableType]:
         (f"{run.state:12}  ", _STYLES.get(run.state, "")),
         short_name(run.candidate_model) if run.candidate_model else "",
     )
-    detail = shorten(run.detail, _LONGEST)
-    return [head, Padding(Text(detail, style="dim"), (0, 0, 0, 6))] if detail else [head]
+    changed = "; ".join(edit.words for edit in run.edits)
+    below = [run.detail, f"changed since run {run.since_run}: {changed}" if changed else ""]
+    lines = (Text(shorten(text, _LONGEST), style="dim") for text in below if text)
+    return [head, *(Padding(line, (0, 0, 0, 6)) for line in lines)]

@@ -32,7 +32,7 @@ def has_what_it_waits_for(settings: Settings, registry: Registry, run: RunRecord
     """
     if run.kind != "promotion":
         return False
-    if run.state == "refused":
+    if run.state in ("refused", "superseded"):
         return suspended_as(registry, run.run_id) is not None
     if run.state != "waiting":
         return False
@@ -52,7 +52,9 @@ def queue_forgotten(settings: Settings, registry: Registry, *, grace_s: float = 
     """Leave a message for every answered run that nobody carried on. Returns how many there were."""
     found = 0
     for run in registry.runs(limit=500):
-        if run.state not in ("waiting", "refused") or not _long_ago(registry, run, grace_s):
+        if run.state not in ("waiting", "refused", "superseded") or not _long_ago(
+            registry, run, grace_s
+        ):
             continue
         try:
             if has_what_it_waits_for(settings, registry, run):

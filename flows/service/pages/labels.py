@@ -15,6 +15,7 @@ _STATES: dict[str, tuple[str, str, Tone]] = {
     "failed": ("failed", "!", "error"),
     "waiting": ("waits for a person", "?", "undecided"),
     "inconclusive": ("inconclusive", "?", "undecided"),
+    "superseded": ("superseded", "↷", "plain"),
     "requested": ("waits for its turn", "…", "plain"),
     "preflight": ("preflight", "…", "plain"),
     "deploying": ("deploying", "…", "plain"),

@@ -11,6 +11,7 @@ from evals.records import Verdict
 from evals.report.sanitise import cleaned
 from evals.report.sections.check import CheckView, check_view
 from evals.report.sections.field import FieldView, field_view
+from evals.report.sections.tries import tries_lines
 from flows.approvals.questions import Question, question_of
 from flows.config.sealing import UNSEALED, may_see_run
 from flows.platforms.model_names import short_name
@@ -89,6 +90,8 @@ class RunPage:
     asked: PendingQuestion | None
     trouble: str
     has_report: bool
+    tries: tuple[str, ...]
+    edits: tuple[str, ...]
     field: FieldView | None
 
 
@@ -122,6 +125,8 @@ def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
         asked=asked,
         trouble=trouble,
         has_report=report_path(parts, run) is not None,
+        tries=_tries(registry, run.run_id),
+        edits=tuple(edit.words for edit in run.edits),
         field=_field(registry, run),
     )
 
@@ -139,6 +144,11 @@ def report_path(parts: ServiceState, run: RunRecord, actor: str | None = None) -
     mine = path.parent / UNSEALED / path.name
     seen = mine.is_file() and may_see_run(parts.settings.targets, run.target, actor)
     return mine if seen else path
+
+
+def _tries(registry: Registry, run_id: str) -> tuple[str, ...]:
+    verdict = registry.verdict(run_id)
+    return tries_lines(verdict.tries) if verdict is not None else ()
 
 
 def _named(value: Any) -> str:
@@ -203,7 +213,7 @@ def _asked(
     asked = PendingQuestion(
         question=question,
         aside=aside,
-        acceptable=question.wanted is not None and not moved and actor != question.excluded,
+        acceptable=question.wanted is not None and not moved and actor not in question.excluded,
         deadline=deadline,
         hindrance=hindrance,
     )

@@ -43,6 +43,7 @@ _CHANGES = {
     "model_reinstated": ("reinstated", "plain"),
     "drift_found": ("stands otherwise", "fail"),
     "drift_over": ("stands as recorded", "pass"),
+    "edited": ("gate, suite or target edited", "undecided"),
     "run_retried": ("retried", "plain"),
 }
 

@@ -12,7 +12,7 @@ from promise.counts import MARGIN, paths, shuffled, tables
 from promise.rows import Row, share
 from promise.verdicts import DROP, looking_early
 
-from evals.gate.tries import with_tries
+from evals.gate.tries.rule import with_tries
 from evals.records import EarlierTry, Edit, TryCount, Verdict
 from evals.stats.sequential import plan_looks
 

@@ -136,3 +136,25 @@ def test_durations_are_read_in_seconds() -> None:
     ]
     with pytest.raises(ValueError, match="expected a duration"):
         parse_duration("1w")
+
+
+def test_a_family_makes_each_decision_stricter(gate_file: Any) -> None:
+    checks = "checks:\n  - {metric: a, at_least: 0.5}\n"
+    alone = load_policy(gate_file(checks))
+    gate = load_policy(gate_file(f"{checks}family: {{window: 30d, candidates: 10}}\n"))
+    assert alone.decision_confidence == alone.confidence == 0.95
+    assert gate.family is not None
+    assert (gate.family.window_s, gate.family.confidence) == (30 * 86400, 0.95)
+    assert gate.decision_confidence == gate.confidence_of(gate.checks[0]) == pytest.approx(0.995)
+    stricter = load_policy(
+        gate_file(f"{checks}confidence: 0.99\nfamily: {{candidates: 2, confidence: 0.95}}\n")
+    )
+    assert stricter.decision_confidence == 0.99
+
+
+def test_a_family_says_how_many_candidates_it_is_for(gate_file: Any) -> None:
+    checks = "checks:\n  - {metric: a, at_least: 0.5}\n"
+    (problem,) = problems(gate_file(f"{checks}family: {{window: 30d}}\n"))
+    assert "candidates" in problem
+    (problem,) = problems(gate_file(f"{checks}family: {{candidates: 0}}\n"))
+    assert "family.candidates" in problem

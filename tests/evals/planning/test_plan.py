@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 from support.results import policy_of, results_of
 
+from evals.gate.tries.family import Family
 from evals.planning.past_run import PastRun
 from evals.planning.plan import DIFFERING, plan_gate
 from evals.report.plan_view import plan_view
@@ -193,6 +194,29 @@ def test_nothing_of_a_plan_is_cut_in_a_narrow_terminal(
                 assert word in shown, out.getvalue()
         assumed = "assumed: the models differ on 15 % of the cases"
         assert (assumed in shown) == (plan.checks[0].source == "assumed")
+
+
+def test_a_family_is_paid_for_in_cases(folder_suite: Any) -> None:
+    family = Family(candidates=10)
+    gate = policy_of({**DROP, "threshold": 0.03}, family=family)
+    plan = plan_gate(gate, [folder_suite(600)], differing=0.1)
+    alone = plan_gate(policy_of({**DROP, "threshold": 0.03}), [folder_suite(600)], differing=0.1)
+    assert gate.decision_confidence == pytest.approx(0.995)
+    assert (plan.checks[0].least, plan.checks[0].least_alone, alone.checks[0].least) == (
+        215,
+        88,
+        88,
+    )
+    assert plan.family is not None
+    assert plan.family.factor == pytest.approx(1.74, abs=0.01)
+    assert plan.checks[0].n90 == pytest.approx(
+        (alone.checks[0].n90 or 0) * plan.family.factor, abs=2
+    )
+    text = " ".join(shown(plan).split())
+    assert (
+        "95 % hold for 10 candidates in 90 days together, so that each is judged at 99.5 %" in text
+    )
+    assert "1.7 times the cases for 90 %, and 215 flawless cases instead of 88" in text
 
 
 def test_lost_answers_cost_a_comparison_their_share_of_its_margin(folder_suite: Any) -> None:

@@ -97,7 +97,7 @@ def question(settings: Settings, run_id: str = "r1") -> Any:
 def test_a_waiting_run_waits_until_enough_people_have_answered(settings):
     waiting(settings)
     asked = question(settings)
-    assert (asked.wanted, asked.required, asked.excluded) == ("approve", 1, "ana")
+    assert (asked.wanted, asked.required, asked.excluded) == ("approve", 1, ("ana",))
     answer_run(settings, "r1", "approve", actor="ben", reason="read it")
     assert question(settings) is None
 

@@ -7,8 +7,10 @@ from support.registry import Story
 from support.verdicts import stored_check, stored_verdict
 
 from evals.errors import RefusedError
-from evals.records import Candidate
-from flows.registry.records import RunRecord
+from evals.gate.tries.rule import with_tries
+from evals.records import Candidate, EarlierTry, Edit, TryCount
+from flows.registry.judged_by import JudgedBy
+from flows.registry.records import Binding, RunRecord
 from flows.registry.store import Registry
 
 
@@ -141,4 +143,95 @@ def test_candidates_are_counted_within_the_window(registry: Registry) -> None:
         judged(registry, f"run-{number}", f"model-{number}")
     assert count(registry, "run-2").candidates == 3
     assert count(registry, "run-2", window_s=0).candidates == 1
+    assert registry.verify() == ()
+
+
+def refusal(registry: Registry, story: Story, run_id: str, model: str) -> str:
+    """What the last door says to a switch."""
+    with pytest.raises(RefusedError) as caught:
+        registry.switch(
+            story.pointer(model, run_id),
+            expected_generation=registry.generation("triage"),
+            actor="automation",
+            reason="PASS",
+            kind="first_release",
+        )
+    return str(caught.value)
+
+
+def test_the_last_door_counts_the_family_anew(registry: Registry, story: Story) -> None:
+    started(registry, "run-1", "model-1")
+    judged(registry, "run-1", "model-1")
+    said = TryCount(number=1, candidates=1, window_s=86400, confidence=0.95, allowed=1)
+    story.judged("run-2", "model-2", stored_verdict("model-2", None, tries=said))
+    assert "candidate 2 in 1 day" in refusal(registry, story, "run-2", "model-2")
+
+
+def test_the_last_door_takes_no_approval_of_who_asked_for_a_loosened_gate(
+    registry: Registry, story: Story
+) -> None:
+    edit = Edit(of="gate", field="confidence", change="0.95 -> 0.9", looser=True)
+    before = EarlierTry(
+        run_id="eval-1", at="2026-11-20", requested_by="ben", try_number=0, edits=(edit,)
+    )
+    said = TryCount(number=1, candidates=1, window_s=86400, confidence=0.95, earlier=(before,))
+    verdict = with_tries(stored_verdict("model-2", None), said)
+    assert verdict.outcome == "INCONCLUSIVE"
+    story.judged("run-2", "model-2", verdict)
+    for actor in ("automation", "ben"):  # who asked for this run, and for the one before
+        registry.answer("run-2", "approve", actor=actor, reason="fine", binding=Binding.of(verdict))
+        assert "INCONCLUSIVE" in refusal(registry, story, "run-2", "model-2")
+    registry.answer("run-2", "approve", actor="cleo", reason="fine", binding=Binding.of(verdict))
+    registry.switch(
+        story.pointer("model-2", "run-2"),
+        expected_generation=0,
+        actor="automation",
+        reason="approved",
+        kind="first_release",
+    )
+
+
+def test_a_superseded_run_stays_so(registry: Registry) -> None:
+    for run_id in ("run-1", "run-2"):
+        started(registry, run_id)
+        judged(registry, run_id, "model-2")
+    registry.set_run_state("run-1", "waiting")
+    assert registry.supersede("run-2") == ("run-1",)
+    found = registry.run("run-1")
+    assert found is not None
+    assert (found.state, found.detail) == ("superseded", "superseded by run run-2")
+    assert found.decided
+    for state in ("waiting", "promoting", "refused"):
+        with pytest.raises(RefusedError, match="superseded by run run-2"):
+            registry.set_run_state("run-1", state)  # type: ignore[arg-type]
+    with pytest.raises(RefusedError, match="answer that one"):
+        registry.answer(
+            "run-1",
+            "approve",
+            actor="ben",
+            reason="fine",
+            binding=Binding.of(stored_verdict("model-2", None, "INCONCLUSIVE")),
+        )
+    assert registry.verify() == ()
+
+
+def test_what_a_run_was_judged_by_and_what_changed_since_is_kept(registry: Registry) -> None:
+    facts = JudgedBy(policy_digest="sha256:a", fingerprints={"letters": "sha256:b"}, gate={"a": 1})
+    for run_id in ("run-1", "run-2"):
+        started(registry, run_id)
+        registry.note_judged_by(run_id, facts)
+        registry.note_judged_by(run_id, facts)
+    assert registry.judged_by("run-1") == facts
+    assert (registry.judged_before("run-1"), registry.judged_before("run-2")) == (None, "run-1")
+    edit = Edit(of="suite", field="letters.cases", change="1 removed", looser=True)
+    for _ in range(2):
+        registry.note_edits("run-2", "run-1", (edit,))
+    noted = registry.run("run-2")
+    assert noted is not None
+    assert (noted.since_run, noted.edits) == ("run-1", (edit,))
+    (event,) = registry.history("triage")
+    assert event.kind == "edited"
+    assert event.reason == (
+        "found by run run-2, changed since run run-1: suite letters.cases: 1 removed"
+    )
     assert registry.verify() == ()

@@ -9,7 +9,7 @@ from support.verdicts import stored_verdict
 
 from evals.cases.table import CaseTable
 from evals.errors import RegistryError
-from evals.gate.tries import why_no_pass
+from evals.gate.tries.rule import why_no_pass
 from evals.records import Candidate, Case, Message
 from evals.selection.split import SplitRule
 from flows.registry.records import RunRecord

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from evals.records import EarlierTry, Edit, RunnerUp, TryCount, Verdict
+from evals.records import EarlierTry, RunnerUp, TryCount, Verdict
 
 __all__ = ["excluded_people", "why_no_pass", "with_tries"]
 
@@ -86,12 +86,8 @@ def _not_chosen(one: RunnerUp) -> str:
 
 
 def _edited(one: EarlierTry) -> str:
-    changes = "; ".join(_change(edit) for edit in one.edits)
+    changes = "; ".join(edit.words for edit in one.edits)
     return (
-        f"run {one.run_id} of this candidate did not pass, and since then {changes}:"
+        f"run {one.run_id} of this candidate did not pass, and since then changed {changes}:"
         " somebody else than those who asked for these runs has to approve"
     )
-
-
-def _change(edit: Edit) -> str:
-    return f"the {edit.of} changed, {edit.field}: {edit.change}"

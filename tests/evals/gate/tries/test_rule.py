@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.verdicts import stored_verdict
 
-from evals.gate.tries import excluded_people, why_no_pass, with_tries
+from evals.gate.tries.rule import excluded_people, why_no_pass, with_tries
 from evals.records import EarlierTry, Edit, TryCount, Verdict
 
 
