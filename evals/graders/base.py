@@ -107,7 +107,7 @@ class Grader(Protocol):
 
 @dataclass(slots=True)
 class GraderBase:
-    """What most graders share. A subclass gives `grade` (see `Grader`), and may give `Options`, `columns`, `applies` and `check`."""
+    """What most graders share. A subclass gives `grade` (see `Grader`), and may give `Options`, `columns`, `applies`, `check` and `reference`."""
 
     name: str
     options: Any
@@ -132,6 +132,10 @@ class GraderBase:
     def check(self, case: Case) -> Iterable[CaseProblem]:
         """Yield what makes the case impossible to grade."""
         return ()
+
+    def reference(self, case: Case) -> str | None:
+        """Return an answer that ought to get the best score there is, None where the case does not tell one."""
+        return None
 
     def unscored(
         self,

@@ -12,7 +12,15 @@ from evals.config.documents import load_json, shown_path
 from evals.config.schema_errors import compile_schema, shown
 from evals.errors import ConfigurationError
 from evals.graders.base import CaseProblem, Column, GraderBase, ParameterError, Parameters
-from evals.graders.parsing import NOTHING, at, fault, json_equal, parse_answer, simplified
+from evals.graders.parsing import (
+    NOTHING,
+    at,
+    fault,
+    json_equal,
+    parse_answer,
+    same_text,
+    simplified,
+)
 from evals.records import Case, Response, Score
 
 __all__ = ["FieldsGrader", "JsonSchemaGrader"]
@@ -87,6 +95,10 @@ class FieldsGrader(GraderBase):
                 yield CaseProblem(
                     field=f"expected.{path}", message="expected the right answer; found none"
                 )
+
+    def reference(self, case: Case) -> str | None:
+        """Return the expected object as an answer."""
+        return same_text(case.expected) if isinstance(case.expected, dict) else None
 
     def grade(self, case: Case, response: Response) -> tuple[Score, ...]:
         reason = fault(response)

@@ -15,7 +15,7 @@ from evals.graders.base import (
     ParameterError,
     Parameters,
 )
-from evals.graders.parsing import NOTHING, at, fault, parse_answer, simplified
+from evals.graders.parsing import NOTHING, answer_with, at, fault, parse_answer, simplified
 from evals.records import Case, Response, Score
 
 __all__ = ["LabelGrader"]
@@ -90,6 +90,10 @@ class LabelGrader(GraderBase):
     def truth(self, case: Case) -> str:
         """Return the label that the case's answer should have, whether or not there is an answer."""
         return self._known[self._form(self._truth(case) or "")]
+
+    def reference(self, case: Case) -> str:
+        """Return the true label as an answer."""
+        return answer_with(self.truth(case), self.options.field)
 
     def _predicted(self, response: Response) -> tuple[str, str]:
         answer: object = response.text

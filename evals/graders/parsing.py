@@ -10,7 +10,16 @@ import msgspec
 from evals.cases.templates import TemplateError, lookup, parse_path
 from evals.records import Response
 
-__all__ = ["NOTHING", "at", "fault", "json_equal", "parse_answer", "same_text", "simplified"]
+__all__ = [
+    "NOTHING",
+    "answer_with",
+    "at",
+    "fault",
+    "json_equal",
+    "parse_answer",
+    "same_text",
+    "simplified",
+]
 
 _FAULTS = {
     "refused": "the model refused",
@@ -59,6 +68,11 @@ def at(data: Any, path: str) -> Any:
         return lookup(parse_path(path), data)
     except TemplateError:
         return NOTHING
+
+
+def answer_with(value: Any, field: str | None) -> str:
+    """Return an answer that says just this value: the whole text, or the one field of a JSON object."""
+    return same_text(value) if field is None else same_text({field: value})
 
 
 def json_equal(left: Any, right: Any) -> bool:

@@ -10,7 +10,15 @@ import regex
 
 from evals.config.schema_errors import shown
 from evals.graders.base import CaseProblem, GraderBase, ParameterError, Parameters
-from evals.graders.parsing import NOTHING, at, fault, json_equal, parse_answer, same_text
+from evals.graders.parsing import (
+    NOTHING,
+    answer_with,
+    at,
+    fault,
+    json_equal,
+    parse_answer,
+    same_text,
+)
 from evals.records import Case, Response, Score
 
 __all__ = ["ContainsGrader", "ExactGrader", "RegexGrader", "TextGrader", "TextOptions"]
@@ -52,6 +60,13 @@ class TextGrader(GraderBase):
                 else self.mismatch(answer, self.expected(case))
             )
         return (self.value(response, reason is None, reason or ""),)
+
+    def reference(self, case: Case) -> str | None:
+        """Return the expected value as an answer, the first of several."""
+        expected = self.expected(case)
+        if isinstance(expected, list):
+            expected = expected[0] if expected else NOTHING
+        return None if expected is NOTHING else answer_with(expected, self.options.field)
 
     def answer(self, response: Response) -> Any:
         """Return what is judged: the text, or the field of the answer's JSON."""
@@ -119,6 +134,13 @@ class ContainsGrader(TextGrader):
 
     Options = ContainsOptions
 
+    def reference(self, case: Case) -> str | None:
+        expected = self.expected(case)
+        if self.options.mode == "none" or expected is NOTHING:
+            return None
+        whole = " ".join(expected) if isinstance(expected, list) else expected
+        return answer_with(whole, self.options.field)
+
     def expected(self, case: Case) -> Any:
         own = self.options.text
         return own if own is not None else TextGrader.expected(self, case)
@@ -173,6 +195,9 @@ class RegexGrader(TextGrader):
             problem = self.problem_with_expected(self.options.pattern)
             if problem:
                 raise ParameterError(problem, "pattern")
+
+    def reference(self, case: Case) -> str | None:
+        return None  # a pattern does not tell what matches it
 
     def expected(self, case: Case) -> Any:
         own = self.options.pattern

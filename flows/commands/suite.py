@@ -13,7 +13,7 @@ from flows.commands.output import JSON_OPTION, console, emit, exit_with
 from flows.commands.suite_import import import_suite
 from flows.commands.suite_labels import labels
 from flows.commands.suite_lookup import folders_of, open_all, overlap_policy, refuse_all
-from flows.commands.views.suites import show_check, show_duplicates, show_stats
+from flows.commands.views.suites import show_check, show_duplicates, show_stats, show_unreached
 from flows.settings import load_settings
 
 if TYPE_CHECKING:
@@ -53,8 +53,9 @@ def check(
     ),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Check suites whole: every problem at once, and every case that stands in the training file."""
+    """Check suites whole: every problem at once, expected answers that a grader calls wrong, cases in the training file."""
     from evals.suites.leakage import find_leak, refused_pairs
+    from evals.suites.reference_answers import unreached_scores
     from flows.config.sealing import may_see
 
     settings = load_settings()
@@ -63,12 +64,22 @@ def check(
     found = [(one, find_leak(one.suite, training)) for one in opened]
     shown = {one.suite.name: may_see(settings.targets, one.suite, settings.actor) for one in opened}
     refused = sum(len(refused_pairs(leak, policy)) for _, leak in found if leak is not None)
+    unreached = {
+        one.suite.name: unreached_scores(one, named=shown[one.suite.name]) for one in opened
+    }
     if as_json:
-        emit([_checked(one, leak, named=shown[one.suite.name]) for one, leak in found])
+        emit(
+            [
+                _checked(one, leak, named=shown[one.suite.name])
+                | {"unreached_scores": msgspec.to_builtins(unreached[one.suite.name])}
+                for one, leak in found
+            ]
+        )
     else:
         for one, leak in found:
             show_check(console(), one, leak, policy, named=shown[one.suite.name])
-    exit_with(1 if refused else 0)
+            show_unreached(console(), unreached[one.suite.name])
+    exit_with(1 if refused or any(unreached.values()) else 0)
 
 
 @app.command(epilog="Example: gatewright suite stats support-triage --json")

@@ -110,12 +110,15 @@ def _refuse_unfitting(
         raise RefusedError(
             f"only INCONCLUSIVE waits for approval, and run {run_id} is {verdict.outcome}{hint}"
         )
+    if decision == "approve" and verdict.unmeasured:
+        names = ", ".join(check.check for check in verdict.unmeasured)
+        raise RefusedError(f"too little was measured to approve run {run_id}: {names}")
     if decision == "override":
         _refuse_override(run_id, verdict)
 
 
 def _refuse_override(run_id: str, verdict: Verdict) -> None:
-    if verdict.outcome != "FAIL":
+    if verdict.takes != "override":
         raise RefusedError(f"only a FAIL can be overridden, and run {run_id} is {verdict.outcome}")
     fixed = [
         check.check

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from evals.suites.leakage import Leak
     from evals.suites.opened import OpenedSuite
     from evals.suites.overlap import OverlappingPair
+    from evals.suites.reference_answers import UnreachedScore
 
-__all__ = ["show_check", "show_duplicates", "show_stats"]
+__all__ = ["show_check", "show_duplicates", "show_stats", "show_unreached"]
 
 _MOST = 20
 """Rows shown to a person; `--json` gives all."""
@@ -54,6 +55,18 @@ def show_check(
             screen.print(Text(f"    {_pair(kind, pair)}", style=style))
         if len(pairs) > _MOST:
             screen.print(f"    … and {len(pairs) - _MOST} more ({kind})")
+
+
+def show_unreached(screen: Console, unreached: Sequence[UnreachedScore]) -> None:
+    """Show which graders call the expected answers wrong, so that no answer could pass."""
+    for one in unreached:
+        screen.print(
+            Text(
+                f"  grader {one.grader}: the expected answers of {one.cases} of {one.tried} cases don't get its best score"
+                + (f", such as case '{one.case_id}': {one.reason}" if one.case_id else ""),
+                style="red",
+            )
+        )
 
 
 def show_stats(screen: Console, stats: SuiteStats) -> None:

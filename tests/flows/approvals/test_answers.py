@@ -124,6 +124,19 @@ def test_a_fail_takes_an_override_by_as_many_as_the_gate_asks_for(
     assert say(settings, "override", "cy") == "overridden by cy (2 of 2): the promotion goes on"
 
 
+def test_nobody_can_approve_what_was_not_measured(settings: Any, story: Any) -> None:
+    lost = msgspec.structs.replace(
+        story.verdict("INCONCLUSIVE", "model-2", "only 0.00% were scored").checks[0], measured=False
+    )
+    story.judged("INCONCLUSIVE", also=(lost,))
+    with pytest.raises(
+        RefusedError,
+        match=r"takes 'override', not 'approve'; too little was measured .*gatewright retry triage-1",
+    ):
+        say(settings, "approve")
+    assert say(settings, "override") == "overridden by bo (1 of 2): it waits for the others"
+
+
 def test_what_the_gate_calls_not_overridable_is_not_overridden(settings: Any, story: Any) -> None:
     story.judged("FAIL", state="refused", overridable=False)
     refusal = "the gate lets nobody override 'exact_match at_least 0.5'$"

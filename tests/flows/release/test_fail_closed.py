@@ -238,6 +238,25 @@ async def test_inconclusive_is_a_refusal_where_the_gate_says_fail(v1_live):
     await refused(v1_live, act=v1_live.act("r2", "v2", on_inconclusive="fail"))
 
 
+async def test_what_was_not_measured_takes_more_than_an_approval(v1_live):
+    lost = stored_check("INCONCLUSIVE", measured=False)
+    v1_live.judge("r2", "v2", "INCONCLUSIVE", checks=(lost,))
+    with pytest.raises(RefusedError, match="too little was measured to approve"):
+        approve(v1_live, "r2")
+    await refused(v1_live)
+    approve(v1_live, "r2", decision="override")
+    approve(v1_live, "r2", actor="ben", decision="override")
+    assert (await v1_live.promote("r2", "v2")).state == "live"
+
+
+async def test_what_was_not_measured_and_may_not_be_overridden_stays_out(v1_live):
+    lost = stored_check("INCONCLUSIVE", measured=False, overridable=False)
+    v1_live.judge("r2", "v2", "INCONCLUSIVE", checks=(lost,))
+    with pytest.raises(RefusedError, match="can't be overridden"):
+        approve(v1_live, "r2", decision="override")
+    assert "not overridable" in await refused(v1_live)
+
+
 async def test_an_approval_that_came_too_late_is_a_rejection(v1_live, clock):
     v1_live.judge("r2", "v2", "INCONCLUSIVE")
     clock.pass_(hours=25)
