@@ -251,7 +251,8 @@ class Examiner:
         before = given_up.result
         numbers = with_measurement(before, plain)
         assert before.look is not None  # only looks give up
-        finding = explain(check, plain, "FAIL") + state_at_look("given_up", before.look, plain.n)
+        ended = state_at_look("given_up", before.look, plain.n, refused=True)
+        finding = explain(check, plain, "FAIL") + ended
         result = with_finding(numbers, finding, outcome="FAIL", rests_on="interval")
         return msgspec.structs.replace(given_up, result=result)
 

@@ -14,6 +14,7 @@ from evals.records import CheckOutcome, CheckState, LookPosition
 
 __all__ = [
     "GIVEN_UP",
+    "WOULD_DECIDE",
     "at_look",
     "explain",
     "missing_scores",
@@ -26,6 +27,8 @@ __all__ = [
 
 GIVEN_UP = "would not pass"
 """What a check is called that was given up before all cases were asked."""
+WOULD_DECIDE = "asking every case (--no-early-stop), or a larger suite, may decide it"
+"""What to do about one that is not hopeless."""
 
 
 def explain(check: Check, found: Measurement, outcome: CheckOutcome) -> str:
@@ -74,10 +77,11 @@ def why_given_up(look: LookPosition, n: int) -> str:
     return f"given up {at_look(look, n)}, its chance to pass with the rest is below 20 %"
 
 
-def state_at_look(state: CheckState, look: LookPosition, n: int) -> str:
-    """Return how a finding ends at an interim look: given up, decided or still open."""
+def state_at_look(state: CheckState, look: LookPosition, n: int, *, refused: bool = False) -> str:
+    """Return how a finding ends at an interim look: given up (and refused, or not), decided or still open."""
     if state == "given_up":
-        return f" — {GIVEN_UP}: {why_given_up(look, n)}"
+        decided = "" if refused else f"; {WOULD_DECIDE}"
+        return f" — {GIVEN_UP}: {why_given_up(look, n)}{decided}"
     return f"; {'decided' if state == 'decided' else 'still open'} {at_look(look, n)}"
 
 

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults
 from evals.checks.comparison import due_rows
+from evals.checks.kinds import MissingRule
 from evals.checks.methods import IncomparableError
+from evals.checks.missing import filled, scored_rows
 from evals.gate.examiner import Evidence
 from evals.gate.judge import checks_of_each_slice
 from evals.gate.policy import GatePolicy
@@ -69,7 +71,9 @@ def e_values_of_run(
     checks = (
         check for authored in policy.checks for check in checks_of_each_slice(authored, evidence)
     )
-    return tuple(found for check in checks for found in _of_check(check, evidence, order))
+    return tuple(
+        found for check in checks for found in _of_check(check, evidence, order, policy.missing)
+    )
 
 
 def accumulate(
@@ -97,7 +101,9 @@ def accumulate(
     )
 
 
-def _of_check(check: Check, evidence: Evidence, order: Order) -> Iterator[CheckEvidence]:
+def _of_check(
+    check: Check, evidence: Evidence, order: Order, missing: MissingRule
+) -> Iterator[CheckEvidence]:
     usual = check.mode == "enforce" and check.decide_on == "bound" and not check.with_labels
     if check.relative or not usual or check.measure_on != evidence.slot:
         return
@@ -111,6 +117,10 @@ def _of_check(check: Check, evidence: Evidence, order: Order) -> Iterator[CheckE
         return
     if not spec.lo < check.threshold < spec.hi:
         return
+    if missing == "worst_case" and bool(scored_rows(spec, results)[due].any()):
+        # This is evidence against the model, so that an answer which never came counts as its best.
+        asked = due & results.planned
+        results = filled(spec, results, asked, high=not check.spec.rising).results
     values = _values(spec, results, due, order(results.suite, check))
     # Nothing seen is a bet of nothing, e = 1: left out, the check would be missing among those that share the alarm rate.
     log_e = _log_e(check, spec, values) if values.size else 0.0

@@ -2,5 +2,6 @@
 
 In: suites, a rule for the split, and what the candidates of a field scored. Out: which cases choose and which judge, and
 which candidate is chosen, with the way there. Begin with `split` (who judges) and `halving` (who is chosen);
-`standing` says what a candidate scored, `runner_up` what holds for those that were not chosen. Nothing is asked here.
+`standing` says what a candidate scored. What holds for those that were not chosen is a rule of `evals.gate.tries`.
+Nothing is asked here.
 """

@@ -7,7 +7,6 @@ import typer
 from evals.errors import RefusedError
 from flows.commands.output import JSON_OPTION
 from flows.commands.run import run_evaluation, run_promotion, show_run
-from flows.evaluation.lost_answers.retry import begin_retry
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
 from flows.settings import Settings, load_settings
@@ -45,6 +44,8 @@ def retry(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Ask again for the answers that a judged run lacks, and judge it anew: the same try, no second one."""
+    from flows.evaluation.lost_answers.retry import begin_retry
+
     settings = load_settings()
     missing = begin_retry(settings, run_id, actor=settings.actor)
     with open_registry(settings) as registry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from evals.gate.explanations import GIVEN_UP, at_look, missing_scores, why_given_up
+from evals.gate.explanations import GIVEN_UP, WOULD_DECIDE, at_look, missing_scores, why_given_up
 from evals.records import CheckResult
 from evals.report.numbers import counted, percentage
 from evals.report.sections.thresholds import Scale
@@ -99,7 +99,8 @@ def _undecided(check: CheckResult, scale: Scale) -> str:
     )
     found = f"The estimate {scale.value(check.estimate)} is {side} the bar {scale.value(scale.threshold)}"
     if check.state == "given_up" and check.look is not None:
-        return f"{found}; {GIVEN_UP}: {why_given_up(check.look, check.n)}."
+        given_up = why_given_up(check.look, check.n)
+        return f"{found}; {GIVEN_UP}: {given_up}. {WOULD_DECIDE[0].upper()}{WOULD_DECIDE[1:]}."
     noun = counted(check.n, "pair" if scale.relative else "case")
     when = ""
     if check.state == "open" and check.look is not None:

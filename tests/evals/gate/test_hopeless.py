@@ -76,3 +76,10 @@ def test_people_can_approve_what_the_sample_could_not_tell() -> None:
     evidence = Evidence(candidate={"triage": results_of({"exact": drawn(0.8, 1)})}, baseline=None)
     found = judge(policy_of(LEVEL), evidence)
     assert (found.outcome, found.takes, found.unmeasured) == ("INCONCLUSIVE", "approve", ())
+
+
+def test_what_is_given_up_undecided_says_what_would_decide_it() -> None:
+    found = (run(drawn(0.8, seed), drawn(0.8, seed), LEVEL)[0].checks[0] for seed in range(40))
+    undecided = [one for one in found if one.state == "given_up" and one.outcome == "INCONCLUSIVE"]
+    assert undecided
+    assert all("--no-early-stop" in one.reason for one in undecided)

@@ -205,3 +205,27 @@ def test_nothing_is_given_up_that_the_missing_answers_could_save() -> None:
     verdict, look = replay(policy_of(DROP, min_scored=0.5), at, 10)
     assert (verdict.outcome, look) == ("INCONCLUSIVE", 10)
     assert verdict.checks[0].state == "decided"
+
+
+def test_the_reasons_begin_with_what_became_of_the_answers() -> None:
+    lost = results_of(
+        {"exact": np.full(240, math.nan)},
+        outcomes={"server_error": 238, "timed_out": 2},
+        counts={"planned": 240},
+    )
+    there = {"outcomes": {"answered": 240}, "counts": {"planned": 240}}
+    found = judged(lost, one(np.ones(240), model="b", **there), DROP)
+    cause = "The candidate answered 0 of 240 cases: 238 server errors, 2 timeouts"
+    assert found.causes == (cause,)
+    assert found.reasons[0] == cause
+    assert (found.missing, found.takes) == ("worst_case", "override")
+
+
+def test_a_cause_that_hindered_nothing_is_noted_and_no_reason() -> None:
+    scores_ = np.ones(N)
+    scores_[0] = math.nan
+    ours = one(scores_, outcomes={"answered": N - 1, "timed_out": 1}, counts={"planned": N})
+    found = judged(ours, one(np.ones(N), model="b"), DROP)
+    assert found.outcome == "PASS"
+    assert found.causes == ("The candidate answered 599 of 600 cases: 1 timeout",)
+    assert found.causes[0] not in found.reasons

@@ -74,3 +74,12 @@ def test_bad_scores_speak_against_a_level_and_good_ones_for_it() -> None:
 def test_what_is_not_followed_is_left_to_each_run(other: Any) -> None:
     check = Check(**({"metric": "score", "kind": "at_least", "threshold": 0.8} | other))
     assert evidence_against(policy_of, results_of, np.zeros(60), check) == ()
+
+
+def test_an_answer_that_never_came_is_no_evidence_against_the_live_model() -> None:
+    scores = np.where(np.arange(200) % 4 == 0, 0.0, 1.0)
+    lost = scores.copy()
+    lost[1:120:4] = math.nan
+    (whole,) = evidence_against(policy_of, results_of, scores, LEVEL)
+    (gaps,) = evidence_against(policy_of, results_of, lost, LEVEL)
+    assert (gaps.n, gaps.log_e) == (200, pytest.approx(whole.log_e))

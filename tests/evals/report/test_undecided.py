@@ -50,6 +50,7 @@ def test_a_check_that_was_given_up_says_so_and_where(lost: Any) -> None:
     assert view.reason == (
         "The estimate −0.040 is on the wrong side of the bar −0.020; would not pass: given up at look 3 of 8, "
         "90 of 240 cases, its chance to pass with the rest is below 20 %."
+        " Asking every case (--no-early-stop), or a larger suite, may decide it."
     )
     assert view.short.endswith(
         "would not pass, standing at −0.040 (−0.090 to +0.010; drop below 0.02 asked)"

@@ -7,6 +7,8 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.project import Project
+from support.selections import begin_selection, settle_selection
 
 from evals.sampling.response_store import ResponseStore
 from flows.deployments.identity import deployment_name, own_tags, slot_name
@@ -14,6 +16,7 @@ from flows.evaluation import steps
 from flows.evaluation.request import resolve
 from flows.housekeeping import sweep_target
 from flows.platforms.lifetimes import EXPIRES_TAG
+from flows.registry.opening import open_registry
 
 PAST = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="seconds")
 
@@ -38,6 +41,18 @@ def swept(account, *options):
     assert answer.code == 0, answer.err + answer.out
     (found,) = answer.json["targets"]
     return found
+
+
+def test_the_slots_of_a_selection_are_in_use_until_it_has_chosen(tmp_path):
+    settings = Project(tmp_path).settings
+    with open_registry(settings) as registry:
+        selection = begin_selection(registry, "m1", "m2")
+        run = registry.run(selection)
+        slots = {slot_name(run, place) for place in (0, 1)}
+        assert len(slots) == 2
+        assert slots <= sweep_target.in_use(settings, registry, "triage")
+        settle_selection(registry, selection, 1)
+        assert not slots & sweep_target.in_use(settings, registry, "triage")
 
 
 @pytest.mark.slow
