@@ -12,7 +12,6 @@ from functools import partial
 
 import msgspec
 import numpy as np
-from evals.gate.family import Family
 from numpy.typing import NDArray
 from promise.cells import Cell, Setting
 from promise.counts import MARGIN, Counts, lose, paths
@@ -22,6 +21,7 @@ from promise.tries import counted, promoted_alone, widened_count
 from promise.verdicts import DROP, looking_early
 
 from evals.gate.policy import GatePolicy
+from evals.gate.tries.family import Family
 from evals.records import TryCount
 from evals.stats.sequential import plan_looks
 
