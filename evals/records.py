@@ -391,6 +391,14 @@ class Verdict(Record, frozen=True, kw_only=True):
         return tuple(check for check in self.checks if check.decides and not check.measured)
 
     @property
+    def fails_for_lost_answers(self) -> bool:
+        """Whether all that failed is how much was answered, which an outage lowers as well as a model does."""
+        failed = [
+            check.metric for check in self.checks if check.decides and check.outcome == "FAIL"
+        ]
+        return self.outcome == "FAIL" and set(failed) == {"answered"}
+
+    @property
     def takes(self) -> Literal["approve", "override"] | None:
         """What people have to say for the candidate to go live all the same; None when nobody is asked, or nobody can.
 
