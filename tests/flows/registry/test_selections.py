@@ -19,8 +19,8 @@ RULE = SplitRule(share=0.25)
 
 
 def suite(count: int) -> dict[str, CaseTable]:
-    asked = (Message(role="user", content="?"),)
-    return {"triage": CaseTable(Case(id=f"c{n}", messages=asked) for n in range(count))}
+    asked = ((n, (Message(role="user", content=f"{n}?"),)) for n in range(count))
+    return {"triage": CaseTable(Case(id=f"c{n}", messages=messages) for n, messages in asked)}
 
 
 def judged(registry: Registry, run_id: str, model: str, outcome: str | None, **trigger: str) -> str:
