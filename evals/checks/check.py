@@ -52,6 +52,15 @@ class Check(Record, frozen=True, kw_only=True, omit_defaults=True):
         return self.spec.relative
 
     @property
+    def judged_at_end(self) -> bool:
+        """True when no look but the last may decide the check.
+
+        A point estimate has no error rate to spend: decided early, it would be decided by chance. And what is not
+        answered yet is still asked for again, in every later round and slowly in the last one.
+        """
+        return self.decide_on == "point" or self.metric == "answered"
+
+    @property
     def label(self) -> str:
         """The check in one line, as a reader would say it: 'exact_match max_drop 0.02 [plan=enterprise]'."""
         amount = f"{self.threshold * 100:g}%" if self.percent else f"{self.threshold:g}"

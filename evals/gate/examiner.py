@@ -186,11 +186,10 @@ class Examiner:
         if check.mode == "shadow" or n == 0:
             return None
         # Nothing more will come: all alpha that is left is spent now, also when cases were lost.
-        if self.looks.final or n == planned:
+        if self.looks.final or (n == planned and check.metric != "answered"):
             return look_at([*made, n], max(planned, n), final=True, alpha=alpha)
-        # A point estimate has no error rate to spend: decided early, it would be decided by chance.
         least = max(FIRST_LOOK, check.min_cases or 0)
-        if check.decide_on == "point" or n < least or planned < 2 * FIRST_LOOK:
+        if check.judged_at_end or n < least or planned < 2 * FIRST_LOOK:
             return None
         if made != self.looks.counts(check.key):  # not one case more than at the look before
             return None

@@ -151,5 +151,7 @@ def _follows(check: Check, found: Measurement, outcome: CheckOutcome) -> str:
     if outcome != "INCONCLUSIVE":
         return ""
     if compare_with_threshold(check, found) != "INCONCLUSIVE":
+        if check.judged_at_end:
+            return " — judged at the last look, once lost questions were asked again"
         return " — too few cases for a look, so nothing is decided yet"
     return " — the interval holds the bar, so this sample can't tell"

@@ -18,7 +18,7 @@ from evals.gate.baseline_health import require_sound_baseline
 from evals.gate.examiner import Evidence, Examiner
 from evals.gate.explanations import GIVEN_UP
 from evals.gate.looks import CheckLook, LookEvent, LookHistory
-from evals.gate.lost_answers import hinders, why_missing
+from evals.gate.lost_answers import hinders, too_few_answered, why_missing
 from evals.gate.policy import GatePolicy
 from evals.gate.remaining_cases import asked_to_the_end, remaining
 from evals.metrics.results import ModelResults
@@ -51,7 +51,8 @@ def verdict_of(
     if unusable:
         outcome, reasons = "ERROR", unusable
     ending, causes = _ending(looks), why_missing(evidence)
-    if outcome != "PASS" and any(hinders(examined.result) for examined in found):
+    nothing_decides = not any(examined.result.decides for examined in found)
+    if nothing_decides or (outcome != "PASS" and any(hinders(one.result) for one in found)):
         reasons = (*causes, *reasons)
     return Verdict(
         outcome=outcome,
@@ -168,6 +169,9 @@ def _overall(
         reason = "nothing was checked: no check of this gate decides on this evidence"
         if not (first and policy.first_release == "needs_approval"):
             return "ERROR", (reason,)
+        lacking = too_few_answered(evidence, policy.min_scored)
+        if lacking is not None:  # a person may only approve what answered
+            return "ERROR", (lacking, reason)
         return "INCONCLUSIVE", (_FIRST, reason)
     outcome = worst(result.outcome for result in deciding)
     reasons = [result.reason for result in deciding if result.outcome == outcome != "PASS"]

@@ -9,7 +9,7 @@ from evals.gate.examiner import Evidence
 from evals.metrics.results import ModelResults
 from evals.records import INFRASTRUCTURE_OUTCOMES, MODEL_OUTCOMES, CheckResult
 
-__all__ = ["hinders", "why_missing"]
+__all__ = ["hinders", "too_few_answered", "why_missing"]
 
 _NAMES = {
     "server_error": ("server error", "server errors"),
@@ -26,6 +26,16 @@ def why_missing(evidence: Evidence) -> tuple[str, ...]:
     return tuple(sentence for role, by_suite in sides for sentence in _of_model(role, by_suite))
 
 
+def too_few_answered(evidence: Evidence, min_scored: float) -> str | None:
+    """Return why so few questions were answered by the candidate that nobody can judge it, None for enough."""
+    asked, answered, _ = _counts(evidence.candidate)
+    asked = asked or sum(int(one.planned.sum()) for one in evidence.candidate.values())
+    share = answered / asked if asked else 0.0
+    if share >= min_scored:
+        return None
+    return f"only {share:.2%} of the questions asked of the candidate were answered, the policy asks for {min_scored:.2%}"
+
+
 def hinders(check: CheckResult) -> bool:
     """Return whether missing answers may be why a deciding check did not pass."""
     missing = check.missing_candidate or check.missing_baseline or not check.measured
@@ -33,9 +43,7 @@ def hinders(check: CheckResult) -> bool:
 
 
 def _of_model(role: str, by_suite: Mapping[str, ModelResults]) -> Iterator[str]:
-    outcomes = sum((Counter(one.outcomes) for one in by_suite.values()), Counter[str]())
-    asked = sum(one.counts.get("planned", 0) for one in by_suite.values())
-    answered = sum(outcomes[name] for name in MODEL_OUTCOMES)
+    asked, answered, outcomes = _counts(by_suite)
     lost = {name: outcomes[name] for name in sorted(INFRASTRUCTURE_OUTCOMES) if outcomes[name]}
     never = max(0, asked - answered - sum(lost.values()))
     if not asked or (not lost and not never):
@@ -46,6 +54,13 @@ def _of_model(role: str, by_suite: Mapping[str, ModelResults]) -> Iterator[str]:
     if any(one.counts.get("planned", 0) > int(one.planned.sum()) for one in by_suite.values()):
         noun = "questions"  # cases asked several times
     yield f"The {role} answered {answered} of {asked} {noun}: {', '.join(parts)}"
+
+
+def _counts(by_suite: Mapping[str, ModelResults]) -> tuple[int, int, Counter[str]]:
+    """How many questions were asked and answered, and what became of them by outcome."""
+    outcomes = sum((Counter(one.outcomes) for one in by_suite.values()), Counter[str]())
+    asked = sum(one.counts.get("planned", 0) for one in by_suite.values())
+    return asked, sum(outcomes[name] for name in MODEL_OUTCOMES), outcomes
 
 
 def _counted(outcome: str, count: int) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, select
 
 from evals.errors import RefusedError
 from evals.records import Record, VerdictOutcome, decode, digest
-from flows.registry import run_states, verdicts
+from flows.registry import eligibility, run_states, verdicts
 from flows.registry.database import schema
 from flows.registry.database.engine import Writer
 from flows.registry.records import RunRecord
@@ -40,10 +40,11 @@ def begin_retry(writer: Writer, run_id: str, *, actor: str, missing: int) -> Run
     """
     run = require(writer.connection, run_id)
     verdict = verdicts.require_verdict(writer.connection, run_id, "developer")
-    if verdict.outcome not in ("INCONCLUSIVE", "ERROR"):
+    if verdict.outcome not in ("INCONCLUSIVE", "ERROR") and not verdict.fails_for_lost_answers:
         raise RefusedError(f"the verdict of {run_id} is {verdict.outcome}, and stands")
     if verdicts.verdict(writer.connection, run_id, "production") is not None:
         raise RefusedError(f"{run_id} was measured in production already")
+    _lift_refusal(writer, run, actor)
     withdrawn = _withdraw(writer.connection, run_id)
     writer.append(
         RETRIED,
@@ -89,6 +90,14 @@ def retries_of(connection: Connection, run_id: str) -> tuple[Retry, ...]:
 class _Facts(Record, frozen=True, kw_only=True, forbid_unknown_fields=False):
     outcome: VerdictOutcome
     missing: int
+
+
+def _lift_refusal(writer: Writer, run: RunRecord, actor: str) -> None:
+    """The verdict that barred the model is withdrawn; barred for anything else it stays."""
+    barred = eligibility.barring_event(writer.connection, run.target, run.candidate_model)
+    if barred is not None and (barred.kind, barred.run_id) == ("model_refused", run.run_id):
+        reason = f"{run.run_id} failed for lost answers only, and is judged once more"
+        eligibility.reinstate(writer, run.target, run.candidate_model, actor=actor, reason=reason)
 
 
 def _withdraw(connection: Connection, run_id: str) -> Sequence[int]:

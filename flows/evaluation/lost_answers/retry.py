@@ -1,7 +1,8 @@
 """Taking up again a judged run that lacks answers: what was lost is asked for, and the run is judged anew.
 
 This is the same try, and no second one. Missing answers counted at their worst in the first judgement, so that it passed only
-where every possible answer passes; whatever passes of the two together passes with all the answers as well.
+where every possible answer passes; whatever passes of the two together passes with all the answers as well. A FAIL is only
+taken up when nothing failed but how much was answered: an outage lowers that too.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def why_no_retry(run: OpenRun) -> str:
         return f"{run_id} is a regression run, and those look at one day; ask anew: gatewright regress {target}"
     if verdict is None:
         return f"{run_id} has no verdict yet: gatewright resume {run_id} goes on with it"
-    if verdict.outcome in ("PASS", "FAIL"):
+    if verdict.outcome == "PASS" or (
+        verdict.outcome == "FAIL" and not verdict.fails_for_lost_answers
+    ):
         return f"the verdict of {run_id} is {verdict.outcome}, which lost answers would not change: it stands"
     return _why_closed(run) or _why_not_comparable(run, verdict) or _why_nothing_to_ask(run)
 

@@ -142,6 +142,20 @@ def test_a_point_decision_waits_for_all_cases(evidence_at: Any) -> None:
     assert look == 10
 
 
+def test_an_outage_in_one_round_does_not_end_the_run(evidence_at: Any) -> None:
+    gate = policy_of({"metric": "answered", "kind": "max_drop", "threshold": 0.05})
+    answered, out = np.ones(N), np.ones(N)
+    out[100:200] = 0.0
+    found = evidence_at(out, answered, 2, column="answered")
+    early = take_look(gate, found, LookHistory(look=2, rounds=10))
+    assert (only(early).result.state, early.stop) == ("open", False)
+    assert "judged at the last look" in only(early).result.reason
+    at_end = LookHistory(look=10, rounds=10, past=(early,))
+    for ours, outcome in ((out, "FAIL"), (answered, "PASS")):
+        found = evidence_at(ours, answered, 10, column="answered")
+        assert judge(gate, found, at_end).outcome == outcome
+
+
 def test_no_look_is_made_before_thirty_cases_or_min_cases(evidence_at: Any) -> None:
     good = np.ones(200)
     gate = policy_of({**LEVEL, "threshold": 0.5}, {**LEVEL, "threshold": 0.5, "min_cases": 90})

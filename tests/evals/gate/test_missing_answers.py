@@ -221,6 +221,21 @@ def test_the_reasons_begin_with_what_became_of_the_answers() -> None:
     assert (found.missing, found.takes) == ("worst_case", "override")
 
 
+def test_nobody_can_approve_a_first_release_that_did_not_answer() -> None:
+    gate = policy_of(DROP, first_release="needs_approval")
+    for lost, outcome in ((240, "ERROR"), (12, "ERROR"), (0, "INCONCLUSIVE")):
+        ours = one(
+            np.ones(240),
+            outcomes={"answered": 240 - lost, "server_error": lost},
+            counts={"planned": 240},
+        )
+        found = judge(gate, Evidence(candidate={"triage": ours}, baseline=None))
+        assert found.outcome == outcome
+        if lost:
+            assert found.takes is None
+            assert found.reasons[0].startswith(f"The candidate answered {240 - lost} of 240")
+
+
 def test_a_cause_that_hindered_nothing_is_noted_and_no_reason() -> None:
     scores_ = np.ones(N)
     scores_[0] = math.nan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 from support.verdicts import stored_verdict
 
@@ -39,6 +40,18 @@ def test_a_verdict_that_no_answer_could_change_stands(registry, story, outcome):
     story.judged("r2", "m2", stored_verdict("m2", "m1", outcome))
     with pytest.raises(RefusedError, match=f"is {outcome}, and stands"):
         registry.begin_retry("r2", actor="ben", missing=3)
+
+
+def test_a_fail_on_answered_alone_is_taken_up_and_bars_its_model_no_longer(registry, story):
+    story.promote("r1", "m1")
+    verdict = stored_verdict("m2", "m1", "FAIL")
+    lost = tuple(replace(check, metric="answered") for check in verdict.checks)
+    story.judged("r2", "m2", replace(verdict, checks=lost))
+    registry.set_run_state("r2", "refused", "answered fell")
+    assert registry.barred("triage", "m2") is not None
+    registry.begin_retry("r2", actor="ben", missing=3)
+    assert (registry.verdict("r2"), registry.barred("triage", "m2")) == (None, None)
+    assert registry.verify() == ()
 
 
 def test_a_verdict_removed_past_the_registry_is_still_found(registry, story, undecided):
