@@ -153,6 +153,20 @@ async def test_damaged_kept_answers_are_said_and_never_a_silent_pass(line: Succe
         assert "bring the folder back from a backup" in check.reason
 
 
+@pytest.mark.parametrize("named", ["first", "best"])
+async def test_no_other_model_stands_in_for_an_anchor_whose_kept_answers_are_damaged(
+    line: Succession, named: str
+) -> None:
+    line.set_gate(anchor={"model": named, "candidates": 2})
+    await line.promoted("v1", wrong=2)
+    (path,) = kept_place(line.settings, "line").glob("*/line.jsonl.zst")
+    await line.promoted("v2", wrong=5)
+    path.write_bytes(path.read_bytes()[:-20])
+    _, verdict = await line.judged("v3", wrong=5)
+    assert (verdict.outcome, of_anchor(verdict).outcome) == ("INCONCLUSIVE", "INCONCLUSIVE")
+    assert "are damaged" in of_anchor(verdict).reason
+
+
 async def test_what_was_not_kept_at_its_time_is_kept_from_the_runs_folder(
     line: Succession,
 ) -> None:
