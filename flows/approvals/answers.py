@@ -91,7 +91,9 @@ def _require_open(
         whose = (
             "this promotion" if actor == run.requested_by else "an earlier try of this candidate"
         )
-        raise RefusedError(f"{actor} asked for {whose}; somebody else's word is wanted")
+        raise RefusedError(
+            f"{actor} asked for {whose}; somebody else's word is wanted (GATEWRIGHT_ACTOR says who is acting)"
+        )
     hold = registry.held(run.target)
     if hold is not None:
         raise RefusedError(
