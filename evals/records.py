@@ -349,6 +349,7 @@ class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
     judged in the `window_s` seconds up to this one, itself included; each first try may pass wrongly with a chance of
     1 - `confidence`. `allowed` is how many of them the gate lets pass by themselves, None without a `family`.
     `runner_up` are the selections that chose another candidate, on whose untouched cases this one would be the next.
+    `changed_since_chosen` names the gate and the suites that are not those by which a selection chose this candidate.
     """
 
     number: int
@@ -359,6 +360,7 @@ class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
     earlier: tuple[EarlierTry, ...] = ()
     pooled: tuple[PooledCheck, ...] = ()
     runner_up: tuple[RunnerUp, ...] = ()
+    changed_since_chosen: tuple[str, ...] = ()
 
 
 class Verdict(Record, frozen=True, kw_only=True):

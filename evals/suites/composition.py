@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from evals.records import Edit, Record, digest
+from evals.records import Case, Edit, Record, digest
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["UNKNOWN", "SuiteComposition", "composition_of", "suite_edits"]
+__all__ = ["UNKNOWN", "SuiteComposition", "asked_digest", "composition_of", "suite_edits"]
 
 UNKNOWN = "changed; which cases is not on record"
 _DIGITS = 16
@@ -42,7 +42,7 @@ def composition_of(opened: OpenedSuite) -> SuiteComposition:
         fingerprint=opened.fingerprint,
         cases={
             case.id: (
-                _short(case.messages),
+                asked_digest(case),
                 _short(msgspec.structs.replace(case, messages=())),
             )
             for case in (suite.cases if len(suite.cases) <= _MOST else ())
@@ -57,6 +57,11 @@ def composition_of(opened: OpenedSuite) -> SuiteComposition:
         form=_short({"response_format": suite.response_format, "tools": suite.tools}),
         sealed=suite.sealed,
     )
+
+
+def asked_digest(case: Case) -> str:
+    """Return the digest of what a case asks, which is the same whatever its id."""
+    return _short(case.messages)
 
 
 def suite_edits(before: SuiteComposition, now: SuiteComposition) -> tuple[Edit, ...]:

@@ -83,6 +83,17 @@ class TargetPlan:
         )
         return replace(self, suites=suites, left_out=left_out)
 
+    def changed_since(self, run: RunRecord) -> tuple[str, ...]:
+        """What is not as it was when a run was recorded, as people name it: suites, and the gate."""
+        now = self.fingerprints
+        suites = [
+            f"suite {name}"
+            for name in dict.fromkeys((*now, *run.fingerprints))
+            if now.get(name) != run.fingerprints.get(name)
+        ]
+        same = run.policy_digest == self.policy.digest
+        return (*suites, *([] if same else [f"gate {self.policy.name}"]))
+
     @property
     def repeats(self) -> dict[str, int]:
         """How often each case of a suite is asked, by the suite's name: as the target says, else as the suite does."""

@@ -42,17 +42,24 @@ _FIRST_LOOK = "first_look"
 class JudgedRun(Record, frozen=True, kw_only=True):
     """A run that has shown something of its candidate: since when, by which event, and what it came to.
 
-    `outcome` is None while there is no verdict.
+    `outcome` is that of its developer slot, or of its production slot where that is no PASS; None while there is no
+    verdict. `rejected`: a person said no.
     """
 
     run: RunRecord
     seq: int
     at: str
     outcome: VerdictOutcome | None
+    rejected: bool = False
+
+    @property
+    def passed_unused(self) -> bool:
+        """True when it passed and its candidate did not go live for it: a hold, a moved baseline or a publisher was in the way."""
+        return self.outcome == "PASS" and not self.rejected and self.run.state != "promoted"
 
 
 class Try(Record, frozen=True, kw_only=True):
-    """One try of a candidate: a run, and the runs that judged it once more because its baseline moved after a PASS."""
+    """One try of a candidate: a run, and the runs that judged it once more after a PASS for which nothing went live."""
 
     number: int
     runs: tuple[JudgedRun, ...]
@@ -182,16 +189,21 @@ def _job(run: RunRecord) -> tuple[str, str | None] | None:
 def _judged(connection: Connection, target: str) -> Iterator[JudgedRun]:
     query = (
         select(events.c.seq, events.c.at, events.c.kind, events.c.run_id, events.c.data)
-        .where(events.c.target == target, events.c.kind.in_((_FIRST_LOOK, "verdict")))
+        .where(events.c.target == target, events.c.kind.in_((_FIRST_LOOK, "verdict", "reject")))
         .order_by(events.c.seq)
     )
     began: dict[str, tuple[int, str]] = {}
     outcomes: dict[str, Any] = {}
+    rejected: set[str] = set()
     for row in connection.execute(query):
+        if row.kind == "reject":
+            rejected.add(row.run_id)
+            continue
         facts = msgspec.json.decode(row.data)
         if row.kind == _FIRST_LOOK or facts["slot"] == "developer":
             began.setdefault(row.run_id, (row.seq, row.at))
-        if row.kind == "verdict" and facts["slot"] == "developer":
+        # A production slot is measured only after the developer's was accepted: what it adds is a reason against.
+        if row.kind == "verdict" and (facts["slot"] == "developer" or facts["outcome"] != "PASS"):
             outcomes[row.run_id] = facts["outcome"]
     texts = connection.execute(select(runs.c.record).where(runs.c.target == target)).scalars()
     known = {run.run_id: run for run in (decode(text, RunRecord) for text in texts)}
@@ -199,15 +211,18 @@ def _judged(connection: Connection, target: str) -> Iterator[JudgedRun]:
         run, outcome = known.get(run_id), outcomes.get(run_id)
         if run is None or run.kind == "regression":
             continue
-        if outcome == "ERROR" and not _showed_something(connection, run_id):
+        if outcome in ("ERROR", "INCONCLUSIVE") and not _showed_something(connection, run_id):
             continue
-        yield JudgedRun(run=run, seq=seq, at=at, outcome=outcome)
+        yield JudgedRun(run=run, seq=seq, at=at, outcome=outcome, rejected=run_id in rejected)
 
 
 def _showed_something(connection: Connection, run_id: str) -> bool:
-    """An ERROR before anything was measured, such as a platform that was away, tells nothing of a candidate."""
+    """A run to which the candidate answered nothing, since its platform was away, tells nothing of it."""
+    found = [one for one in verdicts.results(connection, run_id) if one.role == "candidate"]
+    if found:
+        return any(one.answered for one in found)
     verdict = verdicts.verdict(connection, run_id)
-    return verdict is None or any(check.n for check in verdict.checks)
+    return verdict is None or verdict.outcome != "ERROR" or any(one.n for one in verdict.checks)
 
 
 def _newest(connection: Connection, run: RunRecord) -> JudgedRun:
@@ -221,19 +236,12 @@ def _newest(connection: Connection, run: RunRecord) -> JudgedRun:
 def _grouped(found: Sequence[JudgedRun]) -> tuple[Try, ...]:
     groups: list[list[JudgedRun]] = []
     for one in found:
-        before = one.run.trigger.get("rejudges")
-        # Both verdicts of such a pair have to be a PASS, so that together they pass no more often than one. After
-        # anything but a PASS, being judged once more is a second chance.
-        same = (
-            each
-            for each in groups
-            if before and each[-1].run.run_id == before and each[-1].outcome == "PASS"
-        )
-        home = next(same, None)
-        if home is None:
-            groups.append([one])
+        # All verdicts of a group but the last are a PASS that was not used, so that together they let a bad model live no
+        # more often than one of them. After anything but a PASS, being judged once more is a second chance.
+        if groups and groups[-1][-1].passed_unused:
+            groups[-1].append(one)
         else:
-            home.append(one)
+            groups.append([one])
     return tuple(
         Try(number=number, runs=tuple(group)) for number, group in enumerate(groups, start=1)
     )

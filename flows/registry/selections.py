@@ -121,16 +121,22 @@ def runner_up(connection: Connection, run: RunRecord) -> tuple[RunnerUp, ...]:
     One that chose nobody had none judged, so that it does not count.
     """
     found = []
-    for selection, plan in fields(connection, run.target).items():
+    settled = False
+    # The latest first: who won a later field is held by that one alone, or a field that can't be finished any more would
+    # block its members for ever.
+    for selection, plan in reversed(fields(connection, run.target).items()):
         models = [one.model_id for one in plan.candidates]
         if run.candidate_model not in models:
             continue
         choice = [one.detail for one in marks(connection, selection) if one.step == CHOSEN]
         if not choice:
-            found.append(RunnerUp(selection=selection))
+            found += [] if settled else [RunnerUp(selection=selection)]
             continue
         place = choice[-1]["place"]
-        if place is None or models[place] == run.candidate_model:
+        if place is None:
+            continue
+        if models[place] == run.candidate_model:
+            settled = settled or _of(run, selection)
             continue
         judged = _judged(connection, run.target, selection, models[place])
         if not any(outcome == "PASS" for _, outcome in judged):
@@ -138,19 +144,25 @@ def runner_up(connection: Connection, run: RunRecord) -> tuple[RunnerUp, ...]:
             found.append(
                 RunnerUp(selection=selection, winner=models[place], run_id=last, outcome=outcome)
             )
-    return tuple(found)
+    return tuple(reversed(found))
 
 
 def _judged(
     connection: Connection, target: str, selection: str, model: str
 ) -> list[tuple[str, VerdictOutcome | None]]:
-    """The runs that judged a selection's winner and what they came to, the latest first."""
+    """The runs that judged a selection's winner and what they came to, the latest first; by whomever they were asked for."""
     found: list[tuple[str, VerdictOutcome | None]] = []
     for run in listing(connection, target, None):
-        if run.trigger.get("selection") == selection and run.candidate_model == model:
+        of_it = run.kind == "promotion" and _of(run, selection)
+        if of_it and run.candidate_model == model:
             judged = verdict(connection, run.run_id)
             found.append((run.run_id, judged.outcome if judged is not None else None))
     return found
+
+
+def _of(run: RunRecord, selection: str) -> bool:
+    """Whether a run judges a candidate of a selection, as the command's own or because somebody named the model."""
+    return selection in (run.trigger.get("selection"), run.selection)
 
 
 def _as_plain(rule: SplitRule) -> dict[str, object]:

@@ -123,14 +123,7 @@ class OpenSelection:
 
     def require_unchanged(self) -> None:
         """Raise ConfigurationError when gate or suites are not those that the selection began with."""
-        record, plan = self.record, self.plan
-        changed = [
-            f"suite {name}"
-            for name, fingerprint in plan.fingerprints.items()
-            if record.fingerprints.get(name) != fingerprint
-        ]
-        if record.policy_digest != plan.policy.digest:
-            changed.append(f"gate {plan.policy.name}")
+        changed = self.plan.changed_since(self.record)
         if changed:
             raise ConfigurationError(
                 Problem(

@@ -92,11 +92,17 @@ def settle(settings: Settings, run_id: str) -> int | None:
 
 
 def request_judgement(settings: Settings, run_id: str) -> RunRecord | None:
-    """Record the promotion run of the chosen candidate, or find it; None when nobody was chosen."""
+    """Record the promotion run of the chosen candidate, or find it; None when nobody was chosen.
+
+    Raises:
+        ConfigurationError: gate or suites changed since the selection began, and nobody was judged yet.
+    """
     with open_selection(settings, run_id) as selection:
         record, left = selection.record, selection.left
         if not left:
             return None
+        if not _is_judged(selection):
+            selection.require_unchanged()
         field = selection.field
         ref = reference_of(field.named[left[0]], field.candidates[left[0]])
     run, _created = request_run(
@@ -218,6 +224,12 @@ def _result(selection: OpenSelection, rung: int) -> RungResult:
             msgspec.structs.replace(by_place[place], left=place in left) for place in order
         ),
     )
+
+
+def _is_judged(selection: OpenSelection) -> bool:
+    """Whether the run that judges who was chosen is on record; what it is judged by is its own matter then."""
+    known = selection.registry.runs(selection.record.target, None)
+    return any(one.trigger.get("selection") == selection.run_id for one in known)
 
 
 def _why(selection: OpenSelection, chosen: int | None) -> str:

@@ -57,6 +57,11 @@ def _reasons(tries: TryCount) -> Iterator[str]:
         )
     if tries.number:
         yield from (_not_chosen(one) for one in tries.runner_up)
+        if tries.changed_since_chosen:
+            yield (
+                f"{' and '.join(tries.changed_since_chosen)} changed after this candidate was chosen among several:"
+                " a person has to approve"
+            )
         yield from (_edited(one) for one in tries.earlier if one.edits)
 
 

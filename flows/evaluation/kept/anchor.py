@@ -31,6 +31,11 @@ def anchor_of(
     if named not in ("best", "first"):
         return _named(run, earlier, named)
     usable = [one for one in earlier if not one.why_not(policy)]
+    # A model whose kept answers are gone may be the one that is meant: another one in its place would be worse unseen.
+    older = earlier[: earlier.index(usable[0])] if usable and named == "first" else earlier
+    gone = next((one.problem for one in older if one.unreadable), "")
+    if gone:
+        return None, gone
     if usable:
         return (best_model(policy, usable) if named == "best" else usable[0]).reference, ""
     if not earlier:

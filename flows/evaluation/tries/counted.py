@@ -11,6 +11,7 @@ from flows.evaluation.open_run import OpenRun
 from flows.evaluation.tries.judged_by import edits_since
 from flows.evaluation.tries.pooled import pooled_checks
 from flows.registry.ledger import WINDOW_S
+from flows.registry.selections import CHOSEN
 
 __all__ = ["counted", "counted_as_stored"]
 
@@ -27,7 +28,9 @@ def counted(run: OpenRun, verdict: Verdict, results: Results) -> Verdict:
         allowed=family.candidates if family else None,
     )
     earlier = tuple(_with_edits(run, one) for one in tries.earlier)
-    tries = msgspec.structs.replace(tries, earlier=earlier)
+    tries = msgspec.structs.replace(
+        tries, earlier=earlier, changed_since_chosen=_changed_since_chosen(run)
+    )
     return with_tries(verdict, _with_pool(run, tries, verdict, results))
 
 
@@ -43,6 +46,19 @@ def _with_edits(run: OpenRun, earlier: EarlierTry) -> EarlierTry:
     if earlier.outcome == "PASS":
         return earlier
     return msgspec.structs.replace(earlier, edits=edits_since(run, earlier.run_id))
+
+
+def _changed_since_chosen(run: OpenRun) -> tuple[str, ...]:
+    """What choosing has shown of a candidate must not choose what it is judged by afterwards."""
+    selection = run.registry.run(run.record.selection) if run.record.selection else None
+    field = run.registry.field(run.record.selection)
+    if selection is None or field is None:
+        return ()
+    steps = run.registry.steps(selection.run_id)
+    place = next((one.detail["place"] for one in reversed(steps) if one.step == CHOSEN), None)
+    if place is None or field.candidates[place].model_id != run.record.candidate_model:
+        return ()
+    return run.plan.changed_since(selection)
 
 
 def _with_pool(run: OpenRun, tries: TryCount, verdict: Verdict, results: Results) -> TryCount:

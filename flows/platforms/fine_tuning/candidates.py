@@ -104,6 +104,10 @@ async def _from_checkpoint(
             f"no job at {platform.data.address} has a checkpoint {named}; only the last epochs' are kept"
         )
     job, checkpoint = found
+    if job.succeeded and checkpoint.model_id == job.model_id:
+        # The last checkpoint is the job's model: one name for it, or it would be tried twice as if it were two.
+        assert job.model_id is not None
+        return await _candidate(platform, job, job.model_id, target, None)
     model_id = checkpoint.id if by_id else (checkpoint.model_id or checkpoint.id)
     return await _candidate(platform, job, model_id, target, checkpoint.id)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.cases.table import CaseTable
-from evals.records import Case, Message
+from evals.records import Case, Message, decode, encode
 from evals.selection.split import Dealt, SplitRule, deal, effective_choosing
 
-ASKED = (Message(role="user", content="?"),)
 QUARTER = SplitRule(share=0.25, strata=("plan",))
 
 
@@ -22,7 +23,11 @@ def table(*cases: Case) -> CaseTable:
 
 def case(name: object, plan: str = "", cluster: str | None = None) -> Case:
     tags = {"plan": plan} if plan else {}
-    return Case(id=f"c{name}", messages=ASKED, tags=tags, cluster=cluster)
+    return Case(id=f"c{name}", messages=asked(name), tags=tags, cluster=cluster)
+
+
+def asked(name: object) -> tuple[Message, ...]:
+    return (Message(role="user", content=f"{name}?"),)
 
 
 def dealt(cases: CaseTable, *before: Dealt, rule: SplitRule = QUARTER) -> Dealt:
@@ -98,10 +103,7 @@ def test_a_cluster_put_together_of_both_parts_does_not_judge():
     chose, judged = before.choosing[0], before.judging[0]
     both = {chose, judged}
     regrouped = table(
-        *(
-            Case(id=name, messages=ASKED, cluster="both" if name in both else f"own {name}")
-            for name in (f"c{n}" for n in range(40))
-        )
+        *(case(n, cluster="both" if f"c{n}" in both else f"own {n}") for n in range(40))
     )
     assert judged in effective_choosing(regrouped, (before,))
 
@@ -112,6 +114,51 @@ def test_a_case_that_was_taken_out_and_put_back_keeps_its_part():
     fewer = table(*(one for one in cases if one.id != before.choosing[0]))
     assert deal(fewer, (before,), QUARTER, "router/routing") is None
     assert before.choosing[0] in effective_choosing(table(*cases), (before,))
+
+
+def renamed(cases: list[Case], name: Callable[[int], str]) -> CaseTable:
+    return table(*(msgspec.structs.replace(one, id=name(n)) for n, one in enumerate(cases)))
+
+
+def test_cases_that_are_called_otherwise_keep_their_part():
+    cases = [case(n) for n in range(40)]
+    before = dealt(table(*cases))
+    named = renamed(cases, lambda n: f"other-{n}")
+    assert deal(named, (before,), QUARTER, "router/routing") is None
+    chosen = {f"other-{name[1:]}" for name in before.choosing}
+    assert set(effective_choosing(named, (before,))) == chosen
+
+
+def test_a_row_that_is_put_in_moves_no_question_to_the_other_part():
+    cases = [case(n) for n in range(40)]
+    before = dealt(table(*cases))
+    shifted = renamed([case("new"), *cases], lambda n: f"c{n}")
+    judging = {f"c{int(name[1:]) + 1}" for name in before.judging}
+    chosen = {f"c{int(name[1:]) + 1}" for name in before.choosing}
+    found = effective_choosing(shifted, (before,))
+    assert chosen <= set(found)
+    assert not judging & set(found)
+
+
+def test_a_question_that_was_reworded_keeps_its_part_also_under_another_name_later():
+    cases = [case(n) for n in range(40)]
+    before = dealt(table(*cases))
+    reworded = [msgspec.structs.replace(one, messages=asked(f"so, {one.id}")) for one in cases]
+    after = dealt(table(*reworded), before)
+    assert set(after.choosing) == set(before.choosing)
+    found = effective_choosing(renamed(reworded, lambda n: f"other-{n}"), (before, after))
+    assert set(found) == {f"other-{name[1:]}" for name in before.choosing}
+
+
+def test_a_split_of_before_digests_were_kept_goes_by_ids_and_gets_them_when_dealt_again():
+    cases = [case(n) for n in range(40)]
+    now = dealt(table(*cases))
+    old = decode(encode({"rule": QUARTER, "choosing": now.choosing, "judging": now.judging}), Dealt)
+    assert set(effective_choosing(table(*cases), (old,))) == set(now.choosing)
+    again = dealt(table(*cases), old)
+    assert set(again.choosing) == set(old.choosing)
+    found = effective_choosing(renamed(cases, lambda n: f"other-{n}"), (old, again))
+    assert set(found) == {f"other-{name[1:]}" for name in old.choosing}
 
 
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5])

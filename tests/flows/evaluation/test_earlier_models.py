@@ -101,7 +101,7 @@ async def test_the_report_says_how_far_the_candidate_is_from_the_best_model(
         (said,) = build_view(gather(run)).decline
     assert said.startswith("exact against v1, the best and the oldest so far (generation 1, live ")
     assert "0.980, was 0.993, difference −0.013" in said
-    assert "300 cases that did not change" in said
+    assert "300 unchanged cases asked of both" in said
 
 
 async def test_an_anchor_asked_with_other_parameters_is_not_compared(line: Succession) -> None:
@@ -151,6 +151,20 @@ async def test_damaged_kept_answers_are_said_and_never_a_silent_pass(line: Succe
     for check in verdict.checks[1:]:
         assert "are damaged" in check.reason
         assert "bring the folder back from a backup" in check.reason
+
+
+@pytest.mark.parametrize("named", ["first", "best"])
+async def test_no_other_model_stands_in_for_an_anchor_whose_kept_answers_are_damaged(
+    line: Succession, named: str
+) -> None:
+    line.set_gate(anchor={"model": named, "candidates": 2})
+    await line.promoted("v1", wrong=2)
+    (path,) = kept_place(line.settings, "line").glob("*/line.jsonl.zst")
+    await line.promoted("v2", wrong=5)
+    path.write_bytes(path.read_bytes()[:-20])
+    _, verdict = await line.judged("v3", wrong=5)
+    assert (verdict.outcome, of_anchor(verdict).outcome) == ("INCONCLUSIVE", "INCONCLUSIVE")
+    assert "are damaged" in of_anchor(verdict).reason
 
 
 async def test_what_was_not_kept_at_its_time_is_kept_from_the_runs_folder(

@@ -8,7 +8,7 @@ from support.verdicts import stored_check, stored_verdict
 
 from evals.errors import RefusedError
 from evals.gate.tries.rule import with_tries
-from evals.records import Candidate, EarlierTry, Edit, TryCount
+from evals.records import Candidate, EarlierTry, Edit, SuiteResult, TryCount
 from flows.registry.judged_by import JudgedBy
 from flows.registry.records import Binding, RunRecord
 from flows.registry.store import Registry
@@ -96,6 +96,61 @@ def test_an_evaluation_is_no_try_but_its_candidate_counts(registry: Registry) ->
     assert (found.number, [one.try_number for one in found.earlier]) == (1, [0])
     started(registry, "run-2", "model-4")
     assert count(registry, "run-2").candidates == 2
+
+
+@pytest.mark.parametrize(("answered", "number"), [(0, 1), (1, 2)])
+def test_a_run_to_which_the_candidate_answered_nothing_is_no_try(
+    registry: Registry, answered: int, number: int
+) -> None:
+    started(registry, "run-1")
+    registry.note_first_look("run-1", 1)
+    result = SuiteResult(
+        run_id="run-1",
+        role="candidate",
+        model_id="model-2",
+        suite="triage",
+        suite_fingerprint="sha256:suite",
+        grader_versions={},
+        planned=300,
+        answered=answered,
+        scored=answered,
+        errored=300 - answered,
+        outcomes={},
+        metrics={},
+        evidence_digest="sha256:evidence",
+    )
+    registry.save_suite_result(result)
+    judged(registry, "run-1", "model-2")
+    started(registry, "run-2")
+    assert count(registry, "run-2").number == number
+
+
+def test_a_pass_that_only_a_hold_kept_from_going_live_does_not_count_against_the_next_run(
+    registry: Registry,
+) -> None:
+    started(registry, "run-1")
+    judged(registry, "run-1", "model-2", "PASS")
+    registry.set_run_state("run-1", "refused", "triage is held")
+    started(registry, "run-2", trigger={"model_id": "model-2", "again": "now"})
+    assert count(registry, "run-2").number == 1
+
+
+def test_a_pass_that_a_person_rejected_counts(registry: Registry) -> None:
+    started(registry, "run-1")
+    judged(registry, "run-1", "model-2", "PASS")
+    bound = Binding.of(stored_verdict("model-2", None))
+    registry.answer("run-1", "reject", actor="ben", reason="it is rude", binding=bound)
+    started(registry, "run-2", trigger={"model_id": "model-2", "again": "now"})
+    assert count(registry, "run-2").number == 2
+
+
+def test_a_pass_that_production_did_not_confirm_counts(registry: Registry) -> None:
+    started(registry, "run-1")
+    judged(registry, "run-1", "model-2", "PASS")
+    registry.save_verdict("run-1", stored_verdict("model-2", None, "FAIL"), "production")
+    started(registry, "run-2", trigger={"model_id": "model-2", "again": "now"})
+    found = count(registry, "run-2")
+    assert (found.number, found.earlier[0].outcome) == (2, "FAIL")
 
 
 @pytest.mark.parametrize(("outcome", "number"), [("PASS", 1), ("INCONCLUSIVE", 2), ("FAIL", 2)])

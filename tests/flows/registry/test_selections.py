@@ -19,8 +19,8 @@ RULE = SplitRule(share=0.25)
 
 
 def suite(count: int) -> dict[str, CaseTable]:
-    asked = (Message(role="user", content="?"),)
-    return {"triage": CaseTable(Case(id=f"c{n}", messages=asked) for n in range(count))}
+    asked = ((n, (Message(role="user", content=f"{n}?"),)) for n in range(count))
+    return {"triage": CaseTable(Case(id=f"c{n}", messages=messages) for n, messages in asked)}
 
 
 def judged(registry: Registry, run_id: str, model: str, outcome: str | None, **trigger: str) -> str:
@@ -108,3 +108,13 @@ def test_while_a_selection_has_not_chosen_nobody_of_it_passes_by_hand(registry: 
     assert whys(registry, judged(registry, "triage-2", "m9", None)) == "", "not in the field"
     settle_selection(registry, selection, None)
     assert whys(registry, run_id) == "", "where nobody was chosen, nobody was judged"
+
+
+def test_a_selection_that_never_ended_does_not_hold_the_winner_of_a_later_one(
+    registry: Registry,
+) -> None:
+    begin_selection(registry, "m1", "m2")
+    later = begin_selection(registry, "m1", "m3", run_id="triage-s2")
+    settle_selection(registry, later, 0)
+    assert whys(registry, judged(registry, "triage-1", "m1", None, selection=later)) == ""
+    assert whys(registry, judged(registry, "triage-2", "m2", None)) != ""

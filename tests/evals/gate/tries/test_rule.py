@@ -88,3 +88,9 @@ def test_a_loosened_gate_takes_somebody_else_even_after_an_evaluation() -> None:
 
 def test_an_evaluation_is_judged_as_it_is() -> None:
     assert with_tries(verdict("PASS"), tries(0, earlier=(earlier(1),))).outcome == "PASS"
+
+
+def test_a_gate_that_changed_after_the_choice_asks_a_person() -> None:
+    held = with_tries(verdict("PASS"), tries(changed_since_chosen=("gate teams",)))
+    assert held.outcome == "INCONCLUSIVE"
+    assert held.reasons[0].startswith("gate teams changed after this candidate was chosen")
