@@ -9,7 +9,8 @@ GatewrightError                       exit 4: root of all that is raised on purp
 ├── WaitingError                      exit 2: a person has to decide first
 ├── InfrastructureError               exit 4: something outside failed
 │   ├── SamplingError                 exit 4: the endpoint cannot be asked at all (authentication, address)
-│   │   └── EndpointGoneError         exit 4: its deployment no longer exists (evals/sampling)
+│   │   ├── EndpointGoneError         exit 4: its deployment no longer exists (evals/sampling)
+│   │   └── UnreachableError          exit 4: nothing listens at its address (evals/sampling)
 │   ├── PlatformError                 exit 4: the control plane refused or broke; carries status and code
 │   ├── RegistryError                 exit 4: the registry cannot be read or written, or is not intact
 │   │   └── StaleGenerationError      exit 4: compare-and-swap lost: somebody changed the pointer first
