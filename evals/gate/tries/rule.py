@@ -94,5 +94,5 @@ def _edited(one: EarlierTry) -> str:
     changes = "; ".join(edit.words for edit in one.edits)
     return (
         f"run {one.run_id} of this candidate did not pass, and since then changed {changes}:"
-        " somebody else than those who asked for these runs has to approve"
+        f" somebody else has to approve, neither who asked for this run nor {one.requested_by}, who asked for that one"
     )
