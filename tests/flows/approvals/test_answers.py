@@ -202,7 +202,10 @@ def test_a_gate_that_was_changed_since_voids_the_question(settings: Any, story: 
     story.judged("INCONCLUSIVE")
     gate = settings.gates / "triage.yaml"
     gate.write_text(gate.read_text().replace("at_least: 0.5", "at_least: 0.4"))
-    with pytest.raises(RefusedError, match="policy was changed since the verdict"):
+    with pytest.raises(
+        RefusedError,
+        match=r"the gate was changed since the verdict; `gatewright promote triage .*--again`.*a further try",
+    ):
         say(settings, "approve")
 
 
