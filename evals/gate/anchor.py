@@ -16,7 +16,14 @@ import msgspec
 from evals.checks.check import Check
 from evals.records import Record
 
-__all__ = ["HOW_TO_SET_ANOTHER", "Anchor", "anchor_checks", "measured_that_day", "read_anchor"]
+__all__ = [
+    "HOW_TO_SET_ANOTHER",
+    "Anchor",
+    "anchor_checks",
+    "is_held_against_anchor",
+    "measured_that_day",
+    "read_anchor",
+]
 
 HOW_TO_SET_ANOTHER = (
     "name another one by anchor.model in the gate (best, a generation or a model id)"
@@ -55,17 +62,25 @@ class Anchor(Record, frozen=True, kw_only=True, omit_defaults=True):
 def anchor_checks(
     checks: Iterable[Check], anchor: Anchor | None, *, confidence: float
 ) -> tuple[Check, ...]:
-    """Return the further checks of a gate with an anchor: one for each enforced comparison with the live model.
+    """Return the further checks of a gate with an anchor: one for each check that `is_held_against_anchor`.
 
-    Left out is what asks for a gain, since what has to be better than the live model each time can't decline, and what
-    is measured on production. Latency and cost are shown, and decide nothing.
+    Latency and cost are shown, and decide nothing.
     """
     if anchor is None:
         return ()
     return tuple(
-        _against(check, anchor, confidence)
-        for check in checks
-        if check.relative
+        _against(check, anchor, confidence) for check in checks if is_held_against_anchor(check)
+    )
+
+
+def is_held_against_anchor(check: Check) -> bool:
+    """Return whether an authored check is held against the anchor besides: an enforced comparison with the live model.
+
+    Left out is what asks for a gain, since what has to be better than the live model each time can't decline, and what
+    is measured on production.
+    """
+    return (
+        check.relative
         and check.against == "baseline"
         and check.mode == "enforce"
         and not check.spec.superiority

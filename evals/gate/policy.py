@@ -15,8 +15,8 @@ from typing import Any, Literal
 from evals.checks.check import Check
 from evals.checks.kinds import KINDS, MissingRule
 from evals.config.documents import Authored, load_yaml, raise_problems, shown_path, validate
-from evals.errors import Problem
-from evals.gate.anchor import Anchor, anchor_checks, read_anchor
+from evals.errors import Problem, nearest
+from evals.gate.anchor import Anchor, anchor_checks, is_held_against_anchor, read_anchor
 from evals.gate.tries.family import Family
 from evals.records import Record, digest
 from evals.suites.leakage import DEFAULT_POLICY
@@ -87,6 +87,7 @@ def load_policy(path: Path | str) -> GatePolicy:
     problems: list[Problem] = []
     checks = tuple(_checks(authored, problems))
     problems += _contradictions(authored, checks)
+    problems += _margins_of_nothing(authored, checks)
     raise_problems(problems)
     return _policy(authored.data, path, checks)
 
@@ -232,6 +233,15 @@ def _contradictions(authored: Authored, checks: tuple[Check, ...]) -> Iterator[P
             "expected a check that decides before the candidate goes live; all are shadow, or measured on production",
             "leave out mode: shadow, or measure_on: production, in one check at least",
         )
+
+
+def _margins_of_nothing(authored: Authored, checks: tuple[Check, ...]) -> Iterator[Problem]:
+    margin = authored.data.get("anchor", {}).get("margin")
+    compared = sorted({check.metric for check in checks if is_held_against_anchor(check)})
+    for metric in margin if isinstance(margin, Mapping) else ():
+        if metric not in compared:
+            field, fix = f"anchor.margin.{metric}", nearest(metric, compared)
+            yield _problem(authored, field, "no compared check has this metric", fix)
 
 
 def _problem(authored: Authored, field: str, message: str, fix: str | None = None) -> Problem:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from evals.errors import RefusedError
 from evals.records import Slot
 from evals.report.sanitise import shorten
+from flows.approvals.judge_anew import judge_anew
 from flows.approvals.questions import Question, question_of
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import Answer, Binding, Decision, RunRecord
@@ -90,14 +91,16 @@ def _require_open(
         whose = (
             "this promotion" if actor == run.requested_by else "an earlier try of this candidate"
         )
-        raise RefusedError(f"{actor} asked for {whose}; somebody else's word is wanted")
+        raise RefusedError(
+            f"{actor} asked for {whose}; somebody else's word is wanted (GATEWRIGHT_ACTOR says who is acting)"
+        )
     hold = registry.held(run.target)
     if hold is not None:
         raise RefusedError(
             f"{run.target} is held by {hold.actor} since {hold.since}: {hold.reason}; release it first"
         )
     if run.baseline_generation != registry.generation(run.target):
-        raise RefusedError("something else was made live since the verdict: judge again")
+        raise RefusedError(f"something else was made live since the verdict; {judge_anew(run)}")
 
 
 def _reject(

@@ -16,6 +16,7 @@ from evals.gate.policy import GatePolicy, load_policy
 from evals.records import CheckResult, Slot, Verdict
 from flows.approvals.acceptance import Acceptance, acceptance_of, locked_checks
 from flows.approvals.changes import changed_since_verdict
+from flows.approvals.judge_anew import judge_anew, promote_command
 from flows.config.target import load_target
 from flows.registry.records import Binding, RunRecord
 from flows.registry.store import Registry
@@ -25,7 +26,6 @@ from flows.settings import Settings
 __all__ = ["Question", "question_of", "why_forbidden"]
 
 _ANSWERABLE = frozenset({"waiting", "judged", "refused"})
-_SELECTORS = (("job_id", "--job"), ("model_id", "--model"), ("checkpoint", "--checkpoint"))
 _SLOTS: tuple[Slot, ...] = ("developer", "production")
 
 
@@ -52,9 +52,9 @@ def question_of(settings: Settings, registry: Registry, run: RunRecord) -> Quest
     slot, verdict = found
     policy = load_policy(settings.gates / f"{load_target(settings.targets, run.target).gate}.yaml")
     if policy.digest != verdict.policy_digest:
-        raise RefusedError("the gate's policy was changed since the verdict: judge again")
+        raise RefusedError(f"the gate was changed since the verdict; {judge_anew(run)}")
     if changed := changed_since_verdict(settings, registry, run):
-        raise RefusedError(f"{changed}: judge again")
+        raise RefusedError(f"{changed}; {judge_anew(run)}")
     looks = LookStore(settings.run_folder(run.run_id)).events() if slot == "developer" else ()
     forbidden = why_forbidden(run, verdict, policy, looks)
     return _question(registry, run, slot, verdict, policy, forbidden)
@@ -147,8 +147,4 @@ def _why_open(looks: Sequence[LookEvent]) -> str:
 def _how_to_decide(run: RunRecord, looks: Sequence[LookEvent]) -> str:
     if not _ended_early(looks):
         return "a larger suite may decide that"
-    named = next(
-        (f"{flag} {run.trigger[key]}" for key, flag in _SELECTORS if key in run.trigger), ""
-    )
-    command = f"gatewright promote {run.target} {named} --again --no-early-stop"
-    return f"to decide it, ask every case: {command}"
+    return f"to decide it, ask every case: {promote_command(run, '--no-early-stop')}"

@@ -35,7 +35,7 @@ def live(
     target: str | None = typer.Argument(None, help="A target; all of them when left out."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Show what is live, since when, and and who approved it."""
+    """Show what is live, since when, and who approved it."""
     settings = load_settings()
     with open_registry(settings) as registry:
         names = _targets(settings, registry, target)

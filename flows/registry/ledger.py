@@ -22,7 +22,17 @@ from flows.registry.database.schema import events, runs
 from flows.registry.records import AUTOMATION, RunRecord
 from flows.registry.runs import require
 
-__all__ = ["WINDOW_S", "JudgedRun", "Try", "count_tries", "first_look", "judged_runs", "tries_of"]
+__all__ = [
+    "WINDOW_S",
+    "JudgedRun",
+    "NotedLook",
+    "Try",
+    "count_tries",
+    "first_look",
+    "judged_runs",
+    "noted_look",
+    "tries_of",
+]
 
 WINDOW_S = 90 * 86400
 """Over how long a target's candidates are added up where its gate names no window, in seconds."""
@@ -56,19 +66,38 @@ class Try(Record, frozen=True, kw_only=True):
     runs: tuple[JudgedRun, ...]
 
 
-def first_look(writer: Writer, run_id: str, look: int) -> None:
-    """Put on record that a run is about to look at its candidate's answers; once for each run."""
+class NotedLook(Record, frozen=True, kw_only=True):
+    """The first look of a run as it is on record; `evidence_digest` is None in records of before it was noted."""
+
+    look: int
+    evidence_digest: str | None
+
+
+def first_look(writer: Writer, run_id: str, look: int, evidence_digest: str | None = None) -> None:
+    """Put on record that a run is about to look at its candidate's answers, and at which; once for each run."""
     run = require(writer.connection, run_id)
-    known = select(events.c.seq).where(events.c.run_id == run_id, events.c.kind == _FIRST_LOOK)
-    if writer.connection.execute(known).first() is None:
+    if noted_look(writer.connection, run_id) is None:
         writer.append(
             _FIRST_LOOK,
             actor=AUTOMATION,
             target=run.target,
             run_id=run_id,
             model_id=run.candidate_model or None,
+            evidence_digest=evidence_digest,
             data={"look": look},
         )
+
+
+def noted_look(connection: Connection, run_id: str) -> NotedLook | None:
+    """Return the first look of a run, None before it."""
+    query = select(events.c.data, events.c.evidence_digest).where(
+        events.c.run_id == run_id, events.c.kind == _FIRST_LOOK
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    look = msgspec.json.decode(row.data)["look"]
+    return NotedLook(look=look, evidence_digest=row.evidence_digest)
 
 
 def judged_runs(connection: Connection, target: str) -> tuple[JudgedRun, ...]:

@@ -13,6 +13,7 @@ from evals.errors import GatewrightError, RefusedError, StaleGenerationError, Wa
 from evals.gate.policy import Approval, Override
 from evals.records import Candidate, Record, Slot, Verdict
 from flows.approvals.acceptance import Acceptance, acceptance_of, locked_checks
+from flows.approvals.judge_anew import judge_anew
 from flows.config.strategy import Strategy
 from flows.platforms.base import SlotSpec
 from flows.registry.records import RunRecord
@@ -59,17 +60,18 @@ def require_clear(
     """Return the verdict that clears the promotion. `changed_now` says what else changed since, "" for nothing.
 
     Raises RefusedError when it may not go live, StaleGenerationError when what is live is not what it was judged
-    against, WaitingError when people still have to answer.
+    against, WaitingError when people still have to answer, or can't since what was judged was edited.
     """
     run = _run(registry, act)
     if run.state == "superseded":
         raise RefusedError(f"run {run.run_id} was {run.detail}")
     _refuse_hold(registry, act)
     verdict = _judged(registry, act)
-    if policy_digest_now is not None and policy_digest_now() != verdict.policy_digest:
-        raise RefusedError("the gate's policy was changed since the verdict: judge again")
+    gates = {act.policy_digest, policy_digest_now() if policy_digest_now else act.policy_digest}
+    if not verdict.policy_digest or gates != {verdict.policy_digest}:
+        raise _edited(registry, run, "the gate was changed since the verdict")
     if changed_now is not None and (changed := changed_now()):
-        raise RefusedError(f"{changed}: judge again")
+        raise _edited(registry, run, changed)
     _refuse_moved_baseline(registry, act, run, verdict)
     _require_accepted(registry, act, run, verdict, "developer")
     production = registry.verdict(act.run_id, "production")
@@ -112,13 +114,25 @@ def _judged(registry: Registry, act: Promotion) -> Verdict:
         raise RefusedError(f"run {act.run_id} has no verdict: nothing was evaluated")
     pairs = {
         "candidate": (act.candidate.model_id, verdict.candidate_model),
-        "policy": (act.policy_digest, verdict.policy_digest),
         "evidence": (act.evidence_digest, verdict.evidence_digest),
     }
     for what, (asked, stored) in pairs.items():
         if not asked or asked != stored:
             raise RefusedError(f"the verdict is on another {what}: {stored!r}, not {asked!r}")
     return verdict
+
+
+def _edited(registry: Registry, run: RunRecord, what: str) -> GatewrightError:
+    """An edit decides nothing about a run that waits for people: undone, its question stands again. Any other is refused."""
+    why = f"{what}; {judge_anew(run)}"
+    answers = (*registry.answers(run.run_id), *registry.answers(run.run_id, "production"))
+    rejected = any(answer.decision == "reject" for answer in answers)
+    moved = run.baseline_generation != registry.generation(run.target)
+    return (
+        WaitingError(why)
+        if run.state == "waiting" and not (rejected or moved)
+        else RefusedError(why)
+    )
 
 
 def _refuse_moved_baseline(

@@ -80,6 +80,7 @@ _CHECK: Mapping[str, Rule] = {
     "if_too_few": _later_in("fail", "inconclusive", "report"),
     "confidence": lambda before, now: before is not None and (now is None or now < before),
 }
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"))
 _IDENTITY = frozenset({"metric", "suite", "kind", "against", "where", "each", "field", "line"})
 
 
@@ -91,7 +92,7 @@ def _settings(before: GatePolicy, now: GatePolicy) -> Iterator[Edit]:
         if old == new:
             continue
         if old is None or new is None:
-            change = f"{_shown(old)} -> {_shown(new)}"
+            change = f"{_shown(old, name)} -> {_shown(new, name)}"
             yield Edit(of="gate", field=name, change=change, looser=new is None)
             continue
         parts = _parts(old), _parts(new)
@@ -111,8 +112,9 @@ def _setting(key: str, old: Any, new: Any) -> Iterator[Edit]:
         return
     rule = _GATE.get(key)
     looser = rule is None or old is None or new is None or rule(old, new)
-    named = key.replace("expires_after_s", "expires_after").replace("window_s", "window")
-    yield Edit(of="gate", field=named, change=f"{_shown(old)} -> {_shown(new)}", looser=looser)
+    block, dot, last = key.rpartition(".")
+    change = f"{_shown(old, last)} -> {_shown(new, last)}"
+    yield Edit(of="gate", field=f"{block}{dot}{_in_file(last)}", change=change, looser=looser)
 
 
 def _checks(before: Sequence[Check], now: Sequence[Check]) -> Iterator[Edit]:
@@ -177,15 +179,37 @@ def _looser_check(name: str, before: Any, now: Any, old: Check, new: Check) -> b
 
 
 def _amount(check: Check) -> str:
-    return f"{check.threshold * 100:g}%" if check.percent else f"{check.threshold:g}"
+    return _share(check.threshold, check.percent)
 
 
-def _shown(value: Any) -> str:
+def _share(amount: float, percent: bool) -> str:
+    return f"{amount * 100:g}%" if percent else f"{amount:g}"
+
+
+def _in_file(key: str) -> str:
+    """What a key of a policy is called in its file."""
+    return "margin" if key == "margins" else key.removesuffix("_s")
+
+
+def _shown(value: Any, key: str = "") -> str:
+    """A value as the file has it; `key` is what the policy calls it."""
     if value is None:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Record):
         parts = msgspec.structs.asdict(value).items()
-        return ", ".join(f"{key} {_shown(part)}" for key, part in parts if part not in (None, {}))
+        said = ((name, part) for name, part in parts if part not in (None, {}))
+        return ", ".join(f"{_in_file(name)} {_shown(part, name)}" for name, part in said)
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {_shown(part)}' for name, part in value.items())}}}"
+    if isinstance(value, tuple):
+        return _share(*value)  # an amount, and whether it is a share
+    if key.endswith("_s"):
+        return _duration(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _duration(seconds: int) -> str:
+    size, unit = next((one for one in _UNITS if seconds % one[0] == 0), (1, "s"))
+    return f"{seconds // size}{unit}"

@@ -31,7 +31,7 @@ def _found(row: DeclineRow) -> str:
     else:
         shown = [signed(value, unit) for value in (row.estimate, row.lower, row.upper)]
     level = percentage(2 * row.confidence - 1)
-    cases = f"{counted(row.n, 'case')} that did not change"
+    cases = f"{counted(row.n, 'unchanged case')} asked of both"
     return f"{values}, difference {shown[0]} ({shown[1]} to {shown[2]}, {level} interval, {cases}){_note(row)}"
 
 

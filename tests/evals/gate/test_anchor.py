@@ -226,6 +226,20 @@ def test_a_margin_may_be_given_by_metric(gate: Callable[..., GatePolicy]) -> Non
     assert found.anchor is not None and found.anchor.model == "3"
 
 
+def test_a_margin_of_a_metric_that_no_check_compares_is_refused_with_the_nearest(
+    gate: Callable[..., GatePolicy],
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        gate({"model": 99, "margin": {"exact_match": 0.1, "exact_mach": 0.1}})
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.message, problem.fix) == (
+        "anchor.margin.exact_mach",
+        "no compared check has this metric",
+        "did you mean 'exact_match'?",
+    )
+    assert problem.line is not None
+
+
 @pytest.mark.parametrize(
     "wrong", [{}, {"model": "best", "candidates": 0}, {"model": "best", "x": 1}]
 )

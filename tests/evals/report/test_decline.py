@@ -25,7 +25,7 @@ ROW = DeclineRow(
 )
 SAID = (
     "exact_match against v1, the best so far (generation 1, live since 2026-03-01 00:00:00 UTC): 0.810, was 0.880,"
-    " difference −0.070 (−0.090 to −0.050, 90 % interval, 600 cases that did not change)."
+    " difference −0.070 (−0.090 to −0.050, 90 % interval, 600 unchanged cases asked of both)."
 )
 
 

@@ -33,7 +33,7 @@ def test_an_approval_is_recorded_bound_to_what_was_judged(
 
 def test_the_requester_may_not_approve(settings: Any, story: Any, registry: Any) -> None:
     story.judged("INCONCLUSIVE", requested_by="bo")
-    with pytest.raises(RefusedError, match="bo asked for this promotion"):
+    with pytest.raises(RefusedError, match=r"bo asked for this promotion; .*GATEWRIGHT_ACTOR"):
         say(settings, "approve")
     assert registry.answers("triage-1") == ()
     assert "approved by cy" in say(settings, "approve", "cy")
@@ -202,7 +202,10 @@ def test_a_gate_that_was_changed_since_voids_the_question(settings: Any, story: 
     story.judged("INCONCLUSIVE")
     gate = settings.gates / "triage.yaml"
     gate.write_text(gate.read_text().replace("at_least: 0.5", "at_least: 0.4"))
-    with pytest.raises(RefusedError, match="policy was changed since the verdict"):
+    with pytest.raises(
+        RefusedError,
+        match=r"the gate was changed since the verdict; `gatewright promote triage .*--again`.*a further try",
+    ):
         say(settings, "approve")
 
 

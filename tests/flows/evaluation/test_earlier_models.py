@@ -101,7 +101,7 @@ async def test_the_report_says_how_far_the_candidate_is_from_the_best_model(
         (said,) = build_view(gather(run)).decline
     assert said.startswith("exact against v1, the best and the oldest so far (generation 1, live ")
     assert "0.980, was 0.993, difference −0.013" in said
-    assert "300 cases that did not change" in said
+    assert "300 unchanged cases asked of both" in said
 
 
 async def test_an_anchor_asked_with_other_parameters_is_not_compared(line: Succession) -> None:

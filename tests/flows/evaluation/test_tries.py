@@ -194,7 +194,7 @@ def test_an_approval_is_refused_once_suite_or_target_were_edited(
         why = "the target's production slot was changed since the verdict"
     with pytest.raises(RefusedError, match=why):
         desk.answer(run_id, by="ben")
-    assert desk.go_on(run_id) == "refused"
+    assert desk.go_on(run_id) == "waiting"  # an edit decides nothing, and nothing goes live
 
 
 def test_a_new_try_supersedes_the_one_that_waits(desk: Desk, fresh_jobs: tuple[str, str]) -> None:

@@ -62,7 +62,7 @@ async def test_nothing_evaluated_is_no_pass(v1_live):
 
 async def test_a_policy_that_is_empty_is_no_pass(v1_live):
     v1_live.judge("r2", "v2", "PASS", checks=(), policy_digest="")
-    assert "another policy" in await refused(v1_live)
+    assert "the gate was changed" in await refused(v1_live)
 
 
 async def test_empty_digests_do_not_agree_with_each_other(v1_live):
@@ -114,17 +114,29 @@ async def test_a_verdict_on_other_evidence_is_refused(v1_live):
 async def test_a_verdict_by_another_policy_is_refused(v1_live):
     v1_live.judge("r2", "v2")
     act = v1_live.act("r2", "v2", policy_digest="sha256:stricter")
-    assert "another policy" in await refused(v1_live, act=act)
+    assert "the gate was changed" in await refused(v1_live, act=act)
 
 
 async def test_a_policy_file_changed_since_the_verdict_is_refused(v1_live):
-    assert "policy was changed" in await refused(v1_live, policy_digest_now=lambda: "sha256:new")
+    assert "the gate was changed" in await refused(v1_live, policy_digest_now=lambda: "sha256:new")
 
 
 async def test_a_policy_changed_while_deploying_is_refused(v1_live):
     digests = iter(["sha256:policy", "sha256:new"])
     why = await refused(v1_live, policy_digest_now=lambda: next(digests))
-    assert "policy was changed" in why
+    assert "the gate was changed" in why
+
+
+async def test_a_gate_edit_decides_nothing_about_a_run_that_waits(v1_live):
+    v1_live.judge("r2", "v2", "INCONCLUSIVE")
+    assert (await v1_live.promote("r2", "v2")).state == "waiting"
+    approve(v1_live, "r2")
+    edited = v1_live.act("r2", "v2", policy_digest="sha256:new")
+    outcome = await v1_live.promote("r2", "v2", act=edited)
+    assert (outcome.state, outcome.pointer.model_id) == ("waiting", "v1")
+    assert "`gatewright promote triage --model v2 --again` judges it anew" in outcome.detail
+    assert list(v1_live.platform.standing().values()) == ["v1"]
+    assert (await v1_live.promote("r2", "v2")).state == "live"  # the edit was undone
 
 
 async def test_a_baseline_that_moved_meanwhile_is_refused_before_money_is_spent(v1_live):

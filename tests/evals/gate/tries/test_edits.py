@@ -9,6 +9,7 @@ import pytest
 from support.results import policy_of
 
 from evals.checks.check import Check
+from evals.gate.anchor import Anchor
 from evals.gate.policy import Approval, GatePolicy
 from evals.gate.tries.edits import gate_edits
 from evals.gate.tries.family import Family
@@ -128,3 +129,22 @@ def test_a_gate_is_read_back_from_plain_data_as_it_was() -> None:
 def test_what_did_not_decide_may_go() -> None:
     shadow = {**LEVEL, "mode": "shadow"}
     assert not any(edit.looser for edit in gate_edits(gate(DROP, shadow), gate(DROP)))
+
+
+def test_what_changed_is_told_in_the_words_of_the_file() -> None:
+    blocks = {
+        "anchor": Anchor(model="first", margins={"refusal": (0.3, False), "cost": (0.1, True)})
+    }
+    assert told(gate(DROP), gate(DROP, **blocks, family=Family(candidates=2))) == [
+        "gate anchor: none -> model first, candidates 20, margin {refusal: 0.3, cost: 10%}",
+        "gate family: none -> candidates 2, window 90d, confidence 0.95",
+    ]
+    shorter = gate(DROP, family=Family(candidates=2, window_s=36 * 3600))
+    assert told(gate(DROP, family=Family(candidates=2)), shorter) == [
+        "gate family.window: 90d -> 36h (looser)"
+    ]
+    wider = {"anchor": Anchor(model="first", margins={"refusal": (0.4, False)})}
+    narrow = {"anchor": Anchor(model="first", margins={"refusal": (0.3, False)})}
+    assert told(gate(DROP, **narrow), gate(DROP, **wider)) == [
+        "gate anchor.margin: {refusal: 0.3} -> {refusal: 0.4} (looser)"
+    ]
