@@ -172,16 +172,18 @@ def test_a_gate_that_was_widened_after_an_evaluation_needs_somebody_else(
     assert "checks[1].at_most: 0.001 -> 60000 (looser)" in " ".join(history.split())
 
 
-def test_a_candidate_beyond_the_family_asks_a_person(
+def test_a_family_that_is_made_larger_before_its_next_candidate_asks_a_person(
     desk: Desk, fresh_jobs: tuple[str, str]
 ) -> None:
-    desk.place.write_gate(TARGET, GATE + "family: {candidates: 3, window: 30d}\n")
+    family = "family: {{candidates: {}, window: 30d, confidence: 0.85}}\n"
+    desk.place.write_gate(TARGET, GATE + family.format(3))  # two were judged at 5 % each before
     _, third = desk.judge(fresh_jobs[0])
     assert third.outcome == "PASS"
-    assert [check.confidence for check in third.checks] == [pytest.approx(1 - 0.05 / 3)] * 2
+    desk.place.write_gate(TARGET, GATE + family.format(4))
     _, fourth = desk.judge(fresh_jobs[1])
     assert fourth.outcome == "INCONCLUSIVE"
-    assert "candidate 4 in 30 days, and the gate's family is 3" in fourth.reasons[0]
+    assert [check.confidence for check in fourth.checks] == [pytest.approx(1 - 0.15 / 4)] * 2
+    assert "add up to a chance of 18.8% of a wrong promotion" in fourth.reasons[0]
 
 
 @pytest.mark.parametrize("edited", ["suite", "slot"])
