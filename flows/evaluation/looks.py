@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 
+from evals.errors import RefusedError
 from evals.evaluation import rejudge
 from evals.evaluation.rejudge import Models, Results
 from evals.gate.examiner import Evidence
@@ -26,6 +27,7 @@ __all__ = [
     "fair_part",
     "judge_look",
     "models_of",
+    "require_looks_kept",
     "require_same_gate",
     "results_at",
 ]
@@ -40,6 +42,7 @@ def judge_look(settings: Settings, run_id: str, look: int) -> bool:
 
     Raises:
         ConfigurationError: the gate was changed since the first look.
+        RefusedError: the run's folder lost the look that is on record, and holds other answers.
     """
     with open_run(settings, run_id) as run:
         if run.evaluation.rounds == 1:
@@ -50,9 +53,10 @@ def judge_look(settings: Settings, run_id: str, look: int) -> bool:
             past = tuple(event for event in book.events() if event.look < look)
             looks = LookHistory(look=look, rounds=run.evaluation.rounds, past=past)
             made = take_look(run.policy, evidence_at(run, results_at(run, look)), looks)
+            require_looks_kept(run, made.evidence_digest)
             # On record before the look can be read, so that a run killed in between counts.
             keep_judged_by(run)
-            run.registry.note_first_look(run_id, look)
+            run.registry.note_first_look(run_id, look, made.evidence_digest)
             run.registry.supersede(run_id)
             book.append(made)
             for one in made.checks:
@@ -60,6 +64,20 @@ def judge_look(settings: Settings, run_id: str, look: int) -> bool:
                 _log.info("look %d, %s, n %d: %s", look, state, one.n, one.result.reason)
             _log.info("look %d: %s", look, made.why or "goes on asking")
         return made.stop
+
+
+def require_looks_kept(run: OpenRun, evidence_digest: str) -> None:
+    """Raise RefusedError where the look on record is not in the run's folder, and these are not the answers it was made on."""
+    # Answers that were looked at and are gone would be drawn anew, and that is another try.
+    noted = run.registry.noted_look(run.record.run_id)
+    if noted is None or LookStore(run.folder).event(noted.look) is not None:
+        return
+    # Killed between the record and the store, a run makes the same look on the same answers.
+    if noted.evidence_digest != evidence_digest:
+        raise RefusedError(
+            f"the folder of {run.record.run_id} lost the look it made: put it back ({run.folder}),"
+            " or start a new run with --again"
+        )
 
 
 def require_same_gate(run: OpenRun) -> LookStore:

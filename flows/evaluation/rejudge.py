@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from evals.errors import RefusedError
 from evals.evaluation.rejudge import rejudge_stored
 from evals.gate.policy import GatePolicy, load_policy
 from evals.gate.validation import validate_policy
@@ -26,8 +27,13 @@ def rejudge(settings: Settings, run_id: str, policy_file: Path | None = None) ->
 
     Raises:
         ConfigurationError: there is no such run, or the policy does not fit the run's suites.
+        RefusedError: a promotion without a verdict: to see what it will come to would be a try that nobody counts.
     """
     with open_run(settings, run_id) as run:
+        if run.record.kind == "promotion" and run.registry.verdict(run_id) is None:
+            raise RefusedError(
+                f"{run_id} is not judged yet: go on with it first (gatewright resume {run_id})"
+            )
         policy = run.policy if policy_file is None else _fitting(run, policy_file)
         verdict = rejudge_stored(
             run.evaluation,

@@ -32,6 +32,7 @@ from flows.evaluation.looks import (
     due_look,
     evidence_at,
     fair_part,
+    require_looks_kept,
     require_same_gate,
     results_at,
 )
@@ -162,6 +163,7 @@ def conclude(settings: Settings, run_id: str) -> Verdict:
             return stored
         keep_labels(run)
         verdict, results, fair = _judge(run)
+        require_looks_kept(run, verdict.evidence_digest)
         keep_judged_by(run)
         verdict = counted(run, verdict, results)
         for check in verdict.checks:

@@ -101,6 +101,7 @@ class Registry:
 
     # tries
     note_first_look = writing(ledger.first_look)
+    noted_look = reading(ledger.noted_look)
     judged_runs = reading(ledger.judged_runs)
     tries_of = reading(ledger.tries_of)
     count_tries = reading(ledger.count_tries)

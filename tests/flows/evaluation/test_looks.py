@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from evals.errors import ConfigurationError
+from evals.errors import ConfigurationError, RefusedError
 from evals.evaluation.evaluation import EvaluatedModel
 from evals.gate.look_store import LookStore
 from evals.records import Candidate, Endpoint
@@ -129,9 +130,9 @@ async def side() -> AsyncIterator[EvaluatedModel]:
 def begin(settings: Settings) -> Callable[..., str]:
     """Request a run whose candidate is known already."""
 
-    def start(**more: Any) -> str:
+    def start(kind: Any = "evaluation", **more: Any) -> str:
         ref = TriggerRef(model_id="ours")
-        run, _ = request_run(settings, "t", ref, kind="evaluation", actor="tester", **more)
+        run, _ = request_run(settings, "t", ref, kind=kind, actor="tester", **more)
         with open_registry(settings) as registry:
             registry.note_run(
                 run.run_id,
@@ -253,6 +254,38 @@ async def test_a_run_goes_on_as_it_was_dealt_when_its_gate_is_edited_and_judges_
     ):
         with pytest.raises(ConfigurationError, match="the gate was changed"):
             step()
+
+
+async def test_a_run_whose_folder_lost_its_look_makes_no_other_one(
+    settings: Settings, begin: Any, side: EvaluatedModel
+) -> None:
+    run_id = begin()
+    await ask(settings, run_id, 1, side)
+    judge_look(settings, run_id, 1)
+    folder = settings.run_folder(run_id)
+    LookStore(folder).path.unlink()  # as a kill leaves it between the record and the store
+    judge_look(settings, run_id, 1)
+    assert LookStore(folder).event(1) is not None
+    shutil.rmtree(folder)
+    await ask(settings, run_id, 1, side)
+    for step in (
+        lambda: judge_look(settings, run_id, 1),
+        lambda: steps.conclude(settings, run_id),
+    ):
+        with pytest.raises(RefusedError, match="lost the look it made"):
+            step()
+
+
+async def test_a_promotion_is_not_judged_again_before_it_is_judged(
+    settings: Settings, begin: Any, side: EvaluatedModel
+) -> None:
+    run_id = begin("promotion", early_stop=False)
+    await ask(settings, run_id, 1, side)
+    for policy in (None, settings.gates / "g.yaml"):
+        with pytest.raises(RefusedError, match=f"gatewright resume {run_id}"):
+            rejudge(settings, run_id, policy)
+    verdict = steps.conclude(settings, run_id)
+    assert rejudge(settings, run_id).checks == verdict.checks
 
 
 @pytest.mark.slow

@@ -47,6 +47,7 @@ def judged(registry: Registry, model: str, generation: int) -> str:
         target=TARGET,
         kind="promotion",
         requested_by="race",
+        candidate_model=model,
         baseline_generation=generation,
     )
     registry.start_run(run)

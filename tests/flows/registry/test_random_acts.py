@@ -60,6 +60,8 @@ class Actors(RuleBasedStateMachine):
         self.seen = [0, 0, 0]
         self.model = Model()
         self.runs: dict[str, tuple[str, str | None, int, str]] = {}
+        self.judged: list[tuple[str, str]] = []
+        self.spent: set[str] = set()
         self.revoked_runs: dict[str, str] = {}
         self.numbers = count()
 
@@ -105,6 +107,9 @@ class Actors(RuleBasedStateMachine):
         registry.save_verdict(run_id, _verdict(model, baseline, outcome))
         registry.set_run_state(run_id, "promoting")
         self.runs[run_id] = (model, baseline, len(self.model.line), outcome)
+        self.judged.append((run_id, model))
+        if outcome != "PASS":
+            self.spent.add(run_id)
 
     @precondition(lambda self: self.runs)
     @rule(who=WHO, data=st.data())
@@ -113,10 +118,12 @@ class Actors(RuleBasedStateMachine):
         model, _, generation, outcome = self.runs[run_id]
         self.seen[who] = generation
         allowed = outcome == "PASS" and not self.model.held and run_id not in self._overtaken(model)
+        allowed = allowed and not self._tried_before(run_id, model)
         if self._switch(who, model, "promotion", allowed, run_id=run_id):
             self.model.line.append((model, len(self.model.line) + 1))
             self.model.barred.discard(model)
             self.registries[who].set_run_state(run_id, "promoted")
+            self.spent.add(run_id)
             del self.runs[run_id]
 
     @rule(who=WHO)
@@ -176,6 +183,11 @@ class Actors(RuleBasedStateMachine):
     def _overtaken(self, model: str) -> set[str]:
         """Those runs, unless a newer event cleared the model."""
         return set(self.revoked_runs) if model in self.model.barred else set()
+
+    def _tried_before(self, run_id: str, model: str) -> bool:
+        """Did an earlier run of the model use up its try: without a PASS, or by going live?"""
+        earlier = self.judged[: self.judged.index((run_id, model))]
+        return any(name == model and one in self.spent for one, name in earlier)
 
     def _switch(self, who: int, model: str, kind: str, allowed: bool, **other: object) -> bool:
         run_id = other.pop("run_id", None)
