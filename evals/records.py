@@ -347,7 +347,9 @@ class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `number` counts from 1, and is 0 for an evaluation. `candidates` are the target's different candidates that were
     judged in the `window_s` seconds up to this one, itself included; each first try may pass wrongly with a chance of
-    1 - `confidence`. `allowed` is how many of them the gate lets pass by themselves, None without a `family`.
+    1 - `confidence`. `allowed` is how many of them the gate lets pass by themselves, None without a `family`, and `together`
+    the confidence that it asks of all of them. `spent` adds up the chances of the candidates, each at what it was judged by,
+    None where not added up.
     `runner_up` are the selections that chose another candidate, on whose untouched cases this one would be the next.
     `changed_since_chosen` names the gate and the suites that are not those by which a selection chose this candidate.
     """
@@ -357,6 +359,8 @@ class TryCount(Record, frozen=True, kw_only=True, omit_defaults=True):
     window_s: int
     confidence: float
     allowed: int | None = None
+    together: float | None = None
+    spent: float | None = None
     earlier: tuple[EarlierTry, ...] = ()
     pooled: tuple[PooledCheck, ...] = ()
     runner_up: tuple[RunnerUp, ...] = ()

@@ -20,6 +20,7 @@ from evals.selection.records import SelectionFacts
 
 __all__ = [
     "Confusion",
+    "Consent",
     "DeclineRow",
     "Example",
     "JudgeFacts",
@@ -157,6 +158,14 @@ class DeclineRow(Record, frozen=True, kw_only=True, omit_defaults=True):
     note: str = ""
 
 
+class Consent(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """A person's word by which a candidate may go live although its verdict is no PASS, and why they gave it."""
+
+    decision: Literal["approve", "override"]
+    actor: str
+    reason: str = ""
+
+
 class PromotionStep(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One event in the promotion's record. `at` is UTC, ISO 8601."""
 
@@ -195,6 +204,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
         production_verdict: the verdict on the production deployment, measured before the switch.
         sampling: plain numbers by name. Worded specially: calls, retries, reused, wall_s, cost_usd (None = price
             unknown), prompt_tokens, completion_tokens, cached_tokens. Other names are shown as they are.
+        consents: who approved or overrode the verdicts of this run, in their order.
         names: short names of model ids, e.g. {"ft:gpt-4.1-mini:…": "v2"}.
         live_now: one sentence on what is live after this run, since when and on whose word.
         gate_path: the policy file that was applied.
@@ -228,6 +238,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     declines: tuple[DeclineRow, ...] = ()
     sampling: dict[str, int | float | None] = msgspec.field(default_factory=dict)
     promotion: tuple[PromotionStep, ...] = ()
+    consents: tuple[Consent, ...] = ()
     names: dict[str, str] = msgspec.field(default_factory=dict)
     live_now: str = ""
     gate_path: str = ""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from evals.errors import RefusedError
 from evals.records import Slot
 from evals.report.sanitise import shorten
-from flows.approvals.judge_anew import judge_anew
 from flows.approvals.questions import Question, question_of
+from flows.registry.judge_anew import judge_anew
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import Answer, Binding, Decision, RunRecord
 from flows.registry.store import Registry

@@ -16,8 +16,8 @@ from evals.gate.policy import GatePolicy, load_policy
 from evals.records import CheckResult, Slot, Verdict
 from flows.approvals.acceptance import Acceptance, acceptance_of, locked_checks
 from flows.approvals.changes import changed_since_verdict
-from flows.approvals.judge_anew import judge_anew, promote_command
 from flows.config.target import load_target
+from flows.registry.judge_anew import judge_anew, promote_command
 from flows.registry.records import Binding, RunRecord
 from flows.registry.store import Registry
 from flows.registry.verdicts import shortfall

@@ -78,6 +78,7 @@ def _refuse_further_try(connection: Connection, run: RunRecord, verdict: Verdict
         confidence=known.confidence if known else 0.0,
         window_s=known.window_s if known else ledger.WINDOW_S,
         allowed=known.allowed if known else None,
+        together=known.together if known else None,
     )
     if why := why_no_pass(counted):
         raise RefusedError(f"{'; '.join(why)}; judge it again (--again)")

@@ -22,13 +22,15 @@ _KIND = "judged_by"
 class JudgedBy(Record, frozen=True, kw_only=True):
     """What a run was judged by. `gate` is a GatePolicy and `target` a target as plain data, None where not on record.
 
-    `fingerprints` maps a suite's name to its fingerprint.
+    `fingerprints` maps a suite's name to its fingerprint. `confidence` is that of each first try, a `family` counted in,
+    None in what was kept before it was.
     """
 
     policy_digest: str
     fingerprints: dict[str, str]
     gate: dict[str, Any] | None = None
     target: dict[str, Any] | None = None
+    confidence: float | None = None
 
 
 def note(writer: Writer, run_id: str, facts: JudgedBy) -> None:

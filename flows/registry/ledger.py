@@ -7,6 +7,7 @@ Runs that were refused or broke off before either don't count.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,7 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from evals.records import EarlierTry, Record, TryCount, VerdictOutcome, decode
-from flows.registry import selections, verdicts
+from flows.registry import judged_by, selections, verdicts
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import events, runs
 from flows.registry.records import AUTOMATION, RunRecord
@@ -123,6 +124,7 @@ def count_tries(
     confidence: float,
     window_s: int = WINDOW_S,
     allowed: int | None = None,
+    together: float | None = None,
 ) -> TryCount:
     """Return which try a run is and what came before it. One that is not judged yet counts as the newest.
 
@@ -132,6 +134,7 @@ def count_tries(
         confidence: what each first try is judged at.
         window_s: over how long the target's candidates are added up, in seconds.
         allowed: how many of them the gate's family lets pass by themselves.
+        together: the confidence that the family asks of all of them; what they add up to is told only with it.
     """
     run = require(connection, run_id)
     known = judged_runs(connection, run.target)
@@ -145,12 +148,20 @@ def count_tries(
     number = {one.run.run_id: each.number for each in tries for one in each.runs}
     own = number.get(run_id, 0)
     since = _earlier(this.at, window_s)
+    chances: dict[str, float] = {}
+    for one in found.runs:
+        if one.at >= since:
+            at = confidence if one is this else _confidence(connection, one, together, allowed)
+            name = found.name(one.run)
+            chances[name] = max(chances.get(name, 0.0), 1.0 - at)
     return TryCount(
         number=own,
-        candidates=len({found.name(one.run) for one in found.runs if one.at >= since}),
+        candidates=len(chances),
         window_s=window_s,
         confidence=confidence,
         allowed=allowed,
+        together=together,
+        spent=math.fsum(chances.values()) if together is not None else None,
         earlier=tuple(
             _earlier_try(one, number.get(one.run.run_id, 0))
             for one in mine
@@ -158,6 +169,21 @@ def count_tries(
         ),
         runner_up=selections.runner_up(connection, run),
     )
+
+
+def _confidence(
+    connection: Connection, one: JudgedRun, together: float | None, allowed: int | None
+) -> float:
+    """What a run was judged at: as it was kept, as its verdict says, or as one of this family; 1 without a family."""
+    if together is None:
+        return 1.0
+    kept = judged_by.of_run(connection, one.run.run_id)
+    if kept is not None and kept.confidence is not None:
+        return kept.confidence
+    verdict = verdicts.verdict(connection, one.run.run_id)
+    if verdict is not None and verdict.tries is not None:
+        return verdict.tries.confidence
+    return 1.0 - (1.0 - together) / (allowed or 1)
 
 
 class _Candidates:

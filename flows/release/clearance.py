@@ -13,9 +13,9 @@ from evals.errors import GatewrightError, RefusedError, StaleGenerationError, Wa
 from evals.gate.policy import Approval, Override
 from evals.records import Candidate, Record, Slot, Verdict
 from flows.approvals.acceptance import Acceptance, acceptance_of, locked_checks
-from flows.approvals.judge_anew import judge_anew
 from flows.config.strategy import Strategy
 from flows.platforms.base import SlotSpec
+from flows.registry.judge_anew import judge_anew
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.registry.verdicts import shortfall

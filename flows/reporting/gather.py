@@ -8,9 +8,10 @@ from pathlib import Path
 
 from evals.metrics.estimates import confusion
 from evals.metrics.results import ModelResults
-from evals.records import LivePointer, NextStep, Role
+from evals.records import LivePointer, NextStep, Role, Slot
 from evals.report.facts import (
     Confusion,
+    Consent,
     PromotionStep,
     RunFacts,
     RunState,
@@ -19,6 +20,7 @@ from evals.report.facts import (
 from evals.report.numbers import instant
 from evals.report.write import write_report
 from evals.sampling.summary import SamplingSummary
+from flows.approvals.acceptance import acceptance_of
 from flows.config.sealing import UNSEALED
 from flows.deployments.downtime import describe_downtime
 from flows.evaluation.ask import sampling_summaries
@@ -34,7 +36,7 @@ from flows.platforms.base import Finding
 from flows.platforms.model_names import short_name
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.provenance import overrides_behind, revocation_of
-from flows.registry.records import RunRecord
+from flows.registry.records import Binding, RunRecord
 from flows.registry.store import Registry
 from flows.reporting.costs import cost_of, usages
 from flows.reporting.decline import declines
@@ -46,6 +48,7 @@ from flows.settings import Settings
 
 __all__ = ["gather", "report_run"]
 
+_SLOTS: tuple[Slot, ...] = ("developer", "production")
 _STATES: dict[str, RunState] = {
     "promoted": "promoted",
     "refused": "refused",
@@ -115,12 +118,13 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
             PromotionStep(step=step.step, state=step.phase, at=step.at, detail=_words(step.detail))
             for step in run.registry.steps(record.run_id)
         ),
+        consents=tuple(_consents(run.registry, record.run_id)),
         names=_names(run),
         live_now=_live_now(run.registry, live),
         gate_path=run.policy.path,
         selection=selection_facts(run.registry, record.selection),
         notes=_notes(run, unsealed=unsealed),
-        next_steps=(*retry_steps(run), *_next_steps(run.registry, record, live)),
+        next_steps=(*retry_steps(run), *_next_steps(run, live)),
         since_run=record.since_run,
         edits=record.edits,
         error=error or _failure(record),
@@ -263,17 +267,24 @@ def _live_now(registry: Registry, live: LivePointer | None) -> str:
     return sentence
 
 
-def _next_steps(
-    registry: Registry, record: RunRecord, live: LivePointer | None
-) -> tuple[NextStep, ...]:
+def _consents(registry: Registry, run_id: str) -> Iterator[Consent]:
+    """Those to the verdicts as they stand: an answer to an earlier verdict of the run let nothing go live."""
+    for slot in _SLOTS:
+        verdict = registry.verdict(run_id, slot)
+        if verdict is None or (wanted := verdict.takes) is None:
+            continue
+        for answer in registry.answers(run_id, slot):
+            if answer.decision == wanted and answer.binding == Binding.of(verdict):
+                yield Consent(decision=wanted, actor=answer.actor, reason=answer.reason)
+
+
+def _next_steps(run: OpenRun, live: LivePointer | None) -> tuple[NextStep, ...]:
+    registry, record = run.registry, run.record
     if record.state == "waiting":
-        return (
-            NextStep(
-                command=f"gatewright approve {record.run_id} --reason '…'",
-                effect="lets it go live",
-            ),
-            NextStep(command=f"gatewright reject {record.run_id} --reason '…'", effect="ends it"),
+        reject = NextStep(
+            command=f"gatewright reject {record.run_id} --reason '…'", effect="ends it"
         )
+        return (*_to_accept(run), reject)
     if record.state == "promoted":
         able = registry.previous(record.target) is not None
         command = f"gatewright rollback {record.target} --reason '…'"
@@ -283,6 +294,21 @@ def _next_steps(
     if live is not None and back is not None and revocation_of(registry, live) is not None:
         return (NextStep(command=back.command, effect=f"goes back to {back.model_id}"),)
     return ()
+
+
+def _to_accept(run: OpenRun) -> Iterator[NextStep]:
+    """The answer that lets a waiting run go live, and who may not give it; none where nobody can."""
+    registry, record = run.registry, run.record
+    slot: Slot = "production" if registry.verdict(record.run_id, "production") else "developer"
+    verdict = registry.verdict(record.run_id, slot)
+    asked = acceptance_of(registry, record, slot, verdict, run.policy) if verdict else None
+    if asked is None or asked.wanted is None:
+        return
+    others = f", by somebody else than {' and '.join(asked.excluded)} (GATEWRIGHT_ACTOR)"
+    yield NextStep(
+        command=f"gatewright {asked.wanted} {record.run_id} --reason '…'",
+        effect=f"lets it go live{others if asked.excluded else ''}",
+    )
 
 
 def _words(detail: Mapping[str, object]) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from evals.records import EarlierTry, RunnerUp, TryCount, Verdict
 
-__all__ = ["excluded_people", "why_no_pass", "with_tries"]
+__all__ = ["excluded_people", "is_overspent", "why_no_pass", "with_tries"]
 
 
 def with_tries(verdict: Verdict, tries: TryCount) -> Verdict:
@@ -55,6 +55,12 @@ def _reasons(tries: TryCount) -> Iterator[str]:
             f"this is candidate {tries.candidates} in {days(tries.window_s)}, and the gate's family is"
             f" {tries.allowed}: a person has to approve"
         )
+    elif tries.number and is_overspent(tries):
+        yield (
+            f"the {tries.candidates} candidates of {days(tries.window_s)}, each at the confidence it was judged at, add up"
+            f" to a chance of {100 * (tries.spent or 0.0):.3g}% of a wrong promotion, and the gate's family is for"
+            f" {100 * (1 - (tries.together or 0.0)):.3g}%: a person has to approve"
+        )
     if tries.number:
         yield from (_not_chosen(one) for one in tries.runner_up)
         if tries.changed_since_chosen:
@@ -63,6 +69,16 @@ def _reasons(tries: TryCount) -> Iterator[str]:
                 " a person has to approve"
             )
         yield from (_edited(one) for one in tries.earlier if one.edits)
+
+
+def is_overspent(tries: TryCount) -> bool:
+    """Say whether the candidates of a window add up to more than their family's promise (the union bound).
+
+    However often its size was changed between them: each took what the family of its day gave it.
+    """
+    if tries.together is None or tries.spent is None:
+        return False
+    return not tries.spent <= 1.0 - tries.together + 1e-9
 
 
 def days(seconds: int) -> str:
@@ -94,5 +110,5 @@ def _edited(one: EarlierTry) -> str:
     changes = "; ".join(edit.words for edit in one.edits)
     return (
         f"run {one.run_id} of this candidate did not pass, and since then changed {changes}:"
-        " somebody else than those who asked for these runs has to approve"
+        f" somebody else has to approve, neither who asked for this run nor {one.requested_by}, who asked for that one"
     )

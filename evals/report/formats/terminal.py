@@ -73,7 +73,7 @@ def _head(view: ReportView) -> Iterator[RenderableType]:
     headline = view.headline
     style = f"bold {_STYLES[headline.tone]}"
     yield Text.assemble(
-        (f"{headline.symbol} {headline.word}", style), f"  {one_line(headline.sentence, 600)}"
+        (f"{headline.symbol} {headline.word}", style), f"  {one_line(headline.sentence, 2000)}"
     )
     if headline.live:
         yield Text.assemble(("Live now: ", "bold"), one_line(headline.live))

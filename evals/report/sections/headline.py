@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evals.gate.tries.rule import why_no_pass
 from evals.records import CheckResult, Verdict
 from evals.report.facts import RunFacts, RunState
 from evals.report.numbers import counted
+from evals.report.sanitise import one_line
 from evals.report.sections.check import Tone, check_view
 from evals.report.sections.reasons import checks_that_hold
 
@@ -50,6 +52,8 @@ def headline(facts: RunFacts) -> Headline:
     word, symbol, tone = _WORDS[state]
     if state == "promoted" and _verdict_word(facts) != "PASS":
         word, symbol, tone = "PROMOTED against the gate", "!", "undecided"
+        if _approvable(facts):
+            word, symbol = f"PROMOTED, approved{_by(facts)}", "✓"
     return Headline(
         state=state,
         word=word,
@@ -92,7 +96,7 @@ def _sentence(facts: RunFacts, state: RunState) -> str:
     candidate = model_name(facts, facts.candidate.model_id)
     stays = _stays(facts)
     if state == "promoted":
-        return f"{candidate} went live{_instead_of(facts)}; {_what_held(facts)}."
+        return f"{candidate} went live{_instead_of(facts)}; {_on_what(facts)}."
     if state == "rolled_back":
         return f"{candidate} was taken back{_because(facts)}."
     if state == "error" or (state == "failed" and facts.kind == "promotion"):
@@ -125,6 +129,32 @@ def _instead_of(facts: RunFacts) -> str:
     )
 
 
+def _approvable(facts: RunFacts) -> bool:
+    """True where people were asked and said yes; what takes an override went live against the gate."""
+    takes = {verdict.takes for verdict in _verdicts(facts) if verdict.outcome != "PASS"}
+    return takes == {"approve"}
+
+
+def _by(facts: RunFacts) -> str:
+    people = dict.fromkeys(one_line(consent.actor, 80) for consent in facts.consents)
+    return f" by {' and '.join(people)}" if people else ""
+
+
+def _on_what(facts: RunFacts) -> str:
+    """On which evidence it went live, and on whose word where that was not enough."""
+    if _verdict_word(facts) == "PASS":
+        return _what_held(facts)
+    said = [f"{one_line(one.actor, 80)} said: {_given(one.reason)}" for one in facts.consents]
+    if _approvable(facts):
+        return "; ".join((f"a person was asked because {_blocking(facts)}", *said))
+    by = f", overridden{_by(facts)}" if facts.consents else ""
+    return "; ".join((f"{_what_held(facts)}{by}", *said))
+
+
+def _given(reason: str) -> str:
+    return _without_stop(one_line(reason, 200))
+
+
 def _because(facts: RunFacts) -> str:
     return f": {_without_stop(facts.error)}" if facts.error else ""
 
@@ -152,14 +182,24 @@ def _held(verdict: Verdict) -> str:
 
 
 def _blocking(facts: RunFacts) -> str:
-    """The gravest finding, and how many more there are."""
+    """The gravest finding, how many more there are, and every rule by which no PASS was to be had."""
     verdict = _worst_verdict(facts)
     if verdict is None:
         return "no verdict was reached"
     blocking = blocking_checks(verdict)
-    counted_out = why_no_pass(verdict.tries) if verdict.tries is not None else ()
+    counted_out = [_without_stop(why) for why in _counted_out(verdict)]
     if not blocking and counted_out:
-        return f"{_without_stop(counted_out[0])}; {_held(verdict)}"
+        return "; ".join((*counted_out, _held(verdict)))
+    return "; ".join((_gravest(verdict, blocking), *counted_out))
+
+
+def _counted_out(verdict: Verdict) -> tuple[str, ...]:
+    if verdict.tries is None or verdict.outcome != "INCONCLUSIVE":
+        return ()
+    return why_no_pass(verdict.tries)
+
+
+def _gravest(verdict: Verdict, blocking: Sequence[CheckResult]) -> str:
     if not blocking and verdict.first_release and verdict.outcome == "INCONCLUSIVE":
         return f"this is a first release, with nothing live to compare with, and {_held(verdict)}"
     if not blocking:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from evals.checks.kinds import kind_spec
-from evals.gate.tries.rule import days
+from evals.gate.tries.rule import days, is_overspent
 from evals.records import EarlierTry, Edit, PooledCheck, TryCount
 from evals.report.numbers import counted, digits_for, figure, percentage, signed, unit_of
 
@@ -44,6 +44,10 @@ def _added_up(tries: TryCount) -> str:
     if tries.allowed is None:
         wrong = round(tries.candidates * alpha, 2)
         return f"{found}: up to {wrong:g} wrong promotions expected if all were at the margin."
+    if is_overspent(tries):
+        spent = percentage(round(tries.spent or 0.0, 4))
+        promised = percentage(round(1.0 - (tries.together or 0.0), 12))
+        return f"{found} for this one: all of them add up to {spent}, more than the family's {promised}."
     together = percentage(round(tries.allowed * alpha, 12))
     return f"{found}: the gate's family holds {together} for {tries.allowed} of them together."
 

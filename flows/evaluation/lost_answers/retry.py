@@ -15,6 +15,7 @@ from evals.records import Verdict
 from flows.evaluation.human_labels import with_kept_labels
 from flows.evaluation.looks import due_look, evidence_at, results_at
 from flows.evaluation.open_run import OpenRun, open_run
+from flows.registry.judge_anew import promote_command
 from flows.registry.records import RunState
 from flows.settings import Settings
 
@@ -53,6 +54,8 @@ def why_no_retry(run: OpenRun) -> str:
         return f"{run_id} is a regression run, and those look at one day; ask anew: gatewright regress {target}"
     if verdict is None:
         return f"{run_id} has no verdict yet: gatewright resume {run_id} goes on with it"
+    if run.record.state == "promoted":
+        return f"{run_id} was promoted: nothing to retry"
     if verdict.outcome == "PASS" or (
         verdict.outcome == "FAIL" and not verdict.fails_for_lost_answers
     ):
@@ -112,8 +115,11 @@ def _why_nothing_to_ask(run: OpenRun) -> str:
     if looks and looks[-1].stop and looks[-1].look < run.evaluation.rounds:
         return (
             f"asking of {run_id} ended after look {looks[-1].look} of {looks[-1].rounds}, and not for want of"
-            f" answers: {looks[-1].why}"
+            f" answers: {looks[-1].why}; to ask every case:"
+            f" {promote_command(run.record, '--no-early-stop')}"
         )
     if not missing_answers(run):
-        return f"no answer of {run_id} is missing, so that there is nothing to ask for again"
+        waits = run.record.state == "waiting"
+        instead = "approve or reject it" if waits else "there is nothing to ask for again"
+        return f"no answer of {run_id} is missing; {instead}"
     return ""

@@ -26,6 +26,7 @@ def counted(run: OpenRun, verdict: Verdict, results: Results) -> Verdict:
         confidence=run.policy.decision_confidence,
         window_s=family.window_s if family else WINDOW_S,
         allowed=family.candidates if family else None,
+        together=family.confidence if family else None,
     )
     earlier = tuple(_with_edits(run, one) for one in tries.earlier)
     tries = msgspec.structs.replace(

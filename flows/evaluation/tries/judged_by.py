@@ -72,6 +72,7 @@ def _now(run: OpenRun) -> JudgedBy:
         fingerprints={one.suite.name: one.fingerprint for one in run.plan.suites},
         gate=msgspec.to_builtins(msgspec.structs.replace(run.plan.policy, path="")),
         target=plain_target(run.target),
+        confidence=run.policy.decision_confidence,
     )
 
 

@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
+import html
+import io
 from typing import Any
 
+from rich.console import Console
+
+from evals.records import EarlierTry, Edit, TryCount
+from evals.report.facts import Consent
+from evals.report.formats.html import render_html
+from evals.report.formats.markdown import render_markdown
+from evals.report.formats.terminal import verdict_renderable
 from evals.report.sections.headline import headline
+from evals.report.view import ReportView, build_view
+
+
+def in_terminal(view: ReportView) -> str:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(verdict_renderable(view))
+    return console.export_text()
+
+
+def second_try(*edits: Edit) -> TryCount:
+    first = EarlierTry(
+        run_id="run-0",
+        at="2026-11-20T08:00:00Z",
+        requested_by="cleo",
+        try_number=1,
+        outcome="FAIL",
+        edits=edits,
+    )
+    return TryCount(number=2, candidates=1, window_s=90 * 86400, confidence=0.95, earlier=(first,))
 
 
 def test_a_refusal_names_the_gravest_check_and_what_stays_live(
@@ -99,3 +127,42 @@ def test_a_first_release_says_that_nothing_is_live(facts: Any, verdict: Any, che
 def test_a_regression_run_speaks_of_the_live_model(facts: Any, verdict: Any, failing: Any) -> None:
     found = headline(facts(kind="regression", verdict=verdict("FAIL", failing)))
     assert found.line == "FAILED: exact_match is 0.741 (at least 0.80 asked); v3 is still live."
+
+
+def test_an_approved_second_try_says_who_approved_and_what_was_asked(
+    facts: Any, verdict: Any, check: Any
+) -> None:
+    judged = verdict("INCONCLUSIVE", check(), check(), tries=second_try())
+    said = (Consent(decision="approve", actor="bert", reason="read both reports."),)
+    found = headline(facts(state="promoted", verdict=judged, consents=said))
+    assert found.line.startswith(
+        "PROMOTED, approved by bert: v3 went live instead of v2; a person was asked because this is try 2"
+    )
+    assert found.line.endswith("all 2 deciding checks hold; bert said: read both reports.")
+    assert found.tone != "pass"
+    assert "against the gate" not in found.line
+
+
+def test_an_override_names_its_people(facts: Any, verdict: Any, failing: Any) -> None:
+    said = tuple(
+        Consent(decision="override", actor=who, reason="needed today") for who in ("bo", "cy")
+    )
+    found = headline(facts(state="promoted", verdict=verdict("FAIL", failing), consents=said))
+    assert found.word == "PROMOTED against the gate"
+    assert "overridden by bo and cy" in found.sentence
+
+
+def test_who_is_asked_reads_that_the_gate_is_looser_and_who_may_not_answer(
+    facts: Any, verdict: Any, check: Any
+) -> None:
+    edit = Edit(of="gate", field="checks[0].max_drop", change="0.04 -> 0.4", looser=True)
+    undecided = check(outcome="INCONCLUSIVE", estimate=0.81, lower=0.78, upper=0.84)
+    for one in (check(), undecided):
+        judged = verdict("INCONCLUSIVE", one, tries=second_try(edit))
+        view = build_view(facts(state="waiting", verdict=judged))
+        pages = render_markdown(view), render_html(view), in_terminal(view)
+        assert "this is try 2" in view.headline.sentence
+        for page in pages:
+            plain = " ".join(html.unescape(page.replace("<wbr>", "")).replace("\\", "").split())
+            assert "changed gate checks[0].max_drop: 0.04 -> 0.4 (looser)" in plain
+            assert "neither who asked for this run nor cleo, who asked for that one" in plain

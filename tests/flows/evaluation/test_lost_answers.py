@@ -17,6 +17,8 @@ from support.lossy_proxy import LossyProxy, lossy_proxy
 from support.promoted import TARGET, Place
 from support.waiting import PATIENCE_S
 
+from evals.gate.look_store import LookStore
+from evals.gate.looks import LookEvent
 from evals.sampling.accounting import read_usage
 from flows.evaluation.lost_answers.retry import begin_retry
 from flows.registry.opening import open_registry
@@ -189,5 +191,25 @@ def test_nothing_is_retried_that_lacks_no_answer(place: Place, proxy: LossyProxy
     assert found["verdict"]["outcome"] == "INCONCLUSIVE"
     refused = place.command("retry", found["run_id"])
     assert refused.code == 1
-    assert "no answer" in refused.err
-    assert "is missing" in refused.err
+    assert f"no answer of {found['run_id']} is missing; there is nothing" in refused.err
+    with open_registry(place.settings) as registry:
+        registry.set_run_state(found["run_id"], "waiting")
+    assert "is missing; approve or reject it" in place.command("retry", found["run_id"]).err
+    early = LookEvent(
+        look=0,
+        rounds=1,
+        policy_digest="sha256:policy",
+        evidence_digest="sha256:evidence",
+        checks=(),
+        needs=(),
+        stop=True,
+    )
+    folder = place.home / "runs" / found["run_id"]
+    for kept in folder.glob("looks*"):
+        kept.unlink()
+    LookStore(folder).append(early)
+    ended = " ".join(place.command("retry", found["run_id"]).err.split())
+    assert (
+        f"gatewright evaluate {TARGET} --model {candidate(place)} --again --no-early-stop" in ended
+    )
+    assert "was promoted: nothing to retry" in place.command("retry", place.runs[0]).err

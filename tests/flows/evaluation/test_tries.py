@@ -108,6 +108,11 @@ def desk(original: Original, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return Desk(place)
 
 
+def shown(desk: Desk, run_id: str) -> str:
+    """The report as the terminal has it, without its line breaks."""
+    return " ".join(desk.place.command("report", run_id, "--format", "terminal").out.split())
+
+
 def test_a_killed_run_counts_and_the_next_one_asks_a_person(
     desk: Desk, fresh_jobs: tuple[str, str]
 ) -> None:
@@ -135,8 +140,14 @@ def test_a_killed_run_counts_and_the_next_one_asks_a_person(
     assert desk.go_on(second) == "waiting"
     with pytest.raises(RefusedError, match="ana asked for this promotion"):
         desk.answer(second, by="ana")
+    assert "lets it go live, by somebody else than ana (GATEWRIGHT_ACTOR)" in shown(desk, second)
     desk.answer(second, by="ben")
     assert desk.go_on(second) == "live"
+    told = shown(desk, second)
+    assert "PROMOTED, approved by ben" in told
+    assert "this is try 2" in told
+    assert "ben said: read the report" in told
+    assert "against the gate" not in told
 
 
 def test_a_gate_that_was_widened_after_an_evaluation_needs_somebody_else(
@@ -161,16 +172,18 @@ def test_a_gate_that_was_widened_after_an_evaluation_needs_somebody_else(
     assert "checks[1].at_most: 0.001 -> 60000 (looser)" in " ".join(history.split())
 
 
-def test_a_candidate_beyond_the_family_asks_a_person(
+def test_a_family_that_is_made_larger_before_its_next_candidate_asks_a_person(
     desk: Desk, fresh_jobs: tuple[str, str]
 ) -> None:
-    desk.place.write_gate(TARGET, GATE + "family: {candidates: 3, window: 30d}\n")
+    family = "family: {{candidates: {}, window: 30d, confidence: 0.85}}\n"
+    desk.place.write_gate(TARGET, GATE + family.format(3))  # two were judged at 5 % each before
     _, third = desk.judge(fresh_jobs[0])
     assert third.outcome == "PASS"
-    assert [check.confidence for check in third.checks] == [pytest.approx(1 - 0.05 / 3)] * 2
+    desk.place.write_gate(TARGET, GATE + family.format(4))
     _, fourth = desk.judge(fresh_jobs[1])
     assert fourth.outcome == "INCONCLUSIVE"
-    assert "candidate 4 in 30 days, and the gate's family is 3" in fourth.reasons[0]
+    assert [check.confidence for check in fourth.checks] == [pytest.approx(1 - 0.15 / 4)] * 2
+    assert "add up to a chance of 18.8% of a wrong promotion" in fourth.reasons[0]
 
 
 @pytest.mark.parametrize("edited", ["suite", "slot"])
@@ -213,12 +226,11 @@ def test_a_new_try_supersedes_the_one_that_waits(desk: Desk, fresh_jobs: tuple[s
     assert desk.go_on(waiting) == "refused"
     assert desk.run(waiting).state == "superseded"
     assert f"superseded by run {newer}" in desk.place.command("runs", TARGET).out
-    shown = " ".join(desk.place.command("report", waiting, "--format", "terminal").out.split())
-    assert f"This run was superseded by run {newer}" in shown
-    shown = " ".join(desk.place.command("report", newer, "--format", "markdown").out.split())
-    assert "Try 3 of this candidate on this target" in shown.replace("\\", "")
-    assert "2 tries together" not in shown
-    assert "3 tries together, team.accuracy at\\_least 0.5" in shown
+    assert f"This run was superseded by run {newer}" in shown(desk, waiting)
+    told = " ".join(desk.place.command("report", newer, "--format", "markdown").out.split())
+    assert "Try 3 of this candidate on this target" in told.replace("\\", "")
+    assert "2 tries together" not in told
+    assert "3 tries together, team.accuracy at\\_least 0.5" in told
     with open_registry(desk.settings) as registry:
         assert registry.verify() == ()
 

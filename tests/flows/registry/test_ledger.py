@@ -7,7 +7,8 @@ from support.registry import Story
 from support.verdicts import stored_check, stored_verdict
 
 from evals.errors import RefusedError
-from evals.gate.tries.rule import with_tries
+from evals.gate.tries.family import Family
+from evals.gate.tries.rule import why_no_pass, with_tries
 from evals.records import Candidate, EarlierTry, Edit, SuiteResult, TryCount
 from flows.registry.judged_by import JudgedBy
 from flows.registry.records import Binding, RunRecord
@@ -290,3 +291,34 @@ def test_what_a_run_was_judged_by_and_what_changed_since_is_kept(registry: Regis
         "found by run run-2, changed since run run-1: suite letters.cases: 1 removed"
     )
     assert registry.verify() == ()
+
+
+def test_a_family_that_grows_before_each_candidate_is_spent_all_the_same(
+    registry: Registry,
+) -> None:
+    for place in range(1, 6):
+        model, size = f"model-{place}", max(3, place)
+        each = Family(candidates=size).each
+        started(registry, f"run-{place}", model)
+        facts = JudgedBy(policy_digest=f"sha256:{size}", fingerprints={}, confidence=each)
+        registry.note_judged_by(f"run-{place}", facts)
+        found = count(registry, f"run-{place}", confidence=each, allowed=size, together=0.95)
+        assert (found.candidates, found.allowed) == (place, size)
+        assert bool(why_no_pass(found)) == (place > 3)
+        judged(registry, f"run-{place}", model, "PASS")
+    assert found.spent == pytest.approx(3 * 0.05 / 3 + 0.05 / 4 + 0.05 / 5)
+
+
+def test_runs_of_before_count_at_what_their_verdict_says_else_as_one_of_the_family(
+    registry: Registry,
+) -> None:
+    said = TryCount(number=1, candidates=1, window_s=86400, confidence=0.98)
+    started(registry, "run-1", "model-1")
+    registry.save_verdict("run-1", stored_verdict("model-1", None, "FAIL", tries=said))
+    started(registry, "run-2", "model-2")
+    judged(registry, "run-2", "model-2")
+    started(registry, "run-3", "model-3")
+    found = count(registry, "run-3", confidence=0.99, allowed=5, together=0.95)
+    assert found.spent == pytest.approx(0.02 + 0.01 + 0.01)
+    assert why_no_pass(found) == ()
+    assert count(registry, "run-3").spent is None

@@ -94,3 +94,12 @@ def test_a_gate_that_changed_after_the_choice_asks_a_person() -> None:
     held = with_tries(verdict("PASS"), tries(changed_since_chosen=("gate teams",)))
     assert held.outcome == "INCONCLUSIVE"
     assert held.reasons[0].startswith("gate teams changed after this candidate was chosen")
+
+
+def test_candidates_that_add_up_to_more_than_their_family_ask_a_person() -> None:
+    family = {"candidates": 4, "allowed": 4, "together": 0.95}
+    held = with_tries(verdict("PASS"), tries(spent=0.0625, **family))
+    assert held.outcome == "INCONCLUSIVE"
+    assert "add up to a chance of 6.25% of a wrong promotion" in held.reasons[0]
+    assert with_tries(verdict("PASS"), tries(spent=4 * (0.05 / 4), **family)).outcome == "PASS"
+    assert with_tries(verdict("PASS"), tries(spent=float("nan"), **family)).outcome != "PASS"

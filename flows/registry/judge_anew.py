@@ -14,7 +14,8 @@ def promote_command(run: RunRecord, *options: str) -> str:
     named = [f"{flag} {run.trigger[key]}" for key, flag in _SELECTORS if key in run.trigger]
     if not named and run.candidate_model:
         named = [f"--model {run.candidate_model}"]
-    return " ".join(("gatewright promote", run.target, *named[:1], "--again", *options))
+    verb = "evaluate" if run.kind == "evaluation" else "promote"
+    return " ".join((f"gatewright {verb}", run.target, *named[:1], "--again", *options))
 
 
 def judge_anew(run: RunRecord) -> str:
