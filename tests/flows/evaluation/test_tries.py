@@ -190,7 +190,8 @@ def test_a_family_that_is_made_larger_before_its_next_candidate_asks_a_person(
 def test_an_approval_is_refused_once_suite_or_target_were_edited(
     desk: Desk, fresh_jobs: tuple[str, str], edited: str
 ) -> None:
-    desk.judge(fresh_jobs[0])
+    desk.place.write_gate(TARGET, EARLY)
+    desk.look(desk.begin(fresh_jobs[0]), upto=1)  # a first try that came to nothing
     run_id, verdict = desk.judge(fresh_jobs[0], again="x")
     assert verdict.outcome == "INCONCLUSIVE"
     assert desk.go_on(run_id) == "waiting"
