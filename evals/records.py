@@ -414,7 +414,10 @@ class Verdict(Record, frozen=True, kw_only=True):
 
 
 class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A model that wants in, with what is known of its origin."""
+    """A model that wants in, with what is known of its origin.
+
+    `weights_of` is the other id that a checkpoint's model goes by, such as that of its job's model for the last one.
+    """
 
     model_id: str
     target: str
@@ -423,6 +426,7 @@ class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):
     checkpoint: str | None = None
     training_file: str | None = None
     training_digest: str | None = None
+    weights_of: str | None = None
 
 
 class NextStep(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -196,6 +196,10 @@ class _Candidates:
         for one in found:
             job = _job(one.run)
             name = self._names.get(one.run.candidate_model, one.run.candidate_model)
+            # The last checkpoint of a job is the job's model under another id.
+            weights = one.run.candidate.weights_of if one.run.candidate else None
+            if weights:
+                name = self._names.setdefault(weights, name)
             if job is not None:
                 name = self._of_job.setdefault(job, name)
             self._names.setdefault(one.run.candidate_model, name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from evals.errors import CredentialError, PlatformError, RefusedError, UnknownModelError
 from evals.records import Candidate
 from flows.platforms.base import SpeaksOpenAI, TriggerRef
@@ -104,12 +106,10 @@ async def _from_checkpoint(
             f"no job at {platform.data.address} has a checkpoint {named}; only the last epochs' are kept"
         )
     job, checkpoint = found
-    if job.succeeded and checkpoint.model_id == job.model_id:
-        # The last checkpoint is the job's model: one name for it, or it would be tried twice as if it were two.
-        assert job.model_id is not None
-        return await _candidate(platform, job, job.model_id, target, None)
     model_id = checkpoint.id if by_id else (checkpoint.model_id or checkpoint.id)
-    return await _candidate(platform, job, model_id, target, checkpoint.id)
+    candidate = await _candidate(platform, job, model_id, target, checkpoint.id)
+    other = checkpoint.model_id if checkpoint.model_id != model_id else None
+    return msgspec.structs.replace(candidate, weights_of=other)
 
 
 async def _from_model(

@@ -88,6 +88,26 @@ def test_one_model_named_in_two_ways_is_one_candidate(registry: Registry) -> Non
     assert (found.number, found.candidates) == (1, 2)
 
 
+@pytest.mark.parametrize("order", [("job", "checkpoint"), ("checkpoint", "job")])
+def test_the_last_checkpoint_of_a_job_is_the_jobs_model(
+    registry: Registry, order: tuple[str, str]
+) -> None:
+    of_job = Candidate(model_id="model-2", target="triage", job_id="ftjob-1")
+    of_checkpoint = Candidate(
+        model_id="ckpt-9",
+        target="triage",
+        job_id="ftjob-1",
+        checkpoint="ckpt-9",
+        weights_of="model-2",
+    )
+    named = {"job": of_job, "checkpoint": of_checkpoint}
+    for number, how in enumerate(order, start=1):
+        started(registry, f"run-{number}", named[how].model_id)
+        registry.note_run(f"run-{number}", actor="gatewright", candidate=named[how])
+        registry.note_first_look(f"run-{number}", 1)
+    assert count(registry, "run-2").number == 2
+
+
 def test_an_evaluation_is_no_try_but_its_candidate_counts(registry: Registry) -> None:
     started(registry, "eval-1", "model-3", kind="evaluation")
     judged(registry, "eval-1", "model-3", "FAIL")
