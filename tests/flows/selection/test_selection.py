@@ -137,7 +137,9 @@ def test_with_room_for_one_slot_candidates_are_asked_one_after_the_other(field):
 def test_a_field_in_which_all_clearly_fail_is_refused_and_nobody_judged(field):
     strict = GATE | {"checks": [{"metric": "team.accuracy", "at_least": 0.97, "max_drop": 0.1}]}
     field.project.write_gate(TARGET, strict | {"first_release": "needs_approval"})
-    selection = field.begin("adf")
+    selection = field.begin(
+        "df"
+    )  # wrong on a third and more, which so few cases show whatever the order
     assert asyncio.run(field.choose(selection)) is None
     assert field.run(selection).state == "refused"
     assert rungs.request_judgement(field.settings, selection) is None
