@@ -22,6 +22,7 @@ from evals.graders.table import graders_digest
 from evals.metrics.results import ModelResults
 from evals.metrics.tabulation import tabulate
 from evals.records import Response
+from evals.sampling.endpoint.request_body import PASSED_ON
 from evals.sampling.request_spec import SamplingSettings
 from evals.suites.opened import OpenedSuite
 
@@ -36,17 +37,7 @@ __all__ = [
     "why_incomparable",
 ]
 
-_SAYS_SOMETHING = (
-    "temperature",
-    "top_p",
-    "max_completion_tokens",
-    "stop",
-    "reasoning_effort",
-    "response_format",
-    "tools",
-    "tool_choice",
-    "extra",
-)
+_SAYS_SOMETHING = (*PASSED_ON, "extra")
 """Parameters with a say in the answer. A seed is none: another one draws again from the same answers."""
 
 

@@ -14,10 +14,10 @@ from evals.records import Endpoint
 from evals.sampling.endpoint.responses_api import responses_fields, responses_input
 from evals.sampling.request_spec import ModelRequest, SamplingSettings
 
-__all__ = ["RequestBuilder"]
+__all__ = ["PASSED_ON", "RequestBuilder"]
 
 _encode = msgspec.json.Encoder().encode
-_PASSED_ON = (
+PASSED_ON = (
     "temperature",
     "top_p",
     "max_completion_tokens",
@@ -27,6 +27,7 @@ _PASSED_ON = (
     "tools",
     "tool_choice",
 )
+"""Settings that a request passes on under their own names."""
 _DROPPABLE = frozenset({"temperature", "top_p", "seed"})
 _SWAPPED = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 
@@ -109,7 +110,7 @@ def _url(endpoint: Endpoint) -> str:
 
 
 def _fields(settings: SamplingSettings, *, chat: bool) -> dict[str, Any]:
-    fields = {name: getattr(settings, name) for name in _PASSED_ON}
+    fields = {name: getattr(settings, name) for name in PASSED_ON}
     if chat:
         fields["seed"] = settings.seed
     else:
