@@ -222,10 +222,9 @@ class CheckResult(Record, frozen=True, kw_only=True):
     `candidate` and `baseline` are point estimates of the metric; `estimate`, `lower` and `upper` belong to the quantity
     that is compared with `threshold` (the metric itself, the difference, or the ratio where `percent` is set): each
     bound is one-sided at `confidence`. `decides` is False for shadow checks and for slices that are only reported.
-    `against` says whose `baseline` is, and `against_model` names the anchor's model. `overruled` says in a few words what
-    forbids to go by the comparison, whatever it came to. `reason` begins with `check` and a
-    colon. `rests_on` is None in results stored before it existed, which
-    `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
+    `against` says whose `baseline` is, and `against_model` names the anchor's model. `overruled` says in a few words why
+    the comparison does not decide, whatever its result. `reason` begins with `check` and a colon. `rests_on` is None in
+    results stored before it existed, which `evals.gate.old_verdicts` completes; `look` is None for a sample of fixed size.
 
     `n` counts the cases asked. `missing_candidate` and `missing_baseline` of them lack a score of that model: `estimate` is then of
     those that have both, while `lower` and `upper` hold whatever the missing ones were.
@@ -333,7 +332,7 @@ class PooledCheck(Record, frozen=True, kw_only=True, omit_defaults=True):
 class RunnerUp(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A selection that a candidate took part in and did not win, while no run of the winner passed.
 
-    `winner` is the model that was chosen, "" while none is; `run_id` is its latest run and `outcome` what that came to.
+    `winner` is the model that was chosen, "" while none is; `run_id` is its latest run and `outcome` that run's verdict.
     """
 
     selection: str

@@ -145,7 +145,7 @@ def _examined(
 def _against_a_sound_baseline(
     policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook]
 ) -> Iterator[CheckLook]:
-    """What the checks came to, without a PASS that only a fallen live model gave; those of earlier looks too."""
+    """Return the results of all checks, earlier looks' included, without any PASS that only a degraded live model allowed."""
     checks = {
         check.key: check
         for authored in policy.checks

@@ -118,7 +118,7 @@ def _setting(key: str, old: Any, new: Any) -> Iterator[Edit]:
 
 
 def _checks(before: Sequence[Check], now: Sequence[Check]) -> Iterator[Edit]:
-    """Checks are told apart by what they are about, so that moving one in the file changes nothing."""
+    """Compare checks by what they measure, so that moving one within the file is no change."""
     left: dict[Any, list[Check]] = defaultdict(list)
     for check in _authored(before):
         left[_about(check)].append(check)
@@ -134,7 +134,7 @@ def _checks(before: Sequence[Check], now: Sequence[Check]) -> Iterator[Edit]:
 
 
 def _authored(checks: Sequence[Check]) -> Iterator[Check]:
-    """Those against an anchor follow from the others and the anchor, whose own difference is told."""
+    """Leave out checks against the anchor: they follow from the others and from `anchor`, which is compared itself."""
     return (check for check in checks if check.against == "baseline")
 
 

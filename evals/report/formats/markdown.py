@@ -124,7 +124,7 @@ def _sure(check: CheckView) -> str:
 def render_field(field: FieldView) -> str:
     """Return the field of a selection: what it is about, and a table of everybody in it."""
     rows = [
-        " | ".join(["| Candidate", *(_plain(one) for one in field.columns), "Came to |"]),
+        " | ".join(["| Candidate", *(_plain(one) for one in field.columns), "Result |"]),
         "|---" * (len(field.columns) + 2) + "|",
     ]
     for row in field.rows:

@@ -39,7 +39,7 @@ def field_renderable(field: FieldView) -> RenderableType:
     table.add_column("Candidate", overflow="fold")
     for column in field.columns:
         table.add_column(column, justify="right")
-    table.add_column("Came to", overflow="fold")
+    table.add_column("Result", overflow="fold")
     for row in field.rows:
         cells = [one_line(row.name, 80), *row.cells, one_line(row.fate)]
         table.add_row(*map(Text, cells), style="bold" if row.chosen else "")
