@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from evals.errors import RefusedError
 from evals.records import LivePointer
 from flows.registry import eligibility, holds, pointers
+from flows.registry.audit.intact import require_intact, require_pointers_intact
 from flows.registry.clearance import require_cleared
 from flows.registry.database.engine import Writer
 from flows.registry.records import Event, NewPointer, PointerKind
@@ -31,13 +32,15 @@ def switch(
     restore                    the run undoes its own switch, to exactly what was live before it
     adopt                      a person's word; the model is neither refused nor revoked
 
-    Raises StaleGenerationError when the generation moved, RefusedError saying what forbids it; nothing changes then.
+    Raises StaleGenerationError when the generation moved, RefusedError saying what forbids it, RegistryError when a row
+    it rests on is not what its event tells; nothing changes then.
     """
     eligibility.refuse_blank(actor, reason)
     # Compare and swap are one: this transaction holds the only write lock, so the generation can't move before it commits.
     pointers.require_generation(writer.connection, new.target, expected_generation)
     evidence, restores = None, None
     if kind in ("promotion", "first_release"):
+        require_intact(writer.connection, new.target)
         evidence = require_cleared(writer.connection, new, expected_generation).evidence_digest
     else:
         restores = _allowed(writer.connection, new, kind)
@@ -114,6 +117,7 @@ def _allowed(connection: Connection, new: NewPointer, kind: PointerKind) -> int 
         raise RefusedError(f"{new.model_id} may not be live for {new.target}: {why}")
     if kind == "adopt":
         return None
+    require_pointers_intact(connection, new.target)
     earlier = pointers.find(connection, new.target, new.model_id)
     if earlier is None:
         raise RefusedError(f"{new.model_id} was never live for {new.target}: nothing to go back to")
