@@ -226,7 +226,10 @@ def _asked(
 def _hindrance(parts: ServiceState, question: Question, actor: str | None) -> str:
     if actor is None:
         return (
-            "Nobody is signed in here, so this page can only show the question."
+            "Nobody is signed in here, so this page can only show the question. Sign in with the token of the"
+            " service, or answer it with `gatewright approve` or `gatewright reject`."
+            if parts.config.session_token
+            else "Nobody is signed in here, so this page can only show the question."
             " Answer it with `gatewright approve` or `gatewright reject`."
         )
     if question.expired:
