@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from evals.checks.broken_metric import reached_by_the_worst, unless_broken
 from evals.checks.check import Check
 from evals.checks.comparability import has_metric
+from evals.checks.floors import too_few_for_method, warnings
 from evals.checks.kinds import MissingRule
 from evals.checks.measurement import Measurement
 from evals.checks.methods import (
@@ -22,8 +23,6 @@ from evals.checks.methods import (
     absolute_interval_of,
     difference_of,
     ratio_of,
-    too_few_for_method,
-    warnings,
 )
 from evals.checks.missing import (
     missing_cases,
