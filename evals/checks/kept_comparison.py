@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.checks.check import Check
-from evals.checks.comparison import due_rows
 from evals.checks.feasibility import least_cases, least_clusters
 from evals.checks.floors import clusters_said
+from evals.checks.rows import due_rows
 from evals.metrics.estimates import metric_spec
 from evals.metrics.results import ModelResults
 from evals.stats.clusters import cluster_sizes

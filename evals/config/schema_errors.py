@@ -129,8 +129,9 @@ def _expected(error: ValidationError) -> str | None:
     wanted: Any = error.validator_value
     keyword = str(error.validator)
     # A schema may say in words what it means by a pattern.
-    if keyword in ("type", "pattern") and "x-expected" in error.schema:
-        return f"expected {error.schema['x-expected']}"
+    meant = error.schema.get("x-expected") if isinstance(error.schema, Mapping) else None
+    if keyword in ("type", "pattern") and meant is not None:
+        return f"expected {meant}"
     if keyword == "type":
         kinds = [wanted] if isinstance(wanted, str) else wanted
         return f"expected {' or '.join(_KINDS[kind] for kind in kinds)}"
