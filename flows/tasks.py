@@ -27,7 +27,7 @@ from flows.orchestration import artifacts, triggers
 from flows.orchestration.prefect_api import PrefectApi, prefect_api_from_environment
 from flows.recovery import target_rollback
 from flows.release import go_live as release
-from flows.reporting import gather
+from flows.reporting import finish, gather
 from flows.selection import field, rungs
 from flows.settings import load_settings
 
@@ -40,6 +40,7 @@ __all__ = [
     "close_expired",
     "conclude",
     "deploy_candidate",
+    "finish_stopped",
     "forget_answers",
     "go_live",
     "judge_look",
@@ -186,6 +187,12 @@ async def check_drift(
             artifacts.alert(one.target, facts, event=artifacts.DRIFT_FOUND)
         await asyncio.to_thread(drift_watch.record_check, settings, one)
     return checks
+
+
+@task(name="finish", **_STEP)
+async def finish_stopped() -> dict[str, str]:
+    """Clean up and report what a killed process left undone; returns run -> what went wrong, "" for nothing."""
+    return await finish.finish_stopped(load_settings())
 
 
 @task(name="sweep", **_STEP)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import typer
 
 from evals.errors import RefusedError
@@ -25,6 +27,8 @@ def resume(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Go on with a promotion, a selection or an evaluation that stopped half-way; nothing is asked twice."""
+    from flows.reporting.finish import finish_run
+
     settings = load_settings()
     with open_registry(settings) as registry:
         run = require_run(registry, run_id)
@@ -34,6 +38,7 @@ def resume(
             f"{run_id} is a regression run, and those look at one day; ask anew: gatewright regress {run.target}"
         )
     if run.settled or (run.kind == "evaluation" and judged):
+        asyncio.run(finish_run(settings, run_id))  # its process may have been killed just before
         show_run(settings, run_id, as_json)
     else:
         _go_on(settings, run, as_json)

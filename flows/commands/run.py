@@ -6,11 +6,12 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import typer
 
-from evals.errors import GatewrightError
+from evals.errors import GatewrightError, LeaseLostError
 from flows.commands.candidate_options import (
     AGAIN,
     CANDIDATES,
@@ -227,27 +228,40 @@ def _request_selection(
 
 
 async def _evaluate(settings: Settings, run_id: str) -> None:
-    from flows.evaluation import looks, request, steps
-    from flows.reporting import gather
+    from flows.orchestration.target_lease import target_lease
+    from flows.reporting.finish import close_run
 
-    try:
-        await request.resolve(settings, run_id)
-        await steps.preflight(settings, run_id)
-        await steps.deploy_candidate(settings, run_id)
-        for look in steps.rounds_due(settings, run_id):
-            asked = await steps.ask_round(settings, run_id, look)
-            if any(summary.stopped for summary in asked):
-                break
-            if looks.judge_look(settings, run_id, look):
-                break
-        steps.conclude(settings, run_id)
-    except GatewrightError as error:
-        with open_registry(settings) as registry:
-            registry.set_run_state(run_id, "failed", str(error)[:500])
-        raise
-    finally:
-        await steps.clean_up(settings, run_id)
-    await asyncio.to_thread(gather.report_run, settings, run_id)
+    with open_registry(settings) as registry:
+        target = require_run(registry, run_id).target
+    say = partial(typer.echo, err=True)
+    async with target_lease(settings, target, run_id, alone=False, say=say) as lease:
+        error = None
+        try:
+            await _measure_and_judge(settings, run_id)
+        except LeaseLostError:
+            raise
+        except GatewrightError as failure:
+            error = str(failure)
+            with open_registry(settings) as registry:
+                registry.set_run_state(run_id, "failed", error[:500])
+            raise
+        finally:
+            if not lease.lost:
+                await close_run(settings, run_id, error)
+                lease.finished = True
+
+
+async def _measure_and_judge(settings: Settings, run_id: str) -> None:
+    from flows.evaluation import looks, request, steps
+
+    await request.resolve(settings, run_id)
+    await steps.preflight(settings, run_id)
+    await steps.deploy_candidate(settings, run_id)
+    for look in steps.rounds_due(settings, run_id):
+        asked = await steps.ask_round(settings, run_id, look)
+        if any(summary.stopped for summary in asked) or looks.judge_look(settings, run_id, look):
+            break
+    steps.conclude(settings, run_id)
 
 
 async def _submit(run_id: str, parameters: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from flows.registry import (
     inbox,
     judged_by,
     kept_answers,
+    leases,
     ledger,
     pointers,
     retries,
@@ -138,6 +139,14 @@ class Registry:
     # steps of a promotion
     record_step = writing(steps.mark)
     steps = reading(steps.marks)
+
+    # who carries out what
+    take_lease = writing(leases.take)
+    renew_lease = writing(leases.beat)
+    leave_lease = writing(leases.leave)
+    lease = reading(leases.of_run)
+    leases_of = reading(leases.of_target)
+    open_leases = reading(leases.open_leases)
 
     # triggers that arrived
     inbox_put = writing(inbox.put)
