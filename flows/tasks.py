@@ -239,11 +239,15 @@ async def forget_answers() -> answer_cache.PruneOutcome:
 
 
 @task(name="roll back", cache_policy=NO_CACHE, persist_result=False)
-async def roll_back(target: str, to: str | None, reason: str, actor: str) -> str:
+async def roll_back(
+    target: str, to: str | None, reason: str, actor: str, from_generation: int | None = None
+) -> str:
     """Return to an earlier model; returns the model that is live now."""
+    settings = load_settings()
     outcome = await target_rollback.roll_back_target(
-        load_settings(), target, to=to, reason=reason, actor=actor
+        settings, target, to=to, reason=reason, actor=actor, from_generation=from_generation
     )
+    target_rollback.finish_rollback(settings, target, outcome)
     return outcome.pointer.model_id
 
 

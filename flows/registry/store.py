@@ -19,6 +19,7 @@ from flows.registry import (
     ledger,
     pointers,
     retries,
+    rollbacks,
     run_states,
     runs,
     selections,
@@ -70,6 +71,10 @@ class Registry:
     superseded = reading(pointers.superseded)
     switch = writing(switching.switch)
     withdraw = writing(switching.withdraw)
+
+    begin_rollback = writing(rollbacks.begin)
+    told_rollback = writing(rollbacks.told)
+    rollback_attempt = reading(rollbacks.attempt)
 
     # what happened
     history = reading(tables.history)

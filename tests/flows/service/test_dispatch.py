@@ -294,19 +294,22 @@ def test_a_running_flow_is_left_alone_while_there_is_a_sign_of_life(
     assert len(prefect.runs) == (2 if sign == "none" else 1)
 
 
-def test_a_silent_run_is_closed_and_started_again_once_nobody_holds_the_target(
-    service: Any, platform: Any, prefect: Any
+def test_a_run_is_started_again_once_its_process_is_dead_and_not_while_it_lives(
+    service: Any, platform: Any, prefect: Any, registry: Any
 ) -> None:
     job = started(service, platform)
+    run_id = in_state(registry, job.id, "evaluating")
     prefect.end(f"triage:{job.id}", "RUNNING", ago_s=3600)
-    prefect.holders["promote-triage"] = 1
-    service.post(job.id)
-    repeated = service.delivered()[-1]
-    assert "yet the target is at work" in service.tried(repeated, 2)
-    assert (len(prefect.runs), prefect.closed) == (1, [])
-    prefect.holders["promote-triage"] = 0
-    assert f"(key triage:{job.id}#2)" in service.outcome(repeated)
+    lease = {"dead": frozenset(), "alone": True}
+    assert registry.take_lease(run_id, "triage", "elsewhere", **lease) is None
+    assert "is running" in again(service, job)
+    with registry.database.write() as writer:
+        writer.connection.exec_driver_sql("UPDATE leases SET beat = beat - 21")
+    assert f"(key triage:{job.id}#2)" in again(service, job)
     assert prefect.closed == [prefect.by_key(f"triage:{job.id}")["id"]]
+    assert "is scheduled" in again(service, job), "the new one has yet to take the lease"
+    prefect.end(f"triage:{job.id}#2", "RUNNING")
+    assert "is running" in again(service, job)
 
 
 def test_one_that_dies_again_and_again_is_not_started_for_ever(
