@@ -299,17 +299,21 @@ def test_a_run_is_started_again_once_its_process_is_dead_and_not_while_it_lives(
 ) -> None:
     job = started(service, platform)
     run_id = in_state(registry, job.id, "evaluating")
-    prefect.end(f"triage:{job.id}", "RUNNING", ago_s=3600)
-    lease = {"dead": frozenset(), "alone": True}
-    assert registry.take_lease(run_id, "triage", "elsewhere", **lease) is None
-    assert "is running" in again(service, job)
+    key = f"triage:{job.id}"
+    prefect.end(key, "RUNNING", ago_s=3600)
+    registry.take_lease(run_id, "triage", "elsewhere", dead=frozenset(), alone=True)
+
+    def told(message: str) -> str:
+        registry.inbox_put(message, job_message(job.id))
+        return str(service.outcome(message))
+
+    assert "is running" in told("wh_20")
     with registry.database.write() as writer:
         writer.connection.exec_driver_sql("UPDATE leases SET beat = beat - 21")
-    assert f"(key triage:{job.id}#2)" in again(service, job)
-    assert prefect.closed == [prefect.by_key(f"triage:{job.id}")["id"]]
-    assert "is scheduled" in again(service, job), "the new one has yet to take the lease"
-    prefect.end(f"triage:{job.id}#2", "RUNNING")
-    assert "is running" in again(service, job)
+    assert f"(key {key}#2)" in told("wh_21")
+    assert prefect.closed == [prefect.by_key(key)["id"]]
+    prefect.end(f"{key}#2", "RUNNING")
+    assert f"is running (key {key}#2)" in told("wh_22"), "it has yet to take the lease"
 
 
 def test_one_that_dies_again_and_again_is_not_started_for_ever(
