@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from evals.codec import decoder
 from evals.errors import GatewrightError
 from evals.graders.model_client import (
     ConnectedModelClient,
@@ -197,8 +198,8 @@ def judge_costs(folder: Path) -> JudgeCosts:
 
 def _ledger(path: Path) -> Iterator[JudgeCall]:
     if path.exists():
-        decoder = msgspec.json.Decoder(JudgeCall)
+        reader = decoder(JudgeCall)
         with path.open("rb") as file:
             for line in file:
                 with suppress(msgspec.DecodeError):
-                    yield decoder.decode(line)
+                    yield reader.decode(line)
