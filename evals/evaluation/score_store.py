@@ -18,7 +18,7 @@ import msgspec
 
 from evals.cases.table import CaseTable
 from evals.codec import decoder
-from evals.files import append_lines
+from evals.files import append_lines, whole_lines
 from evals.records import MODEL_OUTCOMES, Response, Role, Score, UnscoredBecause
 from evals.suites.opened import OpenedSuite
 
@@ -124,14 +124,12 @@ class ScoreStore:
     def _statuses(self) -> Iterator[tuple[int, tuple[_ScoreStatus, ...]]]:
         reader = decoder(tuple[_ScoreStatus, ...])
         for number, line in self._lines():
-            # A process killed while writing leaves a torn line; its answer is scored again.
+            # Files of before may hold empty lines, and lines that a kill has torn; such an answer is scored again.
             with suppress(msgspec.DecodeError):
                 yield number, reader.decode(line)
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        if self.path.exists():
-            with self.path.open("rb") as file:
-                yield from enumerate(file, start=1)
+        return enumerate(whole_lines(self.path), start=1)
 
 
 class _Marks:

@@ -20,6 +20,7 @@ import msgspec
 
 from evals.codec import decoder
 from evals.errors import InfrastructureError
+from evals.files import drop_torn_line
 from evals.records import Role
 from evals.sampling.journal import segments
 from evals.sampling.pacing.concurrency import thin
@@ -48,7 +49,7 @@ class UsageLog:
         self._broken = False
         path = run.journal.folder / ACCOUNT_FILE
         if path.exists():
-            segments.drop_torn_line(path)
+            drop_torn_line(path)
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.write_if_changed()
 
