@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -332,12 +333,21 @@ def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
     )
 
 
+_QUIET = {
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_ROOT_LEVEL": "CRITICAL",  # its websockets log tracebacks under a name of their own
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
+
+
 @contextmanager
 def _prefect(settings: Settings) -> Iterator[None]:
     """Have a Prefect server, keep its own log out of a terminal that has our progress in it, and its telemetry off."""
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("DO_NOT_TRACK", "1")
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    logging.raiseExceptions = False  # a log line that the server did not take is no traceback
     from flows.orchestration.temporary_server import prefect_server
 
     with prefect_server(settings.home / "servers", lambda line: typer.echo(line, err=True)):
