@@ -4,12 +4,13 @@ answers a second see `evals.sampling.journal`.
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["append_lines", "replace_file", "sync_folder"]
+__all__ = ["append_lines", "drop_torn_line", "replace_file", "sync_folder", "whole_lines"]
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -30,22 +31,54 @@ def replace_file(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def append_lines(path: Path, lines: Iterable[bytes]) -> None:
-    """Append lines (given without their ends) in one write, durably.
+def append_lines(path: Path, lines: Iterable[bytes], *, durably: bool = True) -> None:
+    """Append lines (given without their ends) in one write; with `durably` they are on the disk when this returns.
 
-    They begin on a line of their own even after a write that a kill has torn: readers pass over what can't be decoded.
+    What a kill has torn before is cut first, so that any reader of JSON Lines can read the whole file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        drop_torn_line(path)
     with path.open("ab", buffering=0) as file:
-        apart = b"\n" if file.tell() and not _ends_with_line(path) else b""
-        file.write(apart + b"".join(line + b"\n" for line in lines))
-        os.fsync(file.fileno())
+        file.write(b"".join(line + b"\n" for line in lines))
+        if durably:
+            os.fsync(file.fileno())
 
 
-def _ends_with_line(path: Path) -> bool:
+def whole_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file without their ends; none where there is no file. A torn last line is not yielded."""
+    if not path.exists():
+        return
     with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line[:-1]
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut what a killed process left after the last line end.
+
+    Nobody has counted that line: it counts when the whole of it is durable. Left in place, it would swallow the line
+    appended next.
+    """
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        keep = _last_line_end(file, end)
+        if keep < end:
+            file.truncate(keep)
+            os.fsync(file.fileno())
+
+
+def _last_line_end(file: io.BufferedRandom, end: int) -> int:
+    step = 1 << 16
+    while end > 0:
+        start = max(0, end - step)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def sync_folder(folder: Path) -> None:

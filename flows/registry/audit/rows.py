@@ -8,6 +8,7 @@ from typing import Any, get_args
 import msgspec
 from sqlalchemy import Connection, Select, Table, select
 
+from evals.codec import decode
 from evals.records import digest
 from flows.registry.database import schema
 from flows.registry.records import Decision, Event
@@ -163,7 +164,7 @@ def hold_problems(
 
 def _json(text: str | None) -> Any:
     try:
-        return msgspec.json.decode(text) if text is not None else None
+        return decode(text) if text is not None else None
     except msgspec.DecodeError:  # which no event says
         return {"unreadable": text}
 

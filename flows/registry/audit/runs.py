@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
-from evals.records import decode
+from evals.codec import convert, decode
 from flows.registry.audit.rows import rows_of
 from flows.registry.database.schema import runs, steps
 from flows.registry.records import RUN_STATES, Event, RunRecord
@@ -56,7 +56,7 @@ def _differences(row: Mapping[Any, Any], expected: dict[str, Any]) -> list[str]:
         record = decode(row["record"], RunRecord)
     except msgspec.MsgspecError:
         return ["record"]
-    true = msgspec.convert({"run_id": row["run_id"], **expected}, RunRecord)
+    true = convert({"run_id": row["run_id"], **expected}, RunRecord)
     wrong = {key for key in ("run_id", *expected) if getattr(record, key) != getattr(true, key)}
     columns = ("run_id", "target", "kind", "state", "trigger_key")
     wrong |= {key for key in columns if row[key] != getattr(record, key)}
@@ -68,9 +68,7 @@ def step_problems(connection: Connection, events: Mapping[int, Event]) -> Iterat
     rows = {row["seq"]: row for row in connection.execute(select(steps)).mappings()}
     for seq, row in rows.items():
         event = events.get(seq)
-        recorded = {key: row[key] for key in ("step", "phase")} | {
-            "detail": msgspec.json.decode(row["detail"])
-        }
+        recorded = {key: row[key] for key in ("step", "phase")} | {"detail": decode(row["detail"])}
         if event is None or event.kind != "step" or event.run_id != row["run_id"]:
             yield f"step {row['step']} of run {row['run_id']} has no event: it was put there past the registry"
         elif event.facts() != recorded:
