@@ -19,6 +19,7 @@ from typing import Any
 import typer
 
 from evals import __version__
+from evals.addresses import prepare_environment
 from evals.errors import ConfigurationError, GatewrightError
 from flows.commands import (
     decide,
@@ -96,6 +97,7 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; every error is worded here and nowhere else."""
     as_json = "--json" in arguments
     try:
+        prepare_environment()
         if os.environ.get("GATEWRIGHT_LOG"):
             from flows.commands.debug_log import start_log
 

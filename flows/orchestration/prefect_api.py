@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
+from evals.addresses import http_options
 from evals.errors import ConfigurationError, InfrastructureError, Problem
-from flows.platforms.certificates import checks_certificates
 
 __all__ = ["FINAL_STATES", "PrefectApi", "prefect_api_from_environment"]
 
@@ -34,7 +34,7 @@ class PrefectApi:
             base_url=url.rstrip("/") + "/",
             headers=headers,
             timeout=30,
-            verify=checks_certificates(url),
+            **http_options(url, where="PREFECT_API_URL"),
         )
         self._url, self._patience_s = url, patience_s
 

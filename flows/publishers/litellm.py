@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
+from evals.addresses import checked, is_loopback
 from evals.codec import decode
 from evals.errors import ConfigurationError, Problem, PublishError
 from evals.records import LivePointer, Record
@@ -45,11 +45,8 @@ class LitellmPublisher:
     reads_back = True
 
     def __init__(self, target: str, options: LitellmOptions, root: Path) -> None:
-        parts = urlsplit(options.url)
-        loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        if not parts.hostname or parts.scheme not in (
-            ("http", "https") if loopback else ("https",)
-        ):
+        parts = checked(options.url, where="publish", field="litellm.url")
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             message = f"expected an https address (http only on loopback); found {options.url!r}"
             raise ConfigurationError(Problem(where="publish", field="litellm.url", message=message))
         self.target = target

@@ -11,13 +11,13 @@ import hashlib
 import hmac
 import os
 import time
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from evals.addresses import checked, is_loopback
 from evals.codec import decode
 from evals.errors import ConfigurationError, CredentialError, Problem, PublishError
 from evals.records import LivePointer, Record, encode
@@ -120,20 +120,11 @@ def _secret(variable: str) -> bytes:
 
 
 def _refuse_open_road(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and _loopback(parts.hostname or ""):
+    parts = checked(url, where="publish", field="webhook.url")
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         return
     message = f"expected an https address (http only on loopback); found {_shown(url)!r}"
     raise ConfigurationError(Problem(where="publish", field="webhook.url", message=message))
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _shown(url: str) -> str:

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from evals.addresses import checked, http_options, is_loopback
 from evals.codec import decode
 from evals.errors import ConfigurationError, CredentialError, PlatformError, Problem
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
 from flows.platforms.azure.errors import explained, service_error
-from flows.platforms.certificates import checks_certificates
 from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
 
 __all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "ArmAnswer", "ArmClient"]
@@ -71,7 +71,7 @@ class ArmClient:
         self._http = httpx.AsyncClient(
             timeout=self.pace.request,
             follow_redirects=False,
-            verify=checks_certificates(base_url),
+            **http_options(base_url),
         )
 
     def elsewhere(self) -> ArmClient:
@@ -219,8 +219,8 @@ def _decoded(answer: httpx.Response) -> Any:
 
 
 def _refuse_plain_http(base_url: str) -> None:
-    parts = urlsplit(base_url)
-    if parts.scheme == "https" or parts.hostname in {"127.0.0.1", "::1", "localhost"}:
+    parts = checked(base_url, where="arm_endpoint")
+    if parts.scheme == "https" or is_loopback(parts.hostname or ""):
         return
     raise ConfigurationError(
         Problem(
