@@ -252,15 +252,10 @@ async def roll_back(
 
 
 @task(name="start new", **_STEP)
-async def start_new(target: str | None) -> list[str]:
-    """Start a promotion for every fine-tune that finished since the last look; returns the jobs' ids."""
-    settings = load_settings()
-    started: list[str] = []
+async def start_new(target: str | None) -> tuple[triggers.WatchOutcome, ...]:
+    """Start a promotion for every fine-tune that finished since the last look; what each target's look came to."""
     async with _own_server() as api:
-        for found in triggers.all_targets(settings):
-            if target in (None, found.name):
-                started += await triggers.start_finished(settings, api, found)
-    return started
+        return await triggers.watch_targets(load_settings(), api, target)
 
 
 def _own_server() -> PrefectApi:

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -71,6 +72,16 @@ class PrefectApi:
         body = {"parameters": dict(parameters), "idempotency_key": idempotency_key, "name": name}
         created = await self._ask("POST", f"deployments/{identifier}/create_flow_run", json=body)
         return str(self._checked(created)["id"])
+
+    async def version(self) -> str:
+        """Return the release of the server. Raises InfrastructureError when what answers is no Prefect server."""
+        answer = await self._ask("GET", "admin/version")
+        with suppress(ValueError):
+            if answer.is_success and isinstance(found := answer.json(), str):
+                return found
+        raise InfrastructureError(
+            f"what answers at {self._url} is no Prefect server ({answer.status_code} for {answer.url.path})"
+        )
 
     async def flow_run(self, flow_run_id: str) -> Mapping[str, Any]:
         """Return a flow run as the server tells it: id, name, state_type, state."""
@@ -134,8 +145,8 @@ class PrefectApi:
         )
 
 
-def prefect_api_from_environment() -> PrefectApi:
-    """Return a client for PREFECT_API_URL. Raises ConfigurationError when it is not set."""
+def prefect_api_from_environment(*, patience_s: float = 60.0) -> PrefectApi:
+    """Return a client for PREFECT_API_URL that tries for `patience_s` seconds. Raises ConfigurationError when it is not set."""
     url = os.environ.get("PREFECT_API_URL")
     if not url:
         raise ConfigurationError(
@@ -145,4 +156,5 @@ def prefect_api_from_environment() -> PrefectApi:
                 fix="start one with `prefect server start` and export PREFECT_API_URL=http://127.0.0.1:4200/api",
             )
         )
-    return PrefectApi(url, auth=os.environ.get("PREFECT_API_AUTH_STRING", ""))
+    auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    return PrefectApi(url, auth=auth, patience_s=patience_s)

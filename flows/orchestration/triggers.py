@@ -6,13 +6,14 @@ matches its suffix or metadata. Webhook, poller and a person all start it under 
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from evals.errors import ConfigurationError, Problem
+from evals.errors import GatewrightError
 from evals.records import Record
 from flows.config.connections import platform_of
 from flows.config.target import Target, load_target, target_names
@@ -24,11 +25,12 @@ from flows.settings import Settings
 
 __all__ = [
     "DEPLOYMENT",
-    "all_targets",
+    "WatchOutcome",
     "find_job",
     "start_finished",
     "start_promotion",
     "targets_wanting",
+    "watch_targets",
 ]
 
 DEPLOYMENT = "promotion/promotion"
@@ -47,18 +49,12 @@ class Cursor(Record, frozen=True, kw_only=True):
         return max(self.watched_since, self.seen_until - OVERLAP_S)
 
 
-def all_targets(settings: Settings) -> tuple[Target, ...]:
-    """Read every target file. Raises ConfigurationError with the problems of all of them."""
-    found: list[Target] = []
-    problems: list[Problem] = []
-    for name in target_names(settings.targets):
-        try:
-            found.append(load_target(settings.targets, name))
-        except ConfigurationError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise ConfigurationError(problems)
-    return tuple(found)
+class WatchOutcome(Record, frozen=True, kw_only=True):
+    """The jobs that a look for one target started a promotion for; `problem` says why it could not look."""
+
+    target: str
+    started: tuple[str, ...] = ()
+    problem: str = ""
 
 
 def targets_wanting(job: Job, targets: Iterable[Target]) -> tuple[Target, ...]:
@@ -91,6 +87,25 @@ async def start_promotion(api: PrefectApi, target: str, job_id: str, *, requeste
         idempotency_key=f"{target}:{job_id}",
         name=f"{target} {job_id}",
     )
+
+
+async def watch_targets(
+    settings: Settings, api: PrefectApi, target: str | None = None, *, since: float | None = None
+) -> tuple[WatchOutcome, ...]:
+    """Look for one target, or for every one there is, beside one another: each failure is a problem of its target alone."""
+    names = (target,) if target is not None else target_names(settings.targets)
+    return tuple(await asyncio.gather(*(_watched(settings, api, name, since) for name in names)))
+
+
+async def _watched(
+    settings: Settings, api: PrefectApi, name: str, since: float | None
+) -> WatchOutcome:
+    try:
+        target = load_target(settings.targets, name)
+        jobs = await start_finished(settings, api, target, since=since)
+    except GatewrightError as error:
+        return WatchOutcome(target=name, problem=" ".join(str(error).splitlines()))
+    return WatchOutcome(target=name, started=jobs)
 
 
 async def start_finished(
