@@ -75,7 +75,8 @@ def _look(settings: Settings, name: str, ref: TriggerRef | None) -> tuple[Findin
             )
             for problem in error.problems
         )
-    live, seen = None, ()
+    live: Candidate | None = None
+    seen: Sequence[SuiteResult] = ()
     with suppress(GatewrightError), open_registry(settings) as registry:  # told of below
         pointer, seen = registry.live(name), last_results(registry, name)
         if pointer is not None:
