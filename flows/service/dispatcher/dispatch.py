@@ -131,7 +131,11 @@ class Dispatcher:
         if self._api is None:
             return {}
         orders = await asyncio.to_thread(
-            stalled, self._settings, self._registry, silence_s=self._pauses.silence
+            stalled,
+            self._settings,
+            self._registry,
+            silence_s=self._pauses.silence,
+            unbegun_s=self._pauses.grace,
         )
         begun: dict[str, asyncio.Task[str]] = {}
         for order in orders:

@@ -18,6 +18,7 @@ __all__ = [
     "again_id",
     "answer_id",
     "answer_trigger",
+    "described",
     "job_trigger",
     "read_trigger",
 ]
@@ -69,3 +70,14 @@ def again_id(message_id: str, now: datetime | None = None) -> str:
 def read_trigger(payload: dict[str, Any]) -> Trigger:
     """Read a message. Raises msgspec.ValidationError."""
     return msgspec.convert(payload, Trigger)
+
+
+def described(payload: dict[str, Any]) -> str:
+    """Return in a few words what a message is about."""
+    try:
+        trigger = read_trigger(payload)
+    except msgspec.ValidationError:
+        return "something that can't be read"
+    if trigger.kind == "answer":
+        return f"answer {trigger.number} to {trigger.subject}"
+    return f"{trigger.event.rpartition('.')[2]}: {trigger.subject}"

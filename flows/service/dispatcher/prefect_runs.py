@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 from flows.orchestration.prefect_api import PrefectApi
@@ -13,9 +13,6 @@ __all__ = ["PrefectRuns"]
 
 class PrefectRuns(PrefectApi):
     """A Prefect server, asked with less patience than a person has: the inbox keeps what could not be started."""
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def holders(self, lock: str) -> int:
         """Return how many hold a concurrency limit. A killed holder counts until its lease ends, about a minute."""

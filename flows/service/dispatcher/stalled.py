@@ -27,15 +27,27 @@ _BY_ITSELF = frozenset({"webhook", "watch"})
 
 
 def stalled(
-    settings: Settings, registry: Registry, *, silence_s: float, longest_s: float = LONGEST_S
+    settings: Settings,
+    registry: Registry,
+    *,
+    silence_s: float,
+    unbegun_s: float | None = None,
+    longest_s: float = LONGEST_S,
 ) -> tuple[StartOrder, ...]:
-    """Return an order for every promotion of the service's that nothing was heard of for so many seconds."""
+    """Return an order for every promotion of the service's that nothing was heard of for so many seconds.
+
+    One that is on record and that nobody has begun with is looked at after `unbegun_s`: its flow run may have died before
+    it came to say anything.
+    """
     found = []
     for run in registry.runs(limit=500):
         if run.kind != "promotion" or not _should_move(settings, registry, run):
             continue
         order = _order(registry, run)
-        if order is not None and silence_s <= _silence(settings, registry, run) <= longest_s:
+        least = silence_s
+        if run.state == "requested" and unbegun_s is not None:
+            least = min(silence_s, unbegun_s)
+        if order is not None and least <= _silence(settings, registry, run) <= longest_s:
             found.append(order)
     return tuple(found)
 

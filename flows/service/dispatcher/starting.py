@@ -3,6 +3,7 @@
 Prefect's idempotency key makes it once. The keys of one trigger form a chain: `target:job`, `target:job#2`, `…#3`. The
 chain is walked from its start every time, so nothing has to be remembered:
 
+    run is not on record                ──▶ it is put there first: what is lost after that is seen, and found again
     run is over, or waits for a person  ──▶ nothing to do, Prefect is not asked
     flow run is scheduled, pending, paused, cancelled ──▶ it is under way, or a person stopped it: nothing to do
     flow run failed or crashed, and the run isn't over ──▶ next key
@@ -15,6 +16,7 @@ runs holds the target's lock, and the registry lets one of them switch.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,8 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from evals.records import Record
-from flows.evaluation.request import run_id_of
+from flows.evaluation.request import request_run, run_id_of
 from flows.orchestration.triggers import DEPLOYMENT
+from flows.platforms.base import TriggerRef
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.service.dispatcher.job_lookup import NotYetError
@@ -62,13 +65,13 @@ class StartOrder(Record, frozen=True, kw_only=True):
     resumes: bool = False
 
 
-def job_order(target: str, job_id: str) -> StartOrder:
-    """Return the order for a job's model; key and parameters are those of `flows.orchestration.triggers.start_promotion`."""
+def job_order(target: str, job_id: str, requested_by: str = "webhook") -> StartOrder:
+    """Return the order for a job's model: whoever asks for it, it has the same run and the same key."""
     return StartOrder(
         target=target,
         run_id=run_id_of(target, "promotion", {"job_id": job_id}),
         key=f"{target}:{job_id}",
-        parameters={"target": target, "job_id": job_id, "requested_by": "webhook"},
+        parameters={"target": target, "job_id": job_id, "requested_by": requested_by},
         name=f"{target} {job_id}",
     )
 
@@ -81,12 +84,14 @@ async def start(
     *,
     silence_s: float = SILENCE_S,
 ) -> str:
-    """Have the order carried out and return in words what was done.
+    """Have the order carried out and return in words what was done: its run is on record then, and alive in Prefect.
 
     Raises:
+        ConfigurationError: the run can't be recorded, its target, gate or suites have problems.
         NotYetError: another process holds the target while this run looks dead; look again later.
         ConfigurationError, InfrastructureError: Prefect can't be asked.
     """
+    await asyncio.to_thread(_record, registry, settings, order)
     if (known := settled(registry, order)) is not None:
         return known
     for number in range(1, MOST_STARTS + 1):
@@ -100,6 +105,14 @@ async def start(
         if (known := settled(registry, order)) is not None:
             return known
     return f"{order.target}: run {order.run_id} died {MOST_STARTS} times; it is not started again by itself"
+
+
+def _record(registry: Registry, settings: Settings, order: StartOrder) -> None:
+    """Put the run of a job on record; those of other orders are, or they would not be known."""
+    job_id = order.parameters.get("job_id")
+    if job_id and not order.resumes and registry.run(order.run_id) is None:
+        ref, actor = TriggerRef(job_id=job_id), order.parameters["requested_by"]
+        request_run(settings, order.target, ref, kind="promotion", actor=actor)
 
 
 def settled(registry: Registry, order: StartOrder) -> str | None:
@@ -130,7 +143,9 @@ async def is_dead(
     ):  # it ended in order, and what it tried failed outside of Prefect's sight
         return run is not None and run.state == "failed"
     began = max(_seconds(found.get("start_time")), _seconds(found.get("expected_start_time")))
-    if state != "RUNNING" or silent_for(settings, run, began) < silence_s:
+    # That a run was put on record is no sign of its flow run's life.
+    heard = None if run is None or run.state == "requested" else run
+    if state != "RUNNING" or silent_for(settings, heard, began) < silence_s:
         return False
     if await api.holders(f"promote-{order.target}"):
         raise NotYetError(
