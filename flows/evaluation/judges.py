@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from evals.errors import GatewrightError
+from evals.files import room_for, write_all
 from evals.graders.model_client import (
     ConnectedModelClient,
     JudgeAnswer,
@@ -156,8 +157,9 @@ class TargetJudge:
             return
         self.ledger.parent.mkdir(parents=True, exist_ok=True)
         # One write, so that a killed process leaves whole lines; begun anew, so that a torn one spoils no other.
-        with self.ledger.open("ab", buffering=0) as file:
-            file.write(b"\n" + encode(call) + b"\n")
+        line = b"\n" + encode(call) + b"\n"
+        with room_for(self.ledger, len(line)), self.ledger.open("ab", buffering=0) as file:
+            write_all(file.fileno(), line)
 
 
 @asynccontextmanager

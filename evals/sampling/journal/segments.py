@@ -15,6 +15,8 @@ from urllib.parse import quote, unquote
 import zstandard
 
 from evals.errors import InfrastructureError
+from evals.files import sync_folder
+from evals.files.full_disk import full_disk
 
 __all__ = [
     "compress",
@@ -25,7 +27,6 @@ __all__ = [
     "segments",
     "stem",
     "sync_folder",
-    "write_all",
 ]
 
 
@@ -111,26 +112,16 @@ def compress(path: Path) -> None:
     """Replace a plain segment by its zstd form, in such an order that a crash never loses it."""
     closed = path.with_name(path.name + ".zst")
     draft = path.with_name(path.name + ".zst.draft")
-    with path.open("rb") as source, draft.open("wb") as sink:
-        zstandard.ZstdCompressor(level=3, write_checksum=True).copy_stream(source, sink)
-        sink.flush()
-        os.fsync(sink.fileno())
-    draft.replace(closed)
+    try:
+        with path.open("rb") as source, draft.open("wb") as sink:
+            zstandard.ZstdCompressor(level=3, write_checksum=True).copy_stream(source, sink)
+            sink.flush()
+            os.fsync(sink.fileno())
+        draft.replace(closed)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        if full_disk(error, draft) is None:
+            raise
+        return  # the plain form is whole; it is made smaller once there is room to do so
     sync_folder(path.parent)
     path.unlink()
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of it, in as many pieces as the system takes."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

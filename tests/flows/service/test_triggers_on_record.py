@@ -93,23 +93,23 @@ async def test_the_watcher_says_started_of_what_is_on_record_and_alive_and_repla
 
 
 def test_what_is_submitted_again_gets_another_flow_run_once_the_first_one_is_dead(
-    project: Any, registry: Any, prefect: Any, job: str, monkeypatch: pytest.MonkeyPatch
+    project: Any, registry: Any, prefect: Any, job: str
 ) -> None:
-    monkeypatch.setenv("PREFECT_API_URL", prefect.url)
-    project.command("promote", "triage", "--job", job, "--submit")
+    typed = ("promote", "triage", "--job", job, "--submit")
+    project.command(*typed, PREFECT_API_URL=prefect.url)
     prefect.end(run_of(job), "FAILED")
-    said = project.command("promote", "triage", "--job", job, "--submit")
+    said = project.command(*typed, PREFECT_API_URL=prefect.url)
     assert said.code == 0
     assert f"(key {run_of(job)}#2)" in said.out
 
 
 def test_submitting_says_at_once_and_in_one_sentence_that_prefect_is_down(
-    project: Any, registry: Any, job: str, monkeypatch: pytest.MonkeyPatch
+    project: Any, registry: Any, job: str
 ) -> None:
     address = f"http://127.0.0.1:{open_port()}/api"
-    monkeypatch.setenv("PREFECT_API_URL", address)
     began = time.monotonic()
-    said = project.command("promote", "triage", "--job", job, "--submit")
+    typed = ("promote", "triage", "--job", job, "--submit")
+    said = project.command(*typed, PREFECT_API_URL=address)
     assert time.monotonic() - began < 20, "it does not wait for a server to come up"
     assert said.code == 4
     assert f"no Prefect server answers at {address}" in said.err
