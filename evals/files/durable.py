@@ -4,14 +4,22 @@ answers a second see `evals.sampling.journal`.
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from evals.files.full_disk import room_for
 
-__all__ = ["append_lines", "replace_file", "sync_folder", "write_all"]
+__all__ = [
+    "append_lines",
+    "drop_torn_line",
+    "replace_file",
+    "sync_folder",
+    "whole_lines",
+    "write_all",
+]
 
 
 def replace_file(path: Path, data: bytes) -> None:
@@ -40,19 +48,21 @@ def _replace(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def append_lines(path: Path, lines: Iterable[bytes]) -> None:
-    """Append lines (given without their ends) in one write, durably.
+def append_lines(path: Path, lines: Iterable[bytes], *, durably: bool = True) -> None:
+    """Append lines (given without their ends) in one write; with `durably` they are on the disk when this returns.
 
-    They begin on a line of their own even after a write that a kill, or a full disk, has torn: readers pass over what
-    can't be decoded. Raises OSError, a DiskFullError where there is no room.
+    What a kill, or a full disk, has torn before is cut first, so that any reader of JSON Lines can read the whole file.
+    Raises OSError, a DiskFullError where there is no room.
     """
     data = b"".join(line + b"\n" for line in lines)
     with room_for(path, len(data)):
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            drop_torn_line(path)
         with path.open("ab", buffering=0) as file:
-            apart = b"\n" if file.tell() and not _ends_with_line(path) else b""
-            write_all(file.fileno(), apart + data)
-            os.fsync(file.fileno())
+            write_all(file.fileno(), data)
+            if durably:
+                os.fsync(file.fileno())
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -62,10 +72,40 @@ def write_all(descriptor: int, data: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _ends_with_line(path: Path) -> bool:
+def whole_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file without their ends; none where there is no file. A torn last line is not yielded."""
+    if not path.exists():
+        return
     with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) == b"\n"
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line[:-1]
+
+
+def drop_torn_line(path: Path) -> None:
+    """Cut what a killed process left after the last line end.
+
+    Nobody has counted that line: it counts when the whole of it is durable. Left in place, it would swallow the line
+    appended next.
+    """
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        keep = _last_line_end(file, end)
+        if keep < end:
+            file.truncate(keep)
+            os.fsync(file.fileno())
+
+
+def _last_line_end(file: io.BufferedRandom, end: int) -> int:
+    step = 1 << 16
+    while end > 0:
+        start = max(0, end - step)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def sync_folder(folder: Path) -> None:

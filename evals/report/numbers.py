@@ -19,6 +19,7 @@ __all__ = [
     "figure",
     "instant",
     "percentage",
+    "rough_duration",
     "signed",
     "unit_of",
 ]
@@ -106,6 +107,14 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} min"
+
+
+def rough_duration(seconds: float) -> str:
+    """Return a length of time that is an estimate, in one unit: '8 s', '9 min', '36 h', '10 days'."""
+    for size, name in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {name}"
+    return f"{max(1, round(seconds))} s"
 
 
 def instant(text: str | None) -> str:

@@ -8,10 +8,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evals.checks.floors import clusters_said
 from evals.gate.tries.rule import days
 from evals.planning.plan import EQUAL, PAST_RUN, CheckPlan, GatePlan
 from evals.planning.scenarios import Scenario
-from evals.report.numbers import counted, percentage
+from evals.report.numbers import counted, percentage, rough_duration
+from evals.stats.clusters import ClusterSizes
 
 __all__ = ["plan_view"]
 
@@ -37,7 +39,7 @@ def _asked(plan: GatePlan) -> str:
     )
     models = "candidate and baseline" if plan.roles == 2 else "the candidate"
     cost = f", about {_usd(plan.usd)}" if plan.usd is not None else ", cost not known yet"
-    took = f", about {_duration(plan.seconds)}" if plan.seconds is not None else ""
+    took = f", about {rough_duration(plan.seconds)}" if plan.seconds is not None else ""
     return (
         f"{suites}; {models}: {plan.calls:,} calls at most{cost}{took}.\n"
         f"Worked out from {plan.source}.{_lost(plan)}{_left_out(plan)}{_family(plan)}"
@@ -99,7 +101,7 @@ def _checks(plan: GatePlan) -> Table:
     # Which past run it is stands at the top, so that it needs no line at each check.
     sources = {check.source for check in plan.checks} - {PAST_RUN}
     for check in plan.checks:
-        short = check.units < check.least
+        short = check.reach < check.least
         table.add_row(
             _named(check, tell_source=bool(sources)),
             f"{check.units:,} {check.unit}",
@@ -158,7 +160,15 @@ def _remark(check: CheckPlan) -> str:
     if check.out_of_reach:
         return "can't pass while so many answers are lost: lose fewer, or widen the margin"
     cost = f"lost answers cost {check.lost_cost:.2g}" if check.lost_cost else ""
-    return "; ".join(filter(None, (check.note, cost)))
+    return "; ".join(filter(None, (_uneven(check), check.note, cost)))
+
+
+def _uneven(check: CheckPlan) -> str:
+    """What clusters of unequal size are worth."""
+    if check.effective is None or check.largest is None:
+        return ""
+    sizes = ClusterSizes(check.units, check.effective, check.largest)
+    return clusters_said(sizes) if sizes.uneven else ""
 
 
 def _percent(share: float) -> str:
@@ -186,7 +196,7 @@ def _spent(plan: GatePlan, found: Scenario) -> tuple[str, str, str]:
     return (
         f"{plan.calls * found.calls:,.0f} ({found.calls:.0%})",
         "" if plan.usd is None else _usd(plan.usd * found.calls),
-        "" if plan.seconds is None else _duration(plan.seconds * found.calls),
+        "" if plan.seconds is None else rough_duration(plan.seconds * found.calls),
     )
 
 
@@ -196,9 +206,3 @@ def _usd(amount: float) -> str:
 
 def _count(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

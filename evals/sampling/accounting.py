@@ -18,8 +18,9 @@ from pathlib import Path
 
 import msgspec
 
+from evals.codec import decoder
 from evals.errors import InfrastructureError
-from evals.files import room_for, write_all
+from evals.files import drop_torn_line, room_for, write_all
 from evals.files.full_disk import full_disk
 from evals.records import Role
 from evals.sampling.journal import segments
@@ -49,7 +50,7 @@ class UsageLog:
         self._broken = False
         path = run.journal.folder / ACCOUNT_FILE
         if path.exists():
-            segments.drop_torn_line(path)
+            drop_torn_line(path)
         with room_for(path):
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.write_if_changed()
@@ -131,12 +132,12 @@ def read_usage(folder: Path) -> tuple[SamplingSummary, ...]:
 
 
 def _lines(path: Path) -> Iterator[SamplingSummary]:
-    decoder = msgspec.json.Decoder(SamplingSummary)
+    reader = decoder(SamplingSummary)
     if not path.exists():
         return
     for line in segments.lines(path):
         try:
-            yield decoder.decode(line)
+            yield reader.decode(line)
         except msgspec.DecodeError as error:
             raise InfrastructureError(
                 f"the account {path} is damaged ({error}): move it away; only the counts of requests and retries are lost"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from evals.planning.losses import lost_share_of, out_of_reach
 from evals.records import Price, Role, SuiteResult, encode
+from evals.report.numbers import rough_duration
 from evals.suites.opened import OpenedSuite
 from flows.deployments.downtime import downtime_findings
 from flows.evaluation.open_run import TargetPlan, sampling_settings
@@ -167,15 +168,15 @@ def _cost(plan: TargetPlan, expected: Sequence[RunEstimate]) -> Finding:
 
 
 def _time(slot: SlotSpec, candidate: RunEstimate) -> Finding:
-    took = _span(candidate.seconds)
+    took = rough_duration(candidate.seconds)
     if not slot.sku:
         return Finding(name="time", level="ok", message=f"asking takes about {took}")
     life = DEVELOPER_LIFE.total_seconds()
     at = f"asking takes up to about {took} at the slot's capacity of {slot.capacity}"
     if candidate.seconds < life:
-        words = f"{at}; a developer slot lives {_span(life)}"
+        words = f"{at}; a developer slot lives {rough_duration(life)}"
         return Finding(name="time", level="ok", message=words)
-    words = f"{at}, longer than the {_span(life)} of a developer slot: it is deployed again and the run goes on"
+    words = f"{at}, longer than the {rough_duration(life)} of a developer slot: it is deployed again and the run goes on"
     return Finding(name="time", level="warn", message=words, fix="raise 'slots.developer.capacity'")
 
 
@@ -189,17 +190,10 @@ def _keeping(plan: TargetPlan, price: Price | None) -> Iterator[Finding]:
     message = f"{_usd(hourly * 730)} a month for the production deployment"
     if promotion.strategy == "blue_green":
         kept = hourly * promotion.keep_previous_s / 3600
-        message += f"; keeping the one before for {_span(promotion.keep_previous_s)}: {_usd(kept)} a promotion"
+        message += f"; keeping the one before for {rough_duration(promotion.keep_previous_s)}: {_usd(kept)} a promotion"
     yield Finding(name="hosting", level="ok", message=message)
 
 
 def _usd(amount: float) -> str:
     places = 0 if amount >= 100 else 2 if amount >= 0.1 else 4
     return f"${amount:,.{places}f}"
-
-
-def _span(seconds: float) -> str:
-    for size, name in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {name}"
-    return f"{max(1, round(seconds))} s"

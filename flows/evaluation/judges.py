@@ -14,8 +14,9 @@ from pathlib import Path
 
 import msgspec
 
+from evals.codec import decoder
 from evals.errors import GatewrightError
-from evals.files import room_for, write_all
+from evals.files import append_lines, whole_lines
 from evals.graders.model_client import (
     ConnectedModelClient,
     JudgeAnswer,
@@ -153,13 +154,8 @@ class TargetJudge:
         self._write(JudgeCall(model=model, usage=usage, cost_usd=cost))
 
     def _write(self, call: JudgeCall) -> None:
-        if self.ledger is None:
-            return
-        self.ledger.parent.mkdir(parents=True, exist_ok=True)
-        # One write, so that a killed process leaves whole lines; begun anew, so that a torn one spoils no other.
-        line = b"\n" + encode(call) + b"\n"
-        with room_for(self.ledger, len(line)), self.ledger.open("ab", buffering=0) as file:
-            write_all(file.fileno(), line)
+        if self.ledger is not None:
+            append_lines(self.ledger, [encode(call)], durably=False)
 
 
 @asynccontextmanager
@@ -198,9 +194,7 @@ def judge_costs(folder: Path) -> JudgeCosts:
 
 
 def _ledger(path: Path) -> Iterator[JudgeCall]:
-    if path.exists():
-        decoder = msgspec.json.Decoder(JudgeCall)
-        with path.open("rb") as file:
-            for line in file:
-                with suppress(msgspec.DecodeError):
-                    yield decoder.decode(line)
+    reader = decoder(JudgeCall)
+    for line in whole_lines(path):
+        with suppress(msgspec.DecodeError):  # an empty line, as older versions wrote them
+            yield reader.decode(line)

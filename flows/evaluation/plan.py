@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from evals.planning.past_run import PastRun
 from evals.planning.plan import GatePlan, plan_gate
+from flows.evaluation.estimate import estimate_run, last_results
 from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import load_plan, open_run
 from flows.registry.opening import open_registry
@@ -42,7 +45,8 @@ def plan_target(
     with open_registry(settings) as registry:
         nothing_live = registry.live(target) is None and differing is None
         alone = nothing_live if first is None else first
-    return plan_gate(
+        asking = estimate_run(plan, "candidate", "", None, last_results(registry, target))
+    found = plan_gate(
         plan.policy,
         plan.suites,
         past=last_run(settings, target),
@@ -50,8 +54,9 @@ def plan_target(
         lost=lost,
         roles=1 if alone else 2,
         repeats=plan.repeats,
-        at_once=int(plan.target.sampling.get("concurrency", 64)),
     )
+    # As the preflight and `doctor` say it: at the limits of the candidate's slot, which a plan of gate and suites can't know.
+    return msgspec.structs.replace(found, seconds=asking.seconds)
 
 
 def last_run(settings: Settings, target: str) -> PastRun | None:

@@ -28,7 +28,7 @@ from flows.service.security import Guard
 from flows.service.state import ServiceState
 from flows.settings import Settings
 
-__all__ = ["build_app", "serve"]
+__all__ = ["build_app", "log_to_stderr", "serve"]
 
 PREFECT_PATIENCE_S = 5.0
 
@@ -108,10 +108,7 @@ async def _warm_up() -> None:
 def serve(settings: Settings, config: ServiceConfig) -> None:
     """Serve until the process is told to stop. Raises ConfigurationError when it can't listen there."""
     listener = _listen(config)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    log_to_stderr()
     running = uvicorn.Config(
         build_app(settings, config),
         log_level="warning",
@@ -123,6 +120,17 @@ def serve(settings: Settings, config: ServiceConfig) -> None:
     )
     with listener:
         uvicorn.Server(running).run(sockets=[listener])
+
+
+def log_to_stderr() -> None:
+    """Log what the service does and what libraries warn of; clients would say every request at the level of our lines."""
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    for name in ("evals", "flows"):
+        logger = logging.getLogger(name)
+        if logger.level == logging.NOTSET:  # else GATEWRIGHT_LOG has said what is wanted
+            logger.setLevel(logging.INFO)
 
 
 def _listen(config: ServiceConfig) -> socket.socket:

@@ -11,7 +11,7 @@ from threading import Thread
 from time import sleep
 
 from evals.errors import InfrastructureError
-from evals.files import room_for, write_all
+from evals.files import drop_torn_line, room_for, sync_folder, write_all
 from evals.files.full_disk import full_disk
 from evals.sampling.journal import segments
 
@@ -28,13 +28,13 @@ class SegmentFile:
     def __init__(self, folder: Path, name: str) -> None:
         self.path = segments.next_segment(folder, name)
         if self.path.exists():
-            segments.drop_torn_line(self.path)
+            drop_torn_line(self.path)
         # With O_DSYNC the write itself returns when the data is on disk: one call where write and fsync would be two,
         # each of which has to win the interpreter back from a busy event loop.
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_DSYNC
         with room_for(self.path):
             self.descriptor = os.open(self.path, flags, 0o600)
-        segments.sync_folder(folder)
+        sync_folder(folder)
 
 
 _Line = tuple[SegmentFile, bytes, asyncio.Future[None]]

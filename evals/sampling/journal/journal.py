@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from evals.errors import InfrastructureError
-from evals.files import room_for
+from evals.files import drop_torn_line, room_for
 from evals.records import Response
 from evals.sampling.journal import segments
 from evals.sampling.journal.entries import Entry, History, peek, read_entry, settles
@@ -112,7 +112,7 @@ class Journal:
     def _compress(self, name: str) -> None:
         for path in segments.segments(self.folder, name):
             if path.suffix == ".jsonl":
-                segments.drop_torn_line(path)
+                drop_torn_line(path)
                 segments.compress(path)
 
     def _open_file(self, role: str, suite: str) -> SegmentFile:

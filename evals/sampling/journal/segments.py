@@ -15,18 +15,16 @@ from urllib.parse import quote, unquote
 import zstandard
 
 from evals.errors import InfrastructureError
-from evals.files import sync_folder
+from evals.files import sync_folder, whole_lines
 from evals.files.full_disk import full_disk
 
 __all__ = [
     "compress",
-    "drop_torn_line",
     "lines",
     "names",
     "next_segment",
     "segments",
     "stem",
-    "sync_folder",
 ]
 
 
@@ -65,47 +63,16 @@ def next_segment(folder: Path, name: str) -> Path:
 
 def lines(path: Path) -> Iterator[bytes]:
     """Yield the whole lines of a segment without their ends; a torn last line is not yielded."""
+    if path.suffix != ".zst":
+        yield from whole_lines(path)
+        return
     with path.open("rb") as raw:
-        if path.suffix == ".zst":
-            reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-            yield from _whole_lines(io.BufferedReader(reader, 1 << 16))
-        else:
-            yield from _whole_lines(raw)
-
-
-def _whole_lines(file: io.BufferedReader) -> Iterator[bytes]:
-    try:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield line[:-1]
-    except zstandard.ZstdError as error:
-        raise InfrastructureError(f"a closed journal segment is damaged: {error}") from error
-
-
-def drop_torn_line(path: Path) -> None:
-    """Cut what a killed process left after the last line end.
-
-    Nobody has counted that line: a response counts when its whole line is durable. Left in place, it would swallow the
-    line appended next.
-    """
-    with path.open("r+b") as file:
-        end = file.seek(0, os.SEEK_END)
-        keep = _last_line_end(file, end)
-        if keep < end:
-            file.truncate(keep)
-            os.fsync(file.fileno())
-
-
-def _last_line_end(file: io.BufferedRandom, end: int) -> int:
-    step = 1 << 16
-    while end > 0:
-        start = max(0, end - step)
-        file.seek(start)
-        found = file.read(end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        try:
+            for line in io.BufferedReader(reader, 1 << 16):
+                yield line.removesuffix(b"\n")
+        except zstandard.ZstdError as error:
+            raise InfrastructureError(f"a closed journal segment is damaged: {error}") from error
 
 
 def compress(path: Path) -> None:

@@ -36,11 +36,11 @@ def test_a_file_that_could_not_be_replaced_is_what_it_was(
     assert os.listdir(tmp_path) == ["live.json"]
 
 
-def test_appended_lines_begin_anew_behind_a_torn_one(tmp_path: Path) -> None:
+def test_appended_lines_take_the_place_of_a_torn_one(tmp_path: Path) -> None:
     path = tmp_path / "run" / "looks.jsonl"
     append_lines(path, [b"1", b"2"])
     append_lines(path, [b"3"])
     with path.open("ab") as file:
         file.write(b'{"tor')
     append_lines(path, [b"4"])
-    assert path.read_bytes() == b'1\n2\n3\n{"tor\n4\n'
+    assert path.read_bytes() == b"1\n2\n3\n4\n"

@@ -75,3 +75,12 @@ def test_the_run_itself_keeps_the_same_lines(account, models):
     asyncio.run(steps.preflight(account.settings, run_id))
     kept = json.loads((account.settings.run_folder(run_id) / "preflight.json").read_text())
     assert {"rights", "quota developer", "cost", "time", "hosting"} <= {one["name"] for one in kept}
+
+
+def test_a_plan_says_the_same_time_as_the_preflight(account, line):
+    slots = account.target["slots"]
+    small = {**slots, "developer": {"sku": "DeveloperTier", "capacity": 2}}
+    row, _ = line("time", slots=small)
+    took = re.search(r"about ([\d.]+ \w+) at the slot's capacity", row).group(1)
+    plan = account.command("plan", account.target["name"])
+    assert f"about {took}." in " ".join(plan.out.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from support.json_lines import json_lines_below
 
 from evals.errors import ConfigurationError
 from evals.records import Price
@@ -162,3 +163,6 @@ async def test_what_a_killed_run_paid_its_judges_is_not_forgotten(letters, host)
     with open_run(letters.settings, run) as opened:
         assert gather(opened).sampling["completion_tokens"] == 40 * 10  # this process asked nothing
     assert judge_costs(folder).calls == host.asked[JUDGE] > 40
+    read = json_lines_below(folder)
+    assert {row["model"] for row in read["judges.jsonl"]} == {JUDGE}
+    assert len(read["judges.jsonl"]) == host.asked[JUDGE]
