@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import msgspec
+
 from evals.codec import convert
 from evals.records import Record
 from flows.platforms.fine_tuning.webhooks import WebhookEvent
