@@ -44,15 +44,22 @@ def prepare_environment() -> None:
             _write(scheme, of_all)
 
 
-def checked(url: str, *, where: str | None = None, field: str | None = None) -> SplitResult:
-    """Return the parts of a web address. Raises ConfigurationError, naming `where` it stands, when it is none."""
+def checked(
+    url: str, *, where: str | None = None, field: str | None = None, secure: bool = False
+) -> SplitResult:
+    """Return the parts of a web address; a secure one is https, or on loopback, so that a secret may be sent to it.
+
+    Raises ConfigurationError, naming `where` it stands, when it is none.
+    """
     try:
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if known and (not secure or parts.scheme == "https" or is_loopback(parts.hostname or "")):
             return parts
     except ValueError:  # a port that is no number, or none there can be; a bracket left open
         pass
-    message = f"expected an address such as https://host:8443/path; found {_without_secrets(url)!r}"
+    kind = "an https address (http only on loopback)" if secure else "an http or https address"
+    message = f"expected {kind}, such as https://host:8443/path; found {_without_secrets(url)!r}"
     raise ConfigurationError(Problem(where=where or "address", field=field, message=message))
 
 

@@ -19,7 +19,7 @@ from flows.commands.candidate_options import CHECKPOINT, JOB, MODEL, reference
 from flows.commands.output import JSON_OPTION
 from flows.commands.views.findings import show_findings
 from flows.config.target import target_names
-from flows.orchestration.prefect_api import prefect_api_from_environment
+from flows.orchestration.prefect_api import PrefectApi
 from flows.platforms.base import Deployment, Finding, Platform, TriggerRef
 from flows.registry.opening import open_registry
 from flows.settings import Settings, load_settings
@@ -237,5 +237,5 @@ def _prefect() -> Finding:
 
 
 async def _version_of_prefect() -> str:
-    async with prefect_api_from_environment(patience_s=0) as api:
+    async with PrefectApi.from_environment() as api:
         return await api.version()

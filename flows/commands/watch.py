@@ -14,7 +14,7 @@ from flows.commands.output import JSON_OPTION, emit, exit_with
 from flows.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from flows.orchestration.triggers import WatchOutcome
+    from flows.service.dispatcher.watching import Look
 
 __all__ = ["register"]
 
@@ -50,12 +50,13 @@ async def _watch(
     as_json: bool,
 ) -> None:
     from flows.config.target import load_target
-    from flows.orchestration.prefect_api import prefect_api_from_environment
-    from flows.orchestration.triggers import watch_targets
+    from flows.service.dispatcher.prefect_runs import PrefectRuns
+    from flows.service.dispatcher.watching import watch_targets
 
     if target is not None:
         load_target(settings.targets, target)
-    async with prefect_api_from_environment() as api:
+    async with PrefectRuns.from_environment() as api:
+        await api.reach()
         while True:
             begin = datetime.now(UTC).timestamp() - back if back is not None else None
             looks = await watch_targets(settings, api, target, since=begin)
@@ -68,9 +69,13 @@ async def _watch(
             await asyncio.sleep(pause)
 
 
-def _show(look: WatchOutcome, *, as_json: bool) -> None:
+def _show(look: Look, *, as_json: bool) -> None:
     if as_json:
         emit(msgspec.to_builtins(look))
         return
-    found = f"✗ {look.problem}" if look.problem else ", ".join(look.started) or "nothing new"
-    typer.echo(f"{stamp()} {look.target}: {found}")
+    said = "; ".join(f"{job}: {words}" for job, words in look.said.items())
+    typer.echo(
+        f"{stamp()} ✗ {look.target}: {look.problem}"
+        if look.problem
+        else f"{stamp()} {said or f'{look.target}: nothing new'}"
+    )

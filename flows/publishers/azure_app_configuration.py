@@ -54,11 +54,10 @@ class AzureAppConfigurationPublisher:
 
     def __init__(self, target: str, options: AzureAppConfigurationOptions, root: Path) -> None:
         field = f"{KIND}.endpoint"
-        parts = checked(options.endpoint, where="publish", field=field)
-        host = parts.hostname
-        if parts.scheme != "https":
+        if not options.endpoint.startswith("https://"):
             message = f"expected the address of a store, such as https://acme.azconfig.io; found {options.endpoint!r}"
             raise ConfigurationError(Problem(where="publish", field=field, message=message))
+        host = checked(options.endpoint, where="publish", field=field).hostname
         missing = missing_library(
             "azure.appconfiguration", "app-configuration", needed_by=KIND, where="publish"
         )

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from evals.addresses import checked, is_loopback
+from evals.addresses import checked
 from evals.codec import decode
-from evals.errors import ConfigurationError, Problem, PublishError
+from evals.errors import Problem, PublishError
 from evals.records import LivePointer, Record
 from flows.publishers.http import request
 
@@ -45,10 +45,7 @@ class LitellmPublisher:
     reads_back = True
 
     def __init__(self, target: str, options: LitellmOptions, root: Path) -> None:
-        parts = checked(options.url, where="publish", field="litellm.url")
-        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-            message = f"expected an https address (http only on loopback); found {options.url!r}"
-            raise ConfigurationError(Problem(where="publish", field="litellm.url", message=message))
+        parts = checked(options.url, where="publish", field="litellm.url", secure=True)
         self.target = target
         self._options, self._alias = options, options.alias or target
         self.name = f"litellm {parts.hostname} {self._alias}"

@@ -38,7 +38,9 @@ def proxy() -> Iterator[RecordingProxy]:
     "url", ["notaurl", "", "ftp://a.example", "http://", "http://a:port", "http://a:0", "http://["]
 )
 def test_what_is_no_web_address_is_one_sentence(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="expected an address such as https://"):
+    with pytest.raises(
+        ConfigurationError, match="expected an http or https address, such as https://"
+    ):
         checked(url)
 
 

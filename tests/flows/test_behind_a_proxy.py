@@ -156,6 +156,8 @@ def test_a_server_that_does_not_come_up_names_what_answered_instead(
 
 
 def test_a_mistyped_address_of_prefect_is_one_sentence() -> None:
-    with pytest.raises(ConfigurationError, match="PREFECT_API_URL: expected an address"):
+    with pytest.raises(
+        ConfigurationError, match="PREFECT_API_URL: expected an http or https address"
+    ):
         PrefectApi("notaurl")
     assert "http_proxy" not in os.environ

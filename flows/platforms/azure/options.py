@@ -98,7 +98,7 @@ def read_options(options: Mapping[str, Any], *, where: str = "azure_openai") -> 
         raise ConfigurationError(Problem(where=where, message=str(error))) from error
     for field, address in (("endpoint", read.endpoint), ("arm_endpoint", read.arm_endpoint)):
         if address:
-            checked(address, where=where, field=field)
+            checked(address, where=where, field=field, secure=True)
     if read.api == "dated" and not _DATED.match(read.api_version):
         raise ConfigurationError(
             Problem(

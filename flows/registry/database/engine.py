@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from evals.errors import ConfigurationError, Problem, RegistryError, install_command
+from evals.files.full_disk import DiskFullError, full_disk, room_for
 from flows.registry.audit import chain
 from flows.registry.database.migrations import migrate, require_newest
 from flows.registry.database.read_only import connect_to_look, is_read_only
@@ -156,9 +157,17 @@ class Database:
                     yield connection
         except (SQLAlchemyError, sqlite3.Error) as error:
             cause = getattr(error, "orig", None) or error
+            if full := self._full(cause):
+                raise RegistryError(f"the registry can't be written: {full}") from error
             shown = self._engine.url.render_as_string(hide_password=True)
             reason = " ".join(str(cause).split())  # drivers lay their errors out over lines
             raise RegistryError(f"the registry {shown} failed: {reason}") from error
+
+    def _full(self, cause: BaseException) -> DiskFullError | None:
+        """What SQLite's error says of its disk; a server's disk is not seen from here, and its own words are shown."""
+        if self.backend != "sqlite":
+            return None
+        return full_disk(cause, Path(str(self._engine.url.database)).expanduser())
 
 
 def _parsed(url: str) -> URL:
@@ -194,7 +203,8 @@ def _engine(url: URL, read_only: bool) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if url.get_backend_name() == "sqlite":
-        _make_folder(_file(url).parent)
+        with room_for(_file(url)):
+            _make_folder(_file(url).parent)
         engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

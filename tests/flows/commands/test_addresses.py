@@ -32,15 +32,15 @@ def test_a_mistyped_platform_is_one_sentence_and_hides_nothing_else(
     done = project.command("doctor", TARGET, "--json", GATEWRIGHT_EMBEDDED_URL=url)
     said = {one["name"]: one["message"] for one in done.json[TARGET]}
     assert done.code == 3
-    assert "expected an address such as" in said["platform"]
+    assert "expected an http or https address" in said["platform"]
     assert {"home", "registry"} <= {one["name"] for one in done.json["installation"]}
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("notaurl", "expected an address such as"),
-        ("http://127.0.0.1:port/api", "expected an address such as"),
+        ("notaurl", "expected an http or https address"),
+        ("http://127.0.0.1:port/api", "expected an http or https address"),
         ("http://127.0.0.1:9/api", "no Prefect server answers at http://127.0.0.1:9/api"),
         ("{stand_in}/nowhere", "is no Prefect server"),
         ("{stand_in}", "answers: Prefect 3"),
@@ -60,4 +60,4 @@ def test_the_doctor_asks_the_prefect_server_that_is_named(
 def test_a_mistyped_prefect_is_one_sentence_for_what_submits(project: Project) -> None:
     done = project.command("promote", TARGET, "--model", "m", "--submit", PREFECT_API_URL="notaurl")
     assert (done.code, len(done.err.splitlines())) == (3, 1)
-    assert "PREFECT_API_URL: expected an address" in done.err
+    assert "PREFECT_API_URL: expected an http or https address" in done.err

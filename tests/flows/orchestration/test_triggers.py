@@ -9,9 +9,10 @@ from support.project import Project
 from support.recording_proxy import recording_proxy
 
 from flows.config.target import load_target
-from flows.orchestration.prefect_api import PrefectApi
-from flows.orchestration.triggers import targets_wanting, watch_targets
+from flows.orchestration.triggers import targets_wanting
 from flows.platforms.fine_tuning.records import Job
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.service.dispatcher.watching import watch_targets
 
 WATCHES: dict[str, dict[str, Any]] = {
     "quiet": {},
@@ -58,7 +59,7 @@ async def test_what_one_target_lacks_hides_no_other(
         for name, address in (("b-dead", "http://127.0.0.1:9"), ("c-well", platform.url)):
             options = {"base_url": f"{address}/v1", "key_variable": "none"}
             project.write_target(name, {**plain, "name": name, "openai": options})
-        async with PrefectApi("http://127.0.0.1:9/api", patience_s=0) as api:
+        async with PrefectRuns("http://127.0.0.1:9/api", patience_s=0) as api:
             found = {one.target: one.problem for one in await watch_targets(project.settings, api)}
     assert "a-broken.yaml" in found["a-broken"]
     assert "nothing answers at http://127.0.0.1:9" in found["b-dead"]
