@@ -10,17 +10,19 @@ import asyncio
 import base64
 import os
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, Self
 
 import httpx
 
+from evals.addresses import http_options
 from evals.errors import ConfigurationError, InfrastructureError, Problem
-from flows.platforms.certificates import checks_certificates
 
 __all__ = ["FINAL_STATES", "PrefectApi", "prefect_api_from_environment"]
 
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
+_REACH_S = 4.0
 
 
 class PrefectApi:
@@ -34,15 +36,55 @@ class PrefectApi:
             base_url=url.rstrip("/") + "/",
             headers=headers,
             timeout=30,
-            verify=checks_certificates(url),
+            **http_options(url, where="PREFECT_API_URL"),
         )
         self._url, self._patience_s = url, patience_s
 
-    async def __aenter__(self) -> PrefectApi:
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Return a client for PREFECT_API_URL. Raises ConfigurationError when it is not set."""
+        url = os.environ.get("PREFECT_API_URL")
+        if not url:
+            raise ConfigurationError(
+                Problem(
+                    where="PREFECT_API_URL",
+                    message="expected the address of a Prefect server; it is not set",
+                    fix="start one with `prefect server start` and export PREFECT_API_URL=http://127.0.0.1:4200/api",
+                )
+            )
+        return cls(url, auth=os.environ.get("PREFECT_API_AUTH_STRING", ""))
+
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._client.aclose()
+
+    async def reach(self) -> None:
+        """See within seconds that the server is there; one that is busy is.
+
+        Raises InfrastructureError when nothing answers at its address.
+        """
+        await self._once("health")
+
+    async def version(self) -> str:
+        """Return the release of the server. Raises InfrastructureError when what answers is no Prefect server."""
+        answer = await self._once("admin/version")
+        with suppress(ValueError):
+            if answer.is_success and isinstance(found := answer.json(), str):
+                return found
+        raise InfrastructureError(
+            f"what answers at {self._url} is no Prefect server ({answer.status_code} for {answer.url.path})"
+        )
+
+    async def _once(self, path: str) -> httpx.Response:
+        try:
+            return await self._client.get(path, timeout=_REACH_S)
+        except httpx.TransportError as error:
+            why = str(error) or type(error).__name__
+            raise InfrastructureError(
+                f"no Prefect server answers at {self._url} ({why}): start it (prefect server start), or correct PREFECT_API_URL"
+            ) from error
 
     async def create_flow_run(
         self,
@@ -136,13 +178,4 @@ class PrefectApi:
 
 def prefect_api_from_environment() -> PrefectApi:
     """Return a client for PREFECT_API_URL. Raises ConfigurationError when it is not set."""
-    url = os.environ.get("PREFECT_API_URL")
-    if not url:
-        raise ConfigurationError(
-            Problem(
-                where="PREFECT_API_URL",
-                message="expected the address of a Prefect server; it is not set",
-                fix="start one with `prefect server start` and export PREFECT_API_URL=http://127.0.0.1:4200/api",
-            )
-        )
-    return PrefectApi(url, auth=os.environ.get("PREFECT_API_AUTH_STRING", ""))
+    return PrefectApi.from_environment()

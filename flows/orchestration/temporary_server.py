@@ -14,12 +14,16 @@ from pathlib import Path
 
 import psutil
 
+from evals.addresses import checked
+from evals.files.full_disk import require_room
 from flows.orchestration.processes import Processes, free_port
 
 __all__ = ["prefect_server"]
 
 _PREFIX = "temporary-prefect-"
 _PATIENCE_S = 180.0
+_DATABASE_BYTES = 8 << 20
+"""What Prefect's database takes with its log, empty and with a few flow runs."""
 # As Prefect's own temporary server has it: no pages, no background services.
 _SMALL = {
     "PREFECT_UI_ENABLED": "0",
@@ -33,16 +37,19 @@ def prefect_server(servers: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Have a Prefect server in a block: the one that environment or profile names, else one that ends with the block.
 
     `servers` is a folder for its log; `say` is told when one is started. Raises InfrastructureError when it does not
-    start.
+    start, ConfigurationError when the one that is named can be none.
     """
     from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
-    if get_current_settings().api.url:
+    if url := get_current_settings().api.url:
+        checked(str(url), where="PREFECT_API_URL")
         yield
         return
     say(
         "no PREFECT_API_URL: starting a temporary Prefect server (about 20 s; `prefect server start` keeps one)"
     )
+    home = get_current_settings().home
+    require_room(home, _DATABASE_BYTES, "a temporary Prefect server keeps its database there")
     _stop_orphans(servers)
     folder, port = servers / f"{_PREFIX}{os.getpid()}", free_port()
     processes = Processes(folder)
