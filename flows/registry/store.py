@@ -15,9 +15,11 @@ from flows.registry import (
     inbox,
     judged_by,
     kept_answers,
+    leases,
     ledger,
     pointers,
     retries,
+    rollbacks,
     run_states,
     runs,
     selections,
@@ -26,7 +28,7 @@ from flows.registry import (
     switching,
     verdicts,
 )
-from flows.registry.audit import tables
+from flows.registry.audit import intact, tables
 from flows.registry.database.engine import Clock, Database, utc_now
 from flows.registry.database.transactions import reading, writing
 
@@ -70,9 +72,14 @@ class Registry:
     switch = writing(switching.switch)
     withdraw = writing(switching.withdraw)
 
+    begin_rollback = writing(rollbacks.begin)
+    told_rollback = writing(rollbacks.told)
+    rollback_attempt = reading(rollbacks.attempt)
+
     # what happened
     history = reading(tables.history)
     verify = reading(tables.verify)
+    require_intact = reading(intact.require_intact)
     event_of = reading(tables.event_of)
     chain_head = reading(tables.chain_head)
 
@@ -138,6 +145,14 @@ class Registry:
     # steps of a promotion
     record_step = writing(steps.mark)
     steps = reading(steps.marks)
+
+    # who carries out what
+    take_lease = writing(leases.take)
+    renew_lease = writing(leases.beat)
+    leave_lease = writing(leases.leave)
+    lease = reading(leases.of_run)
+    leases_of = reading(leases.of_target)
+    open_leases = reading(leases.open_leases)
 
     # triggers that arrived
     inbox_put = writing(inbox.put)

@@ -6,7 +6,8 @@ from sqlalchemy import Connection
 
 from evals.errors import RefusedError
 from evals.records import LivePointer
-from flows.registry import eligibility, holds, pointers
+from flows.registry import eligibility, holds, leases, pointers
+from flows.registry.audit.intact import require_intact, require_pointers_intact
 from flows.registry.clearance import require_cleared
 from flows.registry.database.engine import Writer
 from flows.registry.records import Event, NewPointer, PointerKind
@@ -23,21 +24,28 @@ def switch(
     reason: str,
     kind: PointerKind = "promotion",
     hold: bool = False,
+    holder: str | None = None,
 ) -> LivePointer:
     """Make `new` live by compare-and-swap; with `hold`, hold the target in the same transaction.
+
+    `holder` is the process that has to hold the target for this run; None asks for no lease.
 
     promotion, first_release   a run in state `promoting`, its verdict clears this model against what is live; no hold
     rollback                   the model was live before and is neither refused nor revoked
     restore                    the run undoes its own switch, to exactly what was live before it
     adopt                      a person's word; the model is neither refused nor revoked
 
-    Raises StaleGenerationError when the generation moved, RefusedError saying what forbids it; nothing changes then.
+    Raises StaleGenerationError when the generation moved, LeaseLostError when another process took over, RefusedError
+    saying what forbids it, RegistryError when a row it rests on is not what its event tells; nothing changes then.
     """
     eligibility.refuse_blank(actor, reason)
+    if holder is not None:
+        leases.require(writer.connection, str(new.run_id), holder)
     # Compare and swap are one: this transaction holds the only write lock, so the generation can't move before it commits.
     pointers.require_generation(writer.connection, new.target, expected_generation)
     evidence, restores = None, None
     if kind in ("promotion", "first_release"):
+        require_intact(writer.connection, new.target)
         evidence = require_cleared(writer.connection, new, expected_generation).evidence_digest
     else:
         restores = _allowed(writer.connection, new, kind)
@@ -114,6 +122,7 @@ def _allowed(connection: Connection, new: NewPointer, kind: PointerKind) -> int 
         raise RefusedError(f"{new.model_id} may not be live for {new.target}: {why}")
     if kind == "adopt":
         return None
+    require_pointers_intact(connection, new.target)
     earlier = pointers.find(connection, new.target, new.model_id)
     if earlier is None:
         raise RefusedError(f"{new.model_id} was never live for {new.target}: nothing to go back to")

@@ -3,18 +3,20 @@
 Prefect's idempotency key makes it once. The keys of one trigger form a chain: `target:job`, `target:job#2`, `…#3`. The
 chain is walked from its start every time, so nothing has to be remembered:
 
+    run is not on record                ──▶ it is put there first: what is lost after that is seen, and found again
     run is over, or waits for a person  ──▶ nothing to do, Prefect is not asked
     flow run is scheduled, pending, paused, cancelled ──▶ it is under way, or a person stopped it: nothing to do
     flow run failed or crashed, and the run isn't over ──▶ next key
-    flow run is running ──▶ with a sign of life: nothing to do; without, and nobody holds the target's lock: it is
-                            closed as crashed, next key; while somebody holds the lock: look again later
+    flow run is running or pending ──▶ while its process lives: nothing to do; once that is dead: it is closed as
+                            crashed, next key
 
-Signs of life are the run's changes in the registry and the files it writes. Two at once for one target can't be: what
-runs holds the target's lock, and the registry lets one of them switch.
+A process that carries a run out renews its lease. Before it has one, signs of life are the run's changes in the registry
+and the files it writes. Two at once do no harm: the second waits until the first gives the lease back.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,11 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from evals.records import Record
-from flows.evaluation.request import run_id_of
+from flows.evaluation.request import request_run, run_id_of
+from flows.orchestration.target_lease import died
+from flows.orchestration.this_process import is_gone
 from flows.orchestration.triggers import DEPLOYMENT
+from flows.platforms.base import TriggerRef
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
-from flows.service.dispatcher.job_lookup import NotYetError
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.settings import Settings
 
@@ -44,6 +48,8 @@ __all__ = [
 
 SILENCE_S = 600.0
 MOST_STARTS = 5
+STARTING_S = 10.0
+"""How long Prefect's record of a flow run may name the process of an earlier life of it, in seconds."""
 
 _ENDED_BADLY = frozenset({"FAILED", "CRASHED"})
 
@@ -62,13 +68,13 @@ class StartOrder(Record, frozen=True, kw_only=True):
     resumes: bool = False
 
 
-def job_order(target: str, job_id: str) -> StartOrder:
-    """Return the order for a job's model; key and parameters are those of `flows.orchestration.triggers.start_promotion`."""
+def job_order(target: str, job_id: str, requested_by: str = "webhook") -> StartOrder:
+    """Return the order for a job's model: whoever asks for it, it has the same run and the same key."""
     return StartOrder(
         target=target,
         run_id=run_id_of(target, "promotion", {"job_id": job_id}),
         key=f"{target}:{job_id}",
-        parameters={"target": target, "job_id": job_id, "requested_by": "webhook"},
+        parameters={"target": target, "job_id": job_id, "requested_by": requested_by},
         name=f"{target} {job_id}",
     )
 
@@ -81,12 +87,13 @@ async def start(
     *,
     silence_s: float = SILENCE_S,
 ) -> str:
-    """Have the order carried out and return in words what was done.
+    """Have the order carried out and return in words what was done: its run is on record then, and alive in Prefect.
 
     Raises:
-        NotYetError: another process holds the target while this run looks dead; look again later.
-        ConfigurationError, InfrastructureError: Prefect can't be asked.
+        ConfigurationError: target, gate or suites of a new run have problems, or Prefect has no such deployment.
+        InfrastructureError: Prefect can't be asked.
     """
+    await asyncio.to_thread(_record, registry, settings, order)
     if (known := settled(registry, order)) is not None:
         return known
     for number in range(1, MOST_STARTS + 1):
@@ -100,6 +107,14 @@ async def start(
         if (known := settled(registry, order)) is not None:
             return known
     return f"{order.target}: run {order.run_id} died {MOST_STARTS} times; it is not started again by itself"
+
+
+def _record(registry: Registry, settings: Settings, order: StartOrder) -> None:
+    """Put the run of a job on record; those of other orders are, or they would not be known."""
+    job_id = order.parameters.get("job_id")
+    if job_id and not order.resumes and registry.run(order.run_id) is None:
+        ref, actor = TriggerRef(job_id=job_id), order.parameters["requested_by"]
+        request_run(settings, order.target, ref, kind="promotion", actor=actor)
 
 
 def settled(registry: Registry, order: StartOrder) -> str | None:
@@ -118,10 +133,7 @@ async def is_dead(
     found: Mapping[str, Any],
     silence_s: float,
 ) -> bool:
-    """Say whether a flow run will not carry its order out any more; one that is silent for too long is closed.
-
-    Raises NotYetError when it is silent, yet somebody is at work for its target.
-    """
+    """Say whether a flow run will not carry its order out any more; one whose process is dead is closed."""
     state, run = str(found["state_type"]), registry.run(order.run_id)
     if state in _ENDED_BADLY:
         return True
@@ -129,15 +141,35 @@ async def is_dead(
         state == "COMPLETED"
     ):  # it ended in order, and what it tried failed outside of Prefect's sight
         return run is not None and run.state == "failed"
-    began = max(_seconds(found.get("start_time")), _seconds(found.get("expected_start_time")))
-    if state != "RUNNING" or silent_for(settings, run, began) < silence_s:
+    if state not in ("RUNNING", "PENDING") or not _is_abandoned(
+        registry, settings, order, found, silence_s
+    ):
         return False
-    if await api.holders(f"promote-{order.target}"):
-        raise NotYetError(
-            f"{order.target}: flow run {found['id']} shows no life, yet the target is at work; looking again later"
-        )
-    await api.close_dead(str(found["id"]), f"no sign of life for {silence_s:.0f} s")
+    await api.close_dead(str(found["id"]), "the process that carried it out is dead")
     return True
+
+
+def _is_abandoned(
+    registry: Registry,
+    settings: Settings,
+    order: StartOrder,
+    found: Mapping[str, Any],
+    silence_s: float,
+) -> bool:
+    """Say whether no process carries a run out, or begins to, by its lease, by the worker's record, or by its silence."""
+    lease, run = registry.lease(order.run_id), registry.run(order.run_id)
+    began = max(_seconds(found.get(key)) for key in ("start_time", "expected_start_time"))
+    if lease is not None and lease.holder:
+        if not died(lease):
+            return False
+        if began <= time.time() - lease.silent_s:  # one that began since then has yet to take it
+            return True
+    entered = max(began, _seconds((found.get("state") or {}).get("timestamp")))
+    if time.time() - entered > STARTING_S and is_gone(str(found.get("infrastructure_pid") or "")):
+        return True
+    # That a run was put on record is no sign of its flow run's life.
+    heard = None if run is None or run.state == "requested" else run
+    return silent_for(settings, heard, entered) >= silence_s
 
 
 def silent_for(settings: Settings, run: RunRecord | None, since: float = 0.0) -> float:
