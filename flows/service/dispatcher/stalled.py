@@ -49,7 +49,8 @@ def stalled(
 
 def orphaned(registry: Registry) -> tuple[StartOrder, ...]:
     """Return an order for every promotion and selection under way whose process died."""
-    dead = [registry.run(lease.run_id) for lease in registry.open_leases() if died(lease)]
+    left = [lease for lease in registry.open_leases() if lease.silent_s <= LONGEST_S]
+    dead = [registry.run(lease.run_id) for lease in left if died(lease)]
     return tuple(
         _order(registry, run) or _by_its_trigger(run)
         for run in dead
