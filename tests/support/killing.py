@@ -106,8 +106,11 @@ class Command:
 
     def json(self) -> Any:
         """What it printed, once it has come to a good end."""
-        code, said = self.code(), self.log.read_text()
-        assert code == 0, said
+        assert self.code() == 0, self.log.read_text()
+        return self.says()
+
+    def says(self) -> Any:
+        said = self.log.read_text()
         return json.loads(said[said.index("{") :])
 
 
@@ -124,11 +127,12 @@ class Place:
             [sys.executable, program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=child_environment(PREFECT_WORKER_QUERY_SECONDS="1", PREFECT_LOGGING_LEVEL="INFO"),
+            env=child_environment(PREFECT_WORKER_QUERY_SECONDS="1", PREFECT_LOGGING_LEVEL="ERROR"),
             cwd=project.folder,
             text=True,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listening = threading.Thread(target=self._listen, daemon=True)
+        self._listening.start()
         self.serve = self.worker = Command(project.folder / "none")
 
     def _listen(self) -> None:
@@ -167,6 +171,9 @@ class Place:
         assert self._parent.stdin is not None
         self._parent.stdin.close()
         self._parent.wait(timeout=20)
+        self._listening.join(timeout=20)
+        assert self._parent.stdout is not None
+        self._parent.stdout.close()
 
     def until(self, seen: Callable[[], Any], what: str, every_s: float = 0.1) -> Any:
         deadline = time.monotonic() + 3 * PATIENCE_S
@@ -263,6 +270,7 @@ def running_place(folder: Path) -> Iterator[Place]:
                 provisioning_s=0.2,
                 latency_ms=[20, 40],
                 webhook_retry_s=0.5,
+                quota_limits={"OpenAI.FineTuned.Deployments": 1000},
             )
         )
         project = Project(
