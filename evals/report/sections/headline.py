@@ -114,11 +114,15 @@ def _sentence(facts: RunFacts, state: RunState) -> str:
 
 
 def _stays(facts: RunFacts) -> str:
-    if facts.kind == "regression":
-        return f"{model_name(facts, facts.candidate.model_id)} is still live"
-    if facts.baseline is None:
+    """What is live once the run is over, if not its candidate."""
+    regression = facts.kind == "regression"
+    live = facts.after or (None if regression else facts.baseline)
+    if live is None and not regression:
         return "nothing is live"
-    return f"{model_name(facts, facts.baseline.model_id)} stays live"
+    name = model_name(facts, live.model_id if live is not None else facts.candidate.model_id)
+    if facts.moved:
+        return f"{name} was made live meanwhile"
+    return f"{name} is still live" if regression else f"{name} stays live"
 
 
 def _instead_of(facts: RunFacts) -> str:
