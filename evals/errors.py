@@ -35,6 +35,7 @@ __all__ = [
     "CredentialError",
     "GatewrightError",
     "InfrastructureError",
+    "LeaseLostError",
     "PlatformError",
     "Problem",
     "PublishError",
@@ -144,6 +145,10 @@ class RegistryError(InfrastructureError):
 
 class StaleGenerationError(RegistryError):
     """The live pointer moved since it was read, so that nothing was changed."""
+
+
+class LeaseLostError(RegistryError):
+    """This process stood still for so long that another one took over its work; nothing may be changed any more."""
 
 
 class PublishError(InfrastructureError):

@@ -1,4 +1,4 @@
-"""The frozen records that rooms hand to one another, and the one codec that serialises them.
+"""The frozen records that rooms hand to one another, and how they are written; `evals.codec` reads them.
 
 Every record is immutable, keyword-only and refuses unknown keys when decoded. Non-finite numbers never pass
 the codec: a record holding one cannot be written, so that NaN can't travel into a decision unseen.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import msgspec
+
+from evals.codec import decode
 
 __all__ = [
     "INFRASTRUCTURE_OUTCOMES",
@@ -448,9 +450,6 @@ class LivePointer(Record, frozen=True, kw_only=True):
     run_id: str | None = None
 
 
-R = TypeVar("R")
-
-
 def encode(record: Any) -> bytes:
     """Serialise a record (or plain JSON data) to canonical JSON: sorted keys, UTF-8, no spaces.
 
@@ -459,11 +458,6 @@ def encode(record: Any) -> bytes:
     plain = msgspec.to_builtins(record)
     _refuse_non_finite(plain)
     return msgspec.json.encode(plain, order="sorted")
-
-
-def decode(data: bytes | str, kind: type[R]) -> R:
-    """Read a record of `kind` back. Raises msgspec.ValidationError naming the field that does not fit."""
-    return msgspec.json.decode(data, type=kind)
 
 
 def digest(data: Any) -> str:

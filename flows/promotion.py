@@ -7,22 +7,24 @@ left. A candidate whose baseline moved since its verdict is judged once more, ag
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 
 from prefect import flow, get_run_logger, runtime
 
-from evals.errors import GatewrightError, InfrastructureError
+from evals.errors import GatewrightError, InfrastructureError, LeaseLostError
 from flows import tasks
 from flows.approvals.suspend import suspends, wait_for_people
 from flows.approvals.suspended_runs import note_resumed
 from flows.evaluation.request import is_rejudgement, request_run
 from flows.evaluation.steps import rounds_due
-from flows.orchestration.locks import target_lock
+from flows.orchestration.target_lease import HeldLease, target_lease
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord, RunState
 from flows.registry.selections import CHOSEN
 from flows.release.state_machine import STALE
+from flows.reporting.finish import is_unfinished
 from flows.selection.rungs import request_judgement
 from flows.settings import load_settings
 
@@ -98,15 +100,19 @@ async def promote(
 
 async def _chosen(target: str, selection: str) -> RunRecord | None:
     """Choose one candidate of a field, and record the run that judges it; None when nobody could be chosen."""
-    async with target_lock(target):
+    async with _lease(target, selection) as lease:
         try:
             if not _is_settled(selection):
                 await _choose(selection)
+        except LeaseLostError:
+            raise
         except GatewrightError as failure:
             _note_failure(selection, str(failure))
             raise
         finally:
-            await tasks.clean_up_field(selection)
+            if not lease.lost:
+                await tasks.clean_up_field(selection)
+                lease.finished = True
     return request_judgement(load_settings(), selection)
 
 
@@ -132,6 +138,7 @@ def _reference(run: RunRecord) -> TriggerRef:
 async def _run_to_end(run_id: str) -> None:
     """Carry a run to its end. While people are waited for, nothing runs: see `flows.approvals.suspend`."""
     carried_out = False
+    await _finish(run_id)
     while not _is_over(run_id):
         if _is_waiting(run_id) and suspends():
             if await wait_for_people(run_id):
@@ -139,15 +146,35 @@ async def _run_to_end(run_id: str) -> None:
                 continue
             if carried_out:  # it waits for something that nobody is asked for
                 return
-        async with target_lock(_target_of(run_id)):
-            await _run_once(run_id)
+        async with _lease(_run(run_id).target, run_id) as lease:
+            if not _run(run_id).decided:  # by whoever was waited for
+                await _run_once(run_id, lease)
+            lease.finished = True
         carried_out = True
         if not suspends():
             return
 
 
-async def _run_once(run_id: str) -> None:
-    """Every way out, a cancellation too, passes the clean-up; what failed is written down and raised again."""
+def _lease(
+    target: str, run_id: str, *, alone: bool = True
+) -> AbstractAsyncContextManager[HeldLease]:
+    log = get_run_logger()
+    return target_lease(load_settings(), target, run_id, alone=alone, say=log.warning)
+
+
+async def _finish(run_id: str) -> None:
+    """Do what a process left undone that was killed between the end of a run and its clean-up."""
+    if _run(run_id).settled and is_unfinished(load_settings(), run_id):
+        async with _lease(_run(run_id).target, run_id, alone=False) as lease:
+            await _close(run_id, None)
+            lease.finished = True
+
+
+async def _run_once(run_id: str, lease: HeldLease) -> None:
+    """Every way out, a cancellation too, passes the clean-up; what failed is written down and raised again.
+
+    Whoever lost the run to another process leaves it as it is.
+    """
     error = None
     try:
         if not _is_judged(run_id):
@@ -157,12 +184,22 @@ async def _run_once(run_id: str) -> None:
                 "the verdict is ERROR, so that nothing was decided: see the report"
             )
         await tasks.go_live(run_id)
+    except LeaseLostError:
+        raise
     except GatewrightError as failure:
         error = str(failure)
         _note_failure(run_id, error)
         raise
     finally:
+        if not lease.lost:
+            await _close(run_id, error)
+            lease.finished = True
+
+
+async def _close(run_id: str, error: str | None) -> None:
+    try:
         await tasks.clean_up(run_id)
+    finally:
         await _report(run_id, error)
 
 
@@ -205,10 +242,6 @@ def _is_over(run_id: str) -> bool:
 
 def _is_waiting(run_id: str) -> bool:
     return _run(run_id).state == "waiting"
-
-
-def _target_of(run_id: str) -> str:
-    return _run(run_id).target
 
 
 def _run(run_id: str) -> RunRecord:

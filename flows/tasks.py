@@ -27,7 +27,7 @@ from flows.orchestration import artifacts, triggers
 from flows.orchestration.prefect_api import PrefectApi, prefect_api_from_environment
 from flows.recovery import target_rollback
 from flows.release import go_live as release
-from flows.reporting import gather
+from flows.reporting import finish, gather
 from flows.selection import field, rungs
 from flows.settings import load_settings
 
@@ -40,6 +40,7 @@ __all__ = [
     "close_expired",
     "conclude",
     "deploy_candidate",
+    "finish_stopped",
     "forget_answers",
     "go_live",
     "judge_look",
@@ -188,6 +189,12 @@ async def check_drift(
     return checks
 
 
+@task(name="finish", **_STEP)
+async def finish_stopped() -> dict[str, str]:
+    """Clean up and report what a killed process left undone; returns run -> what went wrong, "" for nothing."""
+    return await finish.finish_stopped(load_settings())
+
+
 @task(name="sweep", **_STEP)
 async def sweep_targets(target: str | None) -> tuple[sweep_target.SweepOutcome, ...]:
     """Delete what nobody needs any more and keep warm what a rollback may need; returns what was done."""
@@ -232,11 +239,15 @@ async def forget_answers() -> answer_cache.PruneOutcome:
 
 
 @task(name="roll back", cache_policy=NO_CACHE, persist_result=False)
-async def roll_back(target: str, to: str | None, reason: str, actor: str) -> str:
+async def roll_back(
+    target: str, to: str | None, reason: str, actor: str, from_generation: int | None = None
+) -> str:
     """Return to an earlier model; returns the model that is live now."""
+    settings = load_settings()
     outcome = await target_rollback.roll_back_target(
-        load_settings(), target, to=to, reason=reason, actor=actor
+        settings, target, to=to, reason=reason, actor=actor, from_generation=from_generation
     )
+    target_rollback.finish_rollback(settings, target, outcome)
     return outcome.pointer.model_id
 
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from evals.codec import decode
 from evals.config.documents import iter_jsonl, shown_path, unreadable
 from evals.errors import Problem, missing_library, nearest
 
@@ -188,7 +189,7 @@ def _cell(value: Any) -> Any:
     """Read a cell that holds a JSON object or list as such; any other stays text."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
-            return msgspec.json.decode(value)
+            return decode(value)
         except msgspec.DecodeError:
             return value
     return value

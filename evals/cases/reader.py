@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from evals.cases.formats import Row
 from evals.cases.table import CaseTable
 from evals.cases.templates import TemplateError, render_tree
+from evals.codec import convert
 from evals.config.schema_errors import schema_problems, shown
 from evals.errors import Problem, closest, nearest
 from evals.records import Case, Message
@@ -234,7 +235,7 @@ class CaseReader:
 
 
 def _message(data: Any) -> Message:
-    return msgspec.convert(data, Message)
+    return convert(data, Message)
 
 
 def _fixed(template: dict[str, Any]) -> Message | None:

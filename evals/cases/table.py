@@ -14,6 +14,7 @@ import msgspec
 
 from evals.cases.ids import Ids
 from evals.cases.row_file import RowFile
+from evals.codec import decoder
 from evals.records import Case, Message
 
 __all__ = ["CaseTable", "TagColumn"]
@@ -176,4 +177,4 @@ class CaseTable(Sequence[Case]):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Stored).decode
+_decode = decoder(_Stored).decode

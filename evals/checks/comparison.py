@@ -6,7 +6,6 @@ another grader version, other case ids) is refused as `IncomparableError`, never
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from evals.checks.broken_metric import reached_by_the_worst, unless_broken
 from evals.checks.check import Check
-from evals.checks.comparability import has_metric
+from evals.checks.floors import too_few_for_method, warnings
 from evals.checks.kinds import MissingRule
 from evals.checks.measurement import Measurement
 from evals.checks.methods import (
@@ -22,8 +21,6 @@ from evals.checks.methods import (
     absolute_interval_of,
     difference_of,
     ratio_of,
-    too_few_for_method,
-    warnings,
 )
 from evals.checks.missing import (
     missing_cases,
@@ -32,63 +29,17 @@ from evals.checks.missing import (
     with_shared_truths,
 )
 from evals.checks.prediction_powered import labelled_interval
-from evals.checks.worst_case import Sides, Take, outer_bounds, rise_is_worse
-from evals.metrics.estimates import MetricSpec, estimate_rows, metric_spec
+from evals.checks.rows import asked_rows, spec_of
+from evals.checks.worst_case import Sides, Take, outer_bounds, rise_is_worse, widened
+from evals.metrics.estimates import MetricSpec, estimate_rows
 from evals.metrics.results import ModelResults
 from evals.stats.interval import Interval
 
-__all__ = [
-    "asked_rows",
-    "compare",
-    "coverage",
-    "due_rows",
-    "measure",
-    "paired_rows",
-    "rows_of",
-]
+__all__ = ["compare", "measure"]
 
 Mask = NDArray[np.bool_]
 Points = tuple[float | None, float | None]
 """The metric of candidate and baseline."""
-
-
-def rows_of(check: Check, results: ModelResults) -> Mask:
-    """Return which cases the check is about, asked or not, shape (cases,). Raises IncomparableError for none."""
-    rows = np.ones(len(results.case_ids), dtype=np.bool_)
-    for tag, value in check.where.items():
-        if tag not in results.tags:
-            raise IncomparableError(f"no case has the tag '{tag}'")
-        rows &= np.asarray(results.tags[tag] == value)
-    if check.each is not None:
-        raise IncomparableError(f"no case has a value for the tag '{check.each}'")
-    if not rows.any():
-        raise IncomparableError("the slice matches no case")
-    return rows
-
-
-def due_rows(check: Check, results: ModelResults) -> Mask:
-    """Return the cases that the check is about and that its metric applies to, asked or not."""
-    return rows_of(check, results) & results.applicable_to(_spec(check, results).column)
-
-
-def coverage(check: Check, results: ModelResults) -> tuple[int, int]:
-    """Return how many of the asked cases of the check have a score for its metric, and how many were asked."""
-    due = due_rows(check, results) & results.planned
-    return int(np.count_nonzero(scored_rows(_spec(check, results), results) & due)), int(due.sum())
-
-
-def paired_rows(check: Check, candidate: ModelResults, baseline: ModelResults | None) -> Mask:
-    """Return the cases that were asked and scored, of both models when the check is relative."""
-    rows = asked_rows(check, candidate, baseline) & scored_rows(_spec(check, candidate), candidate)
-    if check.relative and baseline is not None:
-        rows &= scored_rows(_spec(check, baseline), baseline)
-    return rows
-
-
-def asked_rows(check: Check, candidate: ModelResults, baseline: ModelResults | None) -> Mask:
-    """Return the cases due to the check that were asked, of both models when it is relative; scored or not."""
-    rows = due_rows(check, candidate) & candidate.planned
-    return rows & baseline.planned if check.relative and baseline is not None else rows
 
 
 def measure(
@@ -105,7 +56,7 @@ def measure(
         IncomparableError: nothing fits the check.
         ValueError: the scores are none the metric can be computed from.
     """
-    spec = _spec(check, candidate)
+    spec = spec_of(check, candidate)
     sides = Sides(spec, candidate, None, asked_rows(check, candidate, None))
     rows = sides.asked & scored_rows(spec, candidate)
     other = None if baseline is None else _point(spec, baseline, rows & scored_rows(spec, baseline))
@@ -138,7 +89,7 @@ def compare(
     A missing score counts at its ends (see `evals.checks.worst_case`). With `missing` "at_random" only the cases are compared
     that both models have a score for: one that a model alone answered would compare them on different cases.
     """
-    spec = _spec(check, candidate)
+    spec = spec_of(check, candidate)
     if check.percent and check.spec.superiority and not spec.higher_is_better:
         raise IncomparableError("a gain in % needs a metric where higher is better")
     candidate, baseline = with_shared_truths(spec, candidate, baseline)
@@ -228,7 +179,7 @@ def _labelled(
     labels = int(found.detail.get("labels", int(rows.sum())))
     more: dict[str, Any] = {}
     if missing == "worst_case" and any(lost):
-        more = _widened(sides, rows, found, rise_is_worse(check, spec))
+        more = widened(sides, rows, found, rise_is_worse(check, spec))
     return Measurement.of(
         found,
         int((sides.asked if more else rows).sum()),
@@ -240,33 +191,6 @@ def _labelled(
         asked=sides.count,
         **more,
     )
-
-
-def _widened(sides: Sides, rows: Mask, found: Interval, high: bool) -> dict[str, Any]:
-    """The bounds of a mean of which a share was not seen: what was seen keeps its interval, the rest may be at either end."""
-    spec = sides.spec
-    least, most = spec.lo, spec.hi
-    if sides.baseline is not None:
-        least, most = least - most, most - least
-    unseen = 1.0 - int(rows.sum()) / sides.count
-    models = [sides.candidate, *([] if sides.baseline is None else [sides.baseline])]
-    partly = sum((1.0 - one.share_of(spec.column))[rows].sum() for one in models)
-    partly *= (spec.hi - spec.lo) / sides.count
-
-    def at(end: float, shift: float) -> Interval:
-        def moved(value: float) -> float:
-            return (1.0 - unseen) * value + unseen * end + shift
-
-        return replace(
-            found,
-            lower=moved(found.lower),
-            upper=moved(found.upper),
-            estimate=moved(found.estimate),
-        )
-
-    low, top = at(least, -float(partly)), at(most, float(partly))
-    worst, best = (top, low) if high else (low, top)
-    return {"lower": low.lower, "upper": top.upper, "worst": worst, "best": best, "at_ends": True}
 
 
 def _measurement(
@@ -298,13 +222,6 @@ def _mirrored(found: Interval) -> Interval:
         confidence=found.confidence,
         detail=found.detail,
     )
-
-
-def _spec(check: Check, results: ModelResults) -> MetricSpec:
-    spec = metric_spec(check.metric, results)
-    if spec is None or not has_metric(check.metric, results):
-        raise IncomparableError(f"no suite measured '{check.metric}'")
-    return spec
 
 
 def _point(spec: MetricSpec, results: ModelResults, rows: Mask) -> float | None:

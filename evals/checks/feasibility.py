@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from evals.cases.table import CaseTable
 from evals.checks.check import Check
-from evals.checks.methods import (
+from evals.checks.floors import (
     MIN_CLUSTERS,
     MIN_LABEL_CASES,
     MIN_QUANTILE_CASES,
     MIN_RATIO_QUANTILE_CASES,
 )
 from evals.metrics.estimates import MetricSpec
+from evals.stats.clusters import ClusterSizes, cluster_sizes
 from evals.stats.power import min_clusters_paired, min_n_absolute, min_n_paired
 from evals.suites.case_arrays import applicable_cases, matches, matching_all
 from evals.suites.opened import OpenedSuite
@@ -55,7 +56,7 @@ def _least(check: Check, spec: MetricSpec, confidence: float) -> int:
 
 
 def least_clusters(check: Check, spec: MetricSpec, confidence: float) -> int:
-    """Return the smallest number of clusters at which flawless answers pass; flawless ones count one a cluster."""
+    """Return the smallest number of clusters of one size at which flawless answers pass; flawless ones count one a cluster."""
     if check.decide_on == "point" or spec.family == "quantile":
         return 1
     share = _slack(check, spec) if spec.bounded or spec.family == "label" else None
@@ -68,7 +69,7 @@ def _slack(check: Check, spec: MetricSpec) -> float | None:
 
 
 class CaseGroup:
-    """The cases of a check: how many they are (`len`) and in how many units they hang together."""
+    """The cases of a check: how many they are (`len`) and in which clusters they hang together."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[CaseTable, Mask]] = []
@@ -81,9 +82,10 @@ class CaseGroup:
         return sum(int(np.count_nonzero(rows)) for _, rows in self._parts)
 
     @property
-    def units(self) -> int:
-        """Number of clusters; a case without one is one of its own."""
-        return sum(_units(np.asarray(cases.clusters)[rows]) for cases, rows in self._parts)
+    def clusters(self) -> ClusterSizes:
+        """Its clusters; a case without one is one of its own."""
+        counts = [_counts(np.asarray(cases.clusters)[rows]) for cases, rows in self._parts]
+        return cluster_sizes(np.concatenate(counts) if counts else [])
 
 
 def matching(check: Check, opened: Sequence[OpenedSuite]) -> Mapping[str, CaseGroup]:
@@ -111,9 +113,10 @@ def _parts(check: Check, cases: CaseTable, rows: Mask) -> Iterator[tuple[str, Ma
             yield value, rows & matches(cases, check.each, value)
 
 
-def _units(codes: NDArray[np.int32]) -> int:
+def _counts(codes: NDArray[np.int32]) -> NDArray[np.int64]:
+    """How many cases are in each cluster."""
     known = codes[codes >= 0]
-    return len(np.unique(known)) + len(codes) - len(known)
+    return np.concatenate([np.bincount(known), np.ones(len(codes) - len(known), dtype=np.int64)])
 
 
 def _about(opened: OpenedSuite, metric: str) -> Mask:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.checks.check import Check
-from evals.checks.comparison import due_rows
 from evals.checks.feasibility import least_cases, least_clusters
+from evals.checks.floors import clusters_said
+from evals.checks.rows import due_rows
 from evals.metrics.estimates import metric_spec
 from evals.metrics.results import ModelResults
+from evals.stats.clusters import cluster_sizes
 
 __all__ = ["comparable_rows", "too_few_comparable"]
 
@@ -33,17 +35,17 @@ def too_few_comparable(check: Check, kept: ModelResults, confidence: float) -> s
     assert spec is not None  # `due_rows` found its column
     rows = comparable_rows(check, kept)
     grouped = kept.clusters is not None and spec.family != "quantile"
-    counts = [
-        ("cases", int(rows.sum()), least_cases(check, spec, confidence, clustered=grouped)),
-    ]
+    cases, needed = int(rows.sum()), least_cases(check, spec, confidence, clustered=grouped)
+    counts = [("cases", f"{cases} cases", float(cases), needed)]
     if kept.clusters is not None and grouped:
-        clusters = len(np.unique(kept.clusters[rows]))
-        counts.append(("clusters", clusters, least_clusters(check, spec, confidence)))
-    for noun, count, least in counts:
+        sizes = cluster_sizes(np.bincount(kept.clusters[rows]))
+        needed = least_clusters(check, spec, confidence)
+        counts.append(("clusters", clusters_said(sizes), sizes.effective, needed))
+    for noun, said, count, least in counts:
         if count < least:
             asked = int(due_rows(check, kept).sum())
             return (
-                f"only {count} {noun} are the same as when {kept.model_id} answered them"
+                f"only {said} are the same as when {kept.model_id} answered them"
                 f" (the check has {asked} cases), and at least {least} {noun} are needed"
             )
     return None

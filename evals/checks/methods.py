@@ -1,4 +1,4 @@
-"""Which method of `evals.stats` measures which family of metric, and below which floor nothing may be decided."""
+"""Which method of `evals.stats` measures which family of metric."""
 
 from __future__ import annotations
 
@@ -16,28 +16,17 @@ from evals.stats import label_metrics, score_intervals, unbounded
 from evals.stats.bounded import bounded_score_bounds
 from evals.stats.clusters import cluster_detail, cluster_freedom, design_effect
 from evals.stats.interval import Interval
-from evals.stats.power import min_n_absolute
 from evals.stats.validation import cluster_codes, t_critical
 
 __all__ = [
+    "DRAWS",
     "IncomparableError",
     "absolute_interval_of",
     "difference_of",
     "ratio_of",
-    "too_few_for_method",
-    "warnings",
 ]
 
-MIN_CLUSTERS = 10
-FEW_CLUSTERS = 20
-MIN_LABEL_CASES = 100
-MIN_RATIO_QUANTILE_CASES = 200
-MIN_QUANTILE_CASES = 59
 DRAWS = 2000
-# A bootstrap of 2,000 draws says nothing about tails thinner than ten of its draws.
-FINEST_BOOTSTRAP = 10 / DRAWS
-# Without any spread among n cases, at most this share of all cases may still be different.
-UNSEEN_SHARE = 0.05
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -113,42 +102,6 @@ def ratio_of(
     return unbounded.relative_mean_interval(new, old, confidence=confidence, clusters=clusters)
 
 
-def too_few_for_method(spec: MetricSpec, found: Interval, cases: int, *, ratio: bool) -> str | None:
-    """Name the floor below which a method's error rate is not known, so that nothing may be decided; None above it."""
-    if spec.family == "label" and cases < MIN_LABEL_CASES:
-        return f"only {cases} cases; {spec.statistic} needs at least {MIN_LABEL_CASES} to decide"
-    clusters = found.detail.get("clusters")
-    if clusters is not None and clusters < MIN_CLUSTERS:
-        return f"only {clusters:g} clusters; at least {MIN_CLUSTERS} are needed to decide"
-    if spec.family == "quantile":
-        least = MIN_RATIO_QUANTILE_CASES if ratio else MIN_QUANTILE_CASES
-        if cases < least:
-            return f"only {cases} cases; this quantile needs at least {least} to decide"
-        if ratio and 1 - found.confidence < FINEST_BOOTSTRAP:
-            return "too early a look for a ratio of quantiles to be decided"
-    if found.detail.get("no_variance"):
-        least = min_n_absolute(1 - UNSEEN_SHARE, confidence=found.confidence)
-        if (clusters or cases) < least:
-            return (
-                f"all {cases} cases are the same; at least {least} are needed to rely on that"
-                f" at {found.confidence:.4g}"
-            )
-    return None
-
-
-def warnings(found: Interval) -> tuple[str, ...]:
-    """What a reader should know although it does not forbid deciding."""
-    remarks = []
-    clusters = found.detail.get("clusters")
-    if clusters is not None and MIN_CLUSTERS <= clusters < FEW_CLUSTERS:
-        remarks.append(
-            f"{clusters:g} clusters are few: below {FEW_CLUSTERS} the error rate is less certain"
-        )
-    if found.detail.get("no_variance"):
-        remarks.append("all cases are the same, so that the interval has no width")
-    return tuple(remarks)
-
-
 def _label(
     spec: MetricSpec,
     candidate: ModelResults,
@@ -199,7 +152,7 @@ def _bounded_ratio(
     upper = _crossing(lambda ratio: bounds(ratio)[1], top)
     detail: dict[str, float] = {}
     if clusters is not None:
-        detail = cluster_detail(cluster_codes(clusters, new.size)[1])
+        detail = cluster_detail(cluster_codes(clusters, new.size)[0])
     return Interval(
         lower=0.0 if lower is None else lower,
         upper=math.inf if upper is None else upper,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from evals.metrics.estimates import MetricSpec
 from evals.metrics.results import ModelResults
 from evals.stats.interval import Interval
 
-__all__ = ["Sides", "Take", "WorstAndBest", "outer_bounds", "rise_is_worse"]
+__all__ = ["Sides", "Take", "WorstAndBest", "outer_bounds", "rise_is_worse", "widened"]
 
 Mask = NDArray[np.bool_]
 Take = Callable[[ModelResults, ModelResults | None, Mask], Interval]
@@ -72,6 +73,37 @@ def outer_bounds(check: Check, sides: Sides, take: Take) -> WorstAndBest:
     steady = sides.spec.family != "label" and sides.candidate.clusters is None
     lower, upper = _outer(low, top, steady=steady)
     return WorstAndBest(worst, best, lower, upper)
+
+
+def widened(sides: Sides, rows: Mask, found: Interval, high: bool) -> dict[str, Any]:
+    """Return the bounds of a mean of which a share was not seen, as fields of a `Measurement`.
+
+    What was seen keeps its interval, the rest may be at either end. `rows` are the cases that were seen; `high` says that a
+    high score is bad for the check.
+    """
+    spec = sides.spec
+    least, most = spec.lo, spec.hi
+    if sides.baseline is not None:
+        least, most = least - most, most - least
+    unseen = 1.0 - int(rows.sum()) / sides.count
+    models = [sides.candidate, *([] if sides.baseline is None else [sides.baseline])]
+    partly = sum((1.0 - one.share_of(spec.column))[rows].sum() for one in models)
+    partly *= (spec.hi - spec.lo) / sides.count
+
+    def at(end: float, shift: float) -> Interval:
+        def moved(value: float) -> float:
+            return (1.0 - unseen) * value + unseen * end + shift
+
+        return replace(
+            found,
+            lower=moved(found.lower),
+            upper=moved(found.upper),
+            estimate=moved(found.estimate),
+        )
+
+    low, top = at(least, -float(partly)), at(most, float(partly))
+    worst, best = (top, low) if high else (low, top)
+    return {"lower": low.lower, "upper": top.upper, "worst": worst, "best": best, "at_ends": True}
 
 
 def _at_ends(sides: Sides, take: Take, *, high: bool) -> Interval | None:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 import msgspec
 from jsonschema import Draft202012Validator
 
+from evals.codec import decode
 from evals.config.schema_errors import compile_schema, schema_problems
 from evals.config.yaml_lines import read_yaml
 from evals.errors import ConfigurationError, Problem
@@ -146,7 +147,7 @@ def shown_path(path: Path) -> str:
 def parse_json(text: str | bytes) -> Any:
     """Parse strict JSON: no NaN, no infinity, no half surrogate, no key twice. Raises ValueError with line and column."""
     try:
-        value = msgspec.json.decode(text)
+        value = decode(text)
         # A second reading, because only the standard library shows every pair of an object.
         json.loads(text, object_pairs_hook=_unique)
     except (msgspec.DecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -98,12 +98,14 @@ def _worded(error: ValidationError) -> Iterator[_Worded]:
         yield from _unknown_keys(error, field)
     elif keyword == "required":
         name = next(name for name in wanted if error.message.startswith(repr(name)))
-        yield field, f"expected a key '{name}'; found none", _near_miss(name, error.instance, error)
+        fix = _near_miss(name, error.instance, error) or _choices(name, error)
+        yield field, f"expected a key '{name}'; found none", fix
     elif keyword in ("oneOf", "anyOf") and error.context:
         yield from _alternatives(error, field)
     elif keyword == "enum":
         valid = [item if isinstance(item, str) else shown(item) for item in wanted]
-        fix = nearest(str(error.instance), valid)
+        near = closest(str(error.instance), valid)
+        fix = f"did you mean '{near}'?" if near else None
         yield field, f"expected one of {', '.join(valid)}; found {shown(error.instance)}", fix
     else:
         yield field, _expectation(error), _in_numbers(error)
@@ -126,6 +128,10 @@ def _expected(error: ValidationError) -> str | None:
     """What a value should have been; None for a keyword without words of our own."""
     wanted: Any = error.validator_value
     keyword = str(error.validator)
+    # A schema may say in words what it means by a pattern.
+    meant = error.schema.get("x-expected") if isinstance(error.schema, Mapping) else None
+    if keyword in ("type", "pattern") and meant is not None:
+        return f"expected {meant}"
     if keyword == "type":
         kinds = [wanted] if isinstance(wanted, str) else wanted
         return f"expected {' or '.join(_KINDS[kind] for kind in kinds)}"
@@ -153,6 +159,13 @@ def _near_miss(name: str, instance: Any, error: ValidationError) -> str | None:
     known = set(error.schema.get("properties", {})) if isinstance(error.schema, Mapping) else set()
     near = closest(name, [str(key) for key in instance if key not in known])
     return f"is it '{near}'?" if near else None
+
+
+def _choices(name: str, error: ValidationError) -> str | None:
+    """What may stand at a key that is missing, where the schema lists it."""
+    known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
+    choices = known.get(name, {}).get("enum", ())
+    return f"say one of {', '.join(map(str, choices))}" if choices else None
 
 
 def _alternatives(error: ValidationError, field: str) -> Iterator[_Worded]:

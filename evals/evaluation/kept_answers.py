@@ -23,6 +23,7 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from evals.codec import decoder
 from evals.errors import InfrastructureError
 from evals.files import replace_file, sync_folder
 from evals.records import Case, Price, Record, Response, decode, digest, encode
@@ -118,11 +119,11 @@ class KeptAnswers:
         kept = self.record.suite(suite)
         if kept is None:
             return
-        total, decoder = hashlib.sha256(), msgspec.json.Decoder(KeptLine)
+        total, reader = hashlib.sha256(), decoder(KeptLine)
         try:
             for line in _lines(self.folder / _file_name(suite)):
                 total.update(line)
-                yield decoder.decode(line)
+                yield reader.decode(line)
         except (OSError, zstandard.ZstdError, msgspec.DecodeError) as error:
             raise _damaged(self.folder, self.record, str(error)) from error
         if "sha256:" + total.hexdigest() != kept.digest:

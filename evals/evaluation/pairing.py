@@ -13,6 +13,7 @@ import msgspec
 from evals.cases.row_file import RowFile
 from evals.cases.suite_file import Suite
 from evals.cases.table import CaseTable
+from evals.codec import decoder
 from evals.records import Case, Response, Role
 
 __all__ = ["paired"]
@@ -60,4 +61,4 @@ class _StoredResponses:
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(Response).decode
+_decode = decoder(Response).decode

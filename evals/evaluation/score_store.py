@@ -17,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from evals.cases.table import CaseTable
+from evals.codec import decoder
 from evals.files import append_lines, whole_lines
 from evals.records import MODEL_OUTCOMES, Response, Role, Score, UnscoredBecause
 from evals.suites.opened import OpenedSuite
@@ -88,11 +89,11 @@ class ScoreStore:
     def by_answer(self) -> Iterator[tuple[Score, ...]]:
         """Yield the same scores, those of one answer together."""
         superseded = self._superseded()
-        decoder = msgspec.json.Decoder(tuple[Score, ...])
+        reader = decoder(tuple[Score, ...])
         for number, line in self._lines():
             if number not in superseded:
                 with suppress(msgspec.DecodeError):
-                    yield decoder.decode(line)
+                    yield reader.decode(line)
 
     def save(self) -> None:
         """Append what was added, durably."""
@@ -121,11 +122,11 @@ class ScoreStore:
         return superseded
 
     def _statuses(self) -> Iterator[tuple[int, tuple[_ScoreStatus, ...]]]:
-        decoder = msgspec.json.Decoder(tuple[_ScoreStatus, ...])
+        reader = decoder(tuple[_ScoreStatus, ...])
         for number, line in self._lines():
             # Files of before may hold empty lines, and lines that a kill has torn; such an answer is scored again.
             with suppress(msgspec.DecodeError):
-                yield number, decoder.decode(line)
+                yield number, reader.decode(line)
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         return enumerate(whole_lines(self.path), start=1)

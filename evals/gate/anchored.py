@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from evals.checks.check import Check
 from evals.checks.comparability import has_metric
-from evals.checks.comparison import coverage, due_rows
 from evals.checks.kept_comparison import too_few_comparable
+from evals.checks.rows import coverage, due_rows
 from evals.gate.anchor import HOW_TO_SET_ANOTHER
 from evals.gate.policy import GatePolicy
 from evals.metrics.results import ModelResults

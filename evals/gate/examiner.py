@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults, measured_results
-from evals.checks.comparison import asked_rows, compare, due_rows, measure, paired_rows
+from evals.checks.comparison import compare, measure
 from evals.checks.kept_comparison import comparable_rows
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
+from evals.checks.rows import asked_rows, due_rows, paired_rows
 from evals.gate.anchored import incomparable, why_incomparable, why_not_judged
 from evals.gate.check_results import (
     blank_result,

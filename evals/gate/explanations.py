@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from evals.checks.check import Check
-from evals.checks.comparison import coverage
 from evals.checks.measurement import Measurement
+from evals.checks.rows import coverage
 from evals.gate.decision import compare_with_threshold
 from evals.metrics.estimates import metric_spec
 from evals.metrics.results import ModelResults

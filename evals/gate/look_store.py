@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from evals.codec import decoder
 from evals.errors import ConfigurationError, Problem
 from evals.files import append_lines, replace_file, whole_lines
 from evals.gate.looks import LookEvent, RemainingCases
@@ -26,11 +27,11 @@ class LookStore:
 
     def events(self) -> tuple[LookEvent, ...]:
         """Return the looks made, in their order; a line torn by a kill was no look."""
-        decoder = msgspec.json.Decoder(LookEvent)
+        reader = decoder(LookEvent)
         found: dict[int, LookEvent] = {}
         for line in whole_lines(self.path):
             with suppress(msgspec.DecodeError):
-                event = _completed(decoder.decode(line))
+                event = _completed(reader.decode(line))
                 found.setdefault(event.look, event)  # a look is made once; the first one stands
         return tuple(found[look] for look in sorted(found))
 

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults
-from evals.checks.comparison import due_rows
 from evals.checks.kinds import MissingRule
 from evals.checks.methods import IncomparableError
 from evals.checks.missing import filled, scored_rows
+from evals.checks.rows import due_rows
 from evals.gate.examiner import Evidence
 from evals.gate.judge import checks_of_each_slice
 from evals.gate.policy import GatePolicy

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from evals.checks.check import Check
 from evals.checks.feasibility import clustered, least_cases, least_clusters, matching
+from evals.checks.floors import clusters_said
 from evals.config.documents import raise_problems, shown_path
 from evals.errors import Problem, nearest
 from evals.gate.policy import GatePolicy
@@ -19,12 +20,16 @@ __all__ = ["Shortage", "measured_by", "shortages", "validate_policy"]
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """A check with fewer cases (or clusters, by `noun`) than flawless answers need; `value` is that of its `each` tag."""
+    """A check with fewer cases (or clusters, by `noun`) than flawless answers need; `value` is that of its `each` tag.
+
+    `said` are those that there are, in words; of clusters of unequal size `count` is the number in effect.
+    """
 
     check: Check
     value: str
     noun: str
-    count: int
+    said: str
+    count: float
     least: int
 
 
@@ -81,15 +86,18 @@ def _shortages(
         if check.if_too_few == "report" and len(cases) < (check.min_cases or 0):
             continue
         least = least_cases(check, spec, confidence, clustered=grouped)
-        counts = [("cases", len(cases), least)]
-        if grouped:
-            counts.append(("clusters", cases.units, least_clusters(check, spec, confidence)))
+        asked = len(cases)
         if check.measure_on == "production" and production_cases is not None:
-            most = production_cases * len(measuring)
-            counts = [(noun, min(count, most), need) for noun, count, need in counts]
-        short = [(noun, count, need) for noun, count, need in counts if count < need]
+            asked = min(asked, production_cases * len(measuring))
+        found = [Shortage(check, value, "cases", f"{asked} cases", asked, least)]
+        if grouped:
+            sizes, least = cases.clusters, least_clusters(check, spec, confidence)
+            said = clusters_said(sizes) if sizes.effective <= asked else f"{asked} clusters"
+            there = min(sizes.effective, asked)
+            found.append(Shortage(check, value, "clusters", said, there, least))
+        short = [one for one in found if one.count < one.least]
         if short:
-            yield Shortage(check, value, *short[-1])
+            yield short[-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +230,12 @@ class _Rules:
             yield self._too_small(short, spec)
 
     def _too_small(self, short: Shortage, spec: MetricSpec) -> Problem:
-        value, noun, count, least = short.value, short.noun, short.count, short.least
+        value, noun, said, least = short.value, short.noun, short.said, short.least
         where = f" ({self.check.each}={value})" if value else ""
         if noun == "cases" and least == self.check.min_cases:
             return self._problem(
                 "min_cases",
-                f"{count} cases{where} can never pass: min_cases asks for {least} cases",
+                f"{said}{where} can never pass: min_cases asks for {least} cases",
                 "add cases, ask for fewer, or say if_too_few: report",
             )
         anchored = self.check.against == "anchor"
@@ -237,7 +245,7 @@ class _Rules:
         if noun != "cases":
             shown = "mode: shadow"
         return self._here(
-            f"{count} {noun}{where} can never pass{self._whom()}: even flawless answers need {least} {noun}",
+            f"{said}{where} can never pass{self._whom()}: even flawless answers need {least} {noun}",
             f"add {noun}, {wider}or have it only shown by {shown}",
         )
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from evals.cases.suite_file import GraderSpec
+from evals.codec import convert
 from evals.errors import Problem, closest, nearest
 from evals.graders.base import ParameterError, Parameters
 
@@ -31,7 +32,7 @@ def read_parameters(spec: GraderSpec, kind: type[P]) -> tuple[P | None, list[Par
     if errors:
         return None, errors
     try:
-        return msgspec.convert(dict(spec.params), kind), []
+        return convert(dict(spec.params), kind), []
     except msgspec.ValidationError as error:
         return None, [_wrong_value(str(error), spec, kind)]
 

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from evals.cases.templates import TemplateError, lookup, parse_path
+from evals.codec import decode
 from evals.records import Response
 
 __all__ = [
@@ -55,7 +56,7 @@ def parse_answer(text: str | None) -> Any:
     if text is None:
         return NOTHING
     try:
-        return msgspec.json.decode(text)
+        return decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
         return NOTHING
 

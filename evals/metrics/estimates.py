@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.graders.base import LABEL_STATISTICS
+from evals.metrics.measured_columns import BUILT_IN_COLUMNS
 from evals.metrics.results import INVALID, UNSCORED, LabelColumn, ModelResults
-from evals.metrics.tabulation import BUILT_IN_COLUMNS
 from evals.records import Role, SuiteResult
 from evals.stats.confusion import count, encode, label_metric
 from evals.suites.opened import OpenedSuite

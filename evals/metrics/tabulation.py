@@ -14,18 +14,14 @@ from numpy.typing import NDArray
 
 from evals.metrics.grid import Grid
 from evals.metrics.human_columns import HumanColumns
-from evals.metrics.results import INVALID, UNSCORED, LabelColumn, ModelResults
+from evals.metrics.label_columns import LabelColumns
+from evals.metrics.measured_columns import MeasuredColumns
+from evals.metrics.results import ModelResults
 from evals.records import INFRASTRUCTURE_OUTCOMES, MODEL_OUTCOMES, Price, Response, Score
-from evals.sampling.budget import cost_usd
 from evals.suites.case_arrays import applicable_cases, cluster_codes, tag_texts
 from evals.suites.opened import OpenedSuite
 
-__all__ = ["BUILT_IN_COLUMNS", "tabulate", "tabulate_repeats"]
-
-_MEASURED = ("latency_ms", "cost_usd", "prompt_tokens", "completion_tokens")
-_FLAGS = ("refused", "truncated", "content_filtered")
-_ANSWERED = "answered"
-BUILT_IN_COLUMNS = frozenset((*_MEASURED, *_FLAGS, _ANSWERED))
+__all__ = ["tabulate", "tabulate_repeats"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -98,30 +94,17 @@ class _Table:
         planned: Mask | None,
         most_tokens: int | None = None,
     ) -> None:
-        self.most_tokens = most_tokens
         self.opened = opened
-        self.price = price
         self.cases = opened.suite.cases
         self.planned = planned
         self.repeats = repeats or 1
-        self.columns = {
-            column.name: (column, grader.version)
-            for grader in opened.graders
-            for column in grader.columns()
+        self.versions = {
+            column.name: grader.version for grader in opened.graders for column in grader.columns()
         }
-        self.graders = {
-            column.name: grader for grader in opened.graders for column in grader.columns()
-        }
-        self.codes = {
-            name: {label: code for code, label in enumerate(column.labels)}
-            for name, (column, _) in self.columns.items()
-            if column.kind == "label"
-        }
-        self.measured = {name: self._grid() for name in (*_MEASURED, *_FLAGS, _ANSWERED)}
-        self.scores = {name: self._grid() for name in self.columns}
-        self.truths = {name: self._codes() for name in self.codes}
-        self.predictions = {name: self._codes() for name in self.codes}
-        self.people = HumanColumns(opened, self.columns)
+        self.measured = MeasuredColumns(len(self.cases), self.repeats, price, most_tokens)
+        self.scores = {name: self._grid() for name in self.versions}
+        self.labels = LabelColumns(opened)
+        self.people = HumanColumns(opened, self.versions)
         self.asked = self._grid()
         self.outcomes: Counter[str] = Counter()
         self.evidence_sum = 0
@@ -134,7 +117,6 @@ class _Table:
         if not self.asked.put(row, repeat, 1.0):
             raise ValueError(f"two responses to case '{response.case_id}', repeat {repeat}")
         self.outcomes[response.outcome] += 1
-        usage = response.usage
         self._add_evidence(
             response.case_id,
             repeat,
@@ -142,27 +124,13 @@ class _Table:
             response.text,
             response.tool_calls,
             response.latency_ms,
-            usage,
+            response.usage,
         )
-        answered = response.outcome in MODEL_OUTCOMES
-        # Known either way, so that a model that hangs can FAIL on it where everything else only lacks scores.
-        self.measured[_ANSWERED].put(row, repeat, float(answered))
-        if not answered:
+        self.measured.add(row, response)
+        if response.outcome not in MODEL_OUTCOMES:
             return
         for column, by_people in self.people.add(row, response):
             self._add_evidence(response.case_id, repeat, "people", column, by_people)
-        facts = {
-            "latency_ms": response.latency_ms,
-            "cost_usd": None
-            if usage is None or self.price is None
-            else cost_usd(self.price, usage),
-            "prompt_tokens": None if usage is None else usage.prompt_tokens,
-            "completion_tokens": None if usage is None else usage.completion_tokens,
-            **{flag: response.outcome == flag for flag in _FLAGS},
-        }
-        for name, value in facts.items():
-            if value is not None:
-                self.measured[name].put(row, repeat, value)
 
     def add_score(self, score: Score) -> None:
         row, repeat = self._row(score.case_id), score.repeat
@@ -182,17 +150,12 @@ class _Table:
             score.truth,
             score.predicted,
         )
-        codes = self.codes.get(score.grader)
-        if codes is not None and score.value is not None:
-            self.truths[score.grader].put(row, repeat, codes[score.truth or ""])
-            self.predictions[score.grader].put(
-                row, repeat, codes.get(score.predicted or "", INVALID)
-            )
+        self.labels.add(row, score)
 
     def _check(self, score: Score) -> None:
-        if score.grader not in self.columns:
+        if score.grader not in self.versions:
             raise ValueError(f"no grader of the suite yields '{score.grader}'")
-        version = self.columns[score.grader][1]
+        version = self.versions[score.grader]
         if score.version != version:
             raise ValueError(
                 f"a score '{score.grader}' of version {score.version}; its grader has version {version}"
@@ -202,9 +165,6 @@ class _Table:
 
     def _grid(self) -> Grid:
         return Grid(len(self.cases), self.repeats, np.nan, np.float64)
-
-    def _codes(self) -> Grid:
-        return Grid(len(self.cases), self.repeats, UNSCORED, np.int64)
 
     def results(self, model_id: str) -> ModelResults:
         suite, planned = self.opened.suite, self.planned
@@ -218,7 +178,7 @@ class _Table:
             case_ids=self.cases.ids,
             planned=planned,
             columns=self._means(),
-            labels={name: self._labels(name) for name in self.codes},
+            labels=self.labels.columns(self.repeats, self.planned),
             tags=tag_texts(self.cases),
             clusters=cluster_codes(self.cases),
             outcomes=dict(self.outcomes),
@@ -229,7 +189,7 @@ class _Table:
             counts=self._counts(int(planned.sum())),
             people=self.people.columns(self.repeats),
             shares=self._shares(),
-            most=self._most(),
+            most=self.measured.most(),
         )
 
     def _row(self, case_id: str) -> int | None:
@@ -251,59 +211,21 @@ class _Table:
         return "sha256:" + hashlib.sha256(msgspec.json.encode(whole)).hexdigest()
 
     def _means(self) -> dict[str, Floats]:
-        found = {name: grid.means() for name, grid in self.measured.items()}
+        found = {name: grid.means() for name, grid in self.measured.grids.items()}
         for name, grid in self.scores.items():
             found[self._column(name)] = grid.means()
         return found
 
     def _shares(self) -> dict[str, Floats]:
         grids = {
-            **self.measured,
+            **self.measured.grids,
             **{self._column(name): grid for name, grid in self.scores.items()},
         }
         shares = {name: grid.shares(self.repeats) for name, grid in grids.items()}
         return {name: share for name, share in shares.items() if share is not None}
 
-    def _most(self) -> dict[str, Floats]:
-        """What a missing answer can cost at most: its prompt, or the longest seen where there is none, and all tokens allowed."""
-        prompts = self.measured["prompt_tokens"].means()
-        if self.price is None or self.most_tokens is None or not np.isfinite(prompts).any():
-            return {}
-        longest = float(np.nanmax(prompts))
-        tokens = np.where(np.isfinite(prompts), prompts, longest)
-        usd = tokens * self.price.input + self.most_tokens * self.price.output
-        return {"cost_usd": usd / 1e6}
-
     def _column(self, name: str) -> str:
-        return f"{name}.accuracy" if name in self.codes else name
-
-    def _labels(self, name: str) -> LabelColumn:
-        truth = self.truths[name].values(self.repeats)
-        # A truth doesn't depend on the answer: what one repeat told holds for the others.
-        truth = np.where(
-            truth == UNSCORED, truth.max(axis=1, keepdims=True, initial=UNSCORED), truth
-        )
-        return LabelColumn(
-            labels=self.columns[name][0].labels,
-            truth=self._with_truths_of_cases(name, truth),
-            predicted=self.predictions[name].values(self.repeats),
-        )
-
-    def _with_truths_of_cases(self, name: str, truth: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Add the truths of cases that no answer told: missing answers are held against them, too."""
-        true_label = getattr(self.graders[name], "truth", None)
-        unknown = np.flatnonzero((truth == UNSCORED).any(axis=1) & self._about(name))
-        if true_label is None or not unknown.size:
-            return truth
-        truth = truth.copy()
-        for row in unknown:
-            case = self.cases[int(row)]
-            truth[row] = self.codes[name][true_label(case)]
-        return truth
-
-    def _about(self, name: str) -> Mask:
-        about = applicable_cases(self.opened, name)
-        return about if self.planned is None else about & self.planned
+        return f"{name}.accuracy" if name in self.labels else name
 
     def _counts(self, planned: int) -> dict[str, int]:
         return {

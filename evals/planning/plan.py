@@ -57,7 +57,8 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     with 90 %. None where nothing is known that they could be worked out from; `note` then says what is missing.
     `lost_cost` is what the expected loss of answers takes of the gap, each lost one counted at its worst; `out_of_reach`
     says that with so many lost no number of cases passes.
-    `confidence` is that of each bound; `least_alone` is what `least` would be without the gate's `family`.
+    `effective` is how many clusters of one size its clusters are worth, `largest` the share of the cases in the largest one; None
+    without clusters. `confidence` is that of each bound; `least_alone` is what `least` would be without the gate's `family`.
     """
 
     check: str
@@ -80,6 +81,13 @@ class CheckPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     least_alone: int | None = None
     lost_cost: float = 0.0
     out_of_reach: bool = False
+    effective: float | None = None
+    largest: float | None = None
+
+    @property
+    def reach(self) -> float:
+        """How many `unit`s there are to hold against `least`: clusters of unequal size count as fewer."""
+        return self.units if self.effective is None else self.effective
 
 
 class FamilyPrice(Record, frozen=True, kw_only=True):
@@ -212,13 +220,16 @@ class _Planner:
         cases = matching(check, measuring)[""]
         grouped = clustered(measuring) and spec.family != "quantile"
         needed = least_clusters if grouped else least_cases
+        sizes = cases.clusters if grouped else None
         few = check.min_cases is not None and len(cases) < check.min_cases
         blank = CheckPlan(
             check=check.label,
             decides=check.mode == "enforce" and not (few and check.if_too_few == "report"),
             cases=len(cases),
             unit="clusters" if grouped else "cases",
-            units=cases.units if grouped else len(cases),
+            units=len(cases) if sizes is None else sizes.groups,
+            effective=None if sizes is None else sizes.effective,
+            largest=None if sizes is None else sizes.largest,
             least=needed(check, spec, self.policy.confidence_of(check)),
             hope=_hope(check),
             confidence=self.policy.confidence_of(check),
@@ -279,7 +290,7 @@ class _Planner:
         )
         se = max(sd, 1e-12) / math.sqrt(blank.cases)
         floor = math.ceil(
-            blank.least * blank.cases / max(blank.units, 1)
+            blank.least * blank.cases / max(blank.reach, 1.0)
         )  # of cases, as clusters go
         note = ""
         if blank.unit == "clusters" and source != PAST_RUN:
@@ -290,7 +301,7 @@ class _Planner:
             gap=gap,
             n80=max(n80, floor),
             n90=max(n90, floor),
-            power=float(special.ndtr(gap / se - critical)) if blank.units >= blank.least else 0.0,
+            power=float(special.ndtr(gap / se - critical)) if blank.reach >= blank.least else 0.0,
             resolves=(critical + float(special.ndtri(0.9))) * se,
             source=source,
             note=note,

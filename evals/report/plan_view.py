@@ -8,10 +8,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from evals.checks.floors import clusters_said
 from evals.gate.tries.rule import days
 from evals.planning.plan import EQUAL, PAST_RUN, CheckPlan, GatePlan
 from evals.planning.scenarios import Scenario
 from evals.report.numbers import counted, percentage, rough_duration
+from evals.stats.clusters import ClusterSizes
 
 __all__ = ["plan_view"]
 
@@ -99,7 +101,7 @@ def _checks(plan: GatePlan) -> Table:
     # Which past run it is stands at the top, so that it needs no line at each check.
     sources = {check.source for check in plan.checks} - {PAST_RUN}
     for check in plan.checks:
-        short = check.units < check.least
+        short = check.reach < check.least
         table.add_row(
             _named(check, tell_source=bool(sources)),
             f"{check.units:,} {check.unit}",
@@ -158,7 +160,15 @@ def _remark(check: CheckPlan) -> str:
     if check.out_of_reach:
         return "can't pass while so many answers are lost: lose fewer, or widen the margin"
     cost = f"lost answers cost {check.lost_cost:.2g}" if check.lost_cost else ""
-    return "; ".join(filter(None, (check.note, cost)))
+    return "; ".join(filter(None, (_uneven(check), check.note, cost)))
+
+
+def _uneven(check: CheckPlan) -> str:
+    """What clusters of unequal size are worth."""
+    if check.effective is None or check.largest is None:
+        return ""
+    sizes = ClusterSizes(check.units, check.effective, check.largest)
+    return clusters_said(sizes) if sizes.uneven else ""
 
 
 def _percent(share: float) -> str:

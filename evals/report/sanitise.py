@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from evals.codec import convert
+
 __all__ = ["Excerpt", "clean", "cleaned", "excerpt", "one_line", "shorten"]
 
 _ESCAPES = re.compile(
@@ -69,7 +71,7 @@ def excerpt(text: str, limit: int) -> Excerpt:
 def cleaned(record: T, limit: int = 2000) -> T:
     """Return `record` with every text in it clean and at most `limit` characters long, keys of mappings too."""
     plain = _walk(msgspec.to_builtins(record), limit)
-    return msgspec.convert(plain, type=type(record))
+    return convert(plain, type(record))
 
 
 def _walk(value: Any, limit: int) -> Any:

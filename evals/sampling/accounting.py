@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from evals.codec import decoder
 from evals.errors import InfrastructureError
 from evals.files import drop_torn_line
 from evals.records import Role
@@ -129,12 +130,12 @@ def read_usage(folder: Path) -> tuple[SamplingSummary, ...]:
 
 
 def _lines(path: Path) -> Iterator[SamplingSummary]:
-    decoder = msgspec.json.Decoder(SamplingSummary)
+    reader = decoder(SamplingSummary)
     if not path.exists():
         return
     for line in segments.lines(path):
         try:
-            yield decoder.decode(line)
+            yield reader.decode(line)
         except msgspec.DecodeError as error:
             raise InfrastructureError(
                 f"the account {path} is damaged ({error}): move it away; only the counts of requests and retries are lost"

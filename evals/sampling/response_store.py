@@ -14,6 +14,7 @@ from typing import Self
 
 import msgspec
 
+from evals.codec import decode
 from evals.records import MODEL_OUTCOMES, Response
 
 __all__ = ["ResponseStore"]
@@ -45,7 +46,7 @@ class ResponseStore:
         ).fetchone()
         if row is None:
             return None
-        stored = msgspec.json.decode(row[0], type=Response)
+        stored = decode(row[0], Response)
         return msgspec.structs.replace(stored, reused=True, attempts=0)
 
     def put(self, key: bytes, response: Response) -> None:

@@ -8,8 +8,9 @@ import msgspec
 
 from evals.checks.check import Check
 from evals.checks.comparability import results_for
-from evals.checks.comparison import coverage, measure
+from evals.checks.comparison import measure
 from evals.checks.methods import IncomparableError
+from evals.checks.rows import coverage
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.gate.examiner import Evidence
 from evals.gate.judge import judge

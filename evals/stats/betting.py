@@ -47,24 +47,25 @@ def betting_capital(
     Args:
         x: shape (n,), in [0, 1], in the order seen.
         m: mean bet against, in (0, 1).
-        bet: the predictable empirical-Bernstein plug-in on both sides; or a constant, which
-            is staked on "above" alone (the capital of "below" is then 0).
+        bet: the predictable empirical-Bernstein plug-in, or a constant >= 0; either is what both gamblers stake.
         alpha: the plug-in is tuned for it.
         trunc_scale: largest share of the capital that may be lost at once.
 
     Raises:
-        ValueError: for values outside [0, 1] or m outside (0, 1).
+        ValueError: for values outside [0, 1], m outside (0, 1), or a constant that is negative or no number.
     """
     values = within(x, 0.0, 1.0, "x")
     if not 0.0 < m < 1.0:
         raise ValueError(f"m must be in (0, 1), got {m}")
-    if bet != "predmix_eb":
+    if bet == "predmix_eb":
+        wanted, most = _plug_in(values, alpha), trunc_scale
+    elif float(bet) >= 0.0:
         # A constant may stake everything, but never more.
-        stake = min(float(bet), 1.0 / m)
-        return Capital(_grown(stake * (values - m)), np.zeros(values.size))
-    wanted = _plug_in(values, alpha)
-    up = np.minimum(wanted, trunc_scale / m)
-    down = np.minimum(wanted, trunc_scale / (1.0 - m))
+        wanted, most = np.full(values.size, float(bet)), 1.0
+    else:
+        raise ValueError(f"bet must be at least 0, got {bet}")
+    up = np.minimum(wanted, most / m)
+    down = np.minimum(wanted, most / (1.0 - m))
     return Capital(_grown(up * (values - m)), _grown(down * (m - values)))
 
 

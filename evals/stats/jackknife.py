@@ -26,7 +26,7 @@ class JackknifeError(NamedTuple):
     """A jackknife standard error and the degrees of freedom of its t quantile."""
 
     se: float
-    df: int
+    df: float
 
 
 class Answers(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from typing import TypeAlias
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.stats import jackknife
-from evals.stats.clusters import cluster_detail, design_effect
+from evals.stats.clusters import cluster_detail, cluster_freedom, design_effect, uneven_effect
 from evals.stats.confusion import Counts, LabelMetric, encode, label_metric
 from evals.stats.interval import Interval
 from evals.stats.validation import Clusters, cluster_codes, same_length, t_critical, tail
@@ -30,7 +31,7 @@ def label_metric_interval(
     """Interval of a label metric, or of candidate minus baseline, with t bounds.
 
     The standard error is the delete-one jackknife's (with clusters the larger of that and
-    delete-a-cluster). It is 0 when all answers are right, or both models answer alike. So
+    delete-a-cluster, and more where they differ much in size). It is 0 when all answers are right, or both models answer alike. So
     each bound is moved out at least to where the metric would be if a share q^2 / (n + q^2)
     of the cases had gone the other way: the weight which the bounded score test leaves on
     the end point.
@@ -47,8 +48,7 @@ def label_metric_interval(
         clusters: a label for each case.
 
     Returns:
-        an Interval; detail has ``se``, ``df`` and, with clusters, ``clusters``,
-        ``design_effect`` and the flags ``too_few_clusters`` (< 10) and ``few_clusters`` (< 20).
+        an Interval; detail has ``se``, ``df`` and, with clusters, ``design_effect`` and what `cluster_detail` gives.
 
     Raises:
         ValueError: for empty columns, columns of different length, unknown metrics, labels
@@ -124,18 +124,19 @@ def _spread(
     if clusters is None or alone is None:
         return alone, {} if alone is None else {"se": alone.se, "df": float(alone.df)}
     codes, groups = cluster_codes(clusters, n)
-    detail = cluster_detail(groups)
+    detail = cluster_detail(codes)
     if groups < 2:
         return None, detail
     joint = jackknife.delete_clusters(answers, metric, codes)
-    spread = jackknife.JackknifeError(max(alone.se, joint.se), joint.df)
     # Cases that went right or wrong together; the candidate's, or both models'.
     right = (answers.candidate == answers.truth).astype(np.float64)
     if answers.baseline is not None:
         right -= answers.baseline == answers.truth
+    se = max(alone.se, joint.se) * math.sqrt(uneven_effect(right, codes))
+    spread = jackknife.JackknifeError(se, cluster_freedom(codes))
     return spread, detail | {
-        "se": spread.se,
-        "df": float(spread.df),
+        "se": se,
+        "df": spread.df,
         "design_effect": design_effect(right, codes),
     }
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.stats.clusters import cluster_freedom, cr2_covariance
+from evals.stats.clusters import cluster_freedom, cr2_covariance, uneven_effect
 from evals.stats.validation import Clusters, Floats, cluster_codes, paired, t_critical
 
 
@@ -27,8 +27,8 @@ def fieller_bounds(
         candidate: shape (n,), n >= 2, >= 0.
         baseline: shape (n,), >= 0, not all 0.
         confidence: of each bound alone.
-        clusters: a label for each case: CR2 covariance and t (`cluster_freedom`), unless ignoring the
-            clusters gives the larger variance.
+        clusters: a label for each case: CR2 covariance, or that of single cases where it is larger, times the
+            `uneven_effect` of the contrast at the observed ratio; t with `cluster_freedom`.
 
     Raises:
         ValueError: for negative, empty or non-finite amounts, a baseline of nothing but 0,
@@ -64,7 +64,9 @@ def _covariance(columns: Floats, ratio: float, clusters: Clusters | None) -> tup
     plain: Floats = np.cov(columns, rowvar=False) / n
     if clusters is None:
         return plain, n - 1
-    robust = cr2_covariance(columns, clusters)
+    codes, _ = cluster_codes(clusters, n)
+    robust = cr2_covariance(columns, codes)
     contrast = np.array([-1.0, ratio])
-    larger = robust if contrast @ robust @ contrast > contrast @ plain @ contrast else plain
-    return larger, cluster_freedom(cluster_codes(clusters, n)[0])
+    alone, joint = (float(contrast @ one @ contrast) for one in (plain, robust))
+    larger: Floats = robust if joint > alone else plain
+    return larger * uneven_effect(columns @ contrast, codes), cluster_freedom(codes)

@@ -46,8 +46,7 @@ def absolute_interval(
     `cluster_freedom`.
 
     Returns:
-        an Interval; with clusters detail has ``clusters``, ``design_effect`` and the flags
-        ``too_few_clusters`` (< 10) and ``few_clusters`` (< 20).
+        an Interval; with clusters detail has ``design_effect`` and what `cluster_detail` gives.
 
     Raises:
         ValueError: for empty, non-finite or out-of-range values.
@@ -111,10 +110,10 @@ def _bounded(
     detail: dict[str, float] = {}
     effect, critical = 1.0, -float(special.ndtri(tail(confidence)))
     if clusters is not None:
-        codes, groups = cluster_codes(clusters, array.size)
+        codes, _ = cluster_codes(clusters, array.size)
         effect = design_effect(array, codes)
         critical = t_critical(confidence, cluster_freedom(codes))
-        detail = cluster_detail(groups) | {"design_effect": effect}
+        detail = cluster_detail(codes) | {"design_effect": effect}
     if array.size == 1:
         critical = math.inf
     lower, upper = bounded_score_bounds(

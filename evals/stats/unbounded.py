@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evals.stats.clusters import cluster_detail, cluster_errors, cluster_freedom
+from evals.stats.clusters import cluster_detail, cluster_freedom, design_effect
 from evals.stats.interval import Interval
 from evals.stats.quantiles import quantile_bounds, quantile_of, quantile_ratio_replicates
 from evals.stats.ratios import fieller_bounds
@@ -30,7 +30,7 @@ from evals.stats.validation import (
 def mean_interval(
     values: ArrayLike, *, confidence: float = 0.95, clusters: Clusters | None = None
 ) -> Interval:
-    """Mean of values without known limits (cost, latency), by Student's t; CR2 with clusters.
+    """Mean of values without known limits (cost, latency), by Student's t; times the design effect with clusters.
 
     Where all values are equal its width is 0 and detail has the flag ``no_variance``.
 
@@ -45,9 +45,9 @@ def mean_interval(
         se = float(array.std(ddof=1)) / math.sqrt(array.size)
     if clusters is not None:
         codes, groups = cluster_codes(clusters, array.size)
-        detail |= cluster_detail(groups)
+        detail |= cluster_detail(codes)
         df = cluster_freedom(codes)
-        se = max(se, cluster_errors(array, codes).se_cr2) if groups > 1 else math.inf
+        se = se * math.sqrt(design_effect(array, codes)) if groups > 1 else math.inf
     mean = float(array.mean())
     half = t_critical(confidence, df) * se if df > 0 else math.inf
     if df > 0:
@@ -86,8 +86,8 @@ def relative_mean_interval(
         raise ValueError("baseline is 0 everywhere: a ratio to it is undefined")
     detail, groups = {}, new.size
     if clusters is not None:
-        groups = cluster_codes(clusters, new.size)[1]
-        detail = cluster_detail(groups)
+        codes, groups = cluster_codes(clusters, new.size)
+        detail = cluster_detail(codes)
     lower, upper = 0.0, math.inf
     if groups > 1:
         lower, upper = fieller_bounds(new, old, confidence=confidence, clusters=clusters)

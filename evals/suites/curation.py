@@ -17,6 +17,7 @@ from evals.config.documents import shown_path
 from evals.errors import ConfigurationError, Problem
 from evals.graders.parsing import same_text
 from evals.records import Case
+from evals.stats.clusters import cluster_sizes
 from evals.suites.opened import OpenedSuite
 from evals.suites.overlap import NEAR, normalised, question, similar_pairs
 from evals.suites.prompt_frame import frame_of
@@ -26,12 +27,13 @@ __all__ = ["Duplicate", "SuiteStats", "duplicates", "split_cases", "suite_stats"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteStats:
-    """A suite in figures. `labels` counts truths by label grader, `tags` values by tag; lengths are in characters."""
+    """A suite in figures. `effective_clusters` of one size say as much as its clusters do. `labels` counts truths by label grader, `tags` values by tag; lengths are in characters."""
 
     name: str
     cases: int
     clusters: int | None
     largest_cluster: int | None
+    effective_clusters: float | None
     tags: Mapping[str, Mapping[str, int]]
     labels: Mapping[str, Mapping[str, int]]
     metrics: tuple[str, ...]
@@ -61,6 +63,7 @@ def suite_stats(opened: OpenedSuite) -> SuiteStats:
         cases=len(suite.cases),
         clusters=len(clusters) or None,
         largest_cluster=max(clusters.values(), default=None),
+        effective_clusters=cluster_sizes([*clusters.values()]).effective if clusters else None,
         tags={name: _counted(tag.each()) for name, tag in suite.cases.tags.items()},
         labels={
             grader.name: _counted(_truth(grader, case) for case in suite.cases)

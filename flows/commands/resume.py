@@ -6,10 +6,9 @@ import typer
 
 from evals.errors import RefusedError
 from flows.commands.output import JSON_OPTION
-from flows.commands.run import run_evaluation, run_promotion, show_run
+from flows.commands.run import go_on
 from flows.registry.opening import open_registry, require_run
-from flows.registry.records import RunRecord
-from flows.settings import Settings, load_settings
+from flows.settings import load_settings
 
 __all__ = ["register"]
 
@@ -28,15 +27,11 @@ def resume(
     settings = load_settings()
     with open_registry(settings) as registry:
         run = require_run(registry, run_id)
-        judged = registry.verdict(run_id) is not None
     if run.kind == "regression":
         raise RefusedError(
             f"{run_id} is a regression run, and those look at one day; ask anew: gatewright regress {run.target}"
         )
-    if run.settled or (run.kind == "evaluation" and judged):
-        show_run(settings, run_id, as_json)
-    else:
-        _go_on(settings, run, as_json)
+    go_on(settings, run, as_json=as_json)
 
 
 def retry(
@@ -51,9 +46,4 @@ def retry(
     with open_registry(settings) as registry:
         run = require_run(registry, run_id)
     typer.echo(f"{run_id}: asks again for {missing:,} missing answers", err=True)
-    _go_on(settings, run, as_json)
-
-
-def _go_on(settings: Settings, run: RunRecord, as_json: bool) -> None:
-    carry_out = run_evaluation if run.kind == "evaluation" else run_promotion
-    carry_out(settings, run.run_id, as_json=as_json)
+    go_on(settings, run, as_json=as_json)

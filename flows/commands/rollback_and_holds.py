@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -49,21 +50,46 @@ def rollback(
         "--to",
         help=f"A model that was live earlier: {_NAMED}. The one before when left out.",
     ),
+    from_generation: int | None = typer.Option(
+        None,
+        "--from-generation",
+        min=1,
+        help="Go back from this generation and from no other: asked for again, nothing more is done.",
+    ),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Go back to the model that was live before, now, and hold automation off."""
-    from flows.recovery.target_rollback import roll_back_target
+    from flows.recovery.target_rollback import finish_rollback, roll_back_target
 
     settings = load_settings()
     load_target(settings.targets, target)
     outcome = asyncio.run(
-        roll_back_target(settings, target, to=to, reason=reason, actor=settings.actor)
+        roll_back_target(
+            settings,
+            target,
+            to=to,
+            reason=reason,
+            actor=settings.actor,
+            from_generation=from_generation,
+        )
     )
     if as_json:
         emit(outcome)
-        return
+    else:
+        _show_rollback(target, outcome, named=to is not None)
+    sys.stdout.flush()
+    # Only now: asked for again by somebody who saw nothing of it, it is the same rollback.
+    finish_rollback(settings, target, outcome)
+
+
+def _show_rollback(target: str, outcome: RollbackOutcome, *, named: bool) -> None:
     screen = console()
-    screen.print(f"[green]✓[/] {target}: {outcome.pointer.model_id} {_came_back(outcome)}")
+    live = outcome.pointer
+    screen.print(f"[green]✓[/] {target}: {live.model_id} {_came_back(outcome)}")
+    if not outcome.switched and not named:
+        screen.print(
+            f"  that is the rollback from generation {live.generation - 1}; ask again to go further back"
+        )
     if outcome.downtime_s:
         screen.print(
             f"  {outcome.pointer.deployment} did not answer for {outcome.downtime_s:.0f} s"

@@ -7,11 +7,12 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import typer
 
-from evals.errors import GatewrightError
+from evals.errors import GatewrightError, LeaseLostError
 from flows.commands.candidate_options import (
     AGAIN,
     CANDIDATES,
@@ -37,12 +38,14 @@ from flows.commands.output import (
     exit_with,
     run_data,
 )
+from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry, require_run
+from flows.registry.records import RunRecord
 from flows.release.outcomes import as_told
 from flows.reporting.live_display import follow
 from flows.settings import Settings, load_settings
 
-__all__ = ["follow_flow_run", "register", "run_evaluation", "run_promotion", "show_run"]
+__all__ = ["follow_flow_run", "go_on", "register", "run_evaluation", "run_promotion", "show_run"]
 
 WORKER_PATIENCE_S = 120.0
 
@@ -155,7 +158,9 @@ def evaluate(
     model: str | None = MODEL,
     checkpoint: str | None = CHECKPOINT,
     again: bool = typer.Option(
-        True, "--again/--resume", help="Ask anew, or go on with an earlier evaluation."
+        True,
+        "--again/--resume",
+        help="Ask anew, or go on with the last evaluation of this candidate as `resume` does.",
     ),
     fresh: bool = FRESH,
     early_stop: bool = EARLY_STOP,
@@ -163,17 +168,44 @@ def evaluate(
 ) -> None:
     """Measure a candidate against the live model and judge it, without promoting anything. Needs no Prefect."""
     settings = load_settings()
-    ref = reference(job, model, checkpoint)
-    run_id = request(
-        settings,
-        target,
-        ref,
-        stamp() if again else "",
-        kind="evaluation",
-        fresh=fresh,
-        early_stop=early_stop,
-    )
+    ref, options = reference(job, model, checkpoint), {"fresh": fresh, "early_stop": early_stop}
+    earlier = None if again else _last_evaluation(settings, target, ref, **options)
+    if earlier is not None:
+        go_on(settings, earlier, as_json=as_json)
+        return
+    mark = stamp() if again else ""
+    run_id = request(settings, target, ref, mark, kind="evaluation", **options)
     run_evaluation(settings, run_id, as_json=as_json)
+
+
+def _last_evaluation(
+    settings: Settings, target: str, ref: TriggerRef, *, fresh: bool, early_stop: bool
+) -> RunRecord | None:
+    """The newest evaluation that the same command began, whenever that was."""
+    from flows.evaluation.request import trigger_of
+
+    asked = trigger_of(ref, fresh=fresh, early_stop=early_stop)
+    with open_registry(settings) as registry:
+        for run in registry.runs(target, None):
+            same = {key: value for key, value in run.trigger.items() if key != "again"} == asked
+            if run.kind == "evaluation" and same:
+                return run
+    return None
+
+
+def go_on(settings: Settings, run: RunRecord, *, as_json: bool) -> None:
+    """Carry a stored run on here and now; one that is over is finished, if it was not, and shown."""
+    from flows.reporting.finish import finish_run
+
+    with open_registry(settings) as registry:
+        judged = registry.verdict(run.run_id) is not None
+    if run.settled or (run.kind == "evaluation" and judged):
+        asyncio.run(finish_run(settings, run.run_id))  # its process may have been killed before
+        show_run(settings, run.run_id, as_json)
+    elif run.kind == "evaluation":
+        run_evaluation(settings, run.run_id, as_json=as_json)
+    else:
+        run_promotion(settings, run.run_id, as_json=as_json)
 
 
 def run_evaluation(settings: Settings, run_id: str, *, as_json: bool) -> None:
@@ -229,27 +261,40 @@ def _request_selection(
 
 
 async def _evaluate(settings: Settings, run_id: str) -> None:
-    from flows.evaluation import looks, request, steps
-    from flows.reporting import gather
+    from flows.orchestration.target_lease import target_lease
+    from flows.reporting.finish import close_run
 
-    try:
-        await request.resolve(settings, run_id)
-        await steps.preflight(settings, run_id)
-        await steps.deploy_candidate(settings, run_id)
-        for look in steps.rounds_due(settings, run_id):
-            asked = await steps.ask_round(settings, run_id, look)
-            if any(summary.stopped for summary in asked):
-                break
-            if looks.judge_look(settings, run_id, look):
-                break
-        steps.conclude(settings, run_id)
-    except GatewrightError as error:
-        with open_registry(settings) as registry:
-            registry.set_run_state(run_id, "failed", str(error)[:500])
-        raise
-    finally:
-        await steps.clean_up(settings, run_id)
-    await asyncio.to_thread(gather.report_run, settings, run_id)
+    with open_registry(settings) as registry:
+        target = require_run(registry, run_id).target
+    say = partial(typer.echo, err=True)
+    async with target_lease(settings, target, run_id, alone=False, say=say) as lease:
+        error = None
+        try:
+            await _measure_and_judge(settings, run_id)
+        except LeaseLostError:
+            raise
+        except GatewrightError as failure:
+            error = str(failure)
+            with open_registry(settings) as registry:
+                registry.set_run_state(run_id, "failed", error[:500])
+            raise
+        finally:
+            if not lease.lost:
+                await close_run(settings, run_id, error)
+                lease.finished = True
+
+
+async def _measure_and_judge(settings: Settings, run_id: str) -> None:
+    from flows.evaluation import looks, request, steps
+
+    await request.resolve(settings, run_id)
+    await steps.preflight(settings, run_id)
+    await steps.deploy_candidate(settings, run_id)
+    for look in steps.rounds_due(settings, run_id):
+        asked = await steps.ask_round(settings, run_id, look)
+        if any(summary.stopped for summary in asked) or looks.judge_look(settings, run_id, look):
+            break
+    steps.conclude(settings, run_id)
 
 
 async def _submit(run_id: str, parameters: dict[str, Any]) -> None:

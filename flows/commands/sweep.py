@@ -35,19 +35,23 @@ def sweep(
     """
     from flows.housekeeping.answer_cache import prune_answers
     from flows.housekeeping.sweep_target import sweep_all
+    from flows.reporting.finish import finish_stopped
 
     settings = load_settings()
+    finished = {} if dry_run else asyncio.run(finish_stopped(settings))
     found = asyncio.run(sweep_all(settings, target, dry_run=dry_run))
     # How long answers are kept follows from all targets, so it is no part of sweeping one.
     forgotten = prune_answers(settings, dry_run=dry_run) if target is None else None
     if as_json:
-        emit(msgspec.to_builtins({"targets": found, "answers": forgotten}))
+        emit(msgspec.to_builtins({"finished": finished, "targets": found, "answers": forgotten}))
     else:
+        for run_id, problem in finished.items():
+            console().print(Text(f"{run_id}: {problem or 'finished what its process left undone'}"))
         for swept in found:
             _show(swept)
         if forgotten is not None and forgotten.answers:
             _show_forgotten(forgotten)
-    exit_with(4 if any(swept.problems for swept in found) else 0)
+    exit_with(4 if any(finished.values()) or any(swept.problems for swept in found) else 0)
 
 
 def _show(swept: SweepOutcome) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 from jsonschema import Draft202012Validator
 
+from evals.codec import convert
 from evals.config.documents import SCHEMAS, Authored, load_yaml, raise_problems, shown_path
 from evals.config.plugins import plugin_names
 from evals.config.schema_errors import compile_schema, schema_problems
@@ -159,7 +160,7 @@ def _target(data: Mapping[str, Any], path: Path) -> Target:
         sampling=data.get("sampling", {}),
         developer=_slot(data, "developer", "DeveloperTier"),
         production=_slot(data, "production", "GlobalStandard"),
-        promotion=msgspec.convert(promotion, PromotionPlan),
+        promotion=convert(promotion, PromotionPlan),
         publish=tuple(data.get("publish", ())),
         regression=data.get("regression", {}),
         watch=data.get("watch", {}),

@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from evals.codec import convert
 from flows.emulator.gateway.accounts import DEFAULT_ACCOUNT
 from flows.emulator.gateway.auth import ARM_AUDIENCE, issue_token
 from flows.emulator.gateway.errors import ServiceError
@@ -69,7 +70,7 @@ class Admin:
                 audience=str(body.get("audience", ARM_AUDIENCE)),
                 tenant=str(body.get("tenant", DEFAULT_ACCOUNT.tenant)),
                 expires_in_s=float(body.get("expires_in_s", 3600)),
-                roles=msgspec.convert(body.get("roles"), dict[str, str] | None),
+                roles=convert(body.get("roles"), dict[str, str] | None),
                 name=str(body.get("name", "someone@embedded.example")),
             )
         except (ValueError, TypeError) as error:

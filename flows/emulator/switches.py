@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from evals.codec import convert
 from evals.records import Record
 
 __all__ = ["AccountSpec", "Fault", "Switches", "changed", "profile"]
@@ -156,7 +157,7 @@ class Switches(Record, frozen=True, kw_only=True):
 def changed(switches: Switches, changes: dict[str, Any]) -> Switches:
     """Return the switches with some of them changed. Raises msgspec.ValidationError naming what does not fit."""
     merged = {**msgspec.to_builtins(switches), **changes}
-    return msgspec.convert(merged, Switches, strict=False)
+    return convert(merged, Switches, strict=False)
 
 
 def profile(name: Literal["calm", "mix"]) -> Switches:

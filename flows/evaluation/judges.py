@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from evals.codec import decoder
 from evals.errors import GatewrightError
 from evals.files import append_lines, whole_lines
 from evals.graders.model_client import (
@@ -193,7 +194,7 @@ def judge_costs(folder: Path) -> JudgeCosts:
 
 
 def _ledger(path: Path) -> Iterator[JudgeCall]:
-    decoder = msgspec.json.Decoder(JudgeCall)
+    reader = decoder(JudgeCall)
     for line in whole_lines(path):
         with suppress(msgspec.DecodeError):  # an empty line, as older versions wrote them
-            yield decoder.decode(line)
+            yield reader.decode(line)

@@ -16,7 +16,7 @@ from flows.registry.records import RunKind, RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["earlier_try", "is_rejudgement", "request_run", "resolve", "run_id_of"]
+__all__ = ["earlier_try", "is_rejudgement", "request_run", "resolve", "run_id_of", "trigger_of"]
 
 _MARKS = ("again", "early_stop", "fresh", "rejudges", "selection")
 _REJUDGED_BEFORE = "judges again "
@@ -47,14 +47,8 @@ def request_run(
         ConfigurationError: the target, its gate or its suites have problems; nothing is recorded then.
     """
     plan = load_plan(settings, target)
-    marks = {
-        "again": again,
-        "early_stop": "" if early_stop else "off",
-        "fresh": "yes" if fresh else "",
-        "rejudges": rejudges,
-        "selection": selection,
-    }
-    trigger = {key: value for key, value in {**_plain(ref), **marks}.items() if value}
+    more = {"again": again, "rejudges": rejudges, "selection": selection}
+    trigger = trigger_of(ref, early_stop=early_stop, fresh=fresh, **more)
     with open_registry(settings) as registry:
         if rejudges and (known := _requested_before(registry, target, kind, trigger)) is not None:
             return known, False
@@ -70,6 +64,14 @@ def request_run(
                 fingerprints=plan.fingerprints,
             )
         )
+
+
+def trigger_of(
+    ref: TriggerRef, *, early_stop: bool = True, fresh: bool = False, **marks: str
+) -> dict[str, str]:
+    """Return what is kept of a trigger: how the candidate is named, and what makes it another trigger than that alone."""
+    switched = {"early_stop": "" if early_stop else "off", "fresh": "yes" if fresh else ""}
+    return {key: value for key, value in {**_plain(ref), **marks, **switched}.items() if value}
 
 
 def run_id_of(target: str, kind: RunKind, trigger: Mapping[str, Any]) -> str:

@@ -156,7 +156,7 @@ def _mark(drift: Drift) -> str:
 
 def _at_work(settings: Settings, registry: Registry, target: str) -> bool:
     """Say whether Gatewright itself is just changing what stands there."""
-    if rollback_under_way(settings, target, within_s=_AT_WORK_FOR.total_seconds()):
+    if rollback_under_way(registry, target, within=_AT_WORK_FOR):
         return True
     now = datetime.fromisoformat(registry.now())
     return any(

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from evals.codec import convert
 from evals.errors import (
     ConfigurationError,
     CredentialError,
@@ -220,7 +221,7 @@ def read_openai_options(options: Mapping[str, Any], *, where: str = "openai") ->
     if problems:
         raise ConfigurationError(problems)
     try:
-        read = msgspec.convert(dict(options), OpenAIOptions)
+        read = convert(dict(options), OpenAIOptions)
     except msgspec.ValidationError as error:
         raise ConfigurationError(Problem(where=where, message=str(error))) from error
     if urlsplit(read.base_url).scheme not in {"http", "https"}:

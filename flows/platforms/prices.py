@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from evals.codec import decode
 from evals.errors import ConfigurationError, Problem
 from evals.records import Price
 from flows.platforms.model_names import base_of, base_parts, is_fine_tuned
@@ -63,7 +64,7 @@ class PriceTable:
 
 @cache
 def _shipped() -> _File:
-    return msgspec.json.decode(_FILE.read_bytes(), type=_File)
+    return decode(_FILE.read_bytes(), _File)
 
 
 def _sourced(price: Price | None) -> Price | None:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from evals.codec import decode
 from evals.errors import ConfigurationError, Problem, PublishError, missing_library
 from evals.records import LivePointer, Record, encode
 
@@ -110,7 +111,7 @@ class AzureAppConfigurationPublisher:
         if standing is None:
             return None
         try:
-            return msgspec.json.decode(standing.value or "", type=LivePointer)
+            return decode(standing.value or "", LivePointer)
         except msgspec.MsgspecError as error:
             raise PublishError(f"{self.name} holds no live pointer: {error}") from error
 

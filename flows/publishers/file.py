@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from evals.codec import convert
 from evals.errors import Problem, PublishError
 from evals.files import replace_file, sync_folder
 from evals.records import LivePointer, Record, decode, encode
@@ -118,4 +119,4 @@ def _from_dotenv(text: str, prefix: str) -> LivePointer:
         if field.startswith("endpoint_"):
             owner, name = found["endpoint"], field.removeprefix("endpoint_")
         owner[name] = value.removeprefix("'").removesuffix("'")
-    return msgspec.convert(found, LivePointer, strict=False)
+    return convert(found, LivePointer, strict=False)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from evals.codec import decode
 from evals.errors import ConfigurationError, Problem, PublishError
 from evals.records import LivePointer, Record
 from flows.publishers.http import request
@@ -157,7 +158,7 @@ def _id(entry: dict[str, Any]) -> str:
 def _pointer(entry: dict[str, Any]) -> LivePointer | None:
     """What an entry of ours stands for; None for an entry that somebody else made."""
     try:
-        return msgspec.json.decode(entry["model_info"][_MARK], type=LivePointer)
+        return decode(entry["model_info"][_MARK], LivePointer)
     except (KeyError, TypeError, msgspec.MsgspecError):
         return None
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from evals.codec import convert
 from evals.errors import Problem, PublishError
 from evals.records import LivePointer, Record
 from flows.publishers.http import request
@@ -68,7 +69,7 @@ class PrefectVariablePublisher:
         if response.status_code == 404:
             return None
         try:
-            return msgspec.convert(response.json()["value"], LivePointer)
+            return convert(response.json()["value"], LivePointer)
         except (ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
             raise PublishError(f"{self.name} holds no live pointer: {error}") from error
 

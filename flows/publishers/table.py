@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from evals.codec import convert
 from evals.config.plugins import load_plugin, plugin_names
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.records import Record
@@ -101,7 +102,7 @@ def _options(name: str, kind: PublisherKind, given: Any) -> Record:
             for key in strangers
         )
     try:
-        return msgspec.convert(given or {}, kind.options)
+        return convert(given or {}, kind.options)
     except msgspec.ValidationError as error:
         raise _problem(name, str(error)) from error
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from evals.codec import decode
 from evals.errors import ConfigurationError, CredentialError, Problem, PublishError
 from evals.records import LivePointer, Record, encode
 from flows.publishers.http import request
@@ -75,7 +76,7 @@ class WebhookPublisher:
         if response.status_code == 404:
             return None
         try:
-            return msgspec.json.decode(response.content, type=LivePointer)
+            return decode(response.content, LivePointer)
         except msgspec.MsgspecError as error:
             raise PublishError(f"{self.name} reads back no live pointer: {error}") from error
 

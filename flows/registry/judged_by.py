@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select
 
+from evals.codec import decode
 from evals.records import Edit, Record
 from flows.registry import runs
 from flows.registry.database.engine import Writer
@@ -49,7 +50,7 @@ def of_run(connection: Connection, run_id: str) -> JudgedBy | None:
         .limit(1)
     )
     text = connection.execute(query).scalar()
-    return msgspec.json.decode(text, type=JudgedBy) if text is not None else None
+    return decode(text, JudgedBy) if text is not None else None
 
 
 def run_before(connection: Connection, run_id: str) -> str | None:

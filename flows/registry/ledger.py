@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, select
 
 from evals.records import EarlierTry, Record, TryCount, VerdictOutcome, decode
@@ -96,7 +95,7 @@ def noted_look(connection: Connection, run_id: str) -> NotedLook | None:
     row = connection.execute(query).first()
     if row is None:
         return None
-    look = msgspec.json.decode(row.data)["look"]
+    look = decode(row.data)["look"]
     return NotedLook(look=look, evidence_digest=row.evidence_digest)
 
 
@@ -229,7 +228,7 @@ def _judged(connection: Connection, target: str) -> Iterator[JudgedRun]:
         if row.kind == "reject":
             rejected.add(row.run_id)
             continue
-        facts = msgspec.json.decode(row.data)
+        facts = decode(row.data)
         if row.kind == _FIRST_LOOK or facts["slot"] == "developer":
             began.setdefault(row.run_id, (row.seq, row.at))
         # A production slot is measured only after the developer's was accepted: what it adds is a reason against.

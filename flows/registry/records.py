@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from evals.codec import decode
 from evals.errors import RegistryError
 from evals.records import Candidate, Edit, Endpoint, Record, Slot, Verdict, digest, encode
 
@@ -114,7 +115,7 @@ class Event(Record, frozen=True, kw_only=True):
 
     def facts(self) -> Any:
         """Return `data` as plain JSON data."""
-        return msgspec.json.decode(self.data)
+        return decode(self.data)
 
 
 class Hold(Record, frozen=True, kw_only=True):

@@ -15,9 +15,11 @@ from flows.registry import (
     inbox,
     judged_by,
     kept_answers,
+    leases,
     ledger,
     pointers,
     retries,
+    rollbacks,
     run_states,
     runs,
     selections,
@@ -70,6 +72,10 @@ class Registry:
     superseded = reading(pointers.superseded)
     switch = writing(switching.switch)
     withdraw = writing(switching.withdraw)
+
+    begin_rollback = writing(rollbacks.begin)
+    told_rollback = writing(rollbacks.told)
+    rollback_attempt = reading(rollbacks.attempt)
 
     # what happened
     history = reading(tables.history)
@@ -141,6 +147,14 @@ class Registry:
     # steps of a promotion
     record_step = writing(steps.mark)
     steps = reading(steps.marks)
+
+    # who carries out what
+    take_lease = writing(leases.take)
+    renew_lease = writing(leases.beat)
+    leave_lease = writing(leases.leave)
+    lease = reading(leases.of_run)
+    leases_of = reading(leases.of_target)
+    open_leases = reading(leases.open_leases)
 
     # triggers that arrived
     inbox_put = writing(inbox.put)

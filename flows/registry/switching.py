@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from evals.errors import RefusedError
 from evals.records import LivePointer
-from flows.registry import eligibility, holds, pointers
+from flows.registry import eligibility, holds, leases, pointers
 from flows.registry.clearance import require_cleared
 from flows.registry.database.engine import Writer
 from flows.registry.records import Event, NewPointer, PointerKind
@@ -23,17 +23,23 @@ def switch(
     reason: str,
     kind: PointerKind = "promotion",
     hold: bool = False,
+    holder: str | None = None,
 ) -> LivePointer:
     """Make `new` live by compare-and-swap; with `hold`, hold the target in the same transaction.
+
+    `holder` is the process that has to hold the target for this run; None asks for no lease.
 
     promotion, first_release   a run in state `promoting`, its verdict clears this model against what is live; no hold
     rollback                   the model was live before and is neither refused nor revoked
     restore                    the run undoes its own switch, to exactly what was live before it
     adopt                      a person's word; the model is neither refused nor revoked
 
-    Raises StaleGenerationError when the generation moved, RefusedError saying what forbids it; nothing changes then.
+    Raises StaleGenerationError when the generation moved, LeaseLostError when another process took over, RefusedError
+    saying what forbids it; nothing changes then.
     """
     eligibility.refuse_blank(actor, reason)
+    if holder is not None:
+        leases.require(writer.connection, str(new.run_id), holder)
     # Compare and swap are one: this transaction holds the only write lock, so the generation can't move before it commits.
     pointers.require_generation(writer.connection, new.target, expected_generation)
     evidence, restores = None, None

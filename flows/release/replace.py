@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from evals.codec import convert
 from evals.errors import PlatformError
 from evals.sampling.redaction import redact_keys
 from flows.deployments.downtime import describe_change, describe_downtime, replaceable
@@ -127,7 +128,7 @@ class InPlacePromotion(PromotionProcess):
         marks = self.registry.steps(self.act.run_id)
         detail = (mark.detail.get("previous") for mark in marks if mark.step == "deploying")
         found: list[Any] = [one for one in detail if one]
-        return msgspec.convert(found[-1], Deployment) if found else None
+        return convert(found[-1], Deployment) if found else None
 
     def _announce(self, previous: Deployment, platform: ReplacesModels) -> None:
         in_place = platform.changes_in_place(previous, self.act.candidate.model_id, self.act.slot)

@@ -22,6 +22,7 @@ from typing import Literal
 from evals.errors import (
     ConfigurationError,
     GatewrightError,
+    LeaseLostError,
     PublishError,
     RefusedError,
     StaleGenerationError,
@@ -111,6 +112,8 @@ async def promote(
     except WaitingError as error:
         problem = await process.restore_before_waiting()
         return _end(process, "waiting", str(error) if problem is None else f"{error}; {problem}")
+    except LeaseLostError:
+        raise  # another process goes on with this run, in whatever state it is by now
     except StaleGenerationError as error:
         registry.record_step(act.run_id, STALE, "done", {"why": str(error)}, actor=act.actor)
         return await _leave(process, "refused", str(error))

@@ -15,6 +15,7 @@ from evals.errors import InfrastructureError, PlatformError, RefusedError
 from evals.records import LivePointer, Record, Verdict
 from evals.sampling.redaction import redact_keys
 from flows.deployments.identity import deployment_name, own_tags, run_of
+from flows.orchestration.target_lease import held_here
 from flows.platforms.base import Connection, Platform
 from flows.publishers.base import Publisher
 from flows.registry.kept_answers import KEPT
@@ -141,6 +142,7 @@ class PromotionProcess:
                 actor=self.act.actor,
                 reason=self.act.reason or f"{cleared.outcome}: {'; '.join(cleared.reasons)}",
                 kind="promotion" if cleared.baseline_model else "first_release",
+                holder=held_here(self.act.run_id),
             )
             found["generation"] = pointer.generation
             return pointer

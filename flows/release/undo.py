@@ -7,6 +7,7 @@ from msgspec.structs import asdict
 from evals.errors import StaleGenerationError
 from evals.records import LivePointer
 from evals.sampling.redaction import redact_keys
+from flows.orchestration.target_lease import held_here
 from flows.registry.records import NewPointer
 from flows.release.publish_live import publish_live
 from flows.release.steps import PromotionProcess
@@ -62,6 +63,7 @@ def _restore(process: PromotionProcess, reason: str) -> None:
                 actor=act.actor,
                 reason=reason,
                 kind="restore",
+                holder=held_here(act.run_id),
             )
     except StaleGenerationError:
         return  # somebody was faster; what they made live stays

@@ -18,6 +18,7 @@ from evals.report.look_view import look_heading, look_lines, look_view
 from evals.sampling.progress.displays import LinePrinter, progress_view
 from evals.sampling.progress.snapshot import Snapshot
 from flows.evaluation.progress import last_look, newest_snapshot
+from flows.orchestration.target_lease import waits_here
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
@@ -74,8 +75,8 @@ class RunDisplay:
             self._run_id, self._snapshot, self._look = judging.run_id, None, None
             self._last_line = self._last_detail = ""
             run = judging
-        words = _WORDS.get(run.state, run.state)
-        if run.kind == "selection" and run.state == "evaluating":
+        words = waits_here(run.run_id) or _WORDS.get(run.state, run.state)
+        if run.kind == "selection" and run.state == "evaluating" and not waits_here(run.run_id):
             words = f"choosing among the candidates, {run.detail}"
         if words != self._last_line:
             self._last_line = words
@@ -84,7 +85,7 @@ class RunDisplay:
             # How it goes live: what will not answer, and for how long.
             self._last_detail = run.detail
             self._say(run.detail)
-        asking = run.state == "evaluating"
+        asking = run.state == "evaluating" and not waits_here(run.run_id)
         if asking:
             self._read(self._settings.run_folder(self._run_id))
         if self._console.is_terminal:

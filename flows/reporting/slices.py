@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from evals.checks.check import Check
-from evals.checks.comparison import compare, measure, paired_rows
+from evals.checks.comparison import compare, measure
 from evals.checks.measurement import Measurement
 from evals.checks.methods import IncomparableError
+from evals.checks.rows import paired_rows
 from evals.gate.policy import GatePolicy
 from evals.metrics.results import ModelResults
 from evals.records import Role

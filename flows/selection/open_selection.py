@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.codec import convert
 from evals.errors import ConfigurationError, Problem
 from evals.evaluation.ordering import stratified_order
 from evals.selection.halving import rung_shares
@@ -155,7 +155,7 @@ def rung_step(rung: int) -> str:
 def rungs_of(registry: Registry, run_id: str) -> tuple[RungResult, ...]:
     """Return what the rungs of a selection came to so far, the first one first."""
     return tuple(
-        msgspec.convert(mark.detail, RungResult)
+        convert(mark.detail, RungResult)
         for mark in registry.steps(run_id)
         if mark.step.startswith(_RUNG) and mark.phase == "done"
     )

@@ -117,7 +117,7 @@ def _too_small(plan: TargetPlan, choosing: Mapping[str, Sequence[str]]) -> Itera
         least = math.ceil(short.least / (1 - plan.target.promotion.choose_on))
         about = f" ({short.check.each}={short.value})" if short.value else ""
         message = (
-            f"the {short.count} {short.noun}{about} that are left to judge can never pass"
+            f"the {short.said}{about} that are left to judge can never pass"
             f" '{short.check.label}': even flawless answers need {short.least}"
         )
         yield Problem(

@@ -15,7 +15,7 @@ import os
 import sys
 import time
 
-from promise import decline, degraded, families, looking, missing, sweeps, tries, year
+from promise import clusters, decline, degraded, families, looking, missing, sweeps, tries, year
 from promise.cells import Cell, Setting, run
 from promise.rows import Row
 from promise.rows import markdown as promise_table
@@ -33,6 +33,7 @@ CELLS = [
     *degraded.CELLS,
     *year.CELLS,
     *families.CELLS,
+    *clusters.CELLS,
     *looking.CELLS,
 ]
 

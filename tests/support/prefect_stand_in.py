@@ -21,7 +21,6 @@ class PrefectStandIn:
 
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
-    holders: dict[str, int] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
     resumed: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     down: bool = False
@@ -58,8 +57,6 @@ class PrefectStandIn:
             return 201, {"status": "ACCEPT"}
         if parts[0] == "flow_runs" and parts[-1] in self.runs:
             return 200, self.runs[parts[1]]
-        if parts[:2] == ["v2", "concurrency_limits"] and parts[2] in self.holders:
-            return 200, {"active_slots": self.holders[parts[2]]}
         return 404, {"detail": "Not found"}
 
     def _resume(self, flow_run: str, given: dict[str, Any]) -> tuple[int, Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import msgspec
-
 from evals.cases.templates import render_tree
+from evals.codec import convert
 from evals.graders.base import ParameterError, Parameters
 from evals.graders.judges.judge_calls import (
     ask_judge,
@@ -90,9 +89,7 @@ class ModelGrader(OpenAIGrader):
         unknown = [key for key in fields if key not in _KNOWN]
         if unknown:
             raise ParameterError(f"unknown parameter '{unknown[0]}'", "sampling_params")
-        return msgspec.convert(
-            {**fields, "response_format": self.response_format()}, SamplingSettings
-        )
+        return convert({**fields, "response_format": self.response_format()}, SamplingSettings)
 
     def response_format(self) -> dict[str, Any]:
         """Return the form in which the judge is to answer."""

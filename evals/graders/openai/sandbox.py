@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from evals.codec import decode
+
 __all__ = ["Sandbox", "SandboxError", "SandboxResult"]
 
 _CHILD = Path(__file__).with_name("sandbox_child.py")
@@ -109,7 +111,7 @@ class _Child:
         except OSError as error:
             raise SandboxError(f"the grader's process is gone: {error}") from None
         try:
-            reply = msgspec.json.decode(self._line(time.monotonic() + timeout_s, timeout_s))
+            reply = decode(self._line(time.monotonic() + timeout_s, timeout_s))
         except msgspec.DecodeError:
             raise SandboxError("the grader's process wrote something else than an answer") from None
         return reply if isinstance(reply, dict) else {}

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from evals.codec import decode
+
 __all__ = ["Fault", "count", "read_fault", "read_json"]
 
 _LARGEST = 2**53
@@ -28,7 +30,7 @@ class Fault(NamedTuple):
 def read_json(body: bytes) -> Any:
     """Return the parsed body, or None when it is not JSON. Lone surrogates, which models do emit, become U+FFFD."""
     try:
-        return msgspec.json.decode(body)
+        return decode(body)
     except (msgspec.DecodeError, ValueError, RecursionError):
         pass
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from evals.codec import decoder
 from evals.errors import InfrastructureError
 from evals.records import INFRASTRUCTURE_OUTCOMES, Record, Response, Usage
 from evals.sampling.journal.keys import AnsweredKeys
@@ -69,8 +70,8 @@ class _HeadOnly(msgspec.Struct):
 
 
 encode_entry = msgspec.json.Encoder().encode
-decode_entry = msgspec.json.Decoder(Entry).decode
-_decode_peek = msgspec.json.Decoder(_HeadOnly).decode
+decode_entry = decoder(Entry).decode
+_decode_peek = decoder(_HeadOnly).decode
 
 
 def settles(outcome: str) -> bool:

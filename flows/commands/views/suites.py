@@ -76,7 +76,11 @@ def show_stats(screen: Console, stats: SuiteStats) -> None:
     )
     table.add_row("cases", f"{stats.cases:,}")
     if stats.clusters is not None:
-        table.add_row("clusters", f"{stats.clusters:,}, the largest of {stats.largest_cluster}")
+        table.add_row(
+            "clusters",
+            f"{stats.clusters:,}, the largest of {stats.largest_cluster};"
+            f" as good as {stats.effective_clusters:.1f} of one size",
+        )
     table.add_row(
         "length of the question",
         f"mean {stats.mean_length:,.0f}, median {stats.median_length:,.0f}, longest {stats.longest:,} characters",

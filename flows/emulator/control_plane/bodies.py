@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from evals.codec import convert
 from flows.emulator.gateway.errors import ServiceError, arm_error
 from flows.emulator.state.documents import ModelRef
 from flows.emulator.state.emulator_state import EmulatorState
@@ -45,7 +46,7 @@ def read_deployment_body(state: EmulatorState, body: Mapping[str, Any]) -> Deplo
     if not isinstance(properties, dict) or not isinstance(properties.get("model"), dict):
         raise invalid_content("The request content was invalid: 'properties.model' is required.")
     try:
-        model = msgspec.convert(properties["model"], ModelRef)
+        model = convert(properties["model"], ModelRef)
     except msgspec.ValidationError as error:
         raise invalid_content(
             f"The request content was invalid: properties.model: {error}"

@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from evals.codec import decode
 from flows.emulator.gateway.accounts import Account, find_account
 from flows.emulator.gateway.auth import data_account
 from flows.emulator.gateway.errors import bad_request, data_plane_error, route_not_found
@@ -129,7 +130,7 @@ def _check_version(state: EmulatorState, style: str, version: str | None) -> Non
 def parsed(body: bytes) -> Any:
     """Return JSON as data. Raises ValueError for what is no JSON, no UTF-8, or nested too deeply."""
     try:
-        return msgspec.json.decode(body)
+        return decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error)) from error
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from evals.codec import decode
 from flows.emulator.state.documents import Document
 
 __all__ = ["Store"]
@@ -101,4 +102,4 @@ class Store:
 
     def _decode(self, kind: type[D]) -> Iterator[tuple[str, Document]]:
         for key, body in self._raw.pop(kind.__name__, ()):
-            yield key, msgspec.json.decode(body, type=kind)
+            yield key, decode(body, kind)

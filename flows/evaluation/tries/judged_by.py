@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from evals.codec import convert
 from evals.errors import ConfigurationError, Problem
 from evals.gate.policy import GatePolicy
 from evals.gate.tries.edits import gate_edits
@@ -97,12 +98,12 @@ def _edits(settings: Settings, then: JudgedBy, now: JudgedBy) -> Iterator[Edit]:
 
 def _gate(then: JudgedBy, now: JudgedBy) -> Iterator[Edit]:
     try:
-        before = msgspec.convert(then.gate, GatePolicy)
+        before = convert(then.gate, GatePolicy)
     except msgspec.ValidationError:  # not kept, or by a version that knew other keys
         change = "changed; how is not on record, so that it counts as looser"
         yield Edit(of="gate", field="gate", change=change, looser=True)
         return
-    yield from gate_edits(before, msgspec.convert(now.gate, GatePolicy))
+    yield from gate_edits(before, convert(now.gate, GatePolicy))
 
 
 def _suite(settings: Settings, name: str, was: str | None, now: str | None) -> Iterator[Edit]:

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from evals.codec import convert
 from evals.errors import PlatformError
 from flows.platforms.azure.arm.documents import ArmDeployment, to_deployment
 from flows.platforms.azure.arm.operations import follow, out_of_time
@@ -160,7 +161,7 @@ class ArmAccount:
 
 def _deployment(body: Any) -> Deployment:
     try:
-        return to_deployment(msgspec.convert(body, ArmDeployment, strict=False))
+        return to_deployment(convert(body, ArmDeployment, strict=False))
     except msgspec.ValidationError as error:
         raise PlatformError(
             f"the control plane describes a deployment in a form not known: {error}"

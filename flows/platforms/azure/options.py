@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from evals.codec import convert
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.records import Price, Record
 from flows.platforms.azure.arm.documents import ModelSource
@@ -91,7 +92,7 @@ def read_options(options: Mapping[str, Any], *, where: str = "azure_openai") -> 
     if problems:
         raise ConfigurationError(problems)
     try:
-        read = msgspec.convert(dict(options), AzureOptions)
+        read = convert(dict(options), AzureOptions)
     except msgspec.ValidationError as error:
         raise ConfigurationError(Problem(where=where, message=str(error))) from error
     if read.api == "dated" and not _DATED.match(read.api_version):

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from evals.codec import decode
 from evals.errors import CredentialError, Problem, RefusedError
 from evals.records import Record
 
@@ -91,7 +92,7 @@ def _webhooks() -> Any:
 
 def _event(payload: bytes, delivery_id: str) -> WebhookEvent:
     try:
-        raw = msgspec.json.decode(payload, type=dict[str, Any])
+        raw = decode(payload, dict[str, Any])
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise WebhookRefusedError(
             f"the delivery is signed but not a JSON object: {error}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, select
 
+from evals.codec import convert
 from evals.records import decode
 from flows.registry.database.schema import runs, steps
 from flows.registry.records import RUN_STATES, Event, RunRecord
@@ -54,7 +54,7 @@ def _replayed(events: Mapping[int, Event]) -> dict[str, dict[str, Any]]:
 
 def _differences(row: Mapping[Any, Any], expected: dict[str, Any]) -> list[str]:
     record = decode(row["record"], RunRecord)
-    true = msgspec.convert({"run_id": row["run_id"], **expected}, RunRecord)
+    true = convert({"run_id": row["run_id"], **expected}, RunRecord)
     wrong = {key for key in ("run_id", *expected) if getattr(record, key) != getattr(true, key)}
     columns = ("run_id", "target", "kind", "state", "trigger_key")
     wrong |= {key for key in columns if row[key] != getattr(record, key)}
@@ -65,9 +65,7 @@ def _steps(connection: Connection, events: Mapping[int, Event]) -> Iterator[str]
     rows = {row["seq"]: row for row in connection.execute(select(steps)).mappings()}
     for seq, row in rows.items():
         event = events.get(seq)
-        recorded = {key: row[key] for key in ("step", "phase")} | {
-            "detail": msgspec.json.decode(row["detail"])
-        }
+        recorded = {key: row[key] for key in ("step", "phase")} | {"detail": decode(row["detail"])}
         if event is None or event.kind != "step" or event.run_id != row["run_id"]:
             yield f"step {row['step']} of run {row['run_id']} has no event: it was put there past the registry"
         elif event.facts() != recorded:

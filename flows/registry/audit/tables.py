@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, select
 
+from evals.codec import decode
 from evals.records import digest
 from flows.registry.audit import chain
 from flows.registry.audit.runs import run_problems
@@ -157,7 +157,7 @@ def _holds(connection: Connection, events: dict[int, Event]) -> Iterator[str]:
 
 
 def _json(text: str | None) -> Any:
-    return msgspec.json.decode(text) if text is not None else None
+    return decode(text) if text is not None else None
 
 
 def _said(value: Any) -> str:

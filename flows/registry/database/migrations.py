@@ -78,6 +78,13 @@ _SELECTIONS = (
     "CREATE INDEX splits_by_suite ON splits (target, suite, seq)",
 )
 
+_LEASES = (
+    "CREATE TABLE leases (run_id TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL, holder TEXT NOT NULL,"
+    " state TEXT NOT NULL, ticket BIGINT NOT NULL, since DOUBLE PRECISION NOT NULL,"
+    " beat DOUBLE PRECISION NOT NULL)",
+    "CREATE INDEX leases_by_target ON leases (target)",
+)
+
 _SQLITE_GUARDS = tuple(
     f"CREATE TRIGGER events_no_{verb.lower()} BEFORE {verb} ON events "
     "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"
@@ -102,6 +109,11 @@ MIGRATIONS: tuple[Migration, ...] = (
         number=2,
         name="selections among several candidates, and which cases choose and which judge",
         statements=_SELECTIONS,
+    ),
+    Migration(
+        number=3,
+        name="which process carries out which run, and which run holds its target",
+        statements=_LEASES,
     ),
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     Column,
+    Double,
     Index,
     Integer,
     MetaData,
@@ -23,6 +24,7 @@ __all__ = [
     "events",
     "holds",
     "inbox",
+    "leases",
     "metadata",
     "migrations",
     "pointers",
@@ -209,4 +211,17 @@ splits = Table(
     Column("record", Text, nullable=False),
     Column("at", Text, nullable=False),
     Index("splits_by_suite", "target", "suite", "seq"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("ticket", BigInteger, nullable=False),
+    Column("since", Double, nullable=False),
+    Column("beat", Double, nullable=False),
+    Index("leases_by_target", "target"),
 )

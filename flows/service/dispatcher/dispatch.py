@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -24,12 +26,13 @@ from evals.errors import (
 from flows.registry.opening import require_run
 from flows.registry.records import InboxMessage
 from flows.registry.store import Registry
+from flows.reporting.finish import finish_run, unfinished_runs
 from flows.service.dispatcher.job_lookup import JobMatch, NotYetError, find, unwanted
 from flows.service.dispatcher.messages import SUCCEEDED, Trigger, read_trigger
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.service.dispatcher.queue_resume import queue_forgotten
 from flows.service.dispatcher.resume import resume_run
-from flows.service.dispatcher.stalled import answered_order, stalled
+from flows.service.dispatcher.stalled import answered_order, orphaned, stalled
 from flows.service.dispatcher.starting import StartOrder, job_order, start
 from flows.service.dispatcher.timing import Timing
 from flows.settings import Settings
@@ -61,6 +64,7 @@ class Dispatcher:
         self._woken = asyncio.Event()
         self._slots = asyncio.Semaphore(at_once)
         self._last_logged: dict[str, str] = {}
+        self._looked_after: dict[str, float] = {}
         self._swept = float("-inf")
 
     def wake(self) -> None:
@@ -113,8 +117,10 @@ class Dispatcher:
         self._under_way.pop(message_id, None)
 
     async def _sweep(self) -> None:
-        """Now and then, look for answered runs that nobody carried on, and for runs that stand still."""
+        """Look for runs whose process died, and now and then for those that nobody carried on or that stand still."""
+        self._begin_finishing(await asyncio.to_thread(unfinished_runs, self._registry))
         if time.monotonic() - self._swept < self._pauses.grace:
+            self._begin_orders(await asyncio.to_thread(orphaned, self._registry))
             return
         self._swept = time.monotonic()
         here = (self._settings, self._registry)
@@ -128,19 +134,48 @@ class Dispatcher:
         return dict(zip(begun, outcomes, strict=True))
 
     async def _begin_stalled(self) -> dict[str, asyncio.Task[str]]:
+        return self._begin_orders(
+            await asyncio.to_thread(
+                stalled, self._settings, self._registry, silence_s=self._pauses.silence
+            )
+        )
+
+    def _begin_orders(self, orders: Iterable[StartOrder]) -> dict[str, asyncio.Task[str]]:
         if self._api is None:
             return {}
-        orders = await asyncio.to_thread(
-            stalled, self._settings, self._registry, silence_s=self._pauses.silence
-        )
-        begun: dict[str, asyncio.Task[str]] = {}
-        for order in orders:
-            key = f"{order.run_id}:stalled"
-            if key not in self._under_way:
-                begun[order.run_id] = asyncio.create_task(self._bring_on(order))
-                self._under_way[key] = begun[order.run_id]
-                begun[order.run_id].add_done_callback(partial(self._ended, key))
-        return begun
+        begun = {
+            one.run_id: self._begin_once(one.run_id, partial(self._bring_on, one)) for one in orders
+        }
+        return {run_id: task for run_id, task in begun.items() if task is not None}
+
+    def _begin_finishing(self, runs: Iterable[str]) -> None:
+        for run_id in runs:
+            self._begin_once(run_id, partial(self._finish, run_id))
+
+    def _begin_once(
+        self, run_id: str, work: Callable[[], Coroutine[Any, Any, str]]
+    ) -> asyncio.Task[str] | None:
+        """Look after a run, unless that is being done or was done a moment ago."""
+        key = f"{run_id}:stalled"
+        if key in self._under_way or time.monotonic() < self._looked_after.get(run_id, 0.0):
+            return None
+        self._looked_after[run_id] = time.monotonic() + self._pauses.again
+        task = self._under_way[key] = asyncio.create_task(work())
+        task.add_done_callback(partial(self._ended, key))
+        return task
+
+    async def _finish(self, run_id: str) -> str:
+        """Clean up and report a run that is over; what can't be done now is tried at a later look."""
+        async with self._slots:
+            try:
+                await finish_run(self._settings, run_id)
+                outcome = "finished what its process left undone"
+            except GatewrightError as error:
+                outcome = str(error)
+        if self._last_logged.get(run_id) != outcome:
+            self._last_logged[run_id] = outcome
+            _log.warning("run %s: %s", run_id, outcome)
+        return outcome
 
     async def _bring_on(self, order: StartOrder) -> str:
         """See to a run that stands still; what can't be done now is tried at the next look."""

@@ -6,8 +6,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import msgspec
-
+from evals.codec import convert
 from evals.records import Record
 from flows.platforms.fine_tuning.webhooks import WebhookEvent
 
@@ -68,4 +67,4 @@ def again_id(message_id: str, now: datetime | None = None) -> str:
 
 def read_trigger(payload: dict[str, Any]) -> Trigger:
     """Read a message. Raises msgspec.ValidationError."""
-    return msgspec.convert(payload, Trigger)
+    return convert(payload, Trigger)

@@ -1,10 +1,9 @@
-"""What the dispatcher needs of Prefect beyond starting: is somebody at work for a target, and closing a dead run."""
+"""What the dispatcher needs of Prefect beyond starting: closing a dead run, and less patience."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Self
-from urllib.parse import quote
 
 from flows.orchestration.prefect_api import PrefectApi
 
@@ -16,13 +15,6 @@ class PrefectRuns(PrefectApi):
 
     async def __aenter__(self) -> Self:
         return self
-
-    async def holders(self, lock: str) -> int:
-        """Return how many hold a concurrency limit. A killed holder counts until its lease ends, about a minute."""
-        answer = await self._ask("GET", f"v2/concurrency_limits/{quote(lock, safe='')}")
-        if answer.status_code == 404:  # made by the first promotion of the target
-            return 0
-        return int(self._checked(answer)["active_slots"])
 
     async def close_dead(self, flow_run_id: str, why: str) -> Mapping[str, Any]:
         """Mark a run that nobody executes as crashed, so that it does not look alive for ever."""

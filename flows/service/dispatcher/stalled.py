@@ -1,8 +1,9 @@
-"""Finds promotions that stand still: their flow run died on the way, and nobody looks at it any more.
+"""Finds promotions that stand still: the process that carried them out died, and nobody goes on with them.
 
-The service brings to an end what it started or had go on: what a finished fine-tune began, and what was answered. A
-run that nothing is heard of is ordered once more; Prefect's record then decides whether anything is to be done, as it
-does for a message that comes twice. What a person runs by hand is that person's to resume.
+A process that dies leaves its lease behind, whoever started it; one that a person stops gives it back, and that run is
+the person's to resume. Where a flow run died before it had a lease, the service brings to an end what it started or had
+go on: what a finished fine-tune began, and what was answered. What is found is ordered once more; Prefect's record then
+decides whether anything is to be done, as it does for a message that comes twice.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import datetime
 
 from evals.errors import ConfigurationError, RefusedError
 from flows.approvals.suspended_runs import was_suspended
+from flows.orchestration.target_lease import died
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.service.dispatcher.messages import answer_id
@@ -18,7 +20,7 @@ from flows.service.dispatcher.queue_resume import has_what_it_waits_for
 from flows.service.dispatcher.starting import StartOrder, job_order, silent_for
 from flows.settings import Settings
 
-__all__ = ["LONGEST_S", "answered_order", "stalled"]
+__all__ = ["LONGEST_S", "answered_order", "orphaned", "stalled"]
 
 LONGEST_S = 7 * 86400.0
 """A run that stood still for longer is not started again by itself: nobody expects it to move any more."""
@@ -29,15 +31,42 @@ _BY_ITSELF = frozenset({"webhook", "watch"})
 def stalled(
     settings: Settings, registry: Registry, *, silence_s: float, longest_s: float = LONGEST_S
 ) -> tuple[StartOrder, ...]:
-    """Return an order for every promotion of the service's that nothing was heard of for so many seconds."""
-    found = []
+    """Return an order for every promotion whose process died, or that is the service's and was silent for so long."""
+    found = {order.run_id: order for order in orphaned(registry)}
+    leases = {lease.run_id for lease in registry.open_leases()}
     for run in registry.runs(limit=500):
-        if run.kind != "promotion" or not _should_move(settings, registry, run):
+        if (
+            run.kind != "promotion"
+            or run.run_id in leases
+            or not _should_move(settings, registry, run)
+        ):
             continue
         order = _order(registry, run)
         if order is not None and silence_s <= _silence(settings, registry, run) <= longest_s:
-            found.append(order)
-    return tuple(found)
+            found[run.run_id] = order
+    return tuple(found.values())
+
+
+def orphaned(registry: Registry) -> tuple[StartOrder, ...]:
+    """Return an order for every promotion and selection under way whose process died."""
+    dead = [registry.run(lease.run_id) for lease in registry.open_leases() if died(lease)]
+    return tuple(
+        _order(registry, run) or _by_its_trigger(run)
+        for run in dead
+        if run is not None and run.under_way and run.kind in ("promotion", "selection")
+    )
+
+
+def _by_its_trigger(run: RunRecord) -> StartOrder:
+    """The order that begins a run again which was not the service's, as `gatewright promote --submit` began it."""
+    trigger = {"selection": run.run_id} if run.kind == "selection" else run.trigger
+    return StartOrder(
+        target=run.target,
+        run_id=run.run_id,
+        key=run.run_id,
+        parameters={"target": run.target, "requested_by": run.requested_by, **trigger},
+        name=run.run_id,
+    )
 
 
 def answered_order(run: RunRecord, number: int) -> StartOrder:

@@ -6,11 +6,11 @@ chain is walked from its start every time, so nothing has to be remembered:
     run is over, or waits for a person  ──▶ nothing to do, Prefect is not asked
     flow run is scheduled, pending, paused, cancelled ──▶ it is under way, or a person stopped it: nothing to do
     flow run failed or crashed, and the run isn't over ──▶ next key
-    flow run is running ──▶ with a sign of life: nothing to do; without, and nobody holds the target's lock: it is
-                            closed as crashed, next key; while somebody holds the lock: look again later
+    flow run is running or pending ──▶ while its process lives: nothing to do; once that is dead: it is closed as
+                            crashed, next key
 
-Signs of life are the run's changes in the registry and the files it writes. Two at once for one target can't be: what
-runs holds the target's lock, and the registry lets one of them switch.
+A process that carries a run out renews its lease. Before it has one, signs of life are the run's changes in the registry
+and the files it writes. Two at once do no harm: the second waits until the first gives the lease back.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from typing import Any
 
 from evals.records import Record
 from flows.evaluation.request import run_id_of
+from flows.orchestration.target_lease import died
+from flows.orchestration.this_process import is_gone
 from flows.orchestration.triggers import DEPLOYMENT
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
-from flows.service.dispatcher.job_lookup import NotYetError
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.settings import Settings
 
@@ -44,6 +45,8 @@ __all__ = [
 
 SILENCE_S = 600.0
 MOST_STARTS = 5
+STARTING_S = 10.0
+"""How long Prefect's record of a flow run may name the process of an earlier life of it, in seconds."""
 
 _ENDED_BADLY = frozenset({"FAILED", "CRASHED"})
 
@@ -84,7 +87,6 @@ async def start(
     """Have the order carried out and return in words what was done.
 
     Raises:
-        NotYetError: another process holds the target while this run looks dead; look again later.
         ConfigurationError, InfrastructureError: Prefect can't be asked.
     """
     if (known := settled(registry, order)) is not None:
@@ -118,10 +120,7 @@ async def is_dead(
     found: Mapping[str, Any],
     silence_s: float,
 ) -> bool:
-    """Say whether a flow run will not carry its order out any more; one that is silent for too long is closed.
-
-    Raises NotYetError when it is silent, yet somebody is at work for its target.
-    """
+    """Say whether a flow run will not carry its order out any more; one whose process is dead is closed."""
     state, run = str(found["state_type"]), registry.run(order.run_id)
     if state in _ENDED_BADLY:
         return True
@@ -129,15 +128,33 @@ async def is_dead(
         state == "COMPLETED"
     ):  # it ended in order, and what it tried failed outside of Prefect's sight
         return run is not None and run.state == "failed"
-    began = max(_seconds(found.get("start_time")), _seconds(found.get("expected_start_time")))
-    if state != "RUNNING" or silent_for(settings, run, began) < silence_s:
+    if state not in ("RUNNING", "PENDING") or not _is_abandoned(
+        registry, settings, order, found, silence_s
+    ):
         return False
-    if await api.holders(f"promote-{order.target}"):
-        raise NotYetError(
-            f"{order.target}: flow run {found['id']} shows no life, yet the target is at work; looking again later"
-        )
-    await api.close_dead(str(found["id"]), f"no sign of life for {silence_s:.0f} s")
+    await api.close_dead(str(found["id"]), "the process that carried it out is dead")
     return True
+
+
+def _is_abandoned(
+    registry: Registry,
+    settings: Settings,
+    order: StartOrder,
+    found: Mapping[str, Any],
+    silence_s: float,
+) -> bool:
+    """Say whether no process carries a run out, or begins to, by its lease, by the worker's record, or by its silence."""
+    lease, run = registry.lease(order.run_id), registry.run(order.run_id)
+    began = max(_seconds(found.get(key)) for key in ("start_time", "expected_start_time"))
+    if lease is not None and lease.holder:
+        if not died(lease):
+            return False
+        if began <= time.time() - lease.silent_s:  # one that began since then has yet to take it
+            return True
+    entered = max(began, _seconds((found.get("state") or {}).get("timestamp")))
+    if time.time() - entered > STARTING_S and is_gone(str(found.get("infrastructure_pid") or "")):
+        return True
+    return silent_for(settings, run, entered) >= silence_s
 
 
 def silent_for(settings: Settings, run: RunRecord | None, since: float = 0.0) -> float:

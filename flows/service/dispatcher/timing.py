@@ -18,7 +18,7 @@ class Timing:
     """How long the dispatcher waits, in seconds: between looks, after a failed try, and once a message is stuck.
 
     `silence` is how long nothing is heard of a run before it may be dead; `grace` is the time between two looks for
-    runs that were forgotten or stand still.
+    runs that were forgotten or stand still; `again` between two tries of bringing on a run whose process died.
     """
 
     look: float = 2.0
@@ -26,6 +26,7 @@ class Timing:
     longest: float = 300.0
     stuck: float = 3600.0
     silence: float = SILENCE_S
+    again: float = 5.0
     grace: float = GRACE_S
 
     def after(self, attempts: int) -> float:

@@ -71,7 +71,7 @@ FAMILIES = (
     Family(
         name="clusters, one of them 30 %",
         margin=0.05,
-        draw=lambda rng: _clusters(rng, (120, *(7,) * 40), 0.05),
+        draw=lambda rng: _clusters(rng, (210, *(7,) * 70), 0.05),
     ),
     Family(
         name="macro-F1, n=400",

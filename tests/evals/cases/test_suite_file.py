@@ -197,7 +197,7 @@ def test_a_case_schema_holds_for_the_whole_line(write, folder) -> None:
     [
         ({"graders": []}, "expected a list of at least 1 entries"),
         ({"promt": []}, "unknown key 'promt' (did you mean 'prompt'?)"),
-        ({"name": "Über"}, "expected text that matches"),
+        ({"name": "Über"}, "expected a name of at most 63 lower-case letters"),
         (
             {"graders": [{"name": "a", "type": "exat"}]},
             "unknown type 'exat' (did you mean 'exact'?)",
@@ -250,7 +250,7 @@ def test_two_graders_may_not_yield_the_same_name(write) -> None:
         {"name": "a.b", "type": "exact"},
         {"name": "exact_match", "type": "fields", "fields": ["urgency"]},
     ]
-    assert "expected text that matches" in problems(write([case(1)], graders=graders))[0]
+    assert "expected a name of at most 64 letters" in problems(write([case(1)], graders=graders))[0]
 
 
 def test_the_fingerprint_stays_when_lines_move_and_changes_with_anything_that_counts(write) -> None:

@@ -11,8 +11,9 @@ from support.results import results_of
 
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults, results_for
-from evals.checks.comparison import compare, coverage, due_rows, measure, rows_of
+from evals.checks.comparison import compare, measure
 from evals.checks.methods import IncomparableError
+from evals.checks.rows import coverage, due_rows, rows_of
 from evals.metrics.results import LabelColumn
 from evals.stats.bounded import bounded_score_bounds
 from evals.stats.paired_binary import tango_bounds

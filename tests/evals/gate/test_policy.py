@@ -123,6 +123,45 @@ def test_what_happens_at_a_first_release_must_be_said(gate_file: Any) -> None:
     assert "first_release" in problems(path)[0]
 
 
+@pytest.mark.parametrize(
+    ("window", "wanted"),
+    [
+        ("90 days", 'a duration such as 90s, 15m, 24h or 90d; found "90 days"'),
+        ("90", "a duration such as 90s, 15m, 24h or 90d; found 90"),
+        ("1000000000d", 'a duration such as 90s, 15m, 24h or 90d; found "1000000000d"'),
+        ("0d", 'a duration above 0, such as 90d; found "0d"'),
+    ],
+)
+def test_a_window_that_is_none_is_refused_in_words(
+    gate_file: Any, window: str, wanted: str
+) -> None:
+    checks = "checks:\n  - {metric: exact, max_drop: 0.05}\n"
+    path = gate_file(f"{checks}family:\n  candidates: 3\n  window: {window}\n")
+    assert problems(path) == [f"{path}:8: field 'family.window': expected {wanted}"]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("", "tried.yaml:1: expected a key 'first_release'; found none (say one of CHOICES)"),
+        (
+            "first_release: approve",
+            "tried.yaml:3: field 'first_release': expected one of CHOICES; found \"approve\"",
+        ),
+        (
+            "first_release: needs-approval",
+            "tried.yaml:3: field 'first_release': expected one of CHOICES; found \"needs-approval\""
+            " (did you mean 'needs_approval'?)",
+        ),
+    ],
+)
+def test_what_a_first_release_may_be_is_said_once(gate_file: Any, line: str, told: str) -> None:
+    checks = "checks:\n  - {metric: exact, max_drop: 0.05}\n"
+    (found,) = problems(gate_file(checks, head=f"version: 1\nname: tried\n{line}\n"))
+    wanted = told.replace("CHOICES", "needs_approval, absolute_checks, refuse")
+    assert found.endswith(wanted)
+
+
 def test_a_missing_file_is_a_configuration_error(tmp_path: Path) -> None:
     assert problems(tmp_path / "none.yaml")
 

@@ -20,7 +20,9 @@ from evals.suites.opened import OpenedSuite, open_suite
 def suite(tmp_path: Path) -> Callable[..., OpenedSuite]:
     """A suite of so many cases, exactly matched and labelled, with plan and language tags."""
 
-    def build(size: int = 400, *, name: str = "triage", clusters: int | None = None) -> OpenedSuite:
+    def build(
+        size: int = 400, *, name: str = "triage", clusters: int | None = None, largest: int = 0
+    ) -> OpenedSuite:
         folder = tmp_path / name
         folder.mkdir()
         definition = {
@@ -40,7 +42,11 @@ def suite(tmp_path: Path) -> Callable[..., OpenedSuite]:
                 "expected": "ab"[number % 2],
                 "tags": {"plan": "enterprise" if number < size // 10 else "free", "language": "de"},
             }
-            | ({"customer": f"k{number % clusters}"} if clusters else {})
+            | (
+                {"customer": "k0" if number < largest else f"k{number % clusters}"}
+                if clusters
+                else {}
+            )
             for number in range(size)
         ]
         (folder / "cases.jsonl").write_bytes(b"\n".join(map(msgspec.json.encode, rows)))
@@ -175,6 +181,13 @@ def test_clusters_count_and_not_their_cases(problems: Any, suite: Any) -> None:
             0
         ]
     )
+
+
+def test_clusters_of_unequal_size_count_as_what_they_are_worth(problems: Any, suite: Any) -> None:
+    one = suite(400, name="one", clusters=80, largest=120)
+    (found,) = problems("{metric: exact, max_drop: 0.05}", suites=[one])
+    assert "clusters in effect (80 of unequal size, the largest with 31% of the cases)" in found
+    assert "can never pass: even flawless answers need 54 clusters" in found
 
 
 def test_a_metric_of_two_suites_needs_the_name_of_one(problems: Any, suite: Any) -> None:

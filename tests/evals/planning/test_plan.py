@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -124,6 +125,27 @@ def test_in_clusters_no_power_is_had_from_fewer_cases_than_can_ever_pass(folder_
     (check,) = plan.checks
     assert (check.unit, check.units, check.cases) == ("clusters", 200, 600)
     assert check.n80 == check.n90 == 3 * check.least
+
+
+def test_a_plan_says_what_clusters_of_unequal_size_are_worth(folder_suite: Any) -> None:
+    opened = folder_suite(600)
+    cases = opened.suite.folder / "cases.jsonl"
+    rows = [json.loads(line) for line in cases.read_text().splitlines()]
+    cases.write_text(
+        "".join(
+            json.dumps({**row, "who": f"w{max(0, n - 180)}"}) + "\n" for n, row in enumerate(rows)
+        )
+    )
+    manifest = opened.suite.folder / "suite.yaml"
+    manifest.write_text(manifest.read_text() + "cluster_by: who\n")
+    plan = plan_gate(policy_of(DROP), [open_suite(opened.suite.folder)], differing=0.001)
+    (check,) = plan.checks
+    assert (check.units, check.effective) == (420, pytest.approx(600**2 / (181**2 + 419)))
+    assert check.power == 0.0  # 420 clusters would be enough, and these are worth 10.9
+    assert check.n90 == math.ceil(check.least * 600 / check.effective)
+    assert "10.8 clusters in effect (420 of unequal size, the largest with 30% of the cases)" in (
+        " ".join(shown(plan).split())
+    )
 
 
 def test_a_first_release_plans_absolute_checks_for_one_model(folder_suite: Any) -> None:

@@ -9,7 +9,13 @@ import pytest
 import statsmodels.api as sm
 
 from evals.stats.bounded import bounded_score_bounds
-from evals.stats.clusters import cluster_errors, cluster_freedom, design_effect
+from evals.stats.clusters import (
+    cluster_errors,
+    cluster_freedom,
+    cluster_sizes,
+    design_effect,
+    uneven_effect,
+)
 from evals.stats.score_intervals import paired_interval
 
 
@@ -105,3 +111,30 @@ def test_a_cluster_with_a_third_of_the_cases_leaves_fewer_degrees_of_freedom() -
     assert cluster_freedom(even) == pytest.approx(40.0)
     assert cluster_freedom(uneven) == pytest.approx(9.5, abs=0.1)
     assert cluster_freedom(np.zeros(5, dtype=np.int64)) == 0.0
+
+
+def test_clusters_are_worth_as_many_of_one_size_as_say_as_much() -> None:
+    assert cluster_sizes([7] * 12) == (12, 12.0, pytest.approx(1 / 12))
+    one_of_a_third = cluster_sizes([120, *[7] * 40])
+    assert one_of_a_third.groups == 41
+    assert one_of_a_third.effective == pytest.approx(400**2 / (120**2 + 40 * 49))
+    assert one_of_a_third.largest == pytest.approx(0.3)
+    assert cluster_sizes([]).groups == 0
+
+
+def test_equal_values_in_unequal_clusters_count_once_for_each_that_they_are_worth() -> None:
+    clusters = np.repeat(np.arange(41), [120, *[7] * 40])
+    assert design_effect(np.ones(400), clusters) == pytest.approx(400 / 9.779, abs=0.01)
+
+
+def test_what_a_large_cluster_has_in_common_is_judged_by_all_clusters() -> None:
+    rng = np.random.default_rng(8)
+    alike = rng.normal(size=41)
+    even, uneven = (np.repeat(np.arange(41), sizes) for sizes in (10, [120, *[7] * 40]))
+    noise = 0.3 * rng.normal(size=410)
+    assert uneven_effect(alike[even] + noise, even) == pytest.approx(1.0)
+    alike[0] = 0.0  # the large one looks as usual as can be, and may be so by luck
+    values = alike[uneven] + noise[:400]
+    errors = cluster_errors(values, uneven)
+    assert design_effect(values, uneven) > 2.0 * (errors.se_cr2 / errors.se_iid) ** 2
+    assert uneven_effect(np.ones(400), uneven) == 1.0

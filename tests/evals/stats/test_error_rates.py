@@ -10,7 +10,7 @@ import pytest
 from evals.stats.futility import is_futile
 from evals.stats.label_metrics import label_metric_interval
 from evals.stats.power import paired_power
-from evals.stats.score_intervals import paired_interval
+from evals.stats.score_intervals import absolute_interval, paired_interval
 from evals.stats.sequential import decide_at, plan_looks
 from evals.stats.unbounded import relative_mean_interval
 
@@ -63,6 +63,21 @@ def test_clusters_are_not_counted_as_cases() -> None:
         naive += paired_interval(*columns).lower > -0.05
     assert honest / 1000 <= no_more_than(0.06, 1000)
     assert naive / 1000 > 0.09
+
+
+@pytest.mark.parametrize("shape", ["one of 30 %", "as Zipf has them"])
+def test_clusters_of_unequal_size_keep_the_promise_too(shape: str) -> None:
+    weights = np.full(60, 0.7 / 59) if shape == "one of 30 %" else 1.0 / np.arange(1, 61)
+    weights[0] = 0.3 if shape == "one of 30 %" else weights[0]
+    sizes = np.maximum(1, np.round(400 * weights / weights.sum())).astype(int)
+    clusters = np.repeat(np.arange(60), sizes)
+    rng, promoted, count = np.random.default_rng(5), 0, 1000
+    for _ in range(count):
+        shared = rng.normal(size=60)[clusters] + rng.normal(size=clusters.size)
+        passed = (shared < math.sqrt(2.0) * 1.2815516).astype(float)  # at the bar, 0.9
+        if passed.mean() > 0.9:  # below it there is nothing to work out
+            promoted += absolute_interval(passed, clusters=clusters).lower > 0.9
+    assert promoted / count <= 0.065
 
 
 @pytest.mark.slow

@@ -148,8 +148,17 @@ def test_the_gamblers_capital_is_a_product_of_fair_bets() -> None:
     x = np.array([1.0, 0.0, 1.0])
     capital = betting_capital(x, 0.5, bet=0.4)
     assert capital.up == pytest.approx(np.cumprod(1 + 0.4 * (x - 0.5)))
+    assert capital.down == pytest.approx(np.cumprod(1 - 0.4 * (x - 0.5)))
+    with pytest.raises(ValueError, match="bet must be"):
+        betting_capital(x, 0.5, bet=-0.4)
     with pytest.raises(ValueError, match="m must be"):
         betting_capital(x, 1.0)
+
+
+def test_a_gambler_who_stakes_everything_is_ruined_and_never_in_debt() -> None:
+    capital = betting_capital([0.0, 1.0, 1.0], 0.25, bet=100.0)
+    assert capital.up.tolist() == [0.0, 0.0, 0.0]
+    assert capital.down == pytest.approx([4 / 3, 0.0, 0.0])
 
 
 def test_a_perfect_judge_is_worth_a_label_on_every_case() -> None:

@@ -44,6 +44,7 @@ def opened(tmp_path: Path) -> OpenedSuite:
 def test_the_figures_of_a_suite(opened) -> None:
     stats = suite_stats(opened)
     assert (stats.cases, stats.clusters, stats.largest_cluster) == (41, 21, 2)
+    assert stats.effective_clusters == pytest.approx(41**2 / (20 * 4 + 1))
     assert stats.tags == {"language": {"en": 21, "de": 20}}
     assert stats.labels == {"intent": {"a": 30, "b": 11}}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from flows.platforms.table import open_platform
 from flows.recovery import target_rollback
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
+from flows.registry.store import Registry
 from flows.settings import load_settings
 
 TARGET = "teams"
@@ -175,14 +176,13 @@ def test_a_promotion_on_its_last_steps_is_not_looked_at(place: Any) -> None:
 def test_while_a_rollback_is_under_way_nothing_is_looked_at(place: Any) -> None:
     """Where a deployment keeps its name, nothing stands there for minutes."""
     place.published.unlink()
-    settings = load_settings()
-    with open_registry(settings) as registry:
-        target_rollback.begin_rollback(settings, registry, TARGET, None)
-    assert look() == DriftCheck(target=TARGET)
-    begun = settings.home / "rollbacks" / f"{TARGET}.json"
-    os.utime(begun, (time.time() - 7200,) * 2)  # that one was killed and never begun again
-    assert look().news
-    target_rollback.finish_rollback(settings, TARGET)
+    url = load_settings().registry_url
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+    # The one of long ago was killed and never begun again.
+    for at, seen in ((two_hours_ago, True), (datetime.now(UTC), False)):
+        with Registry.open(url, now=lambda at=at: at) as registry:
+            target_rollback.begin_rollback(registry, TARGET, None, actor="ana")
+        assert bool(look().news) is seen
 
 
 def test_a_platform_that_does_not_answer_is_trouble_and_no_drift(

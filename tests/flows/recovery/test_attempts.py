@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from support import file_platform
 
+from evals.errors import RefusedError
 from flows.recovery import target_rollback
 from flows.recovery.rollback import roll_back
-from flows.settings import load_settings
 
 TARGET = "triage"
 
@@ -19,10 +17,11 @@ async def attempts(world):
     """v3 is live, v1 and v2 were; `back()` goes back as the command does, `finish=False` is killed before the end."""
     for number in (1, 2, 3):
         await world.promote(f"r{number}", f"v{number}")
-    settings = replace(load_settings(), home=world.folder)
 
-    async def back(to=None, *, finish=True):
-        goal = target_rollback.begin_rollback(settings, world.registry, TARGET, to)
+    async def back(to=None, *, finish=True, since=None):
+        goal = target_rollback.begin_rollback(
+            world.registry, TARGET, to, actor="ana", from_generation=since
+        )
         outcome = await roll_back(
             TARGET,
             to=goal,
@@ -34,7 +33,7 @@ async def attempts(world):
             slot=file_platform.SLOT,
         )
         if finish:
-            target_rollback.finish_rollback(settings, TARGET)
+            world.registry.told_rollback(TARGET, actor="ana")
         return outcome
 
     return back
@@ -54,9 +53,21 @@ async def test_asked_for_again_after_it_was_finished_it_goes_further_back(attemp
     assert (await attempts()).pointer.model_id == "v1"
 
 
+async def test_from_a_generation_that_is_named_it_goes_back_once_however_often_it_is_asked(
+    attempts, world
+):
+    for switched in (True, False, False):
+        outcome = await attempts(since=3)
+        assert (outcome.pointer.model_id, outcome.switched) == ("v2", switched)
+    with pytest.raises(RefusedError, match="is not at generation 2"):
+        await attempts(since=2)
+    await attempts()
+    with pytest.raises(RefusedError, match=r"generation 5 \(v1\) is live"):
+        await attempts(since=3)
+
+
 async def test_cut_short_before_the_switch_it_begins_anew(attempts, world):
-    settings = replace(load_settings(), home=world.folder)
-    assert target_rollback.begin_rollback(settings, world.registry, TARGET, None) is None
+    assert target_rollback.begin_rollback(world.registry, TARGET, None, actor="ana") is None
     assert (await attempts()).pointer.model_id == "v2"
 
 

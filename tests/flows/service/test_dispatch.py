@@ -294,19 +294,26 @@ def test_a_running_flow_is_left_alone_while_there_is_a_sign_of_life(
     assert len(prefect.runs) == (2 if sign == "none" else 1)
 
 
-def test_a_silent_run_is_closed_and_started_again_once_nobody_holds_the_target(
-    service: Any, platform: Any, prefect: Any
+def test_a_run_is_started_again_once_its_process_is_dead_and_not_while_it_lives(
+    service: Any, platform: Any, prefect: Any, registry: Any
 ) -> None:
     job = started(service, platform)
-    prefect.end(f"triage:{job.id}", "RUNNING", ago_s=3600)
-    prefect.holders["promote-triage"] = 1
-    service.post(job.id)
-    repeated = service.delivered()[-1]
-    assert "yet the target is at work" in service.tried(repeated, 2)
-    assert (len(prefect.runs), prefect.closed) == (1, [])
-    prefect.holders["promote-triage"] = 0
-    assert f"(key triage:{job.id}#2)" in service.outcome(repeated)
-    assert prefect.closed == [prefect.by_key(f"triage:{job.id}")["id"]]
+    run_id = in_state(registry, job.id, "evaluating")
+    key = f"triage:{job.id}"
+    prefect.end(key, "RUNNING", ago_s=3600)
+    registry.take_lease(run_id, "triage", "elsewhere", dead=frozenset(), alone=True)
+
+    def told(message: str) -> str:
+        registry.inbox_put(message, job_message(job.id))
+        return str(service.outcome(message))
+
+    assert "is running" in told("wh_20")
+    with registry.database.write() as writer:
+        writer.connection.exec_driver_sql("UPDATE leases SET beat = beat - 21")
+    assert f"(key {key}#2)" in told("wh_21")
+    assert prefect.closed == [prefect.by_key(key)["id"]]
+    prefect.end(f"{key}#2", "RUNNING")
+    assert f"is running (key {key}#2)" in told("wh_22"), "it has yet to take the lease"
 
 
 def test_one_that_dies_again_and_again_is_not_started_for_ever(

@@ -153,3 +153,18 @@ def test_a_run_that_a_person_carries_out_by_hand_is_that_persons(
     answer_run(settings, "triage-1", "approve", actor="bo", reason="read it")
     registry.set_run_state("triage-1", "promoting", "deploying")
     assert stalled(settings, registry, silence_s=0) == ()
+
+
+def test_a_run_of_a_persons_whose_process_died_is_gone_on_with_and_one_that_was_stopped_is_not(
+    settings: Any, story: Any, registry: Any
+) -> None:
+    story.judged("PASS", requested_by="ana")
+    registry.set_run_state("triage-1", "promoting", "deploying")
+    registry.take_lease("triage-1", "triage", "elsewhere", dead=frozenset(), alone=True)
+    assert stalled(settings, registry, silence_s=0) == ()
+    with registry.database.write() as writer:
+        writer.connection.exec_driver_sql("UPDATE leases SET beat = beat - 21")
+    (order,) = stalled(settings, registry, silence_s=DAY_S)
+    assert (order.run_id, order.key) == ("triage-1", "triage-1")
+    registry.leave_lease("triage-1", "elsewhere", finished=False)
+    assert stalled(settings, registry, silence_s=0) == ()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from evals.codec import decode
 from evals.errors import ConfigurationError, CredentialError, PlatformError, Problem
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
 from flows.platforms.azure.errors import explained, service_error
@@ -211,7 +212,7 @@ def _expired(answer: ArmAnswer) -> bool:
 
 def _decoded(answer: httpx.Response) -> Any:
     try:
-        body = msgspec.json.decode(answer.content) if answer.content else {}
+        body = decode(answer.content) if answer.content else {}
     except msgspec.DecodeError:
         return {}
     return body if isinstance(body, dict) else {}

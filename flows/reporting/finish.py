@@ -1,0 +1,85 @@
+"""Finishes runs that are over but whose process died, or failed, before its clean-up: developer slot and report.
+
+Done by whoever comes next: `resume`, the same promotion again, `evaluate --resume`, a sweep, the service's look for dead
+runs. A run has something left to do as long as its lease stands in the registry; those of before leases, as long as they
+have no report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from evals.errors import GatewrightError
+from flows.evaluation import steps
+from flows.orchestration.target_lease import stopped, target_lease
+from flows.registry.opening import open_registry, require_run
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+from flows.reporting.gather import report_run
+from flows.selection.rungs import clean_up_field
+from flows.settings import Settings
+
+__all__ = ["finish_run", "finish_stopped", "is_unfinished", "unfinished_runs"]
+
+
+def is_unfinished(settings: Settings, run_id: str) -> bool:
+    """Say whether a run is over and was not cleaned up, or has no report."""
+    with open_registry(settings) as registry:
+        return _is_unfinished(registry, require_run(registry, run_id))
+
+
+def unfinished_runs(registry: Registry) -> tuple[str, ...]:
+    """Return the runs that are over, were not cleaned up, and that no process carries out."""
+    runs = [registry.run(lease.run_id) for lease in registry.open_leases() if stopped(lease)]
+    return tuple(run.run_id for run in runs if run is not None and not run.under_way)
+
+
+async def finish_run(settings: Settings, run_id: str) -> None:
+    """Delete a run's developer slots and write its report, if that is left to do. Safe to do again.
+
+    Raises PlatformError when the platform does not let go of a slot; the next one to come tries again.
+    """
+    with open_registry(settings) as registry:
+        run = require_run(registry, run_id)
+        if not _is_unfinished(registry, run):
+            return
+    async with target_lease(settings, run.target, run_id, alone=False) as lease:
+        with open_registry(settings) as registry:
+            run = require_run(registry, run_id)
+        if not run.under_way:  # whoever was waited for may have begun it again
+            await close_run(settings, run_id)
+            lease.finished = True
+
+
+async def close_run(settings: Settings, run_id: str, error: str | None = None) -> None:
+    """Clean up after a run and write its report; `error` is why it failed, if it did."""
+    with open_registry(settings) as registry:
+        run = require_run(registry, run_id)
+    if run.kind == "selection":
+        await clean_up_field(settings, run.run_id)
+        return
+    try:
+        await steps.clean_up(settings, run.run_id)
+    finally:
+        if run.candidate is not None:
+            await asyncio.to_thread(report_run, settings, run.run_id, error=error)
+
+
+async def finish_stopped(settings: Settings) -> dict[str, str]:
+    """Finish every run that is over and that nobody finished. Returns run -> what went wrong, "" for nothing."""
+    with open_registry(settings) as registry:
+        found = unfinished_runs(registry)
+    problems = {}
+    for run_id in found:
+        try:
+            await finish_run(settings, run_id)
+        except GatewrightError as error:
+            problems[run_id] = str(error)
+    return {run_id: problems.get(run_id, "") for run_id in found}
+
+
+def _is_unfinished(registry: Registry, run: RunRecord) -> bool:
+    if run.under_way:
+        return False
+    unreported = run.candidate is not None and run.report is None and run.state != "failed"
+    return registry.lease(run.run_id) is not None or (unreported and run.kind != "selection")
