@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import unescape
@@ -23,8 +23,8 @@ from support.project import Project
 from support.service import in_thread
 from support.topics import GATE, TARGET, write_target
 
-from flows import tasks
 from flows.approvals.answers import answer_run
+from flows.evaluation import steps
 from flows.monitoring.drift_repair import put_back_drift
 from flows.monitoring.drift_watch import check_drift, record_check
 from flows.platforms.fine_tuning.records import Job
@@ -34,7 +34,7 @@ from flows.registry.opening import open_registry
 from flows.registry.records import Event
 from flows.service.config import ServiceConfig
 
-__all__ = ["MODELS", "PEOPLE", "Told", "Walk", "write_project"]
+__all__ = ["MODELS", "PEOPLE", "Told", "Walk", "review_pages", "write_project"]
 
 MODELS = {"amber": 2, "beryl": 1, "coral": 8, "dusky": 3, "ember": 9, "flint": 6}
 """How many of the 20 topics each model is mistaken about."""
@@ -54,12 +54,16 @@ def write_project(project: Project) -> None:
 
 @dataclass(frozen=True)
 class Told:
-    """What one view says at one moment: its name, the text, the JSON if it is one, and the run it is about."""
+    """What one view says: its name, the text, or the JSON if it is some, and the run it is about.
+
+    `at` is when it was said, UTC, ISO 8601, where that is not now.
+    """
 
     view: str
     text: str = ""
     data: Any = None
     run_id: str | None = None
+    at: str = ""
 
 
 @dataclass
@@ -80,7 +84,7 @@ class Walk:
 
     async def promote_while(self, name: str, by: str, happens: Any) -> str:
         """The same, with something that happens right after its verdict."""
-        judged = tasks.steps.conclude
+        judged = steps.conclude
 
         def conclude(settings: Any, run_id: str) -> Any:
             verdict = judged(settings, run_id)
@@ -88,7 +92,7 @@ class Walk:
             return verdict
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tasks.steps, "conclude", conclude)
+            patch.setattr(steps, "conclude", conclude)
             return await self.promote(name, by)
 
     def answer(self, run_id: str, decision: Any, by: str, reason: str) -> None:
@@ -120,10 +124,10 @@ class Walk:
         with open_registry(self.project.settings) as registry:
             return registry.history(TARGET, 100_000, kinds=None)[::-1]
 
-    async def look(self) -> list[Told]:
-        """Read every view."""
+    async def look(self, *, reports: int = 1) -> list[Told]:
+        """Read every view, with the reports of the newest runs, so many."""
         found = [*self._commands(), *self._pages()]
-        for run_id in self.runs:
+        for run_id in self.runs[-reports:]:
             found += [*self._reports(run_id), *[told async for told in _artifacts(run_id)]]
         return found
 
@@ -176,12 +180,13 @@ async def _artifacts(run_id: str) -> AsyncIterator[Told]:
     wanted = ArtifactFilter(key=ArtifactFilterKey(any_=[f"report-{run_id}"]))
     async with get_client() as client:
         found = await client.read_artifacts(artifact_filter=wanted)
-    newest = max(found, key=lambda one: one.created)
-    yield Told("artifact", _of_markdown(str(newest.data)), run_id=run_id)
+    written = {f"{one.created:%Y-%m-%dT%H:%M:%S.%f}Z": str(one.data) for one in found}
+    at = max(written)
+    yield Told("artifact", _of_markdown(written[at]), run_id=run_id, at=at)
 
 
 @contextmanager
-def review_pages(project: Project, prefect_url: str) -> Any:
+def review_pages(project: Project, prefect_url: str) -> Iterator[str]:
     """The service on this project, for its pages."""
     with in_thread(project.settings, ServiceConfig(prefect_url=prefect_url)) as url:
         yield url

@@ -54,6 +54,8 @@ def headline(facts: RunFacts) -> Headline:
         word, symbol, tone = "PROMOTED against the gate", "!", "undecided"
         if _approvable(facts):
             word, symbol = f"PROMOTED, approved{_by(facts)}", "✓"
+    if state == "waiting" and not _approvable(facts):
+        word = "WAITING for overrides"
     return Headline(
         state=state,
         word=word,
