@@ -29,7 +29,7 @@ from flows.evaluation.judges import judge_costs
 from flows.evaluation.kept.pinned import EarlierModels, pinned
 from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import OpenRun, open_run
-from flows.evaluation.training_overlap import LEAKS
+from flows.evaluation.training_overlap import LEAKS, UNKNOWN
 from flows.files import read_record
 from flows.monitoring.regression_evidence import evidence_sentence
 from flows.platforms.base import Finding
@@ -256,12 +256,13 @@ def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
     overlaps = tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
     over_time = evidence_sentence(run)
     told = (*overlaps, over_time) if over_time else overlaps
+    unknown = tuple(item.message for item in found if item.name == UNKNOWN)
     sealed = tuple(
         f"{opened.suite.name} is sealed: its cases and what was answered to each are not shown here"
         for opened in run.plan.suites
         if opened.suite.sealed and not unsealed
     )
-    return (*_superseded(run.record), *told, *retry_notes(run), *sealed)
+    return (*_superseded(run.record), *told, *retry_notes(run), *sealed, *unknown)
 
 
 def _superseded(record: RunRecord) -> tuple[str, ...]:

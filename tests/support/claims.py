@@ -2,29 +2,24 @@
 
 A claim is a piece of a line in a known form. Whatever names a person, a generation, a time or an outcome, or says of a
 model that it is live, has to be part of one: a sentence of a new form is not taken on trust, it fails until its form can
-be read here. What is true is worked out from the chain of events alone, by none of the product's own code.
+be read here.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
+from support.claimed_facts import false_facts, sentences_in
+from support.truth import POINTERS, STATES, Truth, held, name_of, overriders, runs_of
 from support.walk import MODELS, PEOPLE, Told
 
 from flows.registry.records import Event
 
-__all__ = ["Truth", "false_claims"]
+__all__ = ["false_claims"]
 
-_POINTERS = ("promotion", "first_release", "rollback", "restore", "adopt", "withdrawal")
-_OVER = ("promoted", "refused", "inconclusive", "superseded", "failed")
-_STATES = (
-    *("requested", "preflight", "deploying", "evaluating", "judged", "waiting", "promoting"),
-    *_OVER,
-)
 _PAGE_STATES = {"waits for a person": "waiting"}
 _CHANGES = {
     "went live, the first": "first_release",
@@ -39,69 +34,6 @@ _CHANGES = {
     "stands as recorded": "drift_over",
     "was put back as recorded": "put_back",
 }
-
-
-class Truth:
-    """What the events say, up to the newest of them."""
-
-    def __init__(self, events: Sequence[Event]) -> None:
-        self.events = events
-
-    def of(self, *kinds: str, run: str | None = None) -> list[Event]:
-        """The events of these kinds, oldest first."""
-        return [one for one in self.events if one.kind in kinds and run in (None, one.run_id)]
-
-    def switched(self, number: int) -> Event | None:
-        """The event that made a generation live."""
-        return next((one for one in self.of(*_POINTERS) if one.generation == number), None)
-
-    def live(self, until: str = "9") -> Event | None:
-        """The event that made live what was live at a time."""
-        return next((one for one in reversed(self.of(*_POINTERS)) if one.at <= until), None)
-
-    def state(self, run: str) -> Event:
-        """The event that brought a run to the state it is in."""
-        return self.of(*(f"run_{state}" for state in _STATES), run=run)[-1]
-
-    def then(self, run: str) -> str:
-        """The time that the sentences of a run's report are of: its end, or now."""
-        state = self.state(run)
-        return state.at if state.kind.removeprefix("run_") in _OVER else "9"
-
-    def asked_by(self, run: str) -> str:
-        return self.of("run_requested", run=run)[0].actor
-
-    def outcome(self, run: str) -> str:
-        verdicts = self.of("verdict", run=run)
-        return str(verdicts[-1].facts()["outcome"]) if verdicts else ""
-
-    def candidate(self, run: str) -> str:
-        return name_of(self.of("verdict", run=run)[-1].model_id)
-
-    def baseline(self, run: str) -> Event | None:
-        """The event that made live what a run's candidate was compared with."""
-        noted = [one.facts() for one in self.of("run_noted", run=run)]
-        number = next(
-            (one["baseline_generation"] for one in noted if one.get("baseline_generation")), 0
-        )
-        return self.switched(number)
-
-    def decided(self, event: Event) -> tuple[str, list[str], str]:
-        """How something was decided, by whom, and who had asked: ("approved", ["cleo"], "ada")."""
-        run = event.run_id or ""
-        if event.kind in ("promotion", "first_release"):
-            for kind, word in (("override", "overridden"), ("approve", "approved")):
-                if said := self.of(kind, run=run):
-                    return word, [one.actor for one in said], self.asked_by(run)
-            return "", ["the gate"], self.asked_by(run)
-        if event.kind == "model_refused":
-            return "", [one.actor for one in self.of("reject", run=run)] or ["the gate"], ""
-        return "", [event.actor], ""
-
-
-def name_of(model: str | None) -> str:
-    """The short name in a model's id."""
-    return next((name for name in MODELS if model and name in model), "")
 
 
 P = "|".join(PEOPLE)
@@ -198,7 +130,7 @@ def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
 @claim(r"Nothing wants a look")
 def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     waiting = any(truth.state(run).kind == "run_waiting" for run in runs_of(truth))
-    drift = [one.kind for one in truth.of("drift_found", "drift_over", *_POINTERS)][-1:]
+    drift = [one.kind for one in truth.of("drift_found", "drift_over", *POINTERS)][-1:]
     return not (waiting or held(truth) or overriders(truth) or drift == ["drift_found"])
 
 
@@ -231,25 +163,6 @@ def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
 @claim(rf"(?:seen|seen on) (?P<t>[\d-]+(?: \d\d:\d\d(?::\d\d)?)?){AGO} ?:")
 def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     return same_time(truth.of("drift_found")[-1], found["t"])
-
-
-def overriders(truth: Truth) -> list[Event]:
-    """The overrides by which what is live, or what it was brought back from, is live."""
-    live = truth.live()
-    if live is None:
-        return []
-    root = live.facts()["restores"]
-    origin = truth.switched(root) if root else live
-    return truth.of("override", run=origin.run_id) if origin and origin.run_id else []
-
-
-def held(truth: Truth) -> Event | None:
-    last = truth.of("hold", "release")[-1:]
-    return last[0] if last and last[0].kind == "hold" else None
-
-
-def runs_of(truth: Truth) -> list[str]:
-    return [str(one.run_id) for one in truth.of("run_requested")]
 
 
 # ---- history
@@ -290,7 +203,7 @@ def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
 
 @claim(
     rf"^(?P<run>{RUN}) promotion (?:teams )?(?P<m>{M}) \S (?P<o>{OUTCOME}) \S"
-    rf" (?P<state>{'|'.join((*_STATES, *_PAGE_STATES))}) (?P<detail>.*?) ?(?P<t>{T}){AGO}$"
+    rf" (?P<state>{'|'.join((*STATES, *_PAGE_STATES))}) (?P<detail>.*?) ?(?P<t>{T}){AGO}$"
 )
 def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     run, state = found["run"], _PAGE_STATES.get(found["state"], found["state"])
@@ -410,7 +323,7 @@ def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
 
 @claim(rf"^Changed (?P<t>{T}){AGO}$")
 def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
-    kinds = ("run_noted", *(f"run_{state}" for state in _STATES))
+    kinds = ("run_noted", *(f"run_{state}" for state in STATES))
     return same_time(truth.of(*kinds, run=told.run_id)[-1], found["t"])
 
 
@@ -520,7 +433,7 @@ for _form in (
 
 def false_claims(told: Told, truth: Truth) -> Iterator[str]:
     """Yield a sentence for every claim that is not so, and for every mention that is no part of a known form."""
-    lines = told.text.splitlines() if told.data is None else _texts(told.data)
+    lines = told.text.splitlines() if told.data is None else sentences_in(told.data)
     for line in lines:
         read: list[tuple[int, int]] = []
         for one in CLAIMS:
@@ -532,118 +445,4 @@ def false_claims(told: Told, truth: Truth) -> Iterator[str]:
             if not any(a <= mention.start() and mention.end() <= b for a, b in read):
                 yield f"{told.view}: no form reads {mention[0]!r} in {line!r}"
     if told.data is not None:
-        yield from _false_facts(told, told.data, truth)
-
-
-# ---- JSON
-
-_SENTENCES = frozenset({"sentence", "word", "live_now", "detail", "notes", "next_steps"})
-
-
-def _texts(data: Any, key: str = "") -> Iterator[str]:
-    """The sentences in plain data; what is no sentence is a fact, and held against the events as such."""
-    if isinstance(data, dict):
-        if "step" not in data:  # a step is a fact as a whole
-            for name, value in data.items():
-                yield from _texts(value, name)
-    elif isinstance(data, list):
-        for value in data:
-            yield from _texts(value, key)
-    elif isinstance(data, str) and key in _SENTENCES:
-        yield from data.splitlines()
-
-
-def _false_facts(told: Told, data: Any, truth: Truth) -> Iterator[str]:
-    if isinstance(data, list):
-        for value in data:
-            yield from _false_facts(told, value, truth)
-    if not isinstance(data, dict):
-        return
-    known: set[str] = set()
-    for shape, holds in _FACTS:
-        if shape <= data.keys():
-            known |= shape
-            if not holds(data, truth):
-                yield f"{told.view}: not so: { ({key: data[key] for key in sorted(shape)}) }"
-            break
-    for key, value in data.items():
-        person = isinstance(value, str) and re.search(rf"\b(?:{P})\b", value)
-        if person and key not in known | _SENTENCES | {"data", "reason"}:
-            yield f"{told.view}: no form reads {key!r}: {value!r}"
-        yield from _false_facts(told, value, truth)
-
-
-def _event(data: dict[str, Any], truth: Truth) -> bool:
-    true = next(one for one in truth.events if one.seq == data["seq"])
-    return all(getattr(true, key) == value for key, value in data.items())
-
-
-def _made_live(data: dict[str, Any], truth: Truth) -> bool:
-    live = truth.live()
-    return (
-        live is not None
-        and (live.kind, live.at) == (data["kind"], data["at"])
-        and truth.decided(live) == (data["how"], data["actor"].split(" and "), data["asked_by"])
-    )
-
-
-def _answer(data: dict[str, Any], truth: Truth) -> bool:
-    return any(
-        (one.actor, one.reason) == (data["actor"], data["reason"])
-        and data.get("at", one.at) == one.at
-        and data.get("run_id", one.run_id) == one.run_id
-        for one in truth.of(data["decision"])
-    )
-
-
-def _hold(data: dict[str, Any], truth: Truth) -> bool:
-    hold = held(truth)
-    return hold is not None and (hold.actor, hold.reason, hold.at) == (
-        data["actor"],
-        data["reason"],
-        data["since"],
-    )
-
-
-def _run(data: dict[str, Any], truth: Truth) -> bool:
-    run = data["run_id"]
-    baseline = truth.baseline(run)
-    return (
-        truth.asked_by(run) == data["requested_by"]
-        and truth.state(run).kind == f"run_{data['state']}"
-        and truth.of("run_requested", run=run)[0].at == data["created_at"]
-        and (baseline.generation if baseline else 0) == data.get("baseline_generation", 0)
-        and (baseline.model_id if baseline else None) == data.get("baseline_model")
-    )
-
-
-def _report(data: dict[str, Any], truth: Truth) -> bool:
-    run = data["run_id"]
-    baseline, then = truth.baseline(run), truth.then(run)
-    after = truth.live(then)
-    said = data.get("baseline")
-    return (
-        truth.asked_by(run) == data["requested_by"]
-        and truth.state(run).kind == f"run_{data['state']}"
-        and truth.of("run_requested", run=run)[0].at == data["started"]
-        and data.get("finished", "9") == then
-        and (baseline.generation if baseline else None) == (said["generation"] if said else None)
-        and after is not None
-        and data["after"]["generation"] == after.generation
-    )
-
-
-def _pointer(data: dict[str, Any], truth: Truth) -> bool:
-    event = truth.switched(data["generation"])
-    return event is not None and (event.model_id, event.at) == (data["model_id"], data["since"])
-
-
-_FACTS: tuple[tuple[frozenset[str], Callable[[dict[str, Any], Truth], bool]], ...] = (
-    (frozenset({"seq", "kind", "actor", "at", "reason"}), _event),
-    (frozenset({"actor", "how", "asked_by", "kind", "at"}), _made_live),
-    (frozenset({"decision", "actor", "reason"}), _answer),
-    (frozenset({"actor", "reason", "since"}), _hold),
-    (frozenset({"run_id", "requested_by", "state", "created_at"}), _run),
-    (frozenset({"run_id", "requested_by", "state", "started"}), _report),
-    (frozenset({"generation", "model_id", "since"}), _pointer),
-)
+        yield from false_facts(told, told.data, truth)

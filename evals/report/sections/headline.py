@@ -54,7 +54,7 @@ def headline(facts: RunFacts) -> Headline:
         word, symbol, tone = "PROMOTED against the gate", "!", "undecided"
         if _approvable(facts):
             word, symbol = f"PROMOTED, approved{_by(facts)}", "✓"
-    if state == "waiting" and not _approvable(facts):
+    if state == "waiting" and "override" in _takes(facts):
         word = "WAITING for overrides"
     return Headline(
         state=state,
@@ -137,8 +137,12 @@ def _instead_of(facts: RunFacts) -> str:
 
 def _approvable(facts: RunFacts) -> bool:
     """True where people were asked and said yes; what takes an override went live against the gate."""
-    takes = {verdict.takes for verdict in _verdicts(facts) if verdict.outcome != "PASS"}
-    return takes == {"approve"}
+    return _takes(facts) == {"approve"}
+
+
+def _takes(facts: RunFacts) -> set[str | None]:
+    """What people have to say of the verdicts that are no PASS."""
+    return {verdict.takes for verdict in _verdicts(facts) if verdict.outcome != "PASS"}
 
 
 def _by(facts: RunFacts) -> str:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.claims import Truth, false_claims
+from support.claims import false_claims
 from support.project import Project
 from support.topics import train_models
+from support.truth import Truth
 from support.walk import MODELS, Walk, review_pages, write_project
 
 pytestmark = [
