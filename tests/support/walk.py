@@ -29,7 +29,7 @@ from flows.monitoring.drift_repair import put_back_drift
 from flows.monitoring.drift_watch import check_drift, record_check
 from flows.platforms.fine_tuning.records import Job
 from flows.promotion import promote
-from flows.recovery.target_rollback import roll_back_target
+from flows.recovery.target_rollback import finish_rollback, roll_back_target
 from flows.registry.opening import open_registry
 from flows.registry.records import Event
 from flows.service.config import ServiceConfig
@@ -99,7 +99,9 @@ class Walk:
         answer_run(self.project.settings, run_id, decision, actor=by, reason=reason)
 
     async def roll_back(self, by: str, reason: str) -> None:
-        await roll_back_target(self.project.settings, TARGET, to=None, reason=reason, actor=by)
+        settings = self.project.settings
+        outcome = await roll_back_target(settings, TARGET, to=None, reason=reason, actor=by)
+        finish_rollback(settings, TARGET, outcome)  # as the command does once it has shown it
 
     def release(self, by: str, reason: str) -> None:
         with open_registry(self.project.settings) as registry:
