@@ -14,12 +14,14 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
 
 from evals import __version__
 from evals.errors import ConfigurationError, GatewrightError
+from evals.files.full_disk import cause_in_full_disk
 from flows.commands import (
     decide,
     demo,
@@ -37,6 +39,7 @@ from flows.commands import (
 )
 from flows.commands import run as running
 from flows.commands.interrupts import EXIT_INTERRUPTED, StoppedError
+from flows.settings import load_settings
 
 __all__ = ["app", "main"]
 
@@ -119,8 +122,18 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("GATEWRIGHT_DEBUG"):
             raise
+        full = cause_in_full_disk(error, _places())
+        if full is not None:
+            _say(full, as_json, full.exit_code)
+            return full.exit_code
         _say_bug(error, as_json)
         return EXIT_BUG
+
+
+def _places() -> list[Path]:
+    """Where a command writes: in the home, and where Prefect keeps what is its own."""
+    prefect = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    return [load_settings().home, prefect]
 
 
 def _say(error: GatewrightError, as_json: bool, code: int) -> None:

@@ -20,7 +20,7 @@ from flows.evaluation.request import is_rejudgement, request_run
 from flows.evaluation.steps import rounds_due
 from flows.orchestration.target_lease import HeldLease, target_lease
 from flows.platforms.base import TriggerRef
-from flows.registry.opening import open_registry, require_run
+from flows.registry.opening import open_registry, require_run, wait_for_registry
 from flows.registry.records import RunRecord, RunState
 from flows.registry.selections import CHOSEN
 from flows.release.state_machine import STALE
@@ -69,6 +69,7 @@ async def promote(
         run_id, state and verdict of the run; the same trigger again returns the same run.
     """
     settings = load_settings()
+    await wait_for_registry(settings)
     ref = TriggerRef(job_id=job_id, model_id=model_id, checkpoint=checkpoint)
     actor = requested_by or settings.actor
     if selection and ref == TriggerRef():

@@ -24,11 +24,12 @@ from flows.evaluation.progress import last_look
 from flows.housekeeping import answer_cache, sweep_target
 from flows.monitoring import drift_watch, regression_outcome
 from flows.orchestration import artifacts, triggers
-from flows.orchestration.prefect_api import PrefectApi, prefect_api_from_environment
 from flows.recovery import target_rollback
 from flows.release import go_live as release
 from flows.reporting import finish, gather
 from flows.selection import field, rungs
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.service.dispatcher.watching import start_finished
 from flows.settings import load_settings
 
 __all__ = [
@@ -259,12 +260,12 @@ async def start_new(target: str | None) -> list[str]:
     async with _own_server() as api:
         for found in triggers.all_targets(settings):
             if target in (None, found.name):
-                started += await triggers.start_finished(settings, api, found)
+                started += (await start_finished(settings, api, found)).started
     return started
 
 
-def _own_server() -> PrefectApi:
+def _own_server() -> PrefectRuns:
     """The server that this very flow run is known to, whether a variable, a profile or a test named it."""
     api = get_current_settings().api
     secret = api.auth_string.get_secret_value() if api.auth_string is not None else ""
-    return PrefectApi(str(api.url), auth=secret) if api.url else prefect_api_from_environment()
+    return PrefectRuns(str(api.url), auth=secret) if api.url else PrefectRuns.from_environment()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from evals.errors import InfrastructureError
+from evals.files.full_disk import full_disk
 
 __all__ = ["RowFile"]
 
@@ -74,9 +75,11 @@ class RowFile:
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
+            place = Path(tempfile.gettempdir())
+            found = full_disk(error, place, len(self._tail))
+            why = str(found or error)
             raise InfrastructureError(
-                f"no temporary file for the cases can be written ({error}): make room for it, or name another folder"
-                " in TMPDIR"
+                f"no temporary file for the cases can be written, and TMPDIR names no other folder for it: {why}"
             ) from error
         self._written = self._starts[-1]
         self._tail = bytearray()

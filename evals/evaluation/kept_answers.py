@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from evals.codec import decoder
 from evals.errors import InfrastructureError
-from evals.files import replace_file, sync_folder
+from evals.files import replace_file, room_for, sync_folder
 from evals.records import Case, Price, Record, Response, decode, digest, encode
 from evals.sampling.journal.entries import Entry
 from evals.suites.opened import OpenedSuite
@@ -143,6 +143,13 @@ def keep_answers(
     The same answers again find what is there. A kill leaves nothing half-kept. `origin` are the fields of `KeptRecord` but
     for the suites. Raises OSError when nothing can be written.
     """
+    with room_for(place):
+        return _keep(place, origin, suites)
+
+
+def _keep(
+    place: Path, origin: Mapping[str, Any], suites: Iterable[AnswersToKeep]
+) -> tuple[KeptAnswers, str]:
     place.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=place))
     draft.chmod(0o755)  # readable like all else below the home

@@ -20,7 +20,8 @@ import msgspec
 
 from evals.codec import decoder
 from evals.errors import InfrastructureError
-from evals.files import drop_torn_line
+from evals.files import drop_torn_line, room_for, write_all
+from evals.files.full_disk import full_disk
 from evals.records import Role
 from evals.sampling.journal import segments
 from evals.sampling.pacing.concurrency import thin
@@ -50,7 +51,8 @@ class UsageLog:
         path = run.journal.folder / ACCOUNT_FILE
         if path.exists():
             drop_torn_line(path)
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with room_for(path):
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self.write_if_changed()
 
     def write_if_changed(self) -> None:
@@ -109,15 +111,15 @@ class UsageLog:
         if self._broken:  # after a torn line the next one would be glued to it
             return
         try:
-            segments.write_all(self._descriptor, line)
+            write_all(self._descriptor, line)
         except OSError as error:
             self._fail(error)
 
     def _fail(self, error: OSError) -> None:
         self._broken = True
-        why = f"can't be written ({error.strerror}): make room, then run again to resume"
-        where = self._run.journal.folder
-        self._run.fail(InfrastructureError(f"the account in {where} {why}"))
+        path = self._run.journal.folder / ACCOUNT_FILE
+        unexpected = InfrastructureError(f"the account {path} can't be written ({error.strerror})")
+        self._run.fail(full_disk(error, path) or unexpected)
 
 
 def read_usage(folder: Path) -> tuple[SamplingSummary, ...]:

@@ -15,6 +15,7 @@ from typing import Self
 import msgspec
 
 from evals.codec import decode
+from evals.files.full_disk import full_disk
 from evals.records import MODEL_OUTCOMES, Response
 
 __all__ = ["ResponseStore"]
@@ -27,9 +28,8 @@ class ResponseStore:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(
-            folder / "responses.sqlite", timeout=10, check_same_thread=False
-        )
+        self._path = folder / "responses.sqlite"
+        self._database = sqlite3.connect(self._path, timeout=10, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=NORMAL")
         self._database.execute(
@@ -60,8 +60,16 @@ class ResponseStore:
     def flush(self) -> None:
         """Write what is waiting."""
         waiting, self._waiting = self._waiting, []
-        with self._database:
-            self._database.executemany("INSERT OR REPLACE INTO response VALUES (?, ?, ?)", waiting)
+        try:
+            with self._database:
+                self._database.executemany(
+                    "INSERT OR REPLACE INTO response VALUES (?, ?, ?)", waiting
+                )
+        except sqlite3.Error as error:
+            size = sum(len(record) for _key, _at, record in waiting)
+            if full := full_disk(error, self._path, size):
+                raise full from error
+            raise
 
     def older_than(self, max_age_s: float) -> int:
         """Return how many answers are older than `max_age_s`."""

@@ -11,7 +11,7 @@ from evals.errors import ConfigurationError, Problem
 from flows.commands.output import JSON_OPTION, console, emit
 from flows.commands.views.history import changes_table
 from flows.commands.views.live import live_data, live_renderable
-from flows.commands.views.runs import run_list
+from flows.commands.views.runs import pending_list, run_list
 from flows.config.sealing import UNSEALED, may_see_run
 from flows.config.target import load_target, target_names
 from flows.registry.opening import open_registry, require_run
@@ -72,15 +72,18 @@ def runs(
     limit: int = typer.Option(20, min=1, help="How many at most, newest first."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """List runs: promotions, regressions and evaluations."""
+    """List runs: promotions, regressions and evaluations; and triggers that arrived and are not dealt with yet."""
     settings = load_settings()
     with open_registry(settings) as registry:
         _targets(settings, registry, target)
         found = [as_told(registry, run) for run in registry.runs(target, limit)]
+        pending = registry.inbox_pending(limit)
     if as_json:
         emit([msgspec.to_builtins(run) for run in found])
         return
     console().print(run_list(found) if found else "no runs yet")
+    if pending:
+        console().print(pending_list(pending))
 
 
 def report(

@@ -79,6 +79,8 @@ def promote(
     Of several candidates one is chosen first, on cases that take no part in judging it.
     """
     settings, mark = load_settings(), stamp() if again else ""
+    if submit:
+        asyncio.run(_reach_prefect())  # before a run is on record that nobody carries out
     jobs = list(job or [])
     names = field_names(jobs, model, checkpoint, candidates, checkpoints)
     parameters: dict[str, Any] = {"target": target, "requested_by": settings.actor}
@@ -99,9 +101,9 @@ def promote(
             "early_stop": "" if early_stop else "off",
         }
     if submit:
-        asyncio.run(_submit(run_id, parameters))
-        emit({"run_id": run_id, "submitted": True}) if as_json else typer.echo(
-            f"submitted as {run_id}"
+        said = asyncio.run(_submit(settings, run_id, parameters))
+        emit({"run_id": run_id, "submitted": True, "said": said}) if as_json else typer.echo(
+            f"submitted as {run_id} ({said})"
         )
         return
     run_promotion(settings, run_id, as_json=as_json)
@@ -297,12 +299,23 @@ async def _measure_and_judge(settings: Settings, run_id: str) -> None:
     steps.conclude(settings, run_id)
 
 
-async def _submit(run_id: str, parameters: dict[str, Any]) -> None:
+async def _reach_prefect() -> None:
     from flows.orchestration.prefect_api import prefect_api_from_environment
-    from flows.orchestration.triggers import DEPLOYMENT
 
     async with prefect_api_from_environment() as api:
-        await api.create_flow_run(DEPLOYMENT, parameters, idempotency_key=run_id, name=run_id)
+        await api.reach()
+
+
+async def _submit(settings: Settings, run_id: str, parameters: dict[str, Any]) -> str:
+    """Have a worker carry a recorded run out; returns in words what becomes of it."""
+    from flows.service.dispatcher.prefect_runs import PrefectRuns
+    from flows.service.dispatcher.starting import StartOrder, start
+
+    target = str(parameters["target"])
+    order = StartOrder(target=target, run_id=run_id, key=run_id, parameters=parameters, name=run_id)
+    async with PrefectRuns.from_environment() as api:
+        with open_registry(settings) as registry:
+            return await start(api, registry, settings, order)
 
 
 def show_run(settings: Settings, run_id: str, as_json: bool) -> None:

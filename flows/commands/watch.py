@@ -44,23 +44,26 @@ async def _watch(
     once: bool,
     as_json: bool,
 ) -> None:
-    from flows.orchestration.prefect_api import prefect_api_from_environment
-    from flows.orchestration.triggers import all_targets, start_finished
+    from flows.orchestration.triggers import all_targets
+    from flows.service.dispatcher.prefect_runs import PrefectRuns
+    from flows.service.dispatcher.watching import start_finished
 
     targets = [found for found in all_targets(settings) if target in (None, found.name)]
     if not targets:
         from flows.config.target import load_target
 
         load_target(settings.targets, target or "")
-    async with prefect_api_from_environment() as api:
+    async with PrefectRuns.from_environment() as api:
+        await api.reach()
         while True:
             begin = datetime.now(UTC).timestamp() - back if back is not None else None
             for found in targets:
-                jobs = await start_finished(settings, api, found, since=begin)
+                look = await start_finished(settings, api, found, since=begin)
                 if as_json:
-                    emit({"target": found.name, "started": list(jobs)})
+                    emit({"target": found.name, "started": look.started, "said": look.said})
                 else:
-                    typer.echo(f"{stamp()} {found.name}: {', '.join(jobs) or 'nothing new'}")
+                    said = (f"{job}: {words}" for job, words in look.said.items())
+                    typer.echo(f"{stamp()} {'; '.join(said) or f'{found.name}: nothing new'}")
             if once:
                 return
             back = None

@@ -19,15 +19,15 @@ from flows.demo.state import DemoState, close_demo, open_demo
 from flows.demo.training_data import VERSIONS, Version, training_file
 from flows.evaluation.open_run import load_plan
 from flows.evaluation.request import run_id_of
-from flows.orchestration.prefect_api import PrefectApi
 from flows.orchestration.processes import Processes
-from flows.orchestration.triggers import start_promotion
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.fine_tuning.records import Job
 from flows.platforms.table import open_platform
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.reporting.live_display import RunDisplay
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.service.dispatcher.starting import job_order, start
 from flows.settings import Settings
 
 __all__ = ["TARGET", "run_story"]
@@ -144,15 +144,16 @@ async def _follow(
                 return run
             if nudge_at < loop.time() and (resumed or run is None):
                 nudge_at = float("inf")
-                await _nudge(story, job_id)
+                await _nudge(settings, story, job_id)
             await asyncio.sleep(0.25)
     raise InfrastructureError(f"run {run_id} did not end within {RUN_PATIENCE_S:.0f} s")
 
 
-async def _nudge(story: DemoState, job_id: str) -> None:
+async def _nudge(settings: Settings, story: DemoState, job_id: str) -> None:
     """Start the flow as the webhook would; under the same key, so that it is never started twice."""
-    async with PrefectApi(f"http://127.0.0.1:{story.prefect_port}/api") as api:
-        await start_promotion(api, TARGET, job_id, requested_by="webhook")
+    async with PrefectRuns(f"http://127.0.0.1:{story.prefect_port}/api") as api:
+        with open_registry(settings) as registry:
+            await start(api, registry, settings, job_order(TARGET, job_id))
 
 
 def _tell_outcome(settings: Settings, run: RunRecord, console: Console) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -21,6 +21,7 @@ __all__ = ["FINAL_STATES", "PrefectApi", "prefect_api_from_environment"]
 
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
+_REACH_S = 4.0
 
 
 class PrefectApi:
@@ -38,11 +39,38 @@ class PrefectApi:
         )
         self._url, self._patience_s = url, patience_s
 
-    async def __aenter__(self) -> PrefectApi:
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Return a client for PREFECT_API_URL. Raises ConfigurationError when it is not set."""
+        url = os.environ.get("PREFECT_API_URL")
+        if not url:
+            raise ConfigurationError(
+                Problem(
+                    where="PREFECT_API_URL",
+                    message="expected the address of a Prefect server; it is not set",
+                    fix="start one with `prefect server start` and export PREFECT_API_URL=http://127.0.0.1:4200/api",
+                )
+            )
+        return cls(url, auth=os.environ.get("PREFECT_API_AUTH_STRING", ""))
+
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self._client.aclose()
+
+    async def reach(self) -> None:
+        """See within seconds that the server is there; one that is busy is.
+
+        Raises InfrastructureError when nothing answers at its address.
+        """
+        try:
+            await self._client.get("health", timeout=_REACH_S)
+        except httpx.TransportError as error:
+            why = str(error) or type(error).__name__
+            raise InfrastructureError(
+                f"no Prefect server answers at {self._url} ({why}): start it (prefect server start), or correct PREFECT_API_URL"
+            ) from error
 
     async def create_flow_run(
         self,
@@ -136,13 +164,4 @@ class PrefectApi:
 
 def prefect_api_from_environment() -> PrefectApi:
     """Return a client for PREFECT_API_URL. Raises ConfigurationError when it is not set."""
-    url = os.environ.get("PREFECT_API_URL")
-    if not url:
-        raise ConfigurationError(
-            Problem(
-                where="PREFECT_API_URL",
-                message="expected the address of a Prefect server; it is not set",
-                fix="start one with `prefect server start` and export PREFECT_API_URL=http://127.0.0.1:4200/api",
-            )
-        )
-    return PrefectApi(url, auth=os.environ.get("PREFECT_API_AUTH_STRING", ""))
+    return PrefectApi.from_environment()

@@ -14,12 +14,15 @@ from pathlib import Path
 
 import psutil
 
+from evals.files.full_disk import require_room
 from flows.orchestration.processes import Processes, free_port
 
 __all__ = ["prefect_server"]
 
 _PREFIX = "temporary-prefect-"
 _PATIENCE_S = 180.0
+_DATABASE_BYTES = 8 << 20
+"""What Prefect's database takes with its log, empty and with a few flow runs."""
 # As Prefect's own temporary server has it: no pages, no background services.
 _SMALL = {
     "PREFECT_UI_ENABLED": "0",
@@ -43,6 +46,8 @@ def prefect_server(servers: Path, say: Callable[[str], None]) -> Iterator[None]:
     say(
         "no PREFECT_API_URL: starting a temporary Prefect server (about 20 s; `prefect server start` keeps one)"
     )
+    home = get_current_settings().home
+    require_room(home, _DATABASE_BYTES, "a temporary Prefect server keeps its database there")
     _stop_orphans(servers)
     folder, port = servers / f"{_PREFIX}{os.getpid()}", free_port()
     processes = Processes(folder)

@@ -1,7 +1,7 @@
-"""From a finished fine-tuning job to a promotion run: which target it is for, and the one flow run it starts.
+"""From a finished fine-tuning job to the targets it is for, and the jobs of a target that finished lately.
 
 A job belongs to a target when its metadata says so (`target: support-triage`), or when the target's `watch` block
-matches its suffix or metadata. Webhook, poller and a person all start it under the same key, so one job is one run.
+matches its suffix or metadata. What starts its promotion is `flows.service.dispatcher.starting`.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from evals.records import Record
 from flows.config.connections import platform_of
 from flows.config.target import Target, load_target, target_names
 from flows.files import read_record, write_record
-from flows.orchestration.prefect_api import PrefectApi
 from flows.platforms.fine_tuning.jobs import finished_since, get_job
 from flows.platforms.fine_tuning.records import Job
 from flows.settings import Settings
 
 __all__ = [
     "DEPLOYMENT",
+    "Cursor",
     "all_targets",
     "find_job",
-    "start_finished",
-    "start_promotion",
+    "finished_jobs",
+    "keep_cursor",
     "targets_wanting",
 ]
 
@@ -83,35 +83,25 @@ async def find_job(job_id: str, targets: Sequence[Target]) -> tuple[Job, tuple[T
     return None
 
 
-async def start_promotion(api: PrefectApi, target: str, job_id: str, *, requested_by: str) -> str:
-    """Start the promotion of a job's model, once. Returns the flow run's id."""
-    return await api.create_flow_run(
-        DEPLOYMENT,
-        {"target": target, "job_id": job_id, "requested_by": requested_by},
-        idempotency_key=f"{target}:{job_id}",
-        name=f"{target} {job_id}",
-    )
+async def finished_jobs(
+    settings: Settings, target: Target, since: float | None = None
+) -> tuple[tuple[Job, ...], Cursor]:
+    """Return the jobs for a target that finished since the last look, and the mark to keep once they are dealt with.
 
-
-async def start_finished(
-    settings: Settings, api: PrefectApi, target: Target, *, since: float | None = None
-) -> tuple[str, ...]:
-    """Start a promotion for every job of a target that finished since the last look. Returns the jobs' ids.
-
-    The first look without `since` only remembers the time: an account full of old fine-tunes starts nothing.
+    The first look without `since` finds nothing: an account full of old fine-tunes starts nothing.
     """
     # Platforms tell the end of a job in whole seconds: one that ends within this second is not to be missed.
-    now, path = math.floor(time.time()), _cursor_path(settings, target)
-    cursor = read_record(path, Cursor)
+    now, cursor = math.floor(time.time()), read_record(_cursor_path(settings, target), Cursor)
     begin = since if since is not None else cursor.begin if cursor else now
-    started = []
-    for job in await _finished(target, begin):
-        if job.model_id and targets_wanting(job, [target]):
-            await start_promotion(api, target.name, job.id, requested_by="watch")
-            started.append(job.id)
+    found = await _finished(target, begin)
+    ours = tuple(job for job in found if job.model_id and targets_wanting(job, [target]))
     watched_since = cursor.watched_since if cursor else begin
-    write_record(path, Cursor(watched_since=watched_since, seen_until=now))
-    return tuple(started)
+    return ours, Cursor(watched_since=watched_since, seen_until=now)
+
+
+def keep_cursor(settings: Settings, target: Target, cursor: Cursor) -> None:
+    """Begin the next look where this one ended."""
+    write_record(_cursor_path(settings, target), cursor)
 
 
 async def _finished(target: Target, since: float) -> Sequence[Job]:

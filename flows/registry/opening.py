@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from evals.errors import ConfigurationError, Problem, nearest
+from evals.errors import ConfigurationError, Problem, RegistryError, nearest
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["open_registry", "require_run"]
+__all__ = ["open_registry", "require_run", "wait_for_registry"]
+
+PATIENCE_S = 120.0
 
 
 @contextmanager
@@ -22,6 +26,22 @@ def open_registry(settings: Settings) -> Iterator[Registry]:
         yield registry
     finally:
         registry.close()
+
+
+async def wait_for_registry(settings: Settings, patience_s: float = PATIENCE_S) -> None:
+    """Wait until the registry can be opened: who begins while its database is being restarted has lost nothing yet.
+
+    Raises RegistryError when it can't be opened for so many seconds.
+    """
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            with open_registry(settings):
+                return
+        except RegistryError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(1.0)
 
 
 def require_run(registry: Registry, run_id: str) -> RunRecord:

@@ -11,7 +11,8 @@ from threading import Thread
 from time import sleep
 
 from evals.errors import InfrastructureError
-from evals.files import drop_torn_line, sync_folder
+from evals.files import drop_torn_line, room_for, sync_folder, write_all
+from evals.files.full_disk import full_disk
 from evals.sampling.journal import segments
 
 __all__ = ["Committer", "SegmentFile"]
@@ -31,7 +32,8 @@ class SegmentFile:
         # With O_DSYNC the write itself returns when the data is on disk: one call where write and fsync would be two,
         # each of which has to win the interpreter back from a busy event loop.
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_DSYNC
-        self.descriptor = os.open(self.path, flags, 0o600)
+        with room_for(self.path):
+            self.descriptor = os.open(self.path, flags, 0o600)
         sync_folder(folder)
 
 
@@ -89,10 +91,11 @@ class Committer:
             by_file.setdefault(file, []).append(line)
         try:
             for file, lines in by_file.items():
-                segments.write_all(file.descriptor, b"\n".join(lines) + b"\n")
+                write_all(file.descriptor, b"\n".join(lines) + b"\n")
         except OSError as error:
-            self._broken = InfrastructureError(
-                f"the journal in {self._folder} can't be written ({error.strerror}): make room, then run again to resume"
+            size = sum(len(line) + 1 for line in lines)
+            self._broken = full_disk(error, file.path, size) or InfrastructureError(
+                f"the journal in {self._folder} can't be written ({error.strerror})"
             )
 
 

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from evals.errors import InfrastructureError
-from evals.files import drop_torn_line
+from evals.files import drop_torn_line, room_for
 from evals.records import Response
 from evals.sampling.journal import segments
 from evals.sampling.journal.entries import Entry, History, peek, read_entry, settles
@@ -39,8 +39,9 @@ class Journal:
         """Open or create the journal in `folder`. Raises InfrastructureError when another process writes to it."""
         if read_only:
             return cls(folder, None)
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / "journal.lock").open("w")
+        with room_for(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = (folder / "journal.lock").open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

@@ -16,6 +16,7 @@ import zstandard
 
 from evals.errors import InfrastructureError
 from evals.files import sync_folder, whole_lines
+from evals.files.full_disk import full_disk
 
 __all__ = [
     "compress",
@@ -24,7 +25,6 @@ __all__ = [
     "next_segment",
     "segments",
     "stem",
-    "write_all",
 ]
 
 
@@ -79,17 +79,16 @@ def compress(path: Path) -> None:
     """Replace a plain segment by its zstd form, in such an order that a crash never loses it."""
     closed = path.with_name(path.name + ".zst")
     draft = path.with_name(path.name + ".zst.draft")
-    with path.open("rb") as source, draft.open("wb") as sink:
-        zstandard.ZstdCompressor(level=3, write_checksum=True).copy_stream(source, sink)
-        sink.flush()
-        os.fsync(sink.fileno())
-    draft.replace(closed)
+    try:
+        with path.open("rb") as source, draft.open("wb") as sink:
+            zstandard.ZstdCompressor(level=3, write_checksum=True).copy_stream(source, sink)
+            sink.flush()
+            os.fsync(sink.fileno())
+        draft.replace(closed)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        if full_disk(error, draft) is None:
+            raise
+        return  # the plain form is whole; it is made smaller once there is room to do so
     sync_folder(path.parent)
     path.unlink()
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of it, in as many pieces as the system takes."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]

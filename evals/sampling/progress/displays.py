@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from evals.files import room_for
 from evals.sampling.progress.snapshot import RoleProgress, Snapshot
 
 __all__ = ["JsonFileProgress", "LinePrinter", "progress_lines", "progress_view"]
@@ -99,8 +100,9 @@ class JsonFileProgress:
         if not news and not snapshot.finished and now - self._written_at < self._every_s:
             return
         self._written_at = now
-        self._draft.write_bytes(msgspec.json.encode(snapshot))
-        self._draft.replace(self._path)
+        with room_for(self._path):
+            self._draft.write_bytes(msgspec.json.encode(snapshot))
+            self._draft.replace(self._path)
 
 
 def _done(progress: RoleProgress) -> str:

@@ -8,11 +8,11 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from evals.report.sanitise import shorten
+from evals.report.sanitise import one_line, shorten
 from flows.platforms.model_names import short_name
-from flows.registry.records import RunRecord
+from flows.registry.records import InboxMessage, RunRecord
 
-__all__ = ["run_list"]
+__all__ = ["pending_list", "run_list"]
 
 _STYLES = {"promoted": "green", "refused": "red", "failed": "red", "waiting": "yellow"}
 _LONGEST = 200
@@ -22,6 +22,18 @@ def run_list(runs: Sequence[RunRecord]) -> RenderableType:
     """Lay runs out for a terminal of 80 columns or more, newest first: a line each, and what it came to below."""
     width = max(len(run.run_id) for run in runs)
     return Group(*(line for run in runs for line in _lines(run, width)))
+
+
+def pending_list(messages: Sequence[InboxMessage]) -> RenderableType:
+    """Lay out the triggers that `gatewright serve` has not dealt with yet, oldest first, with what hindered the last try."""
+    from flows.service.dispatcher.messages import described
+
+    rows = []
+    for one in messages:
+        tries = f" after {one.attempts} tries: {one.outcome}" if one.attempts else ""
+        head = f"pending  {one.received_at[:16].replace('T', ' ')}  {described(one.payload)}"
+        rows.append(Text(one_line(f"{head}, received as {one.message_id}{tries}", 2 * _LONGEST)))
+    return Group(*rows)
 
 
 def _lines(run: RunRecord, width: int) -> list[RenderableType]:

@@ -20,6 +20,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from evals.errors import ConfigurationError, Problem, RegistryError, install_command
+from evals.files.full_disk import DiskFullError, full_disk, room_for
 from flows.registry.audit import chain
 from flows.registry.database.migrations import migrate
 from flows.registry.records import Event, as_text
@@ -121,7 +122,7 @@ class Database:
         """Open a write transaction; it commits at the end of the block and is undone by any exception."""
         with self._transaction(write=True) as connection:
             chain.lock(connection)
-            writer = Writer(connection, self.now())
+            writer = Writer(connection, chain.next_moment(connection, self.now()))
             yield writer
         for one in writer.events:  # committed: what was undone is no news
             about = one.run_id or one.target or one.model_id
@@ -139,9 +140,17 @@ class Database:
                     yield connection
         except (SQLAlchemyError, sqlite3.Error) as error:
             cause = getattr(error, "orig", None) or error
+            if full := self._full(cause):
+                raise RegistryError(f"the registry can't be written: {full}") from error
             shown = self._engine.url.render_as_string(hide_password=True)
             reason = " ".join(str(cause).split())  # drivers lay their errors out over lines
             raise RegistryError(f"the registry {shown} failed: {reason}") from error
+
+    def _full(self, cause: BaseException) -> DiskFullError | None:
+        """What SQLite's error says of its disk; a server's disk is not seen from here, and its own words are shown."""
+        if self.backend != "sqlite":
+            return None
+        return full_disk(cause, Path(str(self._engine.url.database)).expanduser())
 
 
 def _parsed(url: str) -> URL:
@@ -167,7 +176,9 @@ def _url_problem(found: str) -> Problem:
 
 def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
-        Path(str(url.database)).expanduser().parent.mkdir(parents=True, exist_ok=True)
+        path = Path(str(url.database)).expanduser()
+        with room_for(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -136,7 +136,11 @@ class Dispatcher:
     async def _begin_stalled(self) -> dict[str, asyncio.Task[str]]:
         return self._begin_orders(
             await asyncio.to_thread(
-                stalled, self._settings, self._registry, silence_s=self._pauses.silence
+                stalled,
+                self._settings,
+                self._registry,
+                silence_s=self._pauses.silence,
+                unbegun_s=self._pauses.grace,
             )
         )
 

@@ -6,6 +6,8 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import msgspec
+
 from evals.codec import convert
 from evals.records import Record
 from flows.platforms.fine_tuning.webhooks import WebhookEvent
@@ -17,6 +19,7 @@ __all__ = [
     "again_id",
     "answer_id",
     "answer_trigger",
+    "described",
     "job_trigger",
     "read_trigger",
 ]
@@ -68,3 +71,14 @@ def again_id(message_id: str, now: datetime | None = None) -> str:
 def read_trigger(payload: dict[str, Any]) -> Trigger:
     """Read a message. Raises msgspec.ValidationError."""
     return convert(payload, Trigger)
+
+
+def described(payload: dict[str, Any]) -> str:
+    """Return in a few words what a message is about."""
+    try:
+        trigger = read_trigger(payload)
+    except msgspec.ValidationError:
+        return "something that can't be read"
+    if trigger.kind == "answer":
+        return f"answer {trigger.number} to {trigger.subject}"
+    return f"{trigger.event.rpartition('.')[2]}: {trigger.subject}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from flows.orchestration.prefect_api import PrefectApi
 
@@ -12,9 +12,6 @@ __all__ = ["PrefectRuns"]
 
 class PrefectRuns(PrefectApi):
     """A Prefect server, asked with less patience than a person has: the inbox keeps what could not be started."""
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def close_dead(self, flow_run_id: str, why: str) -> Mapping[str, Any]:
         """Mark a run that nobody executes as crashed, so that it does not look alive for ever."""

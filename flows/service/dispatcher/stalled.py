@@ -29,9 +29,18 @@ _BY_ITSELF = frozenset({"webhook", "watch"})
 
 
 def stalled(
-    settings: Settings, registry: Registry, *, silence_s: float, longest_s: float = LONGEST_S
+    settings: Settings,
+    registry: Registry,
+    *,
+    silence_s: float,
+    unbegun_s: float | None = None,
+    longest_s: float = LONGEST_S,
 ) -> tuple[StartOrder, ...]:
-    """Return an order for every promotion whose process died, or that is the service's and was silent for so long."""
+    """Return an order for every promotion whose process died, or that is the service's and was silent for so long.
+
+    One that is on record and that nobody has begun with is looked at after `unbegun_s`: its flow run may have died before
+    it came to say anything.
+    """
     found = {order.run_id: order for order in orphaned(registry)}
     leases = {lease.run_id for lease in registry.open_leases()}
     for run in registry.runs(limit=500):
@@ -42,7 +51,10 @@ def stalled(
         ):
             continue
         order = _order(registry, run)
-        if order is not None and silence_s <= _silence(settings, registry, run) <= longest_s:
+        least = silence_s
+        if run.state == "requested" and unbegun_s is not None:
+            least = min(silence_s, unbegun_s)
+        if order is not None and least <= _silence(settings, registry, run) <= longest_s:
             found[run.run_id] = order
     return tuple(found.values())
 

@@ -3,6 +3,7 @@
 Prefect's idempotency key makes it once. The keys of one trigger form a chain: `target:job`, `target:job#2`, `…#3`. The
 chain is walked from its start every time, so nothing has to be remembered:
 
+    run is not on record                ──▶ it is put there first: what is lost after that is seen, and found again
     run is over, or waits for a person  ──▶ nothing to do, Prefect is not asked
     flow run is scheduled, pending, paused, cancelled ──▶ it is under way, or a person stopped it: nothing to do
     flow run failed or crashed, and the run isn't over ──▶ next key
@@ -15,6 +16,7 @@ and the files it writes. Two at once do no harm: the second waits until the firs
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -22,10 +24,11 @@ from pathlib import Path
 from typing import Any
 
 from evals.records import Record
-from flows.evaluation.request import run_id_of
+from flows.evaluation.request import request_run, run_id_of
 from flows.orchestration.target_lease import died
 from flows.orchestration.this_process import is_gone
 from flows.orchestration.triggers import DEPLOYMENT
+from flows.platforms.base import TriggerRef
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.service.dispatcher.prefect_runs import PrefectRuns
@@ -65,13 +68,13 @@ class StartOrder(Record, frozen=True, kw_only=True):
     resumes: bool = False
 
 
-def job_order(target: str, job_id: str) -> StartOrder:
-    """Return the order for a job's model; key and parameters are those of `flows.orchestration.triggers.start_promotion`."""
+def job_order(target: str, job_id: str, requested_by: str = "webhook") -> StartOrder:
+    """Return the order for a job's model: whoever asks for it, it has the same run and the same key."""
     return StartOrder(
         target=target,
         run_id=run_id_of(target, "promotion", {"job_id": job_id}),
         key=f"{target}:{job_id}",
-        parameters={"target": target, "job_id": job_id, "requested_by": "webhook"},
+        parameters={"target": target, "job_id": job_id, "requested_by": requested_by},
         name=f"{target} {job_id}",
     )
 
@@ -84,11 +87,13 @@ async def start(
     *,
     silence_s: float = SILENCE_S,
 ) -> str:
-    """Have the order carried out and return in words what was done.
+    """Have the order carried out and return in words what was done: its run is on record then, and alive in Prefect.
 
     Raises:
-        ConfigurationError, InfrastructureError: Prefect can't be asked.
+        ConfigurationError: target, gate or suites of a new run have problems, or Prefect has no such deployment.
+        InfrastructureError: Prefect can't be asked.
     """
+    await asyncio.to_thread(_record, registry, settings, order)
     if (known := settled(registry, order)) is not None:
         return known
     for number in range(1, MOST_STARTS + 1):
@@ -102,6 +107,14 @@ async def start(
         if (known := settled(registry, order)) is not None:
             return known
     return f"{order.target}: run {order.run_id} died {MOST_STARTS} times; it is not started again by itself"
+
+
+def _record(registry: Registry, settings: Settings, order: StartOrder) -> None:
+    """Put the run of a job on record; those of other orders are, or they would not be known."""
+    job_id = order.parameters.get("job_id")
+    if job_id and not order.resumes and registry.run(order.run_id) is None:
+        ref, actor = TriggerRef(job_id=job_id), order.parameters["requested_by"]
+        request_run(settings, order.target, ref, kind="promotion", actor=actor)
 
 
 def settled(registry: Registry, order: StartOrder) -> str | None:
@@ -154,7 +167,9 @@ def _is_abandoned(
     entered = max(began, _seconds((found.get("state") or {}).get("timestamp")))
     if time.time() - entered > STARTING_S and is_gone(str(found.get("infrastructure_pid") or "")):
         return True
-    return silent_for(settings, run, entered) >= silence_s
+    # That a run was put on record is no sign of its flow run's life.
+    heard = None if run is None or run.state == "requested" else run
+    return silent_for(settings, heard, entered) >= silence_s
 
 
 def silent_for(settings: Settings, run: RunRecord | None, since: float = 0.0) -> float:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import msgspec
 from sqlalchemy import select
 
 from evals.records import decode
 from flows.registry.database.schema import inbox
 from flows.registry.store import Registry
 from flows.service.dispatcher.dispatch import Dispatcher
-from flows.service.dispatcher.messages import read_trigger
+from flows.service.dispatcher.messages import described
 from flows.service.dispatcher.timing import STUCK_AFTER
 from flows.service.pages.labels import Moment, moment
 
@@ -50,7 +49,7 @@ def inbox_view(registry: Registry, dispatcher: Dispatcher) -> InboxView:
         pending=tuple(
             InboxRow(
                 message_id=one.message_id,
-                what=_what(one.payload),
+                what=described(one.payload),
                 received=moment(one.received_at, now),
                 attempts=one.attempts,
                 outcome=one.outcome,
@@ -62,7 +61,7 @@ def inbox_view(registry: Registry, dispatcher: Dispatcher) -> InboxView:
         done=tuple(
             InboxRow(
                 message_id=row["message_id"],
-                what=_what(decode(row["payload"], dict)),
+                what=described(decode(row["payload"], dict)),
                 received=moment(row["received_at"], now),
                 attempts=row["attempts"],
                 outcome=row["outcome"],
@@ -77,13 +76,3 @@ def inbox_view(registry: Registry, dispatcher: Dispatcher) -> InboxView:
 def waiting_count(registry: Registry) -> int:
     """Return how many messages are not dealt with."""
     return len(registry.inbox_pending(limit=1000))
-
-
-def _what(payload: dict[str, object]) -> str:
-    try:
-        trigger = read_trigger(payload)
-    except msgspec.ValidationError:
-        return "something that can't be read"
-    if trigger.kind == "answer":
-        return f"answer {trigger.number} to {trigger.subject}"
-    return f"{trigger.event.rpartition('.')[2]}: {trigger.subject}"

@@ -148,9 +148,9 @@ async def test_a_full_disk_is_an_error_and_not_a_lost_answer(
     def full(*_: object) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("evals.sampling.journal.fsync_thread.os.write", full)
+    monkeypatch.setattr("evals.files.durable.os.write", full)
     for name in ("b", "c"):
-        with pytest.raises(InfrastructureError, match="No space left"):
+        with pytest.raises(InfrastructureError, match="is full"):
             await write(journal, entry(name))
     monkeypatch.undo()
     journal.close()

@@ -10,11 +10,28 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-__all__ = ["append_lines", "drop_torn_line", "replace_file", "sync_folder", "whole_lines"]
+from evals.files.full_disk import room_for
+
+__all__ = [
+    "append_lines",
+    "drop_torn_line",
+    "replace_file",
+    "sync_folder",
+    "whole_lines",
+    "write_all",
+]
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Write a file in one step, durably: a reader sees the old content or the new. Keeps its mode. Raises OSError."""
+    """Write a file in one step, durably: a reader sees the old content or the new. Keeps its mode.
+
+    Raises OSError, a DiskFullError where there is no room.
+    """
+    with room_for(path, len(data)):
+        _replace(path, data)
+
+
+def _replace(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -34,15 +51,25 @@ def replace_file(path: Path, data: bytes) -> None:
 def append_lines(path: Path, lines: Iterable[bytes], *, durably: bool = True) -> None:
     """Append lines (given without their ends) in one write; with `durably` they are on the disk when this returns.
 
-    What a kill has torn before is cut first, so that any reader of JSON Lines can read the whole file.
+    What a kill, or a full disk, has torn before is cut first, so that any reader of JSON Lines can read the whole file.
+    Raises OSError, a DiskFullError where there is no room.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        drop_torn_line(path)
-    with path.open("ab", buffering=0) as file:
-        file.write(b"".join(line + b"\n" for line in lines))
-        if durably:
-            os.fsync(file.fileno())
+    data = b"".join(line + b"\n" for line in lines)
+    with room_for(path, len(data)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            drop_torn_line(path)
+        with path.open("ab", buffering=0) as file:
+            write_all(file.fileno(), data)
+            if durably:
+                os.fsync(file.fileno())
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it, in as many pieces as the system takes: a disk that fills up takes a part, and says nothing."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
 
 
 def whole_lines(path: Path) -> Iterator[bytes]:

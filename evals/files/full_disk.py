@@ -1,0 +1,127 @@
+"""A disk without room, in one sentence wherever it is met: which path, on which mount, how much is free and needed.
+
+Whatever is written, a run's journal or a report, SQLite's databases or a temporary file, comes here with its error.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evals.errors import InfrastructureError
+
+__all__ = [
+    "DiskFullError",
+    "cause_in_full_disk",
+    "free_bytes",
+    "full_disk",
+    "require_room",
+    "room_for",
+]
+
+_WORDS = {
+    errno.ENOSPC: "is full",
+    errno.EDQUOT: "has no quota left for this user",
+    errno.EFBIG: "takes no file as large as this one (see `ulimit -f`)",
+}
+_LEAST = 1 << 20
+"""With less than this free, in bytes, SQLite can't even open a database."""
+_THEN = "free some space, then give the command again: what was written before is kept, and it goes on from there"
+
+
+class DiskFullError(InfrastructureError, OSError):
+    """Nothing more can be written; the message says where, how much is free and needed, and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.strerror = message
+
+
+def full_disk(error: BaseException | None, path: Path, needed: int = 0) -> DiskFullError | None:
+    """Return the error that says so when a write to `path` failed for want of room, None when it failed for another reason.
+
+    `error` is an OSError, or one of SQLite's, whose words are all that is known of the cause. `needed` is how many bytes
+    were to be written.
+    """
+    if isinstance(error, DiskFullError):
+        return error
+    if isinstance(error, OSError):
+        words = _WORDS.get(error.errno or 0)
+    else:
+        words = _sqlite_words(str(error), path)
+    return DiskFullError(_sentence(path, words, needed)) if words else None
+
+
+@contextmanager
+def room_for(path: Path, needed: int = 0) -> Iterator[None]:
+    """Write `needed` bytes to `path` in a block. Raises DiskFullError where there is no room; other errors pass."""
+    try:
+        yield
+    except OSError as error:
+        found = full_disk(error, path, needed)
+        if found is None or found is error:
+            raise
+        raise found from error
+
+
+def require_room(path: Path, needed: int, what: str) -> None:
+    """Raise DiskFullError when fewer than `needed` bytes are free where `path` is to be; `what` needs them."""
+    if free_bytes(path) < needed:
+        raise DiskFullError(f"{what}, and {_sentence(path, 'is full', needed)}")
+
+
+def cause_in_full_disk(error: BaseException, places: Iterable[Path]) -> DiskFullError | None:
+    """Return what explains an error nobody expected: no room, by what it says itself, or at one of the places we write to."""
+    places = (*places, Path(tempfile.gettempdir()))
+    link: BaseException | None = error
+    while link is not None:
+        named = getattr(link, "filename", None)
+        found = full_disk(link, Path(named) if isinstance(named, str) else _fullest(places))
+        if found is not None:
+            return found
+        link = link.__cause__ or link.__context__
+    full = _fullest(places)
+    return DiskFullError(_sentence(full, "is full", _LEAST)) if free_bytes(full) < _LEAST else None
+
+
+def free_bytes(path: Path) -> int:
+    """Return how many bytes may still be written where `path` is, or is to be."""
+    found = os.statvfs(_standing(path))
+    return found.f_bavail * found.f_frsize
+
+
+def _sentence(path: Path, words: str, needed: int) -> str:
+    wanted = f", {_size(needed)} needed" if needed else ""
+    return f"the disk of {path} {words} (mounted at {_mount(path)}: {_size(free_bytes(path))} free{wanted}): {_THEN}"
+
+
+def _sqlite_words(said: str, path: Path) -> str | None:
+    if "database or disk is full" in said:
+        return _WORDS[errno.ENOSPC]
+    vague = "disk I/O error" in said or "unable to open database file" in said
+    return _WORDS[errno.ENOSPC] if vague and free_bytes(path) < _LEAST else None
+
+
+def _fullest(places: Iterable[Path]) -> Path:
+    return min(places, key=free_bytes)
+
+
+def _standing(path: Path) -> Path:
+    return next((one for one in (path, *path.absolute().parents) if one.exists()), Path("/"))
+
+
+def _mount(path: Path) -> Path:
+    standing = _standing(path).resolve()
+    return next(one for one in (standing, *standing.parents) if os.path.ismount(one))
+
+
+def _size(count: int) -> str:
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count = -(-count // 1024)
+    return f"{count:,.0f} GiB"
