@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import mkdtemp
 
 from evals.metrics.estimates import confusion
 from evals.metrics.results import ModelResults
@@ -63,13 +64,17 @@ _STATES: dict[str, RunState] = {
 def report_run(settings: Settings, run_id: str, *, error: str | None = None) -> Path:
     """Write the report of a run and note where it is. Returns the path of the HTML file.
 
-    Where suites are sealed, a second one with their cases goes into a folder of its own.
+    Where suites are sealed, a second one with their cases goes into a folder of its own. In a home that can only be read
+    both go into a new temporary folder, and nothing is noted.
     """
     with open_run(settings, run_id) as run:
+        read_only = run.registry.database.read_only
+        folder = Path(mkdtemp(prefix=f"{run_id}-")) if read_only else run.folder
         if any(opened.suite.sealed for opened in run.plan.suites):
-            write_report(gather(run, error=error, unsealed=True), run.folder / UNSEALED)
-        page = write_report(gather(run, error=error), run.folder)[0]
-        run.registry.note_run(run_id, actor="gatewright", report=str(page))
+            write_report(gather(run, error=error, unsealed=True), folder / UNSEALED)
+        page = write_report(gather(run, error=error), folder)[0]
+        if not read_only:
+            run.registry.note_run(run_id, actor="gatewright", report=str(page))
         return page
 
 
