@@ -28,7 +28,7 @@ from flows.registry import (
     switching,
     verdicts,
 )
-from flows.registry.audit import tables
+from flows.registry.audit import intact, tables
 from flows.registry.database.engine import Clock, Database, utc_now
 from flows.registry.database.transactions import reading, writing
 
@@ -62,6 +62,7 @@ class Registry:
 
     # what is live
     live = reading(pointers.live)
+    live_at = reading(pointers.live_at)
     generation = reading(pointers.generation)
     targets = reading(pointers.targets)
     previous = reading(pointers.previous)
@@ -79,6 +80,7 @@ class Registry:
     # what happened
     history = reading(tables.history)
     verify = reading(tables.verify)
+    require_intact = reading(intact.require_intact)
     event_of = reading(tables.event_of)
     chain_head = reading(tables.chain_head)
 
@@ -95,6 +97,7 @@ class Registry:
     # what stands otherwise than recorded
     drift_found = writing(drift.record_drift)
     drift_over = writing(drift.close_drift)
+    put_back = writing(drift.record_repair)
     drifted = reading(drift.drifted)
 
     # runs
@@ -103,6 +106,7 @@ class Registry:
     note_run = writing(runs.note)
     set_run_state = writing(run_states.set_state)
     supersede = writing(run_states.supersede)
+    came_to_state_at = reading(run_states.came_to_state_at)
     runs = reading(runs.listing)
 
     # tries
