@@ -18,7 +18,6 @@ import prefect.workers.process  # noqa: F401
 import flows.cli
 import flows.commands.run
 import flows.promotion
-import flows.publishers.prefect_variable
 import flows.service.app
 
 
