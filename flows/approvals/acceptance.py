@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 
 from evals.gate.policy import Approval, Override
 from evals.gate.tries.rule import excluded_people
+from evals.people import distinct, is_among
 from evals.records import CheckResult, Record, Slot, Verdict
 from flows.registry.records import Answer, Binding, Decision, RunRecord
 from flows.registry.store import Registry
@@ -56,8 +57,8 @@ def acceptance_of(
     """Return what it takes for people to accept the verdict of a slot that is no PASS, as things stand now."""
     now, wanted = registry.now(), _wanted(verdict, rules)
     excluded = excluded_people(verdict.tries, run.requested_by)
-    if rules.approval.not_requester and run.requested_by not in excluded:
-        excluded = (run.requested_by, *excluded)
+    if rules.approval.not_requester:
+        excluded = distinct((run.requested_by, *excluded))
     required, deadline = rules.override.approvers, None
     if verdict.takes == "approve":
         judged = registry.judged_at(run.run_id, slot)
@@ -72,11 +73,11 @@ def acceptance_of(
         return deadline is None or answer.at <= deadline
 
     answers = registry.answers(run.run_id, slot) if wanted is not None else ()
-    people = {answer.actor: None for answer in answers if counts(answer)}
+    people = distinct(answer.actor for answer in answers if counts(answer))
     return Acceptance(
         wanted=wanted,
         required=max(1, required),
-        given=tuple(actor for actor in people if actor not in excluded),
+        given=tuple(actor for actor in people if not is_among(actor, excluded)),
         excluded=excluded,
         deadline=deadline,
         expired=deadline is not None and now > deadline,

@@ -7,6 +7,7 @@ judged; the promotion itself looks at all of it once more before anything goes l
 from __future__ import annotations
 
 from evals.errors import RefusedError
+from evals.people import is_among, same_person
 from evals.records import Slot
 from evals.report.sanitise import shorten
 from flows.approvals.questions import Question, question_of
@@ -87,10 +88,9 @@ def _require_open(
         why = f"the question stood open until {question.deadline}, and expiry is rejection"
         registry.set_run_state(run.run_id, "refused", why)
         raise RefusedError(why)
-    if actor in question.excluded:
-        whose = (
-            "this promotion" if actor == run.requested_by else "an earlier try of this candidate"
-        )
+    if is_among(actor, question.excluded):
+        own = same_person(actor, run.requested_by)
+        whose = "this promotion" if own else "an earlier try of this candidate"
         raise RefusedError(
             f"{actor} asked for {whose}; somebody else's word is wanted (GATEWRIGHT_ACTOR says who is acting)"
         )

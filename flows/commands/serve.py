@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import typer
 
@@ -29,16 +30,27 @@ def serve(
     """Take webhooks, start promotions, tell applications what is live, and show the review pages."""
     from flows.service.app import serve as run
     from flows.service.config import read_config
+    from flows.service.own_token import TOKEN_FILE, own_token
 
     settings = load_settings()
     config = read_config(host, port, os.environ)
+    token_file = None
+    if config.needs_own_token:
+        config = replace(config, own_token=own_token(settings.home))
+        token_file = settings.home / TOKEN_FILE
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{port}"
     if as_json:
-        emit({"url": url, "warnings": list(config.warnings)})
+        kept = str(token_file) if token_file is not None else None
+        emit({"url": url, "warnings": list(config.warnings), "token_file": kept})
     else:
         screen = console(stderr=True)
         screen.print(f"Gatewright serves at {url}", markup=False)
+        if token_file is not None:
+            # A link with the token is for the eyes of who started it, not for a log that others read.
+            link = f"{url}/sign-in?token={config.own_token}" if screen.is_terminal else ""
+            how = link or f"{url}/sign-in with the token in {token_file}"
+            screen.print(f"  to answer runs there as {settings.actor}: {how}", markup=False)
         for warning in config.warnings:
             screen.print(f"  ! {warning}", markup=False)
     run(settings, config)

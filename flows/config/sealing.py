@@ -11,6 +11,7 @@ from pathlib import Path
 
 from evals.cases.suite_file import Suite
 from evals.errors import ConfigurationError, RefusedError
+from evals.people import is_among
 from flows.config.target import load_target, target_names
 
 __all__ = ["UNSEALED", "may_see", "may_see_run", "require_may_see"]
@@ -21,13 +22,15 @@ UNSEALED = "unsealed"
 
 def may_see(targets: Path, suite: Suite, actor: str | None) -> bool:
     """Say whether a person may see single cases of a suite; everybody may, unless it is sealed."""
-    return not suite.sealed or (actor is not None and actor in _approvers(targets, suite.name))
+    return not suite.sealed or (
+        actor is not None and is_among(actor, _approvers(targets, suite.name))
+    )
 
 
 def may_see_run(targets: Path, target: str, actor: str | None) -> bool:
     """Say whether a person may see single cases of the sealed suites in a target's runs."""
     try:
-        return actor is not None and actor in load_target(targets, target).approvers
+        return actor is not None and is_among(actor, load_target(targets, target).approvers)
     except ConfigurationError:  # whoever a broken file would name is not taken for one
         return False
 

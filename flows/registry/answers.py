@@ -6,6 +6,7 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from evals.errors import RefusedError
+from evals.people import same_person
 from evals.records import Slot, Verdict, decode
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import answers
@@ -35,7 +36,8 @@ def add_answer(
         raise RefusedError(f"this answer is for other evidence than run {run_id} has: {void}")
     so_far = answers_of(writer.connection, run_id, slot)
     for earlier in so_far:
-        if (earlier.actor, earlier.decision, earlier.binding) == (actor, decision, binding):
+        same = (earlier.decision, earlier.binding) == (decision, binding)
+        if same and same_person(earlier.actor, actor):
             return earlier
     if run.state == "superseded":
         raise RefusedError(f"run {run_id} was {run.detail}: answer that one")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from evals.errors import RefusedError, StaleGenerationError
 from evals.gate.tries.rule import excluded_people, why_no_pass
+from evals.people import is_among
 from evals.records import Slot, Verdict
 from flows.registry import answers, holds, ledger, runs, verdicts
 from flows.registry.eligibility import barring_event
@@ -95,7 +96,7 @@ def _refuse_uncleared(connection: Connection, run: RunRecord, verdict: Verdict, 
     if not any(
         answer.decision == verdict.takes
         and answer.binding == bound
-        and answer.actor not in excluded
+        and not is_among(answer.actor, excluded)
         for answer in so_far
     ):
         raise RefusedError(missing)

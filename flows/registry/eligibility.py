@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, func, select
 
 from evals.errors import RefusedError
+from evals.people import folded
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import events
 from flows.registry.records import Event
@@ -81,7 +82,7 @@ def reinstate(writer: Writer, target: str, model_id: str, *, actor: str, reason:
 
 def refuse_blank(actor: str, reason: str) -> None:
     """Raise RefusedError unless somebody acts and says why."""
-    if not actor.strip():
+    if not folded(actor):
         raise RefusedError("nobody is named as acting; say who (GATEWRIGHT_ACTOR)")
-    if not reason.strip():
+    if not folded(reason):
         raise RefusedError("a reason is required")

@@ -28,7 +28,7 @@ from flows.registry import (
     switching,
     verdicts,
 )
-from flows.registry.audit import tables
+from flows.registry.audit import intact, tables
 from flows.registry.database.engine import Clock, Database, utc_now
 from flows.registry.database.transactions import reading, writing
 
@@ -79,6 +79,7 @@ class Registry:
     # what happened
     history = reading(tables.history)
     verify = reading(tables.verify)
+    require_intact = reading(intact.require_intact)
     event_of = reading(tables.event_of)
     chain_head = reading(tables.chain_head)
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from evals.errors import RefusedError
 from evals.records import LivePointer
 from flows.registry import eligibility, holds, leases, pointers
+from flows.registry.audit.intact import require_intact, require_pointers_intact
 from flows.registry.clearance import require_cleared
 from flows.registry.database.engine import Writer
 from flows.registry.records import Event, NewPointer, PointerKind
@@ -35,7 +36,7 @@ def switch(
     adopt                      a person's word; the model is neither refused nor revoked
 
     Raises StaleGenerationError when the generation moved, LeaseLostError when another process took over, RefusedError
-    saying what forbids it; nothing changes then.
+    saying what forbids it, RegistryError when a row it rests on is not what its event tells; nothing changes then.
     """
     eligibility.refuse_blank(actor, reason)
     if holder is not None:
@@ -44,6 +45,7 @@ def switch(
     pointers.require_generation(writer.connection, new.target, expected_generation)
     evidence, restores = None, None
     if kind in ("promotion", "first_release"):
+        require_intact(writer.connection, new.target)
         evidence = require_cleared(writer.connection, new, expected_generation).evidence_digest
     else:
         restores = _allowed(writer.connection, new, kind)
@@ -120,6 +122,7 @@ def _allowed(connection: Connection, new: NewPointer, kind: PointerKind) -> int 
         raise RefusedError(f"{new.model_id} may not be live for {new.target}: {why}")
     if kind == "adopt":
         return None
+    require_pointers_intact(connection, new.target)
     earlier = pointers.find(connection, new.target, new.model_id)
     if earlier is None:
         raise RefusedError(f"{new.model_id} was never live for {new.target}: nothing to go back to")

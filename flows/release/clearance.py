@@ -60,11 +60,13 @@ def require_clear(
     """Return the verdict that clears the promotion. `changed_now` says what else changed since, "" for nothing.
 
     Raises RefusedError when it may not go live, StaleGenerationError when what is live is not what it was judged
-    against, WaitingError when people still have to answer, or can't since what was judged was edited.
+    against, WaitingError when people still have to answer, or can't since what was judged was edited, RegistryError
+    when the registry's rows are not what its events tell.
     """
     run = _run(registry, act)
     if run.state == "superseded":
         raise RefusedError(f"run {run.run_id} was {run.detail}")
+    registry.require_intact(act.target)
     _refuse_hold(registry, act)
     verdict = _judged(registry, act)
     gates = {act.policy_digest, policy_digest_now() if policy_digest_now else act.policy_digest}

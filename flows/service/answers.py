@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import get_args
-from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -18,12 +17,12 @@ from flows.approvals.answers import give_answer
 from flows.registry.opening import require_run
 from flows.registry.records import Decision
 from flows.service.dispatcher.queue_resume import has_what_it_waits_for, queue_resume
-from flows.service.security import actor_of, form_token_fits, same_origin
+from flows.service.forms import read_form, same_origin
+from flows.service.security import actor_of, form_token_fits
 from flows.service.state import ServiceState, state_of_request
 
 __all__ = ["about_form", "answer"]
 
-_LARGEST = 16 * 1024
 _LONGEST_REASON = 2000
 
 
@@ -35,7 +34,7 @@ def about_form(actor: str, run_id: str, evidence: str) -> str:
 async def answer(request: Request) -> Response:
     """Take the answer, have the promotion go on, and show the run again."""
     parts, run_id = state_of_request(request), request.path_params["run_id"]
-    form = await _form(request)
+    form = await read_form(request)
     actor = _believed(request, parts, run_id, form)
     reason = form.get("reason", "").strip()
     if not reason:
@@ -76,23 +75,10 @@ def _believed(request: Request, parts: ServiceState, run_id: str, form: dict[str
         raise RefusedError("this answer did not come from a page of this service")
     actor = actor_of(request)
     if actor is None:
-        raise RefusedError("nobody is signed in here; answer with `gatewright approve` instead")
+        raise RefusedError(
+            "nobody is signed in here: sign in with the token of the service, or answer with `gatewright approve`"
+        )
     about = about_form(actor, run_id, form.get("evidence", ""))
     if not form_token_fits(parts.form_key, form.get("token", ""), about):
         raise RefusedError("the page was too old, or made for somebody else: load it again")
     return actor
-
-
-async def _form(request: Request) -> dict[str, str]:
-    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        raise RefusedError("expected a form")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST:
-            raise RefusedError("the form is too large")
-    try:
-        fields = parse_qs(bytes(body).decode(), keep_blank_values=True, max_num_fields=20)
-    except ValueError as error:
-        raise RefusedError("the form can't be read") from error
-    return {name: values[-1] for name, values in fields.items()}

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from evals.errors import ConfigurationError, Problem
 from flows.registry.store import Registry
-from flows.service import answers, health, live, webhooks
+from flows.service import answers, health, live, sign_in, webhooks
 from flows.service.change_feed import ChangeFeed
 from flows.service.config import ServiceConfig
 from flows.service.dispatcher.dispatch import Dispatcher
@@ -61,6 +61,8 @@ def _routes() -> list[Route]:
         Route("/healthz", health.alive),
         Route("/readyz", health.ready),
         Route("/v1/targets/{target}/live", live.live_pointer),
+        Route("/sign-in", sign_in.show),
+        Route("/sign-in", sign_in.take, methods=["POST"]),
         Route("/", render.overview),
         Route("/inbox", render.inbox),
         Route("/targets/{target}", render.target),

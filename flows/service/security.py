@@ -1,8 +1,9 @@
 """Who may come in, and who somebody is.
 
-Open to everyone: the webhooks, which are signed, and the health checks. Everything else asks for the token when one is
-set. A person has a name only where it can be believed: from the header a reverse proxy sets, or, when only this machine
-can reach the service and nothing was passed on to it, the actor of the settings.
+Open to everyone: the webhooks, which are signed, the health checks, and the page to sign in. Everything else asks for the
+token when one is set. Looking takes no name on loopback; answering takes one, always, and a person has a name only where
+it can be believed: from the header that a trusted proxy sets, or by the token of a service on loopback, whose holder is
+the actor of its settings. That a request came from this machine proves nothing: a proxy that adds no header sits here, too.
 """
 
 from __future__ import annotations
@@ -16,17 +17,27 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import Request, cookie_parser
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flows.service.config import ServiceConfig, is_loopback
 from flows.settings import Settings
 
-__all__ = ["FORM_LIFE_S", "Guard", "actor_of", "form_token", "form_token_fits", "same_origin"]
+__all__ = [
+    "FORM_LIFE_S",
+    "Guard",
+    "actor_of",
+    "form_token",
+    "form_token_fits",
+    "is_token",
+    "session",
+    "session_name",
+]
 
 FORM_LIFE_S = 8 * 3600
-_OPEN = ("/webhooks/", "/healthz", "/readyz")
+_SESSION = "session"
+_OPEN = ("/webhooks/", "/healthz", "/readyz", "/sign-in")
 _PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -59,20 +70,22 @@ class Guard:
             await send(message)
 
         headers, path = Headers(scope=scope), str(scope["path"])
-        refusal = None if path.startswith(_OPEN) else self._refusal(headers, path)
-        scope.setdefault("state", {})["actor"] = self._actor(headers)
+        holds = self._holds_token(headers)
+        actor = self._actor(headers, _peer(scope), holds)
+        refusal = None if path.startswith(_OPEN) else self._refusal(headers, path, holds, actor)
+        scope.setdefault("state", {})["actor"] = actor
         await (refusal or self._app)(scope, receive, protected)
 
-    def _refusal(self, headers: Headers, path: str) -> Response | None:
+    def _refusal(
+        self, headers: Headers, path: str, holds: bool, actor: str | None
+    ) -> Response | None:
         config = self._config
         if config.token:
-            return None if _has_token(headers, config.token) else _ask_for_token()
+            return None if holds else _ask_for_token()
         if config.actor_header:
             needed = not config.loopback and not path.startswith("/v1/")
-            if needed and not _named(headers, config.actor_header):
-                return PlainTextResponse(
-                    f"Sign in first: no {config.actor_header} came with it.", 403
-                )
+            return _sign_in_first(config, headers) if needed and actor is None else None
+        if holds:
             return None
         if not self._own_host(headers):
             return PlainTextResponse("Ask for this service by a name of this machine.", 421)
@@ -89,29 +102,25 @@ class Guard:
         own = urlsplit(self._config.origin).netloc
         return bool(host) and (host == own or is_loopback(urlsplit(f"//{host}").hostname or ""))
 
-    def _actor(self, headers: Headers) -> str | None:
-        if self._config.actor_header:
-            return _named(headers, self._config.actor_header)
-        if self._config.loopback and not _passed_on(headers) and self._own_host(headers):
-            return self._settings.actor
-        return None
+    def _actor(self, headers: Headers, peer: str, holds: bool) -> str | None:
+        config = self._config
+        if config.actor_header:
+            trusted = holds or config.trusts(peer)
+            return _named(headers, config.actor_header) if trusted else None
+        return self._settings.actor if holds and config.loopback else None
+
+    def _holds_token(self, headers: Headers) -> bool:
+        token = self._config.session_token
+        if not token:
+            return False
+        cookie = cookie_parser(headers.get("cookie", "")).get(session_name(self._config), "")
+        return _has_token(headers, token) or form_token_fits(token.encode(), cookie, _SESSION)
 
 
 def actor_of(request: Request) -> str | None:
     """Return who is asking, None when that can't be believed."""
     actor: str | None = request.state.actor
     return actor
-
-
-def same_origin(request: Request, origin: str) -> bool:
-    """Return whether a form came from a page of ours, as the browser tells; a sender that tells nothing is not ours."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None and site != "same-origin":
-        return False
-    stated = request.headers.get("origin")
-    if stated is None:
-        return site == "same-origin"
-    return stated == origin or urlsplit(stated).netloc == request.headers.get("host", "")
 
 
 def form_token(key: bytes, about: str, now: float | None = None) -> str:
@@ -142,12 +151,39 @@ def _has_token(headers: Mapping[str, str], token: str) -> bool:
             given = base64.b64decode(given, validate=True).decode().partition(":")[2]
         except (binascii.Error, UnicodeDecodeError):
             return False
-    return hmac.compare_digest(given.encode(), token.encode())
+    return is_token(given, token)
+
+
+def is_token(given: str, token: str) -> bool:
+    """Return whether somebody gave the token, in a time that tells nothing of it."""
+    return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+
+
+def session(token: str) -> str:
+    """Return the value of the cookie of those who gave the token; it ends with the token, and like a form."""
+    return form_token(token.encode(), _SESSION)
+
+
+def session_name(config: ServiceConfig) -> str:
+    """Return the cookie's name: browsers don't keep two services of one machine apart by their ports."""
+    return f"gatewright-{config.port}"
 
 
 def _ask_for_token() -> Response:
     asks = {"WWW-Authenticate": 'Basic realm="Gatewright", charset="UTF-8"'}
     return PlainTextResponse("This needs the token of the service.", 401, headers=asks)
+
+
+def _sign_in_first(config: ServiceConfig, headers: Headers) -> Response:
+    why = f"Sign in first: no {config.actor_header} came with it."
+    if _named(headers, config.actor_header):
+        why = f"{config.actor_header} is not believed from this address: GATEWRIGHT_TRUSTED_PROXIES does not name it."
+    return PlainTextResponse(why, 403)
+
+
+def _peer(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def _passed_on(headers: Mapping[str, str]) -> bool:

@@ -37,6 +37,7 @@ from flows.settings import Settings
 
 SECRET = "whsec_" + base64.b64encode(b"a secret that only tests know....").decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(b"a secret that nobody knows......").decode()
+TOKEN = "a token that only tests know"
 QUICK = Timing(look=0.05, first=0.05, longest=0.2, stuck=0.4)
 
 
@@ -123,6 +124,7 @@ class Service:
 
     url: str
     registry: Registry
+    token: str = ""
 
     def post(self, job_id: str, message_id: str = "wh_1", **options: Any) -> httpx.Response:
         kind = options.pop("kind", "fine_tuning.job.succeeded")
@@ -140,7 +142,13 @@ class Service:
         return wait_until(said, f"that {message_id} is tried {times} times")
 
     def get(self, path: str, **options: Any) -> httpx.Response:
+        options["headers"] = {**self.shown, **options.get("headers", {})}
         return httpx.get(self.url + path, **{"timeout": 90, **options})
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """What a person who holds the service's token sends."""
+        return {"authorization": f"Bearer {self.token}"} if self.token else {}
 
     def delivered(self) -> tuple[str, ...]:
         """Ids of all messages that were ever kept, oldest first."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from evals.people import distinct
 from evals.records import EarlierTry, RunnerUp, TryCount, Verdict
 
 __all__ = ["excluded_people", "is_overspent", "why_no_pass", "with_tries"]
@@ -37,9 +38,7 @@ def why_no_pass(tries: TryCount) -> tuple[str, ...]:
 def excluded_people(tries: TryCount | None, requester: str) -> tuple[str, ...]:
     """Return who may not approve, whatever the gate says: those who asked for a try on either side of a loosened gate."""
     edited = [one for one in tries.earlier if one.edits] if tries is not None else []
-    return (
-        tuple(dict.fromkeys((requester, *(one.requested_by for one in edited)))) if edited else ()
-    )
+    return distinct((requester, *(one.requested_by for one in edited))) if edited else ()
 
 
 def _reasons(tries: TryCount) -> Iterator[str]:

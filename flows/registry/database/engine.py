@@ -124,7 +124,7 @@ class Database:
         """Open a write transaction; it commits at the end of the block and is undone by any exception."""
         with self._transaction(write=True) as connection:
             chain.lock(connection)
-            writer = Writer(connection, self.now())
+            writer = Writer(connection, chain.next_moment(connection, self.now()))
             yield writer
         for one in writer.events:  # committed: what was undone is no news
             about = one.run_id or one.target or one.model_id

@@ -31,9 +31,9 @@ from flows.service.pages.views import target_page
 from flows.service.security import actor_of, form_token
 from flows.service.state import ServiceState, state_of_request
 
-__all__ = ["ERRORS", "inbox", "overview", "report", "run", "target"]
+__all__ = ["ERRORS", "inbox", "overview", "page", "report", "run", "target"]
 
-_TEMPLATES = ("base", "overview", "target", "run", "inbox", "message")
+_TEMPLATES = ("base", "overview", "target", "run", "inbox", "message", "sign_in")
 _REPORT_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
     " form-action 'none'; frame-ancestors 'none'"
@@ -44,7 +44,7 @@ async def overview(request: Request) -> Response:
     """GET /: every target with what is live, and the newest runs."""
     parts = state_of_request(request)
     view = await asyncio.to_thread(read_overview, parts.settings, parts.registry)
-    return await _page(request, "overview", view=view)
+    return await page(request, "overview", view=view)
 
 
 async def target(request: Request) -> Response:
@@ -53,7 +53,7 @@ async def target(request: Request) -> Response:
     view = await asyncio.to_thread(target_page, parts.settings, parts.registry, name)
     if view is None:
         raise HTTPException(404, f"There is no target “{name}”.")
-    return await _page(request, "target", view=view)
+    return await page(request, "target", view=view)
 
 
 async def run(request: Request) -> Response:
@@ -63,7 +63,7 @@ async def run(request: Request) -> Response:
     if record is None:
         raise HTTPException(404, f"There is no run “{request.path_params['run_id']}”.")
     view = await asyncio.to_thread(run_page, parts, record, actor)
-    return await _page(request, "run", view=view, token=_token(parts, view, actor))
+    return await page(request, "run", view=view, token=_token(parts, view, actor))
 
 
 async def report(request: Request) -> Response:
@@ -87,7 +87,7 @@ async def inbox(request: Request) -> Response:
     """GET /inbox: what arrived and is not dealt with, and what was made of the rest."""
     parts = state_of_request(request)
     view = await asyncio.to_thread(inbox_view, parts.registry, parts.dispatcher)
-    return await _page(request, "inbox", view=view)
+    return await page(request, "inbox", view=view)
 
 
 def _token(parts: ServiceState, view: RunPage, actor: str | None) -> str:
@@ -97,7 +97,8 @@ def _token(parts: ServiceState, view: RunPage, actor: str | None) -> str:
     return form_token(parts.form_key, about_form(actor, view.record.run_id, evidence))
 
 
-async def _page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
+async def page(request: Request, name: str, status: int = 200, **values: Any) -> Response:
+    """Return a page made from one of the templates, with what all of them show."""
     parts = state_of_request(request)
     try:
         waiting: int | None = await asyncio.to_thread(waiting_count, parts.registry)
@@ -111,6 +112,7 @@ async def _page(request: Request, name: str, status: int = 200, **values: Any) -
             style=Markup(style),  # noqa: S704 - our own files
             path=request.url.path,
             actor=actor_of(request),
+            may_sign_in=bool(parts.config.session_token),
             waiting=waiting,
             **values,
         )
@@ -125,7 +127,7 @@ async def _failed(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(("/v1/", "/webhooks/")):
         code = title.lower().replace(" ", "_")
         return JSONResponse({"error": {"code": code, "message": message}}, status, headers=kept)
-    answer = await _page(request, "message", status, title=title, message=message)
+    answer = await page(request, "message", status, title=title, message=message)
     answer.headers.update(kept)
     return answer
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evals.errors import GatewrightError
+from evals.people import is_among
 from evals.records import Verdict
 from evals.report.sanitise import cleaned
 from evals.report.sections.check import CheckView, check_view
@@ -213,7 +214,9 @@ def _asked(
     asked = PendingQuestion(
         question=question,
         aside=aside,
-        acceptable=question.wanted is not None and not moved and actor not in question.excluded,
+        acceptable=question.wanted is not None
+        and not moved
+        and not is_among(actor or "", question.excluded),
         deadline=deadline,
         hindrance=hindrance,
     )
@@ -223,7 +226,10 @@ def _asked(
 def _hindrance(parts: ServiceState, question: Question, actor: str | None) -> str:
     if actor is None:
         return (
-            "Nobody is signed in here, so this page can only show the question."
+            "Nobody is signed in here, so this page can only show the question. Sign in with the token of the"
+            " service, or answer it with `gatewright approve` or `gatewright reject`."
+            if parts.config.session_token
+            else "Nobody is signed in here, so this page can only show the question."
             " Answer it with `gatewright approve` or `gatewright reject`."
         )
     if question.expired:

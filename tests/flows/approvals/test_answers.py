@@ -7,14 +7,35 @@ from typing import Any
 
 import msgspec
 import pytest
+from support.project import Project
 
 from evals.errors import ConfigurationError, RefusedError
 from evals.gate.look_store import LookStore
 from evals.gate.looks import LookEvent
 from evals.records import CheckResult
+from evals.suites.opened import open_suite
 from flows.approvals.answers import answer_run, give_answer
 from flows.approvals.questions import question_of
+from flows.config.recorded_target import plain_target
+from flows.config.target import load_target
+from flows.registry.judged_by import JudgedBy
 from flows.registry.store import Registry
+
+SERVED = """\
+version: 1
+name: triage
+platform: openai
+openai: {base_url: "http://127.0.0.1:1/v1"}
+suites: [letters]
+gate: triage
+"""
+SUITE = """\
+version: 1
+name: letters
+prompt: [{role: user, content: "{{ item.ticket }}"}]
+graders: [{name: exact, type: exact}]
+"""
+CASE = {"id": "c1", "item": {"ticket": "broken"}, "expected": "low"}
 
 
 def say(settings: Any, decision: str, actor: str = "bo", run_id: str = "triage-1") -> str:
@@ -37,6 +58,16 @@ def test_the_requester_may_not_approve(settings: Any, story: Any, registry: Any)
         say(settings, "approve")
     assert registry.answers("triage-1") == ()
     assert "approved by cy" in say(settings, "approve", "cy")
+
+
+@pytest.mark.parametrize("spelling", ["Bo", " bo ", "ｂｏ", "b\u200bo"])
+def test_the_requester_may_not_approve_under_another_spelling(
+    settings: Any, story: Any, registry: Any, spelling: str
+) -> None:
+    story.judged("INCONCLUSIVE", requested_by="bo")
+    with pytest.raises(RefusedError, match="asked for this promotion"):
+        say(settings, "approve", spelling)
+    assert registry.answers("triage-1") == ()
 
 
 def test_the_requester_may_where_the_gate_lets_them(settings: Any, story: Any) -> None:
@@ -121,6 +152,9 @@ def test_a_fail_takes_an_override_by_as_many_as_the_gate_asks_for(
         say(settings, "approve")
     assert say(settings, "override") == "overridden by bo (1 of 2): it waits for the others"
     assert registry.run("triage-1").state == "waiting"
+    for spelling in ("Bo", "bo ", "ＢＯ"):  # still one person
+        assert say(settings, "override", spelling).endswith("(1 of 2): it waits for the others")
+    assert len(registry.answers("triage-1")) == 1
     assert say(settings, "override", "cy") == "overridden by cy (2 of 2): the promotion goes on"
 
 
@@ -207,6 +241,44 @@ def test_a_gate_that_was_changed_since_voids_the_question(settings: Any, story: 
         match=r"the gate was changed since the verdict; `gatewright promote triage .*--again`.*a further try",
     ):
         say(settings, "approve")
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        ("labels", "suite letters was changed since the verdict"),
+        ("base_url", "the target's address was changed since the verdict"),
+    ],
+)
+@pytest.mark.parametrize("answered", [False, True], ids=["before the answer", "after it"])
+def test_an_approval_is_void_once_suite_or_address_were_changed(
+    settings: Any, story: Any, registry: Any, edit: str, said: str, answered: bool
+) -> None:
+    """Asked for under one suite and address, it lets nothing go live under another."""
+    place = Project(settings.home.parent)
+    place.write_target("triage", SERVED)
+    place.datasets.unlink()
+    place.write_suite("letters", SUITE, [CASE])
+    run = story.judged("INCONCLUSIVE")
+    registry.note_judged_by("triage-1", judged_by_now(settings))
+    if answered:
+        say(settings, "approve")
+    if edit == "labels":
+        place.write_suite("letters", SUITE, [{**CASE, "expected": "high"}])
+    else:
+        place.write_target("triage", SERVED.replace("127.0.0.1:1", "127.0.0.1:2"))
+    with pytest.raises(RefusedError, match=f"{said}; `gatewright promote triage .*--again` judges"):
+        say(settings, "approve", "cy")
+    with pytest.raises(RefusedError, match=said):
+        question_of(settings, registry, run)
+
+
+def judged_by_now(settings: Any) -> JudgedBy:
+    target = load_target(settings.targets, "triage")
+    fingerprints = {"letters": open_suite(settings.datasets / "letters").fingerprint}
+    return JudgedBy(
+        policy_digest="", fingerprints=fingerprints, gate={}, target=plain_target(target)
+    )
 
 
 def test_a_baseline_that_moved_voids_it_too(settings: Any, story: Any) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import create_engine, text
 from support.registry import Story
 
 from flows.registry.store import Registry
@@ -111,3 +112,21 @@ def registry(url: str) -> Iterator[Registry]:
 @pytest.fixture
 def story(registry: Registry) -> Story:
     return Story(registry)
+
+
+@pytest.fixture
+def tamper(url: str, registry: Registry) -> Iterator[Callable[..., None]]:
+    """Runs SQL past the registry, with the guards of the event table switched off."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+
+    def run(statement: str, *, guarded: bool = False) -> None:
+        with engine.begin() as connection:
+            if not guarded and engine.dialect.name == "postgresql":
+                connection.execute(text("ALTER TABLE events DISABLE TRIGGER USER"))
+            elif not guarded:
+                for trigger in ("events_no_update", "events_no_delete"):
+                    connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
+            connection.exec_driver_sql(statement)
+
+    yield run
+    engine.dispose()

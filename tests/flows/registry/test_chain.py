@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
-from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from support.verdicts import stored_verdict
 
 from evals.errors import RegistryError
 from flows.registry.records import Binding
-
-
-@pytest.fixture
-def tamper(url, registry):
-    """Runs SQL past the registry, with the guards of the event table switched off."""
-    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
-
-    def run(statement, *, guarded=False):
-        with engine.begin() as connection:
-            if not guarded and engine.dialect.name == "postgresql":
-                connection.execute(text("ALTER TABLE events DISABLE TRIGGER USER"))
-            elif not guarded:
-                for trigger in ("events_no_update", "events_no_delete"):
-                    connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger}"))
-            connection.execute(text(statement))
-
-    yield run
-    engine.dispose()
+from flows.registry.store import Registry
 
 
 @pytest.fixture
@@ -61,6 +45,9 @@ TAMPERINGS = {
     "a pointer resting on another event": "INSERT INTO pointers (target, generation, kind, model_id,"
     " since, seq) VALUES ('triage', 9, 'promotion', 'mine', 'now', 1)",
     "a verdict": "UPDATE verdicts SET record = replace(record, 'INCONCLUSIVE', 'PASS')",
+    "a verdict's columns": "UPDATE verdicts SET outcome = 'PASS', digest = 'sha256:x'",
+    "a verdict that can't be read": "UPDATE verdicts SET record = 'no JSON'",
+    "a run that can't be read": "UPDATE runs SET record = '{}'",
     "a verdict removed": "DELETE FROM verdicts",
     "an answer": "UPDATE answers SET record = replace(record, 'ana', 'eve')",
     "an answer removed": "DELETE FROM answers",
@@ -71,6 +58,7 @@ TAMPERINGS = {
     "a step's detail": "UPDATE steps SET detail = replace(detail, 'prod', 'other')",
     "a step removed": "DELETE FROM steps",
     "a statement": "UPDATE statements SET envelope = replace(envelope, 'x', 'y')",
+    "who holds": "UPDATE holds SET actor = 'eve'",
     "a hold lifted": "DELETE FROM holds",
     "a hold set": "INSERT INTO holds (target, actor, reason, since, seq)"
     " VALUES ('x', 'eve', 'why not', 'now', 1)",
@@ -115,6 +103,27 @@ def test_a_forged_event_with_a_fresh_hash_of_its_own_breaks_the_next_link(eventf
     assert eventful.verify() == (
         "event 3 does not follow the event before it: that one was altered or replaced",
     )
+
+
+def test_an_event_that_goes_back_in_time_is_named(url, registry):
+    """A clock that a machine's administrator set back, or an event that was put there later."""
+    registry.hold("a", actor="ana", reason="y")
+    back = datetime.now(UTC) - timedelta(hours=1)
+    with Registry.open(url, now=lambda: back) as behind:
+        behind.hold("b", actor="ana", reason="y")
+    registry.hold("c", actor="ana", reason="y")
+    (found,) = registry.verify()
+    assert "event 2 (hold, " in found
+    assert "is dated earlier than the event before it" in found
+
+
+def test_clocks_of_two_machines_that_differ_a_little_leave_the_order_as_it_is(url, registry):
+    registry.hold("a", actor="ana", reason="y")
+    with Registry.open(url, now=lambda: datetime.now(UTC) - timedelta(seconds=20)) as behind:
+        behind.hold("b", actor="ana", reason="y")
+    first, second = (registry.history(name)[0].at for name in ("a", "b"))
+    assert second == first
+    assert registry.verify() == ()
 
 
 @pytest.mark.parametrize("statement", ["UPDATE events SET reason = 'x'", "DELETE FROM events"])

@@ -9,7 +9,7 @@ import pytest
 from support.judged import TARGET, Story, triage_project
 from support.prefect_stand_in import PrefectStandIn, prefect_stand_in
 from support.project import Project
-from support.service import OTHER_SECRET, SECRET, Platform, Service, in_thread, open_port
+from support.service import OTHER_SECRET, SECRET, TOKEN, Platform, Service, in_thread, open_port
 
 from flows.emulator.server import Emulator
 from flows.registry.store import Registry
@@ -77,13 +77,13 @@ def secrets() -> tuple[str, str]:
 
 @pytest.fixture
 def config(prefect: PrefectStandIn) -> ServiceConfig:
-    return ServiceConfig(webhook_secrets=(SECRET,), prefect_url=prefect.url)
+    return ServiceConfig(webhook_secrets=(SECRET,), prefect_url=prefect.url, own_token=TOKEN)
 
 
 @pytest.fixture
 def service(settings: Settings, config: ServiceConfig, registry: Registry) -> Iterator[Service]:
     with in_thread(settings, config) as url:
-        yield Service(url, registry)
+        yield Service(url, registry, TOKEN)
 
 
 @pytest.fixture

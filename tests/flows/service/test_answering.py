@@ -22,7 +22,8 @@ def fields(page: str) -> dict[str, str]:
 
 def send(service: Any, **changes: Any) -> httpx.Response:
     """Fill in the form as a browser does. `headers` replace the browser's own; None leaves one out."""
-    headers = {"origin": service.url, "sec-fetch-site": "same-origin", **changes.pop("headers", {})}
+    browser = {"origin": service.url, "sec-fetch-site": "same-origin"}
+    headers = {**service.shown, **browser, **changes.pop("headers", {})}
     page = service.get(PAGE, headers=changes.pop("seen_with", {})).text
     form = {**fields(page), "decision": "approve", "reason": "looked at the report", **changes}
     return httpx.post(
@@ -55,7 +56,7 @@ def test_a_second_approval_of_the_same_person_starts_nothing_more(
 ) -> None:
     story.judged("INCONCLUSIVE")
     page = service.get(PAGE).text
-    headers = {"origin": service.url}
+    headers = {**service.shown, "origin": service.url}
     for _ in range(2):
         form = {**fields(page), "decision": "approve", "reason": "yes"}
         assert httpx.post(
