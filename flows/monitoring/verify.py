@@ -17,9 +17,9 @@ from evals.errors import ConfigurationError, GatewrightError
 from evals.records import LivePointer, Verdict
 from flows.config.connections import platform_of, publishers_of
 from flows.config.target import load_target
-from flows.evaluation.as_judged import open_as_judged
 from flows.evaluation.open_run import OpenRun
 from flows.evaluation.steps import judged_anew
+from flows.evaluation.tries.as_judged import open_as_judged
 from flows.monitoring.drift import find_drift
 from flows.platforms.base import Finding
 from flows.registry.opening import open_registry
