@@ -14,7 +14,7 @@ from evals.codec import convert
 from evals.errors import ConfigurationError
 from evals.files.versions import other_version
 from evals.gate.policy import GatePolicy
-from evals.suites.as_judged import open_suite_as_judged
+from evals.stored_runs.suites_as_judged import open_suite_as_judged
 from evals.suites.cache import open_kept_suite
 from evals.suites.opened import OpenedSuite
 from flows.config.target import Target

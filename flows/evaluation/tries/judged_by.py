@@ -12,7 +12,7 @@ from evals.errors import ConfigurationError, Problem
 from evals.gate.policy import GatePolicy
 from evals.gate.tries.edits import gate_edits
 from evals.records import Edit
-from evals.suites.as_judged import keep_suite
+from evals.stored_runs.suites_as_judged import keep_suite
 from evals.suites.cache import open_kept_suite
 from evals.suites.composition import UNKNOWN, SuiteComposition, composition_of, suite_edits
 from flows.config.recorded_target import plain_target, target_edits

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.suites.as_judged import keep_suite, open_suite_as_judged
+from evals.stored_runs.suites_as_judged import keep_suite, open_suite_as_judged
 from evals.suites.opened import OpenedSuite, open_suite
 
 SUITE = """
