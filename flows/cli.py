@@ -20,6 +20,7 @@ from typing import Any
 import typer
 
 from evals import __version__
+from evals.addresses import prepare_environment
 from evals.errors import ConfigurationError, GatewrightError
 from evals.files.full_disk import cause_in_full_disk
 from flows.commands import (
@@ -99,6 +100,7 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; every error is worded here and nowhere else."""
     as_json = "--json" in arguments
     try:
+        prepare_environment()
         if os.environ.get("GATEWRIGHT_LOG"):
             from flows.commands.debug_log import start_log
 

@@ -23,7 +23,7 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 __all__ = ["Live", "NotResolvedError", "resolve"]
 
@@ -52,6 +52,10 @@ class _Follower(threading.Thread):
         self.problem, self._url, self._etag = "", url, ""
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._cache = Path(cache_file) if cache_file else None
+        # A service on this machine is never behind a proxy; others are where the environment says so.
+        here = urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+        proxies = urllib.request.ProxyHandler({} if here else None)
+        self._open = urllib.request.build_opener(proxies).open
 
     def begin(self, timeout_s: float) -> None:
         """Ask once, fall back to the file, and go on in the background."""
@@ -75,7 +79,7 @@ class _Follower(threading.Thread):
         headers = {**self._headers, "If-None-Match": self._etag}
         request = urllib.request.Request(f"{self._url}?wait={wait_s}", headers=headers)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
+            with self._open(request, timeout=timeout_s) as answer:
                 content, etag = answer.read(), answer.headers.get("ETag", "")
             self.live, self._etag = _read(content), etag
         except urllib.error.HTTPError as error:

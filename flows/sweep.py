@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from prefect import flow, get_run_logger
 
-from evals.errors import PlatformError
+from evals.errors import GatewrightError, PlatformError
 from flows import tasks
 
 __all__ = ["sweep"]
@@ -37,8 +37,11 @@ async def sweep(target: str | None = None) -> list[str]:
             deleted.append(due.name)
         problems += [f"{found.target}: {problem}" for problem in found.problems]
     if target is None:
-        forgotten = await tasks.forget_answers()
-        log.info("forgot %d stored answers that no target reuses any more", forgotten.answers)
+        try:
+            forgotten = await tasks.forget_answers()
+            log.info("forgot %d stored answers that no target reuses any more", forgotten.answers)
+        except GatewrightError as error:
+            problems.append(f"no stored answers were forgotten: {error}")
     if problems:
         raise PlatformError("; ".join(problems))
     return deleted

@@ -23,13 +23,13 @@ from flows.evaluation import looks, request, steps
 from flows.evaluation.progress import last_look
 from flows.housekeeping import answer_cache, sweep_target
 from flows.monitoring import drift_watch, regression_outcome
-from flows.orchestration import artifacts, triggers
+from flows.orchestration import artifacts
 from flows.recovery import target_rollback
 from flows.release import go_live as release
 from flows.reporting import finish, gather
 from flows.selection import field, rungs
 from flows.service.dispatcher.prefect_runs import PrefectRuns
-from flows.service.dispatcher.watching import start_finished
+from flows.service.dispatcher.watching import Look, watch_targets
 from flows.settings import load_settings
 
 __all__ = [
@@ -253,15 +253,10 @@ async def roll_back(
 
 
 @task(name="start new", **_STEP)
-async def start_new(target: str | None) -> list[str]:
-    """Start a promotion for every fine-tune that finished since the last look; returns the jobs' ids."""
-    settings = load_settings()
-    started: list[str] = []
+async def start_new(target: str | None) -> tuple[Look, ...]:
+    """Start a promotion for every fine-tune that finished since the last look; what each target's look came to."""
     async with _own_server() as api:
-        for found in triggers.all_targets(settings):
-            if target in (None, found.name):
-                started += (await start_finished(settings, api, found)).started
-    return started
+        return await watch_targets(load_settings(), api, target)
 
 
 def _own_server() -> PrefectRuns:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from prefect import flow, get_run_logger
 
+from evals.errors import PlatformError
 from flows import tasks
 from flows.settings import load_settings
 
@@ -16,11 +17,14 @@ __all__ = ["watch"]
 
 @flow(name="watch", persist_result=False)
 async def watch(target: str | None = None) -> list[str]:
-    """Look once; returns the ids of the jobs that started a promotion."""
+    """Look once; returns the ids of the jobs that started a promotion. Fails, after all is done, when something stuck."""
     for run in await tasks.close_expired():
         get_run_logger().info("run %s was refused: nobody answered in time", run)
-    started = await tasks.start_new(target)
+    found = await tasks.start_new(target)
+    started = [job for one in found for job in one.started]
     for job in started:
         get_run_logger().info("started a promotion for %s", job)
     get_run_logger().info("%d new, targets in %s", len(started), load_settings().targets)
+    if problems := [f"{one.target}: {one.problem}" for one in found if one.problem]:
+        raise PlatformError("; ".join(problems))
     return started

@@ -43,13 +43,12 @@ def look_view(event: LookEvent) -> RenderableType:
     )
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
-    table.add_column()  # the one that gives way in a narrow terminal
+    table.add_column(overflow="fold")  # the one that gives way in a narrow terminal
     table.add_column(justify="right", no_wrap=True, style="dim")
     for check in ranked[:_MOST_SHOWN]:
         word = _word(event, check)
         style = _STYLES.get(word, "yellow") if check.result.decides else "dim"
-        label = Text(_label(check), "" if check.result.decides else "dim", overflow="ellipsis")
-        label.no_wrap = True
+        label = Text(_label(check), "" if check.result.decides else "dim")
         table.add_row(Text(f"  {word}", style=style), label, f"n {check.n:,}")
     more = len(ranked) - _MOST_SHOWN
     rest = [Text(f"  and {more} more", style="dim")] if more > 0 else []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,6 +19,7 @@ from flows.commands.candidate_options import CHECKPOINT, JOB, MODEL, reference
 from flows.commands.output import JSON_OPTION
 from flows.commands.views.findings import show_findings
 from flows.config.target import target_names
+from flows.orchestration.prefect_api import PrefectApi
 from flows.platforms.base import Deployment, Finding, Platform, TriggerRef
 from flows.registry.opening import open_registry
 from flows.settings import Settings, load_settings
@@ -72,12 +75,13 @@ def _look(settings: Settings, name: str, ref: TriggerRef | None) -> tuple[Findin
             )
             for problem in error.problems
         )
-    with open_registry(settings) as registry:
+    live: Candidate | None = None
+    seen: Sequence[SuiteResult] = ()
+    with suppress(GatewrightError), open_registry(settings) as registry:  # told of below
         pointer, seen = registry.live(name), last_results(registry, name)
-        base = base_model_of(registry, name, pointer.model_id) if pointer is not None else None
-    live = None
-    if pointer is not None:
-        live = Candidate(model_id=pointer.model_id, target=name, base_model=base)
+        if pointer is not None:
+            base = base_model_of(registry, name, pointer.model_id)
+            live = Candidate(model_id=pointer.model_id, target=name, base_model=base)
     return (*_files(plan), *asyncio.run(_platform(plan, ref, live, seen)))
 
 
@@ -103,7 +107,10 @@ async def _platform(
     from flows.platforms.fine_tuning.jobs import walk_jobs
     from flows.platforms.table import open_platform
 
-    platform = open_platform(plan.target.platform, plan.target.options, os.environ)
+    try:
+        platform = open_platform(plan.target.platform, plan.target.options, os.environ)
+    except GatewrightError as error:
+        return _troubles(error)
     try:
         absent = await platform.reach()
         if absent is not None:
@@ -198,15 +205,37 @@ def _installation(settings: Settings) -> tuple[Finding, ...]:
             name="registry", level="fail", message="; ".join(broken), fix="see docs/operations.md"
         )
     )
-    url = os.environ.get("PREFECT_API_URL")
-    prefect = (
-        Finding(name="prefect", level="ok", message=url)
-        if url
-        else Finding(
+    return (_home(settings.home), registry_line, _prefect())
+
+
+def _home(home: Path) -> Finding:
+    if os.access(home, os.W_OK):
+        return Finding(name="home", level="ok", message=str(home))
+    return Finding(
+        name="home",
+        level="fail",
+        message=f"{home} can only be read: commands that look work, and no run can be started",
+        fix="run Gatewright as the user who owns it, on a disk that can be written",
+    )
+
+
+def _prefect() -> Finding:
+    """What the Prefect server that is named says when it is asked."""
+    if not (url := os.environ.get("PREFECT_API_URL")):
+        return Finding(
             name="prefect",
             level="warn",
             message="PREFECT_API_URL is not set",
             fix="commands that run a flow start a temporary server; `prefect server start` keeps one",
         )
-    )
-    return (Finding(name="home", level="ok", message=str(settings.home)), registry_line, prefect)
+    try:
+        version = asyncio.run(_version_of_prefect())
+    except GatewrightError as error:
+        fix = "start it (`prefect server start`), or set PREFECT_API_URL to where it answers"
+        return Finding(name="prefect", level="fail", message=str(error), fix=fix, outside=True)
+    return Finding(name="prefect", level="ok", message=f"{url} answers: Prefect {version}")
+
+
+async def _version_of_prefect() -> str:
+    async with PrefectApi.from_environment() as api:
+        return await api.version()

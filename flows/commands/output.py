@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import msgspec
@@ -34,11 +35,11 @@ JSON_OPTION: Any = typer.Option(False, "--json", help="Print JSON for machines i
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that breaks no long ids and paths when its output goes to a file."""
+    """A console as wide as the terminal, or as COLUMNS says; one that breaks no long ids and paths in a file."""
     found = Console(stderr=stderr, highlight=False)
     return (
         found
-        if found.is_terminal
+        if found.is_terminal or "COLUMNS" in os.environ
         else Console(stderr=stderr, highlight=False, width=max(found.width, 160))
     )
 

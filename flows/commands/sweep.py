@@ -9,6 +9,7 @@ import msgspec
 import typer
 from rich.text import Text
 
+from evals.errors import GatewrightError
 from flows.commands.output import JSON_OPTION, console, emit, exit_with
 from flows.settings import load_settings
 
@@ -41,7 +42,12 @@ def sweep(
     finished = {} if dry_run else asyncio.run(finish_stopped(settings))
     found = asyncio.run(sweep_all(settings, target, dry_run=dry_run))
     # How long answers are kept follows from all targets, so it is no part of sweeping one.
-    forgotten = prune_answers(settings, dry_run=dry_run) if target is None else None
+    forgotten, unpruned = None, ""
+    if target is None:
+        try:
+            forgotten = prune_answers(settings, dry_run=dry_run)
+        except GatewrightError as error:
+            unpruned = str(error)
     if as_json:
         emit(msgspec.to_builtins({"finished": finished, "targets": found, "answers": forgotten}))
     else:
@@ -51,7 +57,10 @@ def sweep(
             _show(swept)
         if forgotten is not None and forgotten.answers:
             _show_forgotten(forgotten)
-    exit_with(4 if any(finished.values()) or any(swept.problems for swept in found) else 0)
+        if unpruned:
+            console().print(Text(f"✗ no stored answers were forgotten: {unpruned}", style="red"))
+    stuck = unpruned or any(finished.values()) or any(swept.problems for swept in found)
+    exit_with(4 if stuck else 0)
 
 
 def _show(swept: SweepOutcome) -> None:

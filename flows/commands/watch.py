@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
+import msgspec
 import typer
 
 from flows.commands.options import seconds_of, stamp
-from flows.commands.output import JSON_OPTION, emit
+from flows.commands.output import JSON_OPTION, emit, exit_with
 from flows.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from flows.service.dispatcher.watching import Look
 
 __all__ = ["register"]
 
@@ -44,27 +49,33 @@ async def _watch(
     once: bool,
     as_json: bool,
 ) -> None:
-    from flows.orchestration.triggers import all_targets
+    from flows.config.target import load_target
     from flows.service.dispatcher.prefect_runs import PrefectRuns
-    from flows.service.dispatcher.watching import start_finished
+    from flows.service.dispatcher.watching import watch_targets
 
-    targets = [found for found in all_targets(settings) if target in (None, found.name)]
-    if not targets:
-        from flows.config.target import load_target
-
-        load_target(settings.targets, target or "")
+    if target is not None:
+        load_target(settings.targets, target)
     async with PrefectRuns.from_environment() as api:
         await api.reach()
         while True:
             begin = datetime.now(UTC).timestamp() - back if back is not None else None
-            for found in targets:
-                look = await start_finished(settings, api, found, since=begin)
-                if as_json:
-                    emit({"target": found.name, "started": look.started, "said": look.said})
-                else:
-                    said = (f"{job}: {words}" for job, words in look.said.items())
-                    typer.echo(f"{stamp()} {'; '.join(said) or f'{found.name}: nothing new'}")
+            looks = await watch_targets(settings, api, target, since=begin)
+            for look in looks:
+                _show(look, as_json=as_json)
             if once:
+                exit_with(4 if any(look.problem for look in looks) else 0)
                 return
             back = None
             await asyncio.sleep(pause)
+
+
+def _show(look: Look, *, as_json: bool) -> None:
+    if as_json:
+        emit(msgspec.to_builtins(look))
+        return
+    said = "; ".join(f"{job}: {words}" for job, words in look.said.items())
+    typer.echo(
+        f"{stamp()} ✗ {look.target}: {look.problem}"
+        if look.problem
+        else f"{stamp()} {said or f'{look.target}: nothing new'}"
+    )

@@ -87,20 +87,22 @@ async def sweep_target(
 async def sweep_all(
     settings: Settings, target: str | None = None, *, dry_run: bool = False
 ) -> tuple[SweepOutcome, ...]:
-    """Sweep one target, or every one there is; an account that can't be looked at is a problem of its targets.
+    """Sweep one target, or every one there is; a file or an account that can't be read is a problem of its targets alone.
 
-    Raises ConfigurationError when a target file has problems.
+    Raises ConfigurationError when the file of the one target that is named has problems.
     """
+    if target is not None:
+        load_target(settings.targets, target)
     names = (target,) if target is not None else target_names(settings.targets)
-    targets = [load_target(settings.targets, name) for name in names]
     found = []
     with open_registry(settings) as registry:
-        for one in targets:
+        for name in names:
             try:
+                one = load_target(settings.targets, name)
                 found.append(await sweep_target(settings, registry, one, dry_run=dry_run))
             except GatewrightError as error:
                 problems = tuple(str(error).splitlines())
-                found.append(SweepOutcome(target=one.name, dry_run=dry_run, problems=problems))
+                found.append(SweepOutcome(target=name, dry_run=dry_run, problems=problems))
     return tuple(found)
 
 

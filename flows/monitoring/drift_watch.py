@@ -114,15 +114,21 @@ async def _look(
             return DriftCheck(target=target.name)
         before = {_mark(one) for one in drifts}
         drifts = tuple(one for one in again if _mark(one) in before)
-    unseen = [one.message for one in drifts if one.outage]
-    if unseen:
-        return DriftCheck(target=target.name, problem="; ".join(unseen))
-    return _compared(registry, target, live, drifts)
+    unseen = "; ".join(one.message for one in drifts if one.outage)
+    seen = tuple(one for one in drifts if not one.outage)
+    return _compared(registry, target, live, seen, unseen)
 
 
 def _compared(
-    registry: Registry, target: Target, live: LivePointer | None, drifts: tuple[Drift, ...]
+    registry: Registry,
+    target: Target,
+    live: LivePointer | None,
+    drifts: tuple[Drift, ...],
+    unseen: str,
 ) -> DriftCheck:
+    """Hold what was found against what is on record. Where something could not be seen, nothing is over, and a part of
+    what is known is no news.
+    """
     check = DriftCheck(
         target=target.name,
         model_id=live.model_id if live else None,
@@ -130,10 +136,14 @@ def _compared(
         drifts=drifts,
         alerts="alert" in target.on_drift,
         holds="hold" in target.on_drift,
+        problem=unseen,
     )
     known = registry.drifted(target.name)
-    news = bool(drifts) and (known is None or known.facts()["marks"] != check.marks)
-    return replace(check, news=news, over=known is not None and not drifts)
+    marks = known.facts()["marks"] if known is not None else []
+    told = set(check.marks) <= set(marks) if unseen else check.marks == marks
+    return replace(
+        check, news=bool(drifts) and not told, over=bool(marks) and not (drifts or unseen)
+    )
 
 
 async def _seen(

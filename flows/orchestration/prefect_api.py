@@ -10,12 +10,13 @@ import asyncio
 import base64
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Self
 
 import httpx
 
+from evals.addresses import http_options
 from evals.errors import ConfigurationError, InfrastructureError, Problem
-from flows.platforms.certificates import checks_certificates
 
 __all__ = ["FINAL_STATES", "PrefectApi", "prefect_api_from_environment"]
 
@@ -35,7 +36,7 @@ class PrefectApi:
             base_url=url.rstrip("/") + "/",
             headers=headers,
             timeout=30,
-            verify=checks_certificates(url),
+            **http_options(url, where="PREFECT_API_URL"),
         )
         self._url, self._patience_s = url, patience_s
 
@@ -64,8 +65,21 @@ class PrefectApi:
 
         Raises InfrastructureError when nothing answers at its address.
         """
+        await self._once("health")
+
+    async def version(self) -> str:
+        """Return the release of the server. Raises InfrastructureError when what answers is no Prefect server."""
+        answer = await self._once("admin/version")
+        with suppress(ValueError):
+            if answer.is_success and isinstance(found := answer.json(), str):
+                return found
+        raise InfrastructureError(
+            f"what answers at {self._url} is no Prefect server ({answer.status_code} for {answer.url.path})"
+        )
+
+    async def _once(self, path: str) -> httpx.Response:
         try:
-            await self._client.get("health", timeout=_REACH_S)
+            return await self._client.get(path, timeout=_REACH_S)
         except httpx.TransportError as error:
             why = str(error) or type(error).__name__
             raise InfrastructureError(

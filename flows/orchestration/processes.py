@@ -20,9 +20,9 @@ from pathlib import Path
 import httpx
 import psutil
 
+from evals.addresses import http_options
 from evals.errors import InfrastructureError
 from evals.files import replace_file
-from flows.platforms.certificates import checks_certificates
 
 __all__ = ["Processes", "free_port"]
 
@@ -64,8 +64,18 @@ class Processes:
         self._running[name] = process
         self._write_ledger()
 
-    def wait_for(self, name: str, ready: Callable[[], bool], *, patience_s: float = 90.0) -> None:
-        """Wait until `ready()`. Raises InfrastructureError with the end of the log when it dies or takes too long."""
+    def wait_for(
+        self,
+        name: str,
+        ready: Callable[[], bool],
+        *,
+        patience_s: float = 90.0,
+        why: Callable[[], str] = lambda: "it is still starting",
+    ) -> None:
+        """Wait until `ready()`. Raises InfrastructureError with the end of the log when it dies or takes too long.
+
+        `why` says what was found instead, the last time.
+        """
         deadline = time.monotonic() + patience_s
         while not ready():
             code = self._running[name].poll()
@@ -75,25 +85,31 @@ class Processes:
                 )
             if time.monotonic() > deadline:
                 raise InfrastructureError(
-                    f"{name} was not ready within {patience_s:.0f} s:\n{self.tail(name)}"
+                    f"{name} was not ready within {patience_s:.0f} s: {why()}\n{self.tail(name)}"
                 )
             time.sleep(0.1)
 
     def wait_for_http(self, name: str, url: str, *, patience_s: float = 90.0) -> None:
         """Wait until `url` answers 2xx."""
-        with httpx.Client(timeout=2, verify=checks_certificates(url)) as client:
+        seen = ""
+        with httpx.Client(timeout=2, **http_options(url)) as client:
 
             def ready() -> bool:
-                with suppress(httpx.TransportError):
-                    return client.get(url).is_success
-                return False
+                nonlocal seen
+                try:
+                    answer = client.get(url)
+                except httpx.TransportError as error:
+                    seen = f"nothing answers at {url} ({error or type(error).__name__})"
+                    return False
+                seen = f"{url} answers {answer.status_code} {answer.text[:200]}".rstrip()
+                return answer.is_success
 
-            self.wait_for(name, ready, patience_s=patience_s)
+            self.wait_for(name, ready, patience_s=patience_s, why=lambda: seen)
 
     def tail(self, name: str, lines: int = 15) -> str:
         """Return the last lines of a server's log."""
         text = (self.folder / f"{name}.log").read_text("utf-8", errors="replace")
-        return "\n".join(text.splitlines()[-lines:])
+        return "\n".join(text.splitlines()[-lines:]) or "its log is empty"
 
     def running(self, name: str) -> subprocess.Popen[bytes]:
         """Return the process started under a name. Raises KeyError."""

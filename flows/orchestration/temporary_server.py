@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from evals.addresses import checked
 from evals.files.full_disk import require_room
 from flows.orchestration.processes import Processes, free_port
 
@@ -36,11 +37,12 @@ def prefect_server(servers: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Have a Prefect server in a block: the one that environment or profile names, else one that ends with the block.
 
     `servers` is a folder for its log; `say` is told when one is started. Raises InfrastructureError when it does not
-    start.
+    start, ConfigurationError when the one that is named can be none.
     """
     from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
-    if get_current_settings().api.url:
+    if url := get_current_settings().api.url:
+        checked(str(url), where="PREFECT_API_URL")
         yield
         return
     say(

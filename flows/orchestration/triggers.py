@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from evals.errors import ConfigurationError, Problem
 from evals.records import Record
 from flows.config.connections import platform_of
-from flows.config.target import Target, load_target, target_names
+from flows.config.target import Target
 from flows.files import read_record, write_record
 from flows.platforms.fine_tuning.jobs import finished_since, get_job
 from flows.platforms.fine_tuning.records import Job
@@ -24,7 +23,6 @@ from flows.settings import Settings
 __all__ = [
     "DEPLOYMENT",
     "Cursor",
-    "all_targets",
     "find_job",
     "finished_jobs",
     "keep_cursor",
@@ -45,20 +43,6 @@ class Cursor(Record, frozen=True, kw_only=True):
     def begin(self) -> float:
         """Where the next look begins: a little back, since clocks differ and lists lag, yet never before the first."""
         return max(self.watched_since, self.seen_until - OVERLAP_S)
-
-
-def all_targets(settings: Settings) -> tuple[Target, ...]:
-    """Read every target file. Raises ConfigurationError with the problems of all of them."""
-    found: list[Target] = []
-    problems: list[Problem] = []
-    for name in target_names(settings.targets):
-        try:
-            found.append(load_target(settings.targets, name))
-        except ConfigurationError as error:
-            problems.extend(error.problems)
-    if problems:
-        raise ConfigurationError(problems)
-    return tuple(found)
 
 
 def targets_wanting(job: Job, targets: Iterable[Target]) -> tuple[Target, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
+from evals.addresses import checked, is_loopback
 from evals.errors import ConfigurationError, Problem
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.credentials import FixedToken
@@ -78,7 +78,7 @@ def _explicit(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def _require_loopback(url: str) -> None:
-    if urlsplit(url).hostname in {"127.0.0.1", "::1", "localhost"}:
+    if is_loopback(checked(url, where="GATEWRIGHT_EMBEDDED_URL").hostname or ""):
         return
     raise ConfigurationError(
         Problem(

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
+from evals.addresses import checked, http_options
 from evals.codec import convert
 from evals.errors import (
     ConfigurationError,
@@ -191,10 +191,11 @@ class OpenAIPlatform:
         return key
 
     def _make(self) -> AsyncOpenAI:
-        from openai import AsyncOpenAI
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
         return AsyncOpenAI(
             base_url=self._options.base_url,
+            http_client=DefaultAsyncHttpxClient(**http_options(self._options.base_url)),
             api_key=self._key() or "none",
             organization=self._options.organization,
             project=self._options.project,
@@ -224,9 +225,7 @@ def read_openai_options(options: Mapping[str, Any], *, where: str = "openai") ->
         read = convert(dict(options), OpenAIOptions)
     except msgspec.ValidationError as error:
         raise ConfigurationError(Problem(where=where, message=str(error))) from error
-    if urlsplit(read.base_url).scheme not in {"http", "https"}:
-        message = f"expected an http(s) address; found {read.base_url!r}"
-        raise ConfigurationError(Problem(where=where, field="base_url", message=message))
+    checked(read.base_url, where=where, field="base_url")
     return read
 
 

@@ -6,8 +6,8 @@ import asyncio
 import os
 from collections.abc import Iterable
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
+from evals.addresses import proxy_for
 from flows.platforms.base import Finding
 
 __all__ = ["unreachable"]
@@ -22,7 +22,7 @@ async def unreachable(
 
     An address that is asked through a proxy is not tried: only the proxy could say.
     """
-    for address in dict.fromkeys(_origin(one) for one in addresses if not _proxied(one)):
+    for address in dict.fromkeys(_origin(one) for one in addresses if proxy_for(one) is None):
         why = await _refusal(*address, patience_s)
         if why:
             return Finding(
@@ -52,10 +52,3 @@ async def _refusal(host: str, port: int, patience_s: float) -> str:
 def _origin(address: str) -> tuple[str, int]:
     parts = urlsplit(address)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-
-
-def _proxied(address: str) -> bool:
-    parts = urlsplit(address)
-    proxies = getproxies()
-    named = parts.scheme in proxies or "all" in proxies
-    return named and not proxy_bypass(parts.netloc)

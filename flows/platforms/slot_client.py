@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
+from evals.addresses import http_options
 from evals.errors import CredentialError, PlatformError
 from flows.platforms.base import Connection
-from flows.platforms.certificates import checks_certificates
 from flows.platforms.data_plane import DataPlane
 
 __all__ = ["SlotClient"]
@@ -26,7 +26,7 @@ class SlotClient:
     def __init__(self, plane: DataPlane, connection: Connection, *, timeout_s: float) -> None:
         self._plane, self._connection = plane, connection
         base = connection.endpoint.base_url
-        self._http = httpx.AsyncClient(timeout=timeout_s, verify=checks_certificates(base))
+        self._http = httpx.AsyncClient(timeout=timeout_s, **http_options(base))
 
     async def __aenter__(self) -> SlotClient:
         return self

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from evals.addresses import checked
 from evals.codec import decode
 from evals.errors import ConfigurationError, Problem, PublishError, missing_library
 from evals.records import LivePointer, Record, encode
@@ -52,11 +53,11 @@ class AzureAppConfigurationPublisher:
     reads_back = True
 
     def __init__(self, target: str, options: AzureAppConfigurationOptions, root: Path) -> None:
-        host = urlsplit(options.endpoint).hostname
-        if not options.endpoint.startswith("https://") or not host:
+        field = f"{KIND}.endpoint"
+        if not options.endpoint.startswith("https://"):
             message = f"expected the address of a store, such as https://acme.azconfig.io; found {options.endpoint!r}"
-            field = f"{KIND}.endpoint"
             raise ConfigurationError(Problem(where="publish", field=field, message=message))
+        host = checked(options.endpoint, where="publish", field=field).hostname
         missing = missing_library(
             "azure.appconfiguration", "app-configuration", needed_by=KIND, where="publish"
         )

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import httpx
 
-from evals.errors import PublishError
+from evals.addresses import http_options
+from evals.errors import ConfigurationError, PublishError
 
 __all__ = ["request"]
 
@@ -27,8 +28,13 @@ async def request(
     Raises PublishError on a failed connection, and on a status that is neither 2xx nor in `accept`. Never shows headers.
     """
     try:
-        async with httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False) as client:
+        options = http_options(url)
+        async with httpx.AsyncClient(
+            timeout=_TIMEOUT_S, follow_redirects=False, **options
+        ) as client:
             response = await client.request(method, url, headers=dict(headers), content=content)
+    except ConfigurationError as error:
+        raise PublishError(f"{name} can't be reached: {error}") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise PublishError(
             f"{name} can't be reached: {type(error).__name__} {error}".rstrip()

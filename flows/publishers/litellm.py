@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
+from evals.addresses import checked
 from evals.codec import decode
-from evals.errors import ConfigurationError, Problem, PublishError
+from evals.errors import Problem, PublishError
 from evals.records import LivePointer, Record
 from flows.publishers.http import request
 
@@ -45,13 +45,7 @@ class LitellmPublisher:
     reads_back = True
 
     def __init__(self, target: str, options: LitellmOptions, root: Path) -> None:
-        parts = urlsplit(options.url)
-        loopback = parts.hostname in ("127.0.0.1", "localhost", "::1")
-        if not parts.hostname or parts.scheme not in (
-            ("http", "https") if loopback else ("https",)
-        ):
-            message = f"expected an https address (http only on loopback); found {options.url!r}"
-            raise ConfigurationError(Problem(where="publish", field="litellm.url", message=message))
+        parts = checked(options.url, where="publish", field="litellm.url", secure=True)
         self.target = target
         self._options, self._alias = options, options.alias or target
         self.name = f"litellm {parts.hostname} {self._alias}"

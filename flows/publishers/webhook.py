@@ -11,15 +11,15 @@ import hashlib
 import hmac
 import os
 import time
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from evals.addresses import checked
 from evals.codec import decode
-from evals.errors import ConfigurationError, CredentialError, Problem, PublishError
+from evals.errors import CredentialError, Problem, PublishError
 from evals.records import LivePointer, Record, encode
 from flows.publishers.http import request
 
@@ -43,9 +43,9 @@ class WebhookPublisher:
     """One receiver for one target."""
 
     def __init__(self, target: str, options: WebhookOptions, root: Path) -> None:
-        _refuse_open_road(options.url)
+        checked(options.url, where="publish", field="webhook.url", secure=True)
         if options.read_url is not None:
-            _refuse_open_road(options.read_url)
+            checked(options.read_url, where="publish", field="webhook.url", secure=True)
         self.target = target
         self.name = f"webhook {_shown(options.url)}"
         self.reads_back = options.read_url is not None
@@ -117,23 +117,6 @@ def _secret(variable: str) -> bytes:
             where=variable, message=f"expected the secret of a webhook (whsec_…); found {found}"
         )
     )
-
-
-def _refuse_open_road(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme == "https" and parts.hostname:
-        return
-    if parts.scheme == "http" and _loopback(parts.hostname or ""):
-        return
-    message = f"expected an https address (http only on loopback); found {_shown(url)!r}"
-    raise ConfigurationError(Problem(where="publish", field="webhook.url", message=message))
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _shown(url: str) -> str:

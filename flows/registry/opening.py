@@ -20,7 +20,11 @@ PATIENCE_S = 120.0
 @contextmanager
 def open_registry(settings: Settings) -> Iterator[Registry]:
     """Open the registry for the length of a block."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"{settings.home} is not there and can't be made: {error.strerror}"
+        raise ConfigurationError(Problem(where="GATEWRIGHT_HOME", message=message)) from error
     registry = Registry.open(settings.registry_url)
     try:
         yield registry

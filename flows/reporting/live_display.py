@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 from rich.text import Text
 
 from evals.gate.looks import LookEvent
@@ -44,7 +45,10 @@ class RunDisplay:
     def __init__(self, settings: Settings, run_id: str, console: Console) -> None:
         self._settings, self._run_id, self._console = settings, run_id, console
         self._phase = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console
+            SpinnerColumn(),
+            TextColumn("{task.description}", table_column=Column(overflow="fold")),
+            TimeElapsedColumn(),
+            console=console,
         )
         self._live = Live(self._phase, console=console, transient=True)
         self._state = self._phase.add_task("waiting for a worker to start the flow", total=None)

@@ -44,6 +44,8 @@ class PrefectStandIn:
     def answer(self, method: str, path: str, body: Any) -> tuple[int, Any]:
         if self.down:
             return 503, {"detail": "database is locked"}
+        if path == "/api/admin/version":
+            return 200, "3.9.1"
         parts = path.removeprefix("/api/").split("/")
         if parts[:2] == ["deployments", "name"]:
             return (200, {"id": "dep-1"}) if self.deployed else (404, {"detail": "none"})

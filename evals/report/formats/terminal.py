@@ -19,6 +19,7 @@ __all__ = ["field_renderable", "verdict_renderable"]
 
 _WIDE = 110
 _REASONS = 8
+_LONGEST = 4000
 _STYLES: dict[Tone, str] = {
     "pass": "green",
     "fail": "red",
@@ -45,9 +46,9 @@ def field_renderable(field: FieldView) -> RenderableType:
         table.add_row(*map(Text, cells), style="bold" if row.chosen else "")
     return Group(
         Text(field.title, style="bold"),
-        *(Text(one_line(lead, 600)) for lead in field.leads),
+        *(Text(_whole(lead)) for lead in field.leads),
         table,
-        Text(one_line(field.caption, 600), style="dim"),
+        Text(_whole(field.caption), style="dim"),
     )
 
 
@@ -73,12 +74,17 @@ def _head(view: ReportView) -> Iterator[RenderableType]:
     headline = view.headline
     style = f"bold {_STYLES[headline.tone]}"
     yield Text.assemble(
-        (f"{headline.symbol} {headline.word}", style), f"  {one_line(headline.sentence, 2000)}"
+        (f"{headline.symbol} {headline.word}", style), f"  {_whole(headline.sentence)}"
     )
     if headline.live:
-        yield Text.assemble(("Live now: ", "bold"), one_line(headline.live))
+        yield Text.assemble(("Live now: ", "bold"), _whole(headline.live))
     for note in view.notes:
-        yield Text(f"Note: {one_line(note)}", style="dim")
+        yield Text(f"Note: {_whole(note)}", style="dim")
+
+
+def _whole(text: str) -> str:
+    """A sentence of ours is never cut: what stands at its end may be what decides."""
+    return one_line(text, _LONGEST)
 
 
 def _table(board: CheckBoard, *, wide: bool) -> Table:
@@ -124,7 +130,7 @@ def _reasons(board: CheckBoard) -> Iterator[RenderableType]:
     for check in blocking[:_REASONS]:
         text = Text(f"{check.symbol} ", style=_STYLES[check.tone])
         text.append(f"{one_line(check.name, 120)} {check.bar}: ", style="bold default")
-        text.append(one_line(check.reason), style="default")
+        text.append(_whole(check.reason), style="default")
         if check.sure and check.chart and check.sure.partition(", ")[2] not in check.reason:
             text.append(f" Each bound at {check.sure}.", style="default")
         yield text
@@ -136,9 +142,9 @@ def _tail(view: ReportView) -> Iterator[RenderableType]:
     yield Text()
     for row in view.coverage:
         if row.remarks:
-            yield Text(f"{row.suite}, {row.role}: {one_line('; '.join(row.remarks))}", style="dim")
+            yield Text(f"{row.suite}, {row.role}: {_whole('; '.join(row.remarks))}", style="dim")
     for text in view.decline:
-        yield Text(one_line(text, 300), style="dim")
+        yield Text(_whole(text), style="dim")
     for step in view.next_steps:
-        effect = one_line(step.effect)
-        yield Text.assemble(("Next: ", "bold"), one_line(step.command), (f"  {effect}", "dim"))
+        effect = _whole(step.effect)
+        yield Text.assemble(("Next: ", "bold"), _whole(step.command), (f"  {effect}", "dim"))

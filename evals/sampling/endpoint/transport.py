@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
-from evals.errors import SamplingError
+from evals.addresses import proxy_for
+from evals.errors import ConfigurationError, SamplingError
 from evals.records import Outcome
 
 __all__ = ["HttpAnswer", "Route", "Transport", "TransportFailure"]
@@ -41,12 +40,12 @@ class Route:
     """Where the requests of a role go and how long they may take. Raises SamplingError for what is no web address."""
 
     def __init__(self, url: str, timeout_s: float, connect_timeout_s: float) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise SamplingError(f"an endpoint's base_url should be http(s)://host/…; found {url!r}")
+        try:
+            self.proxy = proxy_for(url)  # once, as looking it up for each request is slow
+        except ConfigurationError as error:
+            raise SamplingError(str(error)) from error
         self.url = URL(url, encoded=True)
         self.timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=connect_timeout_s)
-        self.proxy = _proxy(url)
 
 
 class Transport:
@@ -111,12 +110,3 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
             raise aiohttp.ClientPayloadError("the answer is larger than any answer can be")
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _proxy(url: str) -> str | None:
-    """The proxy the environment names for a URL; looked up once, as looking it up for each request is slow."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if host in ("localhost", "::1") or host.startswith("127.") or proxy_bypass(host):
-        return None
-    return getproxies().get(parts.scheme)

@@ -68,7 +68,7 @@ class Outbox:
 
     async def run(self) -> None:
         """Send what is due, for ever."""
-        async with httpx.AsyncClient(follow_redirects=False) as client:
+        async with httpx.AsyncClient(follow_redirects=False, trust_env=False) as client:
             while True:
                 waiting = [
                     one for one in self.state.store.all(Outgoing) if one.id not in self._sending

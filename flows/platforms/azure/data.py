@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from evals.addresses import http_options
 from evals.errors import CredentialError
 from evals.records import Endpoint, Slot
 from flows.platforms.azure.credentials import DATA_SCOPES, FixedToken, TokenSource
@@ -84,14 +85,18 @@ def azure_endpoint(options: AzureOptions, name: str, model_id: str, slot: Slot) 
 
 
 def _v1(address: str, version: str, auth: AzureAuth) -> AsyncOpenAI:
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
     # the v1 address takes a key as a bearer token too, which is what the SDK sends
-    return AsyncOpenAI(base_url=f"{address}/openai/v1/", api_key=auth.key or auth.token)
+    return AsyncOpenAI(
+        base_url=f"{address}/openai/v1/",
+        api_key=auth.key or auth.token,
+        http_client=DefaultAsyncHttpxClient(**http_options(address)),
+    )
 
 
 def _dated(address: str, version: str, auth: AzureAuth) -> AsyncOpenAI:
-    from openai import AsyncAzureOpenAI
+    from openai import AsyncAzureOpenAI, DefaultAsyncHttpxClient
 
     provider = None if auth.key else auth.token
     return AsyncAzureOpenAI(
@@ -99,4 +104,5 @@ def _dated(address: str, version: str, auth: AzureAuth) -> AsyncOpenAI:
         api_version=version,
         api_key=auth.key,
         azure_ad_token_provider=provider,
+        http_client=DefaultAsyncHttpxClient(**http_options(address)),
     )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from evals.addresses import checked
 from evals.codec import convert
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.records import Price, Record
@@ -95,6 +96,9 @@ def read_options(options: Mapping[str, Any], *, where: str = "azure_openai") -> 
         read = convert(dict(options), AzureOptions)
     except msgspec.ValidationError as error:
         raise ConfigurationError(Problem(where=where, message=str(error))) from error
+    for field, address in (("endpoint", read.endpoint), ("arm_endpoint", read.arm_endpoint)):
+        if address:
+            checked(address, where=where, field=field, secure=True)
     if read.api == "dated" and not _DATED.match(read.api_version):
         raise ConfigurationError(
             Problem(

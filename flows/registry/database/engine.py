@@ -13,18 +13,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from evals import __version__
 from evals.errors import ConfigurationError, Problem, RegistryError, install_command
 from evals.files.full_disk import DiskFullError, full_disk, room_for
 from flows.registry.audit import chain
-from flows.registry.database.migrations import migrate
+from flows.registry.database.migrations import migrate, require_newest
+from flows.registry.database.read_only import connect_to_look, is_read_only
 from flows.registry.records import Event, as_text
 
 __all__ = ["Clock", "Database", "Writer", "utc_now"]
@@ -84,17 +87,26 @@ class Writer:
 class Database:
     """Opens transactions and turns every error of the database into a RegistryError."""
 
-    def __init__(self, engine: Engine, now: Clock = utc_now) -> None:
+    def __init__(self, engine: Engine, now: Clock = utc_now, *, read_only: bool = False) -> None:
         self._engine = engine
         self._now = now
+        self.read_only = read_only
 
     @classmethod
     def open(cls, url: str, now: Clock = utc_now) -> Database:
-        """Connect and migrate. Raises ConfigurationError for an unusable URL, RegistryError when it can't be opened."""
-        database = cls(_engine(_parsed(url)), now)
+        """Connect and migrate. Raises ConfigurationError for an unusable URL, RegistryError when it can't be opened.
+
+        A file that can't be written here is opened to be looked at: writing raises RegistryError.
+        """
+        parsed = _parsed(url)
+        read_only = parsed.get_backend_name() == "sqlite" and is_read_only(_file(parsed))
+        database = cls(_engine(parsed, read_only), now, read_only=read_only)
         try:
-            with database._transaction(write=True) as connection:
-                migrate(connection, database.now())
+            with database._transaction(write=not read_only) as connection:
+                if read_only:
+                    require_newest(connection)
+                else:
+                    migrate(connection, database.now())
         except BaseException:
             database.close()
             raise
@@ -132,6 +144,11 @@ class Database:
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
+        if write and self.read_only:
+            raise RegistryError(
+                f"{self._engine.url.database} can only be read here: nothing was changed. Do this as the user who owns"
+                " it, on a disk that can be written"
+            )
         try:
             with self._engine.connect() as plain:
                 options: dict[str, Any] = {_WRITE: write}
@@ -164,7 +181,7 @@ class Database:
 def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise ConfigurationError(_url_problem("found something that is no URL")) from None
     if parsed.drivername in ("postgres", "postgresql"):
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -182,11 +199,20 @@ def _url_problem(found: str) -> Problem:
     )
 
 
-def _engine(url: URL) -> Engine:
+def _file(url: URL) -> Path:
+    return Path(str(url.database))
+
+
+def _engine(url: URL, read_only: bool) -> Engine:
+    if read_only:
+        look = partial(connect_to_look, _file(url), _BUSY_SECONDS)
+        engine = create_engine(url, creator=look, poolclass=NullPool)
+        event.listen(engine, "connect", _leave_transactions_to_us)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
     if url.get_backend_name() == "sqlite":
-        path = Path(str(url.database)).expanduser()
-        with room_for(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with room_for(_file(url)):
+            _make_folder(_file(url).parent)
         engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -200,8 +226,22 @@ def _engine(url: URL) -> Engine:
         raise ConfigurationError(problem) from None
 
 
-def _prepare_sqlite(connection: Any, _: Any) -> None:
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        message = f"the folder of the registry, {folder}, is not there and can't be made: {error.strerror}"
+        raise ConfigurationError(
+            Problem(where="GATEWRIGHT_REGISTRY_URL", message=message)
+        ) from error
+
+
+def _leave_transactions_to_us(connection: Any, _: Any) -> None:
     connection.isolation_level = None  # the driver must not begin transactions behind our back
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    _leave_transactions_to_us(connection, _)
     connection.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
     connection.execute("PRAGMA synchronous=FULL")  # what was committed survives a power cut
     _use_wal(connection)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect, text
 from evals import __version__
 from evals.errors import RegistryError
 
-__all__ = ["MIGRATIONS", "Migration", "migrate"]
+__all__ = ["MIGRATIONS", "Migration", "migrate", "require_newest"]
 
 _ADVISORY_LOCK = 0x6761_7465  # any constant does, as long as every Gatewright uses this one
 
@@ -136,6 +136,16 @@ def migrate(connection: Connection, at: str, migrations: Sequence[Migration] = M
     for migration in migrations:
         if migration.number not in applied:
             _apply(connection, migration, at)
+
+
+def require_newest(connection: Connection) -> None:
+    """Check a schema that can't be brought up to date here. Raises RegistryError when it is not this Gatewright's."""
+    found = inspect(connection).has_table("schema_migrations") and _applied(connection)
+    if found != {migration.number for migration in MIGRATIONS}:
+        raise RegistryError(
+            "the registry can only be read here, and was last written by another version of Gatewright: open it once"
+            " where it can be written, or look with that version"
+        )
 
 
 def _applied(connection: Connection) -> set[int]:

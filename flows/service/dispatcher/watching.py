@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import msgspec
+
+from evals.errors import GatewrightError
 from evals.records import Record
-from flows.config.target import Target
+from flows.config.target import Target, load_target, target_names
 from flows.orchestration.triggers import finished_jobs, keep_cursor
 from flows.registry.opening import open_registry
 from flows.registry.store import Registry
@@ -11,18 +16,36 @@ from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.service.dispatcher.starting import job_order, start
 from flows.settings import Settings
 
-__all__ = ["Look", "start_finished"]
+__all__ = ["Look", "start_finished", "watch_targets"]
 
 _ACTOR = "watch"
 
 
 class Look(Record, frozen=True, kw_only=True):
     """What a look at a target started. `started` are the jobs whose runs were not on record before; `said` tells of each
-    job that is not over what became of it, in words.
+    job that is not over what became of it, in words. `problem` says why it could not look.
     """
 
-    started: tuple[str, ...]
-    said: dict[str, str]
+    target: str
+    started: tuple[str, ...] = ()
+    said: dict[str, str] = msgspec.field(default_factory=dict)
+    problem: str = ""
+
+
+async def watch_targets(
+    settings: Settings, api: PrefectRuns, target: str | None = None, *, since: float | None = None
+) -> tuple[Look, ...]:
+    """Look for one target, or for every one there is, beside one another: each failure is a problem of its target alone."""
+    names = (target,) if target is not None else target_names(settings.targets)
+    return tuple(await asyncio.gather(*(_look(settings, api, name, since) for name in names)))
+
+
+async def _look(settings: Settings, api: PrefectRuns, name: str, since: float | None) -> Look:
+    try:
+        target = load_target(settings.targets, name)
+        return await start_finished(settings, api, target, since=since)
+    except GatewrightError as error:
+        return Look(target=name, problem=" ".join(str(error).splitlines()))
 
 
 async def start_finished(
@@ -45,7 +68,7 @@ async def start_finished(
                 said[job] = await start(api, registry, settings, order)
                 started += [job] if known is None else []
     keep_cursor(settings, target, cursor)
-    return Look(started=tuple(started), said=said)
+    return Look(target=target.name, started=tuple(started), said=said)
 
 
 def _unbegun(registry: Registry, target: str) -> list[str]:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 from support.project import Project
+from support.recording_proxy import recording_proxy
 
-from evals.errors import ConfigurationError
 from flows.config.target import load_target
-from flows.orchestration.triggers import all_targets, targets_wanting
+from flows.orchestration.triggers import targets_wanting
 from flows.platforms.fine_tuning.records import Job
+from flows.service.dispatcher.prefect_runs import PrefectRuns
+from flows.service.dispatcher.watching import watch_targets
 
 WATCHES: dict[str, dict[str, Any]] = {
     "quiet": {},
@@ -47,11 +49,18 @@ def test_a_job_is_for_the_target_it_names_and_for_those_whose_watch_fits(
     assert wanting(project, suffix, **metadata) == names
 
 
-def test_the_problems_of_all_target_files_are_told_at_once(project: Project) -> None:
-    for name in ("one", "two"):
-        project.write_target(name, {"version": 1, "name": name})
-    with pytest.raises(ConfigurationError) as caught:
-        all_targets(project.settings)
-    assert {"one.yaml", "two.yaml"} == {
-        problem.where.rpartition("/")[2] for problem in caught.value.problems
-    }
+async def test_what_one_target_lacks_hides_no_other(
+    project: Project,
+) -> None:
+    """A file that can't be read, and a platform that does not answer, come before a target that is well."""
+    plain = {"version": 1, "platform": "openai", "suites": ["s"], "gate": "g"}
+    with recording_proxy() as platform:
+        project.write_target("a-broken", {"version": 1, "name": "a-broken"})
+        for name, address in (("b-dead", "http://127.0.0.1:9"), ("c-well", platform.url)):
+            options = {"base_url": f"{address}/v1", "key_variable": "none"}
+            project.write_target(name, {**plain, "name": name, "openai": options})
+        async with PrefectRuns("http://127.0.0.1:9/api", patience_s=0) as api:
+            found = {one.target: one.problem for one in await watch_targets(project.settings, api)}
+    assert "a-broken.yaml" in found["a-broken"]
+    assert "nothing answers at http://127.0.0.1:9" in found["b-dead"]
+    assert (found["c-well"], bool(platform.asked)) == ("", True)

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from evals.addresses import checked, http_options
 from evals.codec import decode
-from evals.errors import ConfigurationError, CredentialError, PlatformError, Problem
+from evals.errors import CredentialError, PlatformError
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
 from flows.platforms.azure.errors import explained, service_error
-from flows.platforms.certificates import checks_certificates
 from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
 
 __all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "ArmAnswer", "ArmClient"]
@@ -62,7 +62,7 @@ class ArmClient:
         auxiliary: TokenSource | None = None,
         absent: str = "check the network and 'arm_endpoint'",
     ) -> None:
-        _refuse_plain_http(base_url)
+        checked(base_url, where="arm_endpoint", secure=True)  # tokens are sent to it
         self.base = base_url.rstrip("/")
         self._tokens, self.auxiliary = tokens, auxiliary
         self._api_version = api_version
@@ -71,7 +71,7 @@ class ArmClient:
         self._http = httpx.AsyncClient(
             timeout=self.pace.request,
             follow_redirects=False,
-            verify=checks_certificates(base_url),
+            **http_options(base_url),
         )
 
     def elsewhere(self) -> ArmClient:
@@ -216,16 +216,3 @@ def _decoded(answer: httpx.Response) -> Any:
     except msgspec.DecodeError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _refuse_plain_http(base_url: str) -> None:
-    parts = urlsplit(base_url)
-    if parts.scheme == "https" or parts.hostname in {"127.0.0.1", "::1", "localhost"}:
-        return
-    raise ConfigurationError(
-        Problem(
-            where="arm_endpoint",
-            message=f"expected an https address; found {base_url!r}",
-            fix="tokens are sent over https only; plain http is for loopback",
-        )
-    )
