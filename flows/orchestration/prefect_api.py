@@ -1,4 +1,4 @@
-"""The thin client that starts Prefect deployments: two calls of Prefect's REST API, no Prefect import (2 s saved).
+"""The thin client that starts Prefect deployments: a few calls of Prefect's REST API, no Prefect import (2 s saved).
 
 `create_flow_run` carries an idempotency key, so that the same trigger delivered twice, by a webhook and by the
 poller, is one flow run. A busy server answers 503 while its database is locked; that is waited out.
@@ -17,12 +17,15 @@ import httpx
 
 from evals.addresses import http_options
 from evals.errors import ConfigurationError, InfrastructureError, Problem
+from evals.files.full_disk import lacking_room
+from flows.settings import prefect_home
 
 __all__ = ["FINAL_STATES", "PrefectApi", "prefect_api_from_environment"]
 
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _REACH_S = 4.0
+_LEAST_ROOM = 1 << 20
 
 
 class PrefectApi:
@@ -114,6 +117,12 @@ class PrefectApi:
         created = await self._ask("POST", f"deployments/{identifier}/create_flow_run", json=body)
         return str(self._checked(created)["id"])
 
+    async def create_process_pool(self, name: str) -> None:
+        """Create a work pool whose flow runs are processes of the worker's machine, unless there is one of this name."""
+        answer = await self._ask("POST", "work_pools/", json={"name": name, "type": "process"})
+        if answer.status_code != 409:
+            self._checked(answer)
+
     async def flow_run(self, flow_run_id: str) -> Mapping[str, Any]:
         """Return a flow run as the server tells it: id, name, state_type, state."""
         return self._checked(await self._ask("GET", f"flow_runs/{flow_run_id}"))
@@ -171,9 +180,10 @@ class PrefectApi:
         if answer.is_success:
             result: Mapping[str, Any] = answer.json()
             return result
-        raise InfrastructureError(
-            f"Prefect at {self._url} answered {answer.status_code}: {answer.text[:300]}"
-        )
+        # Its database is most often on this machine, and tells nobody that its disk is full.
+        lacking = lacking_room(prefect_home(), _LEAST_ROOM) if answer.is_server_error else ""
+        why = f"{answer.text[:300]}{'; ' if lacking else ''}{lacking}"
+        raise InfrastructureError(f"Prefect at {self._url} answered {answer.status_code}: {why}")
 
 
 def prefect_api_from_environment() -> PrefectApi:
