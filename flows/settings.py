@@ -17,7 +17,7 @@ from pathlib import Path
 
 from evals.report.sanitise import one_line
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "load_settings", "prefect_home"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,11 @@ def load_settings() -> Settings:
         datasets=_path("GATEWRIGHT_DATASETS", "datasets"),
         actor=one_line(os.environ.get("GATEWRIGHT_ACTOR") or _login()),
     )
+
+
+def prefect_home() -> Path:
+    """Return the folder where Prefect on this machine keeps its database, and what else is its own."""
+    return Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
 
 
 def _path(variable: str, default: str) -> Path:
