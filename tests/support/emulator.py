@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 QUICK = PollingPace(
-    request=20, poll=0.02, probe=0.02, deploy=60, delete=60, ready=60, first_pause=0.02
+    request=300, poll=0.02, probe=0.02, deploy=900, delete=900, ready=900, first_pause=0.02
 )
 """In a hurry where nothing has to be waited for, and patient where a busy machine takes its time."""
 
