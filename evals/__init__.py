@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from evals.version import VERSION
+
 if TYPE_CHECKING:
     from evals.errors import ConfigurationError, GatewrightError
     from evals.gate.policy import GatePolicy, load_policy
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from evals.stored_runs.run import StoredRun, judge, load_run
     from evals.suites.opened import OpenedSuite, open_suite
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "ConfigurationError",

@@ -9,6 +9,7 @@ GatewrightError                       exit 4: root of all that is raised on purp
 ├── WaitingError                      exit 2: a person has to decide first
 ├── InfrastructureError               exit 4: something outside failed
 │   ├── DiskFullError                 exit 4: a disk has no room; an OSError as well (evals/files)
+│   ├── OtherVersionError             exit 4: written by a version that this one does not read (evals/files)
 │   ├── SamplingError                 exit 4: the endpoint cannot be asked at all (authentication, address)
 │   │   ├── EndpointGoneError         exit 4: its deployment no longer exists (evals/sampling)
 │   │   └── UnreachableError          exit 4: nothing listens at its address (evals/sampling)

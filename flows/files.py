@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from evals.files import replace_file
-from evals.records import decode, encode
+from evals.files.versions import read_stored
+from evals.records import encode
 
 __all__ = ["read_record", "write_record"]
 
@@ -20,4 +21,4 @@ def write_record(path: Path, record: Any) -> None:
 
 def read_record(path: Path, kind: type[R]) -> R | None:
     """Read a record back, None when the file is not there."""
-    return decode(path.read_bytes(), kind) if path.exists() else None
+    return read_stored(path, kind) if path.exists() else None

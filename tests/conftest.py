@@ -45,6 +45,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="a further file of statistical reference vectors; may be given several times",
     )
+    parser.addoption(
+        "--kills",
+        type=int,
+        metavar="N",
+        default=40,
+        help="how often the kill test of the whole product kills something",
+    )
+    parser.addoption(
+        "--kill-seed",
+        type=int,
+        metavar="N",
+        default=7,
+        help="what chooses what is killed, and when",
+    )
 
 
 class FailuresAtOnce:

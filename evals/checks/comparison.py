@@ -29,10 +29,11 @@ from evals.checks.missing import (
     with_shared_truths,
 )
 from evals.checks.prediction_powered import labelled_interval
-from evals.checks.rows import asked_rows, spec_of
+from evals.checks.rows import asked_rows, due_rows, spec_of
 from evals.checks.worst_case import Sides, Take, outer_bounds, rise_is_worse, widened
 from evals.metrics.estimates import MetricSpec, estimate_rows
 from evals.metrics.results import ModelResults
+from evals.stats.clusters import cluster_sizes
 from evals.stats.interval import Interval
 
 __all__ = ["compare", "measure"]
@@ -57,7 +58,8 @@ def measure(
         ValueError: the scores are none the metric can be computed from.
     """
     spec = spec_of(check, candidate)
-    sides = Sides(spec, candidate, None, asked_rows(check, candidate, None))
+    asked = asked_rows(check, candidate, None)
+    sides = Sides(spec, candidate, None, asked, due_rows(check, candidate))
     rows = sides.asked & scored_rows(spec, candidate)
     other = None if baseline is None else _point(spec, baseline, rows & scored_rows(spec, baseline))
     blocked = _undefined(spec, candidate, rows) if rows.any() else "no case was scored"
@@ -93,7 +95,8 @@ def compare(
     if check.percent and check.spec.superiority and not spec.higher_is_better:
         raise IncomparableError("a gain in % needs a metric where higher is better")
     candidate, baseline = with_shared_truths(spec, candidate, baseline)
-    sides = Sides(spec, candidate, baseline, asked_rows(check, candidate, baseline))
+    asked = asked_rows(check, candidate, baseline)
+    sides = Sides(spec, candidate, baseline, asked, due_rows(check, candidate))
     rows = sides.asked & scored_rows(spec, candidate) & scored_rows(spec, baseline)
     if not rows.any():
         return _blocked(sides, (None, None), "no pair was scored")
@@ -121,21 +124,18 @@ def _measured(
     lost = _lost(sides)
     if missing == "at_random" or not any(lost):
         found = take(sides.candidate, sides.baseline, rows)
-        return _measurement(
-            sides.spec, found, rows, points, ratio=check.percent, missing=lost, asked=sides.count
-        )
+        return _measurement(check, sides, found, rows, points, missing=lost)
     if unknown_truths(sides.spec, sides.candidate, sides.asked):
         return _blocked(sides, points, "the true labels of missing answers are not known")
     ends = outer_bounds(check, sides, take)
     found = ends.worst or ends.best or take(sides.candidate, sides.baseline, rows)
     return _measurement(
-        sides.spec,
+        check,
+        sides,
         found,
         sides.asked,
         points,
-        ratio=check.percent,
         missing=lost,
-        asked=sides.count,
         estimate=take(sides.candidate, sides.baseline, rows).estimate,
         lower=ends.lower,
         upper=ends.upper,
@@ -194,12 +194,21 @@ def _labelled(
 
 
 def _measurement(
-    spec: MetricSpec, found: Interval, rows: Mask, points: Points, *, ratio: bool, **more: Any
+    check: Check, sides: Sides, found: Interval, rows: Mask, points: Points, **more: Any
 ) -> Measurement:
-    cases = int(rows.sum())
-    blocked = too_few_for_method(spec, found, cases, ratio=ratio)
+    cases, ratio, whole = int(rows.sum()), check.percent, None
+    if sides.candidate.clusters is not None:
+        # Those of a look may be less unequal by luck than those of all that it is a part of.
+        whole = cluster_sizes(np.bincount(sides.candidate.clusters[sides.due]))
     return Measurement.of(
-        found, cases, points, ratio=ratio, blocked=blocked, warnings=warnings(found), **more
+        found,
+        cases,
+        points,
+        ratio=ratio,
+        blocked=too_few_for_method(sides.spec, found, cases, ratio=ratio, whole=whole),
+        warnings=warnings(found),
+        asked=sides.count,
+        **more,
     )
 
 

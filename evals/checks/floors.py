@@ -31,11 +31,23 @@ FINEST_BOOTSTRAP = 10 / DRAWS
 UNSEEN_SHARE = 0.05
 
 
-def too_few_for_method(spec: MetricSpec, found: Interval, cases: int, *, ratio: bool) -> str | None:
-    """Name the floor below which a method's error rate is not known, so that nothing may be decided; None above it."""
+def too_few_for_method(
+    spec: MetricSpec,
+    found: Interval,
+    cases: int,
+    *,
+    ratio: bool,
+    whole: ClusterSizes | None = None,
+) -> str | None:
+    """Name the floor below which a method's error rate is not known, so that nothing may be decided; None above it.
+
+    `whole` are the clusters of all cases of the check, those not asked yet with them.
+    """
     if spec.family == "label" and cases < MIN_LABEL_CASES:
         return f"only {cases} cases; {spec.statistic} needs at least {MIN_LABEL_CASES} to decide"
     clusters = _clusters(found)
+    if clusters is not None and whole is not None:
+        clusters = min(clusters, whole, key=lambda sizes: sizes.effective)
     if clusters is not None and clusters.effective < MIN_CLUSTERS:
         return f"only {clusters_said(clusters)}; at least {MIN_CLUSTERS} are needed to decide"
     if spec.family == "quantile":

@@ -29,12 +29,13 @@ Take = Callable[[ModelResults, ModelResults | None, Mask], Interval]
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What is compared: candidate and baseline (None for an absolute check) over the cases that were asked."""
+    """What is compared: candidate and baseline (None for an absolute check) over the cases that were asked, of those `due`."""
 
     spec: MetricSpec
     candidate: ModelResults
     baseline: ModelResults | None
     asked: Mask
+    due: Mask
 
     @property
     def count(self) -> int:

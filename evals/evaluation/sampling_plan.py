@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from evals.records import Record, decode
+from evals.files.versions import read_stored
+from evals.records import Record
 
 __all__ = ["SAMPLING_PLAN_FILE", "SamplingPlan", "read_sampling_plan"]
 
@@ -30,4 +31,4 @@ class SamplingPlan(Record, frozen=True, kw_only=True):
 def read_sampling_plan(folder: Path) -> SamplingPlan | None:
     """Read the plan of the run in `folder`, None when no case was asked yet."""
     path = folder / SAMPLING_PLAN_FILE
-    return decode(path.read_bytes(), SamplingPlan) if path.is_file() else None
+    return read_stored(path, SamplingPlan) if path.is_file() else None

@@ -19,6 +19,7 @@ __all__ = [
     "cause_in_full_disk",
     "free_bytes",
     "full_disk",
+    "lacking_room",
     "require_room",
     "room_for",
 ]
@@ -70,8 +71,13 @@ def room_for(path: Path, needed: int = 0) -> Iterator[None]:
 
 def require_room(path: Path, needed: int, what: str) -> None:
     """Raise DiskFullError when fewer than `needed` bytes are free where `path` is to be; `what` needs them."""
-    if free_bytes(path) < needed:
-        raise DiskFullError(f"{what}, and {_sentence(path, 'is full', needed)}")
+    if lacking := lacking_room(path, needed):
+        raise DiskFullError(f"{what}, and {lacking}")
+
+
+def lacking_room(path: Path, needed: int) -> str:
+    """Return the sentence that fewer than `needed` bytes are free where `path` is to be, "" when there are as many."""
+    return _sentence(path, "has too little room", needed) if free_bytes(path) < needed else ""
 
 
 def cause_in_full_disk(error: BaseException, places: Iterable[Path]) -> DiskFullError | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -11,6 +10,7 @@ import msgspec
 from evals.codec import decoder
 from evals.errors import ConfigurationError, Problem
 from evals.files import append_lines, replace_file, whole_lines
+from evals.files.versions import other_version
 from evals.gate.looks import LookEvent, RemainingCases
 from evals.gate.old_verdicts import completed_check
 from evals.gate.policy import GatePolicy
@@ -30,9 +30,13 @@ class LookStore:
         reader = decoder(LookEvent)
         found: dict[int, LookEvent] = {}
         for line in whole_lines(self.path):
-            with suppress(msgspec.DecodeError):
+            try:
                 event = _completed(reader.decode(line))
-                found.setdefault(event.look, event)  # a look is made once; the first one stands
+            except msgspec.ValidationError as error:
+                raise other_version(self.path, error) from error
+            except msgspec.DecodeError:  # torn by a version that did not cut such a line
+                continue
+            found.setdefault(event.look, event)  # a look is made once; the first one stands
         return tuple(found[look] for look in sorted(found))
 
     def event(self, look: int) -> LookEvent | None:

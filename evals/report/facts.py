@@ -201,6 +201,8 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
         kind: what was run, e.g. "promotion", "regression", "evaluation".
         state: what the run came to; None lets the report derive it from the verdict, and then it never says promoted.
         baseline: what was live when the run started, pinned.
+        after: what was live when the run came to its end; None takes the baseline. `moved` says that it took the
+            baseline's place while the run went on.
         production_verdict: the verdict on the production deployment, measured before the switch.
         sampling: plain numbers by name. Worded specially: calls, retries, reused, wall_s, cost_usd (None = price
             unknown), prompt_tokens, completion_tokens, cached_tokens. Other names are shown as they are.
@@ -226,6 +228,8 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     requested_by: str = ""
     state: RunState | None = None
     baseline: LivePointer | None = None
+    after: LivePointer | None = None
+    moved: bool = False
     verdict: Verdict | None = None
     production_verdict: Verdict | None = None
     suite_results: tuple[SuiteResult, ...] = ()

@@ -14,11 +14,12 @@ from evals.evaluation.evaluation import Evaluation
 from evals.evaluation.rejudge import rejudge_stored
 from evals.evaluation.sampling_plan import SAMPLING_PLAN_FILE, read_sampling_plan
 from evals.evaluation.score_store import ScoreStore
+from evals.files.versions import read_stored, require_format
 from evals.gate.look_store import LookStore
 from evals.gate.policy import GatePolicy, load_policy
 from evals.gate.tries.rule import with_tries
 from evals.gate.validation import validate_policy
-from evals.records import Price, Role, Verdict, decode
+from evals.records import Price, Role, Verdict
 from evals.sampling.journal.journal import Journal
 from evals.stored_runs import tables
 from evals.suites.opened import open_suite
@@ -104,8 +105,10 @@ def load_run(folder: Path | str, suites: Path | str = "datasets") -> StoredRun:
     Raises:
         ConfigurationError: there is no such folder, it is no run's or of one that has asked nothing yet, or one of its
             suites is missing, has problems, or was changed since the answers were scored.
+        OtherVersionError: the folder was written by a version that this one does not read.
     """
     folder = Path(folder).resolve()
+    require_format(folder)
     plan = read_sampling_plan(folder)
     if plan is None:
         raise ConfigurationError(_no_run(folder))
@@ -130,7 +133,7 @@ def load_run(folder: Path | str, suites: Path | str = "datasets") -> StoredRun:
     return StoredRun(
         folder=folder,
         evaluation=evaluation,
-        verdict=decode(verdict.read_bytes(), Verdict) if verdict.is_file() else None,
+        verdict=read_stored(verdict, Verdict) if verdict.is_file() else None,
     )
 
 

@@ -19,7 +19,7 @@ from evals.config.documents import load_yaml
 from evals.graders.table import build
 from evals.suites.opened import OpenedSuite, open_suite
 
-__all__ = ["open_kept_suite"]
+__all__ = ["named_files", "open_kept_suite"]
 
 _MOST = 16
 _JUST_NOW_S = 2.0
@@ -51,7 +51,7 @@ def open_kept_suite(folder: Path, model_client: Any = None) -> OpenedSuite:
         return replace(kept.opened, graders=build(kept.opened.suite, model_client))
     began = time.time()
     opened = open_suite(folder, model_client)
-    named = tuple(_named(folder))
+    named = tuple(named_files(folder))
     marks = _marks(folder, named)
     if _settled(marks, began):
         _KEPT[folder] = _Kept(replace(opened, graders=()), named, marks)
@@ -60,7 +60,7 @@ def open_kept_suite(folder: Path, model_client: Any = None) -> OpenedSuite:
     return opened
 
 
-def _named(folder: Path) -> Iterator[Path]:
+def named_files(folder: Path) -> Iterator[Path]:
     """The files that suite.yaml may name: any of its texts that is the path of a file."""
     pending = [load_yaml(folder / "suite.yaml").data]
     while pending:

@@ -7,6 +7,7 @@ run over, or its question void, resumes it too, so that none is left waiting for
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from flows.settings import Settings
 
 __all__ = [
     "LOOK_AGAIN",
+    "how_it_ended",
     "last_suspended",
     "note_lost",
     "note_resumed",
@@ -118,6 +120,16 @@ async def resume(
 ) -> bool:
     """Have a suspended flow run go on; False when it is not suspended (any more). Raises InfrastructureError."""
     return await api.resume(flow_run_id, {"decision": decision, "who": who, "reason": reason})
+
+
+def how_it_ended(found: Mapping[str, Any] | None) -> str:
+    """Say what became of a flow run that can't be resumed, as Prefect tells it; None is one that it does not know."""
+    if found is None:
+        return "is not known to Prefect any more"
+    state = str(found["state_type"]).lower()
+    return (
+        f"was {state} in Prefect" if state in ("cancelled", "completed") else f"{state} in Prefect"
+    )
 
 
 async def resume_unanswerable(

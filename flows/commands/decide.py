@@ -93,7 +93,7 @@ def _resumed(run_id: str, as_json: bool) -> str | None:
     """Resume the flow run that was suspended for this run; returns its id, None when there is none to be resumed."""
     import os
 
-    from flows.approvals.suspended_runs import resume, suspended_as
+    from flows.approvals.suspended_runs import how_it_ended, resume, suspended_as
     from flows.orchestration.prefect_api import prefect_api_from_environment
 
     settings = load_settings()
@@ -102,13 +102,17 @@ def _resumed(run_id: str, as_json: bool) -> str | None:
     if flow_run is None or not os.environ.get("PREFECT_API_URL"):
         return None
 
-    async def ask() -> bool:
+    async def ask() -> str | None:
+        """Why it is not resumed, None when it is."""
         async with prefect_api_from_environment() as api:
-            return await resume(api, flow_run, who=settings.actor, reason="answered")
+            if await resume(api, flow_run, who=settings.actor, reason="answered"):
+                return None
+            return how_it_ended(await api.look_up(flow_run))
 
     try:
-        return flow_run if asyncio.run(ask()) else None
+        why = asyncio.run(ask())
     except InfrastructureError as error:
-        if not as_json:
-            typer.echo(f"the waiting flow run {flow_run} was not resumed: {error}", err=True)
-        return None
+        why = f"was not resumed: {error}"
+    if why is not None and not as_json:
+        typer.echo(f"flow run {flow_run}, which waited for the answer, {why}", err=True)
+    return flow_run if why is None else None

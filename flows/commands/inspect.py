@@ -16,6 +16,7 @@ from flows.config.sealing import UNSEALED, may_see_run
 from flows.config.target import load_target, target_names
 from flows.registry.opening import open_registry, require_run
 from flows.registry.store import Registry
+from flows.release.outcomes import as_told
 from flows.settings import Settings, load_settings
 
 __all__ = ["register"]
@@ -58,12 +59,12 @@ def history(
     with open_registry(settings) as registry:
         _targets(settings, registry, target)
         events = registry.history(target, limit)
-    if as_json:
-        emit([msgspec.to_builtins(event) for event in events])
-        return
-    console().print(
-        changes_table(target, events) if events else f"{target}: nothing has happened yet"
-    )
+        if as_json:
+            emit([msgspec.to_builtins(event) for event in events])
+        elif events:
+            console().print(changes_table(registry, target, events))
+        else:
+            console().print(f"{target}: nothing has happened yet")
 
 
 def runs(
@@ -75,7 +76,8 @@ def runs(
     settings = load_settings()
     with open_registry(settings) as registry:
         _targets(settings, registry, target)
-        found, pending = registry.runs(target, limit), registry.inbox_pending(limit)
+        found = [as_told(registry, run) for run in registry.runs(target, limit)]
+        pending = registry.inbox_pending(limit)
     if as_json:
         emit([msgspec.to_builtins(run) for run in found])
         return

@@ -41,6 +41,7 @@ from flows.commands.output import (
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
+from flows.release.outcomes import as_told
 from flows.reporting.live_display import follow
 from flows.settings import Settings, load_settings
 
@@ -320,8 +321,7 @@ async def _submit(settings: Settings, run_id: str, parameters: dict[str, Any]) -
 def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
     """Print what a run came to and leave with the exit code that says so."""
     with open_registry(settings) as registry:
-        run, verdict = registry.run(run_id), registry.verdict(run_id)
-    assert run is not None
+        run, verdict = as_told(registry, require_run(registry, run_id)), registry.verdict(run_id)
     if as_json:
         emit(run_data(run, verdict))
     elif run.kind == "selection":

@@ -20,6 +20,7 @@ from evals.evaluation.sampling_plan import (
     SamplingPlan,
     read_sampling_plan,
 )
+from evals.files.versions import mark_format, require_format
 from evals.gate.look_store import LookStore
 from evals.gate.policy import GatePolicy, load_policy, parse_duration
 from evals.gate.validation import validate_policy
@@ -43,7 +44,15 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["OpenRun", "TargetPlan", "evaluated_model", "load_plan", "most_tokens", "open_run"]
+__all__ = [
+    "OpenRun",
+    "TargetPlan",
+    "evaluated_model",
+    "load_plan",
+    "most_tokens",
+    "open_run",
+    "opened_with",
+]
 
 _ASKING = (
     "temperature",
@@ -189,6 +198,7 @@ class OpenRun:
     def keep_deal(self) -> None:
         """Write down how the cases are dealt, before the first is asked."""
         if not (self.folder / SAMPLING_PLAN_FILE).exists():
+            mark_format(self.folder)
             write_record(self.folder / SAMPLING_PLAN_FILE, self.deal)
 
     @property
@@ -271,13 +281,21 @@ def open_run(settings: Settings, run_id: str) -> Iterator[OpenRun]:
     with open_registry(settings) as registry:
         record = require_run(registry, run_id)
         plan = load_plan(settings, record.target)
-        left_out = _left_out(settings, registry, record, plan)
-        yield OpenRun(
-            settings=settings,
-            registry=registry,
-            record=record,
-            plan=plan.without(left_out) if left_out else plan,
-        )
+        yield opened_with(settings, registry, record, plan)
+
+
+def opened_with(
+    settings: Settings, registry: Registry, record: RunRecord, plan: TargetPlan
+) -> OpenRun:
+    """Return a run with a plan that was read. Raises OtherVersionError when its folder is of a newer Gatewright."""
+    require_format(settings.run_folder(record.run_id))
+    left_out = _left_out(settings, registry, record, plan)
+    return OpenRun(
+        settings=settings,
+        registry=registry,
+        record=record,
+        plan=plan.without(left_out) if left_out else plan,
+    )
 
 
 def _left_out(

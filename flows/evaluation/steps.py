@@ -21,6 +21,7 @@ from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.identity import slot_name
 from flows.evaluation.ask import ask_models, budget_of, candidate_connection, stop_reasons
+from flows.evaluation.disk_preflight import disk_findings
 from flows.evaluation.estimate import expected_findings, last_results
 from flows.evaluation.human_labels import keep_labels, with_kept_labels
 from flows.evaluation.judge_preflight import judge_findings
@@ -76,7 +77,7 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
             found = await run.platform.preflight(
                 run.record.candidate, (run.target.developer, run.target.production)
             )
-            found += _expected(run)
+            found += _expected(run) + disk_findings(run)
             leaks, refused = await look_for_leaks(run)
             found += leaks + await _judges(run) + anchor_findings(run)
         finally:

@@ -17,10 +17,13 @@ from flows.evaluation.open_run import OpenRun
 from flows.platforms.base import Finding
 from flows.platforms.fine_tuning.jobs import get_job, read_file
 
-__all__ = ["LEAKS", "look_for_leaks"]
+__all__ = ["LEAKS", "UNKNOWN", "look_for_leaks"]
 
 LEAKS = "training overlap"
 """Name of these findings."""
+
+UNKNOWN = "training file"
+"""Name of the finding that there is nothing to hold a suite against: it says nothing of the candidate."""
 
 _KEPT = "training.jsonl"
 
@@ -87,9 +90,11 @@ def _file_name(run: OpenRun) -> str:
 
 def _finding(suite: str, leak: Leak | None) -> Finding:
     if leak is None:
-        return _warning(
-            f"no training file is known to hold {suite} against",
-            "name one by 'training:' in its suite.yaml",
+        return Finding(
+            name=UNKNOWN,
+            level="warn",
+            message=f"no training file is known to hold {suite} against",
+            fix="name one by 'training:' in its suite.yaml",
         )
     if leak.overlap.exact or leak.overlap.near:
         return _warning(leak_words(leak), "gatewright suite check shows them all")

@@ -51,6 +51,12 @@ async def put_back_drift(
 ) -> LivePointer:
     """Make the recorded model stand and be read again. Raises as `flows.monitoring.drift.repair` does, PublishError besides."""
     async with _opened(settings, target_name) as place:
+        found = await drift.find_drift(
+            target_name,
+            platform=place.platform,
+            registry=place.registry,
+            publishers=place.publishers,
+        )
         published = await drift.repair(
             target_name,
             platform=place.platform,
@@ -61,11 +67,19 @@ async def put_back_drift(
             reason=reason,
             keeps_name=fixed_name(place.target),
         )
-        if failed := [found.problem for found in published if found.problem]:
-            raise PublishError("; ".join(failed))
-        place.registry.drift_over(target_name, actor=actor, reason=reason)
+        failed = [one.problem for one in published if one.problem]
         live = place.registry.live(target_name)
         assert live is not None, "a repair leaves something live"
+        place.registry.put_back(
+            target_name,
+            actor=actor,
+            reason=reason,
+            model_id=live.model_id,
+            found=[one.message for one in found],
+            problems=failed,
+        )
+        if failed:
+            raise PublishError("; ".join(failed))
         return live
 
 

@@ -17,8 +17,9 @@ from evals.errors import ConfigurationError, GatewrightError
 from evals.records import LivePointer, Verdict
 from flows.config.connections import platform_of, publishers_of
 from flows.config.target import load_target
-from flows.evaluation.open_run import OpenRun, open_run
+from flows.evaluation.open_run import OpenRun
 from flows.evaluation.steps import judged_anew
+from flows.evaluation.tries.as_judged import open_as_judged
 from flows.monitoring.drift import find_drift
 from flows.platforms.base import Finding
 from flows.registry.opening import open_registry
@@ -60,12 +61,13 @@ async def verify_target(
 
 
 def verify_run(settings: Settings, run_id: str) -> tuple[Finding, ...]:
-    """Check one run: its answers against its verdict, and the proof of its promotion.
+    """Check one run: its answers against its verdict, and the proof of its promotion; by what it was judged by, whatever
+    its gate, its suites and its target are by now.
 
     Raises ConfigurationError when there is no such run.
     """
     key = verifying_key()
-    with open_run(settings, run_id) as run:
+    with open_as_judged(settings, run_id) as run:
         stored = run.registry.verdict(run_id)
         if stored is None:
             return (_warn("evidence", f"the run is {run.record.state} and has no verdict"),)
@@ -151,7 +153,8 @@ async def _drift(settings: Settings, registry: Registry, name: str) -> list[Find
 def _evidence(run: OpenRun, stored: Verdict) -> Iterator[Finding]:
     """Count the answers on disk again. What can't be counted again is said, and is no proof of anything wrong."""
     if changed := _changed_suites(run):
-        yield _warn("evidence", f"can't be counted again: changed since are {', '.join(changed)}")
+        suites = f"changed since, and not kept as they were, are {', '.join(changed)}"
+        yield _warn("evidence", f"can't be counted again: {suites}")
         return
     if not any((run.folder / "journal").glob("*")):
         yield _warn("evidence", f"can't be counted again: the answers are not in {run.folder}")

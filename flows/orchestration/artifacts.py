@@ -16,19 +16,28 @@ __all__ = ["DRIFT_FOUND", "REGRESSION_FAILED", "alert", "publish_report", "showi
 MOST_BYTES = 20_000
 PROGRESS_EVERY_S = 3.0
 _PATIENCE_S = 5.0
+_REPORT_PATIENCE_S = 60.0
 REGRESSION_FAILED = "gatewright.regression.failed"
 DRIFT_FOUND = "gatewright.drift.found"
 
 
 async def publish_report(run_id: str, text: str) -> None:
-    """Publish a report to the flow run it was made in. Needs a running flow or task."""
+    """Publish a report to the flow run it was made in. Needs a running flow or task.
+
+    A server that is away misses it, which is logged: the report stands in the run's folder all the same.
+    """
     from prefect.artifacts import (
         acreate_markdown_artifact,  # 2 s to import, paid only inside of a flow
     )
 
     if len(text.encode()) > MOST_BYTES:
         text = text.encode()[:MOST_BYTES].decode(errors="ignore") + "\n\n… cut; see the HTML report"
-    await acreate_markdown_artifact(text, key=f"report-{run_id}".lower(), description=run_id)
+    try:
+        async with asyncio.timeout(_REPORT_PATIENCE_S):
+            key = f"report-{run_id}".lower()
+            await acreate_markdown_artifact(text, key=key, description=run_id)
+    except Exception as error:  # whatever ails the server, the run has come to its end
+        _log_why("the report could not be shown in Prefect: %s", error)
 
 
 @asynccontextmanager
@@ -91,12 +100,15 @@ class _ProgressPage:
             await aupdate_progress_artifact(self._id, share, description=text)
 
     def _log_missed(self, error: Exception) -> None:
-        from prefect import get_run_logger
-
         if not self._missed:
-            why = str(error) or type(error).__name__
-            get_run_logger().warning("the progress page could not be updated: %s", why)
+            _log_why("the progress page could not be updated: %s", error)
         self._missed = True
+
+
+def _log_why(message: str, error: Exception) -> None:
+    from prefect import get_run_logger
+
+    get_run_logger().warning(message, str(error) or type(error).__name__)
 
 
 def _share(snapshot: Snapshot) -> float:

@@ -64,8 +64,12 @@ class HeldLease:
     async def take(self, patience_s: float, say: Callable[[str], None]) -> None:
         """Wait for the turn; `say` is told for whom. Raises InfrastructureError when that takes too long."""
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
-        if task is not None:
-            self._lose = lambda: loop.call_soon_threadsafe(task.cancel)
+
+        def stop() -> None:
+            if task is not None and not self._over.is_set():
+                task.cancel()
+
+        self._lose = lambda: loop.call_soon_threadsafe(stop)
         self._thread.start()
         until = loop.time() + patience_s
         while (ahead := await asyncio.to_thread(self._ask)) is not None:
@@ -80,9 +84,12 @@ class HeldLease:
         _held[self.run_id] = self.holder
         _waits.pop(self.run_id, None)
 
-    def release(self) -> None:
-        """Stop renewing and give the lease back; one that can't be given back ends by itself."""
+    def stop_renewing(self) -> None:
+        """Be over: from now on the lease can't be lost any more."""
         self._over.set()
+
+    def release(self) -> None:
+        """Give the lease back; one that can't be given back ends by itself."""
         self._thread.join()
         _waits.pop(self.run_id, None)
         if _held.get(self.run_id) == self.holder:
@@ -134,6 +141,7 @@ async def target_lease(
                 f"this process was silent for more than {LIFE_S:.0f} s, and another one goes on with run {run_id}"
             ) from None
         finally:
+            lease.stop_renewing()
             await asyncio.shield(asyncio.to_thread(lease.release))
 
 

@@ -50,9 +50,12 @@ def is_dead(holder: str) -> bool:
 
 
 def is_gone(infrastructure: str) -> bool:
-    """Say whether a process that Prefect's worker names as HOST:PID is surely gone; False wherever that can't be known."""
+    """Say whether no process here is the one that a Prefect worker of this machine names as PID or HOST:PID.
+
+    False where it names another host. A worker of another machine may have left out which: see who asks.
+    """
     host, _, pid = infrastructure.rpartition(":")
-    here = host == socket.gethostname() and pid.isdecimal() and bool(_world())
+    here = host in ("", socket.gethostname()) and pid.isdecimal() and bool(_world())
     found = _process(int(pid)) if here else None
     return here and (found is None or found[0] in "ZX")
 

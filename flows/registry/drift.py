@@ -16,7 +16,7 @@ from flows.registry.database.schema import events
 from flows.registry.pointers import newest
 from flows.registry.records import Event
 
-__all__ = ["close_drift", "drifted", "record_drift"]
+__all__ = ["close_drift", "drifted", "record_drift", "record_repair"]
 
 _FOUND, _OVER = "drift_found", "drift_over"
 
@@ -69,6 +69,33 @@ def record_drift(
     if hold and holds.held(writer.connection, target) is None:
         holds.place(writer, target, actor=actor, reason=reason)
     return True
+
+
+def record_repair(
+    writer: Writer,
+    target: str,
+    *,
+    actor: str,
+    reason: str,
+    model_id: str | None,
+    found: Sequence[str],
+    problems: Sequence[str] = (),
+) -> Event:
+    """Record that a person had what is recorded put back; a drift on record is over then, unless there are `problems`.
+
+    `found` says what stood otherwise before, whether a scheduled look had seen it or not.
+    """
+    event = writer.append(
+        "put_back",
+        actor=actor,
+        reason=reason,
+        target=target,
+        model_id=model_id,
+        data={"found": list(found), "problems": list(problems)},
+    )
+    if not problems:
+        close_drift(writer, target, actor=actor, reason=reason)
+    return event
 
 
 def close_drift(writer: Writer, target: str, *, actor: str, reason: str) -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "find",
     "generation",
     "live",
+    "live_at",
     "newest",
     "newest_two",
     "of_run",
@@ -73,6 +74,17 @@ def live(connection: Connection, target: str) -> LivePointer | None:
 def at(connection: Connection, target: str, generation: int) -> LivePointer | None:
     """Return what was live at a generation, None when nothing was."""
     query = select(pointers).where(pointers.c.target == target, pointers.c.generation == generation)
+    return _pointer(connection.execute(query).mappings().one_or_none())
+
+
+def live_at(connection: Connection, target: str, moment: str) -> LivePointer | None:
+    """Return what was live at a time (UTC, ISO 8601, as the registry writes it), None when nothing was."""
+    query = (
+        select(pointers)
+        .where(pointers.c.target == target, pointers.c.since <= moment)
+        .order_by(pointers.c.generation.desc())
+        .limit(1)
+    )
     return _pointer(connection.execute(query).mappings().one_or_none())
 
 

@@ -6,6 +6,7 @@ A rollback, a restore or a repair brings an earlier generation back; its evidenc
 from __future__ import annotations
 
 from evals.records import CheckResult, LivePointer
+from flows.registry.decisions import consents
 from flows.registry.records import Answer, Event
 from flows.registry.store import Registry
 
@@ -37,7 +38,7 @@ def overrides_behind(registry: Registry, pointer: LivePointer) -> tuple[Answer, 
     run_id = origin(registry, pointer).run_id
     if run_id is None:
         return ()
-    return tuple(answer for answer in registry.answers(run_id) if answer.decision == "override")
+    return tuple(answer for answer in consents(registry, run_id) if answer.decision == "override")
 
 
 def failed_checks(registry: Registry, pointer: LivePointer) -> tuple[CheckResult, ...]:

@@ -72,6 +72,7 @@ CHANGES: frozenset[str] = frozenset(
         "model_reinstated",
         "drift_found",
         "drift_over",
+        "put_back",
         "edited",
         "run_retried",
     }

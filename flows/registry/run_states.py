@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from evals.errors import RefusedError, RegistryError
 from flows.registry import answers, ledger, pointers, runs, verdicts
 from flows.registry.database.engine import Writer
-from flows.registry.records import AUTOMATION, RunRecord, RunState
+from flows.registry.database.schema import events
+from flows.registry.records import AUTOMATION, RUN_STATES, RunRecord, RunState
 
-__all__ = ["set_state", "supersede"]
+__all__ = ["came_to_state_at", "set_state", "supersede"]
 
 
 def set_state(
@@ -18,7 +19,8 @@ def set_state(
 ) -> RunRecord:
     """Move a run on; the same state and detail again is no change.
 
-    A promotion that is refused on its verdict, or by a person, bars its model from the target. Raises RefusedError for a
+    A promotion that is refused on its verdict, or by a person, bars its model from the target; it is refused by the
+    person who rejected it, else by nobody but automation, whoever asked for it. Raises RefusedError for a
     way out of `promoted` or `superseded`, RegistryError for a `promoted` that made nothing live or for an unknown run.
     """
     run = runs.require(writer.connection, run_id)
@@ -31,8 +33,11 @@ def set_state(
     if state == "promoted" and not pointers.of_run(writer.connection, run_id):
         raise RegistryError(f"run {run_id} made nothing live; it can't be called promoted")
     kinds = [f"run_{state}"]
-    if state == "refused" and _on_its_merits(writer.connection, run):
-        kinds.append("model_refused")
+    if state == "refused":
+        person = answers.rejected(answers.answers_of(writer.connection, run_id))
+        actor = person.actor if person is not None else AUTOMATION
+        if _on_its_merits(writer.connection, run):
+            kinds.append("model_refused")
     for kind in kinds:
         writer.append(
             kind,
@@ -43,6 +48,19 @@ def set_state(
             model_id=run.candidate_model or None,
         )
     return runs.save(writer, replace(run, state=state, detail=detail))
+
+
+def came_to_state_at(connection: Connection, run_id: str) -> str | None:
+    """Return when a run came to the state it is in, UTC, ISO 8601; a report that is written anew is no such change."""
+    query = (
+        select(events.c.at)
+        .where(
+            events.c.run_id == run_id, events.c.kind.in_([f"run_{state}" for state in RUN_STATES])
+        )
+        .order_by(events.c.seq.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar()
 
 
 def supersede(writer: Writer, run_id: str) -> tuple[str, ...]:

@@ -62,6 +62,7 @@ class Registry:
 
     # what is live
     live = reading(pointers.live)
+    live_at = reading(pointers.live_at)
     generation = reading(pointers.generation)
     targets = reading(pointers.targets)
     previous = reading(pointers.previous)
@@ -96,6 +97,7 @@ class Registry:
     # what stands otherwise than recorded
     drift_found = writing(drift.record_drift)
     drift_over = writing(drift.close_drift)
+    put_back = writing(drift.record_repair)
     drifted = reading(drift.drifted)
 
     # runs
@@ -104,6 +106,7 @@ class Registry:
     note_run = writing(runs.note)
     set_run_state = writing(run_states.set_state)
     supersede = writing(run_states.supersede)
+    came_to_state_at = reading(run_states.came_to_state_at)
     runs = reading(runs.listing)
 
     # tries

@@ -35,6 +35,7 @@ from flows.publishers.base import Published, Publisher
 from flows.registry.records import RunState
 from flows.registry.store import Registry
 from flows.release.clearance import Promotion
+from flows.release.outcomes import LIVE
 from flows.release.publish_live import publish_live
 from flows.release.replace import InPlacePromotion
 from flows.release.signing import envelope, signing_key
@@ -157,14 +158,12 @@ async def _after_switch(process: PromotionProcess) -> PromotionOutcome:
     if live is None or live.run_id != act.run_id:
         named = live.model_id if live is not None else "nothing"
         return _end(process, "superseded", f"{named} was made live since", published)
-    with process.step("live"):
-        unproved = _prove(process, live)
-    return _end(
-        process,
-        "live",
-        f"generation {live.generation} is live{process.outcome_note()}{unproved}{unkept}",
-        published,
-    )
+    with process.step(LIVE) as found:
+        note = f"{process.outcome_note()}{_prove(process, live)}{unkept}"
+        found |= {"note": note} if note else {}
+    # As it is told later on: what is live by then is not this run's to say.
+    detail = f"went live as generation {live.generation}{note}"
+    return _end(process, "live", detail, published)
 
 
 def _prove(process: PromotionProcess, live: LivePointer) -> str:

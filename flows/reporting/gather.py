@@ -30,14 +30,15 @@ from flows.evaluation.judges import judge_costs
 from flows.evaluation.kept.pinned import EarlierModels, pinned
 from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import OpenRun, open_run
-from flows.evaluation.training_overlap import LEAKS
+from flows.evaluation.training_overlap import LEAKS, UNKNOWN
 from flows.files import read_record
 from flows.monitoring.regression_evidence import evidence_sentence
 from flows.platforms.base import Finding
 from flows.platforms.model_names import short_name
 from flows.recovery.earlier_models import rollback_command
+from flows.registry.decisions import consents
 from flows.registry.provenance import overrides_behind, revocation_of
-from flows.registry.records import Binding, RunRecord
+from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.reporting.costs import cost_of, usages
 from flows.reporting.decline import declines
@@ -85,20 +86,21 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
     record, results = run.record, _results(run)
     assert record.candidate is not None
     live = run.registry.live(record.target)
-    baseline = (
-        run.registry.find(record.target, record.baseline_model) if record.baseline_model else None
-    )
+    baseline, ended = _baseline(run.registry, record), _ended(run.registry, record)
+    after = run.registry.live_at(record.target, ended or run.registry.now())
     return RunFacts(
         run_id=record.run_id,
         target=record.target,
         kind=record.kind,
         candidate=record.candidate,
         started=record.created_at,
-        finished=record.updated_at,
+        finished=ended,
         trigger=", ".join(f"{key} {value}" for key, value in sorted(record.trigger.items())),
         requested_by=record.requested_by,
         state=_STATES.get(record.state),
         baseline=baseline,
+        after=after,
+        moved=_moved(run.registry, record, baseline, after),
         verdict=run.registry.verdict(record.run_id),
         production_verdict=run.registry.verdict(record.run_id, "production"),
         suite_results=tuple(run.registry.suite_results(record.run_id)),
@@ -123,8 +125,12 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
             PromotionStep(step=step.step, state=step.phase, at=step.at, detail=_words(step.detail))
             for step in run.registry.steps(record.run_id)
         ),
-        consents=tuple(_consents(run.registry, record.run_id)),
-        names=_names(run),
+        consents=tuple(
+            Consent(decision=one.decision, actor=one.actor, reason=one.reason)
+            for one in consents(run.registry, record.run_id)
+            if one.decision != "reject"
+        ),
+        names=_names(run, after.model_id if after is not None else ""),
         live_now=_live_now(run.registry, live),
         gate_path=run.policy.path,
         selection=selection_facts(run.registry, record.selection),
@@ -134,6 +140,33 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
         edits=record.edits,
         error=error or _failure(record),
     )
+
+
+def _baseline(registry: Registry, record: RunRecord) -> LivePointer | None:
+    """What was live when the run began: at that generation, whether the model was live before or came back since."""
+    if not record.baseline_model:
+        return None
+    pinned_at = registry.pointer_at(record.target, record.baseline_generation)
+    if pinned_at is not None and pinned_at.model_id == record.baseline_model:
+        return pinned_at
+    return registry.find(record.target, record.baseline_model)
+
+
+def _ended(registry: Registry, record: RunRecord) -> str | None:
+    """When the run came to the state it is in; None while a process or a person has something to do for it."""
+    if record.under_way or record.state == "waiting":
+        return None
+    return registry.came_to_state_at(record.run_id) or record.updated_at
+
+
+def _moved(
+    registry: Registry, record: RunRecord, baseline: LivePointer | None, after: LivePointer | None
+) -> bool:
+    """Whether what is live by the run's end is another model than when it began, and not by this run."""
+    before = baseline or registry.live_at(record.target, record.created_at)
+    if after is None or after.run_id == record.run_id:
+        return False
+    return before is None or before.model_id != after.model_id
 
 
 def _failure(record: RunRecord) -> str | None:
@@ -228,12 +261,13 @@ def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
     overlaps = tuple(item.message for item in found if item.name == LEAKS and item.level == "warn")
     over_time = evidence_sentence(run)
     told = (*overlaps, over_time) if over_time else overlaps
+    unknown = tuple(item.message for item in found if item.name == UNKNOWN)
     sealed = tuple(
         f"{opened.suite.name} is sealed: its cases and what was answered to each are not shown here"
         for opened in run.plan.suites
         if opened.suite.sealed and not unsealed
     )
-    return (*_superseded(run.record), *told, *retry_notes(run), *sealed)
+    return (*_superseded(run.record), *told, *retry_notes(run), *sealed, *unknown)
 
 
 def _superseded(record: RunRecord) -> tuple[str, ...]:
@@ -242,12 +276,12 @@ def _superseded(record: RunRecord) -> tuple[str, ...]:
     return (f"This run was {record.detail}; it can't be approved any more.",)
 
 
-def _names(run: OpenRun) -> dict[str, str]:
+def _names(run: OpenRun, *more: str) -> dict[str, str]:
     """Short names of the models: their suffix, where the id carries one."""
     field = run.registry.field(run.record.selection) if run.record.selection else None
     found = pinned(run) or EarlierModels()
     earlier = [one.model_id for one in (found.anchor, found.best, found.oldest) if one is not None]
-    models = [run.record.candidate_model, run.record.baseline_model or "", *earlier]
+    models = [run.record.candidate_model, run.record.baseline_model or "", *earlier, *more]
     models += [one.model_id for one in field.candidates] if field is not None else []
     return {model: short for model in models if model and (short := short_name(model)) != model}
 
@@ -256,7 +290,10 @@ def _live_now(registry: Registry, live: LivePointer | None) -> str:
     """What is live, and for as long as it is: who let it past its gate, its revocation, its drift, and a hold."""
     if live is None:
         return "nothing is live"
-    sentence = f"{live.model_id} is live since {instant(live.since)} (generation {live.generation})"
+    sentence = (
+        f"{live.model_id} is live since {instant(live.since)} (generation {live.generation}),"
+        f" as of {instant(registry.now())}"
+    )
     if live.run_id and (gap := describe_downtime(registry.steps(live.run_id))):
         sentence += f"; {live.deployment} {gap} while it came"
     overrides = overrides_behind(registry, live)
@@ -270,17 +307,6 @@ def _live_now(registry: Registry, live: LivePointer | None) -> str:
     if (held := registry.held(live.target)) is not None:
         sentence += f"; on hold since {held.since[:10]} by {held.actor}: {held.reason}"
     return sentence
-
-
-def _consents(registry: Registry, run_id: str) -> Iterator[Consent]:
-    """Those to the verdicts as they stand: an answer to an earlier verdict of the run let nothing go live."""
-    for slot in _SLOTS:
-        verdict = registry.verdict(run_id, slot)
-        if verdict is None or (wanted := verdict.takes) is None:
-            continue
-        for answer in registry.answers(run_id, slot):
-            if answer.decision == wanted and answer.binding == Binding.of(verdict):
-                yield Consent(decision=wanted, actor=answer.actor, reason=answer.reason)
 
 
 def _next_steps(run: OpenRun, live: LivePointer | None) -> tuple[NextStep, ...]:

@@ -54,6 +54,8 @@ def headline(facts: RunFacts) -> Headline:
         word, symbol, tone = "PROMOTED against the gate", "!", "undecided"
         if _approvable(facts):
             word, symbol = f"PROMOTED, approved{_by(facts)}", "✓"
+    if state == "waiting" and "override" in _takes(facts):
+        word = "WAITING for overrides"
     return Headline(
         state=state,
         word=word,
@@ -114,11 +116,15 @@ def _sentence(facts: RunFacts, state: RunState) -> str:
 
 
 def _stays(facts: RunFacts) -> str:
-    if facts.kind == "regression":
-        return f"{model_name(facts, facts.candidate.model_id)} is still live"
-    if facts.baseline is None:
+    """What is live once the run is over, if not its candidate."""
+    regression = facts.kind == "regression"
+    live = facts.after or (None if regression else facts.baseline)
+    if live is None and not regression:
         return "nothing is live"
-    return f"{model_name(facts, facts.baseline.model_id)} stays live"
+    name = model_name(facts, live.model_id if live is not None else facts.candidate.model_id)
+    if facts.moved:
+        return f"{name} was made live meanwhile"
+    return f"{name} is still live" if regression else f"{name} stays live"
 
 
 def _instead_of(facts: RunFacts) -> str:
@@ -131,8 +137,12 @@ def _instead_of(facts: RunFacts) -> str:
 
 def _approvable(facts: RunFacts) -> bool:
     """True where people were asked and said yes; what takes an override went live against the gate."""
-    takes = {verdict.takes for verdict in _verdicts(facts) if verdict.outcome != "PASS"}
-    return takes == {"approve"}
+    return _takes(facts) == {"approve"}
+
+
+def _takes(facts: RunFacts) -> set[str | None]:
+    """What people have to say of the verdicts that are no PASS."""
+    return {verdict.takes for verdict in _verdicts(facts) if verdict.outcome != "PASS"}
 
 
 def _by(facts: RunFacts) -> str:

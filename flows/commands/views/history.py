@@ -12,7 +12,9 @@ from rich.text import Text
 
 from evals.report.sanitise import shorten
 from flows.platforms.model_names import short_name
+from flows.registry.decisions import decided_by
 from flows.registry.records import Event
+from flows.registry.store import Registry
 
 __all__ = ["changes_table"]
 
@@ -25,6 +27,7 @@ _STYLES = {
     "override": "yellow",
     "hold": "yellow",
     "edited": "yellow",
+    "put_back": "yellow",
     "withdrawal": "red",
     "reject": "red",
     "model_refused": "red",
@@ -34,14 +37,14 @@ _STYLES = {
 _LONGEST = 300
 
 
-def changes_table(target: str, events: Sequence[Event]) -> RenderableType:
+def changes_table(registry: Registry, target: str, events: Sequence[Event]) -> RenderableType:
     """Lay changes out for a terminal of 80 columns or more, newest first; #N is a generation, to go back to."""
     names = _names(event.model_id for event in events if event.model_id)
-    blocks = [_block(event, names) for event in events]
+    blocks = [_block(event, names, decided_by(registry, event).words) for event in events]
     return Group(Text(f"{target}: newest first, times are UTC"), *blocks)
 
 
-def _block(event: Event, names: dict[str, str]) -> RenderableType:
+def _block(event: Event, names: dict[str, str], who: str) -> RenderableType:
     head = Table.grid(padding=(0, 2, 0, 0))
     for width in (4, 16, 16, None):
         head.add_column(width=width, overflow="fold")
@@ -49,14 +52,14 @@ def _block(event: Event, names: dict[str, str]) -> RenderableType:
         Text(f"#{event.generation}" if event.generation is not None else ""),
         event.at[:16].replace("T", " "),
         Text(event.kind, style=_STYLES.get(event.kind, "")),
-        _who(names.get(event.model_id or "", ""), event.actor),
+        _who(names.get(event.model_id or "", ""), who),
     )
     below = [Text(text, style=style) for text, style in _below(event)]
     return Group(head, *(Padding(line, (0, 0, 0, 6)) for line in below))
 
 
-def _who(model: str, actor: str) -> Text:
-    return Text.assemble((model, "bold"), "  " if model else "", f"by {actor}")
+def _who(model: str, who: str) -> Text:
+    return Text.assemble((model, "bold"), "  " if model else "", who)
 
 
 def _below(event: Event) -> Iterable[tuple[str, str]]:

@@ -14,6 +14,7 @@ from evals.records import LivePointer
 from evals.report.sanitise import shorten
 from flows.platforms.model_names import short_name
 from flows.recovery.earlier_models import rollback_command
+from flows.registry.decisions import Decided, decided_by
 from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.store import Registry
 
@@ -68,12 +69,11 @@ def _labelled(lines: list[_Line]) -> RenderableType:
 
 
 def _lines(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
-    change, run_id = _made_live_by(registry, pointer), origin(registry, pointer).run_id
-    why = change["reason"] or change["kind"]
+    decided, run_id = _decided(registry, pointer), origin(registry, pointer).run_id
     yield "model", pointer.model_id, ""
     yield "answers at", f"{pointer.endpoint.base_url} as {pointer.endpoint.model}", ""
     yield "since", f"{_time(pointer.since)} UTC", ""
-    yield "by", f"{change['actor']}: {shorten(why, _LONGEST)}", ""
+    yield "by", f"{decided.named}: {shorten(decided.reason, _LONGEST)}", ""
     if run_id and registry.run(run_id) is not None:
         yield "evidence", f"gatewright report {run_id}", ""
     yield from _warnings(registry, pointer)
@@ -109,11 +109,26 @@ def _hold(registry: Registry, name: str) -> Iterator[_Line]:
         yield "on hold", f"since {_time(held.since)} by {held.actor}: {held.reason}", "yellow"
 
 
-def _made_live_by(registry: Registry, pointer: LivePointer) -> dict[str, str]:
+def _decided(registry: Registry, pointer: LivePointer) -> Decided:
     event = registry.event_of(pointer.target, pointer.generation)
     if event is None:  # only in a registry that was tampered with; `verify` names it
-        return {"actor": "nobody on record", "kind": "", "reason": "", "at": pointer.since}
-    return {"actor": event.actor, "kind": event.kind, "reason": event.reason, "at": event.at}
+        return Decided(people=("nobody on record",))
+    return decided_by(registry, event)
+
+
+def _made_live_by(registry: Registry, pointer: LivePointer) -> dict[str, str]:
+    event, decided = (
+        registry.event_of(pointer.target, pointer.generation),
+        _decided(registry, pointer),
+    )
+    return {
+        "actor": decided.who,
+        "how": decided.how,
+        "asked_by": decided.asked_by,
+        "kind": event.kind if event is not None else "",
+        "reason": decided.reason,
+        "at": event.at if event is not None else pointer.since,
+    }
 
 
 def _time(iso: str) -> str:

@@ -12,6 +12,7 @@ from evals.errors import ConfigurationError, Problem
 from evals.gate.policy import GatePolicy
 from evals.gate.tries.edits import gate_edits
 from evals.records import Edit
+from evals.stored_runs.suites_as_judged import keep_suite
 from evals.suites.cache import open_kept_suite
 from evals.suites.composition import UNKNOWN, SuiteComposition, composition_of, suite_edits
 from flows.config.recorded_target import plain_target, target_edits
@@ -37,6 +38,7 @@ def keep_judged_by(run: OpenRun) -> None:
         if not path.exists():  # of the whole suite, also where this run is judged on a part of it
             whole = open_kept_suite(run.settings.datasets / opened.suite.name)
             write_record(path, composition_of(whole))
+        keep_suite(run.settings.home / "suites", opened)
     run.registry.note_judged_by(run.record.run_id, now)
     before = run.registry.judged_before(run.record.run_id)
     if before is not None:

@@ -17,10 +17,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from evals import __version__
 from evals.errors import ConfigurationError, Problem, RegistryError, install_command
 from evals.files.full_disk import DiskFullError, full_disk, room_for
 from flows.registry.audit import chain
@@ -155,6 +157,12 @@ class Database:
                 connection = plain.execution_options(**options)
                 with connection.begin():
                     yield connection
+        except msgspec.ValidationError as error:
+            shown = self._engine.url.render_as_string(hide_password=True)
+            raise RegistryError(
+                f"the registry {shown} holds a record of another version, and this is Gatewright {__version__}, which"
+                f" reads those of 0.1.0 and later ({error}): use the version that wrote it"
+            ) from error
         except (SQLAlchemyError, sqlite3.Error) as error:
             cause = getattr(error, "orig", None) or error
             if full := self._full(cause):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect, text
 
+from evals import __version__
 from evals.errors import RegistryError
 
 __all__ = ["MIGRATIONS", "Migration", "migrate", "require_newest"]
@@ -129,7 +130,8 @@ def migrate(connection: Connection, at: str, migrations: Sequence[Migration] = M
     unknown = applied - {migration.number for migration in migrations}
     if unknown:
         raise RegistryError(
-            f"the registry has migration {max(unknown)}, this Gatewright knows {len(migrations)}: upgrade it"
+            f"the registry has migration {max(unknown)}, of a later version; this is Gatewright {__version__}, which"
+            f" knows {len(migrations)}: upgrade it"
         )
     for migration in migrations:
         if migration.number not in applied:

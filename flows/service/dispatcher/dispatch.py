@@ -32,8 +32,8 @@ from flows.service.dispatcher.messages import SUCCEEDED, Trigger, read_trigger
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.service.dispatcher.queue_resume import queue_forgotten
 from flows.service.dispatcher.resume import resume_run
-from flows.service.dispatcher.stalled import answered_order, orphaned, stalled
-from flows.service.dispatcher.starting import StartOrder, job_order, start
+from flows.service.dispatcher.stalled import answered_order, stalled
+from flows.service.dispatcher.starting import STARTING_S, StartOrder, job_order, start
 from flows.service.dispatcher.timing import Timing
 from flows.settings import Settings
 
@@ -119,8 +119,7 @@ class Dispatcher:
     async def _sweep(self) -> None:
         """Look for runs whose process died, and now and then for those that nobody carried on or that stand still."""
         self._begin_finishing(await asyncio.to_thread(unfinished_runs, self._registry))
-        if time.monotonic() - self._swept < self._pauses.grace:
-            self._begin_orders(await asyncio.to_thread(orphaned, self._registry))
+        if time.monotonic() - self._swept < min(self._pauses.again, self._pauses.grace):
             return
         self._swept = time.monotonic()
         here = (self._settings, self._registry)
@@ -140,7 +139,7 @@ class Dispatcher:
                 self._settings,
                 self._registry,
                 silence_s=self._pauses.silence,
-                unbegun_s=self._pauses.grace,
+                unbegun_s=min(STARTING_S, self._pauses.grace),
             )
         )
 

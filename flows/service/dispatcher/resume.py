@@ -13,7 +13,13 @@ A run that its answer closed is started by nobody; the flow run that waited for 
 
 from __future__ import annotations
 
-from flows.approvals.suspended_runs import last_suspended, note_lost, resume, suspended_as
+from flows.approvals.suspended_runs import (
+    how_it_ended,
+    last_suspended,
+    note_lost,
+    resume,
+    suspended_as,
+)
 from flows.orchestration.prefect_api import FINAL_STATES
 from flows.registry.store import Registry
 from flows.service.dispatcher.job_lookup import NotYetError
@@ -56,9 +62,11 @@ async def resume_run(
         if outcome is not None:
             return outcome
     outcome = known or await start(api, registry, settings, order, silence_s=silence_s)
-    if flow_run is not None:
-        note_lost(registry, order.run_id, flow_run)
-    return outcome
+    if flow_run is None:
+        return outcome
+    note_lost(registry, order.run_id, flow_run)
+    ended = how_it_ended(await api.look_up(flow_run))
+    return f"flow run {flow_run}, which waited for the answer, {ended}; {outcome}"
 
 
 async def _under_way(

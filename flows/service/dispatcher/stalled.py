@@ -20,7 +20,7 @@ from flows.service.dispatcher.queue_resume import has_what_it_waits_for
 from flows.service.dispatcher.starting import StartOrder, job_order, silent_for
 from flows.settings import Settings
 
-__all__ = ["LONGEST_S", "answered_order", "orphaned", "stalled"]
+__all__ = ["LONGEST_S", "answered_order", "stalled"]
 
 LONGEST_S = 7 * 86400.0
 """A run that stood still for longer is not started again by itself: nobody expects it to move any more."""
@@ -41,7 +41,7 @@ def stalled(
     One that is on record and that nobody has begun with is looked at after `unbegun_s`: its flow run may have died before
     it came to say anything.
     """
-    found = {order.run_id: order for order in orphaned(registry)}
+    found = {order.run_id: order for order in _orphaned(registry)}
     leases = {lease.run_id for lease in registry.open_leases()}
     for run in registry.runs(limit=500):
         if (
@@ -59,9 +59,10 @@ def stalled(
     return tuple(found.values())
 
 
-def orphaned(registry: Registry) -> tuple[StartOrder, ...]:
+def _orphaned(registry: Registry) -> tuple[StartOrder, ...]:
     """Return an order for every promotion and selection under way whose process died."""
-    dead = [registry.run(lease.run_id) for lease in registry.open_leases() if died(lease)]
+    left = [lease for lease in registry.open_leases() if lease.silent_s <= LONGEST_S]
+    dead = [registry.run(lease.run_id) for lease in left if died(lease)]
     return tuple(
         _order(registry, run) or _by_its_trigger(run)
         for run in dead

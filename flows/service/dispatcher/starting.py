@@ -48,8 +48,9 @@ __all__ = [
 
 SILENCE_S = 600.0
 MOST_STARTS = 5
-STARTING_S = 10.0
-"""How long Prefect's record of a flow run may name the process of an earlier life of it, in seconds."""
+STARTING_S = 20.0
+"""How long a flow run whose process is not found here may take to begin, in seconds; each time it is replaced, twice as
+long: the process may belong to another machine, or the record name that of an earlier life of it."""
 
 _ENDED_BADLY = frozenset({"FAILED", "CRASHED"})
 
@@ -102,7 +103,7 @@ async def start(
             DEPLOYMENT, order.parameters, idempotency_key=key, name=order.name
         )
         found = await api.flow_run(flow_run)
-        if not await is_dead(api, registry, settings, order, found, silence_s):
+        if not await is_dead(api, registry, settings, order, found, silence_s, number):
             return f"{order.target}: flow run {flow_run} is {state_of(found)} (key {key})"
         if (known := settled(registry, order)) is not None:
             return known
@@ -132,8 +133,9 @@ async def is_dead(
     order: StartOrder,
     found: Mapping[str, Any],
     silence_s: float,
+    number: int = 1,
 ) -> bool:
-    """Say whether a flow run will not carry its order out any more; one whose process is dead is closed."""
+    """Say whether a flow run, the so manieth of its order, will not carry its order out any more; one whose process is dead is closed."""
     state, run = str(found["state_type"]), registry.run(order.run_id)
     if state in _ENDED_BADLY:
         return True
@@ -142,7 +144,7 @@ async def is_dead(
     ):  # it ended in order, and what it tried failed outside of Prefect's sight
         return run is not None and run.state == "failed"
     if state not in ("RUNNING", "PENDING") or not _is_abandoned(
-        registry, settings, order, found, silence_s
+        registry, settings, order, found, silence_s, STARTING_S * 2 ** (number - 1)
     ):
         return False
     await api.close_dead(str(found["id"]), "the process that carried it out is dead")
@@ -155,6 +157,7 @@ def _is_abandoned(
     order: StartOrder,
     found: Mapping[str, Any],
     silence_s: float,
+    starting_s: float,
 ) -> bool:
     """Say whether no process carries a run out, or begins to, by its lease, by the worker's record, or by its silence."""
     lease, run = registry.lease(order.run_id), registry.run(order.run_id)
@@ -165,7 +168,7 @@ def _is_abandoned(
         if began <= time.time() - lease.silent_s:  # one that began since then has yet to take it
             return True
     entered = max(began, _seconds((found.get("state") or {}).get("timestamp")))
-    if time.time() - entered > STARTING_S and is_gone(str(found.get("infrastructure_pid") or "")):
+    if time.time() - entered > starting_s and is_gone(str(found.get("infrastructure_pid") or "")):
         return True
     # That a run was put on record is no sign of its flow run's life.
     heard = None if run is None or run.state == "requested" else run

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from evals.errors import GatewrightError
 from evals.people import is_among
 from evals.records import Verdict
@@ -16,6 +18,7 @@ from evals.report.sections.tries import tries_lines
 from flows.approvals.questions import Question, question_of
 from flows.config.sealing import UNSEALED, may_see_run
 from flows.platforms.model_names import short_name
+from flows.registry.database.schema import inbox
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.selection.facts import selection_facts
@@ -87,6 +90,7 @@ class RunPage:
     created: Moment
     verdicts: tuple[VerdictView, ...]
     answers: tuple[AnswerRow, ...]
+    carried: str
     steps: tuple[StepRow, ...]
     asked: PendingQuestion | None
     trouble: str
@@ -116,6 +120,7 @@ def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
             )
             for one in registry.answers(run.run_id)
         ),
+        carried=_carried(registry, run.run_id),
         steps=tuple(
             StepRow(
                 step=one.step, phase=one.phase, at=moment(one.at, now), detail=_detail(one.detail)
@@ -145,6 +150,13 @@ def report_path(parts: ServiceState, run: RunRecord, actor: str | None = None) -
     mine = path.parent / UNSEALED / path.name
     seen = mine.is_file() and may_see_run(parts.settings.targets, run.target, actor)
     return mine if seen else path
+
+
+def _carried(registry: Registry, run_id: str) -> str:
+    """What was made of the newest answer: which flow run goes on with it, or what became of the one that waited."""
+    with registry.database.read() as connection:
+        query = select(inbox.c.outcome).where(inbox.c.message_id.startswith(f"{run_id}:answer:"))
+        return connection.execute(query.order_by(inbox.c.seq.desc()).limit(1)).scalar() or ""
 
 
 def _tries(registry: Registry, run_id: str) -> tuple[str, ...]:

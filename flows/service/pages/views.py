@@ -8,9 +8,11 @@ from evals.records import CheckResult, LivePointer, Verdict
 from flows.config.target import target_names
 from flows.platforms.model_names import short_name
 from flows.recovery.earlier_models import RollbackCommand, rollback_command
+from flows.registry.decisions import Decided, decided_by
 from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.records import Answer, Event, Hold, RunRecord
 from flows.registry.store import Registry
+from flows.release.outcomes import as_told
 from flows.service.pages.labels import Mark, Moment, mark_of_state, mark_of_verdict, moment
 from flows.settings import Settings
 
@@ -43,6 +45,7 @@ _CHANGES = {
     "model_reinstated": ("reinstated", "plain"),
     "drift_found": ("stands otherwise", "fail"),
     "drift_over": ("stands as recorded", "pass"),
+    "put_back": ("was put back as recorded", "pass"),
     "edited": ("gate, suite or target edited", "undecided"),
     "run_retried": ("retried", "plain"),
 }
@@ -83,7 +86,7 @@ class LiveView:
     name: str
     pointer: LivePointer | None
     since: Moment | None
-    word: Event | None
+    word: Decided | None
     evidence: str | None
     hold: Statement | None
     overrides: tuple[Statement, ...]
@@ -159,7 +162,7 @@ def target_page(settings: Settings, registry: Registry, target: str) -> TargetPa
     now = registry.now()
     return TargetPage(
         live=_live(registry, target),
-        changes=tuple(_change(event, now) for event in registry.history(target, 100)),
+        changes=tuple(_change(registry, event, now) for event in registry.history(target, 100)),
         runs=tuple(run_row(registry, run) for run in registry.runs(target, 30)),
     )
 
@@ -174,7 +177,7 @@ def run_row(registry: Registry, run: RunRecord) -> RunRow:
         state=mark_of_state(run.state),
         verdict=mark_of_verdict(verdict.outcome) if verdict is not None else None,
         candidate=short_name(run.candidate_model) if run.candidate_model else "",
-        detail=run.detail,
+        detail=as_told(registry, run).detail,
         updated=moment(run.updated_at, registry.now()),
     )
 
@@ -197,7 +200,7 @@ def _live(registry: Registry, target: str) -> LiveView:
         name=short_name(pointer.model_id) if pointer is not None else "",
         pointer=pointer,
         since=moment(pointer.since, now) if pointer is not None else None,
-        word=registry.event_of(target, pointer.generation) if pointer is not None else None,
+        word=_word(registry, pointer),
         evidence=_evidence(registry, pointer),
         hold=_said(hold, hold.since, now) if hold is not None else None,
         overrides=tuple(_said(answer, answer.at, now) for answer in overrides),
@@ -214,19 +217,25 @@ def _said(word: Hold | Answer | Event, at: str, now: str) -> Statement:
     return Statement(actor=word.actor, reason=word.reason, at=moment(at, now))
 
 
+def _word(registry: Registry, pointer: LivePointer | None) -> Decided | None:
+    """On whose word it is live; None where nothing is, or no event says it."""
+    event = registry.event_of(pointer.target, pointer.generation) if pointer is not None else None
+    return decided_by(registry, event) if event is not None else None
+
+
 def _evidence(registry: Registry, pointer: LivePointer | None) -> str | None:
     """The run that what is live stands on, where there is a page of it."""
     run_id = origin(registry, pointer).run_id if pointer is not None else None
     return run_id if run_id and registry.run(run_id) is not None else None
 
 
-def _change(event: Event, now: str) -> Change:
+def _change(registry: Registry, event: Event, now: str) -> Change:
     word, tone = _CHANGES.get(event.kind, (event.kind, "plain"))
     return Change(
         at=moment(event.at, now),
         word=word,
         tone=tone,
-        actor=event.actor,
+        actor=decided_by(registry, event).named,
         model=short_name(event.model_id) if event.model_id else "",
         model_id=event.model_id or "",
         reason=event.reason,

@@ -96,6 +96,24 @@ def test_the_verdict_is_inconclusive_with_that_reason_at_a_fixed_n_and_at_every_
     assert {one.outcome for one in early.checks} == {"INCONCLUSIVE"}
 
 
+def test_a_look_that_is_less_uneven_by_luck_decides_no_earlier() -> None:
+    ours, theirs = model(1, UNEVEN, "new-1"), model(2, UNEVEN)
+    lucky = np.concatenate([np.flatnonzero(group == UNEVEN)[:14] for group in range(GROUPS)])
+    planned = np.isin(np.arange(N), lucky)
+    sides = [
+        results_of(
+            {"exact": np.where(planned, one.columns["exact"], np.nan)},
+            clusters=UNEVEN,
+            planned=planned,
+        )
+        for one in (ours, theirs)
+    ]
+    found = compare(DROP, *sides, 0.95)
+    assert found.n == 14 * GROUPS
+    assert found.blocked is not None
+    assert REASON in found.blocked
+
+
 def test_kept_answers_are_compared_only_on_clusters_that_are_enough_in_effect() -> None:
     assert too_few_comparable(DROP, model(1, EVEN), 0.95) is None
     reason = too_few_comparable(DROP, model(1, UNEVEN), 0.95)

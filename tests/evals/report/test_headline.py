@@ -6,6 +6,7 @@ import html
 import io
 from typing import Any
 
+from msgspec.structs import replace
 from rich.console import Console
 
 from evals.records import EarlierTry, Edit, TryCount
@@ -115,6 +116,21 @@ def test_waiting_says_what_for(facts: Any, verdict: Any, check: Any) -> None:
         "WAITING for approval: v3 needs a person's word: exact_match is undecided at 0.810 "
         "(0.780 to 0.840; at least 0.80 asked); until then v2 stays live."
     )
+
+
+def test_what_waits_for_overrides_says_so(facts: Any, verdict: Any, failing: Any) -> None:
+    found = headline(facts(state="waiting", verdict=verdict("FAIL", failing)))
+    assert found.word == "WAITING for overrides"
+
+
+def test_what_was_made_live_meanwhile_takes_the_place_of_what_stays_live(
+    facts: Any, verdict: Any, failing: Any
+) -> None:
+    made = facts(verdict=verdict("FAIL", failing))
+    back = replace(made.baseline, model_id="model-1", generation=9)
+    moved = replace(made, state="refused", after=back, moved=True)
+    assert headline(moved).sentence.endswith("; model-1 was made live meanwhile.")
+    assert headline(replace(moved, moved=False)).sentence.endswith("; model-1 stays live.")
 
 
 def test_a_first_release_says_that_nothing_is_live(facts: Any, verdict: Any, check: Any) -> None:

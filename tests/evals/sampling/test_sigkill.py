@@ -132,11 +132,3 @@ async def test_killed_five_times_and_nothing_answered_is_asked_again(
     studio: Any, seed: int
 ) -> None:
     await kill_often(studio, 5, seed)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(10, 20))
-async def test_killed_at_a_hundred_moments_and_nothing_answered_is_asked_again(
-    studio: Any, seed: int
-) -> None:
-    await kill_often(studio, 10, seed)

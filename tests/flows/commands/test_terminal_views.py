@@ -53,7 +53,7 @@ def lines_of(view: Any, width: int = 80) -> list[str]:
 
 
 def shown(registry: Registry) -> list[str]:
-    return lines_of(changes_table(TARGET, registry.history(TARGET)))
+    return lines_of(changes_table(registry, TARGET, registry.history(TARGET)))
 
 
 def test_history_fits_80_columns_and_cuts_nothing(registry: Any) -> None:
@@ -114,6 +114,8 @@ def test_the_word_behind_what_is_live_is_found_however_much_happened_since(regis
     data = live_data(registry, TARGET, registry.live(TARGET))
     assert data["by"] == {
         "actor": "ana",
+        "how": "",
+        "asked_by": "",
         "kind": "adopt",
         "reason": WHY,
         "at": registry.live(TARGET).since,

@@ -106,9 +106,11 @@ async def test_a_run_that_could_not_be_compared_says_so(letters, host):
     run = letters.request()
     await resolve(letters.settings, run)
     found = await steps.preflight(letters.settings, run)
-    (leak,) = [finding for finding in found if finding.name == "training overlap"]
-    assert leak.level == "warn"
-    assert "no training file is known" in leak.message
+    (unknown,) = [finding for finding in found if finding.name == "training file"]
+    assert unknown.level == "warn"
+    assert "no training file is known" in unknown.message
+    with open_run(letters.settings, run) as opened:
+        assert gather(opened).notes[-1] == unknown.message, "what is known goes first"
 
 
 async def test_a_file_that_is_no_training_file_is_a_warning(letters, host, trained):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from evals import __version__
 from flows.platforms.base import Platform, SlotSpec
 from flows.platforms.table import open_platform
 from flows.registry.opening import open_registry
@@ -111,15 +113,49 @@ def test_evidence_that_is_gone_is_said_and_proves_nothing(place, capsys):
     assert "the answers are not in" in message(shown[place.runs[1]], "evidence")
 
 
-def test_a_suite_or_a_gate_changed_since_is_said(place, capsys):
+def test_a_run_is_verified_by_what_judged_it_whatever_was_edited_or_deleted_since(place, capsys):
+    holds = {"evidence": "ok", "verdict": "ok", "statement": "ok"}
     gate = place.folder / "gates" / "teams.yaml"
-    gate.write_text(gate.read_text().replace("0.2", "0.25"))
-    shown = found(place, capsys, place.runs[1])
-    assert levels(shown[place.runs[1]]) == {"evidence": "ok", "verdict": "warn", "statement": "ok"}
     suite = place.folder / "datasets" / TARGET / "suite.yaml"
+    target = place.folder / "targets" / "teams.yaml"
+    gate.write_text(gate.read_text().replace("at_least: 0.5, max_drop: 0.2", "at_least: 0.999"))
+    suite.write_text(suite.read_text().replace("Which team", "What team"))
+    target.write_text(target.read_text().replace("suites: [teams]", "suites: [others]"))
+    assert levels(found(place, capsys, place.runs[1])[place.runs[1]]) == holds
+    gate.unlink()
+    target.unlink()
+    for file in suite.parent.iterdir():
+        file.unlink()
+    shown = found(place, capsys, place.runs[1])
+    assert (shown["code"], levels(shown[place.runs[1]])) == (0, holds)
+
+
+def test_a_suite_of_which_no_copy_was_kept_is_said_and_proves_nothing(place, capsys):
+    shutil.rmtree(place.folder / "home" / "suites")
+    suite = place.folder / "datasets" / TARGET / "suite.yaml"
+    assert levels(found(place, capsys, place.runs[1])[place.runs[1]])["evidence"] == "ok"
     suite.write_text(suite.read_text().replace("Which team", "What team"))
     shown = found(place, capsys, place.runs[1])
-    assert "changed since are teams" in message(shown[place.runs[1]], "evidence")
+    assert shown["code"] == 0
+    assert "not kept as they were, are teams" in message(shown[place.runs[1]], "evidence")
+
+
+def test_a_folder_of_another_version_is_refused_in_one_sentence_that_names_the_versions(place):
+    folder = place.folder / "home" / "runs" / place.runs[1]
+    deal = folder / "deal.json"
+    before = deal.read_text()
+    deal.write_text(before.replace('"repeats":{"teams":1}', '"repeats":1'))
+    (mark := folder / "format.json").unlink()
+    said = place.command("verify", place.runs[1])
+    assert said.code == 4 and len(said.err.splitlines()) == 1 and "bug" not in said.err
+    assert "deal.json was written by a version of before 0.1.0" in said.err
+    assert f"this is Gatewright {__version__}, which reads what 0.1.0 and later wrote" in said.err
+    deal.write_text(before)
+    mark.write_text('{"format": 9, "written_by": "7.1.0"}')
+    said = place.command("report", place.runs[1], "--format", "terminal")
+    assert said.code == 4 and len(said.err.splitlines()) == 1
+    assert "was written by Gatewright 7.1.0 (format 9)" in said.err
+    assert "reads formats up to 2: upgrade it" in said.err
 
 
 @pytest.mark.parametrize(

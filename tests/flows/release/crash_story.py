@@ -1,7 +1,6 @@
 """Kills promotions and starts them again: run by test_crashes.py as a process of its own, which forks one for each life.
 
-    python crash_story.py FOLDER boundaries [put-back]     SIGKILL at every boundary (of the way back), one story each
-    python crash_story.py FOLDER moments COUNT SEED        SIGKILL at COUNT random moments, several lives a story
+    python crash_story.py FOLDER [put-back]     SIGKILL at every boundary (of the way back), one story each
 
 Prints one JSON object for each story: where it was killed and how the world stood after the restart.
 """
@@ -11,10 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +19,7 @@ from typing import Any
 from support.file_platform import TARGET, BrokenPublisher, World
 
 
-def in_a_child(work: Callable[[], None], *, kill_after_s: float | None = None) -> int:
+def in_a_child(work: Callable[[], None]) -> int:
     """Run `work` in a forked process and return its exit code, negative when a signal ended it."""
     child = os.fork()
     if child == 0:
@@ -32,9 +29,6 @@ def in_a_child(work: Callable[[], None], *, kill_after_s: float | None = None) -
             code = 0
         finally:
             os._exit(code)
-    if kill_after_s is not None:
-        time.sleep(kill_after_s)
-        os.kill(child, signal.SIGKILL)  # a child that is done but not waited for takes no harm
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
@@ -110,29 +104,6 @@ def boundaries(folder: Path, broken: bool) -> None:
         in_a_child(lambda story=story, known=known: how_it_stands(story, broken, **known))
 
 
-def moments(folder: Path, count: int, seed: int) -> None:
-    chance = random.Random(seed)
-    prepare(folder / "whole")
-    began = time.monotonic()
-    in_a_child(lambda: live_once(folder / "whole", False, None))
-    span = time.monotonic() - began
-    killed, story = 0, 0
-    while killed < count:
-        story += 1
-        place = folder / str(story)
-        prepare(place)
-        for _ in range(chance.randint(1, 4)):
-            after = chance.uniform(0, span)
-            code = in_a_child(lambda place=place: live_once(place, False, None), kill_after_s=after)
-            killed += code == -signal.SIGKILL
-        in_a_child(
-            lambda place=place, story=story: how_it_stands(place, False, at=f"story {story}")
-        )
-
-
 if __name__ == "__main__":
-    place, kind, *rest = sys.argv[1:]
-    if kind == "boundaries":
-        boundaries(Path(place), rest == ["put-back"])
-    else:
-        moments(Path(place), int(rest[0]), int(rest[1]))
+    place, *rest = sys.argv[1:]
+    boundaries(Path(place), rest == ["put-back"])

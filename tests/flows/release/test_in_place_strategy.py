@@ -123,7 +123,7 @@ def test_a_new_version_of_a_base_model_goes_live_without_a_gap(base_live, emulat
     with Application(emulator.url) as application:
         outcome = ended(base_live, run_id)
     assert (outcome.state, outcome.pointer.deployment) == ("live", "router")
-    assert outcome.detail == "generation 2 is live"
+    assert outcome.detail == "went live as generation 2"
     assert application.statuses == {200}
     assert application.models[0] == OLD and application.models[-1] == NEW
     assert not deleted(emulator, before)
@@ -214,7 +214,7 @@ def test_replace_tries_in_place_first_and_has_a_gap_only_where_that_is_refused(
     assert "in place if the service does that, else it will not answer for about" in doctor.out
     emulator.set(retarget_finetuned="allow")
     before = len(emulator.log)
-    assert account.promoted(models.second.model_id).detail == "generation 2 is live"
+    assert account.promoted(models.second.model_id).detail == "went live as generation 2"
     assert not deleted(emulator, before)
     emulator.set(retarget_finetuned="refuse")
     answer = account.command("rollback", "router", "--reason", "worse", "--json")

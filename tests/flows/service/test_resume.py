@@ -106,7 +106,11 @@ async def test_one_that_is_over_or_unknown_is_replaced_by_a_fresh_flow_run_once(
     if state == "gone":
         del prefect.runs[flow_run]
     answered(settings, registry)
-    assert f"(key {MESSAGE})" in await drained(settings, registry, prefect)
+    said = await drained(settings, registry, prefect)
+    assert f"(key {MESSAGE})" in said
+    ended = {"gone": "is not known to Prefect any more", "CANCELLED": "was cancelled in Prefect"}
+    told = f"flow run {flow_run}, which waited for the answer, {ended.get(state, state.lower())}"
+    assert told in said.replace("was completed", "completed")
     assert suspended_as(registry, "triage-1") is None
     assert prefect.keys == [MESSAGE]
 
@@ -139,8 +143,28 @@ async def test_a_rejected_run_is_started_by_nobody_when_its_flow_run_is_over(
     if state == "gone":
         del prefect.runs[flow_run]
     answered(settings, registry, "reject")
-    assert await drained(settings, registry, prefect) == "triage: run triage-1 is refused"
+    said = await drained(settings, registry, prefect)
+    assert said.endswith("; triage: run triage-1 is refused")
     assert (prefect.resumed, prefect.keys) == ([], [])
+
+
+def test_an_approver_is_told_that_the_flow_run_was_cancelled(
+    settings: Any, project: Any, story: Any, registry: Any, prefect: Any, service: Any
+) -> None:
+    flow_run = waits_in(prefect.suspended("CANCELLED"), settings, story, registry)
+    told = project.command(
+        "reject",
+        "triage-1",
+        "--reason",
+        "worse",
+        GATEWRIGHT_ACTOR="bo",
+        PREFECT_API_URL=prefect.url,
+    )
+    words = f"flow run {flow_run}, which waited for the answer, was cancelled in Prefect"
+    assert words in told.err
+    assert queue_resume(registry, "triage-1")
+    assert words in service.outcome(MESSAGE)
+    assert words in service.get("/runs/triage-1").text
 
 
 def test_a_page_that_takes_a_rejection_ends_the_flow_run_too(

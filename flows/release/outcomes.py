@@ -1,0 +1,45 @@
+"""What a run came to, as it is told later on: of a run that went live the stored sentence is from that very moment.
+
+What it went live as, until when, and whether it came back is worked out from the pointers each time it is told.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from evals.report.numbers import instant
+from flows.registry.provenance import origin
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+
+__all__ = ["LIVE", "as_told"]
+
+LIVE = "live"
+"""The step a promotion ends with; its `note` says what did not go as it should."""
+
+
+def as_told(registry: Registry, run: RunRecord) -> RunRecord:
+    """Return a run with the sentence on what it came to as it holds now."""
+    if run.state != "promoted":
+        return run
+    return replace(run, detail=f"{_went_live(registry, run)}{_note(registry, run)}")
+
+
+def _went_live(registry: Registry, run: RunRecord) -> str:
+    own = registry.pointers_of(run.run_id)[0]
+    said = f"went live as generation {own.generation}"
+    after = registry.event_of(run.target, own.generation + 1)
+    if after is None:
+        return said
+    said += f", live until {instant(after.at)}"
+    live = registry.live(run.target)
+    if live is not None and origin(registry, live).generation == own.generation:
+        said += f", live again since {instant(live.since)}"
+    return said
+
+
+def _note(registry: Registry, run: RunRecord) -> str:
+    done = [
+        mark for mark in registry.steps(run.run_id) if (mark.step, mark.phase) == (LIVE, "done")
+    ]
+    return str(done[-1].detail.get("note", "")) if done else ""
