@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from evals.records import Endpoint
+from flows.commands.output import console
 from flows.commands.views.history import changes_table
 from flows.commands.views.live import live_data, live_renderable
 from flows.commands.views.runs import run_list
@@ -121,3 +122,12 @@ def test_the_word_behind_what_is_live_is_found_however_much_happened_since(regis
         "at": registry.live(TARGET).since,
     }
     assert data["revoked"] is not None
+
+
+def test_a_view_is_as_wide_as_columns_says_and_wide_in_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert console().width == 80
+    monkeypatch.delenv("COLUMNS")
+    assert console().width >= 160
