@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from flows.registry.records import RunRecord
 
@@ -19,6 +20,7 @@ __all__ = [
     "emit",
     "exit_with",
     "run_data",
+    "say",
 ]
 
 EXIT_OF_STATE = {
@@ -42,6 +44,15 @@ def console(*, stderr: bool = False) -> Console:
         if found.is_terminal or "COLUMNS" in os.environ
         else Console(stderr=stderr, highlight=False, width=max(found.width, 160))
     )
+
+
+def say(text: str, *, stderr: bool = False) -> None:
+    """Print a sentence: broken between words where a terminal is narrower, whole for whoever reads a file or a pipe."""
+    screen = Console(stderr=stderr, highlight=False)
+    if screen.is_terminal:
+        screen.print(Text(text))
+    else:
+        typer.echo(text, err=stderr)
 
 
 def emit(data: Any) -> None:
