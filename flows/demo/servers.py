@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from evals.errors import InfrastructureError
+from flows.orchestration.prefect_api import PrefectApi
 from flows.orchestration.processes import Processes
 
 __all__ = ["EAGER", "POOL", "WORKER", "Ports", "Servers"]
@@ -92,9 +94,13 @@ class Servers:
         self._processes.wait_for_http("prefect", url, patience_s=180)
 
     def _deploy(self) -> None:
-        self._prefect("work-pool", "create", POOL, "--type", "process", "--overwrite")
+        asyncio.run(self._create_pool())
         self._prefect("--no-prompt", "deploy", "--all")
         self._processes.start("worker", WORKER, environment={**self._environment, **EAGER})
+
+    async def _create_pool(self) -> None:
+        async with PrefectApi(f"http://127.0.0.1:{self._ports.prefect_port}/api") as prefect:
+            await prefect.create_process_pool(POOL)
 
     def _service(self) -> None:
         port = str(self._ports.service_port)

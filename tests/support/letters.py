@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import json
 import re
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -160,8 +161,8 @@ def _said(model: str, text: str) -> web.Response:
 
 
 @asynccontextmanager
-async def model_host() -> AsyncIterator[ModelHost]:
-    """Run a host in the loop of the test."""
+async def model_host(listening: socket.socket | None = None) -> AsyncIterator[ModelHost]:
+    """Run a host in the loop of the test, where `listening` listens or at a port of its own."""
     found = ModelHost()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", found.chat)
@@ -172,7 +173,11 @@ async def model_host() -> AsyncIterator[ModelHost]:
     app.router.add_get("/v1/files/file-1/content", found.file)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = (
+        web.SockSite(runner, listening.dup())
+        if listening is not None
+        else web.TCPSite(runner, "127.0.0.1", 0)
+    )
     await site.start()
     found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     yield found

@@ -15,7 +15,7 @@ from support.paths import ROOT
 
 from flows.orchestration.processes import Processes, free_port
 
-__all__ = ["flows_report_to", "make_tables", "running_prefect_server"]
+__all__ = ["flows_report_to", "make_tables", "running_prefect_server", "write_tables"]
 
 _TABLES = ROOT / "tests" / "fixtures" / "prefect_3_9_1.db.xz"
 
@@ -23,7 +23,12 @@ _TABLES = ROOT / "tests" / "fixtures" / "prefect_3_9_1.db.xz"
 def make_tables(prefect_home: Path) -> None:
     """Put a database with all tables and no rows where a server of this PREFECT_HOME looks for it."""
     prefect_home.mkdir(parents=True, exist_ok=True)
-    (prefect_home / "prefect.db").write_bytes(lzma.decompress(_TABLES.read_bytes()))
+    write_tables(prefect_home / "prefect.db")
+
+
+def write_tables(database: Path) -> None:
+    """Write a database with all tables of a Prefect server and no rows."""
+    database.write_bytes(lzma.decompress(_TABLES.read_bytes()))
 
 
 @contextmanager

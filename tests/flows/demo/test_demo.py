@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.prefect_server import write_tables
 
 from flows.registry.opening import open_registry
 from flows.settings import Settings
@@ -21,6 +22,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.story]
 
 def start_demo(project) -> subprocess.Popen[bytes]:
     clean = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT_")}
+    tables = project.folder / f"prefect-{time.monotonic_ns()}.db"  # of its own for each telling
+    write_tables(tables)
     with (
         (project.folder / "demo.log").open("wb") as log,
         (project.folder / "demo.json").open("wb") as out,
@@ -28,7 +31,11 @@ def start_demo(project) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, "-m", "flows.cli", "demo", "--json"],
             cwd=project.folder,
-            env={**clean, **project.environment},
+            env={
+                **clean,
+                **project.environment,
+                "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{tables}",
+            },
             stdout=out,
             stderr=log,
         )

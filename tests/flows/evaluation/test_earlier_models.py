@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import socket
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.letters import ModelHost
+from support.letters import ModelHost, model_host
 from support.succession import Succession, model
 
 from evals.records import CheckResult, Verdict
@@ -26,9 +29,45 @@ pytestmark = pytest.mark.slow
 FIRST = {"anchor": {"model": "first", "candidates": 2}}
 
 
+@pytest.fixture(scope="module")
+def listening() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        yield opened
+
+
 @pytest.fixture
-def line(tmp_path: Path, host: ModelHost) -> Succession:
+async def host(listening: socket.socket) -> AsyncIterator[ModelHost]:
+    async with model_host(listening) as found:
+        yield found
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, host: ModelHost) -> Succession:
+    """The target with nothing live."""
     return Succession(tmp_path, host, **FIRST)
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory, listening: socket.socket) -> Path:
+    """The folder of a target whose v1 is live; made once, copied for each test."""
+
+    async def promoted(folder: Path) -> None:
+        async with model_host(listening) as host:
+            await Succession(folder, host, **FIRST).promoted("v1", wrong=2)
+
+    folder = tmp_path_factory.mktemp("line")
+    asyncio.run(promoted(folder))
+    return folder
+
+
+@pytest.fixture
+def line(tmp_path: Path, host: ModelHost, original: Path) -> Succession:
+    """The target with v1 live, which is wrong on two cases."""
+    shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+    line = Succession(tmp_path, host, **FIRST)
+    line.wrong[model("v1")] = 2
+    host.known.add(model("v1"))
+    return line
 
 
 def of_anchor(verdict: Verdict) -> CheckResult:
@@ -39,7 +78,6 @@ def of_anchor(verdict: Verdict) -> CheckResult:
 async def test_a_candidate_a_little_worse_each_time_passes_the_live_model_and_not_the_anchor(
     line: Succession,
 ) -> None:
-    await line.promoted("v1", wrong=2)
     await line.promoted("v2", wrong=6)
     run_id, verdict = await line.judged("v3", wrong=10)
     assert [check.outcome for check in verdict.checks] == ["PASS", "PASS", "INCONCLUSIVE"]
@@ -50,13 +88,13 @@ async def test_a_candidate_a_little_worse_each_time_passes_the_live_model_and_no
     assert rejudge(line.settings, run_id).checks == verdict.checks
 
 
-async def test_without_an_anchor_the_same_candidate_passes(line: Succession) -> None:
-    line.set_gate()
-    await line.promoted("v1", wrong=2)
-    await line.promoted("v2", wrong=6)
-    run_id, verdict = await line.judged("v3", wrong=10)
+async def test_without_an_anchor_the_same_candidate_passes(fresh: Succession) -> None:
+    fresh.set_gate()
+    await fresh.promoted("v1", wrong=2)
+    await fresh.promoted("v2", wrong=6)
+    run_id, verdict = await fresh.judged("v3", wrong=10)
     assert verdict.outcome == "PASS"
-    with open_run(line.settings, run_id) as run:
+    with open_run(fresh.settings, run_id) as run:
         found = pinned(run)
     assert found is not None and found.oldest is not None and found.best is not None
     assert (found.oldest.model_id, found.best.model_id) == (model("v1"), model("v1"))
@@ -65,7 +103,6 @@ async def test_without_an_anchor_the_same_candidate_passes(line: Succession) -> 
 async def test_a_live_deployment_that_answers_worse_than_when_it_was_promoted_makes_no_pass(
     line: Succession,
 ) -> None:
-    await line.promoted("v1", wrong=2)
     line.wrong[model("v1")] = 60  # the live deployment is degraded while it is asked
     _, verdict = await line.judged("v2", wrong=30)
     relative = verdict.checks[1]
@@ -77,7 +114,6 @@ async def test_a_live_deployment_that_answers_worse_than_when_it_was_promoted_ma
 async def test_an_anchor_whose_cases_were_mostly_changed_is_undecided_until_the_gate_names_another(
     line: Succession,
 ) -> None:
-    await line.promoted("v1", wrong=2)
     line.write_cases(changed=220)
     run_id, verdict = await line.judged("v2", wrong=2)
     assert (verdict.outcome, verdict.takes) == ("INCONCLUSIVE", "approve")
@@ -92,12 +128,12 @@ async def test_an_anchor_whose_cases_were_mostly_changed_is_undecided_until_the_
 
 
 async def test_the_report_says_how_far_the_candidate_is_from_the_best_model(
-    line: Succession,
+    fresh: Succession,
 ) -> None:
-    line.set_gate()
-    await line.promoted("v1", wrong=2)
-    run_id = await line.promoted("v2", wrong=6)
-    with open_run(line.settings, run_id) as run:
+    fresh.set_gate()
+    await fresh.promoted("v1", wrong=2)
+    run_id = await fresh.promoted("v2", wrong=6)
+    with open_run(fresh.settings, run_id) as run:
         (said,) = build_view(gather(run)).decline
     assert said.startswith("exact against v1, the best and the oldest so far (generation 1, live ")
     assert "0.980, was 0.993, difference −0.013" in said
@@ -105,7 +141,6 @@ async def test_the_report_says_how_far_the_candidate_is_from_the_best_model(
 
 
 async def test_an_anchor_asked_with_other_parameters_is_not_compared(line: Succession) -> None:
-    await line.promoted("v1", wrong=2)
     line.change(line.targets / "line.yaml", "temperature: 0", "temperature: 0.7")
     _, verdict = await line.judged("v2", wrong=2)
     assert verdict.outcome == "INCONCLUSIVE"
@@ -116,7 +151,6 @@ async def test_an_anchor_asked_with_other_parameters_is_not_compared(line: Succe
 async def test_an_anchor_is_named_by_generation_or_model_or_as_the_best(
     line: Succession, named: Any
 ) -> None:
-    await line.promoted("v1", wrong=2)
     line.set_gate(anchor={"model": named})
     _, verdict = await line.judged("v2", wrong=2)
     assert verdict.outcome == "PASS"
@@ -126,23 +160,21 @@ async def test_an_anchor_is_named_by_generation_or_model_or_as_the_best(
 async def test_a_model_that_was_never_live_is_no_anchor_and_the_reason_says_so(
     line: Succession,
 ) -> None:
-    await line.promoted("v1", wrong=2)
     line.set_gate(anchor={"model": 7})
     _, verdict = await line.judged("v2", wrong=2)
     assert verdict.outcome == "INCONCLUSIVE"
     assert "nothing was live as generation 7" in of_anchor(verdict).reason
 
 
-async def test_kept_answers_outlive_the_run_and_the_cache(line: Succession) -> None:
-    run_id = await line.promoted("v1", wrong=2)
-    shutil.rmtree(line.settings.run_folder(run_id))
-    prune_answers(line.settings)
-    _, verdict = await line.judged("v2", wrong=2)
+async def test_kept_answers_outlive_the_run_and_the_cache(fresh: Succession) -> None:
+    run_id = await fresh.promoted("v1", wrong=2)
+    shutil.rmtree(fresh.settings.run_folder(run_id))
+    prune_answers(fresh.settings)
+    _, verdict = await fresh.judged("v2", wrong=2)
     assert (verdict.outcome, of_anchor(verdict).n) == ("PASS", 300)
 
 
 async def test_damaged_kept_answers_are_said_and_never_a_silent_pass(line: Succession) -> None:
-    await line.promoted("v1", wrong=2)
     (path,) = kept_place(line.settings, "line").glob("*/line.jsonl.zst")
     path.write_bytes(path.read_bytes()[:-20])
     _, verdict = await line.judged("v2", wrong=2)
@@ -155,14 +187,14 @@ async def test_damaged_kept_answers_are_said_and_never_a_silent_pass(line: Succe
 
 @pytest.mark.parametrize("named", ["first", "best"])
 async def test_no_other_model_stands_in_for_an_anchor_whose_kept_answers_are_damaged(
-    line: Succession, named: str
+    fresh: Succession, named: str
 ) -> None:
-    line.set_gate(anchor={"model": named, "candidates": 2})
-    await line.promoted("v1", wrong=2)
-    (path,) = kept_place(line.settings, "line").glob("*/line.jsonl.zst")
-    await line.promoted("v2", wrong=5)
+    fresh.set_gate(anchor={"model": named, "candidates": 2})
+    await fresh.promoted("v1", wrong=2)
+    (path,) = kept_place(fresh.settings, "line").glob("*/line.jsonl.zst")
+    await fresh.promoted("v2", wrong=5)
     path.write_bytes(path.read_bytes()[:-20])
-    _, verdict = await line.judged("v3", wrong=5)
+    _, verdict = await fresh.judged("v3", wrong=5)
     assert (verdict.outcome, of_anchor(verdict).outcome) == ("INCONCLUSIVE", "INCONCLUSIVE")
     assert "are damaged" in of_anchor(verdict).reason
 
@@ -170,7 +202,6 @@ async def test_no_other_model_stands_in_for_an_anchor_whose_kept_answers_are_dam
 async def test_what_was_not_kept_at_its_time_is_kept_from_the_runs_folder(
     line: Succession,
 ) -> None:
-    await line.promoted("v1", wrong=2)
     with open_registry(line.settings) as registry:
         (kept,) = registry.kept_answers("line")
     shutil.rmtree(kept_place(line.settings, "line"))
@@ -185,14 +216,14 @@ async def test_what_was_not_kept_at_its_time_is_kept_from_the_runs_folder(
 
 
 async def test_with_looks_the_candidate_is_asked_every_case_and_the_live_model_only_what_is_open(
-    line: Succession,
+    fresh: Succession,
 ) -> None:
-    line.set_gate(**FIRST, early_stop=True)
-    await line.promoted("v1", wrong=0)
-    line.host.asked.clear()
-    await line.promoted("v2", wrong=0)
-    with open_registry(line.settings) as registry:
+    fresh.set_gate(**FIRST, early_stop=True)
+    await fresh.promoted("v1", wrong=0)
+    fresh.host.asked.clear()
+    await fresh.promoted("v2", wrong=0)
+    with open_registry(fresh.settings) as registry:
         kept = registry.kept_answers("line")
     assert [one.model_id for one in kept] == [model("v1"), model("v2")]
-    assert line.host.asked[model("v2")] == 300 + 1  # the smoke test asks one
-    assert line.host.asked[model("v1")] < 300
+    assert fresh.host.asked[model("v2")] == 300 + 1  # the smoke test asks one
+    assert fresh.host.asked[model("v1")] < 300

@@ -55,23 +55,21 @@ def test_people_are_waited_for_without_a_process_and_may_answer_anywhere(install
     with installation.registry() as registry:
         assert registry.answers(run.run_id) == ()
 
-    # On the command line: the suspended flow run itself goes on.
-    answered = gatewright(installation, "approve", run.run_id, "--reason", "read it", "--json")
-    assert answered.returncode == 0, answered.stderr + answered.stdout
-    assert json.loads(answered.stdout)["state"] == "promoted"
+    # Somebody else's counts, and the suspended flow run itself goes on.
+    installation.resume(first, decision="approve", who="cleo", reason="good enough")
     installation.until_state(first, "COMPLETED")
     assert installation.live().run_id == run.run_id
     published = json.loads((installation.folder / "live" / "intents.json").read_text())
     assert published["model_id"] == installation.live().model_id
     with installation.registry() as registry:
         (answer,) = registry.answers(run.run_id)
-        assert (answer.actor, answer.decision) == ("ben", "approve")
+        assert (answer.actor, answer.decision) == ("cleo", "approve")
         assert registry.statement(run.run_id) is not None
 
-    # Two candidates at once, both judged against v1. One is approved in Prefect's pages …
+    # Two candidates at once, both judged against v1. One is approved on the review page …
     both = submitted(installation, "v2"), submitted(installation, "v3")
     (_, second, run_2), (job_3, third, run_3) = (suspended(installation, *one) for one in both)
-    installation.resume(second, decision="approve", who="cleo", reason="good enough")
+    installation.answer_on_page(run_2.run_id, "approve")
     installation.until_state(second, "COMPLETED")
     assert installation.live().run_id == run_2.run_id
 
@@ -89,22 +87,18 @@ def test_people_are_waited_for_without_a_process_and_may_answer_anywhere(install
     assert again.baseline_model == installation.live().model_id
     installation.until_state(third, "PAUSED")
 
-    # A rejection ends the flow run that waited.
-    assert gatewright(installation, "reject", again.run_id, "--reason", "no gain").returncode == 0
+    # On the command line: a rejection ends the flow run that waited.
+    answered = gatewright(installation, "reject", again.run_id, "--reason", "no gain", "--json")
+    assert answered.returncode == 0, answered.stderr + answered.stdout
+    assert json.loads(answered.stdout)["state"] == "refused"
     installation.until_state(third, "COMPLETED")
     assert installation.run(again.run_id).state == "refused"
-
-    # On the review page: there, too, the suspended flow run itself goes on, and no other is started.
-    _, fourth, run_4 = suspended(installation, *submitted(installation, "v4"))
-    installation.answer_on_page(run_4.run_id, "approve")
-    installation.until(lambda: installation.run(run_4.run_id).state == "promoted", "v4 went live")
-    installation.until_state(fourth, "COMPLETED")
     assert installation.flow_runs_of_answers() == []
 
     with installation.registry() as registry:
         assert registry.verify() == ()
         kinds = [event.kind for event in registry.history("intents") if event.generation]
-    assert kinds == ["promotion", "promotion", "first_release"]
+    assert kinds == ["promotion", "first_release"]
     assert gatewright(installation, "verify", "intents").returncode == 0
     with installation.registry() as registry:
         assert [run.run_id for run in registry.runs("intents") if run.state == "waiting"] == []
