@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ from flows.commands import (
 )
 from flows.commands import run as running
 from flows.commands.interrupts import EXIT_INTERRUPTED, StoppedError
-from flows.settings import load_settings
+from flows.platforms.deadlines import telling_of_waits
+from flows.settings import load_settings, prefect_home
 
 __all__ = ["app", "main"]
 
@@ -105,7 +107,8 @@ def run(arguments: list[str]) -> int:
             from flows.commands.debug_log import start_log
 
             start_log()
-        result: Any = app(arguments, standalone_mode=False)
+        with telling_of_waits(partial(typer.echo, err=True)):
+            result: Any = app(arguments, standalone_mode=False)
         if result == EXIT_INTERRUPTED:  # the parser swallows Ctrl-C and returns what a shell would
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
@@ -134,8 +137,7 @@ def run(arguments: list[str]) -> int:
 
 def _places() -> list[Path]:
     """Where a command writes: in the home, and where Prefect keeps what is its own."""
-    prefect = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
-    return [load_settings().home, prefect]
+    return [load_settings().home, prefect_home()]
 
 
 def _say(error: GatewrightError, as_json: bool, code: int) -> None:
