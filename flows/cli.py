@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from flows.commands import (
 )
 from flows.commands import run as running
 from flows.commands.interrupts import EXIT_INTERRUPTED, StoppedError
+from flows.platforms.deadlines import telling_of_waits
 from flows.settings import load_settings, prefect_home
 
 __all__ = ["app", "main"]
@@ -105,7 +107,8 @@ def run(arguments: list[str]) -> int:
             from flows.commands.debug_log import start_log
 
             start_log()
-        result: Any = app(arguments, standalone_mode=False)
+        with telling_of_waits(partial(typer.echo, err=True)):
+            result: Any = app(arguments, standalone_mode=False)
         if result == EXIT_INTERRUPTED:  # the parser swallows Ctrl-C and returns what a shell would
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
