@@ -40,7 +40,7 @@ from flows.commands import (
 )
 from flows.commands import run as running
 from flows.commands.interrupts import EXIT_INTERRUPTED, StoppedError
-from flows.commands.output import echo, emit
+from flows.commands.output import emit, say
 from flows.platforms.deadlines import telling_of_waits
 from flows.settings import load_settings, prefect_home
 
@@ -107,7 +107,7 @@ def run(arguments: list[str]) -> int:
             from flows.commands.debug_log import start_log
 
             start_log()
-        with telling_of_waits(partial(echo, err=True)):
+        with telling_of_waits(partial(say, stderr=True)):
             result: Any = app(arguments, standalone_mode=False)
         if result == EXIT_INTERRUPTED:  # the parser swallows Ctrl-C and returns what a shell would
             raise KeyboardInterrupt
@@ -148,14 +148,14 @@ def _say(error: GatewrightError, as_json: bool, code: int) -> None:
         emit({"error": str(error), "problems": problems, "exit_code": code})
         return
     for line in str(error).splitlines():
-        echo(f"error: {line}" if not line.startswith(" ") else line, err=True)
+        say(f"error: {line}" if not line.startswith(" ") else line, stderr=True)
 
 
 def _say_stopped(message: str, as_json: bool) -> None:
     if as_json:
         emit({"error": message, "problems": [], "exit_code": EXIT_INTERRUPTED})
         return
-    echo(message, err=True)
+    say(message, stderr=True)
 
 
 def _say_usage(error: Any, as_json: bool) -> None:
@@ -165,7 +165,7 @@ def _say_usage(error: Any, as_json: bool) -> None:
         return
     context = getattr(error, "ctx", None)
     hint = f" (see {context.command_path} --help)" if context is not None else ""
-    echo(f"error: {message}{hint}", err=True)
+    say(f"error: {message}{hint}", stderr=True)
 
 
 def _say_bug(error: Exception, as_json: bool) -> None:
@@ -173,8 +173,8 @@ def _say_bug(error: Exception, as_json: bool) -> None:
     if as_json:
         emit({"error": message, "problems": [], "exit_code": EXIT_BUG})
         return
-    echo(f"error: {message}", err=True)
-    echo("       this is a bug; GATEWRIGHT_DEBUG=1 shows where it comes from", err=True)
+    say(f"error: {message}", stderr=True)
+    say("       this is a bug; GATEWRIGHT_DEBUG=1 shows where it comes from", stderr=True)
 
 
 if __name__ == "__main__":

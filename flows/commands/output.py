@@ -15,6 +15,7 @@ import msgspec
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
+from rich.text import Text
 
 from evals.report.sanitise import clean
 from flows.registry.records import RunRecord
@@ -28,6 +29,7 @@ __all__ = [
     "emit",
     "exit_with",
     "run_data",
+    "say",
 ]
 
 EXIT_OF_STATE = {
@@ -71,8 +73,17 @@ class _CleanConsole(Console):
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print text for people."""
+    """Print a text that is laid out already, such as a report, as it is."""
     typer.echo(clean(text), err=err)
+
+
+def say(text: str, *, stderr: bool = False) -> None:
+    """Print a sentence: broken between words where a terminal is narrower, whole for whoever reads a file or a pipe."""
+    screen = _CleanConsole(stderr=stderr, highlight=False)
+    if screen.is_terminal:
+        screen.print(Text(text))
+    else:
+        typer.echo(clean(text), err=stderr)
 
 
 def emit(data: Any) -> None:
