@@ -40,7 +40,7 @@ from flows.commands import (
 )
 from flows.commands import run as running
 from flows.commands.interrupts import EXIT_INTERRUPTED, StoppedError
-from flows.settings import load_settings
+from flows.settings import load_settings, prefect_home
 
 __all__ = ["app", "main"]
 
@@ -134,8 +134,7 @@ def run(arguments: list[str]) -> int:
 
 def _places() -> list[Path]:
     """Where a command writes: in the home, and where Prefect keeps what is its own."""
-    prefect = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
-    return [load_settings().home, prefect]
+    return [load_settings().home, prefect_home()]
 
 
 def _say(error: GatewrightError, as_json: bool, code: int) -> None:

@@ -15,7 +15,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["Settings", "load_settings", "prefect_home"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,11 @@ def load_settings() -> Settings:
         datasets=_path("GATEWRIGHT_DATASETS", "datasets"),
         actor=os.environ.get("GATEWRIGHT_ACTOR") or _login(),
     )
+
+
+def prefect_home() -> Path:
+    """Return the folder where Prefect on this machine keeps its database, and what else is its own."""
+    return Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
 
 
 def _path(variable: str, default: str) -> Path:

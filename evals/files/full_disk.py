@@ -82,16 +82,19 @@ def lacking_room(path: Path, needed: int) -> str:
 
 def cause_in_full_disk(error: BaseException, places: Iterable[Path]) -> DiskFullError | None:
     """Return what explains an error nobody expected: no room, by what it says itself, or at one of the places we write to."""
-    places = (*places, Path(tempfile.gettempdir()))
+    places = (*places, Path(tempfile.gettempdir()), Path.cwd())
+    fullest = min(places, key=free_bytes)
     link: BaseException | None = error
     while link is not None:
         named = getattr(link, "filename", None)
-        found = full_disk(link, Path(named) if isinstance(named, str) else _fullest(places))
+        found = full_disk(link, Path(named) if isinstance(named, str) else fullest)
         if found is not None:
-            return found
+            # Where the error names no file, and none of these places is full, it is another one that is.
+            known = isinstance(named, str) or free_bytes(fullest) < _LEAST
+            return found if known else DiskFullError(f"a disk is full ({link}): {_THEN}")
         link = link.__cause__ or link.__context__
-    full = _fullest(places)
-    return DiskFullError(_sentence(full, "is full", _LEAST)) if free_bytes(full) < _LEAST else None
+    lacking = lacking_room(fullest, _LEAST)
+    return DiskFullError(lacking) if lacking else None
 
 
 def free_bytes(path: Path) -> int:
@@ -110,10 +113,6 @@ def _sqlite_words(said: str, path: Path) -> str | None:
         return _WORDS[errno.ENOSPC]
     vague = "disk I/O error" in said or "unable to open database file" in said
     return _WORDS[errno.ENOSPC] if vague and free_bytes(path) < _LEAST else None
-
-
-def _fullest(places: Iterable[Path]) -> Path:
-    return min(places, key=free_bytes)
 
 
 def _standing(path: Path) -> Path:

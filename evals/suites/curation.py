@@ -15,6 +15,7 @@ import msgspec
 from evals.cases.suite_file import Suite
 from evals.config.documents import shown_path
 from evals.errors import ConfigurationError, Problem
+from evals.files import room_for
 from evals.graders.parsing import same_text
 from evals.records import Case
 from evals.stats.clusters import cluster_sizes
@@ -141,7 +142,7 @@ def write_cases(suite: Suite, ids: tuple[str, ...], path: Path) -> int:
         raise ConfigurationError(Problem(where=shown_path(suite.case_file), message=message))
     wanted = {suite.cases.line(case_id) for case_id in ids}
     try:
-        with suite.case_file.open("rb") as source, path.open("xb") as target:
+        with room_for(path), suite.case_file.open("rb") as source, path.open("xb") as target:
             for number, line in enumerate(source, start=1):
                 if number in wanted:
                     target.write(line.rstrip(b"\r\n") + b"\n")

@@ -17,6 +17,7 @@ from evals.cases.formats import read_rows
 from evals.config.documents import iter_jsonl, raise_problems, shown_path
 from evals.config.yaml_lines import dump_yaml
 from evals.errors import Problem
+from evals.files import replace_file
 from evals.suites.import_openai_eval import Imported
 
 __all__ = ["import_chat"]
@@ -50,10 +51,9 @@ def import_chat(file: Path, folder: Path) -> Imported:
     cases = {"file": "cases.jsonl", "format": "chat"}
     suite = {"version": 1, "name": name, "cases": cases, "graders": [grader]}
     kept = {row.line for row in first.values()}
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "suite.yaml").write_text(dump_yaml(suite), encoding="utf-8")
+    replace_file(folder / "suite.yaml", dump_yaml(suite).encode())
     lines = (msgspec.json.encode(row) + b"\n" for line, row in iter_jsonl(file) if line in kept)
-    (folder / "cases.jsonl").write_bytes(b"".join(lines))
+    replace_file(folder / "cases.jsonl", b"".join(lines))
     notes = [explanation, *_repeated([row.data for row in rows], first)]
     return Imported(folder=folder, cases=len(first), graders=(grader["name"],), notes=tuple(notes))
 

@@ -17,6 +17,7 @@ import msgspec
 from evals.config.documents import iter_jsonl, load_json, raise_problems, shown_path, validate
 from evals.config.yaml_lines import dump_yaml
 from evals.errors import Problem
+from evals.files import replace_file
 from evals.suites.import_eval_runs import DataSourceReader, judge_notes
 
 __all__ = ["Imported", "import_eval"]
@@ -187,10 +188,9 @@ def _write(
     cases: list[dict[str, Any]],
     schema: dict[str, Any] | None,
 ) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "suite.yaml").write_text(dump_yaml(suite), encoding="utf-8")
+    replace_file(folder / "suite.yaml", dump_yaml(suite).encode())
     lines = b"".join(msgspec.json.encode(case) + b"\n" for case in cases)
-    (folder / "cases.jsonl").write_bytes(lines)
+    replace_file(folder / "cases.jsonl", lines)
     if schema is not None:
         text = msgspec.json.format(msgspec.json.encode(schema), indent=2)
-        (folder / "case.schema.json").write_bytes(text + b"\n")
+        replace_file(folder / "case.schema.json", text + b"\n")

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from evals.errors import ConfigurationError, Problem, nearest
+from evals.files.full_disk import full_disk
 from evals.report.sanitise import one_line
 from evals.sampling.redaction import Redactor
 
@@ -52,9 +53,24 @@ def _handler(path: str | None) -> logging.Handler:
     if not path:
         return logging.StreamHandler(sys.stderr)
     try:
-        return logging.FileHandler(Path(path).expanduser(), encoding="utf-8")
+        return _LogFile(Path(path).expanduser(), encoding="utf-8")
     except OSError as error:
         raise _wrong(FILE, f"{path} can't be written: {error.strerror}") from error
+
+
+class _LogFile(logging.FileHandler):
+    """A log that can't be written any more says so once; what it is about goes on."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        error = sys.exc_info()[1]
+        full = full_disk(error, Path(self.baseFilename)) if error is not None else None
+        if full is None:
+            super().handleError(record)
+        elif not self._told:
+            self._told = True
+            sys.stderr.write(f"the log goes on without {self.baseFilename}: {full}\n")
 
 
 class _CleanLine(logging.Formatter):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import typer
 
 from evals.errors import ConfigurationError, Problem
+from evals.files import replace_file
 from flows.commands.output import JSON_OPTION, emit
 from flows.settings import load_settings
 
@@ -60,15 +62,16 @@ def labels(
 
 def _write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    path.write_text("".join(lines), "utf-8")
+    replace_file(path, "".join(lines).encode())
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        names = list(rows[0]) if rows else ["case_id", "answer_digest"]
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows({name: _cell(row[name]) for name in names} for row in rows)
+    file = io.StringIO(newline="")
+    names = list(rows[0]) if rows else ["case_id", "answer_digest"]
+    writer = csv.DictWriter(file, names)
+    writer.writeheader()
+    writer.writerows({name: _cell(row[name]) for name in names} for row in rows)
+    replace_file(path, file.getvalue().encode())
 
 
 def _cell(value: Any) -> str:

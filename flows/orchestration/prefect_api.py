@@ -17,12 +17,15 @@ import httpx
 
 from evals.addresses import http_options
 from evals.errors import ConfigurationError, InfrastructureError, Problem
+from evals.files.full_disk import lacking_room
+from flows.settings import prefect_home
 
 __all__ = ["FINAL_STATES", "PrefectApi", "prefect_api_from_environment"]
 
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _REACH_S = 4.0
+_LEAST_ROOM = 1 << 20
 
 
 class PrefectApi:
@@ -177,9 +180,10 @@ class PrefectApi:
         if answer.is_success:
             result: Mapping[str, Any] = answer.json()
             return result
-        raise InfrastructureError(
-            f"Prefect at {self._url} answered {answer.status_code}: {answer.text[:300]}"
-        )
+        # Its database is most often on this machine, and tells nobody that its disk is full.
+        lacking = lacking_room(prefect_home(), _LEAST_ROOM) if answer.is_server_error else ""
+        why = f"{answer.text[:300]}{'; ' if lacking else ''}{lacking}"
+        raise InfrastructureError(f"Prefect at {self._url} answered {answer.status_code}: {why}")
 
 
 def prefect_api_from_environment() -> PrefectApi:

@@ -6,6 +6,7 @@ that has to be closed on it.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import psutil
 
 from evals.addresses import checked
 from evals.files.full_disk import require_room
+from flows.orchestration.prefect_api import PrefectApi
 from flows.orchestration.processes import Processes, free_port
 
 __all__ = ["prefect_server"]
@@ -37,12 +39,13 @@ def prefect_server(servers: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Have a Prefect server in a block: the one that environment or profile names, else one that ends with the block.
 
     `servers` is a folder for its log; `say` is told when one is started. Raises InfrastructureError when it does not
-    start, ConfigurationError when the one that is named can be none.
+    start or the one that is named does not answer, ConfigurationError when that one can be none.
     """
     from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
     if url := get_current_settings().api.url:
         checked(str(url), where="PREFECT_API_URL")
+        asyncio.run(_reach(str(url)))
         yield
         return
     say(
@@ -62,6 +65,11 @@ def prefect_server(servers: Path, say: Callable[[str], None]) -> Iterator[None]:
     finally:
         processes.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _reach(url: str) -> None:
+    async with PrefectApi(url) as api:
+        await api.reach()
 
 
 def _command(port: int) -> list[str]:

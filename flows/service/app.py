@@ -20,17 +20,20 @@ from flows.registry.store import Registry
 from flows.service import answers, health, live, sign_in, webhooks
 from flows.service.change_feed import ChangeFeed
 from flows.service.config import ServiceConfig
+from flows.service.connections import BACKLOG, limited_to, most_connections, raise_file_limit
 from flows.service.dispatcher.dispatch import Dispatcher
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.service.dispatcher.timing import Timing
+from flows.service.log_lines import log_to_stderr
 from flows.service.pages import render
 from flows.service.security import Guard
 from flows.service.state import ServiceState
 from flows.settings import Settings
 
-__all__ = ["build_app", "log_to_stderr", "serve"]
+__all__ = ["build_app", "serve", "server_config"]
 
 PREFECT_PATIENCE_S = 5.0
+_LARGEST_HEAD = 32 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +90,7 @@ async def _open(
         config=config,
         registry=registry,
         dispatcher=Dispatcher(settings, registry, api, pauses),
-        changes=ChangeFeed(registry),
+        changes=ChangeFeed(registry, most=most_connections() // 2),
         form_key=secrets.token_bytes(32),
     )
 
@@ -111,28 +114,27 @@ def serve(settings: Settings, config: ServiceConfig) -> None:
     """Serve until the process is told to stop. Raises ConfigurationError when it can't listen there."""
     listener = _listen(config)
     log_to_stderr()
-    running = uvicorn.Config(
-        build_app(settings, config),
+    raise_file_limit()
+    with listener:
+        uvicorn.Server(server_config(build_app(settings, config))).run(sockets=[listener])
+
+
+def server_config(app: Starlette) -> uvicorn.Config:
+    """Return how the application is served: over HTTP/1.1 alone, with limits on connections, heads and time."""
+    return uvicorn.Config(
+        app,
+        http=limited_to(most_connections()),
+        ws="none",
+        proxy_headers=False,  # who is asking is `security`'s to say, by the address that really does
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=_LARGEST_HEAD,
+        log_config=None,
         log_level="warning",
         access_log=False,
         server_header=False,
-        ws="none",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=3,
     )
-    with listener:
-        uvicorn.Server(running).run(sockets=[listener])
-
-
-def log_to_stderr() -> None:
-    """Log what the service does and what libraries warn of; clients would say every request at the level of our lines."""
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for name in ("evals", "flows"):
-        logger = logging.getLogger(name)
-        if logger.level == logging.NOTSET:  # else GATEWRIGHT_LOG has said what is wanted
-            logger.setLevel(logging.INFO)
 
 
 def _listen(config: ServiceConfig) -> socket.socket:

@@ -17,7 +17,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from evals.errors import ConfigurationError, Problem
 
-__all__ = ["ServiceConfig", "is_loopback", "read_config"]
+__all__ = ["LOOPBACK", "ServiceConfig", "is_loopback", "read_config"]
 
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _ORIGIN = re.compile(r"https?://[^/\s]+")

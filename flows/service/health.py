@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -11,7 +12,12 @@ from evals.errors import GatewrightError
 from flows.service.dispatcher.timing import STUCK_AFTER
 from flows.service.state import state_of_request
 
-__all__ = ["alive", "ready"]
+__all__ = ["UNREACHABLE", "alive", "ready"]
+
+UNREACHABLE = "the registry can't be read now; the log of the service says why"
+"""What strangers are told: the error itself names host, user and database."""
+
+_log = logging.getLogger(__name__)
 
 
 async def alive(request: Request) -> Response:
@@ -26,8 +32,8 @@ async def ready(request: Request) -> Response:
         async with asyncio.timeout(5):
             pending = await asyncio.to_thread(parts.registry.inbox_pending, limit=1000)
     except (GatewrightError, TimeoutError) as error:
-        why = str(error) or "the registry did not answer within 5 s"
-        return JSONResponse({"status": "unavailable", "registry": why}, 503)
+        _log.error("not ready: %s", str(error) or "the registry did not answer within 5 s")
+        return JSONResponse({"status": "unavailable", "registry": UNREACHABLE}, 503)
     stuck = sum(message.attempts >= STUCK_AFTER for message in pending)
     return JSONResponse(
         {

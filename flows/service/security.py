@@ -37,6 +37,7 @@ __all__ = [
 
 FORM_LIFE_S = 8 * 3600
 _SESSION = "session"
+_LONGEST_PATH = 1000
 _OPEN = ("/webhooks/", "/healthz", "/readyz", "/sign-in")
 _PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 _HEADERS = {
@@ -70,6 +71,9 @@ class Guard:
             await send(message)
 
         headers, path = Headers(scope=scope), str(scope["path"])
+        if (wrong := _wrong_path(path)) is not None:
+            await wrong(scope, receive, protected)
+            return
         holds = self._holds_token(headers)
         actor = self._actor(headers, _peer(scope), holds)
         refusal = None if path.startswith(_OPEN) else self._refusal(headers, path, holds, actor)
@@ -179,6 +183,13 @@ def _sign_in_first(config: ServiceConfig, headers: Headers) -> Response:
     if _named(headers, config.actor_header):
         why = f"{config.actor_header} is not believed from this address: GATEWRIGHT_TRUSTED_PROXIES does not name it."
     return PlainTextResponse(why, 403)
+
+
+def _wrong_path(path: str) -> Response | None:
+    """No path of ours is long, or holds what can't be shown; a database would stumble over some of it."""
+    if len(path) > _LONGEST_PATH:
+        return PlainTextResponse("No address of this service is that long.", 414)
+    return None if path.isprintable() else PlainTextResponse("No such address.", 400)
 
 
 def _peer(scope: Scope) -> str:

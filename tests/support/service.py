@@ -30,7 +30,7 @@ from flows.platforms.fine_tuning.records import Job
 from flows.platforms.table import open_platform
 from flows.registry.database.schema import inbox
 from flows.registry.store import Registry
-from flows.service.app import build_app
+from flows.service.app import build_app, server_config
 from flows.service.config import ServiceConfig
 from flows.service.dispatcher.timing import Timing
 from flows.settings import Settings
@@ -178,15 +178,9 @@ def in_thread(settings: Settings, config: ServiceConfig) -> Iterator[str]:
     """Run the service in a thread on a free port and yield its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    server = uvicorn.Server(
-        uvicorn.Config(
-            build_app(settings, config, QUICK),
-            log_level="critical",
-            access_log=False,
-            ws="none",
-            timeout_graceful_shutdown=1,
-        )
-    )
+    running = server_config(build_app(settings, config, QUICK))
+    running.timeout_graceful_shutdown = 1
+    server = uvicorn.Server(running)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started:

@@ -6,6 +6,7 @@ rotated both are given; either may fit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -19,6 +20,8 @@ from evals.records import Record
 __all__ = ["WebhookEvent", "WebhookRefusedError", "verify_webhook"]
 
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
+"""What ids of deliveries and jobs look like; they become keys, and parts of addresses that are asked."""
 
 
 class WebhookRefusedError(RefusedError):
@@ -64,6 +67,10 @@ def verify_webhook(
     if absent:
         raise WebhookRefusedError(f"the delivery has no {absent[0]} header: it is not signed")
     _require_signed(payload, lowered, usable)
+    if not _ID.fullmatch(lowered["webhook-id"]):
+        raise WebhookRefusedError(
+            "the delivery's webhook-id is no id: at most 200 letters, digits and ._:-"
+        )
     return _event(payload, lowered["webhook-id"])
 
 
@@ -78,6 +85,10 @@ def _require_signed(payload: bytes, headers: Mapping[str, str], secrets: Sequenc
             reason = str(error)
         except ValueError as error:  # what isn't UTF-8 or JSON, and a secret that isn't base64
             reason = str(error)
+        except TypeError:  # from comparing it
+            reason = "its signature holds other characters than base64 has"
+        except (RecursionError, OverflowError):
+            reason = "it is signed, and nested too deep or with numbers too large to be read"
         else:
             return
     raise WebhookRefusedError(f"the delivery is refused: {reason}")
@@ -93,18 +104,30 @@ def _webhooks() -> Any:
 def _event(payload: bytes, delivery_id: str) -> WebhookEvent:
     try:
         raw = decode(payload, dict[str, Any])
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise WebhookRefusedError(
             f"the delivery is signed but not a JSON object: {error}"
         ) from error
     data = raw.get("data")
     return WebhookEvent(
         delivery_id=delivery_id,
-        type=str(raw.get("type") or ""),
+        type=str(raw.get("type") or "")[:200],
         event_id=_text(raw.get("id")),
-        object_id=_text(data.get("id")) if isinstance(data, Mapping) else None,
-        created_at=raw["created_at"] if isinstance(raw.get("created_at"), int) else None,
+        object_id=_id(data.get("id")) if isinstance(data, Mapping) else None,
+        created_at=_moment(raw.get("created_at")),
     )
+
+
+def _id(value: Any) -> str | None:
+    if isinstance(value, str) and not _ID.fullmatch(value):
+        raise WebhookRefusedError(
+            "the delivery is signed, and what it is about has no id: at most 200 letters, digits and ._:-"
+        )
+    return _text(value)
+
+
+def _moment(value: Any) -> int | None:
+    return value if isinstance(value, int) and abs(value) < 2**53 else None
 
 
 def _text(value: Any) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -21,9 +22,11 @@ from evals.errors import (
     GatewrightError,
     InfrastructureError,
     RefusedError,
+    RegistryError,
 )
 from evals.report.sanitise import clean
 from flows.service.answers import about_form
+from flows.service.health import UNREACHABLE
 from flows.service.pages.inbox_view import inbox_view, waiting_count
 from flows.service.pages.run_view import RunPage, report_path, run_page
 from flows.service.pages.views import overview as read_overview
@@ -32,6 +35,8 @@ from flows.service.security import actor_of, form_token
 from flows.service.state import ServiceState, state_of_request
 
 __all__ = ["ERRORS", "inbox", "overview", "page", "report", "run", "target"]
+
+_log = logging.getLogger(__name__)
 
 _TEMPLATES = ("base", "overview", "target", "run", "inbox", "message", "sign_in")
 _REPORT_POLICY = (
@@ -123,6 +128,9 @@ async def page(request: Request, name: str, status: int = 200, **values: Any) ->
 async def _failed(request: Request, error: Exception) -> Response:
     status, title = _status(error)
     message = error.detail if isinstance(error, HTTPException) else str(error)
+    if isinstance(error, RegistryError):
+        _log.error("%s %s: %s", request.method, request.url.path, error)
+        message = UNREACHABLE
     kept = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if request.url.path.startswith(("/v1/", "/webhooks/")):
         code = title.lower().replace(" ", "_")

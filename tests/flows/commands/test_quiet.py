@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.service.app import log_to_stderr
+from flows.service.log_lines import log_to_stderr
 
 TROUBLE = """
 import logging, sys

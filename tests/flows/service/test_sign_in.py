@@ -13,7 +13,7 @@ import pytest
 from support.service import TOKEN, in_thread
 
 from evals.errors import ConfigurationError
-from flows.service.config import read_config
+from flows.service.config import LOOPBACK, read_config
 from flows.service.own_token import TOKEN_FILE, own_token
 
 PAGE = "/runs/triage-1"
@@ -104,6 +104,9 @@ def test_a_header_is_believed_from_trusted_proxies_only(
         page = httpx.get(url + PAGE, headers={"x-person": "bo"}, timeout=60).text
         assert "looking only" in page
         assert httpx.get(f"{url}/sign-in", timeout=60).status_code == 404
+    with in_thread(settings, replace(elsewhere, trusted_proxies=LOOPBACK)) as url:
+        passed_on = {"x-person": "bo", "x-forwarded-for": "203.0.113.7"}
+        assert "acting as <strong>bo" in httpx.get(url + PAGE, headers=passed_on, timeout=60).text
     open_to_others = replace(elsewhere, host="0.0.0.0", token="s3cret")
     with in_thread(settings, open_to_others) as url:
         proxy = {"authorization": "Bearer s3cret", "x-person": "bo"}  # it proves itself

@@ -117,6 +117,14 @@ def test_submitting_says_at_once_and_in_one_sentence_that_prefect_is_down(
     assert registry.runs() == (), "nothing is on record that nobody carries out"
 
 
+def test_a_promotion_in_this_process_says_so_too(project: Any, job: str) -> None:
+    address = f"http://127.0.0.1:{open_port()}/api"
+    said = project.command("promote", "triage", "--job", job, PREFECT_API_URL=address)
+    assert said.code == 4
+    assert f"no Prefect server answers at {address}" in said.err
+    assert "bug" not in said.err
+
+
 async def test_a_flow_run_that_begins_while_the_registry_is_away_waits_for_it(
     settings: Any, registry: Any
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ import pytest
 from support.service import as_process, event, in_thread, signed
 from support.waiting import wait_until
 
+from evals.errors import RegistryError
 from flows.service.webhooks import LARGEST
 
 FAILED = "fine_tuning.job.failed"
@@ -140,3 +142,68 @@ def test_a_kill_right_after_the_acknowledgement_loses_nothing(
     with as_process(settings, free_port, prefect.url):
         wait_until(lambda: not registry.inbox_pending())
     assert sorted(prefect.keys) == sorted(f"triage:{job.id}" for job in jobs)
+
+
+def delivery(**changes: Any) -> bytes:
+    plain = {"id": "evt_1", "type": "fine_tuning.job.succeeded", "created_at": 1}
+    return json.dumps({**plain, "data": {"id": "ftjob-1"}, **changes}).encode()
+
+
+HOSTILE = {
+    "deep JSON": (b"[" * 100_000, "wh_1"),
+    "deep JSON within an object": (b'{"data":' * 20_000, "wh_1"),
+    "a number too large": (b'{"type": 1e999, "created_at": ' + b"1" * 5000 + b"}", "wh_1"),
+    "no UTF-8": (b"\xff\xfe", "wh_1"),
+    "a job that is a path": (delivery(data={"id": "../../models?x=1"}), "wh_1"),
+    "a job with a long name": (delivery(data={"id": "x" * 100_000}), "wh_1"),
+    "a job of markup": (delivery(data={"id": "<script>alert(1)</script>"}), "wh_1"),
+    "a message of markup": (delivery(), "<img src=x onerror=alert(1)>"),
+    "a message with a long name": (delivery(), "i" * 20_000),
+}
+
+
+@pytest.mark.parametrize(("body", "message_id"), HOSTILE.values(), ids=HOSTILE.keys())
+def test_what_is_signed_and_still_hostile_is_refused_in_one_line(
+    service: Any, caplog: Any, body: bytes, message_id: str
+) -> None:
+    caplog.set_level("WARNING")
+    answer = post(service, body, signed(body, message_id))
+    assert answer.status_code == 400
+    assert service.delivered() == ()
+    (line,) = [one.getMessage() for one in caplog.records if one.levelname != "INFO"]
+    assert line.startswith("refused a webhook: ")
+    assert "\n" not in line
+
+
+def test_a_signature_of_other_characters_is_refused(service: Any) -> None:
+    headers = {**signed(delivery(), "wh_1"), "webhook-signature": "v1,é".encode("latin1")}
+    assert post(service, delivery(), headers).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/runs/" + "x" * 2000, 414), ("/runs/a%00b", 400), ("/v1/targets/a%1bb/live", 400)],
+)
+def test_an_address_that_is_none_is_refused(service: Any, path: str, status: int) -> None:
+    assert httpx.get(service.url + path, timeout=60).status_code == status
+
+
+def test_a_registry_that_is_away_is_not_described_to_strangers(
+    settings: Any, config: Any, caplog: Any, monkeypatch: Any
+) -> None:
+    from flows.registry.store import Registry
+
+    told = "the registry postgresql+psycopg://gate:***@db.internal/prod failed: refused"
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise RegistryError(told)
+
+    with in_thread(settings, config) as url:
+        for name in ("inbox_pending", "run", "live", "targets"):
+            monkeypatch.setattr(Registry, name, away)
+        for path in ("/readyz", "/", "/runs/r1", "/v1/targets/triage/live"):
+            answer = httpx.get(url + path, timeout=60)
+            assert answer.status_code == 503
+            assert "db.internal" not in answer.text
+            assert "gate" not in answer.text.replace("Gatewright", "").replace("gatewright", "")
+    assert told in caplog.text
