@@ -10,10 +10,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ from flows.commands import (
 )
 from flows.commands import run as running
 from flows.commands.interrupts import EXIT_INTERRUPTED, StoppedError
+from flows.commands.output import emit, say
+from flows.platforms.deadlines import telling_of_waits
 from flows.settings import load_settings, prefect_home
 
 __all__ = ["app", "main"]
@@ -84,7 +86,7 @@ def _root(
     version: bool = typer.Option(False, "--version", help="Print the version and leave."),
 ) -> None:
     if version:
-        typer.echo(f"gatewright {__version__}")
+        say(f"gatewright {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
@@ -105,7 +107,8 @@ def run(arguments: list[str]) -> int:
             from flows.commands.debug_log import start_log
 
             start_log()
-        result: Any = app(arguments, standalone_mode=False)
+        with telling_of_waits(partial(say, stderr=True)):
+            result: Any = app(arguments, standalone_mode=False)
         if result == EXIT_INTERRUPTED:  # the parser swallows Ctrl-C and returns what a shell would
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0
@@ -142,40 +145,36 @@ def _say(error: GatewrightError, as_json: bool, code: int) -> None:
         problems = (
             [str(item) for item in error.problems] if isinstance(error, ConfigurationError) else []
         )
-        _print_json({"error": str(error), "problems": problems, "exit_code": code})
+        emit({"error": str(error), "problems": problems, "exit_code": code})
         return
     for line in str(error).splitlines():
-        typer.echo(f"error: {line}" if not line.startswith(" ") else line, err=True)
+        say(f"error: {line}" if not line.startswith(" ") else line, stderr=True)
 
 
 def _say_stopped(message: str, as_json: bool) -> None:
     if as_json:
-        _print_json({"error": message, "problems": [], "exit_code": EXIT_INTERRUPTED})
+        emit({"error": message, "problems": [], "exit_code": EXIT_INTERRUPTED})
         return
-    typer.echo(message, err=True)
+    say(message, stderr=True)
 
 
 def _say_usage(error: Any, as_json: bool) -> None:
     message = error.format_message()
     if as_json:
-        _print_json({"error": message, "problems": [message], "exit_code": EXIT_CONFIGURATION})
+        emit({"error": message, "problems": [message], "exit_code": EXIT_CONFIGURATION})
         return
     context = getattr(error, "ctx", None)
     hint = f" (see {context.command_path} --help)" if context is not None else ""
-    typer.echo(f"error: {message}{hint}", err=True)
+    say(f"error: {message}{hint}", stderr=True)
 
 
 def _say_bug(error: Exception, as_json: bool) -> None:
     message = f"unexpected {type(error).__name__}: {error}"
     if as_json:
-        _print_json({"error": message, "problems": [], "exit_code": EXIT_BUG})
+        emit({"error": message, "problems": [], "exit_code": EXIT_BUG})
         return
-    typer.echo(f"error: {message}", err=True)
-    typer.echo("       this is a bug; GATEWRIGHT_DEBUG=1 shows where it comes from", err=True)
-
-
-def _print_json(data: dict[str, Any]) -> None:
-    typer.echo(json.dumps(data, ensure_ascii=False))
+    say(f"error: {message}", stderr=True)
+    say("       this is a bug; GATEWRIGHT_DEBUG=1 shows where it comes from", stderr=True)
 
 
 if __name__ == "__main__":

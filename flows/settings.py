@@ -15,6 +15,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from evals.report.sanitise import one_line
+
 __all__ = ["Settings", "load_settings", "prefect_home"]
 
 
@@ -49,7 +51,7 @@ def load_settings() -> Settings:
         targets=_path("GATEWRIGHT_TARGETS", "flows/targets"),
         gates=_path("GATEWRIGHT_GATES", "evals/gates"),
         datasets=_path("GATEWRIGHT_DATASETS", "datasets"),
-        actor=os.environ.get("GATEWRIGHT_ACTOR") or _login(),
+        actor=one_line(os.environ.get("GATEWRIGHT_ACTOR") or _login()),
     )
 
 

@@ -9,7 +9,11 @@ import typer
 
 from evals.errors import InfrastructureError
 from flows.commands.options import REASON
-from flows.commands.output import JSON_OPTION, emit
+from flows.commands.output import (
+    JSON_OPTION,
+    echo,
+    emit,
+)
 from flows.commands.run import follow_flow_run, run_promotion, show_run
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
@@ -44,7 +48,7 @@ def reject(run_id: str = RUN, reason: str = REASON, as_json: bool = JSON_OPTION)
     """Refuse a waiting candidate; what is live stays live."""
     _answer(run_id, "reject", reason, as_json)
     if _resumed(run_id, as_json) and not as_json:
-        typer.echo("the flow run that waited for the answer ends")
+        echo("the flow run that waited for the answer ends")
     with open_registry(load_settings()) as registry:
         waiting = require_run(registry, run_id).state == "waiting"
     if waiting:  # it stands on a production deployment already, which the flow takes away
@@ -63,7 +67,7 @@ def _answer(run_id: str, decision: Any, reason: str, as_json: bool) -> None:
     settings = load_settings()
     outcome = answer_run(settings, run_id, decision, actor=settings.actor, reason=reason)
     if not as_json:
-        typer.echo(outcome)
+        echo(outcome)
     elif decision == "reject":
         emit({"run_id": run_id, "decision": decision, "detail": outcome})
 
@@ -114,5 +118,5 @@ def _resumed(run_id: str, as_json: bool) -> str | None:
     except InfrastructureError as error:
         why = f"was not resumed: {error}"
     if why is not None and not as_json:
-        typer.echo(f"flow run {flow_run}, which waited for the answer, {why}", err=True)
+        echo(f"flow run {flow_run}, which waited for the answer, {why}", err=True)
     return flow_run if why is None else None

@@ -8,7 +8,12 @@ import msgspec
 import typer
 
 from evals.errors import ConfigurationError, Problem
-from flows.commands.output import JSON_OPTION, console, emit
+from flows.commands.output import (
+    JSON_OPTION,
+    console,
+    echo,
+    emit,
+)
 from flows.commands.views.history import changes_table
 from flows.commands.views.live import live_data, live_renderable
 from flows.commands.views.runs import pending_list, run_list
@@ -123,7 +128,7 @@ def report(
         settings.targets, target, settings.actor
     ):
         page = mine
-    typer.echo(_in_form(page, "json" if as_json else form))
+    echo(_in_form(page, "json" if as_json else form))
 
 
 def _report_selection(registry: Registry, run_id: str, form: str, *, as_json: bool) -> None:
@@ -140,7 +145,7 @@ def _report_selection(registry: Registry, run_id: str, form: str, *, as_json: bo
     if as_json or form == "json":
         emit(facts)
     elif form == "markdown":
-        typer.echo(render_field(view))
+        echo(render_field(view))
     else:
         console().print(selection_renderable(registry, run_id))
 

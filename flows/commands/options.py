@@ -9,6 +9,8 @@ import typer
 
 from evals.errors import ConfigurationError, Problem
 from evals.gate.policy import parse_duration
+from evals.people import folded
+from evals.report.sanitise import clean
 
 __all__ = ["REASON", "seconds_of", "stamp"]
 
@@ -27,7 +29,8 @@ def stamp() -> str:
 
 
 def _said(reason: str) -> str:
-    if not reason.strip():
+    reason = clean(reason)
+    if not folded(reason):
         raise ConfigurationError(
             Problem(
                 where="--reason",

@@ -5,7 +5,11 @@ from __future__ import annotations
 import msgspec
 import typer
 
-from flows.commands.output import JSON_OPTION, emit
+from flows.commands.output import (
+    JSON_OPTION,
+    echo,
+    emit,
+)
 from flows.registry.opening import open_registry
 from flows.settings import load_settings
 
@@ -45,9 +49,7 @@ def move(to: str = TO, as_json: bool = JSON_OPTION) -> None:
     if as_json:
         emit({"rows": msgspec.to_builtins(copied), "events": number, "head": newest})
         return
-    typer.echo(
+    echo(
         f"{sum(copied.values())} rows copied; {number} events hold together, the newest is {newest[:16]}"
     )
-    typer.echo(
-        "from now on: export GATEWRIGHT_REGISTRY_URL=… in every process, and put the old one away"
-    )
+    echo("from now on: export GATEWRIGHT_REGISTRY_URL=… in every process, and put the old one away")

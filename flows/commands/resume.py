@@ -5,7 +5,10 @@ from __future__ import annotations
 import typer
 
 from evals.errors import RefusedError
-from flows.commands.output import JSON_OPTION
+from flows.commands.output import (
+    JSON_OPTION,
+    echo,
+)
 from flows.commands.run import go_on
 from flows.registry.opening import open_registry, require_run
 from flows.settings import load_settings
@@ -45,5 +48,5 @@ def retry(
     missing = begin_retry(settings, run_id, actor=settings.actor)
     with open_registry(settings) as registry:
         run = require_run(registry, run_id)
-    typer.echo(f"{run_id}: asks again for {missing:,} missing answers", err=True)
+    echo(f"{run_id}: asks again for {missing:,} missing answers", err=True)
     go_on(settings, run, as_json=as_json)

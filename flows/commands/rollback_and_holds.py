@@ -12,7 +12,12 @@ from rich.markup import escape
 
 from evals.errors import RefusedError
 from flows.commands.options import REASON
-from flows.commands.output import JSON_OPTION, console, emit
+from flows.commands.output import (
+    JSON_OPTION,
+    console,
+    echo,
+    emit,
+)
 from flows.config.target import load_target
 from flows.registry.opening import open_registry
 from flows.settings import load_settings
@@ -124,11 +129,9 @@ def hold(
     if as_json:
         emit(held)
     elif already is not None:
-        typer.echo(
-            f"{target} is on hold already, by {held.actor}: {held.reason} (this is on record too)"
-        )
+        echo(f"{target} is on hold already, by {held.actor}: {held.reason} (this is on record too)")
     else:
-        typer.echo(f"{target} is on hold by {held.actor}: {held.reason}")
+        echo(f"{target} is on hold by {held.actor}: {held.reason}")
 
 
 def release(
@@ -146,7 +149,7 @@ def release(
     if as_json:
         emit({"target": target, "released": msgspec.to_builtins(held)})
     else:
-        typer.echo(f"{target} is released; it was held by {held.actor}: {held.reason}")
+        echo(f"{target} is released; it was held by {held.actor}: {held.reason}")
 
 
 def revoke(
@@ -167,10 +170,10 @@ def revoke(
     if as_json:
         emit(event)
         return
-    typer.echo(f"{model} may not be live for {target} any more, and automation is on hold")
+    echo(f"{model} may not be live for {target} any more, and automation is on hold")
     if still is not None and still.model_id == model:
         how = f"{back.command}   goes back" if back else "no other model can be gone back to"
-        typer.echo(f"it still is: {how}")
+        echo(f"it still is: {how}")
 
 
 def reinstate(
@@ -190,4 +193,4 @@ def reinstate(
     if as_json:
         emit(event)
     else:
-        typer.echo(f"{model} may be live for {target} again")
+        echo(f"{model} may be live for {target} again")

@@ -34,6 +34,7 @@ from flows.commands.output import (
     EXIT_OF_VERDICT,
     JSON_OPTION,
     console,
+    echo,
     emit,
     exit_with,
     run_data,
@@ -102,7 +103,7 @@ def promote(
         }
     if submit:
         said = asyncio.run(_submit(settings, run_id, parameters))
-        emit({"run_id": run_id, "submitted": True, "said": said}) if as_json else typer.echo(
+        emit({"run_id": run_id, "submitted": True, "said": said}) if as_json else echo(
             f"submitted as {run_id} ({said})"
         )
         return
@@ -132,7 +133,7 @@ def follow_flow_run(settings: Settings, run_id: str, flow_run_id: str, *, as_jso
     with going_on_with(f"gatewright report {run_id}", kept):
         taken = asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
     if not taken:
-        typer.echo(
+        echo(
             f"no worker has taken up flow run {flow_run_id} yet; it goes on once one does", err=True
         )
     show_run(settings, run_id, as_json)
@@ -233,7 +234,7 @@ def regress(
     ):
         from flows.regression import regress as flow
 
-        typer.echo(f"{target}: asking the live model again …", err=True)
+        echo(f"{target}: asking the live model again …", err=True)
         found = asyncio.run(flow(target=target, requested_by=settings.actor))
     show_run(settings, found["run_id"], as_json)
 
@@ -268,7 +269,7 @@ async def _evaluate(settings: Settings, run_id: str) -> None:
 
     with open_registry(settings) as registry:
         target = require_run(registry, run_id).target
-    say = partial(typer.echo, err=True)
+    say = partial(echo, err=True)
     async with target_lease(settings, target, run_id, alone=False, say=say) as lease:
         error = None
         try:
@@ -337,7 +338,7 @@ def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
 
         with open_run(settings, run_id) as opened:
             console().print(verdict_renderable(build_view(gather(opened))))
-        typer.echo(f"report: {run.report}")
+        echo(f"report: {run.report}")
     by_verdict = verdict is not None and run.kind != "promotion"
     exit_with(
         EXIT_OF_VERDICT[verdict.outcome]
@@ -363,5 +364,5 @@ def _prefect(settings: Settings) -> Iterator[None]:
     logging.raiseExceptions = False  # a log line that the server did not take is no traceback
     from flows.orchestration.temporary_server import prefect_server
 
-    with prefect_server(settings.home / "servers", lambda line: typer.echo(line, err=True)):
+    with prefect_server(settings.home / "servers", lambda line: echo(line, err=True)):
         yield

@@ -9,7 +9,13 @@ import msgspec
 import typer
 
 from evals.errors import Problem, nearest
-from flows.commands.output import JSON_OPTION, console, emit, exit_with
+from flows.commands.output import (
+    JSON_OPTION,
+    console,
+    echo,
+    emit,
+    exit_with,
+)
 from flows.commands.suite_import import import_suite
 from flows.commands.suite_labels import labels
 from flows.commands.suite_lookup import folders_of, open_all, overlap_policy, refuse_all
@@ -127,7 +133,7 @@ def split(
         emit({"suite": found.name, "written": written})
         return
     for name, count in written.items():
-        typer.echo(f"{name}: {count} cases")
+        echo(f"{name}: {count} cases")
 
 
 @app.command(epilog="Example: gatewright suite dedupe support-triage --to cases.clean.jsonl")
@@ -156,7 +162,7 @@ def dedupe(
         return
     show_duplicates(console(), found, twice)
     if to is not None:
-        typer.echo(f"{to}: {written} cases")
+        echo(f"{to}: {written} cases")
 
 
 app.command(

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from evals.errors import ConfigurationError, Problem
-from flows.commands.output import JSON_OPTION, emit
+from flows.commands.output import (
+    JSON_OPTION,
+    echo,
+    emit,
+)
 from flows.commands.suite_lookup import open_all, refuse_all
 from flows.settings import load_settings
 
@@ -59,9 +63,9 @@ def import_suite(
     if as_json:
         emit({**_imported(imported), "name": opened.suite.name})
         return
-    typer.echo(f"{folder}: {imported.cases} cases, graders {', '.join(imported.graders)}")
+    echo(f"{folder}: {imported.cases} cases, graders {', '.join(imported.graders)}")
     for note in imported.notes:
-        typer.echo(f"  {note}")
+        echo(f"  {note}")
 
 
 def _brought_in(folder: Path) -> OpenedSuite:

@@ -13,7 +13,7 @@ import typer
 
 from evals.errors import ConfigurationError, Problem
 from evals.files import replace_file
-from flows.commands.output import JSON_OPTION, emit
+from flows.commands.output import JSON_OPTION, echo, emit
 from flows.settings import load_settings
 
 __all__ = ["labels"]
@@ -55,9 +55,9 @@ def labels(
         emit({"file": str(to), **found, "expects": drawn.words})
         return
     known = f" ({drawn.known} more are labelled already)" if drawn.known else ""
-    typer.echo(f"{to}: {len(drawn.rows)} answers to {drawn.cases} cases drawn at random{known}")
-    typer.echo(f"Fill in for every one {drawn.words}, and who says so; leave none out.")
-    typer.echo(f"Then put the rows into the file that human_labels of '{grader}' names.")
+    echo(f"{to}: {len(drawn.rows)} answers to {drawn.cases} cases drawn at random{known}")
+    echo(f"Fill in for every one {drawn.words}, and who says so; leave none out.")
+    echo(f"Then put the rows into the file that human_labels of '{grader}' names.")
 
 
 def _write_jsonl(path: Path, rows: Sequence[dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from flows.commands.options import seconds_of, stamp
-from flows.commands.output import JSON_OPTION, emit, exit_with
+from flows.commands.output import JSON_OPTION, emit, exit_with, say
 from flows.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _show(look: Look, *, as_json: bool) -> None:
         emit(msgspec.to_builtins(look))
         return
     said = "; ".join(f"{job}: {words}" for job, words in look.said.items())
-    typer.echo(
+    say(
         f"{stamp()} ✗ {look.target}: {look.problem}"
         if look.problem
         else f"{stamp()} {said or f'{look.target}: nothing new'}"

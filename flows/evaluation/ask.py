@@ -18,7 +18,7 @@ from flows.deployments.identity import own_tags, slot_name
 from flows.evaluation.judges import judge_costs
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun
-from flows.evaluation.progress import run_progress
+from flows.evaluation.progress import run_progress, waits_shown
 from flows.platforms.base import Connection
 from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
 
@@ -80,10 +80,11 @@ async def candidate_connection(run: OpenRun) -> Connection:
         **own_tags(target.name, run.record.run_id, "candidate"),
         EXPIRES_TAG: wanted_until.isoformat(timespec="seconds"),
     }
-    deployment = await run.platform.deploy(
-        slot_name(run.record), model, target.developer, tags=tags
-    )
-    return await run.platform.wait_ready(deployment)
+    with waits_shown(run.folder):
+        deployment = await run.platform.deploy(
+            slot_name(run.record), model, target.developer, tags=tags
+        )
+        return await run.platform.wait_ready(deployment)
 
 
 async def _baseline_connection(run: OpenRun) -> Connection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -11,9 +13,11 @@ from evals.gate.looks import LookEvent
 from evals.records import decode
 from evals.sampling.progress.displays import JsonFileProgress
 from evals.sampling.progress.snapshot import ManySinks, ProgressSink, Snapshot
+from flows.platforms.deadlines import telling_of_waits
 
-__all__ = ["PROGRESS_FILE", "last_look", "newest_snapshot", "run_progress"]
+__all__ = ["PROGRESS_FILE", "last_look", "newest_snapshot", "run_progress", "waits_shown"]
 
+_log = logging.getLogger(__name__)
 PROGRESS_FILE = "progress.json"
 _COARSE_S = 1.0
 """By so much the times of a file system may lie behind the clock."""
@@ -23,6 +27,19 @@ def run_progress(folder: Path, shown: ProgressSink | None) -> ProgressSink:
     """Return a sink that writes `<folder>/progress.json` and passes snapshots on to `shown`."""
     file = JsonFileProgress(folder / PROGRESS_FILE)
     return file if shown is None else ManySinks([file, shown])
+
+
+@contextmanager
+def waits_shown(folder: Path) -> Iterator[None]:
+    """Have what is waited for within a block written to `<folder>/progress.json`, and to the log."""
+    file = JsonFileProgress(folder / PROGRESS_FILE)
+
+    def tell(note: str) -> None:
+        _log.info(note)
+        file.update(Snapshot(elapsed_s=0.0, roles={}, note=note))
+
+    with telling_of_waits(tell):
+        yield
 
 
 def newest_snapshot(folder: Path, since: float) -> Snapshot | None:

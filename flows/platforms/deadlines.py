@@ -6,14 +6,31 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["Deadline", "PollingPace", "growing_pause", "retry_after"]
+__all__ = ["Deadline", "PollingPace", "growing_pause", "retry_after", "telling_of_waits"]
 
 _log = logging.getLogger(__name__)
+TELL_EVERY_S = 10.0
+"""How often a wait that goes on is told of, in seconds."""
+
+Tell = Callable[[str], object]
+_tell: ContextVar[Tell] = ContextVar("tell_of_waits", default=_log.info)
+
+
+@contextmanager
+def telling_of_waits(tell: Tell) -> Iterator[None]:
+    """Have `tell` told, now and then, what is waited for within a block, for how long, and when it will be given up."""
+    token = _tell.set(tell)
+    try:
+        yield
+    finally:
+        _tell.reset(token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +50,18 @@ class PollingPace:
     attempts: int = 6
     first_pause: float = 0.8
 
+    def ready_within(self, seconds: float | None) -> PollingPace:
+        """The same pace with another limit for a deployment to answer; None leaves it."""
+        return self if seconds is None else replace(self, ready=seconds)
+
 
 class Deadline:
-    """A moment on the monotonic clock after which a wait is given up."""
+    """A moment on the monotonic clock after which a wait is given up. `what` is waited for, in a few words."""
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: float, what: str = "") -> None:
+        self.seconds, self._what = seconds, what
         self._end = time.monotonic() + seconds
+        self._told = 0.0
 
     @property
     def left(self) -> float:
@@ -50,13 +72,27 @@ class Deadline:
     def passed(self) -> bool:
         return self.left <= 0.0
 
-    async def pause(self, seconds: float) -> bool:
-        """Sleep and return True; return False at once when the deadline comes before the pause is over."""
+    async def pause(self, seconds: float, seen: str = "") -> bool:
+        """Sleep and return True; return False at once when the deadline comes before the pause is over.
+
+        `seen` is what was found instead of what is waited for.
+        """
         if seconds >= self.left:
             return False
+        self._say(seen)
         _log.debug("waits %.1f s; gives up in %.0f s", seconds, self.left)
         await asyncio.sleep(seconds)
         return True
+
+    def _say(self, seen: str) -> None:
+        waited = self.seconds - self.left
+        if not self._what or waited - self._told < TELL_EVERY_S:
+            return
+        self._told = waited
+        why = f": {seen}" if seen else ""
+        _tell.get()(
+            f"waiting for {self._what}, {waited:.0f} s so far, given up after {self.seconds:.0f} s{why}"
+        )
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -44,6 +44,7 @@ class OpenAIOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     """The target file's block `openai`. `key_variable` names the environment variable that holds the key.
 
     `key_variable: none` sends no key, for servers that ask for none. `prices` overrides the price table.
+    `ready_within_s` is how long a model may take to answer before a run gives up, 20 minutes when left out.
     """
 
     base_url: str = _PUBLIC
@@ -51,6 +52,7 @@ class OpenAIOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     organization: str | None = None
     project: str | None = None
     prices: dict[str, Price] = msgspec.field(default_factory=dict)
+    ready_within_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
 class OpenAIPlatform:
@@ -60,7 +62,7 @@ class OpenAIPlatform:
         self, options: OpenAIOptions, env: Mapping[str, str], *, pace: PollingPace | None = None
     ) -> None:
         self._options, self._env = options, env
-        self._pace = pace or PollingPace()
+        self._pace = (pace or PollingPace()).ready_within(options.ready_within_s)
         self._prices = PriceTable("openai", options.prices)
         self._standing: dict[str, Deployment] = {}
         self._plane = DataPlane(
@@ -138,9 +140,8 @@ class OpenAIPlatform:
     async def wait_ready(self, deployment: Deployment) -> Connection:
         """Ask the model until it answers; `model_not_found` is normal for some minutes after training."""
         connection = self.connect(deployment.name, deployment.model_id, deployment.slot)
-        await probe_until_ready(
-            self._plane, connection, pace=self._pace, deadline=Deadline(self._pace.ready)
-        )
+        deadline = Deadline(self._pace.ready, f"{deployment.model_id} to answer")
+        await probe_until_ready(self._plane, connection, pace=self._pace, deadline=deadline)
         return connection
 
     def connect(self, name: str, model_id: str, slot: Slot) -> Connection:

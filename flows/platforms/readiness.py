@@ -77,7 +77,8 @@ async def probe_until_ready(
             silent = silent + 1 if verdict == "unknown" else 0
             if silent >= _SILENT_ANSWERS:
                 return
-            if not await deadline.pause(asked_wait or pace.probe):
+            seen = reason or _said(answering)
+            if not await deadline.pause(asked_wait or pace.probe, seen):
                 raise _never_ready(connection, reason, answering, deadline)
 
 
@@ -106,6 +107,10 @@ def _passing(status: int | None, code: str) -> bool:
     return status in {408, 409, 429} or status >= 500
 
 
+def _said(answering: str | None) -> str:
+    return f"it answers with {answering or 'an unnamed model'}"
+
+
 def _bounded(seconds: float | None) -> float | None:
     # some answers ask for a whole day: the deadline decides, not they
     return None if seconds is None else min(seconds, 60.0)
@@ -114,7 +119,7 @@ def _bounded(seconds: float | None) -> float | None:
 def _never_ready(
     connection: Connection, reason: str | None, answering: str | None, deadline: Deadline
 ) -> PlatformError:
-    seen = reason or f"it answers with {answering or 'an unnamed model'}"
+    seen = reason or _said(answering)
     model, model_id = connection.endpoint.model, connection.endpoint.model_id
     return PlatformError(
         f"{model} did not answer with {model_id} within {deadline.seconds:.0f} s: {seen}",

@@ -26,6 +26,7 @@ from flows.evaluation.judges import judges_at_work
 from flows.evaluation.kept.keep import keep_candidate
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun, most_tokens, open_run, strata
+from flows.evaluation.progress import waits_shown
 from flows.platforms.base import Connection
 from flows.release.clearance import Promotion
 from flows.release.state_machine import PromotionOutcome, promote
@@ -37,7 +38,7 @@ __all__ = ["go_live"]
 
 async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
     """Promote the candidate of a judged run, if its verdict or a person's answer allows it; safe to call again."""
-    with open_run(settings, run_id) as run:
+    with open_run(settings, run_id) as run, waits_shown(run.folder):
         verdict = run.registry.verdict(run_id)
         if verdict is None or run.record.candidate is None:
             raise ConfigurationError(Problem(where=run_id, message="the run has no verdict yet"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from evals.records import LivePointer
 from evals.report.numbers import instant
 from flows.registry.provenance import origin
 from flows.registry.records import RunRecord
@@ -20,13 +21,13 @@ LIVE = "live"
 
 def as_told(registry: Registry, run: RunRecord) -> RunRecord:
     """Return a run with the sentence on what it came to as it holds now."""
-    if run.state != "promoted":
+    own = registry.pointers_of(run.run_id) if run.state == "promoted" else ()
+    if not own:
         return run
-    return replace(run, detail=f"{_went_live(registry, run)}{_note(registry, run)}")
+    return replace(run, detail=f"{_went_live(registry, run, own[0])}{_note(registry, run)}")
 
 
-def _went_live(registry: Registry, run: RunRecord) -> str:
-    own = registry.pointers_of(run.run_id)[0]
+def _went_live(registry: Registry, run: RunRecord, own: LivePointer) -> str:
     said = f"went live as generation {own.generation}"
     after = registry.event_of(run.target, own.generation + 1)
     if after is None:

@@ -39,6 +39,9 @@ _WORDS = {
 }
 
 
+_AT_WORK = ("deploying", "evaluating", "promoting")
+
+
 class RunDisplay:
     """A run on a console: bars, spend and how the checks stand; plain lines now and then where it is no terminal."""
 
@@ -89,16 +92,20 @@ class RunDisplay:
             # How it goes live: what will not answer, and for how long.
             self._last_detail = run.detail
             self._say(run.detail)
-        asking = run.state == "evaluating" and not waits_here(run.run_id)
-        if asking:
-            self._read(self._settings.run_folder(self._run_id))
+        at_work = run.state in _AT_WORK and not waits_here(run.run_id)
+        if at_work:
+            self._read(self._settings.run_folder(self._run_id), run.state == "evaluating")
         if self._console.is_terminal:
             self._phase.update(self._state, description=words)
-            self._live.update(Group(self._phase, *(self._details() if asking else ())))
+            self._live.update(Group(self._phase, *(self._details() if at_work else ())))
         return run
 
-    def _read(self, folder: Path) -> None:
+    def _read(self, folder: Path, asking: bool) -> None:
         found = newest_snapshot(folder, self._began)
+        if not asking:  # what is waited for; what was asked before is over
+            self._look = None
+            self._snapshot = None if found is None or found.roles else self._told(found)
+            return
         if found is not None and found != self._snapshot:
             self._snapshot = found
             if found.stopping or not found.finished:  # how a round ended, its look says
@@ -109,6 +116,11 @@ class RunDisplay:
             for line in look_lines(look, self._look):
                 self._print(f"  {line}")
             self._look = look
+
+    def _told(self, snapshot: Snapshot) -> Snapshot:
+        if snapshot != self._snapshot:
+            self._lines.update(snapshot)
+        return snapshot
 
     def _details(self) -> Iterator[RenderableType]:
         if self._snapshot is not None:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from evals.errors import PlatformError
 from evals.records import Record
 from flows.deployments.identity import own_tags, slot_name
+from flows.evaluation.progress import waits_shown
 from flows.files import read_record, write_record
 from flows.platforms.base import Connection
 from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
@@ -57,10 +58,11 @@ async def connection_of(selection: OpenSelection, place: int) -> Connection:
         EXPIRES_TAG: (datetime.now(UTC) + DEVELOPER_LIFE).isoformat(timespec="seconds"),
     }
     model = selection.field.candidates[place].model_id
-    deployment = await platform.deploy(
-        slot_name(selection.record, place), model, target.developer, tags=tags
-    )
-    return await platform.wait_ready(deployment)
+    with waits_shown(selection.folder):
+        deployment = await platform.deploy(
+            slot_name(selection.record, place), model, target.developer, tags=tags
+        )
+        return await platform.wait_ready(deployment)
 
 
 async def remove_slots(selection: OpenSelection, places: Sequence[int]) -> None:

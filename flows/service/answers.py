@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from evals.errors import RefusedError
+from evals.report.sanitise import clean
 from flows.approvals.answers import give_answer
 from flows.registry.opening import require_run
 from flows.registry.records import Decision
@@ -36,7 +37,7 @@ async def answer(request: Request) -> Response:
     parts, run_id = state_of_request(request), request.path_params["run_id"]
     form = await read_form(request)
     actor = _believed(request, parts, run_id, form)
-    reason = form.get("reason", "").strip()
+    reason = clean(form.get("reason", "")).strip()
     if not reason:
         raise RefusedError("a reason is required: say in a sentence why; it stays in the record")
     await asyncio.to_thread(

@@ -76,7 +76,7 @@ def test_a_backup_taken_while_somebody_writes_is_whole(tmp_path, take):
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert begun.wait(30)
+        assert begun.wait(900)
         with closing(sqlite3.connect(tmp_path / "registry.db", timeout=30)) as source:
             take(source, tmp_path / "backup.db")
     finally:

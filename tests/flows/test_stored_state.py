@@ -48,7 +48,7 @@ class Installation:
             text=True,
             cwd=self.folder,
             env=self.environment,
-            timeout=300,
+            timeout=900,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 QUICK = PollingPace(
-    request=20, poll=0.02, probe=0.02, deploy=60, delete=60, ready=60, first_pause=0.02
+    request=300, poll=0.02, probe=0.02, deploy=900, delete=900, ready=900, first_pause=0.02
 )
 """In a hurry where nothing has to be waited for, and patient where a busy machine takes its time."""
 
@@ -82,7 +82,7 @@ async def train(platform: SpeaksOpenAI, suffix: str, data: bytes | None = None) 
     """Fine-tune a model on `training_lines` (or other data) and return its finished job."""
     file = await jobs.upload_file(platform, data or training_lines(), poll_s=0.02)
     job = await jobs.create_job(platform, model=BASE_MODEL, training_file=file, suffix=suffix)
-    return await jobs.wait_finished(platform, job.id, poll_s=0.05, timeout_s=60)
+    return await jobs.wait_finished(platform, job.id, poll_s=0.05, timeout_s=900)
 
 
 async def _train_both(url: str) -> TrainedModels:

@@ -126,7 +126,7 @@ class Place:
             [sys.executable, program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=child_environment(PREFECT_WORKER_QUERY_SECONDS="1", PREFECT_LOGGING_LEVEL="ERROR"),
+            env=child_environment(PREFECT_WORKER_QUERY_SECONDS="2", PREFECT_LOGGING_LEVEL="ERROR"),
             cwd=project.folder,
             text=True,
         )

@@ -133,7 +133,7 @@ class Project:
             text=True,
             cwd=self.folder,
             env={**clean, **self.environment, **environment},
-            timeout=300,
+            timeout=900,
         )
         return CommandResult(done.returncode, done.stdout, done.stderr)
 

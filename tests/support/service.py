@@ -22,7 +22,7 @@ from typing import Any
 import httpx
 import uvicorn
 from sqlalchemy import select
-from support.waiting import wait_until
+from support.waiting import PATIENCE_S, wait_until
 
 from flows.emulator.server import Emulator
 from flows.platforms.fine_tuning import jobs
@@ -130,7 +130,9 @@ class Service:
         kind = options.pop("kind", "fine_tuning.job.succeeded")
         body = event(job_id, kind)
         headers = signed(body, message_id, **options)
-        return httpx.post(f"{self.url}/webhooks/openai", content=body, headers=headers, timeout=60)
+        return httpx.post(
+            f"{self.url}/webhooks/openai", content=body, headers=headers, timeout=PATIENCE_S
+        )
 
     def tried(self, message_id: str, times: int) -> str:
         """Wait until a message was tried in vain so many times and return what was said last."""
@@ -143,7 +145,7 @@ class Service:
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         options["headers"] = {**self.shown, **options.get("headers", {})}
-        return httpx.get(self.url + path, **{"timeout": 90, **options})
+        return httpx.get(self.url + path, **{"timeout": PATIENCE_S, **options})
 
     @property
     def shown(self) -> dict[str, str]:
@@ -190,7 +192,7 @@ def in_thread(settings: Settings, config: ServiceConfig) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(10)
+        thread.join(PATIENCE_S)
         listener.close()
 
 
@@ -216,7 +218,7 @@ def as_process(settings: Settings, port: int, prefect_url: str, **more: str) -> 
         text=True,
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline and process.poll() is None:
             with suppress(httpx.TransportError):
                 if httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=2).is_success:
@@ -227,7 +229,7 @@ def as_process(settings: Settings, port: int, prefect_url: str, **more: str) -> 
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-            process.wait(15)
+            process.wait(PATIENCE_S)
         if process.stderr:
             process.stderr.close()
 

@@ -41,7 +41,8 @@ def progress_view(snapshot: Snapshot) -> RenderableType:
     ]
     stopping = [Text(f"  {snapshot.stopping}", style="yellow")] if snapshot.stopping else []
     note = [Text(f"  {snapshot.note}", style="yellow")] if snapshot.note else []
-    return Group(table, *warnings, *note, Text(f"  {_spend(snapshot)}", style="dim"), *stopping)
+    spend = [Text(f"  {_spend(snapshot)}", style="dim")] if snapshot.roles else []
+    return Group(table, *warnings, *note, *spend, *stopping)
 
 
 def progress_lines(snapshot: Snapshot) -> list[str]:

@@ -115,7 +115,9 @@ class ArmAccount:
                     f"deployment {name} is gone while it was being waited for",
                     code="ResourceNotFound",
                 )
-            if not await deadline.pause(self.arm.pace.poll):
+            if not await deadline.pause(
+                self.arm.pace.poll, f"it is {found.state if found else 'missing'}"
+            ):
                 raise out_of_time(f"create deployment {name}", deadline)
 
     async def pause(self, name: str) -> None:

@@ -54,7 +54,8 @@ class AzureOpenAIPlatform:
         tokens: TokenSource | None = None,
     ) -> None:
         self.options = options
-        self._name, self._pace = name, pace or PollingPace()
+        self._name = name
+        self._pace = (pace or PollingPace()).ready_within(options.ready_within_s)
         control = tokens or arm_tokens(env, options.tenant)
         arm = ArmClient(
             control,
@@ -128,7 +129,7 @@ class AzureOpenAIPlatform:
 
     async def wait_ready(self, deployment: Deployment) -> Connection:
         """Wait for the control plane's word on the asked model, then for answers of the data plane."""
-        deadline = Deadline(self._pace.ready)
+        deadline = Deadline(self._pace.ready, f"{deployment.name} to answer")
         name, model_id = deployment.name, deployment.model_id
         standing = await self.account.settled(name, deadline=deadline)
         if standing.state != "ready" or not same_model(model_id, standing.model_id):

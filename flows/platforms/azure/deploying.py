@@ -51,7 +51,7 @@ class Deployer:
 
         Another model is changed in place where the service does that; `whosever` allows it for what others made, too.
         """
-        deadline = Deadline(self._account.arm.pace.deploy)
+        deadline = Deadline(self._account.arm.pace.deploy, f"{name} to be deployed")
         async with self._account.writing:
             standing = await self._usable(name, model_id, slot, deadline, whosever=whosever)
             if standing is not None and not same_model(model_id, standing.model_id):
@@ -82,7 +82,9 @@ class Deployer:
 
     async def remove(self, name: str) -> None:
         """Delete whatever stands under the name; the caller holds the account's lock."""
-        await self._account.delete(name, deadline=Deadline(self._account.arm.pace.delete))
+        await self._account.delete(
+            name, deadline=Deadline(self._account.arm.pace.delete, f"{name} to be deleted")
+        )
         self._freed_at = time.monotonic()
 
     async def _usable(

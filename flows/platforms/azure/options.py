@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -39,7 +39,8 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `endpoint` is the data plane's address, `https://<account>.openai.azure.com` unless given; `api` is 'v1' or 'dated',
     the latter with `api_version`; `content_policy` names a content filter policy of the account. `prices` overrides the
-    price table, by model id or base model.
+    price table, by model id or base model. `ready_within_s` is how long a deployment may take to answer before a run gives
+    up, 20 minutes when left out.
     """
 
     subscription: str
@@ -54,6 +55,7 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     content_policy: str | None = None
     source: SourceOptions | None = None
     prices: dict[str, Price] = msgspec.field(default_factory=dict)
+    ready_within_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
     @property
     def account_id(self) -> str:

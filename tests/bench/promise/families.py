@@ -69,11 +69,6 @@ FAMILIES = (
         draw=lambda rng: _clusters(rng, (8,) * 50, 0.05),
     ),
     Family(
-        name="clusters, one of them 30 %",
-        margin=0.05,
-        draw=lambda rng: _clusters(rng, (210, *(7,) * 70), 0.05),
-    ),
-    Family(
         name="macro-F1, n=400",
         margin=0.03,
         draw=lambda rng: _classifiers(rng, 400, 0.03),

@@ -57,7 +57,7 @@ def answers(role: str, _suite: str) -> list[Response]:
 
 
 async def until(ready: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(900):
         while not ready():
             await asyncio.sleep(0.02)
 

@@ -150,7 +150,7 @@ def test_an_error_nobody_expected_is_explained_by_the_disk_behind_it(disk: Small
     assert cause_in_full_disk(ValueError("a bug"), []) is None
     disk.fill()
     explained = cause_in_full_disk(ValueError("the server said 500"), [disk.folder])
-    assert f"the disk of {disk.folder} is full" in str(explained)
+    assert f"the disk of {disk.folder} has too little room" in str(explained)
 
 
 def test_room_is_asked_for_before_it_is_needed(tmp_path: Path) -> None:

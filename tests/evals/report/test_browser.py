@@ -40,7 +40,7 @@ def page(hostile: Any, tmp_path: Path) -> Path:
 
 def run(page: Path, profile: Path, *flags: str) -> str:
     command = [str(BROWSER), *FLAGS, f"--user-data-dir={profile}", *flags, page.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=True)
     return done.stdout
 
 

@@ -101,3 +101,12 @@ def test_a_terminal_shows_bad_news_first_and_wraps_long_names_at_80_columns() ->
     said = " ".join(" ".join(lines[2:4]).replace("n 1,200", "").split())
     assert said == f"undecided {long}"  # all of it: two checks may differ in their last words only
     assert (len(lines), lines[-1].strip()) == (15, "and 4 more")
+
+
+def test_thirty_nine_checks_fit_80_columns() -> None:
+    names = [f"exact max_drop 0.02 [language=de, plan=enterprise, tier={n}]" for n in range(39)]
+    console = Console(file=io.StringIO(), width=80, record=True)
+    console.print(look_view(look(*(check(name, "INCONCLUSIVE") for name in names))))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].strip() == "and 27 more"

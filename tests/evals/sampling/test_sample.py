@@ -470,7 +470,7 @@ async def test_asks_that_wait_for_their_share_of_the_budget_hold_up_no_retry(stu
     studio.server.script = lambda request: busy if request.nth == 1 else studio.ok(request.text)
     budget = Budget(tokens=600)
     settings = SamplingSettings(max_completion_tokens=40, concurrency=8)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(900):
         summary = await studio.run(studio.asks(50), settings=settings, budget=budget)
     assert summary.stopped == "budget"
     assert 300 < budget.spent_tokens <= 600

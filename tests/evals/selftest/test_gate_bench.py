@@ -24,7 +24,7 @@ def bench_path(monkeypatch: pytest.MonkeyPatch) -> None:
 def bench(*options: str) -> subprocess.CompletedProcess[str]:
     tiny = ["--replicates", "40", "--processes", "1", "--rows", "missing"]
     command = [sys.executable, str(BENCH / "gate_bench.py"), *tiny, *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+    return subprocess.run(command, capture_output=True, text=True, timeout=900)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,21 @@ def test_what_a_model_wrote_can_neither_steer_a_terminal_nor_forge_a_line(log: P
     (line,) = log.read_text().splitlines()
     assert line.endswith("evals.somewhere: said hello 2026 INFO forged: line")
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z DEBUG ", line)
+
+
+def test_a_log_that_has_no_room_says_so_once_and_what_it_is_about_goes_on(
+    log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        for number in range(3):
+            logging.getLogger("evals.somewhere").warning("said %d", number)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    said = capsys.readouterr().err
+    assert said.count(f"the log goes on without {log}: the disk of {log} takes no file") == 1
+    assert "Traceback" not in said
 
 
 def test_without_a_level_nothing_is_set_up() -> None:

@@ -55,7 +55,7 @@ class Slow(BaseHTTPRequestHandler):
         with self.lock:
             type(self).asked += 1
         if self.asked > 8:
-            self.go_on.wait(60)
+            self.go_on.wait(900)
         message = {"role": "assistant", "content": "a kind letter"}
         self.reply({"model": MODEL, "choices": [{"message": message, "finish_reason": "stop"}]})
 

@@ -10,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from evals.records import Endpoint
+from flows.commands.output import console, say
 from flows.commands.views.history import changes_table
 from flows.commands.views.live import live_data, live_renderable
 from flows.commands.views.runs import run_list
@@ -121,3 +122,26 @@ def test_the_word_behind_what_is_live_is_found_however_much_happened_since(regis
         "at": registry.live(TARGET).since,
     }
     assert data["revoked"] is not None
+
+
+def test_a_view_is_as_wide_as_columns_says_and_wide_in_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert console().width == 80
+    monkeypatch.delenv("COLUMNS")
+    assert console().width >= 160
+
+
+def test_a_sentence_is_broken_in_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sentence = "word " * 81
+    say(sentence.strip())
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what rich takes for a terminal
+    monkeypatch.setenv("COLUMNS", "80")
+    say(sentence.strip())
+    whole, *broken = capsys.readouterr().out.splitlines()
+    assert len(whole) == 404
+    assert len(broken) > 1
+    assert max(map(len, broken)) <= 80

@@ -55,7 +55,7 @@ def settings_of(project) -> Settings:
 
 def wait_for_second_run(project, demo: subprocess.Popen[bytes]) -> None:
     """Until v1 is live and the second run is asking or beyond, but not over."""
-    deadline = time.monotonic() + 240
+    deadline = time.monotonic() + 900
     while time.monotonic() < deadline:
         assert demo.poll() is None, (project.folder / "demo.log").read_text()[-3000:]
         if (settings_of(project).home / "registry.db").exists():
@@ -88,7 +88,7 @@ def test_the_demo_killed_half_way_and_told_again_promotes_two_models_and_refuses
     first.wait()
 
     second = start_demo(project)
-    code = second.wait(300)
+    code = second.wait(900)
     log = (project.folder / "demo.log").read_text()
     assert code == 0, log[-3000:]
     assert "going on where the last demo stopped" in log

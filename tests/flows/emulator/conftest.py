@@ -74,7 +74,7 @@ class Plane:
     group: str = "embedded"
     account: str = "embedded"
     version: str = "2025-06-01"
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=20, verify=False))
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=900, verify=False))
 
     @property
     def account_id(self) -> str:
@@ -133,7 +133,7 @@ class Receiver:
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
 
-    def wait(self, count: int, timeout: float = 60.0) -> list[tuple[dict[str, str], bytes]]:
+    def wait(self, count: int, timeout: float = 900.0) -> list[tuple[dict[str, str], bytes]]:
         wait_until(lambda: len(self.got) >= count, timeout)
         return self.got
 
@@ -143,7 +143,7 @@ class Receiver:
         self.server.server_close()
 
 
-def wait_until(condition: Callable[[], Any], timeout: float = 60.0) -> None:
+def wait_until(condition: Callable[[], Any], timeout: float = 900.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -233,7 +233,7 @@ class Workshop:
     @cached_property
     def http(self) -> httpx.Client:
         """A plain client without base address."""
-        client: httpx.Client = self.keep(httpx.Client(timeout=20, verify=False))
+        client: httpx.Client = self.keep(httpx.Client(timeout=900, verify=False))
         return client
 
     def follow(self, address: str) -> httpx.Response:

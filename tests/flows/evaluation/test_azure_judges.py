@@ -69,7 +69,7 @@ async def train(url: str) -> str:
     job = await jobs.create_job(
         platform, model="gpt-4.1-nano-2025-04-14", training_file=file, suffix="judge"
     )
-    done = await jobs.wait_finished(platform, job.id, poll_s=0.05, timeout_s=30)
+    done = await jobs.wait_finished(platform, job.id, poll_s=0.05, timeout_s=900)
     await platform.aclose()
     assert done.model_id is not None
     return done.model_id

@@ -95,7 +95,7 @@ async def test_the_command_line_asks_for_it(live, host):
         capture_output=True,
         text=True,
         env={**os.environ, **{name: str(path) for name, path in folders.items()}},
-        timeout=60,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -44,7 +44,7 @@ async def train(platform: OpenAIPlatform, lines: bytes) -> Job:
     job = await jobs.create_job(
         platform, model="gpt-4.1-mini-2025-04-14", training_file=file, suffix="triage"
     )
-    return await jobs.wait_finished(platform, job.id, poll_s=0.05, timeout_s=60)
+    return await jobs.wait_finished(platform, job.id, poll_s=0.05, timeout_s=900)
 
 
 async def test_a_fine_tune_is_resolved_deployed_by_its_id_and_asked(openai, emulator) -> None:

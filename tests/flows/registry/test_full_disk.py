@@ -46,16 +46,3 @@ def test_every_command_says_so_in_one_line(disk: SmallDisk, tmp_path: Path) -> N
         assert len(said.err.splitlines()) == 1 and "bug" not in said.err
     disk.free()
     assert project.command("runs").code == 0
-
-
-def test_a_debug_log_that_has_no_room_says_so_once_and_the_command_goes_on(
-    disk: SmallDisk, tmp_path: Path
-) -> None:
-    project = Project(tmp_path)
-    log = disk.folder / "run.log"
-    disk.fill()
-    said = project.command(
-        "hold", "triage", "--reason", "x", GATEWRIGHT_LOG="debug", GATEWRIGHT_LOG_FILE=str(log)
-    )
-    assert said.err.count(f"the log goes on without {log}: the disk of {log} is full") == 1
-    assert "Traceback" not in said.err

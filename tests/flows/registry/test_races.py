@@ -25,7 +25,7 @@ def racers(url: str, *names: str) -> Iterator[list[subprocess.Popen[str]]]:
         yield running
     finally:
         for racer in running:
-            racer.communicate(timeout=120)
+            racer.communicate(timeout=900)
 
 
 def say(racer: subprocess.Popen[str]) -> str:

@@ -183,3 +183,17 @@ def test_how_a_model_goes_live_is_said_before_it_does_and_stays_on_the_screen(
         display.refresh()
         display.refresh()
     assert out.getvalue().count(words) == 1
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_a_deployment_is_waited_for_is_shown_whole(settings: Settings, terminal: bool) -> None:
+    note = "waiting for candidate-slot-1 to answer, 20 s so far, given up after 1200 s: DeploymentNotFound: it is not through yet"
+    with open_registry(settings) as registry:
+        registry.set_run_state(RUN, "deploying")
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=terminal, width=80, color_system=None)
+    with RunDisplay(settings, RUN, console) as display:
+        shot = Snapshot(elapsed_s=0.0, roles={}, note=note)
+        run_progress(settings.run_folder(RUN), None).update(shot)
+        display.refresh()
+    assert note in " ".join(out.getvalue().split())

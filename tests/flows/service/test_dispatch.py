@@ -168,7 +168,7 @@ async def test_the_inbox_can_be_drained_once(
     trigger = Trigger(kind="job", subject="ftjob-2", event="fine_tuning.job.failed")
     registry.inbox_put("wh_2", msgspec.to_builtins(trigger))
     async with PrefectRuns(prefect.url) as api:
-        dispatcher = Dispatcher(settings, registry, api)
+        dispatcher = Dispatcher(settings, registry, api, Timing(first=3600, longest=3600))
         said = await dispatcher.drain()
         assert said["wh_2"] == "noted: failed ftjob-2"
         assert "there is no fine-tuning job ftjob-1" in said["wh_1"]
@@ -218,9 +218,12 @@ def started(service: Any, platform: Any) -> Any:
 def again(service: Any, job: Any) -> str:
     """Deliver the same webhook once more and return what was made of it."""
     assert service.post(job.id).json()["status"] == "known"
-    repeated = service.delivered()[-1]
-    assert repeated.startswith("wh_1#again-")
-    return str(service.outcome(repeated))
+    return str(service.outcome(repeated_of(service)))
+
+
+def repeated_of(service: Any) -> str:
+    """The message that was kept for it; the service may have queued others of its own since."""
+    return [one for one in service.delivered() if one.startswith("wh_1#again-")][-1]
 
 
 @pytest.mark.parametrize("state", ["CRASHED", "FAILED"])
@@ -311,7 +314,9 @@ def test_a_run_is_started_again_once_its_process_is_dead_and_not_while_it_lives(
     with registry.database.write() as writer:
         writer.connection.exec_driver_sql("UPDATE leases SET beat = beat - 21")
     assert f"(key {key}#2)" in told("wh_21")
-    assert prefect.closed == [prefect.by_key(key)["id"]]
+    assert set(prefect.closed) == {
+        prefect.by_key(key)["id"]
+    }  # the service's own look may do it, too
     prefect.end(f"{key}#2", "RUNNING")
     assert f"is running (key {key}#2)" in told("wh_22"), "it has yet to take the lease"
 

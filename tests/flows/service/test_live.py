@@ -93,7 +93,7 @@ def test_many_readers_wait_at_once(service: Any, story: Any) -> None:
     time.sleep(0.5)
     story.live("model-2")
     for reader in readers:
-        reader.join(60)
+        reader.join(900)
     assert found == ["model-2"] * 40
 
 

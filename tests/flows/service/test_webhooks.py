@@ -136,7 +136,7 @@ def test_a_kill_right_after_the_acknowledgement_loses_nothing(
             )
             assert answer.status_code == 200
         os.kill(process.pid, signal.SIGKILL)
-        process.wait(10)
+        process.wait(900)
     assert len(registry.inbox_pending()) == 3
     prefect.down = False
     with as_process(settings, free_port, prefect.url):

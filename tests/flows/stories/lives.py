@@ -27,7 +27,7 @@ from flows.release import go_live
 from flows.settings import load_settings
 
 QUICK = PollingPace(
-    request=10, poll=0.05, probe=0.05, deploy=20, delete=20, ready=20, first_pause=0.05
+    request=300, poll=0.05, probe=0.05, deploy=900, delete=900, ready=900, first_pause=0.05
 )
 
 

@@ -53,7 +53,7 @@ class Lives:
 
     def close(self) -> None:
         self.process.stdin.close()
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=900)
         self.process.stdout.close()
         self.said.close()
 

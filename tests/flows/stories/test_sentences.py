@@ -55,16 +55,12 @@ async def all_is_so(walk: Walk, *, reports: int = 1) -> list[str]:
 
 async def test_every_sentence_on_a_target_is_so_whatever_happens_to_it(walk: Walk) -> None:
     await walk.promote("amber", by="ada")
-    assert "first_release" in await all_is_so(walk)
-
     await walk.promote("beryl", by="bruno")
-    assert "promotion" in await all_is_so(walk)
+    assert {"first_release", "promotion"} <= set(await all_is_so(walk, reports=2))
 
     await walk.promote("coral", by="ada")
-    assert "model_refused" in await all_is_so(walk)
-
     waiting = await walk.promote("dusky", by="ada")
-    assert (await all_is_so(walk)).count("run_waiting") == 1
+    assert {"model_refused", "run_waiting"} <= set(await all_is_so(walk, reports=2))
 
     walk.answer(waiting, "approve", by="cleo", reason="read the report")
     await walk.promote("dusky", by="ada")
@@ -90,8 +86,7 @@ async def test_every_sentence_on_a_target_is_so_whatever_happens_to_it(walk: Wal
     assert "drift_found" in await all_is_so(walk)
 
     await walk.put_back(by="bruno", reason="changed by hand")
-    assert {"put_back", "drift_over"} <= set(await all_is_so(walk))
-
     walk.spoil()  # what no schedule has seen is on record all the same
     await walk.put_back(by="ada", reason="changed again")
-    assert (await all_is_so(walk, reports=9)).count("put_back") == 2
+    happened = await all_is_so(walk, reports=9)
+    assert (happened.count("put_back"), happened.count("drift_over")) == (2, 1)

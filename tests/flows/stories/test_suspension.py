@@ -18,7 +18,7 @@ def gatewright(installation: Any, *arguments: str) -> subprocess.CompletedProces
         capture_output=True,
         text=True,
         cwd=installation.folder,
-        timeout=240,
+        timeout=900,
     )
 
 
