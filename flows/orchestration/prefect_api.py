@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import shlex
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, Self
@@ -23,6 +25,15 @@ from flows.settings import prefect_home
 __all__ = ["FINAL_STATES", "PrefectApi", "prefect_api_from_environment"]
 
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
+_JOB: dict[str, dict[str, Any]] = {
+    "command": {"type": "string"},
+    "env": {"type": "object", "default": {}},
+    "labels": {"type": "object", "default": {}},
+    "name": {"type": "string"},
+    "stream_output": {"type": "boolean", "default": True},
+    "working_dir": {"type": "string"},
+}
+"""What a flow run's process may be given, as the worker of Prefect's type "process" reads it."""
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 _REACH_S = 4.0
 _LEAST_ROOM = 1 << 20
@@ -118,8 +129,21 @@ class PrefectApi:
         return str(self._checked(created)["id"])
 
     async def create_process_pool(self, name: str) -> None:
-        """Create a work pool whose flow runs are processes of the worker's machine, unless there is one of this name."""
-        answer = await self._ask("POST", "work_pools/", json={"name": name, "type": "process"})
+        """Create a work pool whose flow runs are processes of this Python on this machine, unless there is one of this name.
+
+        A command of the pool's own makes a flow run one process; else Prefect starts one that starts another, for
+        two seconds of a processor.
+        """
+        command = f"{shlex.quote(sys.executable)} -m prefect.engine"
+        template = {
+            "job_configuration": {key: f"{{{{ {key} }}}}" for key in _JOB},
+            "variables": {
+                "type": "object",
+                "properties": _JOB | {"command": {"type": "string", "default": command}},
+            },
+        }
+        pool = {"name": name, "type": "process", "base_job_template": template}
+        answer = await self._ask("POST", "work_pools/", json=pool)
         if answer.status_code != 409:
             self._checked(answer)
 

@@ -26,6 +26,7 @@ from flows.orchestration.processes import Processes, free_port
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.table import open_platform
 from flows.registry.opening import open_registry
+from flows.service.own_token import TOKEN_FILE
 from flows.settings import Settings, load_settings
 
 TARGET = "intents"
@@ -140,18 +141,20 @@ class Installation:
         raise AssertionError(answered.text)
 
     def answer_on_page(self, run_id: str, decision: str) -> None:
+        """Answer as who holds the service's token does."""
         page = f"{self.service}/runs/{run_id}"
-        hidden = dict(
-            re.findall(
-                r'<input type="hidden" name="(\w+)" value="([^"]*)">',
-                httpx.get(page, timeout=60).text,
-            )
-        )
-        form = {**hidden, "decision": decision, "reason": "read the report on the page"}
-        headers = {"origin": self.service, "sec-fetch-site": "same-origin"}
-        assert (
-            httpx.post(f"{page}/answer", data=form, headers=headers, timeout=60).status_code == 303
-        )
+        token = (self.settings.home / TOKEN_FILE).read_text().strip()
+        headers = {
+            "authorization": f"Bearer {token}",
+            "origin": self.service,
+            "sec-fetch-site": "same-origin",
+        }
+        with httpx.Client(headers=headers, timeout=60) as browser:
+            shown = browser.get(page).text
+            hidden = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', shown)
+            form = {**dict(hidden), "decision": decision, "reason": "read the report on the page"}
+            answered = browser.post(f"{page}/answer", data=form)
+        assert answered.status_code == 303, answered.text
 
     @contextmanager
     def registry(self) -> Iterator[Any]:

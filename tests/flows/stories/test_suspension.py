@@ -88,9 +88,8 @@ def test_people_are_waited_for_without_a_process_and_may_answer_anywhere(install
     installation.until_state(third, "PAUSED")
 
     # On the command line: a rejection ends the flow run that waited.
-    answered = gatewright(installation, "reject", again.run_id, "--reason", "no gain", "--json")
+    answered = gatewright(installation, "reject", again.run_id, "--reason", "no gain")
     assert answered.returncode == 0, answered.stderr + answered.stdout
-    assert json.loads(answered.stdout)["state"] == "refused"
     installation.until_state(third, "COMPLETED")
     assert installation.run(again.run_id).state == "refused"
     assert installation.flow_runs_of_answers() == []
