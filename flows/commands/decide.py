@@ -8,13 +8,13 @@ from typing import Any
 import typer
 
 from evals.errors import InfrastructureError
+from flows.commands.carry_out import follow_flow_run, run_promotion, show_run
 from flows.commands.options import REASON
 from flows.commands.output import (
     JSON_OPTION,
     echo,
     emit,
 )
-from flows.commands.run import follow_flow_run, run_promotion, show_run
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typer
 
 from evals.errors import RefusedError
+from flows.commands.carry_out import go_on
 from flows.commands.output import (
     JSON_OPTION,
     echo,
 )
-from flows.commands.run import go_on
 from flows.registry.opening import open_registry, require_run
 from flows.settings import load_settings
 

@@ -15,7 +15,7 @@ from flows.service.log_lines import log_to_stderr
 TROUBLE = """
 import logging, sys
 from pathlib import Path
-from flows.commands import run
+from flows.commands.carry_out import local_prefect
 from flows.orchestration import temporary_server
 from contextlib import contextmanager
 
@@ -25,7 +25,7 @@ def no_server(*_):
 temporary_server.prefect_server = no_server
 
 class S: home = Path(sys.argv[1])
-with run._prefect(S()):
+with local_prefect(S()):
     import prefect.main
     from prefect.logging.configuration import setup_logging
     from prefect.logging.handlers import APILogHandler
