@@ -209,7 +209,8 @@ def _show_submitted(run_id: str, done: Started, *, as_json: bool) -> None:
     elif submitted:
         echo(f"submitted as {run_id} ({done.words})")
     else:
-        echo(f"{done.said[:1].upper()}{done.said[1:]}; nothing was submitted.")
+        why = f"run {run_id} is already {done.settled}" if done.settled else done.said
+        echo(f"{why[:1].upper()}{why[1:]}; nothing was submitted.")
 
 
 async def _submit(settings: Settings, run_id: str, parameters: dict[str, Any]) -> Started:

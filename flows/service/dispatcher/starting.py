@@ -72,11 +72,15 @@ class StartOrder(Record, frozen=True, kw_only=True):
 
 
 class Started(Record, frozen=True, kw_only=True):
-    """What came of an order. `under_way` says that a flow run carries it out; `said` is why, or why not."""
+    """What came of an order. `under_way` says that a flow run carries it out; `said` is why, or why not.
+
+    `settled` is the state of a run that needs nothing more, "" of any other.
+    """
 
     target: str
     said: str
     under_way: bool = False
+    settled: str = ""
 
     @property
     def words(self) -> str:
@@ -141,8 +145,8 @@ def settled(registry: Registry, order: StartOrder) -> Started | None:
     run = registry.run(order.run_id)
     if run is None or not run.settled or (order.resumes and run.state == "waiting"):
         return None
-    said = "waits for a person already" if run.state == "waiting" else f"is already {run.state}"
-    return Started(target=order.target, said=f"run {run.run_id} {said}")
+    said = f"run {run.run_id} is {run.state}"
+    return Started(target=order.target, said=said, settled=run.state)
 
 
 async def is_dead(
