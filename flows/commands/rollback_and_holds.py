@@ -11,12 +11,14 @@ import typer
 from rich.markup import escape
 
 from evals.errors import RefusedError
+from evals.report.sanitise import one_line
 from flows.commands.options import REASON
 from flows.commands.output import (
     JSON_OPTION,
     console,
     echo,
     emit,
+    say,
 )
 from flows.config.target import load_target
 from flows.registry.opening import open_registry
@@ -81,19 +83,20 @@ def rollback(
     if as_json:
         emit(outcome)
     else:
-        _show_rollback(target, outcome, named=to is not None)
+        _show_rollback(target, outcome, named=to is not None, once=from_generation is not None)
     sys.stdout.flush()
     # Only now: asked for again by somebody who saw nothing of it, it is the same rollback.
     finish_rollback(settings, target, outcome)
 
 
-def _show_rollback(target: str, outcome: RollbackOutcome, *, named: bool) -> None:
+def _show_rollback(target: str, outcome: RollbackOutcome, *, named: bool, once: bool) -> None:
     screen = console()
     live = outcome.pointer
     screen.print(f"[green]✓[/] {target}: {live.model_id} {_came_back(outcome)}")
     if not outcome.switched and not named:
+        further = "" if once else " To go back further, run it again."
         screen.print(
-            f"  that is the rollback from generation {live.generation - 1}; ask again to go further back"
+            f"  This is the rollback from generation {live.generation - 1}; nothing more was done.{further}"
         )
     if outcome.downtime_s:
         screen.print(
@@ -129,9 +132,11 @@ def hold(
     if as_json:
         emit(held)
     elif already is not None:
-        echo(f"{target} is on hold already, by {held.actor}: {held.reason} (this is on record too)")
+        say(
+            f"{target} is on hold already, by {held.actor}: {one_line(held.reason)} (this is on record too)"
+        )
     else:
-        echo(f"{target} is on hold by {held.actor}: {held.reason}")
+        say(f"{target} is on hold by {held.actor}: {one_line(held.reason)}")
 
 
 def release(
@@ -149,7 +154,7 @@ def release(
     if as_json:
         emit({"target": target, "released": msgspec.to_builtins(held)})
     else:
-        echo(f"{target} is released; it was held by {held.actor}: {held.reason}")
+        say(f"{target} is released; it was held by {held.actor}: {one_line(held.reason)}")
 
 
 def revoke(

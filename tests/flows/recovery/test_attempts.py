@@ -6,6 +6,7 @@ import pytest
 from support import file_platform
 
 from evals.errors import RefusedError
+from flows.commands.rollback_and_holds import _show_rollback
 from flows.recovery import target_rollback
 from flows.recovery.rollback import roll_back
 
@@ -127,3 +128,13 @@ async def test_a_switch_that_comes_second_finds_its_rollback_done(attempts, worl
     outcome = await attempts(since=3)
     assert (outcome.pointer.model_id, outcome.switched) == ("v2", False)
     assert world.registry.generation(TARGET) == 4
+
+
+@pytest.mark.parametrize("once", [True, False])
+async def test_going_further_back_is_offered_where_asking_again_does_so(attempts, capsys, once):
+    await attempts(finish=False)
+    outcome = await attempts(since=3 if once else None)
+    _show_rollback(TARGET, outcome, named=False, once=once)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "This is the rollback from generation 3; nothing more was done." in shown
+    assert ("To go back further, run it again." in shown) is not once
