@@ -77,7 +77,7 @@ def runs(
     limit: int = typer.Option(20, min=1, help="How many at most, newest first."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """List runs: promotions, regressions and evaluations; and triggers that arrived and are not dealt with yet."""
+    """List runs: promotions, selections, regressions and evaluations; and triggers that are not dealt with yet (not in JSON)."""
     settings = load_settings()
     with open_registry(settings) as registry:
         _targets(settings, registry, target)

@@ -98,7 +98,7 @@ class LiveView:
     latest: RunRow | None
 
     @property
-    def wants_a_look(self) -> bool:
+    def needs_attention(self) -> bool:
         """Whether a person has something to decide or to put right here."""
         return bool(self.drift or self.revoked or self.overrides or self.hold or self.waiting)
 
@@ -132,8 +132,8 @@ class Overview:
 
     @property
     def attention(self) -> tuple[str, ...]:
-        """The targets that want a look."""
-        return tuple(target.target for target in self.targets if target.wants_a_look)
+        """The targets that need attention."""
+        return tuple(target.target for target in self.targets if target.needs_attention)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ async def test_a_run_that_has_no_room_is_told_how_much_it_needs_before_it_asks_a
     disk.fill(but=1 << 20)
     with pytest.raises(ConfigurationError) as caught:
         await letters.prepare(run_id)
-    assert "field 'disk': 40 answers need more: the disk of" in str(caught.value)
+    assert "field 'disk': 40 answers need more: the disk at" in str(caught.value)
     assert f"(mounted at {disk.folder}: " in str(caught.value)
     assert "MiB needed" in str(caught.value)
     assert not host.asked

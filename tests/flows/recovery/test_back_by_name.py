@@ -66,7 +66,7 @@ def test_going_back_to_what_is_live_says_so_and_of_no_hold(place: Any, capsys: A
     assert place.run("rollback", TARGET, "--to", "#2", "--reason", "looks odd") == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "is live since" in told
-    assert "applications were told once more" in told
+    assert "it was published again" in told
     assert "on hold" not in told
     with open_registry(load_settings()) as registry:
         assert registry.held(TARGET) is None
