@@ -77,7 +77,9 @@ def proxy_for(url: str) -> str | None:
         if proxy and _is_socks(proxy):
             raise ConfigurationError(_no_socks(scheme, parts.hostname or ""))
         if proxy:
-            return proxy if "://" in proxy else f"http://{proxy}"
+            proxy = proxy if "://" in proxy else f"http://{proxy}"
+            checked(proxy, where=f"{scheme.upper()}_PROXY")
+            return proxy
     return None
 
 
@@ -111,7 +113,7 @@ def _without_secrets(url: str) -> str:
 
 
 def _is_socks(proxy: str) -> bool:
-    return urlsplit(proxy).scheme.lower().startswith("socks")
+    return proxy.lower().startswith("socks")
 
 
 def _no_socks(scheme: str, host: str) -> Problem:

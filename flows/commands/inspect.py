@@ -13,6 +13,7 @@ from flows.commands.output import (
     console,
     echo,
     emit,
+    say,
 )
 from flows.commands.views.history import changes_table
 from flows.commands.views.live import live_data, live_renderable
@@ -43,6 +44,7 @@ def live(
 ) -> None:
     """Show what is live, since when, and who approved it."""
     settings = load_settings()
+    _note_new_home(settings)
     with open_registry(settings) as registry:
         names = _targets(settings, registry, target)
         pointers = {name: registry.live(name) for name in names}
@@ -54,6 +56,15 @@ def live(
             console().print(live_renderable(registry, name, pointer))
 
 
+def _note_new_home(settings: Settings) -> None:
+    """A home that is not there is one that nobody used yet, or a wrong one; that nothing is live follows from neither."""
+    if not settings.home.exists():
+        say(
+            f"There is no home at {settings.home} yet, so nothing is on record; GATEWRIGHT_HOME says where it is.",
+            stderr=True,
+        )
+
+
 def history(
     target: str = typer.Argument(..., help="The target."),
     limit: int = typer.Option(50, min=1, help="How many changes at most, newest first."),
@@ -61,6 +72,7 @@ def history(
 ) -> None:
     """Show every change of a target: who, when, what, why, and on which evidence."""
     settings = load_settings()
+    _note_new_home(settings)
     with open_registry(settings) as registry:
         _targets(settings, registry, target)
         events = registry.history(target, limit)
@@ -79,6 +91,7 @@ def runs(
 ) -> None:
     """List runs: promotions, selections, regressions and evaluations; and triggers that are not dealt with yet (not in JSON)."""
     settings = load_settings()
+    _note_new_home(settings)
     with open_registry(settings) as registry:
         _targets(settings, registry, target)
         found = [as_told(registry, run) for run in registry.runs(target, limit)]

@@ -11,12 +11,14 @@ import typer
 from rich.markup import escape
 
 from evals.errors import RefusedError
+from evals.report.sanitise import one_line
 from flows.commands.options import REASON
 from flows.commands.output import (
     JSON_OPTION,
     console,
     echo,
     emit,
+    say,
 )
 from flows.config.target import load_target
 from flows.registry.opening import open_registry
@@ -129,9 +131,11 @@ def hold(
     if as_json:
         emit(held)
     elif already is not None:
-        echo(f"{target} is on hold already, by {held.actor}: {held.reason} (this is on record too)")
+        say(
+            f"{target} is on hold already, by {held.actor}: {one_line(held.reason)} (this is on record too)"
+        )
     else:
-        echo(f"{target} is on hold by {held.actor}: {held.reason}")
+        say(f"{target} is on hold by {held.actor}: {one_line(held.reason)}")
 
 
 def release(
@@ -149,7 +153,7 @@ def release(
     if as_json:
         emit({"target": target, "released": msgspec.to_builtins(held)})
     else:
-        echo(f"{target} is released; it was held by {held.actor}: {held.reason}")
+        say(f"{target} is released; it was held by {held.actor}: {one_line(held.reason)}")
 
 
 def revoke(

@@ -30,7 +30,7 @@ __all__ = ["RunDisplay", "follow"]
 POLL_S = 0.25
 
 _WORDS = {
-    "requested": "waiting for its turn",
+    "requested": "getting ready",
     "preflight": "preflight",
     "deploying": "deploying the candidate to a developer slot",
     "evaluating": "asking; ends as soon as every check is decided",

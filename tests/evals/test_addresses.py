@@ -110,6 +110,16 @@ def test_a_socks_proxy_is_refused_by_what_needs_it_alone(
         Route("https://api.example/v1", 1, 1)
 
 
+def test_a_proxy_that_is_no_address_is_refused_by_what_needs_it_alone(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("HTTP_PROXY", "http://[")
+    prepare_environment()
+    assert proxy_for("http://127.0.0.1:1") is None
+    with pytest.raises(ConfigurationError, match="HTTP_PROXY: expected an http or https address"):
+        http_options("http://api.example/v1")
+
+
 def test_without_a_proxy_the_environment_stays_as_it_is(environment: pytest.MonkeyPatch) -> None:
     prepare_environment()
     assert not [name for name in os.environ if name.lower() in NAMES]

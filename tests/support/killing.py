@@ -27,6 +27,7 @@ from support.waiting import PATIENCE_S
 
 from flows.deployments.identity import belongs_to, slot_name
 from flows.emulator.server import Emulator
+from flows.orchestration.prefect_api import PrefectApi
 from flows.orchestration.processes import free_port
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.table import open_platform
@@ -279,7 +280,7 @@ def running_place(folder: Path) -> Iterator[Place]:
         for name, value in project.environment.items():
             patch.setenv(name, value)
         _write(project)
-        asyncio.run(_deploy())
+        asyncio.run(_deploy(prefect))
         place = Place(project, emulator, prefect, port)
         stack.callback(place.close)
         place.start_serve()
@@ -303,15 +304,19 @@ def _write(project: Project) -> None:
     project.write_suite("teams", SUITE, cases)
 
 
-async def _deploy() -> None:
+async def _deploy(prefect: str) -> None:
     """What `prefect deploy` does for the promotion, without its seconds."""
     from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.settings import PREFECT_API_URL, temporary_settings
 
     from flows.promotion import promote
 
-    async with get_client() as client:
-        await client.create_work_pool(WorkPoolCreate(name="gatewright", type="process"))
+    async with PrefectApi(prefect) as api:
+        await api.create_process_pool("gatewright")
+    # Where Prefect was imported before, it does not look at the environment again.
+    with temporary_settings(updates={PREFECT_API_URL: prefect}):
+        client = get_client()
+    async with client:
         await client.create_deployment(
             await client.create_flow(promote),
             name="promotion",

@@ -399,7 +399,7 @@ async def test_an_unwritable_journal_stops_the_asking(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("evals.sampling.journal.fsync_thread.os.write", full)
-    with pytest.raises(InfrastructureError, match="No space"):
+    with pytest.raises(InfrastructureError, match="is full"):
         await studio.run(studio.asks(500), concurrency=4)
     assert len(studio.server.requests) < 30
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
+import sys
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +109,26 @@ def test_nothing_is_written_to_a_terminal_past_the_one_place() -> None:
         if re.search(r"\btyper\.echo|\bclick\.echo|\bConsole\(\w*=?|(?<![\w.])print\(", text):
             found.append(where)
     assert found == []
+
+
+def test_a_reason_of_two_lines_forges_no_line_of_ours(place: Project) -> None:
+    place.command("release", "triage", "--reason", "if it is held")
+    said = place.command("hold", "triage", "--reason", "red\nmodel-9 is live")
+    assert "model-9 is live" in said.out
+    assert not [line for line in said.out.splitlines() if line.startswith("model-9")]
+
+
+def test_a_home_that_is_not_there_is_told_of(project: Project) -> None:
+    said = project.command("live")
+    assert said.code == 0
+    assert f"There is no home at {project.settings.home} yet" in said.err
+    assert project.command("live").err == ""
+
+
+def test_a_command_whose_output_is_closed_ends_as_any_other() -> None:
+    """As `gatewright … >&-` in a shell."""
+    program = [sys.executable, "-m", "flows.cli", "--version"]
+    done = subprocess.run(
+        program, preexec_fn=partial(os.close, 1), stderr=subprocess.PIPE, cwd=ROOT, timeout=120
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
