@@ -1,4 +1,4 @@
-"""What the pages show, read from the registry: targets with what is live on whose word, their changes, and runs."""
+"""What the pages show, read from the registry: targets with what is live and who decided it, their changes, and runs."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveView:
-    """What is live for a target, since when and on whose word, and all that speaks against it.
+    """What is live for a target, since when, who decided it, and all that speaks against it.
 
     `hold` when automation may not change it; `overrides` by whom, against `failed`, the checks that did not pass; `revoked`
     when its evidence no longer counts, `back` the way back from it; `drift` when something else stands than is recorded.
