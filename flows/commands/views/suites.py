@@ -9,9 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evals.checks.floors import clusters_said
-from evals.stats.clusters import ClusterSizes
-
 if TYPE_CHECKING:
     from evals.cases.suite_file import Suite
     from evals.suites.curation import Duplicate, SuiteStats
@@ -74,6 +71,9 @@ def show_unreached(screen: Console, unreached: Sequence[UnreachedScore]) -> None
 
 def show_stats(screen: Console, stats: SuiteStats) -> None:
     """Show a suite in figures."""
+    from evals.checks.floors import clusters_said
+    from evals.stats.clusters import ClusterSizes
+
     table = Table(
         title=stats.name, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0)
     )

@@ -42,7 +42,7 @@ def test_the_earlier_model_goes_live_by_generation_name_or_run(
     before = live()
     named = place.runs[0] if said == "run" else said
     assert place.run("rollback", TARGET, "--to", named, "--reason", "wrong refunds") == 0
-    assert re.search(r"told \d\.\d\d s after the\s+switch", capsys.readouterr().out)
+    assert re.search(r"published \d\.\d\d s after the\s+switch", capsys.readouterr().out)
     assert live().generation == 3
     assert live().model_id.endswith("-v1")
     assert live().model_id != before.model_id
