@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -56,9 +56,11 @@ def run_promotion(settings: Settings, run_id: str, *, as_json: bool) -> None:
 
 def run_evaluation(settings: Settings, run_id: str, *, as_json: bool) -> None:
     """Carry a recorded evaluation out in this process, show it, and leave with its exit code."""
-    work = _evaluate(settings, run_id)
+    # On a console the display says who is waited for.
+    work = _evaluate(settings, run_id, partial(echo, err=True) if as_json else lambda words: None)
+    screen = console(stderr=True)
     with going_on_with(f"gatewright resume {run_id}"):
-        asyncio.run(follow(settings, run_id, work, console(stderr=True), shown=not as_json))
+        asyncio.run(follow(settings, run_id, work, screen, shown=not as_json, here=True))
     show_run(settings, run_id, as_json)
 
 
@@ -66,9 +68,7 @@ def go_on(settings: Settings, run: RunRecord, *, as_json: bool) -> None:
     """Carry a stored run on here and now; one that is over is finished, if it was not, and shown."""
     from flows.reporting.finish import finish_run
 
-    with open_registry(settings) as registry:
-        judged = registry.verdict(run.run_id) is not None
-    if run.settled or (run.kind == "evaluation" and judged):
+    if run.settled or (run.kind == "evaluation" and _is_judged(settings, run.run_id)):
         asyncio.run(finish_run(settings, run.run_id))  # its process may have been killed before
         show_run(settings, run.run_id, as_json)
     elif run.kind == "evaluation":
@@ -134,17 +134,17 @@ def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
     )
 
 
-async def _evaluate(settings: Settings, run_id: str) -> None:
+async def _evaluate(settings: Settings, run_id: str, say: Callable[[str], None]) -> None:
     from flows.orchestration.target_lease import target_lease
     from flows.reporting.finish import close_run
 
     with open_registry(settings) as registry:
         target = require_run(registry, run_id).target
-    say = partial(echo, err=True)
     async with target_lease(settings, target, run_id, alone=False, say=say) as lease:
         error = None
         try:
-            await _measure_and_judge(settings, run_id)
+            if not _is_judged(settings, run_id):  # by whoever was waited for
+                await _measure_and_judge(settings, run_id)
         except LeaseLostError:
             raise
         except GatewrightError as failure:
@@ -156,6 +156,11 @@ async def _evaluate(settings: Settings, run_id: str) -> None:
             if not lease.lost:
                 await close_run(settings, run_id, error)
                 lease.finished = True
+
+
+def _is_judged(settings: Settings, run_id: str) -> bool:
+    with open_registry(settings) as registry:
+        return registry.verdict(run_id) is not None
 
 
 async def _measure_and_judge(settings: Settings, run_id: str) -> None:

@@ -83,19 +83,20 @@ def rollback(
     if as_json:
         emit(outcome)
     else:
-        _show_rollback(target, outcome, named=to is not None)
+        _show_rollback(target, outcome, named=to is not None, once=from_generation is not None)
     sys.stdout.flush()
     # Only now: asked for again by somebody who saw nothing of it, it is the same rollback.
     finish_rollback(settings, target, outcome)
 
 
-def _show_rollback(target: str, outcome: RollbackOutcome, *, named: bool) -> None:
+def _show_rollback(target: str, outcome: RollbackOutcome, *, named: bool, once: bool) -> None:
     screen = console()
     live = outcome.pointer
     screen.print(f"[green]✓[/] {target}: {live.model_id} {_came_back(outcome)}")
     if not outcome.switched and not named:
+        further = "" if once else " To go back further, run it again."
         screen.print(
-            f"  that is the rollback from generation {live.generation - 1}; ask again to go further back"
+            f"  This is the rollback from generation {live.generation - 1}; nothing more was done.{further}"
         )
     if outcome.downtime_s:
         screen.print(

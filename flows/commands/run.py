@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -34,6 +35,9 @@ from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from flows.service.dispatcher.starting import Started
 
 __all__ = ["register"]
 
@@ -67,8 +71,7 @@ def promote(
     Of several candidates one is chosen first, on cases that take no part in judging it.
     """
     settings, mark = load_settings(), stamp() if again else ""
-    if submit:
-        asyncio.run(_reach_prefect())  # before a run is on record that nobody carries out
+    _require_prefect(settings, target, submit=submit)
     jobs = list(job or [])
     names = field_names(jobs, model, checkpoint, candidates, checkpoints)
     parameters: dict[str, Any] = {"target": target, "requested_by": settings.actor}
@@ -89,10 +92,7 @@ def promote(
             "early_stop": "" if early_stop else "off",
         }
     if submit:
-        said = asyncio.run(_submit(settings, run_id, parameters))
-        emit({"run_id": run_id, "submitted": True, "said": said}) if as_json else echo(
-            f"submitted as {run_id} ({said})"
-        )
+        _show_submitted(run_id, asyncio.run(_submit(settings, run_id, parameters)), as_json=as_json)
         return
     run_promotion(settings, run_id, as_json=as_json)
 
@@ -182,6 +182,19 @@ def _request_selection(
     return run.run_id
 
 
+def _require_prefect(settings: Settings, target: str, *, submit: bool) -> None:
+    """See that the named Prefect answers before a run is on record that nobody carries out."""
+    from flows.evaluation.open_run import load_plan
+
+    if submit or os.environ.get("PREFECT_API_URL"):
+        asyncio.run(_reach_prefect())
+        return
+    load_plan(settings, target)  # what is wrong with a file is said before Prefect is loaded
+    from flows.orchestration.temporary_server import reach_named
+
+    reach_named()
+
+
 async def _reach_prefect() -> None:
     from flows.orchestration.prefect_api import PrefectApi
 
@@ -189,8 +202,19 @@ async def _reach_prefect() -> None:
         await api.reach()
 
 
-async def _submit(settings: Settings, run_id: str, parameters: dict[str, Any]) -> str:
-    """Have a worker carry a recorded run out; returns in words what becomes of it."""
+def _show_submitted(run_id: str, done: Started, *, as_json: bool) -> None:
+    submitted = done.under_way
+    if as_json:
+        emit({"run_id": run_id, "submitted": submitted, "said": done.words})
+    elif submitted:
+        echo(f"submitted as {run_id} ({done.words})")
+    else:
+        why = f"run {run_id} is already {done.settled}" if done.settled else done.said
+        echo(f"{why[:1].upper()}{why[1:]}; nothing was submitted.")
+
+
+async def _submit(settings: Settings, run_id: str, parameters: dict[str, Any]) -> Started:
+    """Have a worker carry a recorded run out; returns what becomes of it."""
     from flows.service.dispatcher.prefect_runs import PrefectRuns
     from flows.service.dispatcher.starting import StartOrder, start
 

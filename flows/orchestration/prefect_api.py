@@ -75,11 +75,11 @@ class PrefectApi:
         await self._client.aclose()
 
     async def reach(self) -> None:
-        """See within seconds that the server is there; one that is busy is.
+        """See within seconds that the server is there.
 
-        Raises InfrastructureError when nothing answers at its address.
+        Raises InfrastructureError when nothing answers at its address, or what does is no Prefect server.
         """
-        await self._once("health")
+        await self.version()
 
     async def version(self) -> str:
         """Return the release of the server. Raises InfrastructureError when what answers is no Prefect server."""

@@ -148,12 +148,12 @@ async def target_lease(
 def _described(registry: Registry, run_id: str, ahead: Lease, patience_s: float) -> str:
     """For whom is waited, since when that one is at work, and how long at most."""
     since = f"since {datetime.fromtimestamp(ahead.since, UTC):%Y-%m-%d %H:%M} UTC"
-    dead = f"{LIFE_S:.0f} s at most if that process is dead, {patience_s / 3600:.3g} h otherwise"
+    limit = f"at most {LIFE_S:.0f} s if its process has died, else up to {patience_s / 3600:.3g} h"
     if ahead.run_id == run_id:
         named = read_holder(ahead.holder)
-        return f"waiting for process {named.pid} on {named.host}, which carries this run out {since}; {dead}"
+        return f"waiting for process {named.pid} on {named.host}, which has carried this run out {since}: {limit}"
     run = registry.run(ahead.run_id)
     model = short_name(run.candidate_model) if run is not None and run.candidate_model else ""
-    return (
-        f"waiting for run {ahead.run_id}{f' ({model})' if model else ''}, under way {since}; {dead}"
-    )
+    holds = "has held the target" if ahead.state == "holds" else "has been ahead in the queue"
+    named_run = f"run {ahead.run_id}{f' ({model})' if model else ''}"
+    return f"waiting for {named_run}, which {holds} {since}: {limit}"

@@ -20,7 +20,7 @@ from evals.files.full_disk import require_room
 from flows.orchestration.prefect_api import PrefectApi
 from flows.orchestration.processes import Processes, free_port
 
-__all__ = ["prefect_server"]
+__all__ = ["prefect_server", "reach_named"]
 
 _PREFIX = "temporary-prefect-"
 _PATIENCE_S = 180.0
@@ -43,9 +43,7 @@ def prefect_server(servers: Path, say: Callable[[str], None]) -> Iterator[None]:
     """
     from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
-    if url := get_current_settings().api.url:
-        checked(str(url), where="PREFECT_API_URL")
-        asyncio.run(_reach(str(url)))
+    if reach_named():
         yield
         return
     say(
@@ -67,8 +65,27 @@ def prefect_server(servers: Path, say: Callable[[str], None]) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _reach(url: str) -> None:
-    async with PrefectApi(url) as api:
+def reach_named() -> bool:
+    """See that the server answers that environment or profile names; False when none is named.
+
+    Raises InfrastructureError when it does not answer, ConfigurationError when it can be none.
+    """
+    from prefect.settings import get_current_settings
+
+    named = get_current_settings().api
+    if not named.url:
+        return False
+    checked(str(named.url), where="PREFECT_API_URL")
+    if (
+        named.key is None
+    ):  # Prefect's cloud tells nobody its version, and is its own client's matter
+        auth = named.auth_string.get_secret_value() if named.auth_string else ""
+        asyncio.run(_reach(str(named.url), auth))
+    return True
+
+
+async def _reach(url: str, auth: str) -> None:
+    async with PrefectApi(url, auth=auth) as api:
         await api.reach()
 
 

@@ -316,14 +316,12 @@ def _next_steps(run: OpenRun, live: LivePointer | None) -> tuple[NextStep, ...]:
             command=f"gatewright reject {record.run_id} --reason '…'", effect="ends it"
         )
         return (*_to_accept(run), reject)
-    if record.state == "promoted":
-        able = registry.previous(record.target) is not None
-        command = f"gatewright rollback {record.target} --reason '…'"
-        step = NextStep(command=command, effect="goes back to the model before")
-        return (step,) if able else ()
     back = rollback_command(registry, record.target)
-    if live is not None and back is not None and revocation_of(registry, live) is not None:
-        return (NextStep(command=back.command, effect=f"goes back to {back.model_id}"),)
+    if live is None or back is None:
+        return ()
+    own = record.state == "promoted" and live.model_id == record.candidate_model
+    if own or revocation_of(registry, live) is not None:
+        return (NextStep(command=back.command, effect=f"goes back to {back.name}"),)
     return ()
 
 

@@ -19,7 +19,7 @@ from evals.report.look_view import look_heading, look_lines, look_view
 from evals.sampling.progress.displays import LinePrinter, progress_view
 from evals.sampling.progress.snapshot import Snapshot
 from flows.evaluation.progress import last_look, newest_snapshot
-from flows.orchestration.target_lease import waits_here
+from flows.orchestration.target_lease import held_here, waits_here
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
@@ -150,14 +150,25 @@ def _run_of_chosen(registry: Registry, run: RunRecord) -> RunRecord | None:
 
 
 async def follow(
-    settings: Settings, run_id: str, work: Awaitable[Any], console: Console, *, shown: bool = True
+    settings: Settings,
+    run_id: str,
+    work: Awaitable[Any],
+    console: Console,
+    *,
+    shown: bool = True,
+    here: bool = False,
 ) -> Any:
-    """Await `work` while the run it carries out is shown. Returns what `work` returns, raises what it raises."""
+    """Await `work` while the run it carries out is shown. Returns what `work` returns, raises what it raises.
+
+    When this process carries the run out itself (`here`), it is shown from when it does, or waits for it: what another
+    process does is not told as done here.
+    """
     task = asyncio.ensure_future(work)
     if not shown:
         return await task
     with RunDisplay(settings, run_id, console) as display:
         while not task.done():
-            await asyncio.to_thread(display.refresh)
+            if not here or held_here(run_id) or waits_here(run_id):
+                await asyncio.to_thread(display.refresh)
             await asyncio.wait([task], timeout=POLL_S)
     return task.result()

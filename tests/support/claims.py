@@ -269,13 +269,13 @@ def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     )
 
 
-@claim(rf"(?P<m>{M}) (?P<how>stays live|was made live meanwhile)")
+@claim(rf"(?P<m>{M}) (?P<how>stay(?:s|ed) live|was made live meanwhile)")
 def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     assert told.run_id
     live, baseline = truth.live(truth.then(told.run_id)), truth.baseline(told.run_id)
     assert live is not None
     stayed = baseline is not None and baseline.model_id == live.model_id
-    return is_live(live, found["m"]) and stayed == (found["how"] == "stays live")
+    return is_live(live, found["m"]) and stayed == found["how"].startswith("stay")
 
 
 @claim(rf"baseline:? (?P<m>{M}) \((?P<id>{M})\), live since (?P<t>{T}) UTC, generation (?P<g>{G})")

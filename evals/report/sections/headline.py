@@ -96,7 +96,7 @@ def _verdict_word(facts: RunFacts) -> str:
 
 def _sentence(facts: RunFacts, state: RunState) -> str:
     candidate = model_name(facts, facts.candidate.model_id)
-    stays = _stays(facts)
+    stays = _stays(facts, over=state != "waiting")
     if state == "promoted":
         return f"{candidate} went live{_instead_of(facts)}; {_on_what(facts)}."
     if state == "rolled_back":
@@ -115,8 +115,8 @@ def _sentence(facts: RunFacts, state: RunState) -> str:
     return f"{_blocking(facts)}; {stays}." if facts.kind != "evaluation" else f"{_blocking(facts)}."
 
 
-def _stays(facts: RunFacts) -> str:
-    """What is live once the run is over, if not its candidate."""
+def _stays(facts: RunFacts, *, over: bool) -> str:
+    """What is live once the run is over, if not its candidate; of a run that is `over` something else may be by now."""
     regression = facts.kind == "regression"
     live = facts.after or (None if regression else facts.baseline)
     if live is None and not regression:
@@ -124,7 +124,7 @@ def _stays(facts: RunFacts) -> str:
     name = model_name(facts, live.model_id if live is not None else facts.candidate.model_id)
     if facts.moved:
         return f"{name} was made live meanwhile"
-    return f"{name} is still live" if regression else f"{name} stays live"
+    return f"{name} is still live" if regression else f"{name} {'stayed' if over else 'stays'} live"
 
 
 def _instead_of(facts: RunFacts) -> str:

@@ -57,7 +57,7 @@ def verify_webhook(
     if not usable:
         raise CredentialError(
             Problem(
-                where="OPENAI_WEBHOOK_SECRET",
+                where="GATEWRIGHT_WEBHOOK_SECRETS",
                 message="expected the secret the webhook endpoint was created with; found none",
                 fix="set it; while rotating, give both separated by a comma",
             )

@@ -261,9 +261,10 @@ class Dispatcher:
         return "; ".join(str(one) for one in outcomes)
 
     async def _start(self, order: StartOrder) -> str:
-        return await start(
+        started = await start(
             self._prefect(), self._registry, self._settings, order, silence_s=self._pauses.silence
         )
+        return started.words
 
     async def _go_on(self, order: StartOrder) -> str:
         return await resume_run(

@@ -53,7 +53,7 @@ async def resume_run(
     """
     waiting, known = suspended_as(registry, order.run_id), settled(registry, order)
     if waiting is None and known is not None:
-        return known
+        return known.words
     if waiting is not None and await resume(api, waiting, who="gatewright", reason="answered"):
         return f"{order.target}: flow run {waiting}, which waited for the answer, goes on"
     flow_run = last_suspended(registry, order.run_id)
@@ -61,12 +61,12 @@ async def resume_run(
         outcome = await _under_way(api, registry, settings, order, flow_run, silence_s)
         if outcome is not None:
             return outcome
-    outcome = known or await start(api, registry, settings, order, silence_s=silence_s)
+    started = known or await start(api, registry, settings, order, silence_s=silence_s)
     if flow_run is None:
-        return outcome
+        return started.words
     note_lost(registry, order.run_id, flow_run)
     ended = how_it_ended(await api.look_up(flow_run))
-    return f"flow run {flow_run}, which waited for the answer, {ended}; {outcome}"
+    return f"flow run {flow_run}, which waited for the answer, {ended}; {started.words}"
 
 
 async def _under_way(

@@ -25,6 +25,7 @@ from typing import Any
 
 from evals.records import Record
 from flows.evaluation.request import request_run, run_id_of
+from flows.orchestration.prefect_api import FINAL_STATES
 from flows.orchestration.target_lease import died
 from flows.orchestration.this_process import is_gone
 from flows.orchestration.triggers import DEPLOYMENT
@@ -38,6 +39,7 @@ __all__ = [
     "MOST_STARTS",
     "SILENCE_S",
     "StartOrder",
+    "Started",
     "is_dead",
     "job_order",
     "settled",
@@ -69,6 +71,23 @@ class StartOrder(Record, frozen=True, kw_only=True):
     resumes: bool = False
 
 
+class Started(Record, frozen=True, kw_only=True):
+    """What came of an order. `under_way` says that a flow run carries it out; `said` is why, or why not.
+
+    `settled` is the state of a run that needs nothing more, "" of any other.
+    """
+
+    target: str
+    said: str
+    under_way: bool = False
+    settled: str = ""
+
+    @property
+    def words(self) -> str:
+        """The same in one line that names the target."""
+        return f"{self.target}: {self.said}"
+
+
 def job_order(target: str, job_id: str, requested_by: str = "webhook") -> StartOrder:
     """Return the order for a job's model: whoever asks for it, it has the same run and the same key."""
     return StartOrder(
@@ -87,8 +106,8 @@ async def start(
     order: StartOrder,
     *,
     silence_s: float = SILENCE_S,
-) -> str:
-    """Have the order carried out and return in words what was done: its run is on record then, and alive in Prefect.
+) -> Started:
+    """Have the order carried out and return what was done: its run is on record then, and alive in Prefect.
 
     Raises:
         ConfigurationError: target, gate or suites of a new run have problems, or Prefect has no such deployment.
@@ -104,10 +123,13 @@ async def start(
         )
         found = await api.flow_run(flow_run)
         if not await is_dead(api, registry, settings, order, found, silence_s, number):
-            return f"{order.target}: flow run {flow_run} is {state_of(found)} (key {key})"
+            said = f"flow run {flow_run} is {state_of(found)} (key {key})"
+            going = str(found["state_type"]) not in FINAL_STATES
+            return Started(target=order.target, said=said, under_way=going)
         if (known := settled(registry, order)) is not None:
             return known
-    return f"{order.target}: run {order.run_id} died {MOST_STARTS} times; it is not started again by itself"
+    said = f"run {order.run_id} died {MOST_STARTS} times; it is not started again by itself"
+    return Started(target=order.target, said=said)
 
 
 def _record(registry: Registry, settings: Settings, order: StartOrder) -> None:
@@ -118,12 +140,13 @@ def _record(registry: Registry, settings: Settings, order: StartOrder) -> None:
         request_run(settings, order.target, ref, kind="promotion", actor=actor)
 
 
-def settled(registry: Registry, order: StartOrder) -> str | None:
-    """Say in words that an order's run needs nothing more; None when it does."""
+def settled(registry: Registry, order: StartOrder) -> Started | None:
+    """Say that an order's run needs nothing more; None when it does."""
     run = registry.run(order.run_id)
     if run is None or not run.settled or (order.resumes and run.state == "waiting"):
         return None
-    return f"{order.target}: run {run.run_id} is {run.state}"
+    said = f"run {run.run_id} is {run.state}"
+    return Started(target=order.target, said=said, settled=run.state)
 
 
 async def is_dead(

@@ -65,7 +65,7 @@ async def start_finished(
             order = job_order(target.name, job, _ACTOR)
             known = registry.run(order.run_id)
             if known is None or known.state == "requested":
-                said[job] = await start(api, registry, settings, order)
+                said[job] = (await start(api, registry, settings, order)).words
                 started += [job] if known is None else []
     keep_cursor(settings, target, cursor)
     return Look(target=target.name, started=tuple(started), said=said)

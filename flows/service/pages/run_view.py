@@ -110,7 +110,7 @@ def run_page(parts: ServiceState, run: RunRecord, actor: str | None) -> RunPage:
         baseline=short_name(run.baseline_model) if run.baseline_model else "",
         trigger=", ".join(f"{key} {_named(value)}" for key, value in sorted(run.trigger.items())),
         created=moment(run.created_at, now),
-        verdicts=tuple(_verdicts(registry, run.run_id, now)),
+        verdicts=tuple(_verdicts(registry, run, now)),
         answers=tuple(
             AnswerRow(
                 word=_WORDS[one.decision],
@@ -179,17 +179,22 @@ def _field(registry: Registry, run: RunRecord) -> FieldView | None:
     return field_view(cleaned(facts), names, run.candidate_model or None)
 
 
-def _verdicts(registry: Registry, run_id: str, now: str) -> list[VerdictView]:
+def _no_baseline(run: RunRecord) -> str:
+    compared = run.baseline_model is None and run.kind != "regression"
+    return "nothing was live" if compared else "not compared with a baseline"
+
+
+def _verdicts(registry: Registry, run: RunRecord, now: str) -> list[VerdictView]:
     found = []
     for slot in ("developer", "production"):
-        verdict = registry.verdict(run_id, slot)
+        verdict = registry.verdict(run.run_id, slot)
         if verdict is not None:
-            judged = registry.judged_at(run_id, slot)
-            found.append(_verdict(verdict, slot, moment(judged[0], now) if judged else None))
+            judged = registry.judged_at(run.run_id, slot)
+            found.append(_verdict(run, verdict, slot, moment(judged[0], now) if judged else None))
     return found
 
 
-def _verdict(verdict: Verdict, slot: str, judged: Moment | None) -> VerdictView:
+def _verdict(run: RunRecord, verdict: Verdict, slot: str, judged: Moment | None) -> VerdictView:
     return VerdictView(
         slot=slot,
         mark=mark_of_verdict(verdict.outcome),
@@ -202,7 +207,7 @@ def _verdict(verdict: Verdict, slot: str, judged: Moment | None) -> VerdictView:
             ("Gate", f"{verdict.policy}, {verdict.policy_digest}"),
             ("Evidence", verdict.evidence_digest),
             ("Candidate", verdict.candidate_model),
-            ("Baseline", verdict.baseline_model or "nothing was live"),
+            ("Baseline", verdict.baseline_model or _no_baseline(run)),
         ),
     )
 

@@ -42,7 +42,7 @@ def test_a_refusal_names_the_gravest_check_and_what_stays_live(
     undecided = check(outcome="INCONCLUSIVE")
     found = headline(facts(verdict=verdict("FAIL", undecided, check(), failing)))
     assert found.line == (
-        "REFUSED: exact_match is 0.741 (at least 0.80 asked), and 1 more check does not hold; v2 stays live."
+        "REFUSED: exact_match is 0.741 (at least 0.80 asked), and 1 more check does not hold; v2 stayed live."
     )
 
 
@@ -60,9 +60,9 @@ def test_a_candidate_that_passed_and_failed_to_go_live_says_what_kept_it(
     found = headline(
         facts(state="failed", verdict=passed, error="gpt-4.ft-1 could not be put there")
     )
-    assert found.line == "FAILED: gpt-4.ft-1 could not be put there; v2 stays live."
+    assert found.line == "FAILED: gpt-4.ft-1 could not be put there; v2 stayed live."
     found = headline(facts(state="failed", verdict=passed, error="put back: nobody listens"))
-    assert found.line == "FAILED: Put back: nobody listens; v2 stays live."
+    assert found.line == "FAILED: Put back: nobody listens; v2 stayed live."
 
 
 def test_a_promotion_against_the_gate_never_looks_like_a_pass(
@@ -78,12 +78,12 @@ def test_a_pass_without_a_promotion_is_not_called_promoted(
     facts: Any, verdict: Any, check: Any
 ) -> None:
     found = headline(facts(verdict=verdict("PASS", check())))
-    assert found.line == "PASSED: v3: the one deciding check holds; v2 stays live."
+    assert found.line == "PASSED: v3: the one deciding check holds; v2 stayed live."
 
 
 def test_no_verdict_is_an_error_and_never_a_pass(facts: Any) -> None:
-    assert headline(facts()).line == "ERROR: No verdict was reached; v2 stays live."
-    assert headline(facts(error="quota exceeded.")).line == "ERROR: Quota exceeded; v2 stays live."
+    assert headline(facts()).line == "ERROR: No verdict was reached; v2 stayed live."
+    assert headline(facts(error="quota exceeded.")).line == "ERROR: Quota exceeded; v2 stayed live."
 
 
 def test_a_pass_that_broke_off_later_is_an_error(facts: Any, verdict: Any, check: Any) -> None:
@@ -130,7 +130,7 @@ def test_what_was_made_live_meanwhile_takes_the_place_of_what_stays_live(
     back = replace(made.baseline, model_id="model-1", generation=9)
     moved = replace(made, state="refused", after=back, moved=True)
     assert headline(moved).sentence.endswith("; model-1 was made live meanwhile.")
-    assert headline(replace(moved, moved=False)).sentence.endswith("; model-1 stays live.")
+    assert headline(replace(moved, moved=False)).sentence.endswith("; model-1 stayed live.")
 
 
 def test_a_first_release_says_that_nothing_is_live(facts: Any, verdict: Any, check: Any) -> None:

@@ -68,9 +68,21 @@ async def test_whoever_waits_says_for_whom_and_how_long(settings, registry, quic
         async with target_lease(settings, "triage", "r2", patience_s=0.1, say=said.append):
             raise AssertionError("r1 has the target")
     assert len(said) == 1
-    assert said[0].startswith("waiting for run r1, under way since 20")
-    assert "20 s at most if that process is dead" in said[0]
+    assert said[0].startswith("waiting for run r1, which has held the target since 20")
+    assert ": at most 20 s if its process has died, else up to " in said[0]
     assert waits_here("r2") is None
+
+
+async def test_a_run_that_only_waits_itself_is_not_said_to_hold_the_target(
+    settings, registry, quick
+):
+    for run_id in ("r1", "r2"):
+        registry.take_lease(run_id, "triage", f"a/1/2/w/{run_id}", dead=frozenset(), alone=True)
+    with registry.database.write() as writer:  # r1 is over; r2 has not asked again yet
+        writer.connection.exec_driver_sql("DELETE FROM leases WHERE run_id = 'r1'")
+    with pytest.raises(InfrastructureError, match="run r2, which has been ahead in the queue"):
+        async with target_lease(settings, "triage", "r3", patience_s=0.1):
+            raise AssertionError("r2 is ahead")
 
 
 async def test_what_is_stopped_leaves_word_that_something_is_left_to_do(settings, registry, quick):

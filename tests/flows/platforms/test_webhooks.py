@@ -114,5 +114,5 @@ def test_a_nonsense_timestamp_or_secret_is_refused_and_not_a_crash() -> None:
 
 
 def test_no_secret_says_which_variable_to_set() -> None:
-    with pytest.raises(CredentialError, match="OPENAI_WEBHOOK_SECRET"):
+    with pytest.raises(CredentialError, match="GATEWRIGHT_WEBHOOK_SECRETS"):
         verify_webhook(BODY, sign(BODY, OLD), ["", ""])

@@ -6,6 +6,7 @@ import pytest
 from support import file_platform
 
 from evals.errors import RefusedError
+from flows.commands.rollback_and_holds import _show_rollback
 from flows.recovery import target_rollback
 from flows.recovery.rollback import roll_back
 
@@ -81,3 +82,13 @@ async def test_what_was_promoted_meanwhile_is_gone_back_from(attempts, world):
     world.registry.release(TARGET, actor="ana", reason="over")
     await world.promote("r4", "v4")
     assert (await attempts()).pointer.model_id == "v2"
+
+
+@pytest.mark.parametrize("once", [True, False])
+async def test_going_further_back_is_offered_where_asking_again_does_so(attempts, capsys, once):
+    await attempts(finish=False)
+    outcome = await attempts(since=3 if once else None)
+    _show_rollback(TARGET, outcome, named=False, once=once)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "This is the rollback from generation 3; nothing more was done." in shown
+    assert ("To go back further, run it again." in shown) is not once

@@ -6,7 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from support.verdicts import stored_verdict
 
+from flows.commands.carry_out import _evaluate
 from flows.evaluation import steps
 from flows.evaluation.request import request_run, resolve
 from flows.release import go_live
@@ -86,3 +88,15 @@ def test_a_killed_evaluation_goes_on_with_resume_and_with_the_same_command(
         assert len(asked) <= 2, (
             "what was answered is not asked again; that the slot answers is looked at"
         )
+
+
+def test_what_another_process_judged_while_it_was_waited_for_is_not_begun_again(account):
+    run_id = account.begin("model-1", kind="evaluation")
+    with account.registry() as registry:
+        registry.save_verdict(run_id, stored_verdict("model-1", None))
+        registry.set_run_state(run_id, "judged")
+        before = registry.run(run_id)
+    asyncio.run(_evaluate(account.settings, run_id, print))
+    with account.registry() as registry:
+        assert registry.run(run_id) == before, "nothing is begun"
+        assert registry.lease(run_id) is None

@@ -17,6 +17,7 @@ from evals.sampling.progress.snapshot import RoleProgress, Snapshot
 from flows.evaluation.progress import PROGRESS_FILE, run_progress
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
+from flows.reporting import live_display
 from flows.reporting.live_display import RunDisplay, follow
 from flows.settings import Settings
 
@@ -117,6 +118,24 @@ def test_a_log_gets_plain_lines_and_after_each_look_what_has_changed(settings: S
         f"{RUN}: after look 2 of 10, 2 of 2 checks are decided",
         f"{RUN}:   FAIL       exact, n 80",
     ]
+
+
+async def test_what_another_process_does_with_a_run_is_not_told_as_done_here(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = io.StringIO()
+    console = Console(file=log, width=60)
+    words: list[str | None] = [None, "waiting for process 7", None]
+    monkeypatch.setattr(live_display, "POLL_S", 0.01)
+    monkeypatch.setattr(live_display, "waits_here", lambda run_id: words[0])
+
+    async def work() -> None:
+        for _ in range(2):
+            await asyncio.sleep(0.1)
+            words.pop(0)
+
+    await follow(settings, RUN, work(), console, here=True)
+    assert log.getvalue().strip() == f"{RUN}: waiting for process 7"
 
 
 def test_a_terminal_shows_bars_errors_spend_and_the_standing_of_each_check(

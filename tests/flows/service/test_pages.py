@@ -7,11 +7,12 @@ from typing import Any
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from support.selections import begin_selection, settle_selection
 
 from evals.records import Endpoint
 from flows.approvals.answers import answer_run
-from flows.registry.records import NewPointer
+from flows.registry.records import NewPointer, RunRecord
 
 HOSTILE = "<script>alert(1)</script>\u202egpj.exe"
 PAGES = ("/", "/inbox", "/targets/triage", "/runs/triage-1")
@@ -67,6 +68,23 @@ def test_what_is_live_against_its_gate_says_so_until_it_is_superseded(
     assert "exact_match at_least 0.5</code> FAIL: 0.42 is below 0.5" in page
     story.live("model-3")
     assert "against its gate" not in service.get(path).text
+
+
+def test_a_page_says_that_nothing_was_live_only_where_nothing_was(
+    service: Any, story: Any, registry: Any
+) -> None:
+    story.live("model-1")
+    story.judged("PASS", state="promoting")
+    alone = story.verdict("PASS", "model-2", "0.8 is above 0.5")
+    registry.save_verdict("triage-1", replace(alone, baseline_model=None), "production")
+    new = RunRecord(run_id="triage-9", target="triage", kind="promotion", requested_by="ana")
+    registry.start_run(new)
+    page = service.get("/runs/triage-1").text
+    assert "not compared with a baseline" in page
+    assert "nothing was live" not in page
+    page = service.get("/runs/triage-9").text
+    assert "not pinned yet" in page
+    assert "nothing was live" not in page
 
 
 @pytest.mark.parametrize("path", ["/", "/targets/triage"])

@@ -56,16 +56,17 @@ async def test_keys_and_states_are_as_the_stand_in_has_them(
             found: list[Any] = (await raw.post("/flow_runs/filter", json={})).json()
             return sorted(found, key=lambda run: str(run["idempotency_key"]))
 
-        said = [await start(api, registry, settings, order) for _ in range(2)]
+        said = [(await start(api, registry, settings, order)).words for _ in range(2)]
         assert said[0] == said[1]
         assert "is scheduled" in said[0] or "is late" in said[0]
         (first,) = await flow_runs()
         assert first["parameters"] == order.parameters
 
         await set_state(first["id"], "RUNNING")
-        assert "is running" in await start(api, registry, settings, order)
+        assert "is running" in (await start(api, registry, settings, order)).words
         time.sleep(1.2)
-        assert "#2)" in await start(api, registry, settings, order, silence_s=1.0)
+        again = await start(api, registry, settings, order, silence_s=1.0)
+        assert "#2)" in again.words
         first, second = await flow_runs()
         assert (first["state_type"], second["idempotency_key"]) == ("CRASHED", f"{order.key}#2")
 

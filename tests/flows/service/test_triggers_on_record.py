@@ -103,6 +103,22 @@ def test_what_is_submitted_again_gets_another_flow_run_once_the_first_one_is_dea
     assert f"(key {run_of(job)}#2)" in said.out
 
 
+def test_what_is_over_is_not_said_to_be_submitted(
+    project: Any, registry: Any, prefect: Any, job: str
+) -> None:
+    typed = ("promote", "triage", "--job", job, "--submit")
+    assert project.command(*typed, "--json", PREFECT_API_URL=prefect.url).json["submitted"] is True
+    prefect.end(run_of(job), "CANCELLED")
+    said = project.command(*typed, PREFECT_API_URL=prefect.url)
+    assert "is cancelled" in said.out and said.out.endswith("; nothing was submitted.\n")
+    for state in ("evaluating", "judged", "refused"):
+        registry.set_run_state(run_of(job), state)
+    said = project.command(*typed, PREFECT_API_URL=prefect.url)
+    assert said.out == f"Run {run_of(job)} is already refused; nothing was submitted.\n"
+    as_json = project.command(*typed, "--json", PREFECT_API_URL=prefect.url).json
+    assert as_json["submitted"] is False
+
+
 def test_submitting_says_at_once_and_in_one_sentence_that_prefect_is_down(
     project: Any, registry: Any, job: str
 ) -> None:
@@ -117,12 +133,24 @@ def test_submitting_says_at_once_and_in_one_sentence_that_prefect_is_down(
     assert registry.runs() == (), "nothing is on record that nobody carries out"
 
 
-def test_a_promotion_in_this_process_says_so_too(project: Any, job: str) -> None:
+def test_a_promotion_in_this_process_says_so_too(project: Any, registry: Any, job: str) -> None:
     address = f"http://127.0.0.1:{open_port()}/api"
     said = project.command("promote", "triage", "--job", job, PREFECT_API_URL=address)
     assert said.code == 4
     assert f"no Prefect server answers at {address}" in said.err
     assert "bug" not in said.err
+    assert registry.runs() == (), "nothing is on record that nobody carries out"
+
+
+@pytest.mark.parametrize("more", [(), ("--submit",)])
+def test_another_server_is_not_taken_for_prefect(
+    project: Any, registry: Any, prefect: Any, job: str, more: tuple[str, ...]
+) -> None:
+    typed = ("promote", "triage", "--job", job, *more)
+    said = project.command(*typed, PREFECT_API_URL=f"{prefect.url}/nowhere")
+    assert said.code == 4
+    assert "is no Prefect server" in said.err
+    assert registry.runs() == ()
 
 
 async def test_a_flow_run_that_begins_while_the_registry_is_away_waits_for_it(
