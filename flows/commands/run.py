@@ -197,9 +197,9 @@ def _require_prefect(settings: Settings, target: str, *, submit: bool) -> None:
 
 
 async def _reach_prefect() -> None:
-    from flows.orchestration.prefect_api import prefect_api_from_environment
+    from flows.orchestration.prefect_api import PrefectApi
 
-    async with prefect_api_from_environment() as api:
+    async with PrefectApi.from_environment() as api:
         await api.reach()
 
 

@@ -46,7 +46,7 @@ async def test_a_run_is_on_record_before_prefect_is_asked(
     shown = project.command("runs").out
     assert run_of(job) in shown
     assert f"succeeded: {job}" in shown, "what is not dealt with is shown, and why"
-    assert "after 1 tries" in shown and "503" in shown
+    assert "tried 1 time: " in shown and "503" in shown
 
 
 async def test_a_trigger_whose_run_can_not_be_recorded_is_kept(
