@@ -84,7 +84,7 @@ def proxy_for(url: str) -> str | None:
 
 
 def http_options(url: str, *, where: str | None = None) -> dict[str, Any]:
-    """Return what httpx is told for a client of `url`: its proxy, and the certificates to check where it is not plain http.
+    """Return what httpx receives for a client of `url`: its proxy, and the certificates to check where it is not plain http.
 
     Reading the certificates of all authorities takes hundredths of a second. Raises ConfigurationError as `proxy_for`;
     `where` is what it names.
@@ -102,7 +102,7 @@ def http_options(url: str, *, where: str | None = None) -> dict[str, Any]:
 def is_loopback(host: str) -> bool:
     """Say whether a host is this machine, by its name or address."""
     try:
-        return ip_address(host).is_loopback
+        return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host.lower() == "localhost"
 

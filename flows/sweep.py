@@ -27,7 +27,7 @@ async def sweep(target: str | None = None) -> list[str]:
             log.warning("%s: %s", look.target, look.reason)
         if look.problem:
             problems.append(f"{look.target}: could not look for drift: {look.problem}")
-    for run_id, problem in (await tasks.finish_stopped()).items():
+    for run_id, problem in (await tasks.finish_stopped(target)).items():
         log.info("%s: finished what its process left undone", run_id)
         problems += [f"{run_id}: {problem}"] if problem else []
     for found in await tasks.sweep_targets(target):

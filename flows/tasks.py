@@ -191,9 +191,9 @@ async def check_drift(
 
 
 @task(name="finish", **_STEP)
-async def finish_stopped() -> dict[str, str]:
-    """Clean up and report what a killed process left undone; returns run -> what went wrong, "" for nothing."""
-    return await finish.finish_stopped(load_settings())
+async def finish_stopped(target: str | None) -> dict[str, str]:
+    """Clean up and report what a killed process left undone, of a target or of all; returns run -> what went wrong, "" for nothing."""
+    return await finish.finish_stopped(load_settings(), target)
 
 
 @task(name="sweep", **_STEP)

@@ -49,7 +49,8 @@ def too_few_for_method(
     if clusters is not None and whole is not None:
         clusters = min(clusters, whole, key=lambda sizes: sizes.effective)
     if clusters is not None and clusters.effective < MIN_CLUSTERS:
-        return f"only {clusters_said(clusters)}; at least {MIN_CLUSTERS} are needed to decide"
+        said = clusters_said(clusters, MIN_CLUSTERS)
+        return f"only {said}; at least {MIN_CLUSTERS} are needed to decide"
     if spec.family == "quantile":
         least = MIN_RATIO_QUANTILE_CASES if ratio else MIN_QUANTILE_CASES
         if cases < least:
@@ -71,23 +72,27 @@ def warnings(found: Interval) -> tuple[str, ...]:
     remarks = []
     clusters = _clusters(found)
     if clusters is not None and MIN_CLUSTERS <= clusters.effective < FEW_CLUSTERS:
-        remarks.append(
-            f"{clusters_said(clusters)} are few: below {FEW_CLUSTERS} the error rate is less certain"
-        )
+        said = clusters_said(clusters, FEW_CLUSTERS)
+        remarks.append(f"{said} are few: below {FEW_CLUSTERS} the error rate is less certain")
     if found.detail.get("no_variance"):
         remarks.append("all cases are the same, so that the interval has no width")
     return tuple(remarks)
 
 
-def clusters_said(sizes: ClusterSizes) -> str:
-    """Say how many clusters there are, and in effect where some are larger than others: *12.9 clusters in effect (200, …)*."""
-    if not sizes.uneven:
-        return f"{sizes.groups:,} clusters"
-    # Cut, not rounded: 9.96 must not be told as 10.
-    effective = math.floor(10.0 * sizes.effective) / 10.0
+def clusters_said(sizes: ClusterSizes, least: float = 0.0) -> str:
+    """Say how many clusters there are: *12.9 effective clusters (of 200; the largest holds 30 % of the cases)*.
+
+    The effective number is left out where they are worth about as many as there are, unless it alone is below `least`.
+    """
+    if not (sizes.uneven or sizes.effective < least <= sizes.groups):
+        return f"{sizes.groups:,} {'cluster' if sizes.groups == 1 else 'clusters'}"
+    # Cut, not rounded: 9.96 must not be shown as 10, nor a share just below all as all.
+    digits = 1.0 if sizes.effective >= 100.0 else 10.0
+    effective = math.floor(digits * sizes.effective) / digits
+    share = math.floor(1000.0 * sizes.largest) / 10.0
     return (
-        f"{effective:,g} clusters in effect ({sizes.groups:,} of unequal size, the largest with"
-        f" {sizes.largest:.0%} of the cases)"
+        f"{effective:,g} effective {'cluster' if effective == 1 else 'clusters'} (of {sizes.groups:,}; the largest holds"
+        f" {f'{share:g}' if share else '< 0.1'} % of the cases)"
     )
 
 

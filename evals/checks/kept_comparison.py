@@ -40,7 +40,7 @@ def too_few_comparable(check: Check, kept: ModelResults, confidence: float) -> s
     if kept.clusters is not None and grouped:
         sizes = cluster_sizes(np.bincount(kept.clusters[rows]))
         needed = least_clusters(check, spec, confidence)
-        counts.append(("clusters", clusters_said(sizes), sizes.effective, needed))
+        counts.append(("clusters", clusters_said(sizes, needed), sizes.effective, needed))
     for noun, said, count, least in counts:
         if count < least:
             asked = int(due_rows(check, kept).sum())

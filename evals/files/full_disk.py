@@ -24,14 +24,21 @@ __all__ = [
     "room_for",
 ]
 
-_WORDS = {
-    errno.ENOSPC: "is full",
-    errno.EDQUOT: "has no quota left for this user",
-    errno.EFBIG: "takes no file as large as this one (see `ulimit -f`)",
+_FULL = "the disk at {mount} is full", "Free space"
+_CAUSES = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: (
+        "this user has no quota left on the disk at {mount}",
+        "Delete files or raise the quota",
+    ),
+    errno.EFBIG: ("the file is larger than `ulimit -f` allows", "Raise that limit"),
 }
+"""What each error means, and what helps against it."""
+_PAGE = 4096
+"""What SQLite writes at least, in bytes."""
 _LEAST = 1 << 20
 """With less than this free, in bytes, SQLite can't even open a database."""
-_THEN = "free some space, then give the command again: what was written before is kept, and it goes on from there"
+_THEN = "and run the command again; it resumes"
 
 
 class DiskFullError(InfrastructureError, OSError):
@@ -51,10 +58,14 @@ def full_disk(error: BaseException | None, path: Path, needed: int = 0) -> DiskF
     if isinstance(error, DiskFullError):
         return error
     if isinstance(error, OSError):
-        words = _WORDS.get(error.errno or 0)
-    else:
-        words = _sqlite_words(str(error), path)
-    return DiskFullError(_sentence(path, words, needed)) if words else None
+        cause = _CAUSES.get(error.errno or 0)
+        return None if cause is None else DiskFullError(_sentence(path, *cause, needed))
+    if least := _sqlite_lacks(str(error), path):
+        # More than is free was needed: SQLite does not say how much.
+        return DiskFullError(
+            _sentence(path, *_FULL, needed or least, " more" if free_bytes(path) else "")
+        )
+    return None
 
 
 @contextmanager
@@ -77,7 +88,9 @@ def require_room(path: Path, needed: int, what: str) -> None:
 
 def lacking_room(path: Path, needed: int) -> str:
     """Return the sentence that fewer than `needed` bytes are free where `path` is to be, "" when there are as many."""
-    return _sentence(path, "has too little room", needed) if free_bytes(path) < needed else ""
+    if free_bytes(path) >= needed:
+        return ""
+    return f"the disk at {_mount(path)} has too little room for {path} ({_sizes(path, needed)}). Free space {_THEN}"
 
 
 def cause_in_full_disk(error: BaseException, places: Iterable[Path]) -> DiskFullError | None:
@@ -91,7 +104,7 @@ def cause_in_full_disk(error: BaseException, places: Iterable[Path]) -> DiskFull
         if found is not None:
             # Where the error names no file, and none of these places is full, it is another one that is.
             known = isinstance(named, str) or free_bytes(fullest) < _LEAST
-            return found if known else DiskFullError(f"a disk is full ({link}): {_THEN}")
+            return found if known else DiskFullError(f"a disk is full ({link}). Free space {_THEN}")
         link = link.__cause__ or link.__context__
     lacking = lacking_room(fullest, _LEAST)
     return DiskFullError(lacking) if lacking else None
@@ -103,16 +116,22 @@ def free_bytes(path: Path) -> int:
     return found.f_bavail * found.f_frsize
 
 
-def _sentence(path: Path, words: str, needed: int) -> str:
-    wanted = f", {_size(needed)} needed" if needed else ""
-    return f"the disk of {path} {words} (mounted at {_mount(path)}: {_size(free_bytes(path))} free{wanted}): {_THEN}"
+def _sentence(path: Path, cause: str, fix: str, needed: int, more: str = "") -> str:
+    because = cause.format(mount=_mount(path))
+    return f"{path} can't be written: {because} ({_sizes(path, needed, more)}). {fix} {_THEN}"
 
 
-def _sqlite_words(said: str, path: Path) -> str | None:
+def _sizes(path: Path, needed: int, more: str = "") -> str:
+    wanted = f", {_size(needed)}{more} needed" if needed else ""
+    return f"{_size(free_bytes(path))} free{wanted}"
+
+
+def _sqlite_lacks(said: str, path: Path) -> int:
+    """How many bytes SQLite needs at least, by its words; 0 when it failed for another reason."""
     if "database or disk is full" in said:
-        return _WORDS[errno.ENOSPC]
+        return _PAGE
     vague = "disk I/O error" in said or "unable to open database file" in said
-    return _WORDS[errno.ENOSPC] if vague and free_bytes(path) < _LEAST else None
+    return _LEAST if vague and free_bytes(path) < _LEAST else 0
 
 
 def _standing(path: Path) -> Path:

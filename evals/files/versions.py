@@ -1,7 +1,7 @@
 """Which Gatewright wrote a file: records are read back, or refused in one sentence that names the versions.
 
-The folder of a run says by which version and in which format it was written (`format.json`). Version 0.1.0 left no such
-file. A change that an older version can't read, or that makes what an older one wrote unreadable, gets the next number.
+The folder of a run says by which version and in which format it was written (`format.json`). Version 0.1.0, and what was
+not released, left no such file. A change that an older version can't read, or that makes what an older one wrote unreadable, gets the next number.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 FORMAT = 2
 """The format in which run folders are written; 1 is that of 0.1.0."""
 FORMAT_FILE = "format.json"
-_OLDEST = "0.1.0"
+_UNMARKED = "Gatewright 0.1.0 or an unreleased version"
 
 R = TypeVar("R")
 
@@ -79,8 +79,8 @@ def other_version(path: Path, error: msgspec.ValidationError) -> OtherVersionErr
     """Return the error of a file whose records are not those of this version."""
     mark = next((found for one in path.parents if (found := _mark_of(one)) is not None), None)
     return OtherVersionError(
-        f"{path} was written by {_named(mark)}, and this is Gatewright {VERSION}, which reads what {_OLDEST} and"
-        f" later wrote, up to format {FORMAT} ({error}): read it with the version that wrote it, or start a new run"
+        f"{path} was written by {_named(mark)}, and this is Gatewright {VERSION} (format {FORMAT}), which can't read it"
+        f" ({error}): read it with the version that wrote it, or start a new run"
     )
 
 
@@ -93,5 +93,5 @@ def _mark_of(folder: Path) -> _Mark | None:
 
 def _named(mark: _Mark | None) -> str:
     if mark is None:
-        return f"a version of before {_OLDEST} (it left no {FORMAT_FILE})"
+        return f"{_UNMARKED} (format 1; it left no {FORMAT_FILE})"
     return f"Gatewright {mark.written_by} (format {mark.format})"

@@ -92,7 +92,7 @@ def _shortages(
         found = [Shortage(check, value, "cases", f"{asked} cases", asked, least)]
         if grouped:
             sizes, least = cases.clusters, least_clusters(check, spec, confidence)
-            said = clusters_said(sizes) if sizes.effective <= asked else f"{asked} clusters"
+            said = clusters_said(sizes, least) if sizes.effective <= asked else f"{asked} clusters"
             there = min(sizes.effective, asked)
             found.append(Shortage(check, value, "clusters", said, there, least))
         short = [one for one in found if one.count < one.least]

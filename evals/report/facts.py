@@ -208,7 +208,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
             unknown), prompt_tokens, completion_tokens, cached_tokens. Other names are shown as they are.
         consents: who approved or overrode the verdicts of this run, in their order.
         names: short names of model ids, e.g. {"ft:gpt-4.1-mini:…": "v2"}.
-        live_now: one sentence on what is live after this run, since when and on whose word.
+        live_now: one sentence on what is live after this run, since when, and who decided it.
         gate_path: the policy file that was applied.
         selection: the field that the candidate was chosen from, or took part in; None when nobody chose.
         notes: things a reader should know, e.g. a leak found between training file and suite.

@@ -26,8 +26,8 @@ class ClusterSizes(NamedTuple):
 
     @property
     def uneven(self) -> bool:
-        """Whether they are worth fewer than there are, to one digit after the point."""
-        return self.effective <= self.groups - 0.05
+        """Whether they are worth less than nine tenths of what as many of one size would be."""
+        return self.effective < 0.9 * self.groups
 
 
 class ClusterErrors(NamedTuple):
@@ -97,7 +97,7 @@ def uneven_effect(array: Floats, codes: NDArray[np.int64]) -> float:
     """By how much the variance of a mean is larger than CR2 and the iid one say, >= 1: where clusters differ much in size.
 
     A cluster of 30 % draws the mean with it, so that CR2 finds its sum less unusual than it is: with t of
-    `cluster_freedom` a model at its bar passed up to 13 % of the time in simulation. Here how alike the cases of a cluster are is
+    `cluster_freedom` a model at its bar passed up to 11 % of the time in simulation. Here how alike the cases of a cluster are is
     taken from all clusters, and from that what it comes to for clusters of these sizes (Kish 1965). For clusters of one size that is
     CR2 again, and this 1.
 
@@ -137,16 +137,12 @@ def cluster_freedom(codes: NDArray[np.int64]) -> float:
 
 
 def cluster_detail(codes: NDArray[np.int64]) -> dict[str, float]:
-    """What `cluster_sizes` gives, as ``clusters``, ``effective_clusters`` and ``largest_cluster``, and the flags
-    ``too_few_clusters`` (fewer than 10 in effect) and ``few_clusters`` (fewer than 20).
-    """
+    """What `cluster_sizes` gives, as ``clusters``, ``effective_clusters`` and ``largest_cluster``."""
     sizes = cluster_sizes(np.bincount(codes))
     return {
         "clusters": float(sizes.groups),
         "effective_clusters": sizes.effective,
         "largest_cluster": sizes.largest,
-        "too_few_clusters": float(sizes.effective < 10),
-        "few_clusters": float(sizes.effective < 20),
     }
 
 

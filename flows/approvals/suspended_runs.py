@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from evals.errors import ConfigurationError, InfrastructureError, RefusedError
 from flows.approvals.questions import Question, question_of
-from flows.orchestration.prefect_api import PrefectApi, prefect_api_from_environment
+from flows.orchestration.prefect_api import PrefectApi
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
@@ -143,7 +143,7 @@ async def resume_unanswerable(
     if not found or not os.environ.get("PREFECT_API_URL"):
         return ()
     woken = []
-    async with prefect_api_from_environment() as api:
+    async with PrefectApi.from_environment() as api:
         for run_id, flow_run_id in found.items():
             with suppress(InfrastructureError):  # a courtesy: the next one to look tries again
                 if await resume(api, flow_run_id, who="gatewright", reason="the question is void"):

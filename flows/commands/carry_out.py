@@ -92,11 +92,11 @@ def follow_flow_run(settings: Settings, run_id: str, flow_run_id: str, *, as_jso
 
 async def _until_over(flow_run_id: str) -> bool:
     """Wait for a flow run; False when no worker takes it up in time."""
-    from flows.orchestration.prefect_api import FINAL_STATES, prefect_api_from_environment
+    from flows.orchestration.prefect_api import FINAL_STATES, PrefectApi
 
     loop = asyncio.get_running_loop()
     until = loop.time() + WORKER_PATIENCE_S
-    async with prefect_api_from_environment() as api:
+    async with PrefectApi.from_environment() as api:
         while True:
             state = str((await api.flow_run(flow_run_id))["state_type"])
             if state in FINAL_STATES or state == "PAUSED":

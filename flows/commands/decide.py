@@ -98,7 +98,7 @@ def _resumed(run_id: str, as_json: bool) -> str | None:
     import os
 
     from flows.approvals.suspended_runs import how_it_ended, resume, suspended_as
-    from flows.orchestration.prefect_api import prefect_api_from_environment
+    from flows.orchestration.prefect_api import PrefectApi
 
     settings = load_settings()
     with open_registry(settings) as registry:
@@ -108,7 +108,7 @@ def _resumed(run_id: str, as_json: bool) -> str | None:
 
     async def ask() -> str | None:
         """Why it is not resumed, None when it is."""
-        async with prefect_api_from_environment() as api:
+        async with PrefectApi.from_environment() as api:
             if await resume(api, flow_run, who=settings.actor, reason="answered"):
                 return None
             return how_it_ended(await api.look_up(flow_run))

@@ -214,7 +214,7 @@ def _home(home: Path) -> Finding:
     return Finding(
         name="home",
         level="fail",
-        message=f"{home} can only be read: commands that look work, and no run can be started",
+        message=f"{home} can only be read: read-only commands work; runs can't start",
         fix="run Gatewright as the user who owns it, on a disk that can be written",
     )
 
@@ -231,8 +231,7 @@ def _prefect() -> Finding:
     try:
         version = asyncio.run(_version_of_prefect())
     except GatewrightError as error:
-        fix = "start it (`prefect server start`), or set PREFECT_API_URL to where it answers"
-        return Finding(name="prefect", level="fail", message=str(error), fix=fix, outside=True)
+        return Finding(name="prefect", level="fail", message=str(error), outside=True)
     return Finding(name="prefect", level="ok", message=f"{url} answers: Prefect {version}")
 
 

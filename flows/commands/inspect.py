@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -44,8 +46,7 @@ def live(
 ) -> None:
     """Show what is live, since when, and who approved it."""
     settings = load_settings()
-    _note_new_home(settings)
-    with open_registry(settings) as registry:
+    with _opened(settings) as registry:
         names = _targets(settings, registry, target)
         pointers = {name: registry.live(name) for name in names}
         if as_json:
@@ -56,13 +57,17 @@ def live(
             console().print(live_renderable(registry, name, pointer))
 
 
-def _note_new_home(settings: Settings) -> None:
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Registry]:
     """A home that is not there is one that nobody used yet, or a wrong one; that nothing is live follows from neither."""
-    if not settings.home.exists():
-        say(
-            f"There is no home at {settings.home} yet, so nothing is on record; GATEWRIGHT_HOME says where it is.",
-            stderr=True,
-        )
+    is_new = not settings.home.exists()
+    with open_registry(settings) as registry:
+        if is_new:
+            say(
+                f"There is no home at {settings.home} yet, so nothing is on record; GATEWRIGHT_HOME says where it is.",
+                stderr=True,
+            )
+        yield registry
 
 
 def history(
@@ -72,8 +77,7 @@ def history(
 ) -> None:
     """Show every change of a target: who, when, what, why, and on which evidence."""
     settings = load_settings()
-    _note_new_home(settings)
-    with open_registry(settings) as registry:
+    with _opened(settings) as registry:
         _targets(settings, registry, target)
         events = registry.history(target, limit)
         if as_json:
@@ -89,10 +93,9 @@ def runs(
     limit: int = typer.Option(20, min=1, help="How many at most, newest first."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """List runs: promotions, regressions and evaluations; and triggers that arrived and are not dealt with yet."""
+    """List runs: promotions, selections, regressions and evaluations; and triggers that are not dealt with yet (not in JSON)."""
     settings = load_settings()
-    _note_new_home(settings)
-    with open_registry(settings) as registry:
+    with _opened(settings) as registry:
         _targets(settings, registry, target)
         found = [as_told(registry, run) for run in registry.runs(target, limit)]
         pending = registry.inbox_pending(limit)

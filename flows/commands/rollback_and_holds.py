@@ -114,7 +114,7 @@ def _show_rollback(target: str, outcome: RollbackOutcome, *, named: bool, once: 
 
 def _came_back(outcome: RollbackOutcome) -> str:
     if not outcome.switched:
-        return f"is live since {outcome.pointer.since[:16].replace('T', ' ')} UTC; applications were told once more"
+        return f"is live since {outcome.pointer.since[:16].replace('T', ' ')} UTC; it was published again"
     return f"is live again ({'it was still warm' if outcome.warm else 'it was deployed again'})"
 
 

@@ -27,7 +27,11 @@ def serve(
     port: int = typer.Option(8710, "--port", min=1, max=65535, help="Port to listen on."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Take webhooks, start promotions, tell applications what is live, and show the review pages."""
+    """Take webhooks, start promotions, tell applications what is live, and show the review pages.
+
+    On loopback, people sign in with a token that the service makes and keeps in serve.token in its home; GATEWRIGHT_SERVE_TOKEN
+    names another one.
+    """
     from flows.service.app import serve as run
     from flows.service.config import read_config
     from flows.service.own_token import TOKEN_FILE, own_token

@@ -32,14 +32,15 @@ def sweep(
 ) -> None:
     """Delete our own expired slots and retired deployments, and keep rollback targets warm. Never touches others'.
 
-    Without a target it also forgets stored answers that are older than any target reuses.
+    It also cleans up after runs whose process died, and writes their reports (not with --dry-run). Without a target it
+    covers all targets, and forgets stored answers that are older than any target reuses.
     """
     from flows.housekeeping.answer_cache import prune_answers
     from flows.housekeeping.sweep_target import sweep_all
     from flows.reporting.finish import finish_stopped
 
     settings = load_settings()
-    finished = {} if dry_run else asyncio.run(finish_stopped(settings))
+    finished = {} if dry_run else asyncio.run(finish_stopped(settings, target))
     found = asyncio.run(sweep_all(settings, target, dry_run=dry_run))
     # How long answers are kept follows from all targets, so it is no part of sweeping one.
     forgotten, unpruned = None, ""

@@ -22,7 +22,7 @@ from evals.errors import ConfigurationError, InfrastructureError, Problem
 from evals.files.full_disk import lacking_room
 from flows.settings import prefect_home
 
-__all__ = ["FINAL_STATES", "PrefectApi", "prefect_api_from_environment"]
+__all__ = ["FINAL_STATES", "PrefectApi"]
 
 FINAL_STATES = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 _JOB: dict[str, dict[str, Any]] = {
@@ -88,7 +88,8 @@ class PrefectApi:
             if answer.is_success and isinstance(found := answer.json(), str):
                 return found
         raise InfrastructureError(
-            f"what answers at {self._url} is no Prefect server ({answer.status_code} for {answer.url.path})"
+            f"what answers at {self._url} is no Prefect server ({answer.status_code} for {answer.url.path}):"
+            " set PREFECT_API_URL to the address of one, such as http://127.0.0.1:4200/api"
         )
 
     async def _once(self, path: str) -> httpx.Response:
@@ -208,8 +209,3 @@ class PrefectApi:
         lacking = lacking_room(prefect_home(), _LEAST_ROOM) if answer.is_server_error else ""
         why = f"{answer.text[:300]}{'; ' if lacking else ''}{lacking}"
         raise InfrastructureError(f"Prefect at {self._url} answered {answer.status_code}: {why}")
-
-
-def prefect_api_from_environment() -> PrefectApi:
-    """Return a client for PREFECT_API_URL. Raises ConfigurationError when it is not set."""
-    return PrefectApi.from_environment()

@@ -62,7 +62,7 @@ class HeldLease:
         self._lose: Callable[[], object] = lambda: None
 
     async def take(self, patience_s: float, say: Callable[[str], None]) -> None:
-        """Wait for the turn; `say` is told for whom. Raises InfrastructureError when that takes too long."""
+        """Wait for the turn; `say` is called with the run that has it. Raises InfrastructureError when that takes too long."""
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
 
         def stop() -> None:
@@ -123,7 +123,7 @@ async def target_lease(
     patience_s: float = PATIENCE_S,
     say: Callable[[str], None] = lambda words: None,
 ) -> AsyncIterator[HeldLease]:
-    """Carry a run out in a block, and have its target for this run `alone`. `say` is told for whom it waits.
+    """Carry a run out in a block, and have its target for this run `alone`. `say` is called with the run it waits for.
 
     Raises InfrastructureError when its turn does not come in time, LeaseLostError when another process took over.
     """

@@ -38,7 +38,7 @@ _SMALL = {
 def prefect_server(servers: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Have a Prefect server in a block: the one that environment or profile names, else one that ends with the block.
 
-    `servers` is a folder for its log; `say` is told when one is started. Raises InfrastructureError when it does not
+    `servers` is a folder for its log; `say` is called when one is started. Raises InfrastructureError when it does not
     start or the one that is named does not answer, ConfigurationError when that one can be none.
     """
     from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings

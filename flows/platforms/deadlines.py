@@ -17,7 +17,7 @@ __all__ = ["Deadline", "PollingPace", "growing_pause", "retry_after", "telling_o
 
 _log = logging.getLogger(__name__)
 TELL_EVERY_S = 10.0
-"""How often a wait that goes on is told of, in seconds."""
+"""How often a wait that goes on is reported, in seconds."""
 
 Tell = Callable[[str], object]
 _tell: ContextVar[Tell] = ContextVar("tell_of_waits", default=_log.info)
@@ -25,7 +25,7 @@ _tell: ContextVar[Tell] = ContextVar("tell_of_waits", default=_log.info)
 
 @contextmanager
 def telling_of_waits(tell: Tell) -> Iterator[None]:
-    """Have `tell` told, now and then, what is waited for within a block, for how long, and when it will be given up."""
+    """Call `tell` every ten seconds with what a block waits for, for how long, and when the wait is given up."""
     token = _tell.set(tell)
     try:
         yield

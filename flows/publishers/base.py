@@ -56,5 +56,7 @@ class Published(Record, frozen=True, kw_only=True):
         """What came of it, for the record and for people."""
         if self.problem is not None:
             return self.problem
-        text = "taken away" if self.lag_s is None else f"told {self.lag_s:.2f} s after the switch"
+        text = (
+            "taken away" if self.lag_s is None else f"published {self.lag_s:.2f} s after the switch"
+        )
         return text if self.attempts == 1 else f"{text}, at try {self.attempts}"

@@ -1,4 +1,4 @@
-"""What is live, on whose word, on which evidence: runs, verdicts, answers, pointers, holds, and a chain of events.
+"""What is live, who decided it, on which evidence: runs, verdicts, answers, pointers, holds, and a chain of events.
 
 In: facts, each with its actor and reason. Out: records; a write that contradicts what is stored is refused. Live pointers
 change by compare-and-swap on their generation, in one transaction with its event. Begin with `store`, the one door;

@@ -37,13 +37,13 @@ class Decided(Record, frozen=True, kw_only=True):
 
     @property
     def named(self) -> str:
-        """The same with how they did and who asked: "approved by bo, asked for by ana"."""
+        """The same with how they did and who asked: "approved by bo, requested by ana"."""
         who = f"{self.how} by {self.who}" if self.how else self.who
-        return f"{who}, asked for by {self.asked_by}" if self.asked_by else who
+        return f"{who}, requested by {self.asked_by}" if self.asked_by else who
 
     @property
     def words(self) -> str:
-        """The same as the end of a sentence: "by ana"; "approved by bo, asked for by ana"."""
+        """The same as the end of a sentence: "by ana"; "approved by bo, requested by ana"."""
         return self.named if self.how else f"by {self.named}"
 
 

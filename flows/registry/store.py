@@ -1,4 +1,4 @@
-"""The registry: what is live, on whose word, on which evidence. One door to it for every room.
+"""The registry: what is live, who decided it, on which evidence. One door to it for every room.
 
 Each method is one transaction; its parameters and errors are described with the function it stands for. What changes
 state appends its event in the same transaction. Methods are synchronous and take milliseconds; a writer waits up to 30 s

@@ -28,10 +28,14 @@ def is_unfinished(settings: Settings, run_id: str) -> bool:
         return _is_unfinished(registry, require_run(registry, run_id))
 
 
-def unfinished_runs(registry: Registry) -> tuple[str, ...]:
-    """Return the runs that are over, were not cleaned up, and that no process carries out."""
+def unfinished_runs(registry: Registry, target: str | None = None) -> tuple[str, ...]:
+    """Return the runs of a target, or of all, that are over, were not cleaned up, and that no process carries out."""
     runs = [registry.run(lease.run_id) for lease in registry.open_leases() if stopped(lease)]
-    return tuple(run.run_id for run in runs if run is not None and not run.under_way)
+    return tuple(
+        run.run_id
+        for run in runs
+        if run is not None and not run.under_way and target in (None, run.target)
+    )
 
 
 async def finish_run(settings: Settings, run_id: str) -> None:
@@ -65,10 +69,13 @@ async def close_run(settings: Settings, run_id: str, error: str | None = None) -
             await asyncio.to_thread(report_run, settings, run.run_id, error=error)
 
 
-async def finish_stopped(settings: Settings) -> dict[str, str]:
-    """Finish every run that is over and that nobody finished. Returns run -> what went wrong, "" for nothing."""
+async def finish_stopped(settings: Settings, target: str | None = None) -> dict[str, str]:
+    """Finish every run, of a target or of all, that is over and that nobody finished.
+
+    Returns run -> what went wrong, "" for nothing.
+    """
     with open_registry(settings) as registry:
-        found = unfinished_runs(registry)
+        found = unfinished_runs(registry, target)
     problems = {}
     for run_id in found:
         try:

@@ -15,9 +15,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from evals.addresses import is_loopback
 from evals.errors import ConfigurationError, Problem
 
-__all__ = ["LOOPBACK", "ServiceConfig", "is_loopback", "read_config"]
+__all__ = ["LOOPBACK", "ServiceConfig", "read_config"]
 
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
@@ -98,14 +99,6 @@ def read_config(host: str, port: int, environment: Mapping[str, str]) -> Service
     if problems := list(_problems(config)):
         raise ConfigurationError(problems)
     return config
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host, by name or by address, is this machine alone."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
 
 
 def _networks(stated: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -21,7 +21,8 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flows.service.config import ServiceConfig, is_loopback
+from evals.addresses import is_loopback
+from flows.service.config import ServiceConfig
 from flows.settings import Settings
 
 __all__ = [

@@ -43,9 +43,7 @@ async def take(request: Request) -> Response:
 def _with_token(request: Request) -> ServiceState:
     parts = state_of_request(request)
     if not parts.config.session_token:
-        raise HTTPException(
-            404, "Nobody signs in here: the proxy before this service names people."
-        )
+        raise HTTPException(404, "Sign-in is off: the proxy identifies users.")
     return parts
 
 

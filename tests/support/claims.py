@@ -42,13 +42,13 @@ G = r"\d+"
 T = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d)?"
 AGO = r"(?: UTC)?(?: \d+ (?:s|min) ago)?"
 WHO = rf"(?:{P}|the gate|gatewright)"
-DECIDED = rf"(?:(?P<how>approved|overridden) by )?(?:by )?(?P<who>{WHO}(?: and {WHO})*)(?:, asked for by (?P<asked>{P}))?"
+DECIDED = rf"(?:(?P<how>approved|overridden) by )?(?:by )?(?P<who>{WHO}(?: and {WHO})*)(?:, requested by (?P<asked>{P}))?"
 RUN = r"teams-[0-9a-f]{10}"
 OUTCOME = r"PASS|FAIL|INCONCLUSIVE|ERROR"
 
 MENTION = re.compile(
     rf"\b(?:{P})\b|\bgeneration:? {G}|#{G}\b|{T}|\b(?:is|stays|went|made|still|goes) live\b|[Aa]gainst (?:its|the) gate"
-    rf"|\b(?:{OUTCOME}|PROMOTED|REFUSED|WAITING)\b|gate said|wants? a look"
+    rf"|\b(?:{OUTCOME}|PROMOTED|REFUSED|WAITING)\b|gate said|needs? attention"
 )
 
 Holds = Callable[[re.Match[str], Truth, Told], bool]
@@ -121,22 +121,26 @@ def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     return same and same_time(live, found["t"])
 
 
-@claim(rf"^(?:by|On the word of) {DECIDED}: ")
+@claim(rf"^(?:by|Decided by) {DECIDED}: ")
 def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     live = truth.live()
     return live is not None and is_made_by(live, found, truth)
 
 
-@claim(r"Nothing wants a look")
+@claim(r"No target needs attention")
 def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
+    return not _needs_attention(truth)
+
+
+@claim(r"teams needs attention")
+def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
+    return _needs_attention(truth)
+
+
+def _needs_attention(truth: Truth) -> bool:
     waiting = any(truth.state(run).kind == "run_waiting" for run in runs_of(truth))
     drift = [one.kind for one in truth.of("drift_found", "drift_over", *POINTERS)][-1:]
-    return not (waiting or held(truth) or overriders(truth) or drift == ["drift_found"])
-
-
-@claim(r"teams wants a look")
-def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
-    return True
+    return bool(waiting or held(truth) or overriders(truth) or drift == ["drift_found"])
 
 
 @claim(rf"[Oo]verridden by (?P<p>{P}) (?:on )?(?P<t>\d{{4}}-\d\d-\d\d(?: \d\d:\d\d)?)")
@@ -300,7 +304,7 @@ def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     return is_live(event, found["m"]) and same_time(event, found["t"])
 
 
-@claim(rf"(?:requested by:?|Started by) (?P<p>{P})\b")
+@claim(rf"(?:(?<!, )requested by:?|Started by) (?P<p>{P})\b")
 def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     return truth.asked_by(told.run_id or "") == found["p"]
 

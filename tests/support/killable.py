@@ -1,6 +1,6 @@
 """Runs Gatewright's commands in processes that can be killed: each is forked from this one, which has imported everything.
 
-Run as a process of its own by `support.kills`. Reads one JSON object a line, {"name", "argv", "log", "environment"}, and
+Run as a process of its own by `support.killing`. Reads one JSON object a line, {"name", "argv", "log", "environment"}, and
 writes {"name", "pid"} when that command began and {"name", "code"} when it ended. A command leads a group of its own.
 """
 

@@ -151,7 +151,7 @@ def _by(facts: RunFacts) -> str:
 
 
 def _on_what(facts: RunFacts) -> str:
-    """On which evidence it went live, and on whose word where that was not enough."""
+    """On which evidence it went live, and who decided where that was not enough."""
     if _verdict_word(facts) == "PASS":
         return _what_held(facts)
     said = [f"{one_line(one.actor, 80)} said: {_given(one.reason)}" for one in facts.consents]

@@ -1,4 +1,4 @@
-"""What is live for a target as `gatewright live` shows it: since when, on whose word, and what speaks against it."""
+"""What is live for a target as `gatewright live` shows it: since when, who decided it, and what speaks against it."""
 
 from __future__ import annotations
 

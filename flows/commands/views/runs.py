@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from evals.report.numbers import counted
 from evals.report.sanitise import one_line, shorten
 from flows.platforms.model_names import short_name
 from flows.registry.records import InboxMessage, RunRecord
@@ -30,7 +31,7 @@ def pending_list(messages: Sequence[InboxMessage]) -> RenderableType:
 
     rows = []
     for one in messages:
-        tries = f" after {one.attempts} tries: {one.outcome}" if one.attempts else ""
+        tries = f", tried {counted(one.attempts, 'time')}: {one.outcome}" if one.attempts else ""
         head = f"pending  {one.received_at[:16].replace('T', ' ')}  {described(one.payload)}"
         rows.append(Text(one_line(f"{head}, received as {one.message_id}{tries}", 2 * _LONGEST)))
     return Group(*rows)

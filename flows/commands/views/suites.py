@@ -71,16 +71,17 @@ def show_unreached(screen: Console, unreached: Sequence[UnreachedScore]) -> None
 
 def show_stats(screen: Console, stats: SuiteStats) -> None:
     """Show a suite in figures."""
+    from evals.checks.floors import clusters_said
+    from evals.stats.clusters import ClusterSizes
+
     table = Table(
         title=stats.name, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 0)
     )
     table.add_row("cases", f"{stats.cases:,}")
-    if stats.clusters is not None:
-        table.add_row(
-            "clusters",
-            f"{stats.clusters:,}, the largest of {stats.largest_cluster};"
-            f" as good as {stats.effective_clusters:.1f} of one size",
-        )
+    if stats.clusters and stats.effective_clusters and stats.largest_cluster:
+        largest = stats.largest_cluster / stats.cases
+        sizes = ClusterSizes(stats.clusters, stats.effective_clusters, largest)
+        table.add_row("clusters", clusters_said(sizes))
     table.add_row(
         "length of the question",
         f"mean {stats.mean_length:,.0f}, median {stats.median_length:,.0f}, longest {stats.longest:,} characters",

@@ -121,7 +121,7 @@ def _event(payload: bytes, delivery_id: str) -> WebhookEvent:
 def _id(value: Any) -> str | None:
     if isinstance(value, str) and not _ID.fullmatch(value):
         raise WebhookRefusedError(
-            "the delivery is signed, and what it is about has no id: at most 200 letters, digits and ._:-"
+            "the delivery is signed, but its object id is invalid: expected at most 200 letters, digits and ._:-"
         )
     return _text(value)
 

@@ -160,13 +160,13 @@ class Database:
         except msgspec.ValidationError as error:
             shown = self._engine.url.render_as_string(hide_password=True)
             raise RegistryError(
-                f"the registry {shown} holds a record of another version, and this is Gatewright {__version__}, which"
-                f" reads those of 0.1.0 and later ({error}): use the version that wrote it"
+                f"the registry {shown} holds a record that Gatewright {__version__} can't read ({error}): another version wrote it,"
+                " or it was edited. Use the version that wrote it, or restore a backup"
             ) from error
         except (SQLAlchemyError, sqlite3.Error) as error:
             cause = getattr(error, "orig", None) or error
             if full := self._full(cause):
-                raise RegistryError(f"the registry can't be written: {full}") from error
+                raise RegistryError(str(full)) from error
             shown = self._engine.url.render_as_string(hide_password=True)
             reason = " ".join(str(cause).split())  # drivers lay their errors out over lines
             raise RegistryError(f"the registry {shown} failed: {reason}") from error

@@ -158,7 +158,10 @@ async def is_dead(
     silence_s: float,
     number: int = 1,
 ) -> bool:
-    """Say whether a flow run, the so manieth of its order, will not carry its order out any more; one whose process is dead is closed."""
+    """Say whether a flow run will not carry its order out any more; one whose process is dead is closed.
+
+    `number` counts the order's flow runs from 1.
+    """
     state, run = str(found["state_type"]), registry.run(order.run_id)
     if state in _ENDED_BADLY:
         return True

@@ -8,6 +8,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from functools import cache
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
@@ -39,6 +40,7 @@ __all__ = ["ERRORS", "inbox", "overview", "page", "report", "run", "target"]
 _log = logging.getLogger(__name__)
 
 _TEMPLATES = ("base", "overview", "target", "run", "inbox", "message", "sign_in")
+_MEANINGS = {404: "There is nothing at this address.", 405: "This address takes no such request."}
 _REPORT_POLICY = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
     " form-action 'none'; frame-ancestors 'none'"
@@ -127,7 +129,7 @@ async def page(request: Request, name: str, status: int = 200, **values: Any) ->
 
 async def _failed(request: Request, error: Exception) -> Response:
     status, title = _status(error)
-    message = error.detail if isinstance(error, HTTPException) else str(error)
+    message = _said(error) if isinstance(error, HTTPException) else str(error)
     if isinstance(error, RegistryError):
         _log.error("%s %s: %s", request.method, request.url.path, error)
         message = UNREACHABLE
@@ -138,6 +140,13 @@ async def _failed(request: Request, error: Exception) -> Response:
     answer = await page(request, "message", status, title=title, message=message)
     answer.headers.update(kept)
     return answer
+
+
+def _said(error: HTTPException) -> str:
+    """What an error says of itself, or what its code means where it says nothing more than its name."""
+    if error.detail == HTTPStatus(error.status_code).phrase:
+        return _MEANINGS.get(error.status_code, error.detail)
+    return error.detail
 
 
 def _status(error: Exception) -> tuple[int, str]:

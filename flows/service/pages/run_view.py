@@ -261,4 +261,4 @@ def _hindrance(parts: ServiceState, question: Question, actor: str | None) -> st
 
 
 def _detail(detail: dict[str, object]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in detail.items())
+    return ", ".join(f"{key} {value}" for key, value in detail.items() if value not in ("", None))

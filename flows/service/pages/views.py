@@ -1,4 +1,4 @@
-"""What the pages show, read from the registry: targets with what is live on whose word, their changes, and runs."""
+"""What the pages show, read from the registry: targets with what is live and who decided it, their changes, and runs."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveView:
-    """What is live for a target, since when and on whose word, and all that speaks against it.
+    """What is live for a target, since when, who decided it, and all that speaks against it.
 
     `hold` when automation may not change it; `overrides` by whom, against `failed`, the checks that did not pass; `revoked`
     when its evidence no longer counts, `back` the way back from it; `drift` when something else stands than is recorded.
@@ -98,7 +98,7 @@ class LiveView:
     latest: RunRow | None
 
     @property
-    def wants_a_look(self) -> bool:
+    def needs_attention(self) -> bool:
         """Whether a person has something to decide or to put right here."""
         return bool(self.drift or self.revoked or self.overrides or self.hold or self.waiting)
 
@@ -132,8 +132,8 @@ class Overview:
 
     @property
     def attention(self) -> tuple[str, ...]:
-        """The targets that want a look."""
-        return tuple(target.target for target in self.targets if target.wants_a_look)
+        """The targets that need attention."""
+        return tuple(target.target for target in self.targets if target.needs_attention)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

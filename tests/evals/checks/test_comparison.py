@@ -12,10 +12,12 @@ from support.results import results_of
 from evals.checks.check import Check
 from evals.checks.comparability import ComparedResults, results_for
 from evals.checks.comparison import compare, measure
+from evals.checks.floors import clusters_said
 from evals.checks.methods import IncomparableError
 from evals.checks.rows import coverage, due_rows, rows_of
 from evals.metrics.results import LabelColumn
 from evals.stats.bounded import bounded_score_bounds
+from evals.stats.clusters import cluster_sizes
 from evals.stats.paired_binary import tango_bounds
 from evals.stats.proportions import clopper_pearson_bounds
 
@@ -161,3 +163,25 @@ def test_what_checks_share_is_worked_out_once() -> None:
     sides = ComparedResults(side, side)
     check = Check(metric="latency_mean_ms", kind="at_most", threshold=9.0)
     assert sides.of(check)[0] is sides.of(check)[0]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "least", "words"),
+    [
+        ([5], 0, "1 cluster"),
+        ([2] * 1200, 0, "1,200 clusters"),
+        ([3] * 12 + [2] * 250, 0, "262 clusters"),
+        ([90] + [1] * 90, 0, "3.9 effective clusters (of 91; the largest holds 50 % of the cases)"),
+        ([99_999, 1], 0, "1 effective cluster (of 2; the largest holds 99.9 % of the cases)"),
+        ([2] * 9 + [3], 0, "10 clusters"),
+        (
+            [2] * 9 + [3],
+            10,
+            "9.8 effective clusters (of 10; the largest holds 14.2 % of the cases)",
+        ),
+    ],
+)
+def test_clusters_are_said_by_what_they_are_worth_where_that_matters(
+    sizes: list[int], least: int, words: str
+) -> None:
+    assert clusters_said(cluster_sizes(sizes), least) == words

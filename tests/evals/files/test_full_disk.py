@@ -37,9 +37,10 @@ def test_a_file_on_a_full_disk_is_what_it_was_and_the_error_names_path_mount_and
         replace_file(path, bytes(300_000))
     said = str(caught.value)
     assert (
-        f"the disk of {path} is full (mounted at {disk.folder}: 0 B free, 293 KiB needed)" in said
+        f"{path} can't be written: the disk at {disk.folder} is full (0 B free, 293 KiB needed)."
+        in said
     )
-    assert "free some space, then give the command again" in said
+    assert said.endswith(" Free space and run the command again; it resumes")
     disk.free()
     assert path.read_bytes() == b"old"
     assert [one.name for one in disk.folder.iterdir()] == ["live.json"]
@@ -76,7 +77,8 @@ def test_a_journal_keeps_what_was_answered_and_goes_on_once_there_is_room(disk: 
     asyncio.run(answer(range(3)))
     disk.fill(but=8192)
     with pytest.raises(
-        DiskFullError, match=f"candidate.s.0002.jsonl is full .mounted at {disk.folder}"
+        DiskFullError,
+        match=f"candidate.s.0002.jsonl can't be written: the disk at {disk.folder} is full",
     ):
         asyncio.run(answer(range(3, 200)))
     with Journal.open(folder, read_only=True) as journal:
@@ -109,7 +111,9 @@ def test_answers_that_are_kept_for_reuse_say_it_as_well(disk: SmallDisk) -> None
     store = ResponseStore(disk.folder)
     disk.fill()
     store.put(b"key", said)
-    with pytest.raises(DiskFullError, match=r"responses.sqlite is full .*, 489 KiB needed"):
+    with pytest.raises(
+        DiskFullError, match=r"responses.sqlite can't .* is full .*, 489 KiB needed"
+    ):
         store.flush()
     disk.free()
     store.close()
@@ -121,7 +125,7 @@ def test_a_temporary_file_names_its_folder(
     monkeypatch.setattr("tempfile.tempdir", str(disk.folder))
     disk.fill()
     rows = RowFile()
-    with pytest.raises(InfrastructureError, match=f"TMPDIR.*the disk of {disk.folder} is full"):
+    with pytest.raises(InfrastructureError, match=f"TMPDIR.*the disk at {disk.folder} is full"):
         for _ in range(200):
             rows.append(bytes(100_000))
 
@@ -130,8 +134,9 @@ def test_a_limit_on_the_size_of_files_is_told_from_a_full_disk(tmp_path: Path) -
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
-        with pytest.raises(DiskFullError, match="ulimit -f"):
+        with pytest.raises(DiskFullError, match=r"ulimit -f.* Raise that limit and run") as caught:
             replace_file(tmp_path / "report.html", bytes(10_000))
+        assert "Free space" not in str(caught.value)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
@@ -146,14 +151,16 @@ def test_an_error_nobody_expected_is_explained_by_the_disk_behind_it(disk: Small
         except ValueError as error:
             return error
 
-    assert f"the disk of {disk.folder / 'x'} is full" in str(cause_in_full_disk(failed(), []))
+    assert f"{disk.folder / 'x'} can't be written: the disk at {disk.folder} is full" in str(
+        cause_in_full_disk(failed(), [])
+    )
     assert cause_in_full_disk(ValueError("a bug"), []) is None
     disk.fill()
     explained = cause_in_full_disk(ValueError("the server said 500"), [disk.folder])
-    assert f"the disk of {disk.folder} has too little room" in str(explained)
+    assert f"the disk at {disk.folder} has too little room" in str(explained)
 
 
 def test_room_is_asked_for_before_it_is_needed(tmp_path: Path) -> None:
     require_room(tmp_path / "not" / "there", 1, "a database is kept there")
-    with pytest.raises(DiskFullError, match="a database is kept there, and the disk of"):
+    with pytest.raises(DiskFullError, match="a database is kept there, and the disk at"):
         require_room(tmp_path, 1 << 60, "a database is kept there")

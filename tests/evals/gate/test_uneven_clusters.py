@@ -22,7 +22,7 @@ GROUPS = 20
 EVEN = np.repeat(np.arange(GROUPS), 20)
 UNEVEN = np.repeat(np.arange(GROUPS), [120, *[15] * 14, *[14] * 5])
 N = UNEVEN.size
-REASON = "only 8.6 clusters in effect (20 of unequal size, the largest with 30% of the cases)"
+REASON = "only 8.6 effective clusters (of 20; the largest holds 30 % of the cases)"
 DROP = Check(metric="exact", kind="max_drop", threshold=0.5)
 CHECKS = {
     "level": Check(metric="exact", kind="at_least", threshold=0.3),

@@ -186,7 +186,7 @@ def test_clusters_count_and_not_their_cases(problems: Any, suite: Any) -> None:
 def test_clusters_of_unequal_size_count_as_what_they_are_worth(problems: Any, suite: Any) -> None:
     one = suite(400, name="one", clusters=80, largest=120)
     (found,) = problems("{metric: exact, max_drop: 0.05}", suites=[one])
-    assert "clusters in effect (80 of unequal size, the largest with 31% of the cases)" in found
+    assert "effective clusters (of 80; the largest holds 30.7 % of the cases)" in found
     assert "can never pass: even flawless answers need 54 clusters" in found
 
 

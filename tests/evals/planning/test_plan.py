@@ -143,7 +143,7 @@ def test_a_plan_says_what_clusters_of_unequal_size_are_worth(folder_suite: Any) 
     assert (check.units, check.effective) == (420, pytest.approx(600**2 / (181**2 + 419)))
     assert check.power == 0.0  # 420 clusters would be enough, and these are worth 10.9
     assert check.n90 == math.ceil(check.least * 600 / check.effective)
-    assert "10.8 clusters in effect (420 of unequal size, the largest with 30% of the cases)" in (
+    assert "10.8 effective clusters (of 420; the largest holds 30.1 % of the cases)" in (
         " ".join(shown(plan).split())
     )
 

@@ -110,7 +110,12 @@ def test_a_log_that_has_no_room_says_so_once_and_what_it_is_about_goes_on(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     said = capsys.readouterr().err
-    assert said.count(f"the log goes on without {log}: the disk of {log} takes no file") == 1
+    assert (
+        said.count(
+            f"the log goes on without {log}: {log} can't be written: the file is larger than `ulimit -f`"
+        )
+        == 1
+    )
     assert "Traceback" not in said
 
 

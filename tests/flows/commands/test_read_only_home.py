@@ -1,4 +1,4 @@
-"""In a home that can't be written, commands that only look work, and all others say that it can only be read."""
+"""In a home that can't be written, read-only commands work, and all others say that it can only be read."""
 
 from __future__ import annotations
 

@@ -148,8 +148,10 @@ def test_a_folder_of_another_version_is_refused_in_one_sentence_that_names_the_v
     (mark := folder / "format.json").unlink()
     said = place.command("verify", place.runs[1])
     assert said.code == 4 and len(said.err.splitlines()) == 1 and "bug" not in said.err
-    assert "deal.json was written by a version of before 0.1.0" in said.err
-    assert f"this is Gatewright {__version__}, which reads what 0.1.0 and later wrote" in said.err
+    assert (
+        "deal.json was written by Gatewright 0.1.0 or an unreleased version (format 1;" in said.err
+    )
+    assert f"this is Gatewright {__version__} (format 2), which can't read it" in said.err
     deal.write_text(before)
     mark.write_text('{"format": 9, "written_by": "7.1.0"}')
     said = place.command("report", place.runs[1], "--format", "terminal")

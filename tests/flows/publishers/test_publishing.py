@@ -92,7 +92,7 @@ async def test_a_place_that_fails_at_first_is_tried_again(pointer):
     published = await publish_everywhere(places, pointer, pause_s=0)
     assert [found.attempts for found in published] == [1, 3]
     assert all(found.problem is None and found.lag_s > 0 for found in published)
-    assert published[1].words == f"told {published[1].lag_s:.2f} s after the switch, at try 3"
+    assert published[1].words == f"published {published[1].lag_s:.2f} s after the switch, at try 3"
 
 
 async def test_a_place_that_keeps_failing_does_not_keep_the_others_from_being_told(pointer):

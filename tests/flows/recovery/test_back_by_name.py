@@ -42,7 +42,7 @@ def test_the_earlier_model_goes_live_by_generation_name_or_run(
     before = live()
     named = place.runs[0] if said == "run" else said
     assert place.run("rollback", TARGET, "--to", named, "--reason", "wrong refunds") == 0
-    assert re.search(r"told \d\.\d\d s after the\s+switch", capsys.readouterr().out)
+    assert re.search(r"published \d\.\d\d s after the\s+switch", capsys.readouterr().out)
     assert live().generation == 3
     assert live().model_id.endswith("-v1")
     assert live().model_id != before.model_id
@@ -66,7 +66,7 @@ def test_going_back_to_what_is_live_says_so_and_of_no_hold(place: Any, capsys: A
     assert place.run("rollback", TARGET, "--to", "#2", "--reason", "looks odd") == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "is live since" in told
-    assert "applications were told once more" in told
+    assert "it was published again" in told
     assert "on hold" not in told
     with open_registry(load_settings()) as registry:
         assert registry.held(TARGET) is None

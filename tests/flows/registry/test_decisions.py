@@ -31,14 +31,14 @@ def newest(world: Any, kind: str) -> Any:
 
 async def test_a_pass_goes_live_by_the_gate_for_whoever_asked(world: Any) -> None:
     await world.promote("r1", "v1")
-    assert newest(world, "first_release").words == "by the gate, asked for by automation"
+    assert newest(world, "first_release").words == "by the gate, requested by automation"
 
 
 @pytest.mark.parametrize(
     ("outcome", "decision", "people", "words"),
     [
-        ("INCONCLUSIVE", "approve", ("bo",), "approved by bo, asked for by automation"),
-        ("FAIL", "override", ("bo", "cy"), "overridden by bo and cy, asked for by automation"),
+        ("INCONCLUSIVE", "approve", ("bo",), "approved by bo, requested by automation"),
+        ("FAIL", "override", ("bo", "cy"), "overridden by bo and cy, requested by automation"),
     ],
 )
 async def test_what_people_let_go_live_is_put_down_to_them(

@@ -46,7 +46,9 @@ async def test_a_cleared_candidate_goes_live_step_by_step(world):
     assert [found.problem for found in outcome.published] == [None, None]
     (published,) = [mark for mark in world.registry.steps("r1") if mark.step == "published"][1:]
     for place in outcome.published:
-        assert re.fullmatch(r"told \d+\.\d\d s after the switch", published.detail[place.publisher])
+        assert re.fullmatch(
+            r"published \d+\.\d\d s after the switch", published.detail[place.publisher]
+        )
     assert world.registry.verify() == ()
 
 

@@ -59,7 +59,9 @@ def test_killed_after_it_failed(account, models, killed):
     with account.registry() as registry:
         registry.set_run_state(run_id, "failed", "the platform went away")
     killed(run_id)
-    assert account.command("sweep").code == 0
+    assert run_id not in account.command("sweep", "triage").out, "a sweep of another target"
+    swept = account.command("sweep", "router")
+    assert swept.code == 0 and f"{run_id}: finished" in swept.out
     assert is_whole(account, run_id)
 
 

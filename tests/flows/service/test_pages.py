@@ -123,16 +123,16 @@ def test_a_change_made_past_gatewright_is_shown_until_it_is_over(
     assert "Something else stands" not in service.get(path).text
 
 
-def test_the_first_page_begins_with_what_wants_a_look(
+def test_the_first_page_begins_with_what_needs_attention(
     service: Any, story: Any, registry: Any, add_target: Any
 ) -> None:
     add_target("another")
     story.live("model-1")
     page = service.get("/").text
-    assert "1 of 2 targets have a model live. Nothing wants a look." in page
+    assert "1 of 2 targets have a model live. No target needs attention." in page
     assert page.index("triage</a> <span") < page.index("another</a> <span")  # nothing live: last
     registry.hold("triage", actor="bo", reason="incident 4711")
-    assert 'href="/targets/triage">triage</a> wants a look.' in service.get("/").text
+    assert 'href="/targets/triage">triage</a> needs attention.' in service.get("/").text
 
 
 def test_a_target_s_page_has_its_history(told: Any) -> None:

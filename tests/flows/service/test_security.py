@@ -10,8 +10,9 @@ import httpx
 import pytest
 from support.service import event, in_thread, signed
 
+from evals.addresses import is_loopback
 from evals.errors import ConfigurationError
-from flows.service.config import is_loopback, read_config
+from flows.service.config import read_config
 
 PAGE = "/runs/triage-1"
 

@@ -46,7 +46,7 @@ async def test_a_run_is_on_record_before_prefect_is_asked(
     shown = project.command("runs").out
     assert run_of(job) in shown
     assert f"succeeded: {job}" in shown, "what is not dealt with is shown, and why"
-    assert "after 1 tries" in shown and "503" in shown
+    assert "tried 1 time: " in shown and "503" in shown
 
 
 async def test_a_trigger_whose_run_can_not_be_recorded_is_kept(
@@ -110,10 +110,12 @@ def test_what_is_over_is_not_said_to_be_submitted(
     assert project.command(*typed, "--json", PREFECT_API_URL=prefect.url).json["submitted"] is True
     prefect.end(run_of(job), "CANCELLED")
     said = project.command(*typed, PREFECT_API_URL=prefect.url)
+    assert said.code == 4, "nobody carries it out"
     assert "is cancelled" in said.out and said.out.endswith("; nothing was submitted.\n")
     for state in ("evaluating", "judged", "refused"):
         registry.set_run_state(run_of(job), state)
     said = project.command(*typed, PREFECT_API_URL=prefect.url)
+    assert said.code == 0
     assert said.out == f"Run {run_of(job)} is already refused; nothing was submitted.\n"
     as_json = project.command(*typed, "--json", PREFECT_API_URL=prefect.url).json
     assert as_json["submitted"] is False
