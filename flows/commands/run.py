@@ -32,6 +32,7 @@ from flows.commands.output import (
     JSON_OPTION,
     echo,
     emit,
+    exit_with,
 )
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
@@ -228,6 +229,8 @@ def _show_submitted(run_id: str, done: Started, *, as_json: bool) -> None:
     else:
         why = f"run {run_id} is already {done.settled}" if done.settled else done.said
         echo(f"{why[:1].upper()}{why[1:]}; nothing was submitted.")
+    # A run that is over needs nothing; one that nobody carries out does.
+    exit_with(0 if submitted or done.settled else 4)
 
 
 async def _submit(settings: Settings, run_id: str, parameters: dict[str, Any]) -> Started:
