@@ -70,6 +70,8 @@ async def roll_back(
     meanwhile, PlatformError when the model can't be made to stand; the pointer is unchanged then.
     """
     refuse_blank(actor, reason)
+    # Read before `live`: a goal that another rollback moved meanwhile is then never taken for this one's.
+    earlier = registry.previous(target) if to is None else registry.find(target, to)
     live = registry.live(target)
     if live is None:
         raise RefusedError(f"nothing is live for {target}: there is nothing to go back from")
@@ -78,7 +80,7 @@ async def roll_back(
         live, again = require_rolled_back(registry, target, from_generation, to), True
     if again:
         return await _outcome(registry, publishers, live, live, warm=True, switched=False)
-    goal = _goal(registry, target, to)
+    goal = _allowed(registry, target, to, earlier)
     attempt = run_id or attempt_id("rollback", live.generation)
     stand = _stand_in_place if keeps_name and keeps_name == live.deployment else _stand
     endpoint, deployment, warm, downtime_s = await stand(platform, goal, live, slot, attempt)
@@ -132,8 +134,9 @@ def _rolled_back(
     return live if live is not None and by_rollback and live.generation == generation + 1 else None
 
 
-def _goal(registry: Registry, target: str, to: str | None) -> LivePointer:
-    found = registry.previous(target) if to is None else registry.find(target, to)
+def _allowed(
+    registry: Registry, target: str, to: str | None, found: LivePointer | None
+) -> LivePointer:
     if found is None and to is None:
         other = rollback_command(registry, target)
         way = f"; to go to {other.model_id} instead: {other.command}" if other else ""
