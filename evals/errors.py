@@ -15,7 +15,8 @@ GatewrightError                       exit 4: root of all that is raised on purp
 │   │   └── UnreachableError          exit 4: nothing listens at its address (evals/sampling)
 │   ├── PlatformError                 exit 4: the control plane refused or broke; carries status and code
 │   ├── RegistryError                 exit 4: the registry cannot be read or written, or is not intact
-│   │   └── StaleGenerationError      exit 4: compare-and-swap lost: somebody changed the pointer first
+│   │   ├── StaleGenerationError      exit 4: compare-and-swap lost: somebody changed the pointer first
+│   │   └── LeaseLostError            exit 4: another process took over the run while this one stood still
 │   ├── PublishError                  exit 4: a publisher could not write, or read back something else
 │   ├── KeptAnswersError              exit 4: kept answers are missing or damaged (evals/evaluation)
 │   └── NotYetError                   exit 4: found, and not to be acted upon before later (flows/service)

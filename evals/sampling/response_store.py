@@ -15,7 +15,9 @@ from typing import Self
 import msgspec
 
 from evals.codec import decode
+from evals.errors import RegistryError
 from evals.files.full_disk import full_disk
+from evals.files.sqlite_to_look import connect_to_look, is_read_only
 from evals.records import MODEL_OUTCOMES, Response
 
 __all__ = ["ResponseStore"]
@@ -27,16 +29,28 @@ class ResponseStore:
     """The store in `folder`. Not for use by several threads at once; several processes may share the folder."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "responses.sqlite"
-        self._database = sqlite3.connect(self._path, timeout=10, check_same_thread=False)
-        self._database.execute("PRAGMA journal_mode=WAL")
-        self._database.execute("PRAGMA synchronous=NORMAL")
-        self._database.execute(
+        self._waiting: list[tuple[bytes, float, bytes]] = []
+        try:
+            self._database = self._opened()
+        except sqlite3.Error as error:
+            raise full_disk(error, self._path) or RegistryError(
+                f"the kept answers in {self._path} can't be opened: {error}"
+            ) from error
+
+    def _opened(self) -> sqlite3.Connection:
+        """A file that can't be written here is opened to be looked at."""
+        if is_read_only(self._path):
+            return connect_to_look(self._path, 10)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        database = sqlite3.connect(self._path, timeout=10, check_same_thread=False)
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
+        database.execute(
             "CREATE TABLE IF NOT EXISTS response (key BLOB PRIMARY KEY, at REAL NOT NULL, record BLOB NOT NULL)"
             " WITHOUT ROWID"
         )
-        self._waiting: list[tuple[bytes, float, bytes]] = []
+        return database
 
     def get(self, key: bytes, *, max_age_s: float) -> Response | None:
         """Return the stored answer if it is not older than `max_age_s`, marked as reused; else None."""
@@ -60,6 +74,8 @@ class ResponseStore:
     def flush(self) -> None:
         """Write what is waiting."""
         waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
         try:
             with self._database:
                 self._database.executemany(
@@ -79,10 +95,15 @@ class ResponseStore:
 
     def prune(self, max_age_s: float) -> int:
         """Forget answers older than `max_age_s`; return how many."""
-        with self._database:
-            return self._database.execute(
-                "DELETE FROM response WHERE at < ?", (time() - max_age_s,)
-            ).rowcount
+        try:
+            with self._database:
+                return self._database.execute(
+                    "DELETE FROM response WHERE at < ?", (time() - max_age_s,)
+                ).rowcount
+        except sqlite3.Error as error:
+            raise RegistryError(
+                f"the kept answers in {self._path} can't be changed: {error}"
+            ) from error
 
     def close(self) -> None:
         """Write what is waiting and close the file."""

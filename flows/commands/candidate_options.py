@@ -17,6 +17,7 @@ __all__ = [
     "CHECKPOINT",
     "CHECKPOINTS",
     "EARLY_STOP",
+    "EARLY_STOP_OR_AS_BEGUN",
     "FRESH",
     "JOB",
     "JOBS",
@@ -51,11 +52,10 @@ CHECKPOINT = typer.Option(None, "--checkpoint", help="Id of a checkpoint, such a
 FRESH = typer.Option(
     False, "--fresh", help="Ask the live model anew too, whatever answers of it are kept."
 )
-EARLY_STOP = typer.Option(
-    True,
-    "--early-stop/--no-early-stop",
-    help="Stop asking when every check is decided, or ask every case.",
-)
+_EARLY_STOP = "--early-stop/--no-early-stop"
+_EARLY_STOP_HELP = "Stop asking when every check is decided, or ask every case."
+EARLY_STOP = typer.Option(True, _EARLY_STOP, help=_EARLY_STOP_HELP)
+EARLY_STOP_OR_AS_BEGUN = typer.Option(None, _EARLY_STOP, help=_EARLY_STOP_HELP)
 AGAIN = typer.Option(False, "--again", help="Start a new run although this candidate had one.")
 
 

@@ -120,10 +120,10 @@ def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
     else:
         from evals.report.formats.terminal import verdict_renderable
         from evals.report.view import build_view
-        from flows.evaluation.open_run import open_run
+        from flows.evaluation.tries.as_judged import open_as_judged
         from flows.reporting.gather import gather
 
-        with open_run(settings, run_id) as opened:
+        with open_as_judged(settings, run_id) as opened:
             console().print(verdict_renderable(build_view(gather(opened))))
         echo(f"report: {run.report}")
     by_verdict = verdict is not None and run.kind != "promotion"

@@ -134,9 +134,9 @@ def report(
     if form == "terminal" and not as_json:
         from evals.report.formats.terminal import verdict_renderable
         from evals.report.view import build_view
-        from flows.evaluation.open_run import open_run
+        from flows.evaluation.tries.as_judged import open_as_judged
 
-        with open_run(settings, run_id) as opened:
+        with open_as_judged(settings, run_id) as opened:
             console().print(verdict_renderable(build_view(gather(opened))))
         return
     page = report_run(settings, run_id)

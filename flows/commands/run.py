@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from evals.errors import ConfigurationError, Problem
 from flows.commands.candidate_options import (
     AGAIN,
     CANDIDATES,
     CHECKPOINT,
     CHECKPOINTS,
     EARLY_STOP,
+    EARLY_STOP_OR_AS_BEGUN,
     FRESH,
     JOB,
     JOBS,
@@ -30,6 +32,7 @@ from flows.commands.output import (
     JSON_OPTION,
     echo,
     emit,
+    exit_with,
 )
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
@@ -108,34 +111,49 @@ def evaluate(
         help="Ask anew, or go on with the last evaluation of this candidate as `resume` does.",
     ),
     fresh: bool = FRESH,
-    early_stop: bool = EARLY_STOP,
+    early_stop: bool | None = EARLY_STOP_OR_AS_BEGUN,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Measure a candidate against the live model and judge it, without promoting anything. Needs no Prefect."""
-    settings = load_settings()
-    ref, options = reference(job, model, checkpoint), {"fresh": fresh, "early_stop": early_stop}
-    earlier = None if again else _last_evaluation(settings, target, ref, **options)
+    settings, ref = load_settings(), reference(job, model, checkpoint)
+    earlier = None if again else _last_evaluation(settings, target, ref)
     if earlier is not None:
+        _refuse_other_options(earlier, fresh=fresh, early_stop=early_stop)
         go_on(settings, earlier, as_json=as_json)
         return
+    options = {"fresh": fresh, "early_stop": early_stop is not False}
     mark = stamp() if again else ""
     run_id = request(settings, target, ref, mark, kind="evaluation", **options)
     run_evaluation(settings, run_id, as_json=as_json)
 
 
-def _last_evaluation(
-    settings: Settings, target: str, ref: TriggerRef, *, fresh: bool, early_stop: bool
-) -> RunRecord | None:
-    """The newest evaluation that the same command began, whenever that was."""
-    from flows.evaluation.request import trigger_of
+def _last_evaluation(settings: Settings, target: str, ref: TriggerRef) -> RunRecord | None:
+    """The newest evaluation of the candidate that is named like this, whatever options it was begun with."""
+    from flows.evaluation.request import names_candidate
 
-    asked = trigger_of(ref, fresh=fresh, early_stop=early_stop)
     with open_registry(settings) as registry:
         for run in registry.runs(target, None):
-            same = {key: value for key, value in run.trigger.items() if key != "again"} == asked
-            if run.kind == "evaluation" and same:
+            if run.kind == "evaluation" and names_candidate(run, ref):
                 return run
     return None
+
+
+def _refuse_other_options(run: RunRecord, *, fresh: bool, early_stop: bool | None) -> None:
+    """Raise ConfigurationError for an option that is not how a run was begun."""
+    was_fresh, stops = "fresh" in run.trigger, run.trigger.get("early_stop") != "off"
+    wrong = ["--fresh"] if fresh and not was_fresh else []
+    if early_stop is not None and early_stop != stops:
+        wrong.append("--early-stop" if early_stop else "--no-early-stop")
+    if wrong:
+        had = [*(["--fresh"] if was_fresh else []), *([] if stops else ["--no-early-stop"])]
+        begun = " and ".join(had) or "neither --fresh nor --no-early-stop"
+        raise ConfigurationError(
+            Problem(
+                where="arguments",
+                message=f"--resume goes on with {run.run_id}, which was begun with {begun}",
+                fix=f"leave {' and '.join(wrong)} out, or leave --resume out to begin another evaluation",
+            )
+        )
 
 
 def regress(
@@ -186,7 +204,8 @@ def _require_prefect(settings: Settings, target: str, *, submit: bool) -> None:
     """See that the named Prefect answers before a run is on record that nobody carries out."""
     from flows.evaluation.open_run import load_plan
 
-    if submit or os.environ.get("PREFECT_API_URL"):
+    own = os.environ.get("PREFECT_API_URL") and not os.environ.get("PREFECT_API_KEY")
+    if submit or own:
         asyncio.run(_reach_prefect())
         return
     load_plan(settings, target)  # what is wrong with a file is said before Prefect is loaded
@@ -211,6 +230,8 @@ def _show_submitted(run_id: str, done: Started, *, as_json: bool) -> None:
     else:
         why = f"run {run_id} is already {done.settled}" if done.settled else done.said
         echo(f"{why[:1].upper()}{why[1:]}; nothing was submitted.")
+    # A run that is over needs nothing; one that nobody carries out does.
+    exit_with(0 if submitted or done.settled else 4)
 
 
 async def _submit(settings: Settings, run_id: str, parameters: dict[str, Any]) -> Started:

@@ -16,7 +16,15 @@ from flows.registry.records import RunKind, RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["earlier_try", "is_rejudgement", "request_run", "resolve", "run_id_of", "trigger_of"]
+__all__ = [
+    "earlier_try",
+    "is_rejudgement",
+    "names_candidate",
+    "request_run",
+    "resolve",
+    "run_id_of",
+    "trigger_of",
+]
 
 _MARKS = ("again", "early_stop", "fresh", "rejudges", "selection")
 _REJUDGED_BEFORE = "judges again "
@@ -72,6 +80,11 @@ def trigger_of(
     """Return what is kept of a trigger: how the candidate is named, and what makes it another trigger than that alone."""
     switched = {"early_stop": "" if early_stop else "off", "fresh": "yes" if fresh else ""}
     return {key: value for key, value in {**_plain(ref), **marks, **switched}.items() if value}
+
+
+def names_candidate(run: RunRecord, ref: TriggerRef) -> bool:
+    """Say whether a run's trigger names its candidate like this, whatever else it says."""
+    return {k: v for k, v in run.trigger.items() if k not in _MARKS} == trigger_of(ref)
 
 
 def run_id_of(target: str, kind: RunKind, trigger: Mapping[str, Any]) -> str:

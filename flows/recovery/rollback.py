@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from evals.errors import PlatformError, RefusedError
+from evals.errors import PlatformError, RefusedError, StaleGenerationError
 from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
 from flows.deployments.identity import as_recorded, attempt_id, deployment_name, own_tags
@@ -22,7 +22,7 @@ from flows.registry.records import Hold, NewPointer
 from flows.registry.store import Registry
 from flows.release.publish_live import publish_live
 
-__all__ = ["RollbackOutcome", "roll_back"]
+__all__ = ["RollbackOutcome", "require_rolled_back", "roll_back"]
 
 
 class RollbackOutcome(Record, frozen=True, kw_only=True):
@@ -50,6 +50,7 @@ async def roll_back(
     target: str,
     *,
     to: str | None = None,
+    from_generation: int | None = None,
     reason: str,
     actor: str,
     platform: Platform,
@@ -63,7 +64,8 @@ async def roll_back(
 
     `keeps_name` is the deployment whose name applications know: where it is live, the model is replaced in it.
 
-    Asked for what is live already, or again with the same `run_id`, it only publishes once more. Raises RefusedError
+    It goes back from `from_generation`, or from what is live when it is called. Asked for what is live already, again
+    with the same `run_id`, or for what somebody else has done meanwhile, it only publishes once more. Raises RefusedError
     when there is nothing to go back to or it is barred, StaleGenerationError when somebody changed the pointer
     meanwhile, PlatformError when the model can't be made to stand; the pointer is unchanged then.
     """
@@ -72,6 +74,8 @@ async def roll_back(
     if live is None:
         raise RefusedError(f"nothing is live for {target}: there is nothing to go back from")
     again = live.model_id == to or (run_id is not None and live.run_id == run_id)
+    if from_generation is not None and from_generation != live.generation:
+        live, again = require_rolled_back(registry, target, from_generation, to), True
     if again:
         return await _outcome(registry, publishers, live, live, warm=True, switched=False)
     goal = _goal(registry, target, to)
@@ -79,23 +83,53 @@ async def roll_back(
     stand = _stand_in_place if keeps_name and keeps_name == live.deployment else _stand
     endpoint, deployment, warm, downtime_s = await stand(platform, goal, live, slot, attempt)
     # The model stands and answers before the pointer moves: a rollback that can't deploy leaves applications as they are.
-    pointer = registry.switch(
-        NewPointer(
-            target=target,
-            model_id=goal.model_id,
-            platform=goal.platform,
-            endpoint=endpoint,
-            deployment=deployment,
-            run_id=run_id,
-        ),
-        expected_generation=live.generation,
-        actor=actor,
-        reason=reason,
-        kind="rollback",
-        hold=True,
+    new = NewPointer(
+        target=target,
+        model_id=goal.model_id,
+        platform=goal.platform,
+        endpoint=endpoint,
+        deployment=deployment,
+        run_id=run_id,
     )
+    try:
+        pointer = registry.switch(
+            new,
+            expected_generation=live.generation,
+            actor=actor,
+            reason=reason,
+            kind="rollback",
+            hold=True,
+        )
+    except StaleGenerationError:
+        done = _rolled_back(registry, target, live.generation, to)
+        if done is None:
+            raise
+        return await _outcome(registry, publishers, done, done, warm=True, switched=False)
     outcome = await _outcome(registry, publishers, pointer, live, warm=warm, switched=True)
     return msgspec.structs.replace(outcome, downtime_s=downtime_s)
+
+
+def require_rolled_back(
+    registry: Registry, target: str, generation: int, to: str | None
+) -> LivePointer:
+    """Return what a rollback from a generation made live. Raises RefusedError when that is not what is live."""
+    done = _rolled_back(registry, target, generation, to)
+    if done is not None:
+        return done
+    live = registry.live(target)
+    now = f"generation {live.generation} ({live.model_id})" if live is not None else "nothing"
+    raise RefusedError(
+        f"{target} is not at generation {generation}: {now} is live; nothing was changed"
+    )
+
+
+def _rolled_back(
+    registry: Registry, target: str, generation: int, to: str | None
+) -> LivePointer | None:
+    """What a rollback from a generation made live, None when that is not what is live."""
+    live, event = registry.live(target), registry.event_of(target, generation + 1)
+    by_rollback = event is not None and event.kind == "rollback" and to in (None, event.model_id)
+    return live if live is not None and by_rollback and live.generation == generation + 1 else None
 
 
 def _goal(registry: Registry, target: str, to: str | None) -> LivePointer:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from evals.errors import RefusedError
 from flows.config.connections import platform_of, publishers_of
 from flows.config.strategy import fixed_name
 from flows.config.target import load_target
 from flows.recovery.earlier_models import earlier_model
-from flows.recovery.rollback import RollbackOutcome, roll_back
+from flows.recovery.rollback import RollbackOutcome, require_rolled_back, roll_back
 from flows.registry.opening import open_registry
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -45,12 +44,13 @@ async def roll_back_target(
     with open_registry(settings) as registry:
         try:
             model = earlier_model(registry, target_name, to) if to is not None else None
-            goal = begin_rollback(
+            generation = begin_rollback(
                 registry, target_name, model, actor=actor, from_generation=from_generation
             )
             return await roll_back(
                 target_name,
-                to=goal,
+                to=model,
+                from_generation=generation,
                 reason=reason,
                 actor=actor,
                 platform=platform,
@@ -70,18 +70,19 @@ def begin_rollback(
     *,
     actor: str,
     from_generation: int | None = None,
-) -> str | None:
-    """Put on record that a rollback begins, and return the model to go to: `to`, or what the same request made live."""
-    generation, last = registry.generation(target), registry.rollback_attempt(target)
+) -> int:
+    """Put on record that a rollback begins, unless the same request was carried out; return what it goes back from.
+
+    Raises:
+        RefusedError: something else is live than that generation, or what a rollback made of it.
+    """
     asked = from_generation
-    if asked is None and last is not None and not last.told and last.to == to:
-        event = registry.event_of(target, generation)
-        if last.generation + 1 == generation and event is not None and event.kind == "rollback":
-            asked = last.generation
-    if asked is not None and asked != generation:
-        return _made_of(registry, target, asked, to)
-    registry.begin_rollback(target, generation=generation, to=to, actor=actor)
-    return to
+    if asked is None:
+        asked = registry.rollback_asked(target, to)
+    begun = registry.begin_rollback(target, generation=asked, to=to, actor=actor)
+    if not begun:
+        require_rolled_back(registry, target, asked, to)
+    return asked
 
 
 def finish_rollback(settings: Settings, target: str, outcome: RollbackOutcome) -> None:
@@ -97,15 +98,3 @@ def rollback_under_way(registry: Registry, target: str, *, within: timedelta) ->
     if last is None or last.told:
         return False
     return datetime.fromisoformat(registry.now()) - datetime.fromisoformat(last.at) < within
-
-
-def _made_of(registry: Registry, target: str, generation: int, to: str | None) -> str:
-    """What a rollback from a generation made live, if it still is."""
-    live, event = registry.live(target), registry.event_of(target, generation + 1)
-    by_rollback = event is not None and event.kind == "rollback" and to in (None, event.model_id)
-    if live is not None and by_rollback and live.generation == generation + 1:
-        return live.model_id
-    now = f"generation {live.generation} ({live.model_id})" if live is not None else "nothing"
-    raise RefusedError(
-        f"{target} is not at generation {generation}: {now} is live; nothing was changed"
-    )

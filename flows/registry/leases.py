@@ -41,7 +41,7 @@ LeaseState = Literal["aside", "waits", "holds"]
 class Lease(Record, frozen=True, kw_only=True):
     """A run that is carried out by the process `holder`; "" when it was stopped and something is left to do.
 
-    `since` is when that process took it up and `silent_s` how long it was not heard of, in seconds by the database.
+    `since` is when that process took it up, or got the target by it, and `silent_s` how long it was not heard of, in seconds by the database.
     """
 
     run_id: str
@@ -79,7 +79,7 @@ def take(
             return one
     # Whoever held it and was silent for too long finds out by this; see `require`.
     _change(writer, leases.c.target == target, leases.c.state == "holds", state="waits")
-    _change(writer, leases.c.run_id == run_id, state="holds", beat=now)
+    _change(writer, leases.c.run_id == run_id, state="holds", beat=now, since=now)
     return None
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from sqlalchemy import Connection, select
 
 from evals.records import Record, decode
+from flows.registry import pointers
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import events
 
-__all__ = ["RollbackAttempt", "attempt", "begin", "told"]
+__all__ = ["RollbackAttempt", "asked", "attempt", "begin", "told"]
 
 BEGUN, TOLD = "rollback_begun", "rollback_told"
 
@@ -26,9 +27,23 @@ class RollbackAttempt(Record, frozen=True, kw_only=True):
     told: bool
 
 
-def begin(writer: Writer, target: str, *, generation: int, to: str | None, actor: str) -> None:
-    """Put on record that a target is about to go back from a generation."""
+def begin(writer: Writer, target: str, *, generation: int, to: str | None, actor: str) -> bool:
+    """Put on record that a target is about to go back from a generation; False, and no event, when it is at another one."""
+    if pointers.generation(writer.connection, target) != generation:
+        return False
     writer.append(BEGUN, actor=actor, target=target, data={"generation": generation, "to": to})
+    return True
+
+
+def asked(connection: Connection, target: str, to: str | None) -> int:
+    """Return the generation that whoever names none means: what is live, or what the same request left unfinished."""
+    now, last = pointers.newest(connection, target), attempt(connection, target)
+    generation = now["generation"] if now is not None else 0
+    untold = last is not None and not last.told and last.to == to
+    if last is None or now is None or not untold:
+        return generation
+    done = now["kind"] == "rollback" and generation == last.generation + 1
+    return last.generation if done else generation
 
 
 def told(writer: Writer, target: str, *, actor: str) -> None:

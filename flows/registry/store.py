@@ -76,6 +76,7 @@ class Registry:
     begin_rollback = writing(rollbacks.begin)
     told_rollback = writing(rollbacks.told)
     rollback_attempt = reading(rollbacks.attempt)
+    rollback_asked = reading(rollbacks.asked)
 
     # what happened
     history = reading(tables.history)

@@ -9,7 +9,7 @@ from evals.errors import RefusedError, RegistryError
 from evals.gate.old_verdicts import completed_verdict
 from evals.records import Slot, SuiteResult, Verdict, decode, digest
 from flows.registry.database.engine import Writer
-from flows.registry.database.schema import suite_results, verdicts
+from flows.registry.database.schema import events, suite_results, verdicts
 from flows.registry.records import AUTOMATION, as_text
 from flows.registry.runs import require
 
@@ -68,9 +68,11 @@ def verdict(connection: Connection, run_id: str, slot: Slot = "developer") -> Ve
 def judged_at(
     connection: Connection, run_id: str, slot: Slot = "developer"
 ) -> tuple[str, int] | None:
-    """Return when a verdict was stored and the number of its event, None when there is none."""
-    query = select(verdicts.c.at, verdicts.c.seq).where(
-        verdicts.c.run_id == run_id, verdicts.c.slot == slot
+    """Return when a verdict was stored, as its event tells, and the number of that; None when there is none."""
+    query = (
+        select(events.c.at, verdicts.c.seq)
+        .join(events, events.c.seq == verdicts.c.seq)
+        .where(verdicts.c.run_id == run_id, verdicts.c.slot == slot)
     )
     row = connection.execute(query).one_or_none()
     return (row.at, row.seq) if row is not None else None

@@ -29,8 +29,9 @@ from flows.evaluation.human_labels import judge_facts
 from flows.evaluation.judges import judge_costs
 from flows.evaluation.kept.pinned import EarlierModels, pinned
 from flows.evaluation.looks import due_look, results_at
-from flows.evaluation.open_run import OpenRun, open_run
+from flows.evaluation.open_run import OpenRun
 from flows.evaluation.training_overlap import LEAKS, UNKNOWN
+from flows.evaluation.tries.as_judged import open_as_judged
 from flows.files import read_record
 from flows.monitoring.regression_evidence import evidence_sentence
 from flows.platforms.base import Finding
@@ -67,7 +68,7 @@ def report_run(settings: Settings, run_id: str, *, error: str | None = None) -> 
     Where suites are sealed, a second one with their cases goes into a folder of its own. In a home that can only be read
     both go into a new temporary folder, and nothing is noted.
     """
-    with open_run(settings, run_id) as run:
+    with open_as_judged(settings, run_id) as run:
         read_only = run.registry.database.read_only
         folder = Path(mkdtemp(prefix=f"{run_id}-")) if read_only else run.folder
         if any(opened.suite.sealed for opened in run.plan.suites):

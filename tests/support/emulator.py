@@ -105,11 +105,15 @@ def emulator_with_models(folder: Path) -> Iterator[tuple[Emulator, TrainedModels
 @contextmanager
 def without_deployments(shared: Emulator) -> Iterator[Emulator]:
     """Nothing deployed, switches at their defaults but quick, and an empty log: it forgets after 10,000 requests."""
-    state = shared.state
-    state.log.clear()
-    shared.switches = Switches()
+    _clear(shared)
     shared.set(**FAST)
     yield shared
+    _clear(shared)
+
+
+def _clear(shared: Emulator) -> None:
+    state = shared.state
+    state.log.clear()
     for kind in (Deployment, Tombstone):
         for one in state.store.all(kind):
             state.store.delete(kind, one.id)

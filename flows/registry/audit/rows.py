@@ -62,8 +62,10 @@ def pointer_problems(
             yield f"{named} has no event: it was put there past the registry"
         elif _said(event.facts()["pointer"]) != _said(_json(row["pointer"])) or (
             event.model_id,
+            event.run_id,
+            event.at,
             event.facts()["restores"],
-        ) != (row["model_id"], row["restores"]):
+        ) != (row["model_id"], row["run_id"], row["since"], row["restores"]):
             yield f"{named} differs from event {seq}: it was altered"
     for seq, event in events.items():
         if event.generation is not None and seq not in rows:
@@ -90,7 +92,7 @@ def _once(
             yield f"{named} has no event: it was put there past the registry"
         elif seq in withdrawn:
             yield f"{named} was withdrawn, and put back past the registry"
-        elif wrong := _otherwise(row, event.facts()):
+        elif wrong := _otherwise(row, event):
             yield f"{named} differs from event {seq} in {', '.join(wrong)}: it was altered"
     for seq, event in events.items():
         if event.kind == kind and seq not in rows and seq not in withdrawn:
@@ -104,11 +106,14 @@ def _named(kind: str, row: Mapping[Any, Any]) -> str:
     )
 
 
-def _otherwise(row: Mapping[Any, Any], facts: Mapping[str, Any]) -> list[str]:
+def _otherwise(row: Mapping[Any, Any], event: Event) -> list[str]:
     """What of a row its event does not tell: its text, by the digest, and every column that says the same by itself."""
+    facts = {**event.facts(), "at": event.at, "target": event.target}
     text = row["envelope"] if "envelope" in row else row["record"]
     wrong = ["record"] if digest(_json(text)) != facts["digest"] else []
-    columns = facts.keys() & {"digest", "slot", "outcome", "suite", "role"} & row.keys()
+    columns = (
+        facts.keys() & {"at", "target", "digest", "slot", "outcome", "suite", "role"} & row.keys()
+    )
     return wrong + sorted(name for name in columns if row[name] != facts[name])
 
 
@@ -158,7 +163,8 @@ def hold_problems(
         yield f"the hold on {name} {change} past the registry"
     for name in sorted(expected.keys() & found.keys()):
         row, event = found[name], events[expected[name]]
-        if (row.seq, row.actor, row.reason) != (event.seq, event.actor, event.reason):
+        said = (event.seq, event.actor, event.reason, event.at)
+        if (row.seq, row.actor, row.reason, row.since) != said:
             yield f"the hold on {name} differs from event {event.seq}: it was altered"
 
 

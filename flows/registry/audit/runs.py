@@ -43,11 +43,13 @@ def _replayed(events: Mapping[int, Event]) -> dict[str, dict[str, Any]]:
         if event.kind == "run_requested" and "kind" in facts:
             first = {"kind": facts["kind"], "trigger": facts["trigger"], "target": event.target}
             record = facts.get("record", {})  # registries that are older have none
-            known[event.run_id] = {**record, **first, "requested_by": event.actor}
+            times = {"created_at": event.at, "updated_at": event.at}
+            known[event.run_id] = {**record, **first, **times, "requested_by": event.actor}
         elif event.run_id in known and event.kind == "run_noted":
-            known[event.run_id] |= facts
+            known[event.run_id] |= facts | {"updated_at": event.at}
         elif event.run_id in known and event.kind in _STATES:
-            known[event.run_id] |= {"state": _STATES[event.kind], "detail": event.reason}
+            state = {"state": _STATES[event.kind], "detail": event.reason, "updated_at": event.at}
+            known[event.run_id] |= state
     return known
 
 
@@ -58,7 +60,7 @@ def _differences(row: Mapping[Any, Any], expected: dict[str, Any]) -> list[str]:
         return ["record"]
     true = convert({"run_id": row["run_id"], **expected}, RunRecord)
     wrong = {key for key in ("run_id", *expected) if getattr(record, key) != getattr(true, key)}
-    columns = ("run_id", "target", "kind", "state", "trigger_key")
+    columns = ("run_id", "target", "kind", "state", "trigger_key", "created_at", "updated_at")
     wrong |= {key for key in columns if row[key] != getattr(record, key)}
     return sorted(wrong)
 

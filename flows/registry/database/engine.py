@@ -25,9 +25,9 @@ from sqlalchemy.pool import NullPool
 from evals import __version__
 from evals.errors import ConfigurationError, Problem, RegistryError, install_command
 from evals.files.full_disk import DiskFullError, full_disk, room_for
+from evals.files.sqlite_to_look import connect_to_look, is_read_only
 from flows.registry.audit import chain
 from flows.registry.database.migrations import migrate, require_newest
-from flows.registry.database.read_only import connect_to_look, is_read_only
 from flows.registry.records import Event, as_text
 
 __all__ = ["Clock", "Database", "Writer", "utc_now"]

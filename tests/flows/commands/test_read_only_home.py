@@ -9,9 +9,13 @@ from support.project import CommandResult
 from support.promoted import TARGET, Place
 from support.read_only import as_anybody, read_only
 
+from evals.sampling.response_store import ResponseStore
+
 
 @pytest.fixture
 def looked_at(place: Place) -> Iterator[Place]:
+    with ResponseStore(place.home / "responses"):
+        pass
     with read_only(place.home):
         yield place
 
@@ -32,6 +36,7 @@ def test_commands_that_only_look_work(looked_at: Place) -> None:
         ("verify", TARGET),
         ("verify", run_id),
         ("plan", TARGET),
+        ("sweep", "--dry-run"),
     ):
         done = command(looked_at, *arguments)
         assert done.code == 0, (arguments, done.err)

@@ -128,6 +128,9 @@ def test_a_run_is_verified_by_what_judged_it_whatever_was_edited_or_deleted_sinc
         file.unlink()
     shown = found(place, capsys, place.runs[1])
     assert (shown["code"], levels(shown[place.runs[1]])) == (0, holds)
+    for form in ("path", "terminal", "markdown"):
+        report = place.command("report", place.runs[1], "--format", form)
+        assert report.code == 0, report.err
 
 
 def test_a_suite_of_which_no_copy_was_kept_is_said_and_proves_nothing(place, capsys):

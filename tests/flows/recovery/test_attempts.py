@@ -20,12 +20,13 @@ async def attempts(world):
         await world.promote(f"r{number}", f"v{number}")
 
     async def back(to=None, *, finish=True, since=None):
-        goal = target_rollback.begin_rollback(
+        generation = target_rollback.begin_rollback(
             world.registry, TARGET, to, actor="ana", from_generation=since
         )
         outcome = await roll_back(
             TARGET,
-            to=goal,
+            to=to,
+            from_generation=generation,
             reason="wrong refunds",
             actor="ana",
             platform=world.platform,
@@ -68,7 +69,7 @@ async def test_from_a_generation_that_is_named_it_goes_back_once_however_often_i
 
 
 async def test_cut_short_before_the_switch_it_begins_anew(attempts, world):
-    assert target_rollback.begin_rollback(world.registry, TARGET, None, actor="ana") is None
+    assert target_rollback.begin_rollback(world.registry, TARGET, None, actor="ana") == 3
     assert (await attempts()).pointer.model_id == "v2"
 
 
@@ -82,6 +83,51 @@ async def test_what_was_promoted_meanwhile_is_gone_back_from(attempts, world):
     world.registry.release(TARGET, actor="ana", reason="over")
     await world.promote("r4", "v4")
     assert (await attempts()).pointer.model_id == "v2"
+
+
+@pytest.mark.parametrize("since", [3, None])
+async def test_asked_by_several_at_once_it_is_one_rollback(attempts, world, since):
+    begin = target_rollback.begin_rollback
+    generation = begin(world.registry, TARGET, None, actor="ben", from_generation=since)
+    await attempts()
+    late = await roll_back(
+        TARGET,
+        from_generation=generation,
+        reason="wrong refunds",
+        actor="ben",
+        platform=world.platform,
+        registry=world.registry,
+        publishers=world.publishers,
+        slot=file_platform.SLOT,
+    )
+    assert (late.pointer.model_id, late.switched) == ("v2", False)
+    assert world.registry.generation(TARGET) == 4
+
+
+async def test_what_was_live_when_a_rollback_was_asked_for_is_what_it_goes_back_from(
+    attempts, world, monkeypatch
+):
+    """Another rollback holds the write lock while this one waits to begin."""
+    asked = world.registry.rollback_asked(TARGET, None)
+    await attempts()
+    monkeypatch.setattr(world.registry, "rollback_asked", lambda *_: asked)
+    assert target_rollback.begin_rollback(world.registry, TARGET, None, actor="ben") == 3
+    outcome = await attempts()
+    assert (outcome.pointer.generation, outcome.switched) == (4, False)
+
+
+async def test_a_switch_that_comes_second_finds_its_rollback_done(attempts, world, monkeypatch):
+    platform, get = world.platform, world.platform.get
+
+    async def slow(name):
+        monkeypatch.setattr(platform, "get", get)
+        await attempts()
+        return await get(name)
+
+    monkeypatch.setattr(platform, "get", slow)
+    outcome = await attempts(since=3)
+    assert (outcome.pointer.model_id, outcome.switched) == ("v2", False)
+    assert world.registry.generation(TARGET) == 4
 
 
 @pytest.mark.parametrize("once", [True, False])

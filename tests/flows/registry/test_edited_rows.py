@@ -77,6 +77,26 @@ EDITS = {
         "UPDATE runs SET record = replace(record, 'automation', 'eve') WHERE run_id = 'r2'",
         "run r2 differs from its events in requested_by",
     ),
+    "the time of a verdict is another one": (
+        "UPDATE verdicts SET at = '2031-01-01T00:00:00.000000Z' WHERE run_id = 'r2'",
+        "run r2 differs from event .* in at: it was altered",
+    ),
+    "the time a run was asked for is another one": (
+        "UPDATE runs SET created_at = '2031-01-01T00:00:00.000000Z' WHERE run_id = 'r2'",
+        "run r2 differs from its events in created_at",
+    ),
+    "the time a run was changed is another one": (
+        "UPDATE runs SET updated_at = '2031-01-01T00:00:00.000000Z' WHERE run_id = 'r2'",
+        "run r2 differs from its events in updated_at",
+    ),
+    "the time of a generation is another one": (
+        "UPDATE pointers SET since = '2031-01-01T00:00:00.000000Z'",
+        "generation 1 of triage differs",
+    ),
+    "the time of a hold is another one": (
+        "UPDATE holds SET since = '2031-01-01T00:00:00.000000Z'",
+        "the hold on triage differs",
+    ),
     "a hold is lifted": ("DELETE FROM holds", "the hold on triage was lifted"),
     "what is live is another one": (
         "UPDATE pointers SET pointer = replace(pointer, 'm1', 'm0')",

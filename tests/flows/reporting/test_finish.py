@@ -70,7 +70,8 @@ def test_a_killed_evaluation_goes_on_with_resume_and_with_the_same_command(
 ):
     def begin(again):
         named, settings = account.named(models.first.model_id), account.settings
-        run, _ = request_run(settings, "router", named, kind="evaluation", actor="ana", again=again)
+        asked = {"kind": "evaluation", "actor": "ana", "again": again, "fresh": True}
+        run, _ = request_run(settings, "router", named, **asked)
         asyncio.run(resolve(settings, run.run_id))
         asyncio.run(steps.deploy_candidate(settings, run.run_id))
         asyncio.run(steps.ask_round(settings, run.run_id, 1))
@@ -88,6 +89,9 @@ def test_a_killed_evaluation_goes_on_with_resume_and_with_the_same_command(
         assert len(asked) <= 2, (
             "what was answered is not asked again; that the slot answers is looked at"
         )
+    other = account.command("evaluate", *named, "--resume", "--no-early-stop")
+    assert other.code == 3
+    assert f"goes on with {run_id}, which was begun with --fresh (leave" in other.err
 
 
 def test_what_another_process_judged_while_it_was_waited_for_is_not_begun_again(account):

@@ -110,10 +110,12 @@ def test_what_is_over_is_not_said_to_be_submitted(
     assert project.command(*typed, "--json", PREFECT_API_URL=prefect.url).json["submitted"] is True
     prefect.end(run_of(job), "CANCELLED")
     said = project.command(*typed, PREFECT_API_URL=prefect.url)
+    assert said.code == 4, "nobody carries it out"
     assert "is cancelled" in said.out and said.out.endswith("; nothing was submitted.\n")
     for state in ("evaluating", "judged", "refused"):
         registry.set_run_state(run_of(job), state)
     said = project.command(*typed, PREFECT_API_URL=prefect.url)
+    assert said.code == 0
     assert said.out == f"Run {run_of(job)} is already refused; nothing was submitted.\n"
     as_json = project.command(*typed, "--json", PREFECT_API_URL=prefect.url).json
     assert as_json["submitted"] is False

@@ -1,7 +1,7 @@
-"""A registry on SQLite that this user, or a read-only disk, lets nobody write: opened to be looked at.
+"""A file of SQLite that this user, or a read-only disk, lets nobody write: opened to be looked at.
 
 SQLite's log lies beside the file, so that a folder that can't be written makes the file read-only as well. While
-somebody else has the registry open, the log is read with it; otherwise there is none, and the file alone is whole.
+somebody else has it open, the log is read with it; otherwise there is none, and the file alone is whole.
 """
 
 from __future__ import annotations
