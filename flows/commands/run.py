@@ -204,7 +204,8 @@ def _require_prefect(settings: Settings, target: str, *, submit: bool) -> None:
     """See that the named Prefect answers before a run is on record that nobody carries out."""
     from flows.evaluation.open_run import load_plan
 
-    if submit or os.environ.get("PREFECT_API_URL"):
+    own = os.environ.get("PREFECT_API_URL") and not os.environ.get("PREFECT_API_KEY")
+    if submit or own:
         asyncio.run(_reach_prefect())
         return
     load_plan(settings, target)  # what is wrong with a file is said before Prefect is loaded

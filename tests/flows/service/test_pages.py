@@ -28,7 +28,7 @@ def told(service: Any, story: Any, registry: Any) -> Any:
     return service
 
 
-def test_the_first_page_tells_what_is_live_since_when_and_on_whose_word(told: Any) -> None:
+def test_the_first_page_tells_what_is_live_since_when_and_who_decided(told: Any) -> None:
     page = told.get("/").text
     for said in ("v1 is live", "generation 1", "ana: adopted", "incident 4711", "v2 waits"):
         assert said in page
@@ -133,6 +133,12 @@ def test_the_first_page_begins_with_what_needs_attention(
     assert page.index("triage</a> <span") < page.index("another</a> <span")  # nothing live: last
     registry.hold("triage", actor="bo", reason="incident 4711")
     assert 'href="/targets/triage">triage</a> needs attention.' in service.get("/").text
+
+
+def test_a_page_that_is_not_there_says_so_once(service: Any) -> None:
+    answer = service.get("/nope")
+    assert answer.status_code == 404
+    assert "There is nothing at this address." in answer.text and "Not Found" not in answer.text
 
 
 def test_a_target_s_page_has_its_history(told: Any) -> None:
