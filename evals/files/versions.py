@@ -22,9 +22,9 @@ __all__ = [
     "FORMAT_FILE",
     "OtherVersionError",
     "mark_format",
-    "other_version",
     "read_stored",
     "require_format",
+    "unreadable",
 ]
 
 FORMAT = 2
@@ -68,20 +68,24 @@ def read_stored(path: Path, kind: type[R] | Any) -> Any:
     try:
         return decode(path.read_bytes(), kind)
     except msgspec.ValidationError as error:
-        raise other_version(path, error) from error
+        raise unreadable(path, error) from error
     except msgspec.DecodeError as error:
-        raise InfrastructureError(
-            f"{path} is damaged ({error}): bring it back from a backup"
-        ) from error
+        raise _damaged(path, error) from error
 
 
-def other_version(path: Path, error: msgspec.ValidationError) -> OtherVersionError:
-    """Return the error of a file whose records are not those of this version."""
+def unreadable(path: Path, error: msgspec.ValidationError) -> InfrastructureError:
+    """Return the error of a file whose records are not those of this version: it is another version's, or damaged."""
     mark = next((found for one in path.parents if (found := _mark_of(one)) is not None), None)
+    if mark is not None and mark.format == FORMAT:
+        return _damaged(path, error)
     return OtherVersionError(
         f"{path} was written by {_named(mark)}, and this is Gatewright {VERSION} (format {FORMAT}), which can't read it"
         f" ({error}): read it with the version that wrote it, or start a new run"
     )
+
+
+def _damaged(path: Path, error: msgspec.DecodeError) -> InfrastructureError:
+    return InfrastructureError(f"{path} is damaged ({error}): bring it back from a backup")
 
 
 def _mark_of(folder: Path) -> _Mark | None:

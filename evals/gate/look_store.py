@@ -10,7 +10,7 @@ import msgspec
 from evals.codec import decoder
 from evals.errors import ConfigurationError, Problem
 from evals.files import append_lines, replace_file, whole_lines
-from evals.files.versions import other_version
+from evals.files.versions import unreadable
 from evals.gate.looks import LookEvent, RemainingCases
 from evals.gate.old_verdicts import completed_check
 from evals.gate.policy import GatePolicy
@@ -33,7 +33,7 @@ class LookStore:
             try:
                 event = _completed(reader.decode(line))
             except msgspec.ValidationError as error:
-                raise other_version(self.path, error) from error
+                raise unreadable(self.path, error) from error
             except msgspec.DecodeError:  # torn by a version that did not cut such a line
                 continue
             found.setdefault(event.look, event)  # a look is made once; the first one stands

@@ -9,7 +9,7 @@ import msgspec
 
 from evals.codec import decoder
 from evals.errors import InfrastructureError
-from evals.files.versions import other_version
+from evals.files.versions import unreadable
 from evals.records import INFRASTRUCTURE_OUTCOMES, Record, Response, Usage
 from evals.sampling.journal.keys import AnsweredKeys
 
@@ -98,7 +98,7 @@ def read_entry(line: bytes, folder: Path) -> Entry:
 
 def _damaged(folder: Path, error: msgspec.DecodeError) -> InfrastructureError:
     if isinstance(error, msgspec.ValidationError):
-        return other_version(folder / "journal", error)
+        return unreadable(folder / "journal", error)
     return InfrastructureError(
         f"the journal in {folder} is damaged ({error}): move it away and start a new run"
     )

@@ -12,7 +12,7 @@ import msgspec
 
 from evals.codec import convert
 from evals.errors import ConfigurationError
-from evals.files.versions import other_version
+from evals.files.versions import unreadable
 from evals.gate.policy import GatePolicy
 from evals.stored_runs.suites_as_judged import open_suite_as_judged
 from evals.suites.cache import open_kept_suite
@@ -50,7 +50,7 @@ def _plan(settings: Settings, run_id: str, kept: JudgedBy) -> TargetPlan:
         policy = convert(kept.gate, GatePolicy)
         target = convert({**(kept.target or {}), "path": f"target of {run_id}"}, Target)
     except msgspec.ValidationError as error:
-        raise other_version(settings.run_folder(run_id) / "judged_by", error) from error
+        raise unreadable(settings.run_folder(run_id) / "judged_by", error) from error
     judge = TargetJudge(target.judge) if target.judge is not None else None
     found = (_suite(settings, name, print_, judge) for name, print_ in kept.fingerprints.items())
     return TargetPlan(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evals.errors import InfrastructureError
+from evals.files.versions import mark_format
 from evals.records import Response, Usage
 from evals.sampling.journal import segments
 from evals.sampling.journal.entries import Entry, decode_entry, encode_entry
@@ -122,9 +123,16 @@ async def test_one_writer_at_a_time(tmp_path: Path) -> None:
     Journal.open(tmp_path).close()
 
 
-async def test_a_line_that_is_no_entry_is_named_and_not_skipped(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("marked", "said"), [(True, "is damaged"), (False, r"by Gatewright 0\.1\.0 or an unreleased")]
+)
+async def test_a_line_that_is_no_entry_is_named_and_not_skipped(
+    tmp_path: Path, marked: bool, said: str
+) -> None:
     (tmp_path / "candidate.triage.0001.jsonl").write_bytes(b'{"odd":1}\n')
-    with pytest.raises(InfrastructureError, match=r"Gatewright 0\.1\.0 or an unreleased"):
+    if marked:
+        mark_format(tmp_path)
+    with pytest.raises(InfrastructureError, match=said):
         cases(tmp_path)
 
 
