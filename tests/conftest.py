@@ -86,8 +86,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One worker more than there are cores: the tests that tell a whole story wait for servers half of their time."""
-    return (os.cpu_count() or 1) + 1
+    """Two workers more than there are cores: the tests that tell a whole story wait for servers half of their time."""
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
