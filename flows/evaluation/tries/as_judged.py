@@ -64,10 +64,11 @@ def _plan(settings: Settings, run_id: str, kept: JudgedBy) -> TargetPlan:
 def _suite(
     settings: Settings, name: str, fingerprint: str, judge: TargetJudge | None
 ) -> OpenedSuite | None:
-    kept = open_suite_as_judged(settings.home / "suites", fingerprint, judge)
-    if kept is not None:
-        return kept
+    """The suite of today while it is the one that judged: labels that people gave since lie beside it alone."""
     try:
-        return open_kept_suite(settings.datasets / name, judge)
+        found = open_kept_suite(settings.datasets / name, judge)
     except ConfigurationError:
-        return None
+        found = None
+    if found is not None and found.fingerprint == fingerprint:
+        return found
+    return open_suite_as_judged(settings.home / "suites", fingerprint, judge) or found
