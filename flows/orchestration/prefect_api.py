@@ -35,7 +35,8 @@ _JOB: dict[str, dict[str, Any]] = {
 }
 """What a flow run's process may be given, as the worker of Prefect's type "process" reads it."""
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
-_REACH_S = 4.0
+_CONNECT_S = 4.0
+"""A server that is down takes no connection in this time; one that takes it and is slow to answer is at work."""
 _LEAST_ROOM = 1 << 20
 
 
@@ -87,6 +88,11 @@ class PrefectApi:
         with suppress(ValueError):
             if answer.is_success and isinstance(found := answer.json(), str):
                 return found
+        if answer.status_code in (401, 403):
+            raise InfrastructureError(
+                f"the Prefect server at {self._url} lets nobody in without a sign-in ({answer.status_code}):"
+                " set PREFECT_API_AUTH_STRING"
+            )
         raise InfrastructureError(
             f"what answers at {self._url} is no Prefect server ({answer.status_code} for {answer.url.path}):"
             " set PREFECT_API_URL to the address of one, such as http://127.0.0.1:4200/api"
@@ -94,7 +100,7 @@ class PrefectApi:
 
     async def _once(self, path: str) -> httpx.Response:
         try:
-            return await self._client.get(path, timeout=_REACH_S)
+            return await self._client.get(path, timeout=httpx.Timeout(30.0, connect=_CONNECT_S))
         except httpx.TransportError as error:
             why = str(error) or type(error).__name__
             raise InfrastructureError(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from support.waiting import wait_until
+from support.waiting import PATIENCE_S, wait_until
 
 MODEL = "ft:gpt-4.1-mini-2025-04-14:acme:new:Aa1"
 CASES = 40
@@ -114,7 +114,7 @@ def test_ctrl_c_says_in_one_line_that_nothing_is_lost_and_which_command_goes_on(
     process = start(project, "evaluate", "letters", "--model", MODEL)
     wait_until(lambda: service.asked > 8 or process.poll() is not None)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE_S)
 
     assert process.returncode == 130, err
     assert "Traceback" not in out + err

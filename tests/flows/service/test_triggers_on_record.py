@@ -144,6 +144,16 @@ def test_a_promotion_in_this_process_says_so_too(project: Any, registry: Any, jo
     assert registry.runs() == (), "nothing is on record that nobody carries out"
 
 
+def test_a_prefect_server_that_is_slow_to_answer_is_not_down(
+    project: Any, prefect: Any, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = prefect.answer
+    monkeypatch.setattr(prefect, "answer", lambda *asked: time.sleep(0.3) or answer(*asked))
+    monkeypatch.setattr("flows.orchestration.prefect_api._CONNECT_S", 0.2)
+    typed = ("promote", "triage", "--job", job, "--submit")
+    assert project.command(*typed, PREFECT_API_URL=prefect.url).code == 0
+
+
 @pytest.mark.parametrize("more", [(), ("--submit",)])
 def test_another_server_is_not_taken_for_prefect(
     project: Any, registry: Any, prefect: Any, job: str, more: tuple[str, ...]
