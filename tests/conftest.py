@@ -6,10 +6,15 @@ import gc
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from support.small_disk import SmallDisk
 
 # Nothing outside loopback is called, so that no authority has to be trusted: reading the hundred and more that a machine
 # knows costs every HTTP client 0.03 s, here and in the processes that tests start.
@@ -104,3 +109,12 @@ def pytest_collection_finish() -> None:
     """Modules and tests are there to stay: no collection of garbage needs to look through them (half a second each)."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A real disk of a megabyte or so, which the test fills and empties."""
+    from support.small_disk import small_disk
+
+    with small_disk(tmp_path / "disk") as mounted:
+        yield mounted

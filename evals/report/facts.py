@@ -201,7 +201,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
         kind: what was run, e.g. "promotion", "regression", "evaluation".
         state: what the run came to; None lets the report derive it from the verdict, and then it never says promoted.
         baseline: what was live when the run started, pinned.
-        after: what was live when the run came to its end; None takes the baseline. `moved` says that it took the
+        after: what was live when the run ended; None takes the baseline. `moved` says that it took the
             baseline's place while the run went on.
         production_verdict: the verdict on the production deployment, measured before the switch.
         sampling: plain numbers by name. Worded specially: calls, retries, reused, wall_s, cost_usd (None = price

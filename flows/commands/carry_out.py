@@ -107,7 +107,7 @@ async def _until_over(flow_run_id: str) -> bool:
 
 
 def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
-    """Print what a run came to and leave with the exit code that says so."""
+    """Print the outcome of a run and leave with its exit code."""
     with open_registry(settings) as registry:
         run, verdict = as_told(registry, require_run(registry, run_id)), registry.verdict(run_id)
     if as_json:

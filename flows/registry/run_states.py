@@ -51,7 +51,7 @@ def set_state(
 
 
 def came_to_state_at(connection: Connection, run_id: str) -> str | None:
-    """Return when a run came to the state it is in, UTC, ISO 8601; a report that is written anew is no such change."""
+    """Return when a run entered its present state, UTC, ISO 8601; writing its report anew does not count."""
     query = (
         select(events.c.at)
         .where(

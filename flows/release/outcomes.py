@@ -1,6 +1,6 @@
-"""What a run came to, as it is told later on: of a run that went live the stored sentence is from that very moment.
+"""The outcome of a run in words that still hold later: the sentence stored when it went live ages.
 
-What it went live as, until when, and whether it came back is worked out from the pointers each time it is told.
+The pointers say as which generation it went live, until when, and whether it is live again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LIVE = "live"
 
 
 def as_told(registry: Registry, run: RunRecord) -> RunRecord:
-    """Return a run with the sentence on what it came to as it holds now."""
+    """Return a run with a sentence on its outcome that holds now."""
     own = registry.pointers_of(run.run_id) if run.state == "promoted" else ()
     if not own:
         return run

@@ -154,7 +154,7 @@ def _baseline(registry: Registry, record: RunRecord) -> LivePointer | None:
 
 
 def _ended(registry: Registry, record: RunRecord) -> str | None:
-    """When the run came to the state it is in; None while a process or a person has something to do for it."""
+    """When the run entered its present state; None while a process or a person has something to do for it."""
     if record.under_way or record.state == "waiting":
         return None
     return registry.came_to_state_at(record.run_id) or record.updated_at

@@ -172,7 +172,7 @@ class Database:
             raise RegistryError(f"the registry {shown} failed: {reason}") from error
 
     def _full(self, cause: BaseException) -> DiskFullError | None:
-        """What SQLite's error says of its disk; a server's disk is not seen from here, and its own words are shown."""
+        """The sentence for an error of SQLite's that means a full disk; a server's disk can't be seen from here, so its own words stand."""
         if self.backend != "sqlite":
             return None
         return full_disk(cause, Path(str(self._engine.url.database)).expanduser())

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import errno
 import resource
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.small_disk import SmallDisk, small_disk
+from support.small_disk import SmallDisk
 
 from evals.cases.row_file import RowFile
 from evals.errors import InfrastructureError
@@ -19,12 +18,6 @@ from evals.records import Response
 from evals.sampling.journal.entries import Entry, encode_entry
 from evals.sampling.journal.journal import Journal
 from evals.sampling.response_store import ResponseStore
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    with small_disk(tmp_path / "disk") as mounted:
-        yield mounted
 
 
 def test_a_file_on_a_full_disk_is_what_it_was_and_the_error_names_path_mount_and_sizes(

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.project import Project
-from support.small_disk import SmallDisk, small_disk
+from support.small_disk import SmallDisk
 
 from evals.errors import RegistryError
 from flows.registry.store import Registry
-
-
-@pytest.fixture
-def disk(tmp_path: Path) -> Iterator[SmallDisk]:
-    with small_disk(tmp_path / "disk") as mounted:
-        yield mounted
 
 
 def test_what_is_written_to_a_full_disk_did_not_happen_and_can_happen_later(
