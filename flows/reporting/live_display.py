@@ -45,8 +45,10 @@ _AT_WORK = ("deploying", "evaluating", "promoting")
 class RunDisplay:
     """A run on a console: bars, spend and how the checks stand; plain lines now and then where it is no terminal."""
 
-    def __init__(self, settings: Settings, run_id: str, console: Console) -> None:
-        self._settings, self._run_id, self._console = settings, run_id, console
+    def __init__(
+        self, settings: Settings, run_id: str, console: Console, *, here: bool = False
+    ) -> None:
+        self._settings, self._run_id, self._console, self._here = settings, run_id, console, here
         self._phase = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", table_column=Column(overflow="fold")),
@@ -71,7 +73,10 @@ class RunDisplay:
             self._live.stop()
 
     def refresh(self) -> RunRecord | None:
-        """Read the registry and the run's folder once and show what they say. Returns the run."""
+        """Read the registry and the run's folder once and show what they say. Returns the run.
+
+        With `here`, a run that this process neither carries out nor waits for is not shown.
+        """
         with open_registry(self._settings) as registry:
             run = registry.run(self._run_id)
             judging = _run_of_chosen(registry, run) if run is not None else None
@@ -82,8 +87,11 @@ class RunDisplay:
             self._run_id, self._snapshot, self._look = judging.run_id, None, None
             self._last_line = self._last_detail = ""
             run = judging
-        words = waits_here(run.run_id) or _WORDS.get(run.state, run.state)
-        if run.kind == "selection" and run.state == "evaluating" and not waits_here(run.run_id):
+        waiting = waits_here(run.run_id)
+        if self._here and not waiting and not held_here(run.run_id):
+            return run
+        words = waiting or _WORDS.get(run.state, run.state)
+        if run.kind == "selection" and run.state == "evaluating" and not waiting:
             words = f"choosing among the candidates, {run.detail}"
         if words != self._last_line:
             self._last_line = words
@@ -92,7 +100,7 @@ class RunDisplay:
             # How it goes live: what will not answer, and for how long.
             self._last_detail = run.detail
             self._say(run.detail)
-        at_work = run.state in _AT_WORK and not waits_here(run.run_id)
+        at_work = run.state in _AT_WORK and not waiting
         if at_work:
             self._read(self._settings.run_folder(self._run_id), run.state == "evaluating")
         if self._console.is_terminal:
@@ -166,9 +174,8 @@ async def follow(
     task = asyncio.ensure_future(work)
     if not shown:
         return await task
-    with RunDisplay(settings, run_id, console) as display:
+    with RunDisplay(settings, run_id, console, here=here) as display:
         while not task.done():
-            if not here or held_here(run_id) or waits_here(run_id):
-                await asyncio.to_thread(display.refresh)
+            await asyncio.to_thread(display.refresh)
             await asyncio.wait([task], timeout=POLL_S)
     return task.result()
