@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from evals.addresses import checked
+from evals.addresses import checked, plain_address
 from evals.codec import convert
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.records import Price, Record
@@ -65,7 +65,7 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def data_endpoint(self) -> str:
         """Address of the data plane, without a slash at its end."""
-        return (self.endpoint or f"https://{self.account}.openai.azure.com").rstrip("/")
+        return plain_address(self.endpoint or f"https://{self.account}.openai.azure.com")
 
     @property
     def training_endpoint(self) -> str:
@@ -73,7 +73,7 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
         if self.source is None:
             return self.data_endpoint
         given = self.source.endpoint or f"https://{self.source.account}.openai.azure.com"
-        return given.rstrip("/")
+        return plain_address(given)
 
     @property
     def model_source(self) -> ModelSource | None:
@@ -85,6 +85,8 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
             self.source.resource_group or self.resource_group,
             self.source.account,
         )
+        if account.lower() == self.account_id.lower():
+            return None  # the resource manager compares names in any letter case
         foreign = self.source.tenant if self.source.tenant != self.tenant else None
         return ModelSource(account_id=account, tenant=foreign)
 
