@@ -19,6 +19,7 @@ from flows.commands.candidate_options import CHECKPOINT, JOB, MODEL, reference
 from flows.commands.output import JSON_OPTION
 from flows.commands.views.findings import show_findings
 from flows.config.target import target_names
+from flows.deployments.pausing import pausing_findings
 from flows.orchestration.prefect_api import PrefectApi
 from flows.platforms.base import Deployment, Finding, Platform, TriggerRef
 from flows.registry.opening import open_registry
@@ -121,9 +122,8 @@ async def _platform(
                 aiter(walk_jobs(platform, page=1)), None
             )  # asks the data plane, credential and all
             standing = await platform.list_deployments()
-            return (
-                Finding(name="platform", level="ok", message=_standing(platform.name, standing)),
-            )
+            here = Finding(name="platform", level="ok", message=_standing(platform.name, standing))
+            return (here, *await pausing_findings(plan.target, platform))
         return await _preflight(plan, platform, candidate, live, seen)
     except RefusedError as error:
         return (Finding(name="model", level="fail", message=str(error)),)
@@ -179,6 +179,7 @@ async def _preflight(
         role: platform.price(one.model_id, one.base_model) for role, one in candidates.items()
     }
     found = await platform.preflight(candidate, (plan.target.developer, plan.target.production))
+    found += await pausing_findings(plan.target, platform)
     judges = await judge_findings(plan.judge, plan.suites, models, plan.target.path)
     return (*found, *expected_findings(plan, platform, models, prices, seen), *judges)
 

@@ -35,6 +35,7 @@ __all__ = [
     "ServesByModelId",
     "SlotSpec",
     "SpeaksOpenAI",
+    "TellsOfPausing",
     "TriggerRef",
 ]
 
@@ -211,6 +212,15 @@ class PausesDeployments(Protocol):
     """A platform where a deployment can stand without answering; deploying it again resumes it."""
 
     async def pause(self, name: str) -> None: ...
+
+
+@runtime_checkable
+class TellsOfPausing(Protocol):
+    """A platform that can say beforehand whether pausing will go well."""
+
+    async def pausing(self, slot: SlotSpec) -> Finding | None:
+        """Return a warning where deployments of such a slot can't be paused or resumed, None when that can't be told."""
+        ...
 
 
 @runtime_checkable

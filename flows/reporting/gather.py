@@ -24,6 +24,7 @@ from evals.sampling.summary import SamplingSummary
 from flows.approvals.acceptance import acceptance_of
 from flows.config.sealing import UNSEALED
 from flows.deployments.downtime import describe_downtime
+from flows.deployments.pausing import PAUSING
 from flows.evaluation.ask import sampling_summaries
 from flows.evaluation.human_labels import judge_facts
 from flows.evaluation.judges import judge_costs
@@ -263,12 +264,13 @@ def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
     over_time = evidence_sentence(run)
     told = (*overlaps, over_time) if over_time else overlaps
     unknown = tuple(item.message for item in found if item.name == UNKNOWN)
+    running = tuple(one.message for one in found if one.name == PAUSING and one.level == "warn")
     sealed = tuple(
         f"{opened.suite.name} is sealed: its cases and what was answered to each are not shown here"
         for opened in run.plan.suites
         if opened.suite.sealed and not unsealed
     )
-    return (*_superseded(run.record), *told, *retry_notes(run), *sealed, *unknown)
+    return (*_superseded(run.record), *told, *retry_notes(run), *sealed, *unknown, *running)
 
 
 def _superseded(record: RunRecord) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evals.errors import CredentialError, PlatformError, Problem
+from flows.platforms.azure.roles import what_to_assign
 
 __all__ = ["MEANINGS", "explained", "service_error"]
 
@@ -167,10 +168,8 @@ def _role_fix(message: str, *, source: bool) -> str:
     if found is None:
         return ""
     scope = found.group(2) or ("the source account" if source else "the account")
-    return (
-        f"the action {found.group(1)} is missing at {scope}: have 'Cognitive Services OpenAI Contributor'"
-        " assigned there (az role assignment create)"
-    )
+    action = found.group(1)
+    return f"the action {action} is missing at {scope}: {what_to_assign((action,), 'there')}"
 
 
 def _tenant_fix(headers: Mapping[str, str]) -> str:
