@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from evals.errors import PlatformError
 from flows.platforms.azure.arm.transport import ArmAnswer, ArmClient
-from flows.platforms.azure.errors import explained
+from flows.platforms.azure.errors.explain import explained
 from flows.platforms.deadlines import Deadline, retry_after
 
 __all__ = ["follow", "out_of_time"]

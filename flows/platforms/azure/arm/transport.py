@@ -17,11 +17,11 @@ import httpx
 import msgspec
 
 from evals.addresses import checked, http_options
-from evals.codec import decode
 from evals.errors import CredentialError, PlatformError
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
-from flows.platforms.azure.errors import explained, service_error
+from flows.platforms.azure.errors.explain import explained, service_error
 from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
+from flows.platforms.error_bodies import decoded, is_web_page
 
 __all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "ArmAnswer", "ArmClient"]
 
@@ -34,7 +34,7 @@ _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmAnswer:
-    """What the control plane answered: lower-cased header names, and the decoded body ({} when there is none)."""
+    """What the control plane answered: lower-cased header names, and the decoded body ({} when there is none, text when a refusal is no JSON)."""
 
     status: int
     headers: Mapping[str, str]
@@ -183,7 +183,7 @@ class ArmClient:
             _log.debug("%s %s: no answer (%s)", method, address.path, type(error).__name__)
             return None
         _log.debug("%s %s: %d", method, address.path, answer.status_code)
-        return ArmAnswer(status=answer.status_code, headers=answer.headers, body=_decoded(answer))
+        return ArmAnswer(status=answer.status_code, headers=answer.headers, body=_body(answer))
 
     def _pause(self, answer: ArmAnswer | None, tries: int) -> float | None:
         conflict = answer is not None and answer.status == 409 and answer.code == "RequestConflict"
@@ -210,9 +210,14 @@ def _expired(answer: ArmAnswer) -> bool:
     return answer.status == 401 and answer.code != "InvalidAuthenticationTokenTenant"
 
 
-def _decoded(answer: httpx.Response) -> Any:
-    try:
-        body = decode(answer.content) if answer.content else {}
-    except msgspec.DecodeError:
-        return {}
-    return body if isinstance(body, dict) else {}
+def _body(answer: httpx.Response) -> Any:
+    """An object, or of a refusal whatever it is. A good answer that is a web page is not the service's."""
+    body = decoded(answer.content)
+    if answer.status_code >= 300 or isinstance(body, dict):
+        return body
+    if is_web_page(body):
+        raise PlatformError(
+            f"{answer.url.host} answered with a web page where the control plane should stand",
+            hint="a proxy or a sign-in page stands before it: check HTTPS_PROXY, NO_PROXY and 'arm_endpoint'",
+        )
+    return {}
