@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from evals.addresses import checked, http_options
+from evals.addresses import checked, http_options, plain_address
 from evals.codec import convert
 from evals.errors import (
     ConfigurationError,
@@ -147,7 +147,7 @@ class OpenAIPlatform:
     def connect(self, name: str, model_id: str, slot: Slot) -> Connection:
         """Return the connection: the model's id is what goes into the request, whatever the slot is called."""
         endpoint = Endpoint(
-            base_url=self._options.base_url.rstrip("/"),
+            base_url=plain_address(self._options.base_url),
             model=model_id,
             model_id=model_id,
             slot=slot,

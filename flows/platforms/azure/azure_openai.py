@@ -26,6 +26,7 @@ from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, 
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.fine_tuning.candidates import find_checkpoint, resolve_candidate
+from flows.platforms.fine_tuning.records import Job, JobCheckpoint
 from flows.platforms.model_names import is_checkpoint_id, same_model
 from flows.platforms.prices import PriceTable
 from flows.platforms.reachability import unreachable
@@ -86,7 +87,11 @@ class AzureOpenAIPlatform:
             )
         self._prices = PriceTable(name, options.prices)
         self._deployer = Deployer(
-            self.account, source=options.model_source, content_policy=options.content_policy
+            self.account,
+            source=options.model_source,
+            content_policy=options.content_policy,
+            model_format=options.model_format,
+            find_checkpoint=self._checkpoint,
         )
 
     @property
@@ -219,14 +224,18 @@ class AzureOpenAIPlatform:
         for identity in self._identities:
             await identity.aclose()
 
+    async def _checkpoint(self, model_id: str) -> tuple[Job, JobCheckpoint] | None:
+        """What the jobs tell of a checkpoint; None for other ids, and where nothing can be told."""
+        if not is_checkpoint_id(model_id):
+            return None
+        try:
+            return await find_checkpoint(self, model_id)
+        except GatewrightError:
+            return None  # the source account's jobs need not be readable
+
     async def _other_names(self, model_id: str) -> tuple[str, ...]:
         """A checkpoint answers under its model's name, which only its job tells."""
-        if not is_checkpoint_id(model_id):
-            return ()
-        try:
-            found = await find_checkpoint(self, model_id)
-        except GatewrightError:
-            return ()  # the source account's jobs need not be readable
+        found = await self._checkpoint(model_id)
         return (found[1].model_id,) if found and found[1].model_id else ()
 
 

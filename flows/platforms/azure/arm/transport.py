@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from evals.addresses import checked, http_options
+from evals.addresses import checked, http_options, origin, plain_address
 from evals.errors import CredentialError, PlatformError
 from evals.report.numbers import duration
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
@@ -76,7 +76,7 @@ class ArmClient:
         absent: str = "check the network and 'arm_endpoint'",
     ) -> None:
         checked(base_url, where="arm_endpoint", secure=True)  # tokens are sent to it
-        self.base = base_url.rstrip("/")
+        self.base = plain_address(base_url)
         self._tokens, self.auxiliary = tokens, auxiliary
         self._api_version = api_version
         self._absent = absent
@@ -162,8 +162,7 @@ class ArmClient:
 
     def same_origin(self, address: str) -> bool:
         """True for a path, and for an address of this very control plane: the token travels nowhere else."""
-        mine, other = urlsplit(self.base), urlsplit(address)
-        return not other.netloc or (mine.scheme, mine.netloc) == (other.scheme, other.netloc)
+        return not urlsplit(address).netloc or origin(address) == origin(self.base)
 
     def _address(self, path: str) -> str:
         if path.startswith("/"):
