@@ -40,6 +40,7 @@ from flows.evaluation.looks import (
 )
 from flows.evaluation.lost_answers.slow_round import grade_lost_again
 from flows.evaluation.open_run import OpenRun, open_run
+from flows.evaluation.progress import waits_shown
 from flows.evaluation.training_overlap import look_for_leaks
 from flows.evaluation.tries.counted import counted, counted_as_stored
 from flows.evaluation.tries.judged_by import keep_judged_by
@@ -68,7 +69,7 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
         PlatformError: nothing listens where the platform should answer.
         ConfigurationError: with every finding that forbids going on.
     """
-    with open_run(settings, run_id) as run:
+    with open_run(settings, run_id) as run, waits_shown(run.folder):
         run.registry.set_run_state(run_id, "preflight")
         assert run.record.candidate is not None
         try:
@@ -188,7 +189,7 @@ def judged_anew(run: OpenRun) -> Verdict:
 
 async def clean_up(settings: Settings, run_id: str) -> None:
     """Delete the candidate's developer slot, whatever happened before."""
-    with open_run(settings, run_id) as run:
+    with open_run(settings, run_id) as run, waits_shown(run.folder):
         if run.record.kind == "regression" or not run.record.candidate_model:
             return
         try:

@@ -140,8 +140,8 @@ class OpenAIPlatform:
     async def wait_ready(self, deployment: Deployment) -> Connection:
         """Ask the model until it answers; `model_not_found` is normal for some minutes after training."""
         connection = self.connect(deployment.name, deployment.model_id, deployment.slot)
-        deadline = Deadline(self._pace.ready, f"{deployment.model_id} to answer")
-        await probe_until_ready(self._plane, connection, pace=self._pace, deadline=deadline)
+        async with Deadline(self._pace.ready, f"{deployment.model_id} to answer") as deadline:
+            await probe_until_ready(self._plane, connection, pace=self._pace, deadline=deadline)
         return connection
 
     def connect(self, name: str, model_id: str, slot: Slot) -> Connection:

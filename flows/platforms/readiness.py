@@ -94,7 +94,8 @@ async def _probe(slot: SlotClient) -> tuple[str | None, str | None, float | None
             raise
         cause = error.__cause__
         headers = cause.response.headers if isinstance(cause, httpx.HTTPStatusError) else {}
-        return None, str(error), _bounded(retry_after(headers))
+        said = f"HTTP {status}: {error.message}" if status else error.message
+        return None, said, _bounded(retry_after(headers))
     named = answer.get("model")
     return named if isinstance(named, str) else None, None, None
 

@@ -97,8 +97,8 @@ class ArmAccount:
         )
         if begun.status == 202:
             await follow(self.arm, begun, doing=doing, deadline=deadline)
-        while await self.get(name, deadline=deadline) is not None:
-            if not await deadline.pause(self.arm.pace.poll):
+        while (standing := await self.get(name, deadline=deadline)) is not None:
+            if not await deadline.pause(self.arm.pace.poll, f"it is {standing.state}"):
                 raise out_of_time(doing, deadline)
 
     async def settled(self, name: str, *, deadline: Deadline, patience: float = 30.0) -> Deployment:

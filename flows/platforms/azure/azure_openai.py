@@ -135,7 +135,11 @@ class AzureOpenAIPlatform:
 
     async def wait_ready(self, deployment: Deployment) -> Connection:
         """Wait for the control plane's word on the asked model, then for answers of the data plane."""
-        deadline = Deadline(self._pace.ready, f"{deployment.name} to answer")
+        async with Deadline(self._pace.ready, f"{deployment.name} to answer") as deadline:
+            await self._await_answer(deployment, deadline)
+        return self.connect(deployment.name, deployment.model_id, deployment.slot)
+
+    async def _await_answer(self, deployment: Deployment, deadline: Deadline) -> None:
         name, model_id = deployment.name, deployment.model_id
         standing = await self.account.settled(name, deadline=deadline)
         if standing.state != "ready" or not same_model(model_id, standing.model_id):
@@ -151,7 +155,6 @@ class AzureOpenAIPlatform:
             deadline=deadline,
             also=await self._other_names(model_id),
         )
-        return self.connect(name, model_id, deployment.slot)
 
     def connect(self, name: str, model_id: str, slot: Slot) -> Connection:
         """Return the connection to a standing deployment without asking anything."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from evals.errors import PlatformError
 from flows.platforms.azure.account import ArmAccount
@@ -32,6 +33,7 @@ _FORMAT_HINT = (
 )
 _QUOTA_RETURNS_S = 60.0
 """How long after a deletion a quota that does not reach may only be late: 15 to 20 s are usual."""
+_QUOTA_LATE = "the quota of what was deleted is not back yet (400 InsufficientQuota)"
 
 
 class Deployer:
@@ -64,8 +66,8 @@ class Deployer:
 
         Another model is changed in place where the service does that; `whosever` allows it for what others made, too.
         """
-        deadline = Deadline(self._account.arm.pace.deploy, f"{name} to be deployed")
-        async with self._account.writing:
+        limit = self._account.arm.pace.deploy
+        async with Deadline(limit, f"{name} to be deployed") as deadline, self._turn(deadline):
             standing = await self._usable(name, model_id, slot, deadline, whosever=whosever)
             if standing is not None and not same_model(model_id, standing.model_id):
                 # the capacity of what stands: model and capacity in one request are refused
@@ -95,10 +97,18 @@ class Deployer:
 
     async def remove(self, name: str) -> None:
         """Delete whatever stands under the name; the caller holds the account's lock."""
-        await self._account.delete(
-            name, deadline=Deadline(self._account.arm.pace.delete, f"{name} to be deleted")
-        )
+        limit = self._account.arm.pace.delete
+        async with Deadline(limit, f"{name} to be deleted") as deadline:
+            await self._account.delete(name, deadline=deadline)
         self._freed_at = time.monotonic()
+
+    @asynccontextmanager
+    async def _turn(self, deadline: Deadline) -> AsyncIterator[None]:
+        """Hold the account's lock; who waits for it is told so."""
+        deadline.note("this process still writes to the account")
+        async with self._account.writing:
+            deadline.note("")
+            yield
 
     async def _usable(
         self, name: str, model_id: str, slot: SlotSpec, deadline: Deadline, *, whosever: bool
@@ -166,7 +176,8 @@ class Deployer:
                 return await put()
             except PlatformError as error:
                 late = error.code == "InsufficientQuota" and self._quota_may_return()
-                if not late or not await deadline.pause(min(5.0, self._account.arm.pace.poll)):
+                pause = min(5.0, self._account.arm.pace.poll)
+                if not late or not await deadline.pause(pause, _QUOTA_LATE):
                     raise
 
     def _quota_may_return(self) -> bool:

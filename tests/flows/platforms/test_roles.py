@@ -6,7 +6,7 @@ import pytest
 from support.scripted_server import ACCOUNT
 
 from evals.errors import PlatformError
-from flows.platforms.azure.errors import explained
+from flows.platforms.azure.errors.explain import explained
 from flows.platforms.azure.roles import DELETE, PAUSE, READ, RESUME, WRITE, role_with
 from flows.platforms.base import SlotSpec
 
