@@ -1,0 +1,183 @@
+"""Forks processes that find everything imported; run by `support.forking`, which says what for.
+
+Reads an order a message from the socket whose number it is given. It has no threads, and ends when nobody holds the
+other end of the socket.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import gc
+import importlib
+import io
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from support import forking
+
+IMPORTED = (
+    *("flows.cli", "flows.demo.servers", "flows.emulator.server", "flows.service.app"),
+    *("flows.promotion", "flows.regression", "flows.rollback", "flows.sweep", "flows.watch"),
+    *("prefect.cli", "prefect.cli.deploy", "prefect.cli.worker", "prefect.workers.process"),
+    *("prefect.flow_engine", "prefect.runner._workspace_supervisor"),
+    *("openai", "pandas", "scipy.stats", "sklearn"),
+)
+Order = dict[str, Any]
+
+
+def main() -> None:
+    channel, began_with = socket.socket(fileno=int(sys.argv[1])), dict(os.environ)
+    given = {sys.path[0], *_search_path(began_with)}
+    sys_path = [folder for folder in sys.path if folder not in given]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those whom we forked
+    for name in IMPORTED:
+        importlib.import_module(name)
+    assert threading.active_count() == 1, threading.enumerate()
+    gc.collect()
+    gc.freeze()
+    while True:
+        order, streams = serve(channel)  # from here on we are the new process …
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork():
+            break
+        for open_here in (channel, ours, *map(os.fdopen, streams)):
+            open_here.close()
+        channel = its  # … or the server of those that it starts
+    keep_open(streams, ours)
+    forking.use(ours, began_with)
+    become(order, sys_path)
+    run(order["module"])
+
+
+def serve(channel: socket.socket) -> tuple[Order, list[int]]:
+    """Fork a process for each order. Returns in that process alone: its order and its standard streams."""
+    while True:
+        message, streams, _, _ = socket.recv_fds(channel, 1 << 20, 3)
+        if not message:
+            os._exit(0)
+        between = os.fork()
+        if between:
+            os.waitpid(between, 0)
+            for stream in streams:
+                os.close(stream)
+            continue
+        between = os.getpid()
+        if os.fork():
+            os._exit(0)
+        while os.getppid() == between:
+            time.sleep(0.0002)  # until who asked has adopted us
+        channel.send(str(os.getpid()).encode())
+        return json.loads(message), streams
+
+
+def keep_open(streams: list[int], server: socket.socket) -> None:
+    """Leave open the standard streams and the way to the server."""
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+    os.closerange(3, server.fileno())
+    os.closerange(server.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+
+
+def become(order: Order, sys_path: list[str]) -> None:
+    """Take on what a program that is begun anew gets from its parent or makes of it."""
+    if order["new_session"]:
+        os.setsid()
+    elif order["process_group"] >= 0:
+        os.setpgid(0, order["process_group"])
+    if not order["ignores_sigint"]:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    environment = order["environment"]
+    os.environ.clear()
+    os.environ.update(environment)
+    _show(environment)
+    os.chdir(order["folder"])
+    sys.argv = ["", *order["argv"]]
+    sys.path[:] = [order["folder"], *dict.fromkeys((*_search_path(environment), *sys_path))]
+    importlib.invalidate_caches()
+    _open_streams(bool(environment.get("PYTHONUNBUFFERED")))
+    _read_prefect_settings()
+
+
+def run(module: str) -> None:
+    """Run a module as `python -m` does, to the end of the process."""
+    sys.modules.pop(module, None)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        code = 0
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if code and not isinstance(ended.code, int):
+            print(ended.code, file=sys.stderr)
+    # What the interpreter does at its end, but for taking thousands of modules to pieces.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(code & 0xFF)
+
+
+def _search_path(environment: dict[str, str]) -> list[str]:
+    return [folder for folder in environment.get("PYTHONPATH", "").split(os.pathsep) if folder]
+
+
+def _open_streams(unbuffered: bool) -> None:
+    """Standard streams know whether they are a terminal, a file or a pipe from when they are opened."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        before = getattr(sys, name)
+        binary = open(  # noqa: SIM115 - open to the end
+            number,
+            "wb" if number else "rb",
+            buffering=0 if unbuffered and number else -1,
+            closefd=False,
+        )
+        stream = io.TextIOWrapper(
+            binary,  # type: ignore[arg-type]
+            encoding=before.encoding,
+            errors=before.errors,
+            newline="\n" if number else None,
+            line_buffering=not unbuffered and (number == 2 or binary.isatty()),
+            write_through=unbuffered,
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _show(environment: dict[str, str]) -> None:
+    """Have /proc show this environment, not the server's: it stands where the kernel laid the server's out."""
+    numbers = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    begin, end = int(numbers[47]), int(numbers[48])
+    block = b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in environment.items())
+    ctypes.memmove(begin, block[: end - begin - 1].ljust(end - begin, b"\0"), end - begin)
+
+
+def _read_prefect_settings() -> None:
+    """Have Prefect read its settings and set up its logging as when it is imported, but not before they are needed."""
+    from prefect.context import SettingsContext, refresh_global_settings_context
+    from prefect.logging import configuration
+
+    get = SettingsContext.__dict__["get"]
+
+    def first_get(cls: type[SettingsContext]) -> SettingsContext | None:
+        SettingsContext.get = get  # type: ignore[method-assign]
+        refresh_global_settings_context()
+        configuration.PROCESS_LOGGING_CONFIG.clear()
+        configuration.setup_logging()
+        return SettingsContext.get()
+
+    SettingsContext.get = classmethod(first_get)  # type: ignore[assignment, method-assign]
+    if any(name.startswith("PREFECT_LOGGING") for name in os.environ):
+        SettingsContext.get()
+
+
+if __name__ == "__main__":
+    main()
