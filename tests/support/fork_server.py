@@ -31,6 +31,10 @@ IMPORTED = (
     *("prefect.flow_engine", "prefect.runner._workspace_supervisor"),
     *("openai", "pandas", "scipy.stats", "sklearn"),
 )
+PREFECT_SERVER = (
+    *("prefect.cli.server", "prefect.server.api.server", "prefect.server.services.base"),
+)
+"""Five seconds more, for those alone who start such a server."""
 Order = dict[str, Any]
 
 
@@ -39,11 +43,7 @@ def main() -> None:
     given = {sys.path[0], *_search_path(began_with)}
     sys_path = [folder for folder in sys.path if folder not in given]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those whom we forked
-    for name in IMPORTED:
-        importlib.import_module(name)
-    assert threading.active_count() == 1, threading.enumerate()
-    gc.collect()
-    gc.freeze()
+    import_all(IMPORTED)
     while True:
         order, streams = serve(channel)  # from here on we are the new process …
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -58,12 +58,23 @@ def main() -> None:
     run(order["module"])
 
 
+def import_all(names: tuple[str, ...]) -> None:
+    for name in names:
+        importlib.import_module(name)
+    assert threading.active_count() == 1, threading.enumerate()
+    gc.collect()
+    gc.freeze()
+
+
 def serve(channel: socket.socket) -> tuple[Order, list[int]]:
     """Fork a process for each order. Returns in that process alone: its order and its standard streams."""
     while True:
         message, streams, _, _ = socket.recv_fds(channel, 1 << 20, 3)
         if not message:
             os._exit(0)
+        order = json.loads(message)
+        if (order["module"], *order["argv"][:2]) == ("prefect", "server", "start"):
+            import_all(PREFECT_SERVER)
         between = os.fork()
         if between:
             os.waitpid(between, 0)
@@ -76,7 +87,7 @@ def serve(channel: socket.socket) -> tuple[Order, list[int]]:
         while os.getppid() == between:
             time.sleep(0.0002)  # until who asked has adopted us
         channel.send(str(os.getpid()).encode())
-        return json.loads(message), streams
+        return order, streams
 
 
 def keep_open(streams: list[int], server: socket.socket) -> None:
@@ -175,8 +186,6 @@ def _read_prefect_settings() -> None:
         return SettingsContext.get()
 
     SettingsContext.get = classmethod(first_get)  # type: ignore[assignment, method-assign]
-    if any(name.startswith("PREFECT_LOGGING") for name in os.environ):
-        SettingsContext.get()
 
 
 if __name__ == "__main__":
