@@ -14,10 +14,11 @@ from typing import Any
 import psutil
 import pytest
 from support import forking
-from support.paths import child_environment
+from support.paths import ROOT, child_environment
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")
 COMMAND = [sys.executable, "-m", "support.process_facts"]
+PATH, BENCH = child_environment()["PYTHONPATH"], ROOT / "tests" / "bench"
 STREAMS: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 
 
@@ -116,6 +117,7 @@ def test_what_it_starts_is_its_own_child_in_turn(each_way: Any) -> None:
     [
         {"env": child_environment(PYTHONWARNINGS="error")},
         {"env": child_environment(LC_ALL="C")},
+        {"env": {**child_environment(), "PYTHONPATH": os.pathsep.join((PATH, str(BENCH)))}},
         {"preexec_fn": os.getpid},
         {"pass_fds": [0]},
         {"umask": 0o77},

@@ -109,7 +109,7 @@ def become(order: Order, sys_path: list[str]) -> None:
     environment = order["environment"]
     os.environ.clear()
     os.environ.update(environment)
-    _show(environment)
+    _show([sys.executable, "-m", order["module"], *order["argv"]], environment)
     os.chdir(order["folder"])
     sys.argv = ["", *order["argv"]]
     sys.path[:] = [order["folder"], *dict.fromkeys((*_search_path(environment), *sys_path))]
@@ -163,12 +163,15 @@ def _open_streams(unbuffered: bool) -> None:
         setattr(sys, f"__{name}__", stream)
 
 
-def _show(environment: dict[str, str]) -> None:
-    """Have /proc show this environment, not the server's: it stands where the kernel laid the server's out."""
-    numbers = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    begin, end = int(numbers[47]), int(numbers[48])
-    block = b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in environment.items())
-    ctypes.memmove(begin, block[: end - begin - 1].ljust(end - begin, b"\0"), end - begin)
+def _show(command: list[str], environment: dict[str, str]) -> None:
+    """Have /proc and `ps` show these and not the server's: they stand where the kernel laid the server's out."""
+    numbers = [
+        int(n) for n in Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:49]
+    ]
+    variables = [f"{name}={value}" for name, value in environment.items()]
+    for texts, begin, end in ((command, *numbers[:2]), (variables, *numbers[2:])):
+        block = b"".join(os.fsencode(text) + b"\0" for text in texts)
+        ctypes.memmove(begin, block[: end - begin - 1].ljust(end - begin, b"\0"), end - begin)
 
 
 def _read_prefect_settings() -> None:

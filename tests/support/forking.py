@@ -114,6 +114,7 @@ def _order(
         or (gid, uid, umask, before) != (None, None, -1, None)
         or not os.path.isdir(folder)
         or _early(environment) != _early(_began_with or dict(os.environ))
+        or _shadows(environment)
     ):
         return None
     return {
@@ -133,6 +134,15 @@ def _early(environment: dict[str, str]) -> dict[str, str]:
         for name, value in environment.items()
         if name.startswith(READ_EARLY) and name not in READ_AGAIN
     }
+
+
+def _shadows(environment: dict[str, str]) -> bool:
+    """Whether a folder that we do not search holds Python, which would be found before what is imported already."""
+    return any(
+        next(Path(folder).glob("*.py"), None) or next(Path(folder).glob("*/__init__.py"), None)
+        for folder in environment.get("PYTHONPATH", "").split(os.pathsep)
+        if folder and os.path.abspath(folder) not in sys.path
+    )
 
 
 def _ask(order: dict[str, Any], streams: list[int]) -> int:
@@ -168,7 +178,7 @@ def _begin() -> socket.socket:
     _began_with = dict(os.environ)
     with its:
         _program = subprocess.Popen(
-            [sys.executable, program, str(its.fileno())],
+            [sys.executable, program, str(its.fileno()), "x" * 2_000],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             pass_fds=[its.fileno()],

@@ -13,13 +13,18 @@ from typing import Any
 
 
 def facts() -> dict[str, Any]:
-    inherited = Path("/proc/self/environ").read_bytes().rstrip(b"\0")
+    shown = {
+        name: [
+            os.fsdecode(one) for one in Path(f"/proc/self/{name}").read_bytes().split(b"\0") if one
+        ]
+        for name in ("cmdline", "environ")
+    }
     umask = os.umask(0)
     return {
         "argv": sys.argv,
         "name": [__name__, sys.modules["__main__"] is sys.modules[__name__], __spec__.name],
         "environment": dict(os.environ),
-        "environment that others see": sorted(os.fsdecode(one) for one in inherited.split(b"\0")),
+        "what others see": [shown["cmdline"], sorted(shown["environ"])],
         "folder": os.getcwd(),
         "search path": sys.path,
         "executable": [sys.executable, sys.prefix, str(sys.flags)],
