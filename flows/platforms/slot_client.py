@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
 from evals.addresses import http_options
 from evals.errors import CredentialError, PlatformError
+from evals.sampling.endpoint.error_bodies import decoded, read_fault
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import DataPlane
 
@@ -67,23 +68,10 @@ class SlotClient:
         )
 
     def _refused(self, answer: httpx.Response, doing: str) -> PlatformError | CredentialError:
-        code, message = _service_error(answer)
-        return self._plane.refused(answer.status_code, code, message, doing)
-
-
-def _service_error(answer: httpx.Response) -> tuple[str | None, str]:
-    """Return the service's own code and message; what is no JSON is its own message."""
-    body = _json(answer)
-    inner = body.get("error", body) if isinstance(body, Mapping) else None
-    problem = inner if isinstance(inner, Mapping) else {}
-    code, message = (
-        problem.get("code"),
-        problem.get("message") or answer.text or answer.reason_phrase,
-    )
-    return (
-        None if code is None else str(code),
-        "".join(letter for letter in str(message) if letter.isprintable())[:400],
-    )
+        fault = read_fault(decoded(answer.content))
+        if not fault.code and not fault.message:
+            fault = replace(fault, message=answer.reason_phrase)
+        return self._plane.refused(answer.status_code, fault, answer.headers, doing)
 
 
 def _json(answer: httpx.Response) -> Any:
