@@ -100,6 +100,8 @@ class Switches(Record, frozen=True, kw_only=True):
     v1_dated_api_version: Literal["refuse", "accept"] = "refuse"
 
     # rights (18); tokens with other rights are given out by POST /_emulator/tokens
+    # pausing and resuming: actions of their own, or what writing takes
+    pause_right: Literal["own_action", "write"] = "own_action"
     key_auth: bool = True  # False: the Azure data plane takes tokens only
     accounts: tuple[AccountSpec, ...] = ()  # besides the default one
 

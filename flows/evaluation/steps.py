@@ -20,6 +20,7 @@ from evals.records import Role, Verdict
 from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.identity import slot_name
+from flows.deployments.pausing import pausing_findings
 from flows.evaluation.ask import ask_models, budget_of, candidate_connection, stop_reasons
 from flows.evaluation.disk_preflight import disk_findings
 from flows.evaluation.estimate import expected_findings, last_results
@@ -78,6 +79,7 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
             found = await run.platform.preflight(
                 run.record.candidate, (run.target.developer, run.target.production)
             )
+            found += await pausing_findings(run.target, run.platform)
             found += _expected(run) + disk_findings(run)
             leaks, refused = await look_for_leaks(run)
             found += leaks + await _judges(run) + anchor_findings(run)

@@ -164,6 +164,10 @@ class OpenAIPlatform:
         ends = _shutdown(model) if model is not None else None
         return model is not None and (ends is None or ends > _today())
 
+    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
+        """Return how to ask the model: it answers under its own id, with nothing deployed."""
+        return self._plane, self.connect(model_id, model_id, "production")
+
     async def list_deployments(self) -> tuple[Deployment, ...]:
         """Return what this object has deployed."""
         return tuple(self._standing.values())

@@ -15,7 +15,7 @@ from flows.platforms.data_plane import DataPlane
 
 __all__ = ["SlotClient"]
 
-_PING = {"messages": [{"role": "user", "content": "ping"}], "max_completion_tokens": 16}
+_MOST_TOKENS = 16
 
 
 class SlotClient:
@@ -35,16 +35,16 @@ class SlotClient:
     async def __aexit__(self, *exc: object) -> None:
         await self._http.aclose()
 
-    async def ping(self) -> dict[str, Any]:
-        """Return what the slot answers to a tiny request: a completion, decoded.
+    async def ping(self, question: str = "ping") -> dict[str, Any]:
+        """Return what the slot answers to a tiny question: a completion, decoded.
 
         Raises PlatformError or CredentialError as `DataPlane.ask` does; its cause holds the answer where there was one.
         """
         doing = f"ask {self._connection.endpoint.model}"
         try:
-            answer = await self._send()
+            answer = await self._send(question)
             if answer.status_code == 401 and self._plane.renew():
-                answer = await self._send()
+                answer = await self._send(question)
         except httpx.TransportError as error:
             raise self._plane.unanswered(error, doing) from error
         try:
@@ -58,11 +58,16 @@ class SlotClient:
             )
         return completion
 
-    async def _send(self) -> httpx.Response:
+    async def _send(self, question: str) -> httpx.Response:
         endpoint = self._connection.endpoint
+        asked = [{"role": "user", "content": question}]
         return await self._http.post(
             f"{endpoint.base_url}/chat/completions",
-            json={"model": endpoint.model, **_PING},
+            json={
+                "model": endpoint.model,
+                "messages": asked,
+                "max_completion_tokens": _MOST_TOKENS,
+            },
             params={"api-version": endpoint.api_version} if endpoint.api_version else {},
             headers=dict(await self._connection.auth()),
         )

@@ -16,6 +16,7 @@ from evals.report.facts import (
 )
 from evals.report.write import write_report
 from flows.config.sealing import UNSEALED
+from flows.deployments.pausing import PAUSING
 from flows.evaluation.human_labels import judge_facts
 from flows.evaluation.kept.pinned import EarlierModels, pinned
 from flows.evaluation.looks import due_look, results_at
@@ -177,12 +178,13 @@ def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
     over_time = evidence_sentence(run)
     told = (*overlaps, over_time) if over_time else overlaps
     unknown = tuple(item.message for item in found if item.name == UNKNOWN)
+    running = tuple(one.message for one in found if one.name == PAUSING and one.level == "warn")
     sealed = tuple(
         f"{opened.suite.name} is sealed: its cases and what was answered to each are not shown here"
         for opened in run.plan.suites
         if opened.suite.sealed and not unsealed
     )
-    return (*_superseded(run.record), *told, *retry_notes(run), *sealed, *unknown)
+    return (*_superseded(run.record), *told, *retry_notes(run), *sealed, *unknown, *running)
 
 
 def _superseded(record: RunRecord) -> tuple[str, ...]:

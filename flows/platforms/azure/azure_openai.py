@@ -22,6 +22,7 @@ from flows.platforms.azure.deploying import Deployer
 from flows.platforms.azure.options import AzureOptions, read_options
 from flows.platforms.azure.preflight import Preflight, billed_by_the_hour
 from flows.platforms.azure.replace import Replacement, replace_deployment
+from flows.platforms.azure.rights import pausing_of, pausing_rights
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace
@@ -168,6 +169,13 @@ class AzureOpenAIPlatform:
         """Return every deployment of the account, ours and others'."""
         return await self.account.deployments()
 
+    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
+        """Return how to ask a deployment of the model that stands already, None when there is none that is ready."""
+        for one in await self.account.deployments():
+            if one.state == "ready" and same_model(model_id, one.model_id):
+                return self._plane, self.connect(one.name, one.model_id, one.slot)
+        return None
+
     async def delete(self, name: str) -> None:
         """Delete and wait until it is gone. Raises PlatformError (code NotOurs) for what Gatewright did not make."""
         await self._deployer.delete(name)
@@ -205,6 +213,10 @@ class AzureOpenAIPlatform:
     async def pause(self, name: str) -> None:
         """Stop a kept deployment from answering; not offered for the developer tier."""
         await self.account.pause(name)
+
+    async def pausing(self, slot: SlotSpec) -> Finding | None:
+        """Say whether deployments of such a slot can be paused and resumed, None when that can't be told."""
+        return pausing_of(slot) or await pausing_rights(self.account)
 
     def billed_by_the_hour(self, model_id: str, slot: SlotSpec) -> bool:
         """True when a model standing in such a slot costs by the hour besides its tokens."""

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from evals.sampling.endpoint.error_bodies import ServiceFault
 from flows.platforms.azure.errors.quota_numbers import QuotaNumbers, read_quota_numbers
+from flows.platforms.azure.roles import what_to_assign
 from flows.platforms.service_words import quoted
 
 __all__ = ["details_of"]
@@ -33,9 +34,6 @@ _MODEL = re.compile(r"model '([^']*Name:[^']*)'")
 _SINCE = re.compile(r"since (\d{1,2}/\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2})")
 _GROUP = re.compile(r"/resourceGroups/([^/]+)", re.IGNORECASE)
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)", re.IGNORECASE)
-_CONTRIBUTOR = (
-    "have 'Cognitive Services OpenAI Contributor' assigned there (az role assignment create)"
-)
 _MOST_NAMED = 3
 
 
@@ -179,17 +177,20 @@ def _role(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     found = _ACTION.search(fault.message)
     if found is None:
         return "", ""
-    return "", f"the action {found[1]} is missing at {found[2] or 'the account'}: {_CONTRIBUTOR}"
+    return "", _missing(found[1], found[2] or "the account")
 
 
 def _source_role(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     linked, found = _LINKED.search(fault.message), _ACTION.search(fault.message)
     if linked is not None:
-        return "", f"the action {linked[1]} is missing at {linked[2]}: {_CONTRIBUTOR}"
+        return "", _missing(linked[1], linked[2])
     if found is None:
         return "", ""
-    scope = found[2] or "the source account"
-    return "", f"the action {found[1]} is missing at {scope}: {_CONTRIBUTOR}"
+    return "", _missing(found[1], found[2] or "the source account")
+
+
+def _missing(action: str, scope: str) -> str:
+    return f"the action {action} is missing at {scope}: {what_to_assign((action,), 'there')}"
 
 
 def _tenant(_fault: ServiceFault, headers: Headers) -> tuple[str, str]:
