@@ -21,7 +21,7 @@ from flows.commands.views.findings import show_findings
 from flows.config.target import target_names
 from flows.deployments.pausing import pausing_findings
 from flows.orchestration.prefect_api import PrefectApi
-from flows.platforms.base import Deployment, Finding, FindsAnsweringModels, Platform, TriggerRef
+from flows.platforms.base import Deployment, Finding, Platform, TriggerRef
 from flows.registry.opening import open_registry
 from flows.settings import Settings, load_settings
 
@@ -119,6 +119,7 @@ async def _platform(
 ) -> tuple[Finding, ...]:
     """The platform's own preflight for a model, and what a run would take; without one, whether the account answers."""
     from flows.platforms.fine_tuning.jobs import walk_jobs
+    from flows.platforms.one_question import asked_once
     from flows.platforms.table import open_platform
 
     try:
@@ -138,11 +139,9 @@ async def _platform(
             here = Finding(name="platform", level="ok", message=_standing(platform.name, standing))
             return (here, *await pausing_findings(plan.target, platform))
         found = await _preflight(plan, platform, candidate, live, seen)
-        return (
-            found
-            if ref is None or not ask
-            else (*found, *await _question(platform, candidate, found))
-        )
+        if ask and ref is not None:
+            found += await asked_once(platform, candidate, found)
+        return found
     except RefusedError as error:
         return (Finding(name="model", level="fail", message=str(error)),)
     except GatewrightError as error:
@@ -177,27 +176,6 @@ async def _resolved(platform: Platform, ref: TriggerRef, target: str) -> Candida
         if ref.model_id is None:
             raise
         return Candidate(model_id=ref.model_id, target=target)
-
-
-_IN_VAIN = frozenset({"credentials", "service", "model", "account"})
-"""What is wrong with these would be told a second time by asking."""
-
-
-async def _question(
-    platform: HostingPlatform, candidate: Candidate, found: Sequence[Finding]
-) -> tuple[Finding, ...]:
-    """Ask the candidate once where it answers already; nothing where it would have to be deployed first."""
-    from flows.platforms.one_question import question_finding
-
-    if not isinstance(platform, FindsAnsweringModels):
-        return ()
-    if any(one.level == "fail" and one.name in _IN_VAIN for one in found):
-        return ()
-    there = await platform.answering(candidate.model_id)
-    if there is None:
-        return ()
-    price = platform.price(candidate.model_id, candidate.base_model)
-    return (await question_finding(*there, price),)
 
 
 async def _preflight(

@@ -3,23 +3,46 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from evals.errors import CredentialError, GatewrightError, PlatformError
-from evals.records import Price, Usage
+from evals.records import Candidate, Price, Usage
 from evals.report.numbers import duration
 from evals.report.sanitise import one_line
 from evals.sampling.budget import cost_usd
-from flows.platforms.base import Connection, Finding
+from flows.platforms.base import Connection, Finding, FindsAnsweringModels, HostingPlatform
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.readiness import ANSWERING, agreement
 from flows.platforms.slot_client import SlotClient
 
-__all__ = ["question_finding"]
+__all__ = ["asked_once", "question_finding"]
 
 _QUESTION = "Answer with one word: ready."
 _PATIENCE_S = 60.0
+_IN_VAIN = frozenset({"credentials", "service", "model", "account"})
 _SHOWN = 40  # characters of the answer
+
+
+async def asked_once(
+    platform: HostingPlatform, candidate: Candidate, found: Sequence[Finding]
+) -> tuple[Finding, ...]:
+    """Ask a candidate once where it answers already; nothing where it would have to be deployed first.
+
+    `found` is what the preflight says of it: where that tells why nothing can answer, nothing is asked. Never raises.
+    """
+    if not isinstance(platform, FindsAnsweringModels):
+        return ()
+    if any(one.level == "fail" and one.name in _IN_VAIN for one in found):
+        return ()
+    try:
+        there = await platform.answering(candidate.model_id)
+    except GatewrightError as error:
+        return (_unanswered(candidate.model_id, error),)
+    if there is None:
+        return ()
+    price = platform.price(candidate.model_id, candidate.base_model)
+    return (await question_finding(*there, price),)
 
 
 async def question_finding(
