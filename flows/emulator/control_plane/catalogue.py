@@ -71,11 +71,12 @@ class BaseModel:
     provisioned_regions: frozenset[str]
     fine_tune_until: str
     inference_until: str
+    format: str = "OpenAI"
 
     @property
     def full_name(self) -> str:
-        """Name and version joined as fine-tuning names it, 'gpt-4.1-mini-2025-04-14'."""
-        return f"{self.name}-{self.version}"
+        """Name and version as fine-tuning joins them, 'gpt-4.1-mini-2025-04-14'; an open model's name alone."""
+        return f"{self.name}-{self.version}" if self.format == "OpenAI" else self.name
 
     def skus(self, location: str, *, fine_tuned: bool) -> tuple[str, ...]:
         """Return the deployment types that this model has in a region."""
@@ -109,6 +110,21 @@ def _model(name: str, version: str, developer: bool, second: str, end: str) -> B
     )
 
 
+def _open_model(name: str, model_format: str) -> BaseModel:
+    """An open model that Foundry fine-tunes: global deployments alone, and a developer tier."""
+    return BaseModel(
+        name=name,
+        version="1",
+        quota_name=name,
+        developer=True,
+        standard_regions=frozenset(),
+        provisioned_regions=frozenset(),
+        fine_tune_until="2031-10-14T00:00:00Z",
+        inference_until="2032-04-14T00:00:00Z",
+        format=model_format,
+    )
+
+
 BASE_MODELS: tuple[BaseModel, ...] = (
     _model("gpt-4.1", "2025-04-14", True, "northcentralus", "203104"),
     _model("gpt-4.1-mini", "2025-04-14", True, "northcentralus", "203104"),
@@ -117,6 +133,10 @@ BASE_MODELS: tuple[BaseModel, ...] = (
     _model("gpt-4o", "2024-11-20", False, "eastus2", "203004"),
     _model("gpt-4o-mini", "2024-07-18", False, "northcentralus", "203004"),
     _model("o4-mini", "2025-04-16", True, "eastus2", "203104"),
+    _open_model("qwen3-32b", "Alibaba"),
+    _open_model("gpt-oss-20b", "Microsoft"),
+    _open_model("Ministral-3B", "Mistral AI"),
+    _open_model("Llama-3.3-70B-Instruct", "Meta"),
 )
 
 
@@ -135,7 +155,7 @@ def canonical_sku(name: str) -> str | None:
 
 def usage_row(model: BaseModel, sku: str, *, fine_tuned: bool) -> str:
     """Return the name of the quota row that a deployment draws on."""
-    return f"OpenAI.{sku}.{model.quota_name}{'-finetune' if fine_tuned else ''}"
+    return f"{model.format.replace(' ', '')}.{sku}.{model.quota_name}{'-finetune' if fine_tuned else ''}"
 
 
 def default_limit(sku: str, *, fine_tuned: bool) -> int:

@@ -126,7 +126,7 @@ def _model(
     state: EmulatorState, base: BaseModel, location: str, tuned: str | None = None
 ) -> dict[str, Any]:
     shown: dict[str, Any] = {
-        "format": "OpenAI",
+        "format": base.format,
         "name": tuned or base.name,
         "version": "1" if tuned else base.version,
         "isDefaultVersion": True,
@@ -144,7 +144,7 @@ def _model(
         ],
     }
     if tuned:
-        shown["baseModel"] = {"format": "OpenAI", "name": base.name, "version": base.version}
+        shown["baseModel"] = {"format": base.format, "name": base.name, "version": base.version}
     return shown
 
 
@@ -201,12 +201,12 @@ def model_capacities(
     return [
         {
             "id": f"/subscriptions/{account.spec.subscription}/providers/Microsoft.CognitiveServices/locations/{location}"
-            f"/models/OpenAI.{base.name}.{base.version}",
+            f"/models/{base.format}.{base.name}.{base.version}",
             "name": sku,
             "type": "Microsoft.CognitiveServices/locations/modelCapacities",
             "location": location,
             "properties": {
-                "model": {"format": "OpenAI", "name": base.name, "version": base.version},
+                "model": {"format": base.format, "name": base.name, "version": base.version},
                 "skuName": sku,
                 "availableCapacity": available_capacity(
                     state, account, base, sku, fine_tuned=False

@@ -6,16 +6,31 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
 
-__all__ = ["find_entry", "inference_ends", "offered_skus", "usage_names"]
+from flows.platforms.model_names import base_of, base_parts, same_id
+
+__all__ = ["OPENAI", "find_entry", "format_of", "inference_ends", "offered_skus", "usage_names"]
+
+OPENAI = "OpenAI"
+"""The format of OpenAI's own models, fine-tuned ones too."""
 
 
 def find_entry(
     models: Iterable[Mapping[str, Any]], name: str, version: str | None = None
 ) -> Mapping[str, Any] | None:
     """Return the entry of a model, None when the region does not list it."""
-    fitting = [model for model in models if model.get("name") == name]
+    fitting = [model for model in models if same_id(str(model.get("name")), name)]
     exact = [model for model in fitting if version is None or model.get("version") == version]
     return next(iter(exact), None)
+
+
+def format_of(
+    models: Iterable[Mapping[str, Any]], model_id: str, base_model: str | None = None
+) -> str | None:
+    """Return the format that a model or its base is listed with ('Alibaba'), None when neither is listed."""
+    listed = list(models)
+    base = base_of(model_id) or base_model or model_id
+    entry = find_entry(listed, model_id) or find_entry(listed, *base_parts(base))
+    return str(entry["format"]) if entry and entry.get("format") else None
 
 
 def offered_skus(entry: Mapping[str, Any] | None) -> tuple[str, ...]:
