@@ -49,8 +49,8 @@ def main() -> None:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if os.fork():
             break
-        for open_here in (channel, ours, *map(os.fdopen, streams)):
-            open_here.close()
+        for stream in (channel.detach(), ours.detach(), *streams):
+            os.close(stream)
         channel = its  # … or the server of those that it starts
     keep_open(streams, ours)
     forking.use(ours, began_with)
@@ -152,7 +152,7 @@ def _open_streams(unbuffered: bool) -> None:
             closefd=False,
         )
         stream = io.TextIOWrapper(
-            binary,  # type: ignore[arg-type]
+            binary,
             encoding=before.encoding,
             errors=before.errors,
             newline="\n" if number else None,
@@ -165,13 +165,15 @@ def _open_streams(unbuffered: bool) -> None:
 
 def _show(command: list[str], environment: dict[str, str]) -> None:
     """Have /proc and `ps` show these and not the server's: they stand where the kernel laid the server's out."""
-    numbers = [
-        int(n) for n in Path("/proc/self/stat").read_text().rpartition(")")[2].split()[45:49]
-    ]
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    _overwrite(command, int(fields[45]), int(fields[46]))
     variables = [f"{name}={value}" for name, value in environment.items()]
-    for texts, begin, end in ((command, *numbers[:2]), (variables, *numbers[2:])):
-        block = b"".join(os.fsencode(text) + b"\0" for text in texts)
-        ctypes.memmove(begin, block[: end - begin - 1].ljust(end - begin, b"\0"), end - begin)
+    _overwrite(variables, int(fields[47]), int(fields[48]))
+
+
+def _overwrite(texts: list[str], begin: int, end: int) -> None:
+    block = b"".join(os.fsencode(text) + b"\0" for text in texts)[: end - begin - 1]
+    ctypes.memmove(begin, block.ljust(end - begin, b"\0"), end - begin)
 
 
 def _read_prefect_settings() -> None:

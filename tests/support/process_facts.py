@@ -20,6 +20,7 @@ def facts() -> dict[str, Any]:
         for name in ("cmdline", "environ")
     }
     umask = os.umask(0)
+    streams: list[Any] = [sys.stdin, sys.stdout, sys.stderr]
     return {
         "argv": sys.argv,
         "name": [__name__, sys.modules["__main__"] is sys.modules[__name__], __spec__.name],
@@ -34,8 +35,7 @@ def facts() -> dict[str, Any]:
         "blocked": sorted(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
         "umask": umask,
         "streams": [
-            [s.encoding, s.errors, s.isatty(), s.line_buffering, s.write_through]
-            for s in (sys.stdin, sys.stdout, sys.stderr)
+            [s.encoding, s.errors, s.isatty(), s.line_buffering, s.write_through] for s in streams
         ],
         "files": [n for n in map(int, os.listdir("/proc/self/fd")) if n < 3],
         "threads": threading.active_count(),
