@@ -9,16 +9,19 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 
-from evals.errors import PlatformError
+from evals.errors import GatewrightError, PlatformError
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.documents import ModelSource, is_ours, put_body, sku_of
 from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not_repointable
-from flows.platforms.azure.models import find_entry, offered_skus
+from flows.platforms.azure.region import untuned_on_developer_tier
 from flows.platforms.base import Deployment, SlotSpec
 from flows.platforms.deadlines import Deadline
-from flows.platforms.model_names import base_parts, same_model
+from flows.platforms.model_names import is_fine_tuned, same_model
 
-__all__ = ["Deployer"]
+__all__ = ["Deployer", "refuse_untuned"]
+
+OfferedTypes = Callable[[str], Awaitable[tuple[str, ...]]]
+"""From a model id to the deployment types that it has in the account's region."""
 
 _QUOTA_RETURNS_S = 60.0
 """How long after a deletion a quota that does not reach may only be late: 15 to 20 s are usual."""
@@ -33,8 +36,10 @@ class Deployer:
         *,
         source: ModelSource | None = None,
         content_policy: str | None = None,
+        offered: OfferedTypes | None = None,
     ) -> None:
         self._account = account
+        self._offered = offered or _nothing_known
         self._source, self._content_policy = source, content_policy
         self._freed_at: float | None = None
 
@@ -51,6 +56,7 @@ class Deployer:
 
         Another model is changed in place where the service does that; `whosever` allows it for what others made, too.
         """
+        refuse_untuned(name, model_id, slot)
         deadline = Deadline(self._account.arm.pace.deploy, f"{name} to be deployed")
         async with self._account.writing:
             standing = await self._usable(name, model_id, slot, deadline, whosever=whosever)
@@ -161,7 +167,10 @@ class Deployer:
             raise error
 
     async def _with_offered_skus(self, error: PlatformError, model_id: str) -> PlatformError:
-        offered = await self._offered(model_id)
+        try:
+            offered = await self._offered(model_id)
+        except GatewrightError:
+            return error  # what may not be read adds nothing
         if not offered:
             return error
         return PlatformError(
@@ -171,20 +180,23 @@ class Deployer:
             hint=f"offered here for this model: {', '.join(offered)}",
         )
 
-    async def _offered(self, model_id: str) -> tuple[str, ...]:
-        try:
-            models = await self._account.models()
-        except PlatformError:
-            return ()
-        entry = find_entry(models, model_id) or find_entry(models, base_parts(model_id)[0])
-        return offered_skus(entry)
-
     async def _resize(self, standing: Deployment, slot: SlotSpec, deadline: Deadline) -> None:
         # PATCH: a PUT would send the model again, which may be refused as a change of it
         await self._account.settled(standing.name, deadline=deadline)
         sku = {"name": standing.sku, "capacity": slot.capacity}
         body = {"sku": sku, "tags": standing.tags}
         await self._account.patch(standing.name, body, deadline=deadline)
+
+
+def refuse_untuned(name: str, model_id: str, slot: SlotSpec) -> None:
+    """Raise PlatformError for an untuned model in a slot that takes fine-tunes only, before anything is changed."""
+    if sku_of(slot) == "DeveloperTier" and not is_fine_tuned(model_id):
+        message, fix = untuned_on_developer_tier(model_id, slot.slot)
+        raise PlatformError(f"could not deploy {name}: {message}", code="FineTunesOnly", hint=fix)
+
+
+async def _nothing_known(model_id: str) -> tuple[str, ...]:
+    return ()
 
 
 def _as_asked(settled: Deployment, model_id: str) -> Deployment:

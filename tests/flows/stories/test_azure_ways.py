@@ -216,7 +216,7 @@ def test_a_sku_that_is_not_there_is_told_with_those_that_are(
     assert "→ offered here: " in answer.out
     assert "GlobalStandard" in answer.out.split("→ offered here: ")[1].splitlines()[0]
     problems = refused(account, account.begin(models.first.model_id))
-    assert [problem.field for problem in problems] == ["sku production"]
+    assert [problem.field for problem in problems] == ["sku production", "fine-tuning"]
 
 
 def asked(emulator, since=0):
