@@ -19,8 +19,7 @@ __all__ = [
 WARN_DAYS = 90
 """How long before a model's end the warning begins: long enough to train and promote a successor."""
 
-OTHERWISE = "on a newer base model"
-NEWER_BASE = f"train the successor {OTHERWISE}"
+NEWER_BASE = "train the successor on a newer base model"
 
 
 def lifetime_finding(
@@ -48,17 +47,17 @@ def unknown_lifetime(what: str, field: str) -> Finding:
     )
 
 
-def training_finding(base: str, ends: date, *, today: date) -> Finding:
+def training_finding(base: str, ends: date, *, today: date, otherwise: str = NEWER_BASE) -> Finding:
     """Report until when a successor can be trained on the same base. Nothing of today's run depends on it."""
     days = (ends - today).days
     if days <= 0:
         message = f"fine-tuning of {base} was to end on {ends}"
-        return Finding(name="successor", level="warn", message=message, fix=NEWER_BASE)
-    message = f"a successor can be trained on {base} until {ends} at least"
+        return Finding(name="successor", level="warn", message=message, fix=otherwise)
+    message = f"a successor can be trained on {base} until {ends}"
     if days <= WARN_DAYS:
-        message += f", in {days} days"
+        fix = f"train it before, or {otherwise}"
         return Finding(
-            name="successor", level="warn", message=message, fix=f"train it before, or {OTHERWISE}"
+            name="successor", level="warn", message=f"{message}, in {days} days", fix=fix
         )
     return Finding(name="successor", level="ok", message=message)
 
