@@ -17,11 +17,21 @@ from urllib.request import getproxies, proxy_bypass
 
 from evals.errors import ConfigurationError, Problem
 
-__all__ = ["checked", "http_options", "is_loopback", "prepare_environment", "proxy_for"]
+__all__ = [
+    "checked",
+    "http_options",
+    "is_loopback",
+    "origin",
+    "plain_address",
+    "prepare_environment",
+    "proxy_for",
+    "same_address",
+]
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SET_ASIDE = "GATEWRIGHT_SET_ASIDE_"
 _SCHEMES = ("http", "https", "all")
+_PORTS = {"http": 80, "https": 443}
 
 
 def prepare_environment() -> None:
@@ -61,6 +71,35 @@ def checked(
     kind = "an https address (http only on loopback)" if secure else "an http or https address"
     message = f"expected {kind}, such as https://host:8443/path; found {_without_secrets(url)!r}"
     raise ConfigurationError(Problem(where=where or "address", field=field, message=message))
+
+
+def plain_address(url: str) -> str:
+    """Return an address as every way of writing it comes to (RFC 3986, section 6.2.3): scheme and host in lower case, no
+    port that the scheme has anyway, no slash at the end. What is no address is returned as it is, without that slash.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        scheme, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:
+        return url.rstrip("/")
+    if not host:
+        return url.rstrip("/")
+    login, at, _ = parts.netloc.rpartition("@")
+    name = host.rstrip(".")
+    shown = f"[{name}]" if ":" in name else name
+    place = shown if port in (None, _PORTS.get(scheme)) else f"{shown}:{port}"
+    return parts._replace(netloc=f"{login}{at}{place}", path=parts.path.rstrip("/")).geturl()
+
+
+def same_address(one: str, other: str) -> bool:
+    """Say whether two addresses lead to the same place, however they are written."""
+    return plain_address(one) == plain_address(other)
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    """Return scheme, host and port of an address, the port that the scheme has where it names none."""
+    parts = urlsplit(plain_address(url))
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme)
 
 
 def proxy_for(url: str) -> str | None:

@@ -18,6 +18,7 @@ from flows.approvals.suspend import suspends, wait_for_people
 from flows.approvals.suspended_runs import note_resumed
 from flows.evaluation.request import is_rejudgement, request_run
 from flows.evaluation.steps import rounds_due
+from flows.orchestration.flow_log import waits_in_flow_log
 from flows.orchestration.target_lease import HeldLease, target_lease
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry, require_run, wait_for_registry
@@ -68,35 +69,36 @@ async def promote(
     Returns:
         run_id, state and verdict of the run; the same trigger again returns the same run.
     """
-    settings = load_settings()
-    await wait_for_registry(settings)
-    ref = TriggerRef(job_id=job_id, model_id=model_id, checkpoint=checkpoint)
-    actor = requested_by or settings.actor
-    if selection and ref == TriggerRef():
-        chosen = await _chosen(target, selection)
-        if chosen is None:
-            return _summary(selection)
-        ref = _reference(chosen)
-    request = partial(
-        request_run,
-        settings,
-        target,
-        ref,
-        kind="promotion",
-        actor=actor,
-        fresh=bool(fresh),
-        early_stop=early_stop != "off",
-        selection=selection,
-    )
-    run, _created = request(again=again, rejudges=rejudges)
-    await _run_to_end(run.run_id)
-    # Once and no more: while others keep going live in between, this one would be judged for ever.
-    if not is_rejudgement(run) and _is_stale(run.run_id):
-        get_run_logger().info("something else was made live since the verdict: judging again")
-        run, _created = request(rejudges=run.run_id)
+    with waits_in_flow_log():
+        settings = load_settings()
+        await wait_for_registry(settings)
+        ref = TriggerRef(job_id=job_id, model_id=model_id, checkpoint=checkpoint)
+        actor = requested_by or settings.actor
+        if selection and ref == TriggerRef():
+            chosen = await _chosen(target, selection)
+            if chosen is None:
+                return _summary(selection)
+            ref = _reference(chosen)
+        request = partial(
+            request_run,
+            settings,
+            target,
+            ref,
+            kind="promotion",
+            actor=actor,
+            fresh=bool(fresh),
+            early_stop=early_stop != "off",
+            selection=selection,
+        )
+        run, _created = request(again=again, rejudges=rejudges)
         await _run_to_end(run.run_id)
-    await tasks.resume_unanswerable(target, str(runtime.flow_run.id))
-    return _summary(run.run_id)
+        # Once and no more: while others keep going live in between, this one would be judged for ever.
+        if not is_rejudgement(run) and _is_stale(run.run_id):
+            get_run_logger().info("something else was made live since the verdict: judging again")
+            run, _created = request(rejudges=run.run_id)
+            await _run_to_end(run.run_id)
+        await tasks.resume_unanswerable(target, str(runtime.flow_run.id))
+        return _summary(run.run_id)
 
 
 async def _chosen(target: str, selection: str) -> RunRecord | None:

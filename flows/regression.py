@@ -10,6 +10,7 @@ from evals.errors import ConfigurationError, Problem
 from flows import tasks
 from flows.evaluation.request import request_run
 from flows.evaluation.steps import rounds_due
+from flows.orchestration.flow_log import waits_in_flow_log
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
 from flows.settings import load_settings
@@ -35,12 +36,15 @@ async def regress(target: str, requested_by: str = "") -> dict[str, str]:
         actor=requested_by or settings.actor,
         again=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    await tasks.resolve(run.run_id)
-    for look in rounds_due(settings, run.run_id):
-        if not await tasks.ask_round(run.run_id, look) or await tasks.judge_look(run.run_id, look):
-            break
-    await tasks.conclude(run.run_id)
-    outcome = await tasks.settle_regression(run.run_id)
-    page = await tasks.report(run.run_id)
+    with waits_in_flow_log():
+        await tasks.resolve(run.run_id)
+        for look in rounds_due(settings, run.run_id):
+            if not await tasks.ask_round(run.run_id, look) or await tasks.judge_look(
+                run.run_id, look
+            ):
+                break
+        await tasks.conclude(run.run_id)
+        outcome = await tasks.settle_regression(run.run_id)
+        page = await tasks.report(run.run_id)
     get_run_logger().info("%s: %s, report %s", target, outcome, page)
     return {"run_id": run.run_id, "verdict": outcome, "report": page}

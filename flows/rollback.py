@@ -5,6 +5,7 @@ from __future__ import annotations
 from prefect import flow, get_run_logger
 
 from flows import tasks
+from flows.orchestration.flow_log import waits_in_flow_log
 from flows.settings import load_settings
 
 __all__ = ["roll_back"]
@@ -23,6 +24,7 @@ async def roll_back(
     With `from_generation` it goes back from that generation and no other, so that asking twice is one rollback.
     """
     actor = requested_by or load_settings().actor
-    model = await tasks.roll_back(target, to, reason, actor, from_generation)
+    with waits_in_flow_log():
+        model = await tasks.roll_back(target, to, reason, actor, from_generation)
     get_run_logger().info("%s: %s is live again", target, model)
     return model

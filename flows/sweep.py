@@ -4,10 +4,14 @@ warm what a rollback may need.
 
 from __future__ import annotations
 
+import logging
+
 from prefect import flow, get_run_logger
 
 from evals.errors import GatewrightError, PlatformError
 from flows import tasks
+from flows.housekeeping.sweep_target import SweepOutcome
+from flows.orchestration.flow_log import waits_in_flow_log
 
 __all__ = ["sweep"]
 
@@ -22,20 +26,19 @@ async def sweep(target: str | None = None) -> list[str]:
     """
     log = get_run_logger()
     deleted, problems = [], []
-    for look in await tasks.check_drift(target):
-        if look.drifts:
-            log.warning("%s: %s", look.target, look.reason)
-        if look.problem:
-            problems.append(f"{look.target}: could not look for drift: {look.problem}")
-    for run_id, problem in (await tasks.finish_stopped(target)).items():
-        log.info("%s: finished what its process left undone", run_id)
-        problems += [f"{run_id}: {problem}"] if problem else []
-    for found in await tasks.sweep_targets(target):
-        log.info("%s: kept warm %s", found.target, ", ".join(found.kept_warm) or "nothing")
-        for due in found.deleted:
-            log.info("%s: deleted %s: %s", found.target, due.name, due.why)
-            deleted.append(due.name)
-        problems += [f"{found.target}: {problem}" for problem in found.problems]
+    with waits_in_flow_log():
+        for look in await tasks.check_drift(target):
+            if look.drifts:
+                log.warning("%s: %s", look.target, look.reason)
+            if look.problem:
+                problems.append(f"{look.target}: could not look for drift: {look.problem}")
+        for run_id, problem in (await tasks.finish_stopped(target)).items():
+            log.info("%s: finished what its process left undone", run_id)
+            problems += [f"{run_id}: {problem}"] if problem else []
+        for found in await tasks.sweep_targets(target):
+            _log_swept(log, found)
+            deleted += [due.name for due in found.deleted]
+            problems += [f"{found.target}: {problem}" for problem in found.problems]
     if target is None:
         try:
             forgotten = await tasks.forget_answers()
@@ -45,3 +48,13 @@ async def sweep(target: str | None = None) -> list[str]:
     if problems:
         raise PlatformError("; ".join(problems))
     return deleted
+
+
+def _log_swept(
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger], found: SweepOutcome
+) -> None:
+    log.info("%s: kept warm %s", found.target, ", ".join(found.kept_warm) or "nothing")
+    for due in found.deleted:
+        log.info("%s: deleted %s: %s", found.target, due.name, due.why)
+    for warning in found.warnings:
+        log.warning("%s: %s", found.target, warning)

@@ -10,6 +10,7 @@ from prefect import flow, get_run_logger
 
 from evals.errors import PlatformError
 from flows import tasks
+from flows.orchestration.flow_log import waits_in_flow_log
 from flows.settings import load_settings
 
 __all__ = ["watch"]
@@ -18,9 +19,10 @@ __all__ = ["watch"]
 @flow(name="watch", persist_result=False)
 async def watch(target: str | None = None) -> list[str]:
     """Look once; returns the ids of the jobs that started a promotion. Fails, after all is done, when something stuck."""
-    for run in await tasks.close_expired():
-        get_run_logger().info("run %s was refused: nobody answered in time", run)
-    found = await tasks.start_new(target)
+    with waits_in_flow_log():
+        for run in await tasks.close_expired():
+            get_run_logger().info("run %s was refused: nobody answered in time", run)
+        found = await tasks.start_new(target)
     started = [job for one in found for job in one.started]
     for job in started:
         get_run_logger().info("started a promotion for %s", job)

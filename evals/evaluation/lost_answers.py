@@ -7,9 +7,9 @@ row, and the round after its first turn where a model has answered nothing at al
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -24,6 +24,7 @@ from evals.sampling.fatal_errors import UnreachableError
 from evals.sampling.journal.entries import settles
 from evals.sampling.journal.journal import Journal
 from evals.sampling.progress.snapshot import ProgressSink
+from evals.sampling.progress.waits import wait_telling
 from evals.sampling.request_spec import ModelRequest, SamplingSettings
 from evals.sampling.response_store import ResponseStore
 from evals.sampling.sampler import sample
@@ -83,10 +84,9 @@ async def ask_lost_again(
         if not any(lost.values()):
             break
         shown = SlowRoundProgress(evaluation, look, models, lost, progress)
-        wait_s = plan.wait_before(turn)
-        shown.waits(f"{turn} of {plan.attempts}", wait_s, budget)
-        await asyncio.sleep(wait_s)
-        shown.asks(f"{turn} of {plan.attempts}")
+        which = f"{turn} of {plan.attempts}"
+        await wait_telling(plan.wait_before(turn), partial(shown.waits, which, budget))
+        shown.asks(which)
         short = {role: model for role, model in models.items() if lost[role]}
         allowed = await _turn(evaluation, look, short, turn, shown, budget, store)
         lost = lost_answers(evaluation, look)

@@ -11,6 +11,7 @@ from evals.records import Role
 from evals.sampling.budget import Budget
 from evals.sampling.journal.entries import settles
 from evals.sampling.progress.snapshot import ProgressSink, RoleProgress, Snapshot
+from evals.sampling.progress.waits import moment_in
 
 __all__ = ["SlowRoundProgress"]
 
@@ -35,10 +36,10 @@ class SlowRoundProgress:
         self._roles = dict(self._before)
         self._note = ""
 
-    def waits(self, turn: str, wait_s: float, budget: Budget | None) -> None:
+    def waits(self, turn: str, budget: Budget | None, wait_s: float) -> None:
         """Say how long the round waits for its next turn."""
         budget = budget or Budget()
-        self._note = f"{self._what()}: asked for again in {wait_s:g} s, slowly ({turn})"
+        self._note = f"{self._what()}: asked for again in {wait_s:.0f} s, at {moment_in(wait_s)}, slowly ({turn})"
         snapshot = Snapshot(
             elapsed_s=0.0,
             roles=dict(self._roles),
@@ -64,9 +65,8 @@ class SlowRoundProgress:
                 found, done=before.done + won, planned=before.planned, eta_s=None
             )
         if self.sink:
-            self.sink.update(
-                msgspec.structs.replace(snapshot, roles=dict(self._roles), note=self._note)
-            )
+            note = "; ".join(part for part in (self._note, snapshot.note) if part)
+            self.sink.update(msgspec.structs.replace(snapshot, roles=dict(self._roles), note=note))
 
     def _what(self) -> str:
         return f"{self._lost:,} lost answer{'s' if self._lost != 1 else ''}"

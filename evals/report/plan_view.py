@@ -10,7 +10,8 @@ from rich.text import Text
 
 from evals.checks.floors import clusters_said
 from evals.gate.tries.rule import days
-from evals.planning.plan import EQUAL, PAST_RUN, CheckPlan, GatePlan
+from evals.planning.gate_plan import CheckPlan, GatePlan
+from evals.planning.plan import EQUAL, PAST_RUN
 from evals.planning.scenarios import Scenario
 from evals.report.numbers import counted, percentage, rough_duration
 from evals.stats.clusters import ClusterSizes

@@ -106,6 +106,7 @@ class RoleState:
         self.unconfirmed_tokens = 0
         self.prompt_tokens = self.completion_tokens = 0
         self.cached_tokens = self.reasoning_tokens = 0
+        self.held_up_by = ""  # what the service last answered to a request that waits
         self._retry_heap: list[tuple[float, int, PendingRequest]] = []
         self._sequence = 0
         self._max_waiting = max(64, 8 * settings.concurrency)

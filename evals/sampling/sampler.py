@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping
 
+from evals.addresses import plain_address
 from evals.records import Price, Response, Role
 from evals.sampling.accounting import UsageLog, read_usage
 from evals.sampling.budget import Budget
@@ -122,7 +123,7 @@ def _role_states(
     for role, connection in connections.items():
         budget.check_price(role, prices.get(role))
         chosen = settings.get(role) or SamplingSettings()
-        address = (connection.endpoint.base_url, connection.endpoint.model)
+        address = (plain_address(connection.endpoint.base_url), connection.endpoint.model)
         limit = limits.setdefault(address, AdaptiveConcurrency(chosen.concurrency, clock=clock))
         states[role] = RoleState(
             connection, chosen, prices.get(role), limit=limit, redactor=redactor, clock=clock

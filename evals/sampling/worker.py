@@ -126,9 +126,16 @@ async def _attempt(run: Run, state: RoleState, pending: PendingRequest) -> None:
                 "%s: %s, asked again in %.2f s", pending, reply.error_code or reply.outcome, wait_s
             )
             state.release(pending, run.budget)
+            state.held_up_by = _held_up_by(reply)
             state.schedule_retry(pending, run.clock() + wait_s)
             return
     await _finish(run, state, pending, reply)
+
+
+def _held_up_by(reply: Reply) -> str:
+    status = "" if reply.status == 200 else str(reply.status)
+    code = "" if reply.error_code == status else reply.error_code or reply.outcome
+    return " ".join(part for part in (status, code) if part)
 
 
 async def _wait_for_rate(run: Run, state: RoleState, pending: PendingRequest) -> None:

@@ -102,6 +102,8 @@ def _show_rollback(target: str, outcome: RollbackOutcome, *, named: bool, once: 
         screen.print(
             f"  {outcome.pointer.deployment} did not answer for {outcome.downtime_s:.0f} s"
         )
+    if outcome.note:
+        screen.print(f"[yellow]![/] {escape(outcome.note)}")
     for place in outcome.published if outcome.switched or outcome.problems else ():
         mark = "[green]✓[/]" if place.problem is None else "[yellow]![/]"
         line = f"{place.publisher}: {place.words}" if place.problem is None else place.words

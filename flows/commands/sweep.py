@@ -74,6 +74,8 @@ def _show(swept: SweepOutcome) -> None:
         screen.print(Text(f"  {kept} warm {name}"))
     for name in swept.paused:
         screen.print(Text(f"  {'would pause' if swept.dry_run else 'paused'} {name}"))
+    for warning in swept.warnings:
+        screen.print(Text(f"  ! {warning}", style="yellow"))
     for problem in swept.problems:
         screen.print(Text(f"  ✗ {problem}", style="red"))
     if not (swept.deleted or swept.kept_warm or swept.paused or swept.problems):

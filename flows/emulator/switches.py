@@ -12,6 +12,7 @@ import msgspec
 
 from evals.codec import convert
 from evals.records import Record
+from flows.emulator.gateway.refusals import REFUSALS
 
 __all__ = ["AccountSpec", "Fault", "ModelDay", "Switches", "changed", "profile"]
 
@@ -33,16 +34,19 @@ class Fault(Record, frozen=True, kw_only=True):
     """An injected failure: requests whose `METHOD /path` contains `match` meet it with probability `rate`.
 
     `times` ends it after so many hits; `skip` lets the first matching requests pass. For 'status', `status` is answered
-    with `code`; `retry_after` is the header's text, or None for no header. `latency_s` is for 'latency' and 'hang'.
+    with `code`, or with `body` where there is one, a text as it is and anything else as JSON; `retry_after` is the
+    header's text, or None for no header. For 'refusal', `code` names one of the control plane's refusals.
+    `latency_s` is for 'latency' and 'hang'.
     """
 
     match: str
-    kind: Literal["status", "throttle", "reset", "cut", "latency", "hang"] = "status"
+    kind: Literal["status", "refusal", "throttle", "reset", "cut", "latency", "hang"] = "status"
     rate: float = 1.0
     times: int | None = None
     skip: int = 0
     status: int = 500
     code: str | None = None
+    body: Any = None
     retry_after: str | None = None
     latency_s: float = 0.0
 
@@ -108,6 +112,8 @@ class Switches(Record, frozen=True, kw_only=True):
     v1_dated_api_version: Literal["refuse", "accept"] = "refuse"
 
     # rights (18); tokens with other rights are given out by POST /_emulator/tokens
+    # pausing and resuming: actions of their own, or what writing takes
+    pause_right: Literal["own_action", "write"] = "own_action"
     key_auth: bool = True  # False: the Azure data plane takes tokens only
     accounts: tuple[AccountSpec, ...] = ()  # besides the default one
 
@@ -169,7 +175,13 @@ class Switches(Record, frozen=True, kw_only=True):
 def changed(switches: Switches, changes: dict[str, Any]) -> Switches:
     """Return the switches with some of them changed. Raises msgspec.ValidationError naming what does not fit."""
     merged = {**msgspec.to_builtins(switches), **changes}
-    return convert(merged, Switches, strict=False)
+    made = convert(merged, Switches, strict=False)
+    for fault in made.faults:
+        if fault.kind == "refusal" and fault.code not in REFUSALS:
+            raise msgspec.ValidationError(
+                f"expected a refusal's code, one of {', '.join(REFUSALS)}; found {fault.code!r} - at `$.faults`"
+            )
+    return made
 
 
 def profile(name: Literal["calm", "mix"]) -> Switches:

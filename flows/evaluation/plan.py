@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from evals.planning.gate_plan import GatePlan
 from evals.planning.past_run import PastRun
-from evals.planning.plan import GatePlan, plan_gate
+from evals.planning.plan import plan_gate
 from flows.evaluation.estimate import estimate_run, last_results
 from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import load_plan, open_run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,11 +12,17 @@ from evals.gate.looks import LookEvent
 from evals.records import decode
 from evals.sampling.progress.displays import JsonFileProgress
 from evals.sampling.progress.snapshot import ManySinks, ProgressSink, Snapshot
-from flows.platforms.deadlines import telling_of_waits
+from flows.platforms.deadlines import tell_of_wait, telling_of_waits
 
-__all__ = ["PROGRESS_FILE", "last_look", "newest_snapshot", "run_progress", "waits_shown"]
+__all__ = [
+    "PROGRESS_FILE",
+    "WaitsOfAsking",
+    "last_look",
+    "newest_snapshot",
+    "run_progress",
+    "waits_shown",
+]
 
-_log = logging.getLogger(__name__)
 PROGRESS_FILE = "progress.json"
 _COARSE_S = 1.0
 """By so much the times of a file system may lie behind the clock."""
@@ -31,15 +36,35 @@ def run_progress(folder: Path, shown: ProgressSink | None) -> ProgressSink:
 
 @contextmanager
 def waits_shown(folder: Path) -> Iterator[None]:
-    """Have what is waited for within a block written to `<folder>/progress.json`, and to the log."""
+    """Have what is waited for within a block written to `<folder>/progress.json`, until the block ends."""
     file = JsonFileProgress(folder / PROGRESS_FILE)
+    told = False
 
     def tell(note: str) -> None:
-        _log.info(note)
+        nonlocal told
+        told = True
+        folder.mkdir(parents=True, exist_ok=True)  # a run that was just requested has none
         file.update(Snapshot(elapsed_s=0.0, roles={}, note=note))
 
     with telling_of_waits(tell):
-        yield
+        try:
+            yield
+        finally:
+            if told:  # over: it must not stand there while something else is done
+                file.update(Snapshot(elapsed_s=0.0, roles={}))
+
+
+class WaitsOfAsking:
+    """A sink for questions asked on the side: what they wait for is told as any wait is, how far they are is not."""
+
+    def __init__(self) -> None:
+        self._note = ""
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Tell of a note that is new."""
+        news, self._note = snapshot.note != self._note, snapshot.note
+        if news and snapshot.note:
+            tell_of_wait(snapshot.note)
 
 
 def newest_snapshot(folder: Path, since: float) -> Snapshot | None:

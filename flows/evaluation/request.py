@@ -9,6 +9,7 @@ from typing import Any
 from evals.errors import RefusedError
 from evals.records import encode
 from flows.evaluation.open_run import OpenRun, load_plan, open_run
+from flows.evaluation.progress import waits_shown
 from flows.evaluation.tries.old_looks import note_old_looks
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
@@ -114,7 +115,7 @@ async def resolve(settings: Settings, run_id: str) -> str:
     Raises:
         RefusedError: the job is not finished, or the model is not known.
     """
-    with open_run(settings, run_id) as run:
+    with open_run(settings, run_id) as run, waits_shown(run.folder):
         if run.record.candidate is not None:
             return run.record.candidate_model
         ref = TriggerRef(

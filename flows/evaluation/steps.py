@@ -20,6 +20,7 @@ from evals.records import Role, Verdict
 from evals.sampling.progress.snapshot import ProgressSink
 from evals.sampling.summary import SamplingSummary
 from flows.deployments.identity import slot_name
+from flows.deployments.pausing import pausing_findings
 from flows.evaluation.ask import ask_models, budget_of, candidate_connection, stop_reasons
 from flows.evaluation.disk_preflight import disk_findings
 from flows.evaluation.estimate import expected_findings, last_results
@@ -39,6 +40,7 @@ from flows.evaluation.looks import (
 )
 from flows.evaluation.lost_answers.slow_round import grade_lost_again
 from flows.evaluation.open_run import OpenRun, open_run
+from flows.evaluation.progress import waits_shown
 from flows.evaluation.training_overlap import look_for_leaks
 from flows.evaluation.tries.counted import counted, counted_as_stored
 from flows.evaluation.tries.judged_by import keep_judged_by
@@ -67,7 +69,7 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
         PlatformError: nothing listens where the platform should answer.
         ConfigurationError: with every finding that forbids going on.
     """
-    with open_run(settings, run_id) as run:
+    with open_run(settings, run_id) as run, waits_shown(run.folder):
         run.registry.set_run_state(run_id, "preflight")
         assert run.record.candidate is not None
         try:
@@ -77,6 +79,7 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
             found = await run.platform.preflight(
                 run.record.candidate, (run.target.developer, run.target.production)
             )
+            found += await pausing_findings(run.target, run.platform)
             found += _expected(run) + disk_findings(run)
             leaks, refused = await look_for_leaks(run)
             found += leaks + await _judges(run) + anchor_findings(run)
@@ -186,7 +189,7 @@ def judged_anew(run: OpenRun) -> Verdict:
 
 async def clean_up(settings: Settings, run_id: str) -> None:
     """Delete the candidate's developer slot, whatever happened before."""
-    with open_run(settings, run_id) as run:
+    with open_run(settings, run_id) as run, waits_shown(run.folder):
         if run.record.kind == "regression" or not run.record.candidate_model:
             return
         try:

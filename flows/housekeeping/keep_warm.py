@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from evals.errors import GatewrightError
 from evals.records import LivePointer
@@ -19,7 +20,7 @@ from flows.platforms.base import Deployment, PausesDeployments, Platform
 from flows.platforms.lifetimes import keep_warm
 from flows.registry.store import Registry
 
-__all__ = ["KeepWarmPlan", "keep_warm_all", "plan_keep_warm"]
+__all__ = ["KeepWarmPlan", "KeptWarm", "keep_warm_all", "plan_keep_warm"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,15 @@ class KeepWarmPlan:
     ask: tuple[Deployment, ...] = ()
     pause: tuple[Deployment, ...] = ()
     wrong: tuple[str, ...] = ()
+
+
+class KeptWarm(NamedTuple):
+    """The deployments that were asked and those paused, by name; what runs on against the target's wish, and what failed."""
+
+    asked: tuple[str, ...]
+    paused: tuple[str, ...]
+    warnings: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 async def plan_keep_warm(
@@ -55,30 +65,35 @@ async def plan_keep_warm(
     return KeepWarmPlan(ask=(*live, *standing), wrong=wrong)
 
 
-async def keep_warm_all(
-    platform: Platform, keeping: KeepWarmPlan
-) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Ask and pause, deploying again what is gone; return the names asked, those paused, and what went wrong."""
-    asked, paused, problems = [], [], []
-    for one in keeping.ask:
+async def keep_warm_all(platform: Platform, keeping: KeepWarmPlan) -> KeptWarm:
+    """Ask and pause, deploying again what is gone. What can't be paused is asked, so that it stays until it is needed."""
+    paused, running, warnings = [], [], []
+    for one in keeping.pause:
+        why = await _pause(platform, one.name)
+        if why is None:
+            paused.append(one.name)
+        else:
+            running.append(one)
+            warnings.append(f"{one.name} is kept running, and paid for, instead of paused: {why}")
+    asked, problems = [], []
+    for one in (*keeping.ask, *running):
         try:
             await keep_warm(platform, one)
             asked.append(one.name)
         except GatewrightError as error:
             problems.append(f"{one.name} could not be kept warm: {error}")
-    for one in keeping.pause:
-        try:
-            paused += await _pause(platform, one.name)
-        except GatewrightError as error:
-            problems.append(f"{one.name} could not be paused: {error}")
-    return tuple(asked), tuple(paused), tuple(problems)
+    return KeptWarm(tuple(asked), tuple(paused), tuple(warnings), tuple(problems))
 
 
-async def _pause(platform: Platform, name: str) -> list[str]:
+async def _pause(platform: Platform, name: str) -> str | None:
+    """Pause a deployment; return why it can't be, None when it is paused."""
     if not isinstance(platform, PausesDeployments):
-        return []
-    await platform.pause(name)
-    return [name]
+        return f"{platform.name} pauses no deployments"
+    try:
+        await platform.pause(name)
+    except GatewrightError as error:
+        return str(error)
+    return None
 
 
 async def _live(

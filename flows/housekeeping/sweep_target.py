@@ -39,13 +39,17 @@ class DueDeployment(Record, frozen=True, kw_only=True):
 
 
 class SweepOutcome(Record, frozen=True, kw_only=True):
-    """What a sweep did for one target, or would do when `dry_run`; `problems` are sentences for a person."""
+    """What a sweep did for one target, or would do when `dry_run`; `warnings` and `problems` are sentences for a person.
+
+    A warning is of what is done in another way than the target asks; a problem wants somebody.
+    """
 
     target: str
     dry_run: bool
     deleted: tuple[DueDeployment, ...] = ()
     kept_warm: tuple[str, ...] = ()
     paused: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -71,16 +75,17 @@ async def sweep_target(
                 problems=keep.wrong,
             )
         deleted, failed = await _delete(registry, target, platform, due)
-        kept_warm, paused, cold = await keep_warm_all(platform, keep)
+        kept = await keep_warm_all(platform, keep)
     finally:
         await platform.aclose()
     return SweepOutcome(
         target=target.name,
         dry_run=False,
         deleted=deleted,
-        kept_warm=kept_warm,
-        paused=paused,
-        problems=(*keep.wrong, *failed, *cold),
+        kept_warm=kept.asked,
+        paused=kept.paused,
+        warnings=kept.warnings,
+        problems=(*keep.wrong, *failed, *kept.problems),
     )
 
 

@@ -68,6 +68,8 @@ class _ProgressPage:
         self._missed = False
 
     def update(self, snapshot: Snapshot) -> None:
+        if snapshot.note and (self._newest is None or snapshot.note != self._newest.note):
+            self._log_note(snapshot.note)
         self._newest = snapshot
 
     async def send_often(self) -> None:
@@ -98,6 +100,11 @@ class _ProgressPage:
             self._id = await acreate_progress_artifact(share, key=self._key, description=text)
         else:
             await aupdate_progress_artifact(self._id, share, description=text)
+
+    def _log_note(self, note: str) -> None:
+        from prefect import get_run_logger
+
+        get_run_logger().info("%s", note)
 
     def _log_missed(self, error: Exception) -> None:
         if not self._missed:

@@ -26,6 +26,7 @@ __all__ = [
     "Connection",
     "Deployment",
     "Finding",
+    "FindsAnsweringModels",
     "HostingPlatform",
     "PausesDeployments",
     "Platform",
@@ -35,6 +36,7 @@ __all__ = [
     "ServesByModelId",
     "SlotSpec",
     "SpeaksOpenAI",
+    "TellsOfPausing",
     "TriggerRef",
 ]
 
@@ -165,6 +167,15 @@ class ServesByModelId(Protocol):
         ...
 
 
+@runtime_checkable
+class FindsAnsweringModels(Protocol):
+    """A platform that knows where a model answers already, before anything is deployed for it."""
+
+    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
+        """Return how to ask the model where it answers now, None when it stands nowhere."""
+        ...
+
+
 class ReplaceOutcome(Protocol):
     """A replace that went well; `downtime_s` is how long nothing answered, in seconds, 0 for a change in place."""
 
@@ -211,6 +222,15 @@ class PausesDeployments(Protocol):
     """A platform where a deployment can stand without answering; deploying it again resumes it."""
 
     async def pause(self, name: str) -> None: ...
+
+
+@runtime_checkable
+class TellsOfPausing(Protocol):
+    """A platform that can say beforehand whether pausing will go well."""
+
+    async def pausing(self, slot: SlotSpec) -> Finding | None:
+        """Return a warning where deployments of such a slot can't be paused or resumed, None when that can't be told."""
+        ...
 
 
 @runtime_checkable

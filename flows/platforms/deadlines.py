@@ -10,27 +10,66 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Self
 
-__all__ = ["Deadline", "PollingPace", "growing_pause", "retry_after", "telling_of_waits"]
+from evals.report.numbers import duration
+from evals.sampling.progress import waits
+
+__all__ = [
+    "Deadline",
+    "PollingPace",
+    "growing_pause",
+    "logging_waits",
+    "retry_after",
+    "tell_of_wait",
+    "telling_of_waits",
+    "utc",
+]
 
 _log = logging.getLogger(__name__)
-TELL_EVERY_S = 10.0
-"""How often a wait that goes on is reported, in seconds."""
+TELL_EVERY_S = waits.TELL_EVERY_S
+"""How often a wait that goes on is told of, in seconds."""
+
+_LONGEST_SHOWN_S = 10 * 365 * 86400.0
 
 Tell = Callable[[str], object]
-_tell: ContextVar[Tell] = ContextVar("tell_of_waits", default=_log.info)
+
+
+def _nobody(_sentence: str) -> None:
+    """Where no terminal is, nothing is shown."""
+
+
+_shown: ContextVar[Tell] = ContextVar("shows_waits", default=_nobody)
+_logged: ContextVar[tuple[Tell, ...]] = ContextVar("logs_waits", default=())
 
 
 @contextmanager
 def telling_of_waits(tell: Tell) -> Iterator[None]:
-    """Call `tell` every ten seconds with what a block waits for, for how long, and when the wait is given up."""
-    token = _tell.set(tell)
+    """Show by `tell`, instead of what showed it before, what a block waits for: every thirty seconds why and until when."""
+    token = _shown.set(tell)
     try:
         yield
     finally:
-        _tell.reset(token)
+        _shown.reset(token)
+
+
+@contextmanager
+def logging_waits(tell: Tell) -> Iterator[None]:
+    """Write what a block waits for to one more log, besides what shows it and the log of this module."""
+    token = _logged.set((*_logged.get(), tell))
+    try:
+        yield
+    finally:
+        _logged.reset(token)
+
+
+def tell_of_wait(sentence: str) -> None:
+    """Tell of a wait wherever waits are shown and logged."""
+    _log.info("%s", sentence)
+    for tell in (_shown.get(), *_logged.get()):
+        tell(sentence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +95,27 @@ class PollingPace:
 
 
 class Deadline:
-    """A moment on the monotonic clock after which a wait is given up. `what` is waited for, in a few words."""
+    """A moment on the monotonic clock after which a wait is given up. `what` is waited for, in a few words.
+
+    Used as an asynchronous context manager it tells of the wait every `TELL_EVERY_S` while the block lasts, whatever the
+    block is held up by: what was last seen, since when, and when it is given up.
+    """
 
     def __init__(self, seconds: float, what: str = "") -> None:
-        self.seconds, self._what = seconds, what
+        self.seconds, self._what, self._seen = seconds, what, ""
         self._end = time.monotonic() + seconds
-        self._told = 0.0
+        self._given_up = datetime.now(UTC) + timedelta(seconds=min(seconds, _LONGEST_SHOWN_S))
+        self._telling: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._what:
+            self._telling = asyncio.create_task(self._tell_often())
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
 
     @property
     def left(self) -> float:
@@ -72,27 +126,38 @@ class Deadline:
     def passed(self) -> bool:
         return self.left <= 0.0
 
+    def note(self, seen: str) -> None:
+        """Take down what was found instead of what is waited for."""
+        self._seen = seen
+
     async def pause(self, seconds: float, seen: str = "") -> bool:
         """Sleep and return True; return False at once when the deadline comes before the pause is over.
 
         `seen` is what was found instead of what is waited for.
         """
+        self._seen = seen or self._seen
         if seconds >= self.left:
             return False
-        self._say(seen)
         _log.debug("waits %.1f s; gives up in %.0f s", seconds, self.left)
         await asyncio.sleep(seconds)
         return True
 
-    def _say(self, seen: str) -> None:
-        waited = self.seconds - self.left
-        if not self._what or waited - self._told < TELL_EVERY_S:
-            return
-        self._told = waited
-        why = f": {seen}" if seen else ""
-        _tell.get()(
-            f"waiting for {self._what}, {waited:.0f} s so far, given up after {self.seconds:.0f} s{why}"
-        )
+    async def _tell_often(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            why = f": {self._seen}" if self._seen else ""
+            waited = duration(self.seconds - self.left)
+            try:
+                tell_of_wait(
+                    f"waiting for {self._what}, {waited} so far{why}; given up at {utc(self._given_up)}"
+                )
+            except Exception as error:  # what can't be shown is no reason to stop waiting
+                _log.warning("a wait could not be told of: %s", error)
+
+
+def utc(moment: datetime) -> str:
+    """Return a moment as people read it, in UTC to the second."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

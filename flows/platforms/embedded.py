@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from evals.addresses import checked, is_loopback
+from evals.addresses import checked, is_loopback, plain_address
 from evals.errors import ConfigurationError, Problem
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.credentials import FixedToken
@@ -48,7 +48,7 @@ def open_embedded(
 
     Raises ConfigurationError for an address that isn't on loopback: the credentials are publicly known.
     """
-    url = (env.get("GATEWRIGHT_EMBEDDED_URL") or DEFAULT_URL).rstrip("/")
+    url = plain_address(env.get("GATEWRIGHT_EMBEDDED_URL") or DEFAULT_URL)
     _require_loopback(url)
     account = str(options.get("account") or _DEFAULTS["account"])
     given = {**_DEFAULTS, "endpoint": _data_at(url, account), "arm_endpoint": url, **options}

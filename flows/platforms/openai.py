@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from evals.addresses import checked, http_options
+from evals.addresses import checked, http_options, plain_address
 from evals.codec import convert
 from evals.errors import (
     ConfigurationError,
@@ -25,7 +25,7 @@ from evals.errors import (
 )
 from evals.records import Candidate, Endpoint, Price, Record, Slot
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
-from flows.platforms.data_plane import DataPlane, missing_credential
+from flows.platforms.data_plane import NOTING_ANSWERS, DataPlane, missing_credential
 from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.findings import price_finding
 from flows.platforms.fine_tuning.candidates import known_model, resolve_candidate
@@ -149,14 +149,14 @@ class OpenAIPlatform:
     async def wait_ready(self, deployment: Deployment) -> Connection:
         """Ask the model until it answers; `model_not_found` is normal for some minutes after training."""
         connection = self.connect(deployment.name, deployment.model_id, deployment.slot)
-        deadline = Deadline(self._pace.ready, f"{deployment.model_id} to answer")
-        await probe_until_ready(self._plane, connection, pace=self._pace, deadline=deadline)
+        async with Deadline(self._pace.ready, f"{deployment.model_id} to answer") as deadline:
+            await probe_until_ready(self._plane, connection, pace=self._pace, deadline=deadline)
         return connection
 
     def connect(self, name: str, model_id: str, slot: Slot) -> Connection:
         """Return the connection: the model's id is what goes into the request, whatever the slot is called."""
         endpoint = Endpoint(
-            base_url=self._options.base_url.rstrip("/"),
+            base_url=plain_address(self._options.base_url),
             model=model_id,
             model_id=model_id,
             slot=slot,
@@ -171,6 +171,10 @@ class OpenAIPlatform:
         """Say whether a model is there and was not shut down: all that can be known where names are not kept."""
         model = await known_model(self, model_id)
         return model is not None and await self._shutdowns.ended(model, model_id) is None
+
+    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
+        """Return how to ask the model: it answers under its own id, with nothing deployed."""
+        return self._plane, self.connect(model_id, model_id, "production")
 
     async def list_deployments(self) -> tuple[Deployment, ...]:
         """Return what this object has deployed."""
@@ -204,7 +208,9 @@ class OpenAIPlatform:
 
         return AsyncOpenAI(
             base_url=self._options.base_url,
-            http_client=DefaultAsyncHttpxClient(**http_options(self._options.base_url)),
+            http_client=DefaultAsyncHttpxClient(
+                event_hooks=NOTING_ANSWERS, **http_options(self._options.base_url)
+            ),
             api_key=self._key() or "none",
             organization=self._options.organization,
             project=self._options.project,

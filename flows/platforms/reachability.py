@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
-from evals.addresses import proxy_for
+from evals.addresses import origin, proxy_for
 from flows.platforms.base import Finding
 
 __all__ = ["unreachable"]
@@ -50,5 +49,5 @@ async def _refusal(host: str, port: int, patience_s: float) -> str:
 
 
 def _origin(address: str) -> tuple[str, int]:
-    parts = urlsplit(address)
-    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    _scheme, host, port = origin(address)
+    return host, port or 80

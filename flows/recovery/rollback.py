@@ -7,6 +7,7 @@ releases it. It never goes to a model that was refused or revoked.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -14,7 +15,7 @@ from evals.errors import PlatformError, RefusedError, StaleGenerationError
 from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
 from flows.deployments.identity import as_recorded, attempt_id, deployment_name, own_tags
-from flows.platforms.base import Platform, SlotSpec
+from flows.platforms.base import Deployment, Platform, SlotSpec
 from flows.publishers.base import Published, Publisher
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.eligibility import refuse_blank
@@ -29,7 +30,7 @@ class RollbackOutcome(Record, frozen=True, kw_only=True):
     """What is live after a rollback. `warm`: its deployment stood, so that nothing had to be deployed.
 
     `downtime_s` is how long nothing answered where the deployment keeps its name. `switched` is False when it was live already and was only published again; `problems` names the places that could
-    not be told.
+    not be told. `note` is what a person should know besides.
     """
 
     pointer: LivePointer
@@ -39,6 +40,7 @@ class RollbackOutcome(Record, frozen=True, kw_only=True):
     hold: Hold | None
     published: tuple[Published, ...]
     downtime_s: float = 0.0
+    note: str = ""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -83,14 +85,14 @@ async def roll_back(
     goal = _allowed(registry, target, to, earlier)
     attempt = run_id or attempt_id("rollback", live.generation)
     stand = _stand_in_place if keeps_name and keeps_name == live.deployment else _stand
-    endpoint, deployment, warm, downtime_s = await stand(platform, goal, live, slot, attempt)
+    stands = await stand(platform, goal, live, slot, attempt)
     # The model stands and answers before the pointer moves: a rollback that can't deploy leaves applications as they are.
     new = NewPointer(
         target=target,
         model_id=goal.model_id,
         platform=goal.platform,
-        endpoint=endpoint,
-        deployment=deployment,
+        endpoint=stands.endpoint,
+        deployment=stands.deployment,
         run_id=run_id,
     )
     try:
@@ -107,8 +109,8 @@ async def roll_back(
         if done is None:
             raise
         return await _outcome(registry, publishers, done, done, warm=True, switched=False)
-    outcome = await _outcome(registry, publishers, pointer, live, warm=warm, switched=True)
-    return msgspec.structs.replace(outcome, downtime_s=downtime_s)
+    outcome = await _outcome(registry, publishers, pointer, live, warm=stands.warm, switched=True)
+    return msgspec.structs.replace(outcome, downtime_s=stands.downtime_s, note=stands.note)
 
 
 def require_rolled_back(
@@ -148,28 +150,74 @@ def _allowed(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """Where the model answers, its deployment, whether it stood there already, and for how many seconds nothing answered."""
+
+    endpoint: Endpoint
+    deployment: str | None
+    warm: bool
+    downtime_s: float = 0.0
+    note: str = ""
+
+
 async def _stand(
     platform: Platform, goal: LivePointer, live: LivePointer, slot: SlotSpec, attempt: str
-) -> tuple[Endpoint, str | None, bool, float]:
-    """Return where the model answers, its deployment, whether it stood there already, and 0 s without an answer."""
+) -> _Standing:
+    """Make the model answer beside what is live: where it stood, or deployed anew."""
     if goal.deployment is None:
-        return goal.endpoint, None, True, 0.0
-    standing = await platform.get(goal.deployment)
+        return _Standing(goal.endpoint, None, warm=True)
+    refused, standing = None, await platform.get(goal.deployment)
     if standing is not None and standing.model_id == goal.model_id:
-        if standing.state == "paused":  # deploying what stands paused resumes it
-            kept = SlotSpec(slot="production", sku=standing.sku, capacity=standing.capacity)
-            standing = await platform.deploy(standing.name, goal.model_id, kept, tags=standing.tags)
+        if standing.state == "paused":
+            standing, refused = await _resumed(platform, standing, goal.model_id)
         if standing.state == "ready":
-            return (await platform.wait_ready(standing)).endpoint, goal.deployment, True, 0.0
+            endpoint = (await platform.wait_ready(standing)).endpoint
+            return _Standing(endpoint, goal.deployment, warm=True)
+    return await _stand_anew(platform, goal, slot, attempt, refused)
+
+
+async def _resumed(
+    platform: Platform, standing: Deployment, model_id: str
+) -> tuple[Deployment, PlatformError | None]:
+    """Resume what stands paused, which deploying it does; where that is refused it is returned as it is, with the refusal."""
+    kept = SlotSpec(slot="production", sku=standing.sku, capacity=standing.capacity)
+    try:
+        return await platform.deploy(standing.name, model_id, kept, tags=standing.tags), None
+    except PlatformError as error:
+        return standing, error
+
+
+async def _stand_anew(
+    platform: Platform,
+    goal: LivePointer,
+    slot: SlotSpec,
+    attempt: str,
+    refused: PlatformError | None = None,
+) -> _Standing:
+    """Deploy the model beside what stands; `refused` is why its own deployment could not be resumed."""
     name = deployment_name(goal.target, attempt)
     tags = own_tags(goal.target, attempt, "production")
-    deployed = await platform.deploy(name, goal.model_id, slot, tags=tags)
-    return (await platform.wait_ready(deployed)).endpoint, name, False, 0.0
+    try:
+        deployed = await platform.deploy(name, goal.model_id, slot, tags=tags)
+        endpoint = (await platform.wait_ready(deployed)).endpoint
+    except PlatformError as error:
+        if refused is None:
+            raise
+        raise PlatformError(
+            f"{goal.model_id} can't be resumed ({refused}) and could not be deployed anew: {error.message}",
+            status=error.status,
+            code=error.code,
+            hint=f"resume {goal.deployment} by hand and run the rollback again, or put right what keeps it from being"
+            " deployed",
+        ) from error
+    note = f"{goal.deployment} stays paused: {refused}" if refused is not None else ""
+    return _Standing(endpoint, name, warm=False, note=note)
 
 
 async def _stand_in_place(
     platform: Platform, goal: LivePointer, live: LivePointer, slot: SlotSpec, attempt: str
-) -> tuple[Endpoint, str | None, bool, float]:
+) -> _Standing:
     """The same where applications know one name only: the live model goes, the old one comes, in the same place.
 
     When the old one can't be made to stand, the live one is put back and stays live.
@@ -191,7 +239,7 @@ async def _stand_in_place(
         previous=previous or as_recorded(name, live, slot),
     )
     warm = standing is not None and previous is None
-    return done.connection.endpoint, name, warm, done.downtime_s
+    return _Standing(done.connection.endpoint, name, warm=warm, downtime_s=done.downtime_s)
 
 
 async def _outcome(

@@ -26,7 +26,7 @@ from flows.evaluation.judges import judges_at_work
 from flows.evaluation.kept.keep import keep_candidate
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun, most_tokens, open_run, strata
-from flows.evaluation.progress import waits_shown
+from flows.evaluation.progress import WaitsOfAsking, waits_shown
 from flows.platforms.base import Connection
 from flows.release.clearance import Promotion
 from flows.release.state_machine import PromotionOutcome, promote
@@ -77,7 +77,8 @@ def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:
         evaluation = _small_contest(
             run, run.folder / "smoke", run.target.promotion.smoke_cases, ("candidate",)
         )
-        await evaluation.ask(1, {"candidate": run.evaluated_model("candidate", connection)})
+        model = run.evaluated_model("candidate", connection)
+        await evaluation.ask(1, {"candidate": model}, progress=WaitsOfAsking())
         answers = [
             response
             for opened in evaluation.suites
@@ -128,8 +129,9 @@ async def _production_verdict(
     evaluation = _small_contest(
         run, run.folder / "production", run.target.promotion.production_cases, tuple(models)
     )
-    await evaluation.ask(1, models)
-    await ask_lost_again(evaluation, 1, models, lost_answers_plan(run.target))
+    waits = WaitsOfAsking()
+    await evaluation.ask(1, models, progress=waits)
+    await ask_lost_again(evaluation, 1, models, lost_answers_plan(run.target), progress=waits)
     async with judges_at_work(run.plan.judge, run.folder):
         await evaluation.grade()
     results = evaluation.results(

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 
-from evals.metrics.estimates import confusion
 from evals.metrics.results import ModelResults
-from evals.records import LivePointer, NextStep, Role, Slot
+from evals.records import LivePointer, Role
 from evals.report.facts import (
-    Confusion,
     Consent,
     PromotionStep,
     RunFacts,
     RunState,
-    SuiteTrace,
 )
-from evals.report.numbers import instant
 from evals.report.write import write_report
-from evals.sampling.summary import SamplingSummary
-from flows.approvals.acceptance import acceptance_of
 from flows.config.sealing import UNSEALED
-from flows.deployments.downtime import describe_downtime
-from flows.evaluation.ask import sampling_summaries
+from flows.deployments.pausing import PAUSING
 from flows.evaluation.human_labels import judge_facts
-from flows.evaluation.judges import judge_costs
 from flows.evaluation.kept.pinned import EarlierModels, pinned
 from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import OpenRun
@@ -36,22 +27,20 @@ from flows.files import read_record
 from flows.monitoring.regression_evidence import evidence_sentence
 from flows.platforms.base import Finding
 from flows.platforms.model_names import short_name
-from flows.recovery.earlier_models import rollback_command
 from flows.registry.decisions import consents
-from flows.registry.provenance import overrides_behind, revocation_of
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
-from flows.reporting.costs import cost_of, usages
 from flows.reporting.decline import declines
 from flows.reporting.examples import examples_of
+from flows.reporting.next_steps import live_now, next_steps
 from flows.reporting.retries import retry_notes, retry_steps
+from flows.reporting.sampling_facts import confusions, sampling_figures, traces
 from flows.reporting.slices import pairs_of, slices_of
 from flows.selection.facts import selection_facts
 from flows.settings import Settings
 
 __all__ = ["gather", "report_run"]
 
-_SLOTS: tuple[Slot, ...] = ("developer", "production")
 _STATES: dict[str, RunState] = {
     "promoted": "promoted",
     "refused": "refused",
@@ -105,7 +94,7 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
         verdict=run.registry.verdict(record.run_id),
         production_verdict=run.registry.verdict(record.run_id, "production"),
         suite_results=tuple(run.registry.suite_results(record.run_id)),
-        traces=tuple(_traces(run)),
+        traces=tuple(traces(run)),
         examples=tuple(
             example
             for opened in run.plan.suites
@@ -118,10 +107,10 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
         paired=tuple(
             row for opened in run.plan.suites for row in pairs_of(run.policy, opened, results)
         ),
-        confusions=tuple(_confusions(run, results)),
+        confusions=tuple(confusions(run, results)),
         judges=tuple(judge_facts(run)),
         declines=tuple(declines(run, results)),
-        sampling=_sampling(run),
+        sampling=sampling_figures(run),
         promotion=tuple(
             PromotionStep(step=step.step, state=step.phase, at=step.at, detail=_words(step.detail))
             for step in run.registry.steps(record.run_id)
@@ -132,11 +121,11 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
             if one.decision != "reject"
         ),
         names=_names(run, after.model_id if after is not None else ""),
-        live_now=_live_now(run.registry, live),
+        live_now=live_now(run.registry, live),
         gate_path=run.policy.path,
         selection=selection_facts(run.registry, record.selection),
         notes=_notes(run, unsealed=unsealed),
-        next_steps=(*retry_steps(run), *_next_steps(run, live)),
+        next_steps=(*retry_steps(run), *next_steps(run, live)),
         since_run=record.since_run,
         edits=record.edits,
         error=error or _failure(record),
@@ -182,80 +171,6 @@ def _results(run: OpenRun) -> Mapping[Role, Mapping[str, ModelResults]]:
     return results_at(run, due_look(run)[0], fair=True)
 
 
-def _traces(run: OpenRun) -> Iterator[SuiteTrace]:
-    for role in run.evaluation.roles:
-        for opened in run.plan.suites:
-            responses = run.evaluation.responses(role, opened.suite.name)
-            unscored = Counter(
-                score.grader for score in run.evaluation.scores(role, opened) if score.unscored
-            )
-            yield SuiteTrace(
-                role=role,
-                suite=opened.suite.name,
-                journal=f"journal ({role}, {opened.suite.name})",
-                suite_cases=len(opened.suite.cases),
-                left_out=len(run.plan.left_out.get(opened.suite.name, ())),
-                repeats=run.evaluation.repeats_of(opened),
-                reused=sum(response.reused for response in responses),
-                unscored=dict(unscored),
-            )
-
-
-def _confusions(
-    run: OpenRun, results: Mapping[Role, Mapping[str, ModelResults]]
-) -> Iterator[Confusion]:
-    for role, by_suite in results.items():
-        for suite, found in by_suite.items():
-            for grader, column in found.labels.items():
-                counts = confusion(found, grader)
-                yield Confusion(
-                    suite=suite,
-                    grader=grader,
-                    role=role,
-                    labels=column.labels,
-                    counts=tuple(tuple(int(count) for count in row) for row in counts),
-                )
-
-
-def _sampling(run: OpenRun) -> dict[str, int | float | None]:
-    asked = sampling_summaries(run)
-    roles = [role for summary in asked for role in summary.roles.values()]
-    paid = usages(run)
-    cost, unconfirmed = cost_of(run, paid), sum(role.unconfirmed_usd for role in roles)
-    judges = judge_costs(run.folder)
-    found: dict[str, int | float | None] = {
-        "calls": sum(role.requests for role in roles),
-        "retries": sum(sum(role.retries.values()) for role in roles),
-        **_trouble(asked),
-        "reused": sum(role.reused for role in roles),
-        "wall_s": sum(summary.wall_s for summary in asked),
-        "cost_usd": None if cost is None else cost + unconfirmed,
-        "prompt_tokens": sum(usage.prompt_tokens for usage in paid.values()),
-        "completion_tokens": sum(usage.completion_tokens for usage in paid.values()),
-        "cached_tokens": sum(usage.cached_tokens for usage in paid.values()),
-    }
-    if judges.calls:
-        found |= {
-            "judge_calls": judges.calls,
-            "judge_tokens": judges.tokens,
-            "judge_cost_usd": judges.cost_usd,
-        }
-    return found
-
-
-def _trouble(asked: Sequence[SamplingSummary]) -> dict[str, int]:
-    """Retries by cause, and what else was out of the ordinary; nothing where all was well."""
-    roles = [role for summary in asked for role in summary.roles.values()]
-    causes = sum((Counter(role.retries) for role in roles), Counter[str]())
-    found = {f"retries_{cause}": count for cause, count in sorted(causes.items())}
-    rare = {
-        "credential_renewals": sum(role.credential_renewals for role in roles),
-        "killed": sum(not summary.ended for summary in asked),
-        "uncounted": sum(summary.uncounted for summary in asked),
-    }
-    return found | {name: count for name, count in rare.items() if count}
-
-
 def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
     """What the preflight found that throws a light on the figures."""
     found = read_record(run.folder / "preflight.json", list[Finding]) or []
@@ -263,12 +178,13 @@ def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
     over_time = evidence_sentence(run)
     told = (*overlaps, over_time) if over_time else overlaps
     unknown = tuple(item.message for item in found if item.name == UNKNOWN)
+    running = tuple(one.message for one in found if one.name == PAUSING and one.level == "warn")
     sealed = tuple(
         f"{opened.suite.name} is sealed: its cases and what was answered to each are not shown here"
         for opened in run.plan.suites
         if opened.suite.sealed and not unsealed
     )
-    return (*_superseded(run.record), *told, *retry_notes(run), *sealed, *unknown)
+    return (*_superseded(run.record), *told, *retry_notes(run), *sealed, *unknown, *running)
 
 
 def _superseded(record: RunRecord) -> tuple[str, ...]:
@@ -285,60 +201,6 @@ def _names(run: OpenRun, *more: str) -> dict[str, str]:
     models = [run.record.candidate_model, run.record.baseline_model or "", *earlier, *more]
     models += [one.model_id for one in field.candidates] if field is not None else []
     return {model: short for model in models if model and (short := short_name(model)) != model}
-
-
-def _live_now(registry: Registry, live: LivePointer | None) -> str:
-    """What is live, and for as long as it is: who let it past its gate, its revocation, its drift, and a hold."""
-    if live is None:
-        return "nothing is live"
-    sentence = (
-        f"{live.model_id} is live since {instant(live.since)} (generation {live.generation}),"
-        f" as of {instant(registry.now())}"
-    )
-    if live.run_id and (gap := describe_downtime(registry.steps(live.run_id))):
-        sentence += f"; {live.deployment} {gap} while it came"
-    overrides = overrides_behind(registry, live)
-    if overrides:
-        people = " and ".join(f"{answer.actor} ({answer.reason})" for answer in overrides)
-        sentence += f", against its gate, overridden by {people}"
-    if (revoked := revocation_of(registry, live)) is not None:
-        sentence += f"; revoked on {revoked.at[:10]} by {revoked.actor}: {revoked.reason}"
-    if (drift := registry.drifted(live.target)) is not None:
-        sentence += f"; changed past Gatewright, seen on {drift.at[:10]}: {drift.reason}"
-    if (held := registry.held(live.target)) is not None:
-        sentence += f"; on hold since {held.since[:10]} by {held.actor}: {held.reason}"
-    return sentence
-
-
-def _next_steps(run: OpenRun, live: LivePointer | None) -> tuple[NextStep, ...]:
-    registry, record = run.registry, run.record
-    if record.state == "waiting":
-        reject = NextStep(
-            command=f"gatewright reject {record.run_id} --reason '…'", effect="ends it"
-        )
-        return (*_to_accept(run), reject)
-    back = rollback_command(registry, record.target)
-    if live is None or back is None:
-        return ()
-    own = record.state == "promoted" and live.model_id == record.candidate_model
-    if own or revocation_of(registry, live) is not None:
-        return (NextStep(command=back.command, effect=f"goes back to {back.name}"),)
-    return ()
-
-
-def _to_accept(run: OpenRun) -> Iterator[NextStep]:
-    """The answer that lets a waiting run go live, and who may not give it; none where nobody can."""
-    registry, record = run.registry, run.record
-    slot: Slot = "production" if registry.verdict(record.run_id, "production") else "developer"
-    verdict = registry.verdict(record.run_id, slot)
-    asked = acceptance_of(registry, record, slot, verdict, run.policy) if verdict else None
-    if asked is None or asked.wanted is None:
-        return
-    others = f", by somebody else than {' and '.join(asked.excluded)} (GATEWRIGHT_ACTOR)"
-    yield NextStep(
-        command=f"gatewright {asked.wanted} {record.run_id} --reason '…'",
-        effect=f"lets it go live{others if asked.excluded else ''}",
-    )
 
 
 def _words(detail: Mapping[str, object]) -> str:

@@ -39,7 +39,8 @@ _WORDS = {
 }
 
 
-_AT_WORK = ("deploying", "evaluating", "promoting")
+_RESTING = ("waiting",)
+"""States in which nothing is done that could be waited for."""
 
 
 class RunDisplay:
@@ -100,7 +101,7 @@ class RunDisplay:
             # How it goes live: what will not answer, and for how long.
             self._last_detail = run.detail
             self._say(run.detail)
-        at_work = run.state in _AT_WORK and not waiting
+        at_work = run.state not in _RESTING and not waiting
         if at_work:
             self._read(self._settings.run_folder(self._run_id), run.state == "evaluating")
         if self._console.is_terminal:

@@ -6,8 +6,6 @@ it yet. What was learned is kept in the selection's folder, so that a later rung
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
@@ -17,6 +15,7 @@ from flows.deployments.identity import own_tags, slot_name
 from flows.evaluation.progress import waits_shown
 from flows.files import read_record, write_record
 from flows.platforms.base import Connection
+from flows.platforms.deadlines import Deadline
 from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
 from flows.selection.open_selection import OpenSelection
 
@@ -68,11 +67,12 @@ async def connection_of(selection: OpenSelection, place: int) -> Connection:
 async def remove_slots(selection: OpenSelection, places: Sequence[int]) -> None:
     """Delete the slots of some candidates, all of them also where one can't be deleted; its error is raised at the end."""
     failure: PlatformError | None = None
-    for place in places:
-        try:
-            await selection.platform.delete(slot_name(selection.record, place))
-        except PlatformError as error:
-            failure = error
+    with waits_shown(selection.folder):
+        for place in places:
+            try:
+                await selection.platform.delete(slot_name(selection.record, place))
+            except PlatformError as error:
+                failure = error
     if failure is not None:
         raise failure
 
@@ -85,12 +85,17 @@ async def room_again(selection: OpenSelection, place: int) -> None:
     if not (selection.folder / _ROOM_FILE).exists():
         return
     target, candidate = selection.plan.target, selection.field.candidates[place]
-    until = time.monotonic() + _ROOM_RETURNS_S
-    while time.monotonic() < until:
-        found = await selection.platform.preflight(candidate, (target.developer, target.production))
-        if all(item.level != "fail" for item in found):
-            return
-        await asyncio.sleep(_LOOK_AGAIN_S)
+    what = f"room for the slot of {candidate.model_id}"
+    with waits_shown(selection.folder):
+        async with Deadline(_ROOM_RETURNS_S, what) as deadline:
+            while not deadline.passed:
+                slots = (target.developer, target.production)
+                found = await selection.platform.preflight(candidate, slots)
+                missing = next((item for item in found if item.level == "fail"), None)
+                if missing is None:
+                    return
+                if not await deadline.pause(_LOOK_AGAIN_S, f"{missing.name}: {missing.message}"):
+                    return
 
 
 async def _as_many_as_fit(

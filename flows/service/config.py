@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from evals.addresses import is_loopback
+from evals.addresses import is_loopback, plain_address
 from evals.errors import ConfigurationError, Problem
 
 __all__ = ["LOOPBACK", "ServiceConfig", "read_config"]
@@ -92,7 +92,7 @@ def read_config(host: str, port: int, environment: Mapping[str, str]) -> Service
         token=environment.get("GATEWRIGHT_SERVE_TOKEN", ""),
         actor_header=environment.get("GATEWRIGHT_ACTOR_HEADER", ""),
         trusted_proxies=_networks(environment.get("GATEWRIGHT_TRUSTED_PROXIES", "")) or LOOPBACK,
-        origin=environment.get("GATEWRIGHT_SERVE_ORIGIN", "").rstrip("/"),
+        origin=plain_address(environment.get("GATEWRIGHT_SERVE_ORIGIN", "")),
         prefect_url=environment.get("PREFECT_API_URL", ""),
         prefect_auth=environment.get("PREFECT_API_AUTH_STRING", ""),
     )

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from starlette.requests import ClientDisconnect, Request
 
+from evals.addresses import same_address
 from evals.errors import RefusedError
 
 __all__ = ["read_form", "same_origin"]
@@ -48,4 +49,7 @@ def same_origin(request: Request, origin: str) -> bool:
     stated = request.headers.get("origin")
     if stated is None:
         return site == "same-origin"
-    return stated == origin or urlsplit(stated).netloc == request.headers.get("host", "")
+    host = request.headers.get("host", "")
+    here = f"{urlsplit(stated).scheme}://{host}"
+    ours = bool(origin) and same_address(stated, origin)
+    return ours or (bool(host) and same_address(stated, here))

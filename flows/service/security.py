@@ -21,7 +21,7 @@ from starlette.requests import Request, cookie_parser
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from evals.addresses import is_loopback
+from evals.addresses import is_loopback, same_address
 from flows.service.config import ServiceConfig
 from flows.settings import Settings
 
@@ -104,8 +104,9 @@ class Guard:
     def _own_host(self, headers: Headers) -> bool:
         """A page of another site whose name was made to point here must not be answered."""
         host = headers.get("host", "")
-        own = urlsplit(self._config.origin).netloc
-        return bool(host) and (host == own or is_loopback(urlsplit(f"//{host}").hostname or ""))
+        own = self._config.origin
+        ours = bool(own) and same_address(f"{urlsplit(own).scheme}://{host}", own)
+        return bool(host) and (ours or is_loopback(urlsplit(f"//{host}").hostname or ""))
 
     def _actor(self, headers: Headers, peer: str, holds: bool) -> str | None:
         config = self._config

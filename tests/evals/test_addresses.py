@@ -9,7 +9,14 @@ from collections.abc import Iterator
 import pytest
 from support.recording_proxy import RecordingProxy, recording_proxy
 
-from evals.addresses import checked, http_options, prepare_environment, proxy_for
+from evals.addresses import (
+    checked,
+    http_options,
+    plain_address,
+    prepare_environment,
+    proxy_for,
+    same_address,
+)
 from evals.errors import ConfigurationError, SamplingError
 from evals.sampling.endpoint.transport import Route, Transport
 
@@ -142,3 +149,34 @@ async def test_a_model_on_this_machine_is_asked_directly(
     async with Transport() as transport:
         answer = await transport.post(Route(f"{proxy.url}/v1/chat", 5, 5), b"{}", {})
     assert (answer.status, proxy.asked) == (200, ["/v1/chat"])
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("HTTPS://Acme.OpenAI.Azure.com:443/", "https://acme.openai.azure.com"),
+        ("http://127.0.0.1:80/v1/", "http://127.0.0.1/v1"),
+        ("https://acme.example.:8443/Path/", "https://acme.example:8443/Path"),
+        ("https://[FE80::1]:443", "https://[fe80::1]"),
+        ("https://me:Secret@Acme.example/?Key=A", "https://me:Secret@acme.example?Key=A"),
+        ("no address/", "no address"),
+        ("http://a:port/", "http://a:port"),
+    ],
+)
+def test_an_address_has_one_plain_form(written: str, plain: str) -> None:
+    assert plain_address(written) == plain
+    assert same_address(written, plain)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "http://acme.example",
+        "https://acme.example:80",
+        "https://acme.example/v1",
+        "https://acme.example.org",
+        "https://me@acme.example",
+    ],
+)
+def test_what_leads_elsewhere_is_another_address(other: str) -> None:
+    assert not same_address("https://acme.example", other)

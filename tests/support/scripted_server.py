@@ -82,6 +82,8 @@ class Scripted:
             key: value.replace("{url}", self.url)
             for key, value in (more[0] if more else {}).items()
         }
+        if isinstance(content, bytes):  # what is no JSON goes out as it is
+            return web.Response(status=status, body=content, headers=headers)
         text = None if content is None else json.dumps(content).replace("{url}", self.url)
         return web.Response(
             status=status, text=text, content_type="application/json", headers=headers

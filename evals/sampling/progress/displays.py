@@ -131,8 +131,15 @@ def _failures(progress: RoleProgress) -> str:
     parts = [
         f"{n} {name}" for name, n in sorted(progress.outcomes.items()) if name not in _NOT_FAILURES
     ]
-    parts += [f"{progress.waiting} waiting for a retry"] if progress.waiting else []
+    if progress.waiting:
+        parts.append(f"{progress.waiting} waiting for a retry{_held_up(progress)}")
     return ", ".join(parts).replace("_", " ")
+
+
+def _held_up(progress: RoleProgress) -> str:
+    again = "" if progress.next_try_s is None else f"the next in {progress.next_try_s:.0f} s"
+    why = ", ".join(part for part in (progress.held_up_by, again) if part)
+    return f" ({why})" if why else ""
 
 
 def _spend(snapshot: Snapshot) -> str:

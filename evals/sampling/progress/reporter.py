@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 from evals.records import Role
 from evals.sampling.progress.snapshot import ProgressSink, RoleProgress, Snapshot
+from evals.sampling.progress.waits import HeldUp
+from evals.sampling.role_state import RoleState
 from evals.sampling.run import Run
 from evals.sampling.work_queue import WorkQueue
 
@@ -23,11 +25,12 @@ async def report_progress(
     """Send snapshots to `sink` until cancelled, then a last one."""
     if sink is None:
         return
-    rates = {role: _Rate() for role in run.states}
+    rates, held_up = {role: _Rate() for role in run.states}, HeldUp()
     try:
         while True:
             await asyncio.sleep(_EVERY_S)
-            sink.update(_snapshot(run, queue, rates, planned, finished=False))
+            note = held_up.look(run.states, run.clock())
+            sink.update(_snapshot(run, queue, rates, planned, note))
     finally:
         sink.update(_snapshot(run, queue, rates, planned, finished=True))
 
@@ -47,8 +50,9 @@ def _snapshot(
     queue: WorkQueue,
     rates: Mapping[Role, _Rate],
     planned: Mapping[Role, int],
+    note: str = "",
     *,
-    finished: bool,
+    finished: bool = False,
 ) -> Snapshot:
     elapsed_s = run.clock() - run.began
     return Snapshot(
@@ -62,6 +66,7 @@ def _snapshot(
         ceiling_usd=run.budget.usd,
         ceiling_tokens=run.budget.tokens,
         stopping=run.reason or (str(run.failure) if run.failure else ""),
+        note=note,
         finished=finished,
     )
 
@@ -85,7 +90,15 @@ def _role(
         eta_s=round(left / per_second, 1) if left is not None and per_second > 0 else None,
         in_flight=state.limit.in_flight,
         waiting=state.waiting_retries,
+        held_up_by=state.held_up_by if state.waiting_retries else "",
+        next_try_s=_next_try(run, state),
         limit=int(state.limit.limit),
         tokens=state.tokens,
         spent_usd=state.spent_usd if state.price else None,
     )
+
+
+def _next_try(run: Run, state: RoleState) -> float | None:
+    if not state.waiting_retries:
+        return None
+    return round(max(0.0, state.next_retry_in(run.clock())), 1)

@@ -15,7 +15,8 @@ __all__ = ["ManySinks", "ProgressSink", "ResumedProgress", "RoleProgress", "Snap
 class RoleProgress(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One role. `done` includes what was resumed or reused; `planned`, the most there may be, is None when that is unknown.
 
-    `rate_per_s` covers the last ten seconds; `waiting` requests wait for their retry; `limit` is the present concurrency limit.
+    `rate_per_s` covers the last ten seconds; `waiting` requests wait for their retry, the first for `next_try_s` more
+    seconds, and `held_up_by` is what the service last answered to one; `limit` is the present concurrency limit.
     """
 
     model_id: str
@@ -28,6 +29,8 @@ class RoleProgress(Record, frozen=True, kw_only=True, omit_defaults=True):
     eta_s: float | None = None
     in_flight: int = 0
     waiting: int = 0
+    held_up_by: str = ""
+    next_try_s: float | None = None
     limit: int = 0
     tokens: int = 0
     spent_usd: float | None = None

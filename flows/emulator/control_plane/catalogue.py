@@ -87,11 +87,12 @@ class BaseModel:
     tuned_provisioned_regions: frozenset[str]
     azure_ends: LastDays
     openai_ends: LastDays
+    format: str = "OpenAI"
 
     @property
     def full_name(self) -> str:
-        """Name and version joined as fine-tuning names it, 'gpt-4.1-mini-2025-04-14'."""
-        return f"{self.name}-{self.version}"
+        """Name and version as fine-tuning joins them, 'gpt-4.1-mini-2025-04-14'; an open model's name alone."""
+        return f"{self.name}-{self.version}" if self.format == "OpenAI" else self.name
 
     @property
     def quota_name(self) -> str:
@@ -151,6 +152,21 @@ def _model(
 
 _NORTH, _EAST = (_NCUS, _SWC), (_EUS2, _SWC)
 
+
+def _open_model(name: str, model_format: str) -> BaseModel:
+    """An open model that Foundry fine-tunes: global deployments alone, and a developer tier. Its days are invented."""
+    return BaseModel(
+        name=name,
+        version="1",
+        developer=True,
+        standard_regions=frozenset(),
+        tuned_provisioned_regions=frozenset(),
+        azure_ends=LastDays("2031-10-14", "2032-04-14", "2032-10-14"),
+        openai_ends=LastDays(None, None, None),
+        format=model_format,
+    )
+
+
 BASE_MODELS: tuple[BaseModel, ...] = (
     _model("gpt-4.1-2025-04-14", _GPT_41, _OPENAI, _NORTH, (_SWC,)),
     _model("gpt-4.1-mini-2025-04-14", _GPT_41, _OPENAI, _NORTH),
@@ -159,6 +175,10 @@ BASE_MODELS: tuple[BaseModel, ...] = (
     _model("gpt-4o-2024-11-20", _UNTUNABLE, _OPENAI, _EAST, _NORTH),
     _model("gpt-4o-mini-2024-07-18", _GPT_4O, _OPENAI, _NORTH, _NORTH),
     _model("o4-mini-2025-04-16", _O4, _OPENAI_GONE, _EAST),
+    _open_model("qwen3-32b", "Alibaba"),
+    _open_model("gpt-oss-20b", "Microsoft"),
+    _open_model("Ministral-3B", "Mistral AI"),
+    _open_model("Llama-3.3-70B-Instruct", "Meta"),
 )
 
 TRAINING_REGIONS = frozenset(region for one in BASE_MODELS for region in one.standard_regions)
@@ -180,7 +200,7 @@ def canonical_sku(name: str) -> str | None:
 
 def usage_row(model: BaseModel, sku: str, *, fine_tuned: bool) -> str:
     """Return the name of the quota row that a deployment draws on."""
-    return f"OpenAI.{sku}.{model.quota_name}{'-finetune' if fine_tuned else ''}"
+    return f"{model.format.replace(' ', '')}.{sku}.{model.quota_name}{'-finetune' if fine_tuned else ''}"
 
 
 def default_limit(sku: str, *, fine_tuned: bool) -> int:

@@ -37,11 +37,12 @@ def resolve_model(
     headers: Mapping[str, str],
 ) -> Deployable:
     """Find the model that a deployment asks for. Raises a ServiceError."""
-    if model.format != "OpenAI":
+    tuned = tuned_model(state, model.name)
+    named = find_base(tuned.base if tuned else model.name)
+    if model.format != (named.format if named else "OpenAI"):
         raise arm_error(
             500, "InternalServerError", "An internal error occurred while processing the request."
         )
-    tuned = tuned_model(state, model.name)
     if tuned is None:
         return _base_model(state, model)
     if model.version not in (None, "", "1"):

@@ -131,7 +131,8 @@ class Deployments:
             skus = views.deployment_skus(self.state, request.account, self._existing(request))
             return json_response({"value": skus})
         if what in ("pause", "resume") and method == "POST":
-            request.require_right("accounts/deployments/write")
+            own = self.state.switches.pause_right == "own_action"
+            request.require_right(f"accounts/deployments/{f'{what}/action' if own else 'write'}")
             deployment = self._existing(request)
             if request.version < "2025-12-01":
                 raise arm_error(

@@ -68,7 +68,7 @@ class Region:
 
     def _capacities(self, request: ControlRequest) -> Response:
         query = request.http.query_params
-        if query.get("modelFormat") != "OpenAI" or not query.get("modelName"):
+        if not query.get("modelFormat") or not query.get("modelName"):
             raise arm_error(
                 400,
                 "InvalidRequestContent",

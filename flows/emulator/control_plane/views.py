@@ -136,7 +136,7 @@ def _model(
     )
     ends = days.fine_tunes if own else days.base
     shown: dict[str, Any] = {
-        "format": "OpenAI",
+        "format": base.format,
         "name": tuned or base.name,
         "version": "1" if tuned else base.version,
         "isDefaultVersion": True,
@@ -153,7 +153,7 @@ def _model(
         shown["capabilities"]["fineTune"] = "true"
         shown["deprecation"]["fineTune"] = _midnight(days.training)
     if tuned:
-        shown["baseModel"] = {"format": "OpenAI", "name": base.name, "version": base.version}
+        shown["baseModel"] = {"format": base.format, "name": base.name, "version": base.version}
     return shown
 
 
@@ -218,12 +218,12 @@ def model_capacities(
     return [
         {
             "id": f"/subscriptions/{account.spec.subscription}/providers/Microsoft.CognitiveServices/locations/{location}"
-            f"/models/OpenAI.{base.name}.{base.version}",
+            f"/models/{base.format}.{base.name}.{base.version}",
             "name": sku,
             "type": "Microsoft.CognitiveServices/locations/modelCapacities",
             "location": location,
             "properties": {
-                "model": {"format": "OpenAI", "name": base.name, "version": base.version},
+                "model": {"format": base.format, "name": base.name, "version": base.version},
                 "skuName": sku,
                 "availableCapacity": available_capacity(
                     state, account, base, sku, fine_tuned=False

@@ -37,18 +37,21 @@ _READ = {
     "locations/usages/read",
 }
 _DEPLOY = {"accounts/deployments/write", "accounts/deployments/delete"}
+_PAUSE = {"accounts/deployments/pause/action", "accounts/deployments/resume/action"}
+_ALL = _READ | _DEPLOY | _PAUSE
 _INFER, _TRAIN = {"data/infer"}, {"data/train"}
 _DATA_ACTIONS = {
     "data/infer": "accounts/OpenAI/deployments/chat/completions/action",
     "data/train": "accounts/OpenAI/fine-tunes/write",
 }
 _ROLES: dict[str, set[str]] = {
-    "Owner": _READ | _DEPLOY | _INFER | _TRAIN,
-    "Contributor": _READ | _DEPLOY,
+    "Owner": _ALL | _INFER | _TRAIN,
+    "Contributor": _ALL,
     "Reader": _READ,
-    "Foundry Owner": _READ | _DEPLOY | _INFER | _TRAIN,
+    "Foundry Owner": _ALL | _INFER | _TRAIN,
+    "Azure AI Owner": _ALL | _INFER | _TRAIN,
     "Foundry User": _READ | _INFER | _TRAIN,
-    "Cognitive Services Contributor": _READ | _DEPLOY,
+    "Cognitive Services Contributor": _ALL,
     "Cognitive Services OpenAI Contributor": (_READ - {"locations/usages/read"})
     | _DEPLOY
     | _INFER

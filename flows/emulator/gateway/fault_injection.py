@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import msgspec
 
+from flows.emulator.gateway.refusals import refused
 from flows.emulator.state.emulator_state import EmulatorState, LogEntry
 from flows.emulator.switches import Fault
 
@@ -66,7 +68,7 @@ class FaultMiddleware:
                 if fault.kind == "latency":
                     await asyncio.sleep(fault.latency_s)
                     continue
-                await _break(fault, receive, send)
+                await _break(fault, scope, receive, send)
                 return True
         return False
 
@@ -91,7 +93,7 @@ class FaultMiddleware:
         )  # fmt: skip
 
 
-async def _break(fault: Fault, receive: Receive, send: Send) -> None:
+async def _break(fault: Fault, scope: Message, receive: Receive, send: Send) -> None:
     if fault.kind == "hang":
         await asyncio.sleep(fault.latency_s or 3600.0)
         _abort(receive)
@@ -103,19 +105,33 @@ async def _break(fault: Fault, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.body", "body": b'{"id": "chatcmpl-', "more_body": True})
         _abort(receive)
     else:
-        await _answer(fault, send)
+        await _answer(fault, scope, send)
 
 
-async def _answer(fault: Fault, send: Send) -> None:
-    throttle = fault.kind == "throttle"
-    status = 429 if throttle else fault.status
-    code = fault.code or ("429" if throttle else str(status))
-    body = msgspec.json.encode({"error": {"code": code, "message": f"Injected fault: {status}."}})
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+async def _answer(fault: Fault, scope: Message, send: Send) -> None:
+    status, said = _said(fault, scope)
+    text = isinstance(said, str)
+    body = said.encode() if text else msgspec.json.encode(said)
+    headers = [
+        (b"content-type", b"text/html" if text else b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-ms-request-id", str(uuid.uuid4()).encode()),
+    ]
     if fault.retry_after is not None:
         headers.append((b"retry-after", fault.retry_after.encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _said(fault: Fault, scope: Message) -> tuple[int, Any]:
+    """Status and body of a fault that is answered."""
+    if fault.kind == "refusal":
+        return refused(fault.code or "", scope["method"], scope["path"])
+    status = 429 if fault.kind == "throttle" else fault.status
+    if fault.body is not None:
+        return status, fault.body
+    code = fault.code or str(status)
+    return status, {"error": {"code": code, "message": f"Injected fault: {status}."}}
 
 
 def _abort(receive: Receive) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 
 from evals.evaluation.lost_answers import SLOW_GRADING, LostAnswersPlan
 from evals.gate.policy import parse_duration
 from evals.sampling.budget import Budget
 from evals.sampling.progress.snapshot import ProgressSink, Snapshot
+from evals.sampling.progress.waits import moment_in, wait_telling
 from flows.config.target import Target
 from flows.evaluation.judges import judge_costs, judges_at_work
 from flows.evaluation.open_run import OpenRun
@@ -37,9 +37,12 @@ async def grade_lost_again(run: OpenRun, budget: Budget, progress: ProgressSink 
         if not lost or lost == before or judge_costs(run.folder).stopped:
             return
         before = lost
-        wait_s = plan.wait_before(turn)
-        sink.update(_waits(lost, wait_s, f"{turn} of {plan.attempts}", budget))
-        await asyncio.sleep(wait_s)
+        which = f"{turn} of {plan.attempts}"
+
+        def tell(left: float, lost: int = lost, which: str = which) -> None:
+            sink.update(_waits(lost, left, which, budget))
+
+        await wait_telling(plan.wait_before(turn), tell)
         async with judges_at_work(run.plan.judge, run.folder, budget):
             await run.evaluation.grade(SLOW_GRADING)
 
@@ -52,5 +55,5 @@ def _waits(lost: int, wait_s: float, turn: str, budget: Budget) -> Snapshot:
         spent_tokens=budget.spent_tokens,
         ceiling_usd=budget.usd,
         ceiling_tokens=budget.tokens,
-        note=f"{lost:,} answers could not be graded: judges are asked again in {wait_s:g} s, slowly ({turn})",
+        note=f"{lost:,} answers could not be graded: judges are asked again in {wait_s:.0f} s, at {moment_in(wait_s)}, slowly ({turn})",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -14,6 +14,7 @@ from evals.errors import PlatformError
 from flows.platforms.azure.arm.documents import ArmDeployment, to_deployment
 from flows.platforms.azure.arm.operations import follow, out_of_time
 from flows.platforms.azure.arm.transport import ArmClient
+from flows.platforms.azure.roles import PAUSE, RESUME, what_to_assign
 from flows.platforms.base import Deployment
 from flows.platforms.deadlines import Deadline
 
@@ -96,8 +97,8 @@ class ArmAccount:
         )
         if begun.status == 202:
             await follow(self.arm, begun, doing=doing, deadline=deadline)
-        while await self.get(name, deadline=deadline) is not None:
-            if not await deadline.pause(self.arm.pace.poll):
+        while (standing := await self.get(name, deadline=deadline)) is not None:
+            if not await deadline.pause(self.arm.pace.poll, f"it is {standing.state}"):
                 raise out_of_time(doing, deadline)
 
     async def settled(self, name: str, *, deadline: Deadline, patience: float = 30.0) -> Deployment:
@@ -148,14 +149,24 @@ class ArmAccount:
         except PlatformError:
             return None
 
-    async def _post(self, name: str, verb: str) -> None:
+    async def _post(self, name: str, verb: Literal["pause", "resume"]) -> None:
         # pausing came with a later api-version than the one everything else is asked in
-        await self.arm.send(
-            "POST",
-            f"{self._path(name)}/{verb}",
-            doing=f"{verb} deployment {name}",
-            params={"api-version": "2025-12-01"},
-        )
+        try:
+            await self.arm.send(
+                "POST",
+                f"{self._path(name)}/{verb}",
+                doing=f"{verb} deployment {name}",
+                params={"api-version": "2025-12-01"},
+            )
+        except PlatformError as error:
+            if error.status != 403 or error.code not in {None, "AuthorizationFailed"}:
+                raise
+            # which action it is has to be told even where the service's sentence doesn't
+            action = PAUSE if verb == "pause" else RESUME
+            hint = f"the action {action} is missing at {self.account_id}: {what_to_assign((action,), 'there')}"
+            raise PlatformError(
+                error.message, status=error.status, code=error.code, hint=hint
+            ) from error
 
     def _path(self, name: str) -> str:
         return f"{self.account_id}/deployments/{name}"

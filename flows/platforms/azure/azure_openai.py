@@ -24,10 +24,12 @@ from flows.platforms.azure.options import AzureOptions, read_options
 from flows.platforms.azure.preflight import Preflight, billed_by_the_hour
 from flows.platforms.azure.region import Region, region_of
 from flows.platforms.azure.replace import Replacement, replace_deployment
+from flows.platforms.azure.rights import pausing_of, pausing_rights
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.fine_tuning.candidates import find_checkpoint, resolve_candidate
+from flows.platforms.fine_tuning.records import Job, JobCheckpoint
 from flows.platforms.model_lifetimes import LifetimeTable
 from flows.platforms.model_names import base_of, is_checkpoint_id, same_model
 from flows.platforms.prices import PriceTable
@@ -94,6 +96,8 @@ class AzureOpenAIPlatform:
             source=options.model_source,
             content_policy=options.content_policy,
             offered=self._offered,
+            model_format=options.model_format,
+            find_checkpoint=self._checkpoint,
         )
 
     @property
@@ -136,7 +140,11 @@ class AzureOpenAIPlatform:
 
     async def wait_ready(self, deployment: Deployment) -> Connection:
         """Wait for the control plane's word on the asked model, then for answers of the data plane."""
-        deadline = Deadline(self._pace.ready, f"{deployment.name} to answer")
+        async with Deadline(self._pace.ready, f"{deployment.name} to answer") as deadline:
+            await self._await_answer(deployment, deadline)
+        return self.connect(deployment.name, deployment.model_id, deployment.slot)
+
+    async def _await_answer(self, deployment: Deployment, deadline: Deadline) -> None:
         name, model_id = deployment.name, deployment.model_id
         standing = await self.account.settled(name, deadline=deadline)
         if standing.state != "ready" or not same_model(model_id, standing.model_id):
@@ -152,7 +160,6 @@ class AzureOpenAIPlatform:
             deadline=deadline,
             also=await self._other_names(model_id),
         )
-        return self.connect(name, model_id, deployment.slot)
 
     def connect(self, name: str, model_id: str, slot: Slot) -> Connection:
         """Return the connection to a standing deployment without asking anything."""
@@ -166,6 +173,13 @@ class AzureOpenAIPlatform:
     async def list_deployments(self) -> tuple[Deployment, ...]:
         """Return every deployment of the account, ours and others'."""
         return await self.account.deployments()
+
+    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
+        """Return how to ask a deployment of the model that stands already, None when there is none that is ready."""
+        for one in await self.account.deployments():
+            if one.state == "ready" and same_model(model_id, one.model_id):
+                return self._plane, self.connect(one.name, one.model_id, one.slot)
+        return None
 
     async def delete(self, name: str) -> None:
         """Delete and wait until it is gone. Raises PlatformError (code NotOurs) for what Gatewright did not make."""
@@ -205,6 +219,10 @@ class AzureOpenAIPlatform:
         """Stop a kept deployment from answering; not offered for the developer tier."""
         await self.account.pause(name)
 
+    async def pausing(self, slot: SlotSpec) -> Finding | None:
+        """Say whether deployments of such a slot can be paused and resumed, None when that can't be told."""
+        return pausing_of(slot) or await pausing_rights(self.account)
+
     def billed_by_the_hour(self, model_id: str, slot: SlotSpec) -> bool:
         """True when a model standing in such a slot costs by the hour besides its tokens."""
         return billed_by_the_hour(model_id, slot)
@@ -225,7 +243,7 @@ class AzureOpenAIPlatform:
 
     async def _offered(self, model_id: str) -> tuple[str, ...]:
         """The deployment types that a model has in the account's region; nothing when its base isn't known."""
-        found = await find_checkpoint(self, model_id) if is_checkpoint_id(model_id) else None
+        found = await self._checkpoint(model_id)
         base = base_of((found and found[0].model_id) or model_id) or (found and found[0].base_model)
         try:
             location = region_of(await self.account.describe())
@@ -242,14 +260,18 @@ class AzureOpenAIPlatform:
         )
         return region.offers().offered
 
+    async def _checkpoint(self, model_id: str) -> tuple[Job, JobCheckpoint] | None:
+        """What the jobs tell of a checkpoint; None for other ids, and where nothing can be told."""
+        if not is_checkpoint_id(model_id):
+            return None
+        try:
+            return await find_checkpoint(self, model_id)
+        except GatewrightError:
+            return None  # the source account's jobs need not be readable
+
     async def _other_names(self, model_id: str) -> tuple[str, ...]:
         """A checkpoint answers under its model's name, which only its job tells."""
-        if not is_checkpoint_id(model_id):
-            return ()
-        try:
-            found = await find_checkpoint(self, model_id)
-        except GatewrightError:
-            return ()  # the source account's jobs need not be readable
+        found = await self._checkpoint(model_id)
         return (found[1].model_id,) if found and found[1].model_id else ()
 
 

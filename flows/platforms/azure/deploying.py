@@ -6,25 +6,38 @@ deployed comes back here with the same arguments and goes on from what the contr
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 
 from evals.errors import GatewrightError, PlatformError
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.documents import ModelSource, is_ours, put_body, sku_of
 from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not_repointable
+from flows.platforms.azure.models import OPENAI, format_of
 from flows.platforms.azure.region import untuned_on_developer_tier
 from flows.platforms.base import Deployment, SlotSpec
 from flows.platforms.deadlines import Deadline
-from flows.platforms.model_names import is_fine_tuned, same_model
+from flows.platforms.fine_tuning.records import Job, JobCheckpoint
+from flows.platforms.model_names import base_of, is_fine_tuned, same_model
 
 __all__ = ["Deployer", "refuse_untuned"]
 
 OfferedTypes = Callable[[str], Awaitable[tuple[str, ...]]]
 """From a model id to the deployment types that it has in the account's region."""
 
+FindCheckpoint = Callable[[str], Awaitable[tuple[Job, JobCheckpoint] | None]]
+"""Tells the job and the checkpoint behind an id, None when no job does."""
+
+_BY_OPENAI = re.compile(r"gpt-(?!oss)|o\d|davinci|babbage", re.IGNORECASE)
+_FORMAT_HINT = (
+    "try again later; a wrong model format also shows like this: the model was sent with the format '{}', and"
+    " 'model_format' in the target's azure_openai block sets another, such as 'Alibaba', 'Microsoft', 'Mistral AI' or 'Meta'"
+)
 _QUOTA_RETURNS_S = 60.0
 """How long after a deletion a quota that does not reach may only be late: 15 to 20 s are usual."""
+_QUOTA_LATE = "the quota of what was deleted is not back yet (400 InsufficientQuota)"
 
 
 class Deployer:
@@ -36,11 +49,14 @@ class Deployer:
         *,
         source: ModelSource | None = None,
         content_policy: str | None = None,
-        offered: OfferedTypes | None = None,
+        model_format: str | None = None,
+        find_checkpoint: FindCheckpoint,
+        offered: OfferedTypes,
     ) -> None:
         self._account = account
-        self._offered = offered or _nothing_known
+        self._offered = offered
         self._source, self._content_policy = source, content_policy
+        self._format, self._find = model_format, find_checkpoint
         self._freed_at: float | None = None
 
     async def deploy(
@@ -57,8 +73,8 @@ class Deployer:
         Another model is changed in place where the service does that; `whosever` allows it for what others made, too.
         """
         refuse_untuned(name, model_id, slot)
-        deadline = Deadline(self._account.arm.pace.deploy, f"{name} to be deployed")
-        async with self._account.writing:
+        limit = self._account.arm.pace.deploy
+        async with Deadline(limit, f"{name} to be deployed") as deadline, self._turn(deadline):
             standing = await self._usable(name, model_id, slot, deadline, whosever=whosever)
             if standing is not None and not same_model(model_id, standing.model_id):
                 # the capacity of what stands: model and capacity in one request are refused
@@ -88,10 +104,18 @@ class Deployer:
 
     async def remove(self, name: str) -> None:
         """Delete whatever stands under the name; the caller holds the account's lock."""
-        await self._account.delete(
-            name, deadline=Deadline(self._account.arm.pace.delete, f"{name} to be deleted")
-        )
+        limit = self._account.arm.pace.delete
+        async with Deadline(limit, f"{name} to be deleted") as deadline:
+            await self._account.delete(name, deadline=deadline)
         self._freed_at = time.monotonic()
+
+    @asynccontextmanager
+    async def _turn(self, deadline: Deadline) -> AsyncIterator[None]:
+        """Hold the account's lock; who waits for it is told so."""
+        deadline.note("this process still writes to the account")
+        async with self._account.writing:
+            deadline.note("")
+            yield
 
     async def _usable(
         self, name: str, model_id: str, slot: SlotSpec, deadline: Deadline, *, whosever: bool
@@ -125,8 +149,14 @@ class Deployer:
         tags: Mapping[str, str],
         deadline: Deadline,
     ) -> None:
+        kind = await self._format_of(model_id)
         body = put_body(
-            model_id, slot, tags, source=self._source, content_policy=self._content_policy
+            model_id,
+            slot,
+            tags,
+            source=self._source,
+            content_policy=self._content_policy,
+            model_format=kind,
         )
         foreign = self._source is not None and self._source.tenant is not None
 
@@ -138,8 +168,10 @@ class Deployer:
         except PlatformError as error:
             if error.code in REFUSED_CHANGES:
                 await self._forgive_repeat(name, model_id, deadline, error)
-            elif error.code == "InvalidResourceProperties":
+            elif (error.code or "").lower() == "invalidresourceproperties":
                 raise await self._with_offered_skus(error, model_id) from error
+            elif error.status == 500:
+                raise _hinted(error, _FORMAT_HINT.format(kind)) from error
             else:
                 raise
 
@@ -151,7 +183,8 @@ class Deployer:
                 return await put()
             except PlatformError as error:
                 late = error.code == "InsufficientQuota" and self._quota_may_return()
-                if not late or not await deadline.pause(min(5.0, self._account.arm.pace.poll)):
+                pause = min(5.0, self._account.arm.pace.poll)
+                if not late or not await deadline.pause(pause, _QUOTA_LATE):
                     raise
 
     def _quota_may_return(self) -> bool:
@@ -166,6 +199,20 @@ class Deployer:
         if found is None or not same_model(model_id, found.model_id):
             raise error
 
+    async def _format_of(self, model_id: str) -> str:
+        """What the target calls the model's format, else what the account's list of models does, else OpenAI."""
+        base = base_of(model_id) or (None if is_fine_tuned(model_id) else model_id)
+        if self._format or (base and _BY_OPENAI.match(base)):
+            return self._format or OPENAI
+        try:
+            models = await self._account.models()
+        except PlatformError:
+            return OPENAI
+        if base is None and any(one.get("format") != OPENAI for one in models):
+            found = await self._find(model_id)
+            base = found[0].base_model if found else None
+        return format_of(models, model_id, base) or OPENAI
+
     async def _with_offered_skus(self, error: PlatformError, model_id: str) -> PlatformError:
         try:
             offered = await self._offered(model_id)
@@ -173,12 +220,7 @@ class Deployer:
             return error  # what may not be read adds nothing
         if not offered:
             return error
-        return PlatformError(
-            error.message,
-            status=error.status,
-            code=error.code,
-            hint=f"offered here for this model: {', '.join(offered)}",
-        )
+        return _hinted(error, f"offered here for this model: {', '.join(offered)}")
 
     async def _resize(self, standing: Deployment, slot: SlotSpec, deadline: Deadline) -> None:
         # PATCH: a PUT would send the model again, which may be refused as a change of it
@@ -195,8 +237,9 @@ def refuse_untuned(name: str, model_id: str, slot: SlotSpec) -> None:
         raise PlatformError(f"could not deploy {name}: {message}", code="FineTunesOnly", hint=fix)
 
 
-async def _nothing_known(model_id: str) -> tuple[str, ...]:
-    return ()
+def _hinted(error: PlatformError, hint: str) -> PlatformError:
+    """The same error with what is known better here of what to do."""
+    return PlatformError(error.message, status=error.status, code=error.code, hint=hint)
 
 
 def _as_asked(settled: Deployment, model_id: str) -> Deployment:

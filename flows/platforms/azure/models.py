@@ -11,10 +11,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flows.platforms.azure.arm.documents import SKUS
+from flows.platforms.model_names import base_of, base_parts, same_id
 
 __all__ = [
+    "OPENAI",
     "ends_of",
     "find_entry",
+    "format_of",
     "inference_ends",
     "is_retired",
     "listed_skus",
@@ -28,6 +31,9 @@ __all__ = [
 
 Entry = Mapping[str, Any]
 
+OPENAI = "OpenAI"
+"""The format of OpenAI's own models, fine-tuned ones too."""
+
 _BY_LOWER = {sku.lower(): sku for sku in SKUS}
 
 
@@ -36,9 +42,17 @@ def find_entry(models: Iterable[Entry], name: str, version: str | None = None) -
 
     `name` may hold the version, as fine-tunes write it: 'gpt-35-turbo-0125' is 'gpt-35-turbo' of version '0125'.
     """
-    fitting = [model for model in models if _fits(model, name.casefold(), version)]
+    fitting = [model for model in models if _fits(model, name, version)]
     # without a version the one that a deployment would get
     return max(fitting, key=lambda model: bool(model.get("isDefaultVersion")), default=None)
+
+
+def format_of(models: Iterable[Entry], model_id: str, base_model: str | None = None) -> str | None:
+    """Return the format that a model or its base is listed with ('Alibaba'), None when neither is listed."""
+    listed = list(models)
+    base = base_of(model_id) or base_model or model_id
+    entry = find_entry(listed, model_id) or find_entry(listed, *base_parts(base))
+    return str(entry["format"]) if entry and entry.get("format") else None
 
 
 def listed_skus(entry: Entry | None) -> tuple[str, ...]:
@@ -108,8 +122,8 @@ def ends_of(text: Any) -> date | None:
 
 
 def _fits(model: Entry, name: str, version: str | None) -> bool:
-    own, of = str(model.get("name") or "").casefold(), str(model.get("version") or "")
-    return (own == name and version in (None, of)) or (of != "" and f"{own}-{of}" == name)
+    own, of = str(model.get("name") or ""), str(model.get("version") or "")
+    return (same_id(own, name) and version in (None, of)) or same_id(f"{own}-{of}", name)
 
 
 def _deprecation(entry: Entry | None) -> Entry:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from evals.addresses import checked
+from evals.addresses import checked, plain_address
 from evals.codec import convert
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.records import Price, Record
@@ -16,8 +16,10 @@ from flows.platforms.azure.arm.documents import SKUS, ModelSource
 from flows.platforms.azure.arm.transport import ARM_API_VERSION, ARM_ENDPOINT
 from flows.platforms.model_lifetimes import ModelDates, lifetime_problems
 
-__all__ = ["AzureOptions", "SourceOptions", "read_options"]
+__all__ = ["FORMATS", "AzureOptions", "SourceOptions", "read_options"]
 
+FORMATS = ("OpenAI", "Microsoft", "Mistral AI", "Meta", "Alibaba")
+"""Formats of models that can be fine-tuned; any other is taken at its word."""
 DATED_API_VERSION = "2024-10-21"
 _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}(-preview)?$")
 
@@ -39,9 +41,10 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Where the account is and how its data plane is spoken to.
 
     `endpoint` is the data plane's address, `https://<account>.openai.azure.com` unless given; `api` is 'v1' or 'dated',
-    the latter with `api_version`; `content_policy` names a content filter policy of the account. `prices` overrides the
-    price table, by model id or base model; `lifetimes` the dates of models, likewise; `offered` adds deployment types that
-    fine-tunes of a base model have in the account's region. `ready_within_s` is how long a deployment may take to answer before a run gives
+    the latter with `api_version`; `content_policy` names a content filter policy of the account. `model_format`
+    is what the control plane calls the kind of the models ('Alibaba'), looked up in the account's list unless given. `prices`
+    overrides the price table, by model id or base model; `lifetimes` the dates of models, likewise; `offered` adds deployment
+    types that fine-tunes of a base model have in the account's region. `ready_within_s` is how long a deployment may take to answer before a run gives
     up, 20 minutes when left out.
     """
 
@@ -55,6 +58,7 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     arm_endpoint: str = ARM_ENDPOINT
     arm_api_version: str = ARM_API_VERSION
     content_policy: str | None = None
+    model_format: str | None = None
     source: SourceOptions | None = None
     prices: dict[str, Price] = msgspec.field(default_factory=dict)
     lifetimes: dict[str, ModelDates] = msgspec.field(default_factory=dict)
@@ -69,7 +73,7 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def data_endpoint(self) -> str:
         """Address of the data plane, without a slash at its end."""
-        return (self.endpoint or f"https://{self.account}.openai.azure.com").rstrip("/")
+        return plain_address(self.endpoint or f"https://{self.account}.openai.azure.com")
 
     @property
     def training_endpoint(self) -> str:
@@ -77,7 +81,7 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
         if self.source is None:
             return self.data_endpoint
         given = self.source.endpoint or f"https://{self.source.account}.openai.azure.com"
-        return given.rstrip("/")
+        return plain_address(given)
 
     @property
     def model_source(self) -> ModelSource | None:
@@ -89,6 +93,8 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
             self.source.resource_group or self.resource_group,
             self.source.account,
         )
+        if account.lower() == self.account_id.lower():
+            return None  # the resource manager compares names in any letter case
         foreign = self.source.tenant if self.source.tenant != self.tenant else None
         return ModelSource(account_id=account, tenant=foreign)
 
@@ -119,7 +125,19 @@ def read_options(options: Mapping[str, Any], *, where: str = "azure_openai") -> 
                 fix="with 'api: v1' no version is needed",
             )
         )
+    if (meant := _misspelt_format(read.model_format)) is not None:
+        message = f"expected {meant!r}; found {read.model_format!r}"
+        fix = "the service tells capitals apart, and answers 500 to a format it does not know"
+        raise ConfigurationError(
+            Problem(where=where, field="model_format", message=message, fix=fix)
+        )
     return read
+
+
+def _misspelt_format(given: str | None) -> str | None:
+    """A known format that differs from what is given in its letter case alone."""
+    lower = (given or "").lower()
+    return next((one for one in FORMATS if one.lower() == lower and one != given), None)
 
 
 def _account_id(subscription: str, group: str, account: str) -> str:

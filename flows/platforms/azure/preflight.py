@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from evals.addresses import plain_address
 from evals.errors import ConfigurationError, CredentialError, GatewrightError, PlatformError
 from evals.records import Candidate, Price
 from flows.platforms.azure.account import ArmAccount
@@ -115,9 +116,11 @@ class Preflight:
         location = self._location = region_of(account)
         name = account.get("name") or self._platform.options.account
         self._add("account", "ok", f"{name} in {location or 'an unnamed region'}")
-        address = str((account.get("properties") or {}).get("endpoint") or "").rstrip("/")
+        properties = account.get("properties") or {}
+        address = plain_address(str(properties.get("endpoint") or ""))
         mine = self._platform.options.data_endpoint
-        if self._platform.options.endpoint is None and address and address.lower() != mine.lower():
+        told = {address, *map(plain_address, _texts(properties.get("endpoints")))}
+        if self._platform.options.endpoint is None and address and mine not in told:
             self._add(
                 "endpoint",
                 "warn",
@@ -210,6 +213,13 @@ class Preflight:
 def billed_by_the_hour(model_id: str, slot: SlotSpec) -> bool:
     """True for fine-tunes paid by token: base models have no hosting fee, and provisioned throughput is its own."""
     return is_fine_tuned(model_id) and _sku(slot) in _BILLED_BY_THE_HOUR
+
+
+def _texts(named: object) -> list[str]:
+    """The values of a map from names to texts, as far as it is one."""
+    return (
+        [one for one in named.values() if isinstance(one, str)] if isinstance(named, dict) else []
+    )
 
 
 _SIGN_IN = "run 'az login', or give a service principal or a managed identity"

@@ -78,7 +78,8 @@ def find_row(
             return rows[row_name]
     wanted = _plain(base_parts(base_of(model_id) or base_model or model_id)[0])
     for name, row in rows.items():
-        kind, _, model = name.removeprefix("OpenAI.").partition(".")
+        _vendor, _, rest = name.partition(".")
+        kind, _, model = rest.partition(".")
         fits = kind.lower() == sku.lower() and model.endswith(_TUNED) == tuned
         if fits and _plain(model.removesuffix(_TUNED)) == wanted:
             return row

@@ -64,14 +64,16 @@ async def upload_file(
         )
 
     sent = plain(await platform.data.ask(f"upload {name}", send))
-    deadline = Deadline(timeout_s)
-    while sent.get("status") != "processed":
-        if sent.get("status") in _BROKEN_FILE:
-            details = sent.get("status_details") or sent["status"]
-            raise PlatformError(f"the service could not read {name}: {details}", code="FileRefused")
-        if not await deadline.pause(poll_s):
-            raise PlatformError(f"{name} was not processed within {timeout_s:.0f} s")
-        sent = await _retrieve_file(platform, str(sent["id"]))
+    async with Deadline(timeout_s, f"{name} to be processed") as deadline:
+        while (status := sent.get("status")) != "processed":
+            if status in _BROKEN_FILE:
+                details = sent.get("status_details") or status
+                raise PlatformError(
+                    f"the service could not read {name}: {details}", code="FileRefused"
+                )
+            if not await deadline.pause(poll_s, f"its status is {status}"):
+                raise PlatformError(f"{name} was not processed within {timeout_s:.0f} s")
+            sent = await _retrieve_file(platform, str(sent["id"]))
     return str(sent["id"])
 
 
@@ -188,18 +190,19 @@ async def wait_finished(
     on_event: Callable[[JobEvent], None] | None = None,
 ) -> Job:
     """Wait for a job's end, telling each event once. Raises PlatformError when time runs out."""
-    deadline, seen_ids = Deadline(timeout_s), set[str]()
-    while True:
-        job = await get_job(platform, job_id)
-        if on_event is not None:
-            for event in await events(platform, job_id):
-                if event.id not in seen_ids:
-                    seen_ids.add(event.id)
-                    on_event(event)
-        if job.ended:
-            return job
-        if not await deadline.pause(poll_s):
-            raise PlatformError(f"job {job_id} is still {job.status} after {timeout_s:.0f} s")
+    seen_ids = set[str]()
+    async with Deadline(timeout_s, f"job {job_id} to end") as deadline:
+        while True:
+            job = await get_job(platform, job_id)
+            if on_event is not None:
+                for event in await events(platform, job_id):
+                    if event.id not in seen_ids:
+                        seen_ids.add(event.id)
+                        on_event(event)
+            if job.ended:
+                return job
+            if not await deadline.pause(poll_s, f"its status is {job.status}"):
+                raise PlatformError(f"job {job_id} is still {job.status} after {timeout_s:.0f} s")
 
 
 async def training_digest(platform: SpeaksOpenAI, file_id: str) -> str | None:

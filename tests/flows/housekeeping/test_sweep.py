@@ -252,3 +252,50 @@ def test_a_mistake_in_a_targets_account_is_told_with_its_file_and_the_rest_is_sw
     assert f"{other}:" in answer.out
     assert "field 'azure_openai.acount': unknown key" in answer.out
     assert "kept warm router-" in answer.out
+
+
+CONTRIBUTOR = "Cognitive Services OpenAI Contributor"
+
+
+@pytest.mark.slow
+def test_what_may_not_be_paused_is_kept_running_and_nothing_fails(
+    account, emulator, models, monkeypatch
+):
+    account.is_set_up(promotion={**account.target["promotion"], "keep": "paused"})
+    monkeypatch.setenv("GATEWRIGHT_ARM_TOKEN", emulator.token(roles={"*": CONTRIBUTOR}))
+    old = account.promoted(models.first.model_id).pointer.deployment
+    run_id = account.begin(models.second.model_id)
+    new = asyncio.run(account.promote(run_id)).pointer.deployment
+    notes = account.command("report", run_id, "--format", "markdown").out
+    assert "deployments/pause/action" in notes, "the report of the run says what is kept running"
+
+    checked = account.command("doctor", "router")
+    assert "deployments/pause/action" in checked.out
+    assert "'Cognitive Services Contributor'" in checked.out
+    found = swept(account)
+    assert (found["paused"], set(found["kept_warm"])) == ([], {old, new})
+    assert f"{old} is kept running" in found["warnings"][0]
+    assert not found["problems"]
+    shown = account.command("sweep", "router")
+    assert (shown.code, "! " in shown.out) == (0, True)
+
+    back = account.command("rollback", "router", "--reason", "wrong answers")
+    assert "it was still warm" in back.out
+
+
+@pytest.mark.slow
+def test_a_paused_rollback_target_that_may_not_be_resumed_is_deployed_anew(
+    account, emulator, models, monkeypatch
+):
+    account.is_set_up(promotion={**account.target["promotion"], "keep": "paused"})
+    old = account.promoted(models.first.model_id).pointer.deployment
+    account.promoted(models.second.model_id)
+    assert swept(account)["paused"] == [old]
+    monkeypatch.setenv("GATEWRIGHT_ARM_TOKEN", emulator.token(roles={"*": CONTRIBUTOR}))
+    back = account.command("rollback", "router", "--reason", "wrong answers")
+    assert back.code == 0, back.err
+    assert "it was deployed again" in back.out
+    assert f"{old} stays paused" in back.out
+    assert "deployments/resume/action" in back.out
+    assert account.live().model_id == models.first.model_id
+    assert account.live().deployment != old

@@ -172,6 +172,22 @@ async def test_a_next_link_to_another_host_never_gets_the_token(server, arm) -> 
         await arm.pages(PATH, doing="list")
 
 
+@pytest.mark.parametrize(
+    ("link", "ours"),
+    [
+        ("https://management.azure.com/subscriptions/1", True),
+        ("HTTPS://MANAGEMENT.azure.com:443/subscriptions/1", True),
+        ("http://management.azure.com/subscriptions/1", False),
+        ("https://management.azure.com:8443/subscriptions/1", False),
+        ("https://management.azure.com.evil.example/subscriptions/1", False),
+    ],
+)
+async def test_the_control_plane_is_known_however_its_address_is_written(link, ours) -> None:
+    client = ArmClient(FixedToken("t"), base_url="https://Management.Azure.com:443/")
+    assert client.same_origin(link) is ours
+    await client.aclose()
+
+
 async def test_a_list_that_points_to_itself_ends(server, arm) -> None:
     server.on(f"GET {PATH}", (200, {"value": [{"n": 1}], "nextLink": "{url}" + PATH}))
     assert await arm.pages(PATH, doing="list") == [{"n": 1}, {"n": 1}]

@@ -223,6 +223,28 @@ async def test_an_account_whose_address_is_another_is_told(server) -> None:
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        {"endpoint": "https://ACME-SWC.OpenAI.Azure.com:443/"},
+        {
+            "endpoint": "https://acme-swc.cognitiveservices.azure.com/",
+            "endpoints": {
+                "OpenAI Dall-E API": None,
+                "OpenAI Model Instance API": "https://acme-swc.openai.azure.com/",
+            },
+        },
+    ],
+)
+async def test_an_address_written_otherwise_is_not_another_address(server, told) -> None:
+    platform = azure_at(server.url, endpoint=None)
+    server.on(f"GET {platform.account.account_id}", (200, {"name": "acme-swc", "properties": told}))
+    candidate = Candidate(model_id="ftchkpt-" + "0" * 32, target="t")
+    found = {one.name for one in await platform.preflight(candidate, (DEVELOPER,))}
+    await platform.aclose()
+    assert "endpoint" not in found
+
+
+@pytest.mark.parametrize(
     ("ends", "level"),
     [
         (date(2026, 1, 1), "fail"),

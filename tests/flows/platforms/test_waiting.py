@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.scripted_server import ACCOUNT, TUNED, azure_at, shown
 
 from evals.errors import ConfigurationError
 from evals.records import Endpoint
 from flows.evaluation.progress import newest_snapshot, waits_shown
 from flows.platforms import deadlines
-from flows.platforms.base import Connection
+from flows.platforms.base import Connection, Deployment, SlotSpec
 from flows.platforms.data_plane import DataPlane
-from flows.platforms.deadlines import Deadline, PollingPace, telling_of_waits
+from flows.platforms.deadlines import Deadline, PollingPace, logging_waits, telling_of_waits
+from flows.platforms.fine_tuning.jobs import wait_finished
 from flows.platforms.openai import OpenAIPlatform, read_openai_options
 from flows.platforms.readiness import probe_until_ready
 
@@ -31,40 +36,176 @@ async def _probe(patience_s: float) -> None:
 
     endpoint = Endpoint(base_url=f"{DEAD}/v1", model="slot-1", model_id="m")
     plane = DataPlane(DEAD, lambda: pytest.fail("no SDK"), headers, credential="none")
-    await probe_until_ready(
-        plane,
-        Connection(endpoint=endpoint, auth=headers),
-        pace=PollingPace(probe=0.02),
-        deadline=Deadline(patience_s, "slot-1 to answer"),
+    async with Deadline(patience_s, "slot-1 to answer") as deadline:
+        await probe_until_ready(
+            plane,
+            Connection(endpoint=endpoint, auth=headers),
+            pace=PollingPace(probe=0.02),
+            deadline=deadline,
+        )
+
+
+async def told_while(work: Coroutine[Any, Any, object], enough: int = 1) -> list[str]:
+    """Everything that is told of waits until `work` is done, or until enough was told."""
+    told: list[str] = []
+    with telling_of_waits(told.append):
+        task = asyncio.ensure_future(work)
+    while not task.done() and len(told) < enough:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return told
+
+
+async def test_a_wait_tells_what_it_is_for_what_it_sees_and_until_when(often: None) -> None:
+    told = await told_while(_probe(60), enough=2)
+    assert re.match(
+        rf"waiting for slot-1 to answer, \d+ ms so far: could not ask slot-1: nothing answers at {DEAD} \(\w+\);"
+        r" given up at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$",
+        told[1],
     )
 
 
-class Enough(Exception):
-    pass
+async def test_a_wait_stands_where_another_process_shows_it_until_it_is_over(
+    often: None, tmp_path: Path
+) -> None:
+    async def waiting() -> None:
+        with waits_shown(tmp_path / "run"):
+            await _probe(60)
 
-
-async def test_a_wait_tells_what_it_is_for_and_what_it_sees(often: None) -> None:
-    told: list[str] = []
-
-    def tell(sentence: str) -> None:
-        told.append(sentence)
-        if len(told) == 2:
-            raise Enough
-
-    with telling_of_waits(tell), pytest.raises(Enough):
-        await _probe(60)
-    assert told[0].startswith("waiting for slot-1 to answer, ")
-    assert " s so far, given up after 60 s: " in told[0]
-    assert f"nothing answers at {DEAD}" in told[0]
-
-
-async def test_a_wait_stands_where_another_process_shows_it(often: None, tmp_path: Path) -> None:
-    with waits_shown(tmp_path):
-        waiting = asyncio.create_task(_probe(60))
-    while (shown := newest_snapshot(tmp_path, 0)) is None:
+    task = asyncio.create_task(waiting())
+    while (shown := newest_snapshot(tmp_path / "run", 0)) is None:
         await asyncio.sleep(0.01)
-    waiting.cancel()
     assert shown.note.startswith("waiting for slot-1 to answer")
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    over = newest_snapshot(tmp_path / "run", 0)
+    assert over is not None
+    assert over.note == ""
+
+
+async def test_what_is_waited_for_is_shown_and_logged(
+    often: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    flow_log: list[str] = []
+    with caplog.at_level("INFO", "flows.platforms.deadlines"), logging_waits(flow_log.append):
+        told = await told_while(_probe(60))
+    assert told[0] == flow_log[0] == caplog.messages[0]
+
+
+async def test_a_wait_that_can_not_be_shown_goes_on(often: None) -> None:
+    def broken(_sentence: str) -> None:
+        raise OSError("no terminal")
+
+    with telling_of_waits(broken):
+        async with Deadline(5, "nothing") as deadline:
+            assert await deadline.pause(0.05)
+
+
+AT = f"{ACCOUNT}/deployments/cand-1"
+CONFLICT = {"error": {"code": "RequestConflict", "message": "Another operation is being performed"}}
+NONE = (404, {"error": {"code": "ResourceNotFound", "message": "none"}})
+SLOT = SlotSpec(slot="developer", sku="DeveloperTier", capacity=100)
+CHAT = "POST /openai/v1/chat/completions"
+NOT_YET = (404, {"error": {"code": "DeploymentNotFound", "message": "does not exist"}})
+QUOTA = (400, {"error": {"code": "InsufficientQuota", "message": "available capacity 0"}})
+
+
+async def test_a_conflict_on_the_account_is_told(often: None, server: Any, azure: Any) -> None:
+    server.on(f"GET {AT}", NONE)
+    server.on(f"PUT {AT}", (409, CONFLICT))
+    told = await told_while(azure.deploy("cand-1", TUNED, SLOT, tags={}), enough=3)
+    assert "waiting for cand-1 to be deployed, " in told[-1]
+    assert (
+        "the control plane returned 409 RequestConflict (another operation on the same" in told[-1]
+    )
+    assert "to the request to create deployment cand-1, asked again in" in told[-1]
+
+
+async def test_throttling_of_any_request_is_told(often: None, server: Any, azure: Any) -> None:
+    slow = (429, {"error": {"code": "TooManyRequests"}}, {"Retry-After": "1"})
+    server.on(f"GET {ACCOUNT}/deployments", slow)
+    told = await told_while(azure.list_deployments(), enough=3)
+    assert "waiting for the control plane to list deployments" in told[-1]
+    assert "returned 429 TooManyRequests (it is throttling)" in told[-1]
+    assert "asked again in 1.0 s" in told[-1]
+
+
+async def test_provisioning_is_told_with_the_state_of_its_operation(
+    often: None, server: Any, azure: Any
+) -> None:
+    server.on(f"GET {AT}", NONE)
+    going = {"Azure-AsyncOperation": "{url}/operations/1"}
+    server.on(f"PUT {AT}", (201, shown(state="Creating"), going))
+    server.on("GET /operations/1", (200, {"status": "Running"}))
+    told = await told_while(azure.deploy("cand-1", TUNED, SLOT, tags={}), enough=4)
+    assert "the operation's status is Running; given up at" in told[-1]
+
+
+async def test_a_deletion_is_told_with_the_state_of_the_deployment(
+    often: None, server: Any, azure: Any
+) -> None:
+    server.on(f"GET {AT}", (200, shown(state="Deleting")))
+    server.on(f"DELETE {AT}", (202, None))
+    told = await told_while(azure.delete("cand-1"), enough=4)
+    assert "waiting for cand-1 to be deleted, " in told[-1]
+    assert "it is deleting; given up at" in told[-1]
+
+
+async def test_quota_that_comes_back_late_is_told(
+    often: None, server: Any, azure: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.on(f"GET {AT}", (200, shown(state="Failed")), NONE)
+    server.on(f"DELETE {AT}", (204, None))
+    server.on(f"PUT {AT}", QUOTA)
+    told = await told_while(azure.deploy("cand-1", TUNED, SLOT, tags={}), enough=8)
+    assert any("the quota of what was deleted is not back yet" in line for line in told)
+
+
+async def test_a_data_plane_that_lags_is_told_with_its_answer(
+    often: None, server: Any, azure: Any
+) -> None:
+    server.on(f"GET {AT}", (200, shown()))
+    server.on(CHAT, NOT_YET)
+    ready = Deployment(name="cand-1", model_id=TUNED, state="ready", slot="developer")
+    told = await told_while(azure.wait_ready(ready), enough=4)
+    assert "waiting for cand-1 to answer, " in told[-1]
+    assert "HTTP 404: could not ask cand-1: DeploymentNotFound" in told[-1]
+
+
+async def test_a_request_that_hangs_is_told_too(often: None) -> None:
+    hung_up = asyncio.Event()
+
+    async def take_and_say_nothing(asks: asyncio.StreamReader, says: asyncio.StreamWriter) -> None:
+        await asks.read()
+        says.close()
+        await says.wait_closed()
+        hung_up.set()
+
+    mute = await asyncio.start_server(take_and_say_nothing, "127.0.0.1", 0)
+    azure = azure_at(f"http://127.0.0.1:{mute.sockets[0].getsockname()[1]}")
+    told = await told_while(azure.get("cand-1"), enough=2)
+    await azure.aclose()
+    await hung_up.wait()
+    mute.close()
+    assert "waiting for the control plane to read deployment cand-1" in told[-1]
+
+
+async def test_who_waits_for_another_write_of_this_process_is_told(
+    often: None, server: Any, azure: Any
+) -> None:
+    server.on(f"GET {AT}", NONE)
+    async with azure.account.writing:
+        told = await told_while(azure.deploy("cand-1", TUNED, SLOT, tags={}), enough=2)
+    assert "this process still writes to the account" in told[-1]
+
+
+async def test_a_job_that_is_pending_is_told(often: None, server: Any, azure: Any) -> None:
+    job = {"id": "ftjob-1", "object": "fine_tuning.job", "status": "pending", "model": "m"}
+    server.on("GET /openai/v1/fine_tuning/jobs/ftjob-1", (200, job))
+    told = await told_while(wait_finished(azure, "ftjob-1", poll_s=0.01), enough=60)
+    assert any("waiting for job ftjob-1 to end, " in line for line in told)
+    assert any("its status is pending; given up at" in line for line in told)
 
 
 def test_how_long_a_model_may_take_to_answer_is_configured() -> None:

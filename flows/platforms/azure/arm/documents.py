@@ -125,9 +125,10 @@ def put_body(
     *,
     source: ModelSource | None = None,
     content_policy: str | None = None,
+    model_format: str = "OpenAI",
 ) -> dict[str, Any]:
     """Build the body that creates a deployment. `sku` sits at the root: below properties the service ignores it."""
-    model: dict[str, Any] = {"format": "OpenAI", **_name_and_version(model_id)}
+    model: dict[str, Any] = {"format": model_format, **_name_and_version(model_id)}
     if source is not None and is_fine_tuned(model_id):
         model["sourceAccount" if source.tenant else "source"] = source.account_id
     properties: dict[str, Any] = {"model": model, "versionUpgradeOption": "NoAutoUpgrade"}

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from evals.errors import PlatformError
 from flows.platforms.azure.arm.transport import ArmAnswer, ArmClient
-from flows.platforms.azure.errors import explained
+from flows.platforms.azure.errors.explain import explained
 from flows.platforms.deadlines import Deadline, retry_after
+from flows.platforms.service_words import quoted
 
 __all__ = ["follow", "out_of_time"]
 
@@ -34,7 +35,7 @@ async def follow(arm: ArmClient, begun: ArmAnswer, *, doing: str, deadline: Dead
         if _at_its_end(answer, by_status=by_status, doing=doing):
             return
         asked = retry_after(answer.headers) or asked or arm.pace.poll
-        if not await deadline.pause(asked):
+        if not await deadline.pause(asked, _state(answer)):
             raise out_of_time(doing, deadline)
 
 
@@ -45,6 +46,13 @@ def out_of_time(doing: str, deadline: Deadline) -> PlatformError:
         code="DeadlineExceeded",
         hint="it may still succeed: run the same command again, it goes on from what stands",
     )
+
+
+def _state(answer: ArmAnswer) -> str:
+    """What an operation that goes on last said, for those who wait."""
+    status = answer.body.get("status") if isinstance(answer.body, dict) else None
+    told = quoted(str(status)) if status else f"HTTP {answer.status}"
+    return f"the operation's status is {told}"
 
 
 def _at_its_end(answer: ArmAnswer, *, by_status: bool, doing: str) -> bool:

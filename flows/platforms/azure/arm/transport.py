@@ -1,6 +1,6 @@
 """The control plane's transport: one request with our own rules of retrying, and the pages of a list.
 
-Retried until the deadline: 409 RequestConflict (writes of one account are serialised by the service). Retried a few
+Retried until the deadline: 409 RequestConflict and its kind (writes of one account are serialised by the service). Retried a few
 times: 408, 429, 500, 502, 503, 504 and broken connections, so that a request must be safe to repeat. A token that has
 expired is renewed once. Everything else becomes an error a person can act upon, at once.
 """
@@ -10,17 +10,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
-from evals.addresses import checked, http_options
-from evals.codec import decode
+from evals.addresses import checked, http_options, origin, plain_address
 from evals.errors import CredentialError, PlatformError
+from evals.report.numbers import duration
+from evals.sampling.endpoint.error_bodies import decoded, is_web_page
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
-from flows.platforms.azure.errors import explained, service_error
+from flows.platforms.azure.errors.explain import explained, service_error
 from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
 
 __all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "ArmAnswer", "ArmClient"]
@@ -30,11 +31,23 @@ ARM_API_VERSION = "2025-06-01"
 
 _log = logging.getLogger(__name__)
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
+_CONFLICTS = frozenset(
+    {
+        "requestconflict",
+        "anotheroperationinprogress",
+        "conflictingconcurrentwritenotallowed",
+        "accountprovisioningstateinvalid",
+    }
+)
+_HELD_UP: Mapping[int | str, str] = {
+    "conflict": " (another operation on the same account is under way)",
+    429: " (it is throttling)",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmAnswer:
-    """What the control plane answered: lower-cased header names, and the decoded body ({} when there is none)."""
+    """What the control plane answered: lower-cased header names, and the decoded body ({} when there is none, text when a refusal is no JSON)."""
 
     status: int
     headers: Mapping[str, str]
@@ -63,7 +76,7 @@ class ArmClient:
         absent: str = "check the network and 'arm_endpoint'",
     ) -> None:
         checked(base_url, where="arm_endpoint", secure=True)  # tokens are sent to it
-        self.base = base_url.rstrip("/")
+        self.base = plain_address(base_url)
         self._tokens, self.auxiliary = tokens, auxiliary
         self._api_version = api_version
         self._absent = absent
@@ -112,20 +125,26 @@ class ArmClient:
         `path` is a path below the base, or an address of the same origin. Raises PlatformError or CredentialError.
         """
         _log.log(logging.DEBUG if method == "GET" else logging.INFO, "begins to %s", doing)
-        limit = deadline or Deadline(self.pace.request * 5)
+        ask = _Request(method, path, doing, body, params, allow, auxiliary)
+        if deadline is not None:
+            return await self._until_answered(ask, deadline)
+        async with Deadline(self.pace.request * 5, f"the control plane to {doing}") as limit:
+            return await self._until_answered(ask, limit)
+
+    async def _until_answered(self, ask: _Request, limit: Deadline) -> ArmAnswer:
         tries, fresh = 0, False
         while True:
-            headers = await self._headers(auxiliary=auxiliary, fresh=fresh)
-            answer = await self._once(method, path, body, params, headers)
-            if answer is not None and (answer.status < 300 or answer.status in allow):
+            headers = await self._headers(auxiliary=ask.auxiliary, fresh=fresh)
+            answer = await self._once(ask, headers)
+            if answer is not None and (answer.status < 300 or answer.status in ask.allow):
                 return answer
             if answer is not None and _expired(answer) and not fresh:
                 fresh = True
                 continue
-            tries += 0 if answer is not None and answer.code == "RequestConflict" else 1
+            tries += 0 if answer is not None and _conflicting(answer) else 1
             pause = self._pause(answer, tries)
-            if pause is None or not await limit.pause(pause):
-                raise self._refusal(doing, answer)
+            if pause is None or not await limit.pause(pause, self._seen(ask, answer, pause)):
+                raise self._refusal(ask.doing, answer)
 
     async def pages(
         self, path: str, *, doing: str, params: Mapping[str, str] | None = None
@@ -143,8 +162,7 @@ class ArmClient:
 
     def same_origin(self, address: str) -> bool:
         """True for a path, and for an address of this very control plane: the token travels nowhere else."""
-        mine, other = urlsplit(self.base), urlsplit(address)
-        return not other.netloc or (mine.scheme, mine.netloc) == (other.scheme, other.netloc)
+        return not urlsplit(address).netloc or origin(address) == origin(self.base)
 
     def _address(self, path: str) -> str:
         if path.startswith("/"):
@@ -163,30 +181,23 @@ class ArmClient:
             headers["x-ms-authorization-auxiliary"] = f"Bearer {second}"
         return headers
 
-    async def _once(
-        self,
-        method: str,
-        path: str,
-        body: Mapping[str, Any] | None,
-        params: Mapping[str, str] | None,
-        headers: dict[str, str],
-    ) -> ArmAnswer | None:
-        address = httpx.URL(self._address(path)).copy_merge_params(dict(params or {}))
+    async def _once(self, ask: _Request, headers: dict[str, str]) -> ArmAnswer | None:
+        address = httpx.URL(self._address(ask.path)).copy_merge_params(dict(ask.params or {}))
         if "api-version" not in address.params:
             address = address.copy_set_param("api-version", self._api_version)
-        content = None if body is None else msgspec.json.encode(body)
+        content = None if ask.body is None else msgspec.json.encode(ask.body)
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
-            answer = await self._http.request(method, address, content=content, headers=headers)
+            answer = await self._http.request(ask.method, address, content=content, headers=headers)
         except httpx.TransportError as error:
-            _log.debug("%s %s: no answer (%s)", method, address.path, type(error).__name__)
+            _log.debug("%s %s: no answer (%s)", ask.method, address.path, type(error).__name__)
             return None
-        _log.debug("%s %s: %d", method, address.path, answer.status_code)
-        return ArmAnswer(status=answer.status_code, headers=answer.headers, body=_decoded(answer))
+        _log.debug("%s %s: %d", ask.method, address.path, answer.status_code)
+        return ArmAnswer(status=answer.status_code, headers=answer.headers, body=_body(answer))
 
     def _pause(self, answer: ArmAnswer | None, tries: int) -> float | None:
-        conflict = answer is not None and answer.status == 409 and answer.code == "RequestConflict"
+        conflict = answer is not None and _conflicting(answer)
         if not conflict and (tries >= self.pace.attempts or not _passing(answer)):
             return None
         asked = retry_after(answer.headers) if answer is not None else None
@@ -194,12 +205,38 @@ class ArmClient:
             return asked
         return growing_pause(min(tries, 5), self.pace.first_pause)
 
+    def _seen(self, ask: _Request, answer: ArmAnswer | None, pause: float) -> str:
+        """What holds a request up, for those who wait."""
+        again = f"asked again in {duration(pause)}"
+        if answer is None:
+            return f"nothing answers at {self.base} to {ask.doing}, {again}"
+        why = _HELD_UP.get("conflict" if _conflicting(answer) else answer.status, "")
+        name = " ".join(str(part) for part in (answer.status, answer.code) if part)
+        return f"the control plane returned {name}{why} to the request to {ask.doing}, {again}"
+
     def _refusal(self, doing: str, answer: ArmAnswer | None) -> PlatformError | CredentialError:
         if answer is None:
             return PlatformError(
                 f"could not {doing}: nothing answers at {self.base}", hint=self._absent
             )
         return explained(doing, status=answer.status, body=answer.body, headers=answer.headers)
+
+
+class _Request(NamedTuple):
+    """What is sent until it is answered for good."""
+
+    method: str
+    path: str
+    doing: str
+    body: Mapping[str, Any] | None
+    params: Mapping[str, str] | None
+    allow: frozenset[int]
+    auxiliary: bool
+
+
+def _conflicting(answer: ArmAnswer) -> bool:
+    """True when the service serialises writes to the account and another one is under way."""
+    return answer.status in {400, 409} and (answer.code or "").lower() in _CONFLICTS
 
 
 def _passing(answer: ArmAnswer | None) -> bool:
@@ -210,9 +247,14 @@ def _expired(answer: ArmAnswer) -> bool:
     return answer.status == 401 and answer.code != "InvalidAuthenticationTokenTenant"
 
 
-def _decoded(answer: httpx.Response) -> Any:
-    try:
-        body = decode(answer.content) if answer.content else {}
-    except msgspec.DecodeError:
-        return {}
-    return body if isinstance(body, dict) else {}
+def _body(answer: httpx.Response) -> Any:
+    """An object, or of a refusal whatever it is. A good answer that is a web page is not the service's."""
+    body = decoded(answer.content)
+    if answer.status_code >= 300 or isinstance(body, dict):
+        return body
+    if is_web_page(body):
+        raise PlatformError(
+            f"{answer.url.host} answered with a web page where the control plane should stand",
+            hint="a proxy or a sign-in page stands before it: check HTTPS_PROXY, NO_PROXY and 'arm_endpoint'",
+        )
+    return {}

@@ -1,0 +1,90 @@
+"""Open models fine-tuned in Foundry: their format comes from the target or the account's list, and a wrong one is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.emulator import TrainedModels
+from support.scripted_server import ACCOUNT, azure_at, embedded_at, shown
+
+from evals.errors import ConfigurationError, PlatformError
+from flows.emulator.server import Emulator
+from flows.emulator.state.documents import TunedModel
+from flows.platforms.azure.options import read_options
+from flows.platforms.base import SlotSpec, TriggerRef
+
+SLOT = SlotSpec(slot="developer", sku="DeveloperTier", capacity=1)
+QWEN = "qwen3-32b.ft-" + "ab12" * 8 + "-router"
+AT = f"{ACCOUNT}/deployments/cand-1"
+
+
+@pytest.fixture
+def qwen(emulator: Emulator, models: TrainedModels) -> Iterator[str]:
+    """A fine-tune of an open model, with the weights of another."""
+    store = emulator.state.store
+    weights = store.get(TunedModel, models.first.model_id or "")
+    assert weights is not None
+    store.put(
+        TunedModel(
+            id=QWEN,
+            account=weights.account,
+            flavour="azure",
+            base="qwen3-32b",
+            job="ftjob-" + "ab12" * 8,
+            artifact=weights.artifact,
+            created_at=weights.created_at,
+        )
+    )
+    yield QWEN
+    store.delete(TunedModel, QWEN)
+
+
+async def test_the_format_is_that_of_the_accounts_list(embedded, emulator, qwen) -> None:
+    candidate = await embedded.resolve(TriggerRef(model_id=qwen), target="t")
+    assert candidate.base_model == "qwen3-32b"
+    found = {one.name: one.level for one in await embedded.preflight(candidate, (SLOT,))}
+    assert (found["sku developer"], found["lifetime"], found["quota developer"]) == ("ok",) * 3
+    deployed = await embedded.deploy("cand-1", qwen, SLOT, tags={})
+    await embedded.wait_ready(deployed)
+
+
+async def test_a_wrong_format_is_a_failure_that_names_the_key(emulator, qwen) -> None:
+    platform = embedded_at(emulator.url, model_format="OpenAI")
+    with pytest.raises(PlatformError, match="InternalServerError") as caught:
+        await platform.deploy("cand-1", qwen, SLOT, tags={})
+    assert "sent with the format 'OpenAI'" in str(caught.value.hint)
+    assert "'model_format'" in str(caught.value.hint)
+    await platform.aclose()
+
+
+@pytest.mark.parametrize(
+    ("options", "listed", "sent"),
+    [
+        ({"model_format": "Meta"}, [], "Meta"),
+        ({}, [{"name": "QWEN3-32B", "version": "1", "format": "Alibaba"}], "Alibaba"),
+        ({}, [{"name": QWEN, "version": "1", "format": "Alibaba"}], "Alibaba"),
+        ({}, [{"name": "qwen3-32b"}], "OpenAI"),
+        ({}, None, "OpenAI"),
+    ],
+)
+async def test_the_target_says_the_format_then_the_list_else_it_is_openais(
+    server, options, listed, sent
+) -> None:
+    none = (404, {"error": {"code": "ResourceNotFound", "message": "none"}})
+    server.on(f"GET {AT}", none, (200, shown(model=QWEN)))
+    server.on(f"PUT {AT}", (201, shown(model=QWEN)))
+    if listed is not None:
+        server.on(f"GET {ACCOUNT}/models", (200, {"value": listed}))
+    platform = azure_at(server.url, **options)
+    await platform.deploy("cand-1", QWEN, SLOT, tags={})
+    await platform.aclose()
+    assert server.asked(f"PUT {AT}")[0].body["properties"]["model"]["format"] == sent
+    assert bool(server.asked(f"GET {ACCOUNT}/models")) is not bool(options)
+
+
+def test_a_format_in_other_capitals_is_a_mistake_before_anything_is_sent() -> None:
+    block = {"subscription": "s", "resource_group": "g", "account": "a", "model_format": "alibaba"}
+    with pytest.raises(ConfigurationError, match="expected 'Alibaba'; found 'alibaba'"):
+        read_options(block)
+    assert read_options({**block, "model_format": "DeepSeek"}).model_format == "DeepSeek"
