@@ -13,6 +13,14 @@ _ADVICE = {
     "address": "check the endpoint's base_url, model and api_version",
     "unavailable": "bring the model back into service, then run again to resume",
 }
+_ADVICE_BY_STATUS = {
+    410: "its base model is retired: train on a newer base model",
+    423: "the deployment is paused: have it answer again, then run again to resume",
+}
+_ADVICE_BY_CODE = {
+    "authenticationtypedisabled": "this resource takes no keys: unset the key and sign in",
+    "permissiondenied": "a role is missing: have the one assigned that may ask models, which takes some minutes to be seen",
+}
 
 
 class EndpointGoneError(SamplingError):
@@ -30,12 +38,15 @@ class UnreachableError(SamplingError):
     """No connection could be made to the service in a whole call."""
 
 
-def fatal_error(kind: str, endpoint: Endpoint, status: int, detail: str) -> SamplingError:
+def fatal_error(
+    kind: str, endpoint: Endpoint, status: int, detail: str, *, code: str = ""
+) -> SamplingError:
     """Return the error for a fatal answer: which endpoint, what it said, what to do. `detail` is already redacted."""
     answer = f"{endpoint.base_url} (model {endpoint.model}) answered {status}: {detail}"
     if kind == "gone":
         return EndpointGoneError(f"{answer} — the model is not deployed there (any more)", endpoint)
-    return SamplingError(f"{answer} — {_ADVICE[kind]}")
+    advice = _ADVICE_BY_CODE.get(code.lower()) or _ADVICE_BY_STATUS.get(status) or _ADVICE[kind]
+    return SamplingError(f"{answer} — {advice}")
 
 
 def unreachable_error(endpoint: Endpoint, detail: str) -> UnreachableError:

@@ -45,22 +45,30 @@ def doctor(
     model: str | None = MODEL,
     checkpoint: str | None = CHECKPOINT,
     base_model: str | None = BASE_MODEL,
+    ask: bool = typer.Option(
+        True,
+        "--ask/--no-ask",
+        help="Ask the named candidate one real question where it answers already, or ask nothing.",
+    ),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Check files, registry, credentials and platform of a target, with a fix for each thing that is wrong.
 
-    Named a candidate, or with a model live, it looks at all that could stop a run of it.
+    Named a candidate, or with a model live, it looks at all that could stop a run of it. A candidate that is named, and
+    answers already, is asked one question.
     """
     settings = load_settings()
     named = any(value is not None for value in (job, model, checkpoint))
     ref = reference(job, model, checkpoint, base_model) if named else None
     names = (target,) if target is not None else target_names(settings.targets)
-    found = {name: _look(settings, name, ref) for name in names}
+    found = {name: _look(settings, name, ref, ask=ask) for name in names}
     found["installation"] = _installation(settings)
     show_findings(found, as_json=as_json, exit_on_fail=3)
 
 
-def _look(settings: Settings, name: str, ref: TriggerRef | None) -> tuple[Finding, ...]:
+def _look(
+    settings: Settings, name: str, ref: TriggerRef | None, *, ask: bool
+) -> tuple[Finding, ...]:
     from flows.evaluation.estimate import last_results
     from flows.evaluation.open_run import load_plan
     from flows.registry.provenance import base_model_of
@@ -84,7 +92,7 @@ def _look(settings: Settings, name: str, ref: TriggerRef | None) -> tuple[Findin
         if pointer is not None:
             base = base_model_of(registry, name, pointer.model_id)
             live = Candidate(model_id=pointer.model_id, target=name, base_model=base)
-    return (*_files(plan), *asyncio.run(_platform(plan, ref, live, seen)))
+    return (*_files(plan), *asyncio.run(_platform(plan, ref, live, seen, ask=ask)))
 
 
 def _files(plan: TargetPlan) -> tuple[Finding, ...]:
@@ -103,10 +111,16 @@ def _files(plan: TargetPlan) -> tuple[Finding, ...]:
 
 
 async def _platform(
-    plan: TargetPlan, ref: TriggerRef | None, live: Candidate | None, seen: Sequence[SuiteResult]
+    plan: TargetPlan,
+    ref: TriggerRef | None,
+    live: Candidate | None,
+    seen: Sequence[SuiteResult],
+    *,
+    ask: bool,
 ) -> tuple[Finding, ...]:
     """The platform's own preflight for a model, and what a run would take; without one, whether the account answers."""
     from flows.platforms.fine_tuning.jobs import walk_jobs
+    from flows.platforms.one_question import asked_once
     from flows.platforms.table import open_platform
 
     try:
@@ -125,7 +139,10 @@ async def _platform(
             standing = await platform.list_deployments()
             here = Finding(name="platform", level="ok", message=_standing(platform.name, standing))
             return (here, *await pausing_findings(plan.target, platform))
-        return await _preflight(plan, platform, candidate, live, seen)
+        found = await _preflight(plan, platform, candidate, live, seen)
+        if ask and ref is not None:
+            found += await asked_once(platform, candidate, found)
+        return found
     except RefusedError as error:
         return (Finding(name="model", level="fail", message=str(error)),)
     except GatewrightError as error:

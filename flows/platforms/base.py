@@ -26,6 +26,7 @@ __all__ = [
     "Connection",
     "Deployment",
     "Finding",
+    "FindsAnsweringModels",
     "HostingPlatform",
     "PausesDeployments",
     "Platform",
@@ -167,6 +168,15 @@ class ServesByModelId(Protocol):
 
     async def offers(self, model_id: str) -> bool:
         """Say whether a model is there and has not been shut down."""
+        ...
+
+
+@runtime_checkable
+class FindsAnsweringModels(Protocol):
+    """A platform that knows where a model answers already, before anything is deployed for it."""
+
+    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
+        """Return how to ask the model where it answers now, None when it stands nowhere."""
         ...
 
 

@@ -8,45 +8,39 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evals.errors import CredentialError, PlatformError, Problem
+from evals.report.numbers import duration
+from evals.sampling.endpoint.error_bodies import ServiceFault, read_fault
 from flows.platforms.base import AuthHeaders
+from flows.platforms.data_errors import refused
+from flows.platforms.deadlines import Deadline, retry_after
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["DataPlane", "missing_credential"]
+__all__ = ["NOTING_ANSWERS", "DataPlane", "missing_credential"]
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+_PATIENCE_S = 3 * 600.0 + 2 * 120.0
+"""The longest that the SDK goes on with one request: three tries, and the two waits between them."""
+_asking: ContextVar[Deadline | None] = ContextVar("asking", default=None)
 
-_MEANINGS: Mapping[str, tuple[str, str]] = {
-    "deploymentnotfound": (
-        "the deployment is missing, has expired, or is not through yet",
-        "deploy it again; a developer slot is removed 24 hours after its creation",
-    ),
-    "model_not_found": (
-        "the model is not known here, or was shut down",
-        "check the model id and that the key belongs to the organisation that owns it",
-    ),
-    "insufficient_quota": ("the account has no credit left", "see the billing page of the account"),
-    "authenticationtypedisabled": (
-        "the resource does not take keys",
-        "unset the key and sign in by 'az login' or a managed identity",
-    ),
-    "permissiondenied": (
-        "a role on the data plane is missing",
-        "have 'Cognitive Services OpenAI User' assigned at the account",
-    ),
-}
-_BY_STATUS: Mapping[int, tuple[str, str]] = {
-    403: ("the credential is good and may not do this", "check roles and network rules"),
-    404: ("there is nothing of that name or path", "check the id, the address and the api-version"),
-    410: ("the base model is retired", "train on a newer base model"),
-    423: ("the deployment is paused", "resume it"),
-    429: ("the rate limit is used up", "try again later, or raise the slot's capacity"),
-}
+
+async def _note_answer(answer: Any) -> None:
+    """Have a wait told with what the service last answered: the SDK tries again by itself, and says nothing."""
+    deadline = _asking.get()
+    if deadline is not None and answer.status_code >= 400:
+        asked = retry_after(answer.headers)
+        wait = "" if asked is None else f" and asked to wait for {duration(asked)}"
+        deadline.note(f"the service returned HTTP {answer.status_code}{wait}")
+
+
+NOTING_ANSWERS: Mapping[str, Any] = {"response": [_note_answer]}
+"""The event hooks that every HTTP client of the SDK is made with."""
 
 
 class DataPlane:
@@ -82,9 +76,17 @@ class DataPlane:
 
     async def ask(self, doing: str, action: Callable[[AsyncOpenAI], Awaitable[T]]) -> T:
         """Run requests with the client; `doing` says what for. Raises PlatformError or CredentialError."""
+        _log.debug("begins to %s at %s", doing, self.address)
+        async with Deadline(_PATIENCE_S, f"{self.address} to {doing}") as deadline:
+            token = _asking.set(deadline)
+            try:
+                return await self._ask(doing, action)
+            finally:
+                _asking.reset(token)
+
+    async def _ask(self, doing: str, action: Callable[[AsyncOpenAI], Awaitable[T]]) -> T:
         import openai
 
-        _log.debug("begins to %s at %s", doing, self.address)
         client = self.client
         try:
             return await action(client)
@@ -103,7 +105,9 @@ class DataPlane:
         status = getattr(error, "status_code", None)
         if status is None:
             return self.unanswered(error, doing)
-        return self.refused(status, _code(error), _message(error), doing)
+        headers = getattr(getattr(error, "response", None), "headers", None) or {}
+        body = error.body if error.body is not None else str(error.message)
+        return self.refused(status, read_fault(body), headers, doing)
 
     def unanswered(self, error: Exception, doing: str) -> PlatformError:
         """Say that no answer came."""
@@ -113,24 +117,11 @@ class DataPlane:
         )
 
     def refused(
-        self, status: int, code: str | None, message: str, doing: str
+        self, status: int, fault: ServiceFault, headers: Mapping[str, str], doing: str
     ) -> PlatformError | CredentialError:
-        """Put an answer that is no success into our words; `code` and `message` are the service's own."""
-        if status == 401:
-            return CredentialError(
-                Problem(
-                    where=self._credential,
-                    message=f"could not {doing}: {self.address} refuses the credential",
-                    fix="check that it belongs to this address and has not been revoked",
-                )
-            )
-        meaning, fix = _MEANINGS.get((code or "").lower()) or _BY_STATUS.get(status, ("", ""))
-        explanation = f": {meaning}" if meaning else ""
-        return PlatformError(
-            f"could not {doing}: {code or f'HTTP {status}'}{explanation} (the service says: {message})",
-            status=status,
-            code=code,
-            hint=fix or None,
+        """Put an answer that is no success into our words."""
+        return refused(
+            status, fault, headers, doing, address=self.address, credential=self._credential
         )
 
     async def aclose(self) -> None:
@@ -148,18 +139,3 @@ def missing_credential(platform: str, variables: str, fix: str) -> CredentialErr
             fix=fix,
         )
     )
-
-
-def _code(error: Any) -> str | None:
-    code = getattr(error, "code", None)
-    if code is None and isinstance(error.body, Mapping):
-        inner = error.body.get("error", error.body)
-        code = inner.get("code") if isinstance(inner, Mapping) else None
-    return None if code is None else str(code)
-
-
-def _message(error: Any) -> str:
-    body = error.body if isinstance(error.body, Mapping) else {}
-    inner = body.get("error", body)
-    text = inner.get("message") if isinstance(inner, Mapping) else None
-    return "".join(c for c in str(text or error.message) if c.isprintable())[:400]

@@ -19,10 +19,10 @@ from flows.platforms.deadlines import Deadline, PollingPace, retry_after
 from flows.platforms.model_names import base_parts, is_checkpoint_id, is_fine_tuned
 from flows.platforms.slot_client import SlotClient
 
-__all__ = ["agreement", "probe_until_ready"]
+__all__ = ["ANSWERING", "agreement", "probe_until_ready"]
 
 _NOT_YET = frozenset({"deploymentnotfound", "deploymentnotready", "model_not_found"})
-_ANSWERING = frozenset(
+ANSWERING = frozenset(
     {
         "content_filter",
         "context_length_exceeded",
@@ -31,6 +31,7 @@ _ANSWERING = frozenset(
         "invalid_prompt",
     }
 )
+"""Codes of a model that is there and refuses the question."""
 _SILENT_ANSWERS = 3
 """Answers in a row that must come when none of them names its model."""
 _log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ async def _probe(slot: SlotClient) -> tuple[str | None, str | None, float | None
         answer = await slot.ping()
     except PlatformError as error:
         status, code = error.status, (error.code or "").lower()
-        if status == 400 and code in _ANSWERING:
+        if status == 400 and code in ANSWERING:
             return None, None, None
         if not _passing(status, code):
             raise

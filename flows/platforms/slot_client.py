@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
 
 from evals.addresses import http_options
 from evals.errors import CredentialError, PlatformError
+from evals.sampling.endpoint.error_bodies import decoded, read_fault
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import DataPlane
 
 __all__ = ["SlotClient"]
 
-_PING = {"messages": [{"role": "user", "content": "ping"}], "max_completion_tokens": 16}
+_MOST_TOKENS = 16
 
 
 class SlotClient:
@@ -34,16 +35,16 @@ class SlotClient:
     async def __aexit__(self, *exc: object) -> None:
         await self._http.aclose()
 
-    async def ping(self) -> dict[str, Any]:
-        """Return what the slot answers to a tiny request: a completion, decoded.
+    async def ping(self, question: str = "ping") -> dict[str, Any]:
+        """Return what the slot answers to a tiny question: a completion, decoded.
 
         Raises PlatformError or CredentialError as `DataPlane.ask` does; its cause holds the answer where there was one.
         """
         doing = f"ask {self._connection.endpoint.model}"
         try:
-            answer = await self._send()
+            answer = await self._send(question)
             if answer.status_code == 401 and self._plane.renew():
-                answer = await self._send()
+                answer = await self._send(question)
         except httpx.TransportError as error:
             raise self._plane.unanswered(error, doing) from error
         try:
@@ -57,33 +58,25 @@ class SlotClient:
             )
         return completion
 
-    async def _send(self) -> httpx.Response:
+    async def _send(self, question: str) -> httpx.Response:
         endpoint = self._connection.endpoint
+        asked = [{"role": "user", "content": question}]
         return await self._http.post(
             f"{endpoint.base_url}/chat/completions",
-            json={"model": endpoint.model, **_PING},
+            json={
+                "model": endpoint.model,
+                "messages": asked,
+                "max_completion_tokens": _MOST_TOKENS,
+            },
             params={"api-version": endpoint.api_version} if endpoint.api_version else {},
             headers=dict(await self._connection.auth()),
         )
 
     def _refused(self, answer: httpx.Response, doing: str) -> PlatformError | CredentialError:
-        code, message = _service_error(answer)
-        return self._plane.refused(answer.status_code, code, message, doing)
-
-
-def _service_error(answer: httpx.Response) -> tuple[str | None, str]:
-    """Return the service's own code and message; what is no JSON is its own message."""
-    body = _json(answer)
-    inner = body.get("error", body) if isinstance(body, Mapping) else None
-    problem = inner if isinstance(inner, Mapping) else {}
-    code, message = (
-        problem.get("code"),
-        problem.get("message") or answer.text or answer.reason_phrase,
-    )
-    return (
-        None if code is None else str(code),
-        "".join(letter for letter in str(message) if letter.isprintable())[:400],
-    )
+        fault = read_fault(decoded(answer.content))
+        if not fault.code and not fault.message:
+            fault = replace(fault, message=answer.reason_phrase)
+        return self._plane.refused(answer.status_code, fault, answer.headers, doing)
 
 
 def _json(answer: httpx.Response) -> Any:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from evals.codec import decode
+from evals.sampling.endpoint import error_bodies
+from evals.sampling.endpoint.error_bodies import decoded
 
 __all__ = ["Fault", "count", "read_fault", "read_json"]
 
@@ -58,13 +60,14 @@ def count(value: Any) -> int:
 
 def read_fault(data: Any, body: bytes) -> Fault:
     """Return code, message and parameter of an error body, whatever its shape; `body` is quoted when it is not JSON."""
+    found = error_bodies.read_fault(decoded(body) if data is None else data)
     if not isinstance(data, dict):
-        return Fault(None, body[:400].decode("utf-8", "replace").strip() or "empty body")
+        said = f"a web page: {found.message}" if found.page else found.message
+        return Fault(found.code, said[:400] or "empty body")
     error = data.get("error", data)
     if not isinstance(error, dict):
-        return Fault(None, str(error))
-    code, kind = _text(error.get("code", error.get("statusCode"))), _text(error.get("type"))
-    message = _text(error.get("message", error.get("detail"))) or "no message"
+        return Fault(found.code, found.message or str(error))
+    code, kind, message = found.code, _text(error.get("type")), found.message or "no message"
     unrecognised = _UNRECOGNISED.match(message)
     return Fault(
         code,

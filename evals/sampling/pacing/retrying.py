@@ -59,7 +59,9 @@ async def _after_fatal(run: Run, state: RoleState, pending: PendingRequest, repl
         state.retries["gone"] += 1
         return backoff(pending.gone, run.rng)
     detail = f"{reply.error_code}: {run.redactor.text(reply.error or '')}"
-    raise fatal_error(reply.fatal, state.endpoint, reply.status, detail)
+    raise fatal_error(
+        reply.fatal, state.endpoint, reply.status, detail, code=reply.error_code or ""
+    )
 
 
 def _after_fault(run: Run, state: RoleState, pending: PendingRequest, reply: Reply) -> float | None:

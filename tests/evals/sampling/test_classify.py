@@ -289,3 +289,20 @@ def test_choices_of_any_shape_get_a_class(choices: list[Any]) -> None:
     assert reply.text is None or isinstance(reply.text, str)
     encoded = msgspec.json.encode(reply)
     assert msgspec.json.decode(encoded, type=Reply).outcome == reply.outcome
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        (b'{"code": "Odd", "message": "m"}', "Odd", "m"),
+        (b'{"Message": "busy"}', "http_400", "busy"),
+        (b'{"error": "text"}', "http_400", "text"),
+        (b'{"errors": [{"code": "Odd", "message": "m"}]}', "Odd", "m"),
+        (b"<html><title>Bad Gateway</title></html>", "http_400", "a web page: Bad Gateway"),
+        (b"<Error><Code>Odd</Code><Message>m</Message></Error>", "Odd", "m"),
+        (b"", "http_400", "empty body"),
+    ],
+)
+def test_an_error_body_is_read_whatever_its_shape(body: bytes, code: str, said: str) -> None:
+    reply = classify("chat", 400, {}, body)
+    assert (reply.error_code, reply.error) == (code, said)

@@ -8,10 +8,17 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from evals.sampling.budget import Budget
-from evals.sampling.progress.displays import JsonFileProgress, LinePrinter, progress_view
+from evals.sampling.progress import waits
+from evals.sampling.progress.displays import (
+    JsonFileProgress,
+    LinePrinter,
+    progress_lines,
+    progress_view,
+)
 from evals.sampling.progress.snapshot import ManySinks, ResumedProgress, RoleProgress, Snapshot
 
 
@@ -137,3 +144,43 @@ def test_several_displays_at_once() -> None:
     first, second = Recorder(), Recorder()
     ManySinks([first, second]).update(snapshot())
     assert first.seen == second.seen != []
+
+
+async def test_requests_that_wait_for_the_service_are_told_of(
+    studio: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(waits, "TELL_EVERY_S", 0.2)
+    busy = studio.failing(429, "rate_limit_exceeded", "slow down", headers={"Retry-After": "1"})
+    first = iter([busy] * 3)
+    studio.server.script = lambda request: next(first, studio.ok("yes"))
+    studio.roles, recorder = ("candidate",), Recorder()
+    with caplog.at_level("INFO", "evals.sampling.progress.waits"):
+        await studio.run(studio.asks(3), progress=recorder)
+    notes = list(dict.fromkeys(one.note for one in recorder.seen if one.note))
+    assert re.match(
+        r"waiting for candidate \(candidate\), \d s so far: 3 requests met 429 rate_limit_exceeded; the next try is at"
+        r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, and a request is given up after \d+ tries$",
+        notes[0],
+    )
+    assert len(notes) >= 2
+    assert list(dict.fromkeys(caplog.messages)) == notes
+    assert recorder.seen[-1].note == ""
+    waiting = next(one.roles["candidate"] for one in recorder.seen if one.note)
+    assert waiting.held_up_by == "429 rate_limit_exceeded"
+    assert 0 < (waiting.next_try_s or 0) <= 1.1
+
+
+def test_a_line_says_why_requests_wait() -> None:
+    role = RoleProgress(
+        model_id="m", done=1, waiting=2, held_up_by="429 rate_limited", next_try_s=4.2
+    )
+    line = progress_lines(Snapshot(elapsed_s=1.0, roles={"candidate": role}))[0]
+    assert "2 waiting for a retry (429 rate limited, the next in 4 s)" in line
+
+
+async def test_a_long_wait_is_told_of_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waits, "TELL_EVERY_S", 0.02)
+    left: list[float] = []
+    await waits.wait_telling(0.05, left.append)
+    assert [round(one, 2) for one in left][:2] == [0.05, 0.03]
+    assert len(left) == 3

@@ -216,8 +216,8 @@ async def test_failures_are_not_lent_to_other_runs(studio: Any, tmp_path: Path) 
         (401, "invalid_api_key", "credential"),
         (403, "PermissionDenied", "role"),
         (404, "404", "base_url"),
-        (410, "", "back into service"),
-        (423, "", "back into service"),
+        (410, "", "newer base model"),
+        (423, "", "the deployment is paused"),
         (302, "", "base_url"),
         (429, "insufficient_quota", "quota"),
     ],
@@ -474,3 +474,22 @@ async def test_asks_that_wait_for_their_share_of_the_budget_hold_up_no_retry(stu
         summary = await studio.run(studio.asks(50), settings=settings, budget=budget)
     assert summary.stopped == "budget"
     assert 300 < budget.spent_tokens <= 600
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "read"),
+    [
+        (410, "ModelRetired", "train on a newer base model"),
+        (423, "DeploymentPaused", "the deployment is paused"),
+        (403, "AuthenticationTypeDisabled", "unset the key and sign in"),
+        (403, "PermissionDenied", "a role is missing"),
+        (401, "401", "check that the credential belongs to this resource"),
+    ],
+)
+async def test_what_no_request_can_get_past_is_explained(
+    studio: Any, status: int, code: str, read: str
+) -> None:
+    studio.server.script = lambda request: studio.failing(status, code, "said")
+    with pytest.raises(SamplingError, match=f"answered {status}: {code}: said") as caught:
+        await studio.run(studio.asks(3))
+    assert read in str(caught.value)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from evals.errors import CredentialError, PlatformError
+from evals.sampling.endpoint.error_bodies import read_fault, request_id
 from flows.platforms.azure.errors.explain import service_error
-from flows.platforms.error_bodies import read_fault, request_id
 
 SUBSCRIPTION = "/subscriptions/0d2f6f4e-1111-4222-8333-944455556666"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/acme-ai"

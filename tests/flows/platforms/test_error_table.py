@@ -8,6 +8,7 @@ import pytest
 from support.scripted_server import shown
 
 from evals.errors import CredentialError, GatewrightError, PlatformError
+from flows.platforms import deadlines
 from flows.platforms.base import Deployment, SlotSpec
 
 ACCOUNT = "/subscriptions/sub-1/resourceGroups/acme-ai/providers/Microsoft.CognitiveServices/accounts/acme-swc"
@@ -203,7 +204,25 @@ async def test_a_model_that_refuses_the_probe_itself_is_there(server, azure, ans
 @pytest.mark.parametrize(
     ("stays", "read"),
     [
-        (data(401, "401", "bad key"), "refuses the credential"),
+        (data(401, "401", "bad key"), "refuses the credential (the service returned: bad key"),
+        (
+            data(
+                401,
+                "PermissionDenied",
+                "The principal `p` lacks the required data action"
+                " `Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action` to perform `POST"
+                " /openai/deployments/{deployment-id}/chat/completions` operation.",
+            ),
+            "the data action Microsoft.CognitiveServices/accounts/OpenAI/deployments/chat/completions/action is missing",
+        ),
+        (
+            data(403, "403", "Access denied due to Virtual Network/Firewall rules."),
+            "a network rule of the account keeps this machine out",
+        ),
+        (data(400, "OperationNotSupported", "The chatCompletion operation"), "does not do this"),
+        (data(400, "Novel", "never seen"), "learn.microsoft.com/search/?terms=Novel"),
+        ((400, b"<html><title>Blocked by Acme</title></html>"), "the answer is a web page"),
+        ((403, {"statusCode": 403, "message": "Forbidden by gateway"}), "Forbidden by gateway"),
         (data(403, "AuthenticationTypeDisabled"), "az login"),
         (data(403, "PermissionDenied"), "Cognitive Services OpenAI User"),
         (data(403, "Forbidden"), "network rules"),
@@ -273,3 +292,60 @@ async def test_no_probe_before_the_control_plane_has_succeeded(server, azure) ->
     await azure.wait_ready(READY)
     kinds = [one.method for one in server.seen]
     assert kinds == ["GET", "GET", "GET", "POST"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "read"),
+    [
+        (
+            400,
+            {"error": {"code": "quotaExceeded", "message": "Max jobs", "innererror": {}}},
+            {},
+            "a limit of the account is reached",
+        ),
+        (
+            409,
+            {"error": {"code": "unexpectedEntityState", "message": "running"}},
+            {"x-should-retry": "false"},
+            "what is running has to end first",
+        ),
+        (
+            422,
+            {"error": {"code": "Odd", "message": "m"}},
+            {"apim-request-id": "a-7"},
+            "request id a-7",
+        ),
+        (403, {"error": {"code": "AuthenticationTypeDisabled", "message": "m"}}, {}, "az login"),
+        (403, b"<html><title>Proxy</title></html>", {}, "HTTPS_PROXY"),
+        (
+            429,
+            {"error": {"code": "429", "message": "for a day"}},
+            {"Retry-After": "86400", "x-should-retry": "false"},
+            "it asks to wait for 24 h 00 min",
+        ),
+    ],
+)
+async def test_a_refusal_of_the_fine_tuning_api_is_explained(
+    server, azure, status, body, headers, read
+) -> None:
+    server.on("GET /openai/v1/fine_tuning/jobs/ftjob-1", (status, body, headers))
+    with pytest.raises(GatewrightError) as caught:
+        await azure.data.ask(
+            "read job ftjob-1", lambda client: client.fine_tuning.jobs.retrieve("ftjob-1")
+        )
+    assert read in str(caught.value)
+
+
+async def test_the_sdk_s_own_retries_are_told_of(
+    server, azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines, "TELL_EVERY_S", 0.05)
+    busy = (429, {"error": {"code": "429", "message": "m"}}, {"retry-after-ms": "120"})
+    server.on("GET /openai/v1/fine_tuning/jobs/ftjob-1", busy, (200, {"id": "ftjob-1"}))
+    told: list[str] = []
+    with deadlines.telling_of_waits(told.append):
+        await azure.data.ask(
+            "read job ftjob-1", lambda client: client.fine_tuning.jobs.retrieve("ftjob-1")
+        )
+    assert f"waiting for {server.url} to read job ftjob-1, " in told[-1]
+    assert "the service returned HTTP 429 and asked to wait for 120 ms; given up at" in told[-1]

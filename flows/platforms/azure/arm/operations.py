@@ -10,7 +10,7 @@ from evals.errors import PlatformError
 from flows.platforms.azure.arm.transport import ArmAnswer, ArmClient
 from flows.platforms.azure.errors.explain import explained
 from flows.platforms.deadlines import Deadline, retry_after
-from flows.platforms.error_bodies import quoted
+from flows.platforms.service_words import quoted
 
 __all__ = ["follow", "out_of_time"]
 

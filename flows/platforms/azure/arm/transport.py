@@ -19,10 +19,10 @@ import msgspec
 from evals.addresses import checked, http_options, origin, plain_address
 from evals.errors import CredentialError, PlatformError
 from evals.report.numbers import duration
+from evals.sampling.endpoint.error_bodies import decoded, is_web_page
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
 from flows.platforms.azure.errors.explain import explained, service_error
 from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
-from flows.platforms.error_bodies import decoded, is_web_page
 
 __all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "ArmAnswer", "ArmClient"]
 

@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
+from evals.sampling.endpoint.error_bodies import ServiceFault
 from flows.platforms.azure.errors.quota_numbers import QuotaNumbers, read_quota_numbers
 from flows.platforms.azure.roles import what_to_assign
-from flows.platforms.error_bodies import ServiceFault, quoted
+from flows.platforms.service_words import quoted
 
 __all__ = ["details_of"]
 

@@ -8,19 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
 
 from evals.errors import CredentialError, PlatformError, Problem
+from evals.sampling.endpoint.error_bodies import ServiceFault, read_fault, request_id
 from flows.platforms.azure.errors.details import details_of
 from flows.platforms.azure.errors.meanings import FOR_SUPPORT, MEANINGS, TOKEN_CODES, WRAPPERS
-from flows.platforms.error_bodies import ServiceFault, quoted, read_fault, request_id
+from flows.platforms.service_words import BEFORE_THE_SERVICE, in_brackets, look_up, quoted
 
 __all__ = ["explained", "service_error"]
 
 _BY_LOWER = {code.lower(): entry for code, entry in MEANINGS.items()}
 _IDENTIFIERS = re.compile(r"\s*Policy identifiers: .*", re.DOTALL)
-_SEARCH = "https://learn.microsoft.com/search/?terms="
-_BEFORE_THE_SERVICE = "a proxy, a gateway or a sign-in page answered instead of the service: check HTTPS_PROXY, NO_PROXY and the network"
 
 
 def service_error(body: Any) -> tuple[str | None, str]:
@@ -59,10 +57,8 @@ def _unknown(fault: ServiceFault, status: int | None) -> tuple[str, str]:
     """Meaning and fix for a code that the table does not have: none but where it can be looked up."""
     if fault.page or status in {305, 407} or (status is not None and 300 <= status < 400):
         meaning = "the answer is a web page and not the service's" if fault.page else ""
-        return meaning, _BEFORE_THE_SERVICE
-    if fault.code and not fault.code.isdigit():
-        return "", f"look it up: {_SEARCH}{quote(fault.code, safe='')}"
-    return "", ""
+        return meaning, BEFORE_THE_SERVICE
+    return "", look_up(fault.code)
 
 
 def _sentence(
@@ -70,10 +66,8 @@ def _sentence(
 ) -> str:
     name = fault.code or (f"HTTP {status}" if status else "no answer")
     explanation = f": {meaning}" if meaning else ""
-    message = quoted(_IDENTIFIERS.sub("", fault.message) if meaning else fault.message)
-    said = f"the service returned: {message}" if message else ""
+    message = _IDENTIFIERS.sub("", fault.message) if meaning else fault.message
     code = (fault.code or "").lower()
     for_support = code not in _BY_LOWER or code in FOR_SUPPORT or (status or 0) >= 500
-    traced = f"request id {asked_as}" if asked_as and for_support else ""
-    added = "; ".join(part for part in (said, traced) if part)
-    return f"could not {doing}: {name}{explanation}" + (f" ({added})" if added else "")
+    added = in_brackets(message, asked_as if for_support else None)
+    return f"could not {doing}: {name}{explanation}{added}"

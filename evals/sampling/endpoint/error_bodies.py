@@ -16,11 +16,9 @@ from typing import Any
 import msgspec
 
 from evals.codec import decode
-from evals.report.sanitise import one_line
 
-__all__ = ["ServiceFault", "decoded", "is_web_page", "quoted", "read_fault", "request_id"]
+__all__ = ["ServiceFault", "decoded", "is_web_page", "read_fault", "request_id"]
 
-_LONGEST = 600  # characters of a message that a person reads
 _DEEPEST = 6
 _REQUEST_IDS = (
     "x-ms-correlation-request-id",
@@ -38,7 +36,7 @@ _TAG = re.compile(r"<[^>]*>")
 class ServiceFault:
     """One error as a service put it; `inner` are those inside of it, `info` the records of `additionalInfo`.
 
-    `message` is whole and not cleaned: show it through `quoted`. `page` marks an answer that is a web page.
+    `message` is whole and not cleaned: it is for no terminal as it is. `page` marks an answer that is a web page.
     """
 
     code: str | None = None
@@ -73,11 +71,6 @@ def is_web_page(body: Any) -> bool:
 def read_fault(body: Any) -> ServiceFault:
     """Return the error that a body holds, whatever its shape; without code and message when it holds none."""
     return _read(body, 0)
-
-
-def quoted(message: str) -> str:
-    """Return a service's words on one line, without what a terminal obeys, not longer than a person reads."""
-    return one_line(message, _LONGEST)
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
