@@ -216,7 +216,7 @@ async def test_how_far_asking_is_and_what_is_waited_for_stand_on_the_pages_of_th
         assert re.match(r"candidate: \d+ of 90 \(\d+%\) done, .*no failures; ", page.description)
     lines = await logged(pages[0].flow_run_id)
     for what in ("-dev to be deployed, ", "-dev to be deleted, "):
-        assert any(line.startswith("waiting for teams") and what in line for line in lines), what
+        assert any(line.startswith("waiting for gw-teams") and what in line for line in lines), what
     assert any("; given up at " in line and line.endswith(" UTC") for line in lines)
 
 
