@@ -34,10 +34,14 @@ def open_state(folder: Path, switches: Switches) -> EmulatorState:
     """Open the state folder and return all that the handlers share."""
     folder = Path(folder).resolve()
     store = Store(folder)
+    clock = Clock(store)
+    if not store.fact("first-moment"):
+        store.set_fact("first-moment", clock.now())
     return EmulatorState(
         folder=folder,
         store=store,
-        clock=Clock(store),
+        clock=clock,
+        first_moment=store.fact("first-moment"),
         switches=switches,
         model_cache=ModelCache(folder / "models"),
     )

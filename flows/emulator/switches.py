@@ -14,7 +14,10 @@ from evals.codec import convert
 from evals.records import Record
 from flows.emulator.gateway.refusals import REFUSALS
 
-__all__ = ["AccountSpec", "Fault", "Switches", "changed", "profile"]
+__all__ = ["AccountSpec", "Fault", "ModelDay", "Switches", "changed", "profile"]
+
+
+ModelDay = Literal["training_ends", "base_inference_ends", "fine_tunes_end"]
 
 
 class AccountSpec(Record, frozen=True, kw_only=True):
@@ -90,7 +93,16 @@ class Switches(Record, frozen=True, kw_only=True):
 
     # models and catalogue
     deprecating_models: tuple[str, ...] = ()  # new base deployments blocked
-    retired_models: tuple[str, ...] = ()  # calls answer 410, deployments refused
+    retired_models: tuple[str, ...] = ()  # untuned: calls answer 410, deployments refused
+    retired_fine_tunes: tuple[str, ...] = ()  # base models whose fine-tunes are gone, too
+    # base model, its full name or "*" -> days over the published ones, null for never: training_ends,
+    # base_inference_ends, fine_tunes_end
+    model_dates: dict[str, dict[ModelDay, str | None]] = msgspec.field(default_factory=dict)
+    # deployment type -> base models whose fine-tunes have it in every region, beside the catalogue
+    also_offered: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    list_fine_tunes: bool = True  # in the account's list of models; False: base models only
+    fine_tune_dates: Literal["own", "base"] = "own"  # of a fine-tune in that list
+    cross_region_needs_fine_tuning: bool = True  # in the region a model is brought to
     # else source within, sourceAccount across tenants
     source_and_account_interchangeable: bool = True
 

@@ -69,7 +69,7 @@ _MEANINGS: Mapping[str, tuple[str, str]] = {
 _BY_STATUS: Mapping[int, tuple[str, str]] = {
     403: ("the credential is good and may not do this", "check roles and network rules"),
     404: ("there is nothing of that name or path", "check the id, the address and the api-version"),
-    410: ("the base model is retired", "train on a newer base model"),
+    410: ("the model is retired", "deploy one that lives, or train on a newer base model"),
     423: ("the deployment is paused", "resume it"),
     429: ("the rate limit is used up", "try again later, or raise the slot's capacity"),
 }

@@ -7,26 +7,59 @@ from datetime import date
 from evals.records import Price
 from flows.platforms.base import Finding
 
-__all__ = ["WARN_DAYS", "lifetime_finding", "price_finding"]
+__all__ = [
+    "NEWER_BASE",
+    "WARN_DAYS",
+    "lifetime_finding",
+    "price_finding",
+    "training_finding",
+    "unknown_lifetime",
+]
 
 WARN_DAYS = 90
 """How long before a model's end the warning begins: long enough to train and promote a successor."""
 
+NEWER_BASE = "train the successor on a newer base model"
+
 
 def lifetime_finding(
-    what: str, ends: date | None, *, today: date, name: str = "lifetime"
+    what: str, ends: date | None, *, today: date, fix: str = NEWER_BASE, name: str = "lifetime"
 ) -> Finding:
     """Report on the day a model stops answering: warned of early, refused once it has come."""
     if ends is None:
         return Finding(name=name, level="ok", message=f"no end of the {what} is announced")
     days = (ends - today).days
-    fix = "train the successor on a newer base model"
     if days <= 0:
         return Finding(name=name, level="fail", message=f"the {what} ended on {ends}", fix=fix)
     if days <= WARN_DAYS:
         message = f"the {what} ends on {ends}, in {days} days"
         return Finding(name=name, level="warn", message=message, fix=fix)
     return Finding(name=name, level="ok", message=f"the {what} lives until {ends}")
+
+
+def unknown_lifetime(what: str, field: str) -> Finding:
+    """Report that no source tells when a model ends; `field` is what a target may state under `lifetimes`."""
+    return Finding(
+        name="lifetime",
+        level="warn",
+        message=f"until when the {what} can be deployed is not known",
+        fix=f"look it up at the vendor's, and state it as '{field}' under 'lifetimes' in the target's platform block",
+    )
+
+
+def training_finding(base: str, ends: date, *, today: date, otherwise: str = NEWER_BASE) -> Finding:
+    """Report until when a successor can be trained on the same base. Nothing of today's run depends on it."""
+    days = (ends - today).days
+    if days <= 0:
+        message = f"fine-tuning of {base} was to end on {ends}"
+        return Finding(name="successor", level="warn", message=message, fix=otherwise)
+    message = f"a successor can be trained on {base} until {ends}"
+    if days <= WARN_DAYS:
+        fix = f"train it before, or {otherwise}"
+        return Finding(
+            name="successor", level="warn", message=f"{message}, in {days} days", fix=fix
+        )
+    return Finding(name="successor", level="ok", message=message)
 
 
 def price_finding(price: Price | None, *, hosted: bool = False) -> Finding:

@@ -7,8 +7,9 @@ What slots exist is known to the registry, not here; `get` and `list_deployments
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,11 +27,13 @@ from evals.records import Candidate, Endpoint, Price, Record, Slot
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
 from flows.platforms.data_plane import NOTING_ANSWERS, DataPlane, missing_credential
 from flows.platforms.deadlines import Deadline, PollingPace
-from flows.platforms.findings import lifetime_finding, price_finding
+from flows.platforms.findings import price_finding
 from flows.platforms.fine_tuning.candidates import known_model, resolve_candidate
+from flows.platforms.model_lifetimes import ModelDates, lifetime_problems
 from flows.platforms.prices import PriceTable
 from flows.platforms.reachability import unreachable
 from flows.platforms.readiness import probe_until_ready
+from flows.platforms.shutdowns import Shutdowns
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -38,13 +41,16 @@ if TYPE_CHECKING:
 __all__ = ["OPENAI", "OpenAIOptions", "OpenAIPlatform", "read_openai_options"]
 
 _PUBLIC = "https://api.openai.com/v1"
+_NO_MORE_JOBS = (
+    "train the successor where fine-tuning goes on: OpenAI takes no jobs from 2027-01-06"
+)
 
 
 class OpenAIOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     """The target file's block `openai`. `key_variable` names the environment variable that holds the key.
 
-    `key_variable: none` sends no key, for servers that ask for none. `prices` overrides the price table.
-    `ready_within_s` is how long a model may take to answer before a run gives up, 20 minutes when left out.
+    `key_variable: none` sends no key, for servers that ask for none. `prices` overrides the price table,
+    `lifetimes` the dates of models. `ready_within_s` is how long a model may take to answer before a run gives up, 20 minutes when left out.
     """
 
     base_url: str = _PUBLIC
@@ -52,6 +58,7 @@ class OpenAIOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     organization: str | None = None
     project: str | None = None
     prices: dict[str, Price] = msgspec.field(default_factory=dict)
+    lifetimes: dict[str, ModelDates] = msgspec.field(default_factory=dict)
     ready_within_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
 
@@ -68,6 +75,8 @@ class OpenAIPlatform:
         self._plane = DataPlane(
             options.base_url, self._make, self._headers, credential=options.key_variable
         )
+        vendor = urlsplit(options.base_url).hostname == urlsplit(_PUBLIC).hostname
+        self._shutdowns = Shutdowns(self, options.lifetimes, vendor=vendor)
 
     @property
     def name(self) -> str:
@@ -103,7 +112,7 @@ class OpenAIPlatform:
             fix = "check the id and that the key belongs to the organisation that owns the model"
             return (*found, Finding(name="model", level="fail", message=message, fix=fix))
         found.append(Finding(name="model", level="ok", message=f"{candidate.model_id} is there"))
-        found.append(lifetime_finding("model", _shutdown(model), today=_today()))
+        found += await self._shutdowns.findings(model, candidate)
         found.append(price_finding(self.price(candidate.model_id, candidate.base_model)))
         return tuple(found)
 
@@ -119,12 +128,12 @@ class OpenAIPlatform:
                 code="model_not_found",
                 hint="check the id and that the key belongs to the organisation that owns the model",
             )
-        ends = _shutdown(model)
-        if ends is not None and ends <= _today():
+        ended = await self._shutdowns.ended(model, model_id)
+        if ended is not None:
             raise PlatformError(
-                f"could not deploy {name}: {model_id} was shut down on {ends}",
+                f"could not deploy {name}: {model_id} was shut down on {ended}",
                 code="ModelShutDown",
-                hint="train on a newer base model",
+                hint=self._shutdowns.instead(model_id),
             )
         self._standing[name] = Deployment(
             name=name,
@@ -161,8 +170,7 @@ class OpenAIPlatform:
     async def offers(self, model_id: str) -> bool:
         """Say whether a model is there and was not shut down: all that can be known where names are not kept."""
         model = await known_model(self, model_id)
-        ends = _shutdown(model) if model is not None else None
-        return model is not None and (ends is None or ends > _today())
+        return model is not None and await self._shutdowns.ended(model, model_id) is None
 
     async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
         """Return how to ask the model: it answers under its own id, with nothing deployed."""
@@ -226,6 +234,7 @@ def read_openai_options(options: Mapping[str, Any], *, where: str = "openai") ->
         for key in options
         if key not in valid
     ]
+    problems += lifetime_problems(options.get("lifetimes") or {}, where)
     if problems:
         raise ConfigurationError(problems)
     try:
@@ -234,21 +243,6 @@ def read_openai_options(options: Mapping[str, Any], *, where: str = "openai") ->
         raise ConfigurationError(Problem(where=where, message=str(error))) from error
     checked(read.base_url, where=where, field="base_url")
     return read
-
-
-def _shutdown(model: Mapping[str, Any]) -> date | None:
-    try:
-        return (
-            date.fromisoformat(str(model["shutdown_date"])[:10])
-            if model.get("shutdown_date")
-            else None
-        )
-    except ValueError:
-        return None
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
 
 
 def _failed(name: str, error: GatewrightError, fix: str) -> Finding:

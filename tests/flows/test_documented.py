@@ -17,9 +17,11 @@ from flows.emulator.switches import Switches
 from flows.platforms.azure.arm.documents import put_body
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.errors.meanings import MEANINGS
+from flows.platforms.azure.fine_tune_offers import offer_table
 from flows.platforms.azure.options import AzureOptions, read_options
 from flows.platforms.base import SlotSpec
 from flows.platforms.fine_tuning.jobs import walk_jobs
+from flows.platforms.model_lifetimes import LifetimeTable, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 AZURE = (ROOT / "docs" / "azure.md").read_text("utf-8")
@@ -65,6 +67,36 @@ def test_the_target_of_the_manual_is_one(tmp_path):
     assert read_options(target.options).account == "acme-swc"
     other = re.search(r"```yaml\n(azure_openai:.*?)```", AZURE, re.DOTALL).group(1)
     assert read_options(yaml.safe_load(other)["azure_openai"]).source.account == "acme-swc"
+
+
+def cells(*texts: object) -> str:
+    return f"| {' | '.join(str(text or '–') for text in texts)} |"
+
+
+def test_the_deployment_types_of_fine_tunes_are_those_of_the_data():
+    types = offer_table().types
+    rows = [
+        cells("fine-tunes of", *(f"`{name}`" for name in types)),
+        "|---" * (len(types) + 1) + "|",
+    ]
+    for base in types["GlobalStandard"]:
+        places = [models.get(base, []) for models in types.values()]
+        rows.append(cells(base, *(p if isinstance(p, str) else ", ".join(p) for p in places)))
+    assert "\n".join(rows) in AZURE
+
+
+def test_the_last_days_of_models_are_those_of_the_data():
+    what = ("jobs until", "untuned until", "fine-tunes until")
+    rows = [
+        cells("base model", *(f"{vendor}: {one}" for vendor in ("Azure", "OpenAI") for one in what))
+    ]
+    rows.append("|---" * 7 + "|")
+    known = [LifetimeTable("azure_openai"), LifetimeTable("openai")]
+    for base in sorted({model for figures in tables() for model in figures.models}):
+        dates = [table.published(base) for table in known]
+        days = [(d.training_ends, d.base_inference_ends, d.fine_tunes_end) for d in dates]
+        rows.append(cells(base, *days[0], *days[1]))
+    assert "\n".join(rows) in AZURE
 
 
 @pytest.mark.slow

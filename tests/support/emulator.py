@@ -21,6 +21,7 @@ from flows.platforms.fine_tuning import jobs
 from flows.platforms.fine_tuning.records import Job, JobCheckpoint
 
 __all__ = [
+    "LIVING",
     "QUICK",
     "WORDS",
     "TrainedModels",
@@ -37,6 +38,15 @@ QUICK = PollingPace(
 )
 """In a hurry where nothing has to be waited for, and patient where a busy machine takes its time."""
 
+LIVING = {
+    "*": {
+        "training_ends": "2099-04-14",
+        "base_inference_ends": "2099-10-14",
+        "fine_tunes_end": "2100-10-14",
+    }
+}
+"""No model ends while tests run, whenever that is and however far they move the clock."""
+
 FAST: dict[str, Any] = {
     "provisioning_s": 0.03,
     "deleting_s": 0.02,
@@ -44,6 +54,7 @@ FAST: dict[str, Any] = {
     "arm_retry_after_s": 0,
     "quota_release_s": 0.0,
     "latency_ms": [0, 1],
+    "model_dates": LIVING,
 }
 WORDS = ("billing", "login", "shipping")
 BASE_MODEL = "gpt-4.1-mini-2025-04-14"

@@ -1,7 +1,8 @@
-"""The models and deployment types that the emulated region offers, with quota rows and retirement dates.
+"""The models and deployment types that the emulated region offers, with quota rows and last days.
 
 Quota rows are spelled as irregularly as the service's own: 'gpt4.1-mini' loses its first hyphen, fine-tuned rows end in
-'-finetune'. All figures are invented configuration, not promises.
+'-finetune'. Last days, and where fine-tunes can be deployed, are those that the vendors have published; everything else is
+invented configuration. None of it is a promise.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from dataclasses import dataclass
 
 __all__ = [
     "API_VERSIONS",
+    "AS_OF",
     "BASE_MODELS",
     "PROVISIONED",
     "SKUS",
+    "TRAINING_REGIONS",
     "BaseModel",
+    "LastDays",
     "canonical_sku",
     "default_limit",
     "find_base",
@@ -59,18 +63,30 @@ _DEFAULT_LIMITS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class LastDays:
+    """Published last days, ISO: of training on a base model, of the untuned model, of its fine-tunes."""
+
+    training: str | None
+    base: str | None
+    fine_tunes: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseModel:
-    """A base model: where its fine-tunes can be deployed, the names of its quota rows, and when it retires."""
+    """A base model: its quota rows, where it and its fine-tunes can be deployed, and its published last days.
+
+    `azure_ends` and `openai_ends` are the days on which training, the untuned model and its fine-tunes end; None = never
+    announced. How they count in this emulator's world says `retirement`.
+    """
 
     name: str
     version: str
-    quota_name: str
     developer: bool
     standard_regions: frozenset[str]
-    provisioned_regions: frozenset[str]
-    fine_tune_until: str
-    inference_until: str
+    tuned_provisioned_regions: frozenset[str]
+    azure_ends: LastDays
+    openai_ends: LastDays
     format: str = "OpenAI"
 
     @property
@@ -78,66 +94,95 @@ class BaseModel:
         """Name and version as fine-tuning joins them, 'gpt-4.1-mini-2025-04-14'; an open model's name alone."""
         return f"{self.name}-{self.version}" if self.format == "OpenAI" else self.name
 
+    @property
+    def quota_name(self) -> str:
+        """How quota rows spell it."""
+        return self.name.replace("gpt-", "gpt", 1)
+
     def skus(self, location: str, *, fine_tuned: bool) -> tuple[str, ...]:
-        """Return the deployment types that this model has in a region."""
+        """Return the deployment types that this model, or its fine-tunes, have in a region."""
         offered = ["GlobalStandard"]
         if location in self.standard_regions:
             offered.insert(0, "Standard")
         if location.endswith(("us", "us2", "swedencentral")):
             offered.append("DataZoneStandard")
-        if fine_tuned and self.developer:
-            offered.append("DeveloperTier")
-        if location in self.provisioned_regions:
-            offered += PROVISIONED
         if not fine_tuned:
-            offered += BATCH
+            return (*offered, *self._provisioned(location), *BATCH)
+        if self.developer:
+            offered.append("DeveloperTier")
+        if location in self.tuned_provisioned_regions:
+            offered.append("ProvisionedManaged")
         return tuple(offered)
 
+    def _provisioned(self, location: str) -> tuple[str, ...]:
+        here = location in ("northcentralus", "swedencentral") and not self.name.startswith("o4")
+        return PROVISIONED if here else ()
 
-def _model(name: str, version: str, developer: bool, second: str, end: str) -> BaseModel:
-    family_has_ptu = not name.startswith("o4")
+
+AS_OF = "2026-11-28"
+"""The day on which the published days were noted."""
+
+_NCUS, _EUS2, _SWC = "northcentralus", "eastus2", "swedencentral"
+_GPT_41 = LastDays("2027-04-14", "2027-04-14", "2027-10-14")
+_NANO = LastDays("2027-04-14", "2026-10-14", "2027-10-14")
+_GPT_4O = LastDays("2027-04-01", "2026-12-09", "2027-10-01")
+_O4 = LastDays("2027-04-16", "2026-10-16", "2027-10-16")
+_UNTUNABLE = LastDays(None, "2026-12-09", None)
+_OPENAI = LastDays("2027-01-06", "2027-01-14", "2027-01-14")
+_OPENAI_GONE = LastDays("2026-10-23", "2026-10-23", "2026-10-23")
+
+
+def _model(
+    full_name: str,
+    azure: LastDays,
+    openai: LastDays,
+    standard: tuple[str, ...],
+    provisioned: tuple[str, ...] = (),
+) -> BaseModel:
     return BaseModel(
-        name=name,
-        version=version,
-        quota_name=name.replace("gpt-", "gpt", 1),
-        developer=developer,
-        standard_regions=frozenset({second, "swedencentral"}),
-        provisioned_regions=frozenset(
-            {"northcentralus", "swedencentral"} if family_has_ptu else ()
-        ),
-        fine_tune_until=f"{end[0:4]}-{end[4:6]}-14T00:00:00Z",
-        inference_until=f"{end[0:4]}-{int(end[4:6]) + 6:02}-14T00:00:00Z",
+        name=full_name[:-11],
+        version=full_name[-10:],
+        developer=not full_name.startswith("gpt-4o"),
+        standard_regions=frozenset(standard),
+        tuned_provisioned_regions=frozenset(provisioned),
+        azure_ends=azure,
+        openai_ends=openai,
     )
 
 
+_NORTH, _EAST = (_NCUS, _SWC), (_EUS2, _SWC)
+
+
 def _open_model(name: str, model_format: str) -> BaseModel:
-    """An open model that Foundry fine-tunes: global deployments alone, and a developer tier."""
+    """An open model that Foundry fine-tunes: global deployments alone, and a developer tier. Its days are invented."""
     return BaseModel(
         name=name,
         version="1",
-        quota_name=name,
         developer=True,
         standard_regions=frozenset(),
-        provisioned_regions=frozenset(),
-        fine_tune_until="2031-10-14T00:00:00Z",
-        inference_until="2032-04-14T00:00:00Z",
+        tuned_provisioned_regions=frozenset(),
+        azure_ends=LastDays("2031-10-14", "2032-04-14", "2032-10-14"),
+        openai_ends=LastDays(None, None, None),
         format=model_format,
     )
 
 
 BASE_MODELS: tuple[BaseModel, ...] = (
-    _model("gpt-4.1", "2025-04-14", True, "northcentralus", "203104"),
-    _model("gpt-4.1-mini", "2025-04-14", True, "northcentralus", "203104"),
-    _model("gpt-4.1-nano", "2025-04-14", True, "northcentralus", "203104"),
-    _model("gpt-4o", "2024-08-06", False, "eastus2", "203004"),
-    _model("gpt-4o", "2024-11-20", False, "eastus2", "203004"),
-    _model("gpt-4o-mini", "2024-07-18", False, "northcentralus", "203004"),
-    _model("o4-mini", "2025-04-16", True, "eastus2", "203104"),
+    _model("gpt-4.1-2025-04-14", _GPT_41, _OPENAI, _NORTH, (_SWC,)),
+    _model("gpt-4.1-mini-2025-04-14", _GPT_41, _OPENAI, _NORTH),
+    _model("gpt-4.1-nano-2025-04-14", _NANO, _OPENAI_GONE, _NORTH),
+    _model("gpt-4o-2024-08-06", _GPT_4O, _OPENAI, _EAST, _NORTH),
+    _model("gpt-4o-2024-11-20", _UNTUNABLE, _OPENAI, _EAST, _NORTH),
+    _model("gpt-4o-mini-2024-07-18", _GPT_4O, _OPENAI, _NORTH, _NORTH),
+    _model("o4-mini-2025-04-16", _O4, _OPENAI_GONE, _EAST),
     _open_model("qwen3-32b", "Alibaba"),
     _open_model("gpt-oss-20b", "Microsoft"),
     _open_model("Ministral-3B", "Mistral AI"),
     _open_model("Llama-3.3-70B-Instruct", "Meta"),
 )
+
+TRAINING_REGIONS = frozenset(region for one in BASE_MODELS for region in one.standard_regions)
+"""Regions with fine-tuning, which models of other regions can be brought to."""
 
 
 def find_base(name: str, version: str | None = None) -> BaseModel | None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flows.emulator.control_plane.catalogue import BaseModel, find_base
+from flows.emulator.control_plane.catalogue import TRAINING_REGIONS, BaseModel, find_base
+from flows.emulator.control_plane.retirement import base_has_ended, fine_tunes_have_ended
 from flows.emulator.gateway.accounts import Account, from_resource_id, same_name
 from flows.emulator.gateway.auth import allowed, auxiliary_callers
 from flows.emulator.gateway.errors import ServiceError, arm_error
 from flows.emulator.state.documents import Checkpoint, MintedToken, ModelRef, TunedModel
 from flows.emulator.state.emulator_state import EmulatorState
 
-__all__ = ["Deployable", "check_sku", "resolve_model", "tuned_model"]
+__all__ = ["Deployable", "check_sku", "offered_skus", "resolve_model", "tuned_model"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ def resolve_model(
         raise _not_supported(model)
     _check_source(state, account, model, tuned, caller=caller, headers=headers)
     base = find_base(tuned.base)
-    if base is None or base.name in state.switches.retired_models:
+    if base is None or fine_tunes_have_ended(state, base):
         raise _not_supported(model)
     return Deployable(base=base, tuned=tuned)
 
@@ -64,9 +65,20 @@ def tuned_model(state: EmulatorState, name: str) -> TunedModel | None:
     return model
 
 
-def check_sku(location: str, model: ModelRef, found: Deployable, sku: str) -> None:
+def offered_skus(
+    state: EmulatorState, base: BaseModel, location: str, *, fine_tuned: bool
+) -> tuple[str, ...]:
+    """Return the deployment types that a base model, or its fine-tunes, have in a region."""
+    more = [sku for sku, bases in state.switches.also_offered.items() if base.name in bases]
+    offered = base.skus(location, fine_tuned=fine_tuned)
+    return tuple(dict.fromkeys([*offered, *(more if fine_tuned else ())]))
+
+
+def check_sku(
+    state: EmulatorState, location: str, model: ModelRef, found: Deployable, sku: str
+) -> None:
     """Raise 400 InvalidResourceProperties unless the model has this deployment type in the region."""
-    if sku not in found.base.skus(location, fine_tuned=found.tuned is not None):
+    if sku not in offered_skus(state, found.base, location, fine_tuned=found.tuned is not None):
         raise arm_error(
             400,
             "InvalidResourceProperties",
@@ -76,7 +88,7 @@ def check_sku(location: str, model: ModelRef, found: Deployable, sku: str) -> No
 
 def _base_model(state: EmulatorState, model: ModelRef) -> Deployable:
     base = find_base(model.name, model.version)
-    if base is None or model.name != base.name or base.name in state.switches.retired_models:
+    if base is None or model.name != base.name or base_has_ended(state, base):
         raise _not_supported(model)
     if base.name in state.switches.deprecating_models:
         raise arm_error(
@@ -99,7 +111,7 @@ def _check_source(
     if tuned.account == account.key:
         return
     source = _source_account(state, account, model)
-    if source is None or source.key != tuned.account:
+    if source is None or source.key != tuned.account or not _may_come(state, account, source):
         raise _not_supported(model)
     if same_name(source.spec.tenant, account.spec.tenant):
         reader = caller
@@ -113,6 +125,12 @@ def _check_source(
             " 'Microsoft.CognitiveServices/accounts/deployments/write' on the deployment; however, it does not have"
             f" permission on the linked scope '{source.resource_id}' or the linked scope is invalid.",
         )
+
+
+def _may_come(state: EmulatorState, account: Account, source: Account) -> bool:
+    """A model can be brought to another region only if that has fine-tuning, too."""
+    here, needed = account.spec.location, state.switches.cross_region_needs_fine_tuning
+    return not needed or here == source.spec.location or here in TRAINING_REGIONS
 
 
 def _source_account(state: EmulatorState, account: Account, model: ModelRef) -> Account | None:

@@ -7,9 +7,14 @@ from typing import Any
 import msgspec
 
 from flows.emulator.control_plane.catalogue import BASE_MODELS, PROVISIONED, BaseModel, usage_row
-from flows.emulator.control_plane.deployable import tuned_model
+from flows.emulator.control_plane.deployable import offered_skus, tuned_model
 from flows.emulator.control_plane.lifecycle import is_fine_tuned, provisioning_state
 from flows.emulator.control_plane.quota import available_capacity
+from flows.emulator.control_plane.retirement import (
+    base_has_ended,
+    fine_tunes_have_ended,
+    last_days,
+)
 from flows.emulator.gateway.accounts import Account
 from flows.emulator.state.clock import iso
 from flows.emulator.state.documents import Deployment, Operation, TunedModel
@@ -115,7 +120,7 @@ def account_models(state: EmulatorState, account: Account) -> list[dict[str, Any
     """Return the models that can be deployed in an account: base models and its own fine-tuned ones."""
     location = account.spec.location
     shown = [_model(state, base, location) for base in BASE_MODELS]
-    for tuned in state.store.all(TunedModel):
+    for tuned in state.store.all(TunedModel) if state.switches.list_fine_tunes else ():
         if tuned.account == account.key and tuned.flavour == "azure" and tuned.step is None:
             base = next(one for one in BASE_MODELS if one.full_name == tuned.base)
             shown.append(_model(state, base, location, tuned.id))
@@ -125,40 +130,50 @@ def account_models(state: EmulatorState, account: Account) -> list[dict[str, Any
 def _model(
     state: EmulatorState, base: BaseModel, location: str, tuned: str | None = None
 ) -> dict[str, Any]:
+    days, own = (
+        last_days(state, base),
+        tuned is not None and state.switches.fine_tune_dates == "own",
+    )
+    ends = days.fine_tunes if own else days.base
     shown: dict[str, Any] = {
         "format": base.format,
         "name": tuned or base.name,
         "version": "1" if tuned else base.version,
         "isDefaultVersion": True,
-        "lifecycleStatus": _lifecycle(state, base),
+        "lifecycleStatus": _lifecycle(state, base, own=own),
         "maxCapacity": 5000,
-        "capabilities": {"chatCompletion": "true", "fineTune": "true"},
-        "deprecation": {
-            "fineTune": base.fine_tune_until,
-            "inference": base.inference_until,
-            "deprecationStatus": "Planned",
-        },
+        "capabilities": {"chatCompletion": "true"},
+        "deprecation": {"inference": _midnight(ends), "deprecationStatus": "Planned"},
         "skus": [
-            _sku(base, name, tuned is not None)
-            for name in base.skus(location, fine_tuned=tuned is not None)
+            _sku(base, name, _midnight(ends), fine_tuned=tuned is not None)
+            for name in offered_skus(state, base, location, fine_tuned=tuned is not None)
         ],
     }
+    if location in base.standard_regions and days.training is not None:
+        shown["capabilities"]["fineTune"] = "true"
+        shown["deprecation"]["fineTune"] = _midnight(days.training)
     if tuned:
         shown["baseModel"] = {"format": base.format, "name": base.name, "version": base.version}
     return shown
 
 
-def _lifecycle(state: EmulatorState, base: BaseModel) -> str:
-    if base.name in state.switches.retired_models:
+def _lifecycle(state: EmulatorState, base: BaseModel, *, own: bool) -> str:
+    if own:
+        return "Deprecated" if fine_tunes_have_ended(state, base) else "GenerallyAvailable"
+    if base_has_ended(state, base):
         return "Deprecated"
     return "Deprecating" if base.name in state.switches.deprecating_models else "GenerallyAvailable"
 
 
-def _sku(base: BaseModel, name: str, fine_tuned: bool) -> dict[str, Any]:
+def _midnight(day: str | None) -> str | None:
+    return f"{day}T00:00:00Z" if day else None
+
+
+def _sku(base: BaseModel, name: str, ends: str | None, *, fine_tuned: bool) -> dict[str, Any]:
     return {
         "name": name,
         "usageName": usage_row(base, name, fine_tuned=fine_tuned),
-        "deprecationDate": base.inference_until,
+        "deprecationDate": ends,
         "capacity": {"minimum": 1, "maximum": 5000, "step": 1, "default": 10},
         "rateLimits": [
             {"key": "request", "renewalPeriod": 60, "count": 1},
@@ -173,7 +188,9 @@ def deployment_skus(
     """Return the deployment types that a deployment's model has in its region."""
     base = _base_of(state, deployment.model.name)
     names = (
-        base.skus(account.spec.location, fine_tuned=is_fine_tuned(deployment.model)) if base else ()
+        offered_skus(state, base, account.spec.location, fine_tuned=is_fine_tuned(deployment.model))
+        if base
+        else ()
     )
     return [
         {
@@ -217,7 +234,8 @@ def model_capacities(
             },
         }
         for sku in dict.fromkeys(
-            base.skus(location, fine_tuned=True) + base.skus(location, fine_tuned=False)
+            offered_skus(state, base, location, fine_tuned=True)
+            + offered_skus(state, base, location, fine_tuned=False)
         )
     ]
 

@@ -55,7 +55,7 @@ class DeploymentWriter:
         sku = canonical_sku(body.sku) or body.sku
         if existing is not None and existing.outcome == "Succeeded":
             check_change(self.state, existing, body.model, sku, body.capacity)
-        check_sku(account.spec.location, body.model, found, sku)
+        check_sku(self.state, account.spec.location, body.model, found, sku)
         key = deployment_key(account.key, name)
         check_quota(self.state, account, found, sku, body.capacity, key=key)
         if existing is None or existing.outcome != "Succeeded":

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from flows.emulator.control_plane.catalogue import BaseModel, find_base
+from flows.emulator.control_plane.retirement import training_has_ended
 from flows.emulator.fine_tuning.bodies import (
     random_letters,
     read_hyperparameters,
@@ -180,7 +181,7 @@ class Jobs:
             raise bad_request("'model' is a required property", caller.flavour, param="model")
         tuned = self.state.store.get(TunedModel, name)
         base: BaseModel | None = find_base(tuned.base if tuned else name)
-        if base is None:
+        if base is None or training_has_ended(self.state, base, caller.flavour):
             raise data_plane_error(
                 400,
                 "model_not_available",

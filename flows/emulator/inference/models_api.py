@@ -8,8 +8,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flows.emulator.control_plane.catalogue import BASE_MODELS
+from flows.emulator.control_plane.catalogue import BASE_MODELS, BaseModel
 from flows.emulator.control_plane.lifecycle import deployed_anywhere
+from flows.emulator.control_plane.retirement import last_days
 from flows.emulator.gateway.errors import data_plane_error
 from flows.emulator.gateway.requests import Caller, authenticate, json_response
 from flows.emulator.state.documents import Flavour, TunedModel
@@ -27,7 +28,7 @@ class Models:
     async def list(self, request: Request) -> Response:
         """GET /models."""
         caller = authenticate(self.state, request, "data/infer")
-        data = [_base(one.full_name, one.inference_until, caller.flavour) for one in BASE_MODELS]
+        data = [self._base(one.full_name, one, caller.flavour) for one in BASE_MODELS]
         data += [_tuned(one) for one in self._mine(caller)]
         return json_response({"object": "list", "data": data})
 
@@ -37,7 +38,7 @@ class Models:
         key = request.path_params["model"]
         for base in BASE_MODELS:
             if key in (base.name, base.full_name):
-                return json_response(_base(key, base.inference_until, caller.flavour))
+                return json_response(self._base(key, base, caller.flavour))
         return json_response(_tuned(self._find(caller, key)))
 
     async def delete(self, request: Request) -> Response:
@@ -54,6 +55,22 @@ class Models:
         self.state.store.delete(TunedModel, model.id)
         return json_response({"id": model.id, "object": "model", "deleted": True})
 
+    def _base(self, name: str, base: BaseModel, flavour: Flavour) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "id": name,
+            "object": "model",
+            "created": 1_744_588_800,
+            "owned_by": "system",
+        }
+        if flavour == "openai":
+            return {**shown, "shutdown_date": last_days(self.state, base, flavour).base}
+        return {
+            **shown,
+            "status": "succeeded",
+            "lifecycle_status": "generally-available",
+            "capabilities": {"fine_tune": True, "inference": True, "chat_completion": True},
+        }
+
     def _mine(self, caller: Caller) -> Sequence[TunedModel]:
         return [
             one
@@ -69,23 +86,6 @@ class Models:
         raise data_plane_error(
             404, code, f"The model '{key}' does not exist", flavour=caller.flavour, param="model"
         )
-
-
-def _base(name: str, end: str, flavour: Flavour) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "id": name,
-        "object": "model",
-        "created": 1_744_588_800,
-        "owned_by": "system",
-    }
-    if flavour == "openai":
-        return {**shown, "shutdown_date": end[:10]}
-    return {
-        **shown,
-        "status": "succeeded",
-        "lifecycle_status": "generally-available",
-        "capabilities": {"fine_tune": True, "inference": True, "chat_completion": True},
-    }
 
 
 def _tuned(model: TunedModel) -> dict[str, Any]:

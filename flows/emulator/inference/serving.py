@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flows.emulator.control_plane.catalogue import find_base
 from flows.emulator.control_plane.deployable import tuned_model
 from flows.emulator.control_plane.lifecycle import find_deployment, served_model
+from flows.emulator.control_plane.retirement import base_has_ended, fine_tunes_have_ended
 from flows.emulator.gateway.errors import ServiceError, data_plane_error, deployment_not_found
 from flows.emulator.gateway.requests import Caller
 from flows.emulator.state.documents import Deployment, ModelRef, TunedModel
@@ -59,9 +60,10 @@ def _serving(
     base = find_base(tuned.base if tuned else model.name, None if tuned else model.version)
     if base is None or (tuned is None and not _is_base(model)):
         raise deployment_not_found()
-    if base.name in state.switches.retired_models:
+    if (fine_tunes_have_ended if tuned else base_has_ended)(state, base):
+        name = tuned.id if tuned else base.full_name
         raise data_plane_error(
-            410, "ModelRetired", f"The model '{base.full_name}' has been retired.", flavour="azure"
+            410, "ModelRetired", f"The model '{name}' has been retired.", flavour="azure"
         )
     return Serving(
         account=account,
@@ -85,7 +87,7 @@ def _by_model_id(state: EmulatorState, caller: Caller, name: str) -> Serving:
         base = find_base(tuned.base)
     else:
         tuned, base = None, find_base(name)
-    if base is None or base.name in state.switches.retired_models:
+    if base is None or (fine_tunes_have_ended if tuned else base_has_ended)(state, base, "openai"):
         raise _model_not_found(name)
     return Serving(
         account=caller.account.key,

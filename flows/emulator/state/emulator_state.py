@@ -45,6 +45,7 @@ class EmulatorState:
     clock: Clock
     switches: Switches
     model_cache: ModelCache
+    first_moment: float
     log: deque[LogEntry] = field(default_factory=lambda: deque(maxlen=10_000))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     outbox_changed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from evals.errors import GatewrightError, PlatformError
@@ -21,6 +22,7 @@ from flows.platforms.azure.data import SOURCE_KEY, AzureAuth, azure_endpoint, az
 from flows.platforms.azure.deploying import Deployer
 from flows.platforms.azure.options import AzureOptions, read_options
 from flows.platforms.azure.preflight import Preflight, billed_by_the_hour
+from flows.platforms.azure.region import Region, region_of
 from flows.platforms.azure.replace import Replacement, replace_deployment
 from flows.platforms.azure.rights import pausing_of, pausing_rights
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
@@ -28,7 +30,8 @@ from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.fine_tuning.candidates import find_checkpoint, resolve_candidate
 from flows.platforms.fine_tuning.records import Job, JobCheckpoint
-from flows.platforms.model_names import is_checkpoint_id, same_model
+from flows.platforms.model_lifetimes import LifetimeTable
+from flows.platforms.model_names import base_of, is_checkpoint_id, same_model
 from flows.platforms.prices import PriceTable
 from flows.platforms.reachability import unreachable
 from flows.platforms.readiness import probe_until_ready
@@ -87,10 +90,12 @@ class AzureOpenAIPlatform:
                 options, auth, absent=absent, endpoint=options.training_endpoint
             )
         self._prices = PriceTable(name, options.prices)
+        self.lifetimes = LifetimeTable(name, options.lifetimes)
         self._deployer = Deployer(
             self.account,
             source=options.model_source,
             content_policy=options.content_policy,
+            offered=self._offered,
             model_format=options.model_format,
             find_checkpoint=self._checkpoint,
         )
@@ -235,6 +240,25 @@ class AzureOpenAIPlatform:
             await self.source.arm.aclose()
         for identity in self._identities:
             await identity.aclose()
+
+    async def _offered(self, model_id: str) -> tuple[str, ...]:
+        """The deployment types that a model has in the account's region; nothing when its base isn't known."""
+        found = await self._checkpoint(model_id)
+        base = base_of((found and found[0].model_id) or model_id) or (found and found[0].base_model)
+        try:
+            location = region_of(await self.account.describe())
+        except PlatformError:
+            location = ""  # types that every region has are told all the same
+        region = Region(
+            model_id=model_id,
+            base=base_of(base or "") or base or model_id,
+            location=location,
+            models=await self.account.models(),
+            lifetimes=self.lifetimes,
+            offered=self.options.offered,
+            today=datetime.now(UTC).date(),
+        )
+        return region.offers().offered
 
     async def _checkpoint(self, model_id: str) -> tuple[Job, JobCheckpoint] | None:
         """What the jobs tell of a checkpoint; None for other ids, and where nothing can be told."""

@@ -11,17 +11,21 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from evals.errors import PlatformError
+from evals.errors import GatewrightError, PlatformError
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.documents import ModelSource, is_ours, put_body, sku_of
 from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not_repointable
-from flows.platforms.azure.models import OPENAI, find_entry, format_of, offered_skus
+from flows.platforms.azure.models import OPENAI, format_of
+from flows.platforms.azure.region import untuned_on_developer_tier
 from flows.platforms.base import Deployment, SlotSpec
 from flows.platforms.deadlines import Deadline
 from flows.platforms.fine_tuning.records import Job, JobCheckpoint
-from flows.platforms.model_names import base_of, base_parts, is_fine_tuned, same_model
+from flows.platforms.model_names import base_of, is_fine_tuned, same_model
 
-__all__ = ["Deployer"]
+__all__ = ["Deployer", "refuse_untuned"]
+
+OfferedTypes = Callable[[str], Awaitable[tuple[str, ...]]]
+"""From a model id to the deployment types that it has in the account's region."""
 
 FindCheckpoint = Callable[[str], Awaitable[tuple[Job, JobCheckpoint] | None]]
 """Tells the job and the checkpoint behind an id, None when no job does."""
@@ -47,8 +51,10 @@ class Deployer:
         content_policy: str | None = None,
         model_format: str | None = None,
         find_checkpoint: FindCheckpoint,
+        offered: OfferedTypes,
     ) -> None:
         self._account = account
+        self._offered = offered
         self._source, self._content_policy = source, content_policy
         self._format, self._find = model_format, find_checkpoint
         self._freed_at: float | None = None
@@ -66,6 +72,7 @@ class Deployer:
 
         Another model is changed in place where the service does that; `whosever` allows it for what others made, too.
         """
+        refuse_untuned(name, model_id, slot)
         limit = self._account.arm.pace.deploy
         async with Deadline(limit, f"{name} to be deployed") as deadline, self._turn(deadline):
             standing = await self._usable(name, model_id, slot, deadline, whosever=whosever)
@@ -161,7 +168,7 @@ class Deployer:
         except PlatformError as error:
             if error.code in REFUSED_CHANGES:
                 await self._forgive_repeat(name, model_id, deadline, error)
-            elif error.code == "InvalidResourceProperties":
+            elif (error.code or "").lower() == "invalidresourceproperties":
                 raise await self._with_offered_skus(error, model_id) from error
             elif error.status == 500:
                 raise _hinted(error, _FORMAT_HINT.format(kind)) from error
@@ -207,18 +214,13 @@ class Deployer:
         return format_of(models, model_id, base) or OPENAI
 
     async def _with_offered_skus(self, error: PlatformError, model_id: str) -> PlatformError:
-        offered = await self._offered(model_id)
+        try:
+            offered = await self._offered(model_id)
+        except GatewrightError:
+            return error  # what may not be read adds nothing
         if not offered:
             return error
         return _hinted(error, f"offered here for this model: {', '.join(offered)}")
-
-    async def _offered(self, model_id: str) -> tuple[str, ...]:
-        try:
-            models = await self._account.models()
-        except PlatformError:
-            return ()
-        entry = find_entry(models, model_id) or find_entry(models, base_parts(model_id)[0])
-        return offered_skus(entry)
 
     async def _resize(self, standing: Deployment, slot: SlotSpec, deadline: Deadline) -> None:
         # PATCH: a PUT would send the model again, which may be refused as a change of it
@@ -226,6 +228,13 @@ class Deployer:
         sku = {"name": standing.sku, "capacity": slot.capacity}
         body = {"sku": sku, "tags": standing.tags}
         await self._account.patch(standing.name, body, deadline=deadline)
+
+
+def refuse_untuned(name: str, model_id: str, slot: SlotSpec) -> None:
+    """Raise PlatformError for an untuned model in a slot that takes fine-tunes only, before anything is changed."""
+    if sku_of(slot) == "DeveloperTier" and not is_fine_tuned(model_id):
+        message, fix = untuned_on_developer_tier(model_id, slot.slot)
+        raise PlatformError(f"could not deploy {name}: {message}", code="FineTunesOnly", hint=fix)
 
 
 def _hinted(error: PlatformError, hint: str) -> PlatformError:

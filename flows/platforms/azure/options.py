@@ -12,8 +12,9 @@ from evals.addresses import checked, plain_address
 from evals.codec import convert
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.records import Price, Record
-from flows.platforms.azure.arm.documents import ModelSource
+from flows.platforms.azure.arm.documents import SKUS, ModelSource
 from flows.platforms.azure.arm.transport import ARM_API_VERSION, ARM_ENDPOINT
+from flows.platforms.model_lifetimes import ModelDates, lifetime_problems
 
 __all__ = ["FORMATS", "AzureOptions", "SourceOptions", "read_options"]
 
@@ -41,8 +42,9 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `endpoint` is the data plane's address, `https://<account>.openai.azure.com` unless given; `api` is 'v1' or 'dated',
     the latter with `api_version`; `content_policy` names a content filter policy of the account. `model_format`
-    is what the control plane calls the kind of the models ('Alibaba'), looked up in the account's list unless given. `prices` overrides the
-    price table, by model id or base model. `ready_within_s` is how long a deployment may take to answer before a run gives
+    is what the control plane calls the kind of the models ('Alibaba'), looked up in the account's list unless given. `prices`
+    overrides the price table, by model id or base model; `lifetimes` the dates of models, likewise; `offered` adds deployment
+    types that fine-tunes of a base model have in the account's region. `ready_within_s` is how long a deployment may take to answer before a run gives
     up, 20 minutes when left out.
     """
 
@@ -59,6 +61,8 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     model_format: str | None = None
     source: SourceOptions | None = None
     prices: dict[str, Price] = msgspec.field(default_factory=dict)
+    lifetimes: dict[str, ModelDates] = msgspec.field(default_factory=dict)
+    offered: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     ready_within_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
     @property
@@ -97,7 +101,12 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 def read_options(options: Mapping[str, Any], *, where: str = "azure_openai") -> AzureOptions:
     """Read the block. Raises ConfigurationError naming every unknown, missing and ill-typed key."""
-    problems = [*_unknown(options, AzureOptions, where), *_missing(options, where)]
+    problems = [
+        *_unknown(options, AzureOptions, where),
+        *_missing(options, where),
+        *lifetime_problems(options.get("lifetimes") or {}, where),
+        *_unknown_types(options.get("offered") or {}, where),
+    ]
     if problems:
         raise ConfigurationError(problems)
     try:
@@ -144,6 +153,24 @@ def _unknown(options: Mapping[str, Any], kind: type[Record], where: str) -> list
         Problem(where=where, field=str(key), message="unknown key", fix=nearest(str(key), valid))
         for key in options
         if key not in valid
+    ]
+
+
+def _unknown_types(offered: object, where: str) -> list[Problem]:
+    """Deployment types that don't exist; what has another form altogether is told when the block is read."""
+    if not isinstance(offered, Mapping):
+        return []
+    return [
+        Problem(
+            where=where,
+            field=f"offered.{model}",
+            message=f"expected deployment types; found {sku!r}",
+            fix=nearest(str(sku), SKUS),
+        )
+        for model, skus in offered.items()
+        if isinstance(skus, list)
+        for sku in skus
+        if sku not in SKUS
     ]
 
 

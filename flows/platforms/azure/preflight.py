@@ -11,14 +11,16 @@ from evals.errors import ConfigurationError, CredentialError, GatewrightError, P
 from evals.records import Candidate, Price
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.documents import is_ours, sku_of
-from flows.platforms.azure.models import find_entry, inference_ends, offered_skus, usage_names
+from flows.platforms.azure.models import find_entry, usage_names
 from flows.platforms.azure.options import AzureOptions
 from flows.platforms.azure.quota import WantedDeployment, quota_findings, read_rows
+from flows.platforms.azure.region import Region, region_of
 from flows.platforms.azure.rights import ROLE, SOURCE_ROLE, rights, source_rights
 from flows.platforms.base import Finding, SlotSpec
 from flows.platforms.data_plane import DataPlane
-from flows.platforms.findings import lifetime_finding, price_finding
+from flows.platforms.findings import price_finding
 from flows.platforms.fine_tuning.candidates import known_model
+from flows.platforms.model_lifetimes import LifetimeTable
 from flows.platforms.model_names import (
     base_of,
     base_parts,
@@ -37,6 +39,7 @@ class _AzurePlatform(Protocol):
     options: AzureOptions
     account: ArmAccount
     source: ArmAccount | None
+    lifetimes: LifetimeTable
 
     @property
     def data(self) -> DataPlane: ...
@@ -57,7 +60,11 @@ class Preflight:
         self._findings: list[Finding] = []
         self._models: list[dict[str, Any]] = []
         self._refused = False
-        self._base = base_of(candidate.model_id) or candidate.base_model or candidate.model_id
+        self._location = ""
+        base = base_of(candidate.model_id) or candidate.base_model or candidate.model_id
+        self._base = (
+            base_of(base) or base
+        )  # training that was continued names the earlier fine-tune
 
     async def run(self) -> tuple[Finding, ...]:
         """Return one finding for each thing looked at; what can't be looked at is a finding itself."""
@@ -106,7 +113,7 @@ class Preflight:
 
     async def _describe(self) -> str:
         account = await self._account.describe()
-        location = str(account.get("location") or "").replace(" ", "").lower()
+        location = self._location = region_of(account)
         name = account.get("name") or self._platform.options.account
         self._add("account", "ok", f"{name} in {location or 'an unnamed region'}")
         properties = account.get("properties") or {}
@@ -146,44 +153,33 @@ class Preflight:
             self._add("model", "ok", f"{model_id} is there")
 
     async def _region(self) -> None:
-        """SKUs and lifetime, from the account's list of models."""
-        models = self._models = await self._account.models()
-        own = find_entry(models, self._candidate.model_id)
-        base = find_entry(models, *base_parts(self._base)) or own
+        """Deployment types and lifetimes, from the account's list of models and what is published besides."""
+        self._models = await self._account.models()
+        region = self._in_region()
         for slot in self._slots:
-            self._sku_offered(slot, own, base)
-        if base is None:
-            self._add("lifetime", "warn", f"the region does not list {self._base}")
-        else:
-            self._lifetime(base)
+            self._findings += region.sku_findings(slot.slot, _sku(slot))
+        self._findings += region.lifetime_findings()
+        if self._platform.source is not None and region.tuned:
+            self._keep(region.fine_tuning_finding(await self._trained_in()))
 
-    def _sku_offered(
-        self, slot: SlotSpec, own: Mapping[str, Any] | None, base: Mapping[str, Any] | None
-    ) -> None:
-        name, sku = f"sku {slot.slot}", _sku(slot)
-        offered = offered_skus(own or base)
-        if offered and own is None and is_fine_tuned(self._candidate.model_id):
-            offered = (*offered, "DeveloperTier")  # never in a base model's list
-        if sku in offered:
-            self._add(name, "ok", f"{sku} is offered here")
-        elif not offered:
-            self._add(name, "warn", f"the region does not say whether {sku} is offered")
-        else:
-            fix = f"offered here: {', '.join(offered)}"
-            self._add(name, "fail", f"{sku} is not offered for this model in this region", fix)
+    def _in_region(self) -> Region:
+        return Region(
+            model_id=self._candidate.model_id,
+            base=self._base,
+            location=self._location,
+            models=self._models,
+            lifetimes=self._platform.lifetimes,
+            offered=self._platform.options.offered,
+            today=datetime.now(UTC).date(),
+        )
 
-    def _lifetime(self, base: Mapping[str, Any]) -> None:
-        status = str(base.get("lifecycleStatus") or "")
-        if status == "Deprecated":  # the service's word for retired
-            fix = "train the successor on a newer base model"
-            self._add("lifetime", "fail", f"the base model {base.get('name')} is retired", fix)
-            return
-        ends = inference_ends(base)
-        what = f"base model {base.get('name')}"
-        self._findings.append(lifetime_finding(what, ends, today=datetime.now(UTC).date()))
-        if status == "Deprecating" and not is_fine_tuned(self._candidate.model_id):
-            message = f"new deployments of {base.get('name')} are blocked, except for who has one"
-            self._add("availability", "warn", message, "take a newer base model")
+    async def _trained_in(self) -> str | None:
+        """The source account's region, None when it may not be read."""
+        assert self._platform.source is not None
+        try:
+            return region_of(await self._platform.source.describe())
+        except GatewrightError:
+            return None
 
     async def _quota(self, location: str) -> None:
         rows = read_rows(await self._account.usages(location))

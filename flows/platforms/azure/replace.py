@@ -16,7 +16,7 @@ from evals.errors import GatewrightError, PlatformError
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.documents import OWN_TAG
 from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not_in_place
-from flows.platforms.azure.deploying import Deployer
+from flows.platforms.azure.deploying import Deployer, refuse_untuned
 from flows.platforms.base import Connection, Deployment, SlotSpec
 from flows.platforms.model_names import same_model
 
@@ -63,6 +63,7 @@ async def replace_deployment(
 
     When `gapless`, what stands is never deleted: a change that is not to be had in place is an error.
     """
+    refuse_untuned(name, model_id, slot)
     standing = await platform.account.get(name)
     before, wanted = previous or standing, _WantedDeployment(name, model_id, slot, tags)
     other = standing is not None and not same_model(model_id, standing.model_id)

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import pytest
 from openai import DefaultHttpxClient, OpenAI
+from support.emulator import LIVING
 
 from flows.emulator.fine_tuning.training import train_to_disk
 from flows.emulator.fine_tuning.training_files import read_examples
@@ -37,6 +38,7 @@ FAST = {
     "running_s": 0.0,
     "latency_ms": [0, 0],
     "webhook_retry_s": 0.05,
+    "model_dates": LIVING,
 }
 _TICKETS = [
     ("the invoice was paid twice, please refund", "high", "billing"),

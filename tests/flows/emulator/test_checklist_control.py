@@ -230,6 +230,7 @@ def test_line_10_standard_finetuned_deployments_go_after_15_idle_days(workshop) 
     plane, model = workshop.plane(), workshop.tuned()
     plane.put("prod", model, "GlobalStandard")
     plane.put("base", "gpt-4o", "GlobalStandard")
+    workshop.emulator.set(also_offered={"ProvisionedManaged": ["gpt-4.1-mini"]})
     plane.put("ptu", model, "ProvisionedManaged", capacity=50)
     workshop.emulator.clock.advance(14 * 86400)
     assert workshop.ask("prod").status_code == 200

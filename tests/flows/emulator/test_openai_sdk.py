@@ -151,7 +151,7 @@ def test_a_deployed_model_is_not_deleted(workshop) -> None:
 
 def test_openai_models_have_a_shutdown_date(workshop) -> None:
     shown = workshop.client("/v1").models.retrieve("gpt-4.1-mini").to_dict()
-    assert shown["shutdown_date"] == "2031-10-14"
+    assert shown["shutdown_date"] == "2099-10-14"
 
 
 def test_the_dated_client_works_unmodified(workshop, dated) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import date
 from typing import Any
 
 import pytest
 from support.emulator import training_lines
 
 from evals.errors import ConfigurationError, CredentialError, PlatformError, RefusedError
+from evals.records import Candidate
 from flows.platforms.base import SlotSpec, TriggerRef
 from flows.platforms.deadlines import PollingPace
+from flows.platforms.findings import NEWER_BASE
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.fine_tuning.records import Job
+from flows.platforms.model_names import base_of
 from flows.platforms.openai import OpenAIPlatform, read_openai_options
+from flows.platforms.shutdowns import Shutdowns
 
 SLOT = SlotSpec(slot="developer")
 PACE = PollingPace(probe=0.05, ready=4.0)
@@ -90,8 +95,6 @@ async def test_a_model_that_was_shut_down_is_refused_and_one_that_soon_will_be_i
 ) -> None:
     from datetime import UTC, datetime, timedelta
 
-    from evals.records import Candidate
-
     address = f"GET /v1/models/{MODEL}"
     candidate = Candidate(model_id=MODEL, target="t")
     server.on(address, described("2020-01-01"))
@@ -108,6 +111,34 @@ async def test_a_model_that_was_shut_down_is_refused_and_one_that_soon_will_be_i
 
     server.on(address, described("when we feel like it"))
     assert (await scripted.deploy("cand-1", MODEL, SLOT, tags={})).state == "ready"
+
+
+async def test_a_fine_tune_is_shut_down_with_its_base(server, scripted) -> None:
+    candidate = Candidate(model_id=MODEL, target="t")
+    server.on(f"GET /v1/models/{MODEL}", described(None))
+    server.on(f"GET /v1/models/{base_of(MODEL)}", described("2026-10-23"))
+    with pytest.raises(PlatformError, match="was shut down on 2026-10-23"):
+        await scripted.deploy("cand-1", MODEL, SLOT, tags={})
+    assert not await scripted.offers(MODEL)
+    found = {one.name: one for one in await scripted.preflight(candidate, (SLOT,))}
+    assert (found["lifetime"].level, found["lifetime"].fix) == ("fail", NEWER_BASE)
+
+
+async def test_a_target_may_state_until_when_a_model_lives(server) -> None:
+    server.on(f"GET /v1/models/{MODEL}", described(None))
+    days = {"training_ends": "2026-01-06", "fine_tunes_end": "2026-01-14"}
+    platform = openai_at(server.url, "key", lifetimes={base_of(MODEL): days})
+    found = await platform.preflight(Candidate(model_id=MODEL, target="t"), (SLOT,))
+    await platform.aclose()
+    told = {one.name: one.level for one in found}
+    assert (told["lifetime"], told["successor"]) == ("fail", "warn")
+
+
+@pytest.mark.parametrize("vendor", [True, False])
+async def test_what_openai_has_published_counts_at_openai_alone(scripted, vendor) -> None:
+    gone = "o4-mini-2025-04-16"  # shut down on 2026-10-23
+    ended = await Shutdowns(scripted, {}, vendor=vendor).ended({"id": gone}, gone)
+    assert ended == (date(2026, 10, 23) if vendor else None)
 
 
 async def test_drift_is_looked_for_at_the_model_where_the_service_keeps_no_names(
@@ -177,7 +208,6 @@ async def test_a_missing_key_names_its_variable_when_it_is_first_needed(emulator
     assert caught.value.exit_code == 3
     with pytest.raises(CredentialError):
         await platform.connect("a", MODEL, "developer").auth()
-    from evals.records import Candidate
 
     found = await platform.preflight(Candidate(model_id=MODEL, target="t"), (SLOT,))
     assert [(one.name, one.level) for one in found] == [("credentials", "fail")]

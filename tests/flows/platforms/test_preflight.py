@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from support.emulator import LIVING
 from support.scripted_server import azure_at, embedded_at
 
+from evals.errors import PlatformError
 from evals.records import Candidate, Price
 from flows.platforms.azure.quota import find_row, read_rows
 from flows.platforms.base import Finding, SlotSpec
@@ -14,6 +16,8 @@ from flows.platforms.findings import lifetime_finding, price_finding
 
 DEVELOPER = SlotSpec(slot="developer", sku="DeveloperTier", capacity=50)
 PRODUCTION = SlotSpec(slot="production", sku="GlobalStandard", capacity=50)
+BASE = "gpt-4.1-mini-2025-04-14"
+TODAY = datetime.now(UTC).date()
 TUNED = "gpt-4.1-mini-2025-04-14.ft-" + "5d1e" * 8
 
 
@@ -96,11 +100,58 @@ async def test_a_model_that_is_not_there_is_told(embedded) -> None:
     assert "is not known at" in found["model"].message
 
 
-async def test_a_retired_base_is_refused(embedded, models, emulator) -> None:
-    emulator.set(retired_models=["gpt-4.1-mini"])
+@pytest.mark.parametrize("told", ["own", "base"])
+async def test_a_fine_tune_outlives_its_base_that_has_retired(models, emulator, told) -> None:
+    yesterday = (TODAY - timedelta(days=1)).isoformat()
+    dates = {**LIVING["*"], "base_inference_ends": yesterday}
+    emulator.set(model_dates={"gpt-4.1-mini": dates}, fine_tune_dates=told)
+    platform = embedded_at(emulator.url, lifetimes={BASE: {"fine_tunes_end": "2100-10-14"}})
+    found = await look(platform, models.first.model_id)
+    untuned = await look(platform, BASE, PRODUCTION)
+    slot = await platform.deploy("cand-1", models.first.model_id, DEVELOPER, tags={})
+    assert (await platform.wait_ready(slot)).endpoint.model == "cand-1"
+    await platform.aclose()
+    assert levels(found) == {}
+    assert found["lifetime"].message == f"the fine-tune of {BASE} lives until 2100-10-14"
+    assert "can be trained" in found["successor"].message
+    assert untuned["lifetime"].level == "fail"
+
+
+async def test_a_fine_tune_whose_own_day_has_come_is_refused(embedded, models, emulator) -> None:
+    emulator.set(retired_fine_tunes=["gpt-4.1-mini"])
     found = await look(embedded, models.first.model_id)
+    assert levels(found) == {"lifetime": "fail"}
+    assert "newer base model" in found["lifetime"].fix
+
+
+async def test_an_untuned_model_in_a_developer_slot_is_refused_in_words(embedded) -> None:
+    found = await look(embedded, BASE, DEVELOPER, PRODUCTION)
+    assert found["sku developer"].level == "fail"
+    assert "takes fine-tuned models only" in found["sku developer"].message
+    assert "slots: {developer: {sku: GlobalStandard}}" in found["sku developer"].fix
+    assert "offered here: Standard, GlobalStandard" in found["sku developer"].fix
+
+
+async def test_a_region_without_fine_tuning_takes_no_models_of_another(models, emulator) -> None:
+    emulator.set(accounts=[{"name": "acme-jpe", "location": "japaneast"}])
+    there = {"account": "acme-jpe", "source": {"account": "embedded"}}
+    platform = embedded_at(emulator.url, **there)
+    found = await look(platform, models.first.model_id)
+    assert levels(found) == {"fine-tuning": "fail"}
+    assert "swedencentral" in found["fine-tuning"].fix
+    with pytest.raises(PlatformError, match="DeploymentModelNotSupported"):
+        await platform.deploy("cand-1", models.first.model_id, DEVELOPER, tags={})
+    emulator.set(accounts=[{"name": "acme-jpe", "location": "eastus2"}])
+    assert (await look(platform, models.first.model_id))["fine-tuning"].level == "ok"
+    await platform.aclose()
+
+
+async def test_a_retired_base_is_refused_untuned(embedded, emulator) -> None:
+    emulator.set(retired_models=["gpt-4.1-mini"])
+    found = await look(embedded, BASE, PRODUCTION)
     assert found["lifetime"].level == "fail"
-    assert "retired" in found["lifetime"].message
+    assert found["lifetime"].message == f"the base model {BASE} is retired"
+    assert "one of its fine-tunes" in found["lifetime"].fix
 
 
 async def test_a_missing_account_is_told_and_the_rest_is_still_looked_at(emulator) -> None:

@@ -49,10 +49,11 @@ def base_live(in_place):
 
 
 @pytest.fixture
-def provisioned_live(in_place, models):
+def provisioned_live(in_place, models, emulator):
     """A fine-tune is live in `router`, which is provisioned."""
 
     def set_up(strategy="in_place"):
+        emulator.set(also_offered={"ProvisionedManaged": ["gpt-4.1-mini"]})
         account = in_place(strategy, slots=PROVISIONED)
         assert account.promoted(models.first.model_id).state == "live"
         return account

@@ -143,6 +143,7 @@ def test_a_killed_change_in_place_ends_with_the_new_model_and_no_gap(
             "production": {"sku": "ProvisionedManaged", "capacity": 50},
         },
     )
+    emulator.set(also_offered={"ProvisionedManaged": ["gpt-4.1-mini"]})
     account.promoted(models.first.model_id)
     emulator.set(retarget_finetuned="allow", update_s=0.3)
     before = len(emulator.log)

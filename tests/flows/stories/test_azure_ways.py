@@ -125,7 +125,7 @@ def test_what_a_checkpoint_costs_and_how_long_it_lives_follow_from_its_jobs_base
     assert f"is a checkpoint of {models.first.id}" in ticked(answer, "model")
     assert "$0.40 in, $1.60 out" in ticked(answer, "price")
     assert "$1,241 a month" in ticked(answer, "hosting")
-    assert "the base model gpt-4.1-mini lives until" in ticked(answer, "lifetime")
+    assert "the fine-tune of gpt-4.1-mini-2025-04-14 lives until" in ticked(answer, "lifetime")
     assert "at most about $" in ticked(answer, "cost")
     assert "!" not in {row[:1] for row in answer.out.partition("installation")[0].splitlines()}
 
@@ -216,7 +216,7 @@ def test_a_sku_that_is_not_there_is_told_with_those_that_are(
     assert "→ offered here: " in answer.out
     assert "GlobalStandard" in answer.out.split("→ offered here: ")[1].splitlines()[0]
     problems = refused(account, account.begin(models.first.model_id))
-    assert [problem.field for problem in problems] == ["sku production"]
+    assert [problem.field for problem in problems] == ["sku production", "fine-tuning"]
 
 
 def asked(emulator, since=0):
