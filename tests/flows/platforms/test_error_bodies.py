@@ -9,7 +9,9 @@ import pytest
 
 from evals.errors import CredentialError, PlatformError
 from evals.sampling.endpoint.error_bodies import read_fault, request_id
+from flows.emulator.gateway.refusals import REFUSALS
 from flows.platforms.azure.errors.explain import service_error
+from flows.platforms.base import SlotSpec
 
 SUBSCRIPTION = "/subscriptions/0d2f6f4e-1111-4222-8333-944455556666"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/acme-ai"
@@ -361,3 +363,38 @@ def test_a_body_that_never_ends_is_read_so_far() -> None:
     for _ in range(200):
         deep = {"error": {"code": "DeploymentFailed", "message": "outer", "details": [deep]}}
     assert read_fault(deep).code == "DeploymentFailed"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "read"),
+    [
+        ("ServiceModelDeprecated", "takes no new deployments since 2026-10-14"),
+        ("ServiceModelDeprecating", "gpt-4.1-mini 2025-04-14 takes no new deployments"),
+        (
+            "RequestDisallowedByPolicy",
+            "policy assignment 'Models by allow-list' at /subscriptions/",
+        ),
+        ("ScopeLocked", "/resourceGroups/embedded forbids to write"),
+        ("MissingSubscriptionRegistration", "az provider register"),
+        ("715-123420", "request id "),
+        ("SpecialFeatureOrQuotaIdRequired", "no access to gpt-4.1-mini 2025-04-14"),
+        ("SpecialFeatureOrQuotaIdRequired:offer", "offer does not include"),
+        ("InsufficientQuota:older", "needed 100, left 20 (units of 1,000 tokens a minute)"),
+        ("InsufficientQuota", "needed 1,200, left 1,080 of 1,200"),
+    ],
+)
+async def test_every_refusal_of_the_emulator_is_explained(
+    embedded: Any, emulator: Any, models: Any, refusal: str, read: str
+) -> None:
+    emulator.set(faults=[{"match": "PUT", "kind": "refusal", "code": refusal}])
+    slot = SlotSpec(slot="developer", sku="DeveloperTier", capacity=1)
+    with pytest.raises(PlatformError) as caught:
+        await embedded.deploy("cand-1", models.first.model_id, slot, tags={})
+    assert read in str(caught.value)
+    assert caught.value.code == refusal.partition(":")[0]
+    assert caught.value.hint
+
+
+def test_the_emulator_has_no_refusal_that_is_not_tried_here() -> None:
+    tried = test_every_refusal_of_the_emulator_is_explained.pytestmark[0].args[1]
+    assert {row[0] for row in tried} == set(REFUSALS)
