@@ -66,7 +66,7 @@ def _at_its_end(answer: ArmAnswer, *, by_status: bool, doing: str) -> bool:
         return True
     succeeded = _ENDED.get(status.lower())
     if succeeded is False:
-        error = explained(doing, status=None, body=answer.body)
+        error = explained(doing, status=None, body=answer.body, headers=answer.headers)
         raise (
             error
             if answer.code

@@ -10,9 +10,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
+from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import ServiceFault
 from flows.platforms.azure.errors.quota_numbers import QuotaNumbers, read_quota_numbers
 from flows.platforms.azure.roles import what_to_assign
+from flows.platforms.deadlines import retry_after
 from flows.platforms.service_words import quoted
 
 __all__ = ["details_of"]
@@ -193,6 +195,11 @@ def _missing(action: str, scope: str) -> str:
     return f"the action {action} is missing at {scope}: {what_to_assign((action,), 'there')}"
 
 
+def _throttled(_fault: ServiceFault, headers: Headers) -> tuple[str, str]:
+    asked = retry_after({name.lower(): value for name, value in headers.items()})
+    return "", f"try again in {duration(asked)}: so long it asks to be left alone" if asked else ""
+
+
 def _tenant(_fault: ServiceFault, headers: Headers) -> tuple[str, str]:
     lower = {name.lower(): value for name, value in headers.items()}
     found = _TENANT.search(lower.get("www-authenticate", ""))
@@ -217,6 +224,9 @@ _READERS: Mapping[str, Reader] = {
     "specialfeatureorquotaidrequired": _access,
     "servicemodeldeprecated": _deprecated,
     "servicemodeldeprecating": _deprecated,
+    "toomanyrequests": _throttled,
+    "subscriptionrequeststhrottled": _throttled,
+    "resourcecollectionrequeststhrottled": _throttled,
     "authorizationfailed": _role,
     "linkedauthorizationfailed": _source_role,
     "invalidauthenticationtokentenant": _tenant,
