@@ -194,6 +194,15 @@ EXPLAINED: list[tuple[str, int, Any, list[str]]] = [
         ["no access to o3 2025-04-16", "https://aka.ms/oai/access"],
     ),
     (
+        "a family of models given out on application",
+        400,
+        error(
+            "SpecialFeatureOrQuotaIdRequired",
+            "This subscription does not have access to AIServices.DataZoneStandard.Open in eastus2.",
+        ),
+        ["no access to AIServices.DataZoneStandard.Open in eastus2: such models"],
+    ),
+    (
         "an offer without the service",
         400,
         error(

@@ -33,6 +33,9 @@ _LOCKED = re.compile(r"cannot perform (\w+) operation.*?locked:\s*(.*)", re.DOTA
 _QUOTED = re.compile(r"'([^']+)'")
 _NAMESPACE = re.compile(r"namespace '([\w.]+)'")
 _MODEL = re.compile(r"model '([^']*Name:[^']*)'")
+_DENIED = re.compile(
+    r"not have access to(?: this model| the model)?(.*)", re.DOTALL | re.IGNORECASE
+)
 _SINCE = re.compile(r"since (\d{1,2}/\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2})")
 _GROUP = re.compile(r"/resourceGroups/([^/]+)", re.IGNORECASE)
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)", re.IGNORECASE)
@@ -134,11 +137,11 @@ def _registration(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
 
 def _access(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     message = fault.message.lower()
-    if "access to this model" in message or "access to the model" in message:
+    if denied := _DENIED.search(fault.message):
         model = _MODEL.search(fault.message)
-        named = f" {_model_name(model[1])}" if model else " the model"
+        named = _model_name(model[1]) if model else quoted(denied[1].strip(" .'")) or "the model"
         return (
-            f"the subscription has no access to{named}: such models are given out on application",
+            f"the subscription has no access to {named}: such models are given out on application",
             "apply for it at https://aka.ms/oai/access with this subscription, or take one that has access",
         )
     if "quotaid/feature" in message:
