@@ -235,29 +235,31 @@ def warnings_of_runs() -> Iterator[list[str]]:
 async def test_a_progress_page_is_kept_up_to_date_and_never_stops_the_work(
     home: Path, warnings_of_runs: list[str]
 ):
-    from prefect import flow
+    from prefect import flow, runtime
 
     from flows.orchestration.artifacts import showing_progress
 
-    def shot(done: int) -> Snapshot:
+    def shot(done: int, note: str = "") -> Snapshot:
         role = RoleProgress(model_id="m", done=done, planned=200)
-        return Snapshot(elapsed_s=1.0, roles={"candidate": role})
+        return Snapshot(elapsed_s=1.0, roles={"candidate": role}, note=note)
 
     @flow(name="asking")
     async def asking() -> str:
         async with showing_progress("Run-1", ["PASS  exact"]) as page:
             page.update(shot(50))
             await page.send()
-            page.update(shot(150))
+            page.update(shot(140, "waiting for slot-1: 429"))
+            page.update(shot(150, "waiting for slot-1: 429"))
         (kept,) = await progress_pages("run-1")
         assert (kept.data, kept.description.splitlines()[-1]) == (75.0, "PASS  exact")
+        assert "waiting for slot-1: 429" in kept.description
         async with showing_progress("no key for the server") as page:
             page.update(shot(50))
             await page.send()
             page.update(shot(60))
-        return "done"
+        return str(runtime.flow_run.id)
 
-    assert await asking() == "done"
+    assert (await logged(await asking())).count("waiting for slot-1: 429") == 1
     said = [text for text in warnings_of_runs if "the progress page could not be updated" in text]
     assert len(said) == 1
 
