@@ -20,7 +20,7 @@ from flows.platforms.azure.models import (
     find_entry,
     inference_ends,
     is_retired,
-    offered_skus,
+    listed_skus,
     own_sku_ends,
     own_word,
     sku_ends,
@@ -74,8 +74,9 @@ class Region:
     def offers(self) -> Offers:
         """Return the deployment types that the model has here."""
         if not self.tuned:
-            skus = offered_skus(self.listed, self.today)
-            return Offers(skus, source="the region's list")
+            ends = {sku: self._sku_ends(sku) for sku in listed_skus(self.listed)}
+            skus = (sku for sku, end in ends.items() if end is None or end > self.today)
+            return Offers(tuple(skus), source="the region's list")
         return fine_tune_offers(
             self.base,
             self.location,
