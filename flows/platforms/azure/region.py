@@ -180,10 +180,8 @@ class Region:
         published = self.lifetimes.published(self.model_id, self.base)
         if self.listed is None:  # what the own entry may have copied is only known from the table
             told = own_word(told, published.base_inference_ends)
-        if stated or told:
-            return stated or told
-        known = published.fine_tunes_end
-        return known and max([known, *self._not_before()])
+        known = told or published.fine_tunes_end
+        return stated or (known and max([known, *self._not_before()]))
 
     def _training_ends(self) -> date | None:
         """The later of what is published and listed: the list's day may be that for newcomers, who are let go first."""
@@ -195,7 +193,7 @@ class Region:
         return stated or max((day for day in known if day is not None), default=None)
 
     def _not_before(self) -> list[date]:
-        """Days that fine-tunes outlive, whatever an older table says: their base's end, and that of training on it."""
+        """Days that fine-tunes outlive, whatever an older word says: their base's end, and that of training on it."""
         days = (inference_ends(self.listed), training_ends(self.listed))
         return [day for day in days if day is not None]
 
@@ -228,8 +226,13 @@ class Region:
         )
 
     def _region_fine_tunes(self) -> bool | None:
-        """What the list says of training any model here; None when it doesn't tell what models can do."""
-        told = [able for one in self.models if isinstance(able := one.get("capabilities"), Mapping)]
+        """What the list says of training models here; None when it doesn't tell what they can do."""
+        told = [  # models of long ago are listed everywhere with what they could do once
+            able
+            for one in self.models
+            if isinstance(able := one.get("capabilities"), Mapping)
+            and (one == self.listed or not is_retired(one))
+        ]
         if any(str(able.get("fineTune") or "").lower() == "true" for able in told):
             return True
         return False if any(told) else None
