@@ -16,8 +16,8 @@ from flows.config.target import load_target
 from flows.emulator.switches import Switches
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.errors.meanings import MEANINGS
-from flows.platforms.azure.fine_tune_offers import offer_table
 from flows.platforms.azure.options import AzureOptions, read_options
+from flows.platforms.azure.region.fine_tune_offers import offer_table
 from flows.platforms.fine_tuning.jobs import walk_jobs
 from flows.platforms.model_lifetimes import LifetimeTable, tables
 

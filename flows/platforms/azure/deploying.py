@@ -15,8 +15,8 @@ from evals.errors import GatewrightError, PlatformError
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.documents import ModelSource, is_ours, put_body, sku_of
 from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not_repointable
-from flows.platforms.azure.models import OPENAI, format_of
-from flows.platforms.azure.region import untuned_on_developer_tier
+from flows.platforms.azure.region.deployment_types import untuned_on_developer_tier
+from flows.platforms.azure.region.models import OPENAI, format_of
 from flows.platforms.base import Deployment, SlotSpec
 from flows.platforms.deadlines import Deadline
 from flows.platforms.fine_tuning.records import Job, JobCheckpoint
