@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+from support import forking
 
 if TYPE_CHECKING:
     from support.small_disk import SmallDisk
@@ -64,6 +65,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=7,
         help="what chooses what is killed, and when",
     )
+    parser.addoption(
+        "--exec",
+        action="store_true",
+        help="begin every process anew instead of forking it from one that has imported everything",
+    )
 
 
 class FailuresAtOnce:
@@ -84,9 +90,16 @@ class FailuresAtOnce:
 
 @pytest.hookimpl(trylast=True)  # after pytest has made its terminal reporter
 def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--exec"):
+        forking.install()
     terminal = config.pluginmanager.get_plugin("terminalreporter")
     if terminal is not None:  # the worker processes of pytest-xdist have none
         config.pluginmanager.register(FailuresAtOnce(terminal))
+
+
+def pytest_unconfigure() -> None:
+    forking.uninstall()
+    forking.stop_server()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -15,7 +15,7 @@ import typer
 from evals.errors import ConfigurationError, GatewrightError, PlatformError, RefusedError
 from evals.records import Candidate, Role, SuiteResult
 from evals.report.numbers import counted
-from flows.commands.candidate_options import CHECKPOINT, JOB, MODEL, reference
+from flows.commands.candidate_options import BASE_MODEL, CHECKPOINT, JOB, MODEL, reference
 from flows.commands.output import JSON_OPTION
 from flows.commands.views.findings import show_findings
 from flows.config.target import target_names
@@ -44,6 +44,7 @@ def doctor(
     job: str | None = JOB,
     model: str | None = MODEL,
     checkpoint: str | None = CHECKPOINT,
+    base_model: str | None = BASE_MODEL,
     ask: bool = typer.Option(
         True,
         "--ask/--no-ask",
@@ -58,7 +59,7 @@ def doctor(
     """
     settings = load_settings()
     named = any(value is not None for value in (job, model, checkpoint))
-    ref = reference(job, model, checkpoint) if named else None
+    ref = reference(job, model, checkpoint, base_model) if named else None
     names = (target,) if target is not None else target_names(settings.targets)
     found = {name: _look(settings, name, ref, ask=ask) for name in names}
     found["installation"] = _installation(settings)
@@ -175,7 +176,7 @@ async def _resolved(platform: Platform, ref: TriggerRef, target: str) -> Candida
     except GatewrightError:
         if ref.model_id is None:
             raise
-        return Candidate(model_id=ref.model_id, target=target)
+        return Candidate(model_id=ref.model_id, target=target, base_model=ref.base_model)
 
 
 async def _preflight(

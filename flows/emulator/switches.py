@@ -92,6 +92,8 @@ class Switches(Record, frozen=True, kw_only=True):
     paused_code: str = "DeploymentPaused"  # of the 423
 
     # models and catalogue
+    # checkpoints that no list shows though they deploy, as copied ones; "*": none is shown
+    unlisted_checkpoints: tuple[str, ...] = ()
     deprecating_models: tuple[str, ...] = ()  # new base deployments blocked
     retired_models: tuple[str, ...] = ()  # untuned: calls answer 410, deployments refused
     retired_fine_tunes: tuple[str, ...] = ()  # base models whose fine-tunes are gone, too

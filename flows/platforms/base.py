@@ -87,11 +87,15 @@ class Finding(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TriggerRef(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """How a candidate is named by whoever triggers: exactly one of the three is given."""
+    """How a candidate is named by whoever triggers: by one of the first three, or a checkpoint together with its job.
+
+    `base_model` says what it was trained on, for candidates of which no list tells.
+    """
 
     job_id: str | None = None
     model_id: str | None = None
     checkpoint: str | None = None
+    base_model: str | None = None
 
 
 class Platform(Protocol):

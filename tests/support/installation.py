@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import httpx
 import psutil
 import pytest
-from support.prefect_server import make_tables
+from support.prefect_server import QUIET, make_tables
 from support.project import Project
 from support.waiting import PATIENCE_S
 
@@ -216,8 +216,7 @@ def running_installation(folder: Path) -> Iterator[Installation]:
             "GATEWRIGHT_WEBHOOK_SECRETS": ports.webhook_secret,
             "PREFECT_API_URL": f"http://127.0.0.1:{ports.prefect_port}/api",
             "PREFECT_HOME": str(folder / "prefect"),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "DO_NOT_TRACK": "1",
+            **QUIET,
         },
     )
     project.write_target(TARGET, TARGET_FILE)

@@ -1,4 +1,4 @@
-"""An installation whose commands, service and worker can be killed: forked from one process, on a Prefect server that stays."""
+"""An installation whose commands, service and worker can be killed: on a Prefect server that stays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -71,24 +70,12 @@ publish: [{file: {path: live/NAME.json}}, {file: {path: other/NAME.json}}]
 class Command:
     """A command in a process group of its own."""
 
-    def __init__(self, log: Path) -> None:
-        self.log, self.pid, self._code = log, 0, None
-        self._begun, self._over = threading.Event(), threading.Event()
-
-    def heard(self, facts: dict[str, Any]) -> None:
-        if "pid" in facts:
-            self.pid = facts["pid"]
-            self._begun.set()
-        else:
-            self._code = facts["code"]
-            self._over.set()
+    def __init__(self, log: Path, process: subprocess.Popen[bytes]) -> None:
+        self.log, self.pid, self._process = log, process.pid, process
 
     @property
     def ended(self) -> bool:
-        return self._over.is_set()
-
-    def begun(self) -> None:
-        assert self._begun.wait(PATIENCE_S)
+        return self._process.poll() is not None
 
     def kill(self) -> bool:
         """Kill it with all it started; False when it was over."""
@@ -100,9 +87,7 @@ class Command:
         return self.code() == -signal.SIGKILL
 
     def code(self) -> int:
-        assert self._over.wait(2 * PATIENCE_S), self.log.read_text()
-        assert self._code is not None
-        return self._code
+        return self._process.wait(2 * PATIENCE_S)
 
     def json(self) -> Any:
         """What it printed, once it has come to a good end."""
@@ -119,45 +104,35 @@ class Place:
 
     def __init__(self, project: Project, emulator: Emulator, prefect: str, port: int) -> None:
         self.project, self.emulator, self.prefect, self.port = project, emulator, prefect, port
-        self._commands: dict[str, Command] = {}
-        self._numbers, self._lock = count(1), threading.Lock()
+        self._commands: list[Command] = []
+        self._numbers = count(1)
         self.worker_kills = 0
-        program = str(Path(__file__).with_name("killable.py"))
-        self._parent = subprocess.Popen(
-            [sys.executable, program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=child_environment(PREFECT_WORKER_QUERY_SECONDS="2", PREFECT_LOGGING_LEVEL="ERROR"),
-            cwd=project.folder,
-            text=True,
-        )
-        self._listening = threading.Thread(target=self._listen, daemon=True)
-        self._listening.start()
-        self.serve = self.worker = Command(project.folder / "none")
+        self.start_serve()
+        self.start_worker()
 
-    def _listen(self) -> None:
-        assert self._parent.stdout is not None
-        for line in self._parent.stdout:
-            facts = json.loads(line)
-            self._commands[facts["name"]].heard(facts)
-
-    def begin(self, *argv: str, **environment: str) -> Command:
-        name = f"{next(self._numbers)}-{argv[0]}"
-        command = self._commands[name] = Command(self.project.folder / f"{name}.log")
-        order = {"name": name, "argv": argv, "log": str(command.log), "environment": environment}
-        assert self._parent.stdin is not None
-        with self._lock:
-            self._parent.stdin.write(json.dumps(order) + "\n")
-            self._parent.stdin.flush()
-        command.begun()
-        return command
+    def begin(self, *argv: str, module: str = "flows.cli") -> Command:
+        log = self.project.folder / f"{next(self._numbers)}-{argv[0]}.log"
+        with log.open("wb") as said:
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                env=child_environment(
+                    PREFECT_WORKER_QUERY_SECONDS="2", PREFECT_LOGGING_LEVEL="ERROR"
+                ),
+                cwd=self.project.folder,
+                start_new_session=True,
+            )
+        self._commands.append(Command(log, process))
+        return self._commands[-1]
 
     def start_serve(self) -> None:
         self.serve = self.begin("serve", "--port", str(self.port))
 
     def start_worker(self) -> None:
         options = ("--pool", "gatewright", "--type", "process")
-        self.worker = self.begin("prefect", "worker", "start", *options)
+        self.worker = self.begin("worker", "start", *options, module="prefect")
 
     def kill_and_restart(self, what: str) -> None:
         getattr(self, what).kill()
@@ -165,15 +140,9 @@ class Place:
         getattr(self, f"start_{what}")()
 
     def close(self) -> None:
-        for command in self._commands.values():
+        for command in self._commands:
             if not command.ended:
                 command.kill()
-        assert self._parent.stdin is not None
-        self._parent.stdin.close()
-        self._parent.wait(timeout=20)
-        self._listening.join(timeout=20)
-        assert self._parent.stdout is not None
-        self._parent.stdout.close()
 
     def until(self, seen: Callable[[], Any], what: str, every_s: float = 0.1) -> Any:
         deadline = time.monotonic() + 3 * PATIENCE_S
@@ -186,7 +155,7 @@ class Place:
         logs = (
             self.serve.log,
             self.worker.log,
-            *(c.log for c in list(self._commands.values())[-2:]),
+            *(command.log for command in self._commands[-2:]),
         )
         return "\n".join(f"{log.name}:\n{log.read_text()[-3000:]}" for log in logs if log.exists())
 
@@ -283,8 +252,6 @@ def running_place(folder: Path) -> Iterator[Place]:
         asyncio.run(_deploy(prefect))
         place = Place(project, emulator, prefect, port)
         stack.callback(place.close)
-        place.start_serve()
-        place.start_worker()
         yield place
 
 

@@ -15,8 +15,14 @@ from support.paths import ROOT
 
 from flows.orchestration.processes import Processes, free_port
 
-__all__ = ["flows_report_to", "make_tables", "running_prefect_server", "write_tables"]
+__all__ = ["QUIET", "flows_report_to", "make_tables", "running_prefect_server", "write_tables"]
 
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # three seconds, for kinds of storage that nobody here uses
+}
+"""What every server of a test is told."""
 _TABLES = ROOT / "tests" / "fixtures" / "prefect_3_9_1.db.xz"
 
 
@@ -39,8 +45,7 @@ def running_prefect_server(folder: Path) -> Iterator[str]:
     processes = Processes(folder / "processes")
     environment = {
         "PREFECT_HOME": str(folder),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
+        **QUIET,
     }
     command = ("-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port))
     processes.start("prefect", command, environment=environment)

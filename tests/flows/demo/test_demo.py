@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.prefect_server import write_tables
+from support.prefect_server import QUIET, write_tables
 
 from flows.registry.opening import open_registry
 from flows.settings import Settings
@@ -34,6 +34,7 @@ def start_demo(project) -> subprocess.Popen[bytes]:
             env={
                 **clean,
                 **project.environment,
+                **QUIET,
                 "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{tables}",
             },
             stdout=out,

@@ -13,11 +13,18 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.logging.handlers import APILogWorker
 from support.project import Project
 
 from evals.sampling.progress.snapshot import RoleProgress, Snapshot
 from flows.emulator.server import Emulator
+from flows.platforms import deadlines
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.table import open_platform
 from flows.registry.opening import open_registry
@@ -183,9 +190,20 @@ async def progress_pages(run_id: str) -> list[Any]:
         return await client.read_artifacts(artifact_filter=wanted)
 
 
-async def test_how_far_asking_is_stands_on_a_page_of_the_flow_run(home: Path):
+async def logged(flow_run_id: Any) -> list[str]:
+    """What a flow run has logged, as the server gives it."""
+    APILogWorker.instance().drain()
+    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
+    async with get_client() as client:
+        return [line.message for line in await client.read_logs(wanted)]
+
+
+async def test_how_far_asking_is_and_what_is_waited_for_stand_on_the_pages_of_the_flow_run(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
     from flows.promotion import promote
 
+    monkeypatch.setattr(deadlines, "TELL_EVERY_S", 0.1)
     gate = home.parent / "gates" / "teams.yaml"
     gate.write_text(GATE.replace("early_stop: false\n", ""))
     job = await fine_tune("shown")
@@ -196,6 +214,10 @@ async def test_how_far_asking_is_stands_on_a_page_of_the_flow_run(home: Path):
         assert (page.type, page.flow_run_id is not None) == ("progress", True)
         assert 0 < page.data <= 100
         assert re.match(r"candidate: \d+ of 90 \(\d+%\) done, .*no failures; ", page.description)
+    lines = await logged(pages[0].flow_run_id)
+    for what in ("-dev to be deployed, ", "-dev to be deleted, "):
+        assert any(line.startswith("waiting for gw-teams") and what in line for line in lines), what
+    assert any("; given up at " in line and line.endswith(" UTC") for line in lines)
 
 
 @pytest.fixture
