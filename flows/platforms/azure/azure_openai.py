@@ -22,7 +22,8 @@ from flows.platforms.azure.data import SOURCE_KEY, AzureAuth, azure_endpoint, az
 from flows.platforms.azure.deploying import Deployer
 from flows.platforms.azure.options import AzureOptions, read_options
 from flows.platforms.azure.preflight import Preflight, billed_by_the_hour
-from flows.platforms.azure.region import Region, region_of
+from flows.platforms.azure.region.deployment_types import offers_of
+from flows.platforms.azure.region.model_here import ModelHere, region_of
 from flows.platforms.azure.replace import Replacement, replace_deployment
 from flows.platforms.azure.rights import pausing_of, pausing_rights
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
@@ -249,7 +250,7 @@ class AzureOpenAIPlatform:
             location = region_of(await self.account.describe())
         except PlatformError:
             location = ""  # types that every region has are told all the same
-        region = Region(
+        here = ModelHere(
             model_id=model_id,
             base=base_of(base or "") or base or model_id,
             location=location,
@@ -258,7 +259,7 @@ class AzureOpenAIPlatform:
             offered=self.options.offered,
             today=datetime.now(UTC).date(),
         )
-        return region.offers().offered
+        return offers_of(here).offered
 
     async def _checkpoint(self, model_id: str) -> tuple[Job, JobCheckpoint] | None:
         """What the jobs tell of a checkpoint; None for other ids, and where nothing can be told."""
