@@ -16,12 +16,12 @@ from evals.records import Endpoint
 from evals.sampling.progress.snapshot import Snapshot
 from flows.evaluation.progress import WaitsOfAsking, newest_snapshot, waits_shown
 from flows.platforms import deadlines
+from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.base import Connection, Deployment, SlotSpec
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace, logging_waits, telling_of_waits
 from flows.platforms.fine_tuning.jobs import wait_finished
 from flows.platforms.openai import OpenAIPlatform, read_openai_options
-from flows.platforms.readiness import probe_until_ready
 
 DEAD = "http://127.0.0.1:9"
 
