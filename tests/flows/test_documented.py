@@ -17,8 +17,8 @@ from flows.emulator.switches import Switches
 from flows.platforms.azure.arm.documents import put_body
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.errors.meanings import MEANINGS
-from flows.platforms.azure.fine_tune_offers import offer_table
 from flows.platforms.azure.options import AzureOptions, read_options
+from flows.platforms.azure.region.fine_tune_offers import offer_table
 from flows.platforms.base import SlotSpec
 from flows.platforms.fine_tuning.jobs import walk_jobs
 from flows.platforms.model_lifetimes import LifetimeTable, tables

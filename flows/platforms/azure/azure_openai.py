@@ -10,6 +10,7 @@ import msgspec
 
 from evals.errors import GatewrightError, PlatformError
 from evals.records import Candidate, Price, Slot
+from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.changes import changes_in_place
@@ -24,7 +25,8 @@ from flows.platforms.azure.data import SOURCE_KEY, AzureAuth, azure_endpoint, az
 from flows.platforms.azure.deploying import Deployer
 from flows.platforms.azure.options import AzureOptions, read_options
 from flows.platforms.azure.preflight import Preflight, billed_by_the_hour
-from flows.platforms.azure.region import Region, region_of
+from flows.platforms.azure.region.deployment_types import offers_of
+from flows.platforms.azure.region.model_here import ModelHere, region_of
 from flows.platforms.azure.replace import Replacement, replace_deployment
 from flows.platforms.azure.resolved import MODEL_TAG, RESOLVED_TAG, asked_for, resolves_to
 from flows.platforms.azure.rights import pausing_of, pausing_rights
@@ -37,7 +39,6 @@ from flows.platforms.model_lifetimes import LifetimeTable
 from flows.platforms.model_names import base_of, is_checkpoint_id, same_model
 from flows.platforms.prices import PriceTable
 from flows.platforms.reachability import unreachable
-from flows.platforms.readiness import probe_until_ready
 
 __all__ = ["AZURE_OPENAI", "AzureOpenAIPlatform"]
 
@@ -253,7 +254,7 @@ class AzureOpenAIPlatform:
             location = region_of(await self.account.describe())
         except PlatformError:
             location = ""  # types that every region has are told all the same
-        region = Region(
+        here = ModelHere(
             model_id=model_id,
             base=base_of(base or "") or base or model_id,
             location=location,
@@ -262,7 +263,7 @@ class AzureOpenAIPlatform:
             offered=self.options.offered,
             today=datetime.now(UTC).date(),
         )
-        return region.offers().offered
+        return offers_of(here).offered
 
     async def _checkpoint(self, model_id: str) -> tuple[Job, JobCheckpoint] | None:
         """What the jobs tell of a checkpoint; None for other ids, and where nothing can be told."""

@@ -22,8 +22,8 @@ from flows.platforms.azure.arm.documents import (
     sku_of,
 )
 from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not_repointable
-from flows.platforms.azure.models import OPENAI, format_of
-from flows.platforms.azure.region import untuned_on_developer_tier
+from flows.platforms.azure.region.deployment_types import untuned_on_developer_tier
+from flows.platforms.azure.region.models import OPENAI, format_of
 from flows.platforms.azure.resolved import RESOLVED_TAG, asked_for, resolves_to
 from flows.platforms.base import Deployment, SlotSpec
 from flows.platforms.deadlines import Deadline
@@ -218,7 +218,7 @@ class Deployer:
             if error.code in REFUSED_CHANGES:
                 await self._forgive_repeat(name, model_id, deadline, error)
             elif (error.code or "").lower() == "invalidresourceproperties":
-                raise await self._with_offered_skus(error, model_id) from error
+                raise await self._with_offered_skus(error, model_id, slot) from error
             elif error.status == 500:
                 raise _hinted(error, _FORMAT_HINT.format(kind)) from error
             else:
@@ -264,9 +264,12 @@ class Deployer:
             base = found[0].base_model if found else None
         return format_of(models, model_id, base) or OPENAI
 
-    async def _with_offered_skus(self, error: PlatformError, model_id: str) -> PlatformError:
+    async def _with_offered_skus(
+        self, error: PlatformError, model_id: str, slot: SlotSpec
+    ) -> PlatformError:
+        """What the model has here instead; a table that also names the refused type is wrong about that one."""
         try:
-            offered = await self._offered(model_id)
+            offered = [sku for sku in await self._offered(model_id) if sku != sku_of(slot)]
         except GatewrightError:
             return error  # what may not be read adds nothing
         if not offered:

@@ -11,10 +11,13 @@ from evals.errors import ConfigurationError, CredentialError, GatewrightError, P
 from evals.records import Candidate, Price
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.documents import is_ours, sku_of
-from flows.platforms.azure.models import find_entry, usage_names
 from flows.platforms.azure.options import AzureOptions
 from flows.platforms.azure.quota import WantedDeployment, quota_findings, read_rows
-from flows.platforms.azure.region import Region, region_of
+from flows.platforms.azure.region.cross_region import fine_tuning_finding
+from flows.platforms.azure.region.deployment_types import sku_finding
+from flows.platforms.azure.region.lifetimes import lifetime_findings
+from flows.platforms.azure.region.model_here import ModelHere, region_of
+from flows.platforms.azure.region.models import find_entry, usage_names
 from flows.platforms.azure.rights import ROLE, SOURCE_ROLE, rights, source_rights
 from flows.platforms.base import Finding, SlotSpec
 from flows.platforms.data_plane import DataPlane
@@ -64,9 +67,8 @@ class Preflight:
         named = base_of(candidate.model_id) or candidate.base_model
         self._base_known = named is not None or not is_checkpoint_id(candidate.model_id)
         base = named or candidate.model_id
-        self._base = (
-            base_of(base) or base
-        )  # training that was continued names the earlier fine-tune
+        # training that was continued names the earlier fine-tune
+        self._base = base_of(base) or base
 
     async def run(self) -> tuple[Finding, ...]:
         """Return one finding for each thing looked at; what can't be looked at is a finding itself."""
@@ -175,16 +177,15 @@ class Preflight:
     async def _region(self) -> None:
         """Deployment types and lifetimes, from the account's list of models and what is published besides."""
         self._models = await self._account.models()
-        region = self._in_region()
+        here = self._here()
         if self._base_known:
-            for slot in self._slots:
-                self._findings += region.sku_findings(slot.slot, _sku(slot))
-            self._findings += region.lifetime_findings()
-        if self._platform.source is not None and region.tuned:
-            self._keep(region.fine_tuning_finding(await self._trained_in()))
+            self._findings += [sku_finding(here, slot.slot, _sku(slot)) for slot in self._slots]
+            self._findings += lifetime_findings(here)
+        if self._platform.source is not None and here.tuned:
+            self._keep(fine_tuning_finding(here, await self._trained_in()))
 
-    def _in_region(self) -> Region:
-        return Region(
+    def _here(self) -> ModelHere:
+        return ModelHere(
             model_id=self._candidate.model_id,
             base=self._base,
             location=self._location,

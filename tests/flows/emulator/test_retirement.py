@@ -13,7 +13,7 @@ from support.emulator import LIVING
 from flows.emulator.control_plane.catalogue import AS_OF, BASE_MODELS
 from flows.emulator.control_plane.retirement import last_days
 from flows.emulator.server import Emulator
-from flows.platforms.azure.fine_tune_offers import offer_table
+from flows.platforms.azure.region.fine_tune_offers import offer_table
 from flows.platforms.model_lifetimes import LifetimeTable, tables
 
 PAST = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()

@@ -194,6 +194,15 @@ EXPLAINED: list[tuple[str, int, Any, list[str]]] = [
         ["no access to o3 2025-04-16", "https://aka.ms/oai/access"],
     ),
     (
+        "a family of models given out on application",
+        400,
+        error(
+            "SpecialFeatureOrQuotaIdRequired",
+            "This subscription does not have access to AIServices.DataZoneStandard.Open in eastus2.",
+        ),
+        ["no access to AIServices.DataZoneStandard.Open in eastus2: such models"],
+    ),
+    (
         "an offer without the service",
         400,
         error(
@@ -331,6 +340,35 @@ async def test_a_web_page_with_a_good_status_is_not_taken_for_an_empty_list(
     server.on(f"GET {ACCOUNT}/deployments", (200, b"<html><title>Sign in</title></html>"))
     with pytest.raises(PlatformError, match="answered with a web page"):
         await azure.list_deployments()
+
+
+async def test_a_web_page_that_says_not_found_is_not_taken_for_the_control_plane_s_word(
+    server: Any, azure: Any
+) -> None:
+    server.on(f"GET {AT}", (404, b"<html><title>404 Not Found</title></html>"))
+    with pytest.raises(PlatformError, match="404: the answer is a web page"):
+        await azure.get("cand-1")
+
+
+async def test_throttling_that_outlasts_our_patience_says_when_to_come_back(
+    server: Any, azure: Any
+) -> None:
+    slow = error("TooManyRequests", "slow down")
+    server.on(f"GET {AT}", (429, slow, {"Retry-After": "7200"}))
+    with pytest.raises(PlatformError, match=r"try again in 2 h 00 min"):
+        await azure.get("cand-1")
+
+
+async def test_an_operation_that_fails_is_explained_with_its_request_id(
+    server: Any, azure: Any
+) -> None:
+    server.on(f"GET {AT}", (404, error("ResourceNotFound", "none")))
+    server.on(f"PUT {AT}", (201, {}, {"Azure-AsyncOperation": "{url}/operations/1"}))
+    failed = {"status": "Failed", **error("Novel", "it broke")}
+    server.on("GET /operations/1", (200, failed, {"x-ms-correlation-request-id": "corr-5"}))
+    slot = SlotSpec(slot="developer", sku="DeveloperTier", capacity=1)
+    with pytest.raises(PlatformError, match=r"Novel \(.*it broke; request id corr-5\)"):
+        await azure.deploy("cand-1", "gpt-4.1-mini-2025-04-14.ft-" + "5d1e" * 8, slot, tags={})
 
 
 async def test_an_unknown_refusal_of_a_token_says_how_to_sign_in(server: Any, azure: Any) -> None:

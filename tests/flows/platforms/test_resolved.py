@@ -8,10 +8,10 @@ import pytest
 from support.scripted_server import ACCOUNT, OTHER, TUNED, Scripted, Seen, shown
 
 from evals.errors import PlatformError
+from flows.platforms.asking.readiness import agreement
 from flows.platforms.azure.resolved import MODEL_TAG, RESOLVED_TAG
 from flows.platforms.base import SlotSpec
 from flows.platforms.model_names import same_id
-from flows.platforms.readiness import agreement
 
 POINT = "ftchkpt-" + "0a" * 16
 STEP = f"{TUNED}:ckpt-step-90"

@@ -7,10 +7,10 @@ at the resource itself. The address is never taken apart, and never followed to 
 from __future__ import annotations
 
 from evals.errors import PlatformError
+from flows.platforms.asking.service_words import quoted
 from flows.platforms.azure.arm.transport import ArmAnswer, ArmClient
 from flows.platforms.azure.errors.explain import explained
 from flows.platforms.deadlines import Deadline, retry_after
-from flows.platforms.service_words import quoted
 
 __all__ = ["follow", "out_of_time"]
 
@@ -66,7 +66,7 @@ def _at_its_end(answer: ArmAnswer, *, by_status: bool, doing: str) -> bool:
         return True
     succeeded = _ENDED.get(status.lower())
     if succeeded is False:
-        error = explained(doing, status=None, body=answer.body)
+        error = explained(doing, status=None, body=answer.body, headers=answer.headers)
         raise (
             error
             if answer.code

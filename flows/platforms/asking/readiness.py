@@ -13,6 +13,7 @@ from typing import Literal
 import httpx
 
 from evals.errors import PlatformError
+from flows.platforms.asking.slot_client import SlotClient
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace, retry_after
@@ -22,7 +23,6 @@ from flows.platforms.model_names import (
     is_fine_tuned,
     step_checkpoint,
 )
-from flows.platforms.slot_client import SlotClient
 
 __all__ = ["ANSWERING", "agreement", "probe_until_ready"]
 
