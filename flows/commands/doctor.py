@@ -119,8 +119,8 @@ async def _platform(
     ask: bool,
 ) -> tuple[Finding, ...]:
     """The platform's own preflight for a model, and what a run would take; without one, whether the account answers."""
+    from flows.platforms.asking.one_question import asked_once
     from flows.platforms.fine_tuning.jobs import walk_jobs
-    from flows.platforms.one_question import asked_once
     from flows.platforms.table import open_platform
 
     try:

@@ -8,6 +8,7 @@ from typing import Any
 
 from evals.errors import GatewrightError, PlatformError
 from evals.records import Candidate, Price, Slot
+from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.changes import changes_in_place
@@ -35,7 +36,6 @@ from flows.platforms.model_lifetimes import LifetimeTable
 from flows.platforms.model_names import base_of, is_checkpoint_id, same_model
 from flows.platforms.prices import PriceTable
 from flows.platforms.reachability import unreachable
-from flows.platforms.readiness import probe_until_ready
 
 __all__ = ["AZURE_OPENAI", "AzureOpenAIPlatform"]
 

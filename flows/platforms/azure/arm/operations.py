@@ -7,10 +7,10 @@ at the resource itself. The address is never taken apart, and never followed to 
 from __future__ import annotations
 
 from evals.errors import PlatformError
+from flows.platforms.asking.service_words import quoted
 from flows.platforms.azure.arm.transport import ArmAnswer, ArmClient
 from flows.platforms.azure.errors.explain import explained
 from flows.platforms.deadlines import Deadline, retry_after
-from flows.platforms.service_words import quoted
 
 __all__ = ["follow", "out_of_time"]
 

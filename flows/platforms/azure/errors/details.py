@@ -12,10 +12,10 @@ from datetime import datetime
 
 from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import ServiceFault
+from flows.platforms.asking.service_words import quoted
 from flows.platforms.azure.errors.quota_numbers import QuotaNumbers, read_quota_numbers
 from flows.platforms.azure.roles import what_to_assign
 from flows.platforms.deadlines import retry_after
-from flows.platforms.service_words import quoted
 
 __all__ = ["details_of"]
 

@@ -13,11 +13,11 @@ from typing import Literal
 import httpx
 
 from evals.errors import PlatformError
+from flows.platforms.asking.slot_client import SlotClient
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace, retry_after
 from flows.platforms.model_names import base_parts, is_checkpoint_id, is_fine_tuned
-from flows.platforms.slot_client import SlotClient
 
 __all__ = ["ANSWERING", "agreement", "probe_until_ready"]
 
