@@ -11,7 +11,7 @@ import re
 from typing import Literal
 
 from evals.records import LivePointer
-from flows.platforms.base import Deployment, SlotSpec
+from flows.platforms.base import RUN_TAG, Deployment, SlotSpec
 from flows.registry.records import RunRecord
 
 __all__ = [
@@ -25,7 +25,7 @@ __all__ = [
     "slot_name",
 ]
 
-_TARGET, _RUN, _ROLE = "gatewright-target", "gatewright-run", "gatewright-role"
+_TARGET, _ROLE = "gatewright-target", "gatewright-role"
 _EVIDENCE = "gatewright-evidence"
 _ATTEMPT = re.compile(r"(?:rollback|repair)-(\d+)")
 
@@ -57,7 +57,7 @@ def own_tags(
     target: str, run_id: str, role: Literal["candidate", "production"], *, evidence: str = ""
 ) -> dict[str, str]:
     """Return the tags of a deployment; `evidence` is the digest of what it was judged on, "" before it is judged."""
-    tags = {"gatewright": target, _TARGET: target, _RUN: run_id, _ROLE: role}
+    tags = {"gatewright": target, _TARGET: target, RUN_TAG: run_id, _ROLE: role}
     return {**tags, _EVIDENCE: evidence} if evidence else tags
 
 
@@ -81,4 +81,4 @@ def belongs_to(deployment: Deployment, target: str) -> bool:
 
 def run_of(deployment: Deployment) -> str:
     """Return the id of the run that made a deployment, "" when it does not say."""
-    return deployment.tags.get(_RUN, "")
+    return deployment.tags.get(RUN_TAG, "")

@@ -93,6 +93,8 @@ class Switches(Record, frozen=True, kw_only=True):
     idle_days: float = 15.0  # other fine-tuned deployments go after so many days without a call
     pause_refusal_code: str = "OperationNotSupported"  # of pausing a DeveloperTier deployment
     paused_code: str = "DeploymentPaused"  # of the 423
+    resume_lag_s: float = 0.0  # still 423 so long after a resume
+    resume_shown_lag_s: float = 0.0  # still shown as paused so long after a resume
 
     # models and catalogue
     # checkpoints that no list shows though they deploy, as copied ones; "*": none is shown

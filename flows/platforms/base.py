@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flows.platforms.data_plane import DataPlane
 
 __all__ = [
+    "RUN_TAG",
     "AuthHeaders",
     "BillsByTheHour",
     "Connection",
@@ -39,6 +40,9 @@ __all__ = [
     "TellsOfPausing",
     "TriggerRef",
 ]
+
+RUN_TAG = "gatewright-run"
+"""The tag with the id of the run that made a deployment."""
 
 AuthHeaders = Callable[[], Awaitable[Mapping[str, str]]]
 """Fresh request headers that authenticate; called for each batch of requests, so that tokens can be renewed."""
@@ -63,7 +67,8 @@ class SlotSpec(Record, frozen=True, kw_only=True, omit_defaults=True):
 class Deployment(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A model standing in a slot, as the control plane tells it.
 
-    `shown_as` is the name it shows there where that is another one of the model `model_id`.
+    `shown_as` is the name it shows there where that is another one of the model `model_id`; `as_created` says that nobody
+    has written to it since the request that created it.
     """
 
     name: str
@@ -75,6 +80,7 @@ class Deployment(Record, frozen=True, kw_only=True, omit_defaults=True):
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     created_at: str | None = None
     shown_as: str = ""
+    as_created: bool = False
 
 
 class Finding(Record, frozen=True, kw_only=True, omit_defaults=True):

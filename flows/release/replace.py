@@ -19,7 +19,7 @@ from evals.sampling.redaction import redact_keys
 from flows.deployments.downtime import describe_change, describe_downtime, replaceable
 from flows.deployments.identity import belongs_to, own_tags
 from flows.platforms.base import Connection, Deployment, ReplacesModels, SlotSpec
-from flows.platforms.model_names import same_id
+from flows.platforms.model_names import same_id, same_model
 from flows.release.steps import PromotionProcess
 
 __all__ = ["InPlacePromotion"]
@@ -66,14 +66,14 @@ class InPlacePromotion(PromotionProcess):
         if previous is None:
             return await super().remove_own_deployment()
         live = self.registry.live(self.act.target)
-        if live is not None and live.model_id == self.act.candidate.model_id:
+        if live is not None and same_id(live.model_id, self.act.candidate.model_id):
             return None
         return await self._restore_model(previous)
 
     async def restore_deployment(self) -> str | None:
         """Before the pointer goes back to the old model, that model has to stand under the name again."""
         previous, live = self._remembered(), self.registry.live(self.act.target)
-        ours = live is not None and live.model_id == self.act.candidate.model_id
+        ours = live is not None and same_id(live.model_id, self.act.candidate.model_id)
         return await self._restore_model(previous) if previous is not None and ours else None
 
     async def restore_before_waiting(self) -> str | None:
@@ -89,11 +89,11 @@ class InPlacePromotion(PromotionProcess):
         """Make `previous` stand again; return what went wrong, None when nothing did."""
         try:
             standing = await self.platform.get(self.deployment)
-            if standing is not None and same_id(standing.model_id, previous.model_id):
+            if standing is not None and same_model(previous.model_id, standing.model_id):
                 if standing.state == "ready":
                     return None
-            elif standing is not None and not same_id(
-                standing.model_id, self.act.candidate.model_id
+            elif standing is not None and not same_model(
+                self.act.candidate.model_id, standing.model_id
             ):
                 return f"{self.deployment} serves {standing.model_id} by now and was left alone"
             slot = SlotSpec(slot="production", sku=previous.sku, capacity=previous.capacity)
@@ -110,11 +110,11 @@ class InPlacePromotion(PromotionProcess):
 
     async def _previous(self) -> Deployment | None:
         standing = await self.platform.get(self.deployment)
-        if standing is None or same_id(standing.model_id, self.act.candidate.model_id):
+        if standing is None or same_model(self.act.candidate.model_id, standing.model_id):
             return self._remembered()
         live = self.registry.live(self.act.target)
         if live is not None and live.deployment == self.deployment:
-            if not same_id(live.model_id, standing.model_id):
+            if not same_model(live.model_id, standing.model_id):
                 raise PlatformError(
                     f"{self.deployment} serves {standing.model_id}, and {live.model_id} is recorded as live",
                     hint=f"'gatewright verify {self.act.target}' with --adopt or --put-back settles which one is right",

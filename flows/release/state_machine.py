@@ -31,6 +31,7 @@ from evals.errors import (
 from evals.records import LivePointer, Record
 from evals.sampling.redaction import redact_keys
 from flows.platforms.base import Platform
+from flows.platforms.model_names import same_id
 from flows.publishers.base import Published, Publisher
 from flows.registry.records import RunState
 from flows.registry.store import Registry
@@ -185,7 +186,7 @@ async def _undo(process: PromotionProcess, why: str) -> PromotionOutcome:
     problems = await put_back(process, why)
     detail = "; ".join([f"put back: {redact_keys(why)}", *problems])
     live = process.registry.live(process.act.target)
-    left = live is not None and live.model_id == process.act.candidate.model_id
+    left = live is not None and same_id(live.model_id, process.act.candidate.model_id)
     return _end(process, "failed" if left else "rolled_back", detail)
 
 

@@ -175,7 +175,7 @@ class Account:
 
     def arm(self, method: str, name: str, body: Any = None) -> httpx.Response:
         """Ask the control plane as somebody else would."""
-        address = f"{self.emulator.url}{ARM}{'/' + name if name else ''}?api-version=2025-06-01"
+        address = f"{self.emulator.url}{ARM}{'/' + name if name else ''}?api-version=2025-12-01"
         headers = {"Authorization": "Bearer embedded-arm-token"}
         return httpx.request(method, address, headers=headers, json=body, timeout=60)
 

@@ -64,7 +64,7 @@ class Deployments:
         start = int(request.http.query_params.get("$skiptoken") or 0)
         size = self.state.switches.arm_page_size
         shown = [
-            views.shown_deployment(self.state, request.account, deployment)
+            views.shown_deployment(self.state, request.account, deployment, request.version)
             for deployment in mine[start : start + size]
         ]
         body: dict[str, Any] = {"value": shown}
@@ -77,7 +77,9 @@ class Deployments:
     async def _get(self, request: ControlRequest) -> Response:
         request.require_right("accounts/deployments/read")
         return json_response(
-            views.shown_deployment(self.state, request.account, self._existing(request))
+            views.shown_deployment(
+                self.state, request.account, self._existing(request), request.version
+            )
         )
 
     async def _put(self, request: ControlRequest) -> Response:
@@ -98,7 +100,9 @@ class Deployments:
                 **retry_after(self.state),
             }
         return json_response(
-            views.shown_deployment(self.state, request.account, deployment), status, headers
+            views.shown_deployment(self.state, request.account, deployment, request.version),
+            status,
+            headers,
         )
 
     async def _patch(self, request: ControlRequest) -> Response:
@@ -112,7 +116,9 @@ class Deployments:
                 status_code=202,
                 headers={"Location": operation_link(request, operation), **retry_after(self.state)},
             )
-        return json_response(views.shown_deployment(self.state, request.account, deployment))
+        return json_response(
+            views.shown_deployment(self.state, request.account, deployment, request.version)
+        )
 
     async def _delete(self, request: ControlRequest) -> Response:
         request.require_right("accounts/deployments/delete")
@@ -134,7 +140,7 @@ class Deployments:
             own = self.state.switches.pause_right == "own_action"
             request.require_right(f"accounts/deployments/{f'{what}/action' if own else 'write'}")
             deployment = self._existing(request)
-            if request.version < "2025-12-01":
+            if request.version < views.SHOWS_PAUSED:
                 raise arm_error(
                     400,
                     "NoRegisteredProviderFound",
@@ -142,7 +148,9 @@ class Deployments:
                 )
             if is_settled(self.state, deployment):
                 self.writer.set_paused(deployment, what == "pause", request.caller)
-            return json_response(views.shown_deployment(self.state, request.account, deployment))
+            return json_response(
+                views.shown_deployment(self.state, request.account, deployment, request.version)
+            )
         raise not_allowed(method)
 
     def _existing(self, request: ControlRequest) -> Deployment:

@@ -12,6 +12,7 @@ from flows.emulator.state.documents import Deployment, ModelRef, Tombstone, Tune
 from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = [
+    "answers_paused",
     "deployment_key",
     "expires_at",
     "find_deployment",
@@ -20,6 +21,7 @@ __all__ = [
     "provisioning_state",
     "remove_expired",
     "served_model",
+    "shown_paused",
 ]
 
 
@@ -42,6 +44,18 @@ def provisioning_state(state: EmulatorState, deployment: Deployment) -> str:
         "updating": "Updating",
         "deleting": "Deleting",
     }[deployment.phase]
+
+
+def shown_paused(state: EmulatorState, deployment: Deployment) -> bool:
+    """Say whether the control plane shows a deployment as paused, which it may go on doing after a resume."""
+    lag = state.switches.resume_shown_lag_s
+    return deployment.paused or state.clock.now() < deployment.resumed_at + lag
+
+
+def answers_paused(state: EmulatorState, deployment: Deployment) -> bool:
+    """Say whether the data plane answers that a deployment is paused."""
+    lag = state.switches.resume_lag_s
+    return deployment.paused or state.clock.now() < deployment.resumed_at + lag
 
 
 def is_settled(state: EmulatorState, deployment: Deployment) -> bool:

@@ -97,4 +97,6 @@ class Region:
         deployment = self.state.store.get(Deployment, operation.deployment)
         if operation.kind == "delete" or deployment is None:
             return Response(status_code=204)
-        return json_response(views.shown_deployment(self.state, request.account, deployment))
+        return json_response(
+            views.shown_deployment(self.state, request.account, deployment, request.version)
+        )

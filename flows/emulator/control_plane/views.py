@@ -8,7 +8,7 @@ import msgspec
 
 from flows.emulator.control_plane.catalogue import BASE_MODELS, PROVISIONED, BaseModel, usage_row
 from flows.emulator.control_plane.deployable import offered_skus, tuned_model
-from flows.emulator.control_plane.lifecycle import is_fine_tuned, provisioning_state
+from flows.emulator.control_plane.lifecycle import is_fine_tuned, provisioning_state, shown_paused
 from flows.emulator.control_plane.quota import available_capacity
 from flows.emulator.control_plane.retirement import (
     base_has_ended,
@@ -21,6 +21,7 @@ from flows.emulator.state.documents import Checkpoint, Deployment, Operation, Tu
 from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = [
+    "SHOWS_PAUSED",
     "account_models",
     "deployment_id",
     "deployment_skus",
@@ -31,15 +32,19 @@ __all__ = [
 ]
 
 
+SHOWS_PAUSED = "2025-12-01"
+"""The first api-version that knows of pausing."""
+
+
 def deployment_id(account: Account, name: str) -> str:
     """Return the ARM id of a deployment."""
     return f"{account.resource_id}/deployments/{name}"
 
 
 def shown_deployment(
-    state: EmulatorState, account: Account, deployment: Deployment
+    state: EmulatorState, account: Account, deployment: Deployment, version: str
 ) -> dict[str, Any]:
-    """Return a deployment with its state of this moment."""
+    """Return a deployment with its state of this moment, in the form of an api-version."""
     properties = {
         **deployment.properties,
         "model": {**msgspec.to_builtins(deployment.model), "name": _shown_name(state, deployment)},
@@ -50,8 +55,8 @@ def shown_deployment(
     }
     properties.setdefault("versionUpgradeOption", "OnceCurrentVersionExpired")
     properties.setdefault("raiPolicyName", "Microsoft.DefaultV2")
-    if deployment.paused:
-        properties["deploymentState"] = "Paused"
+    if version >= SHOWS_PAUSED:
+        properties["deploymentState"] = "Paused" if shown_paused(state, deployment) else "Running"
     return {
         "id": deployment_id(account, deployment.name),
         "name": deployment.name,

@@ -105,6 +105,8 @@ class DeploymentWriter:
             )
         if deployment.paused != paused:
             deployment.paused = paused
+            if not paused:
+                deployment.resumed_at = self.state.clock.now()
             self._touch(deployment, caller)
 
     def _patched_sku(

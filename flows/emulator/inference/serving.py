@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flows.emulator.control_plane.catalogue import find_base
 from flows.emulator.control_plane.deployable import tuned_model
-from flows.emulator.control_plane.lifecycle import find_deployment, served_model
+from flows.emulator.control_plane.lifecycle import answers_paused, find_deployment, served_model
 from flows.emulator.control_plane.retirement import base_has_ended, fine_tunes_have_ended
 from flows.emulator.gateway.errors import ServiceError, data_plane_error, deployment_not_found
 from flows.emulator.gateway.requests import Caller
@@ -42,7 +42,7 @@ def resolve(state: EmulatorState, caller: Caller, name: str) -> Serving:
     model = served_model(state, deployment) if deployment else None
     if deployment is None or model is None:
         raise deployment_not_found()
-    if deployment.paused:
+    if answers_paused(state, deployment):
         raise data_plane_error(
             423,
             state.switches.paused_code,

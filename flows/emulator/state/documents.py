@@ -144,6 +144,7 @@ class Deployment(Document, kw_only=True):
     stale: ModelRef | None = None
     stale_until: float = 0.0
     paused: bool = False
+    resumed_at: float = -1e9
     last_used_at: float = 0.0
     busy_until: float = 0.0
 

@@ -7,7 +7,7 @@ again under the same name may go on answering with the old model.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Literal
 
 import httpx
@@ -70,15 +70,25 @@ async def probe_until_ready(
     pace: PollingPace,
     deadline: Deadline,
     also: Collection[str] = (),
+    resume: Callable[[PlatformError], Awaitable[None]] | None = None,
 ) -> None:
     """Ask where the connection leads until an answer shows that its model stands there.
 
-    `also` are other names of the same model. Raises PlatformError when the deadline passes, saying what was seen last.
+    `also` are other names of the same model. `resume` is called when the answer is first that it is paused, and waited
+    for is that it no longer says so; without it a paused model is an error. Raises PlatformError when the deadline
+    passes, saying what was seen last.
     """
-    silent, model_id = 0, connection.endpoint.model_id
+    silent, model_id, woken = 0, connection.endpoint.model_id, False
     async with SlotClient(plane, connection, timeout_s=pace.request) as slot:
         while True:
-            answering, reason, asked_wait = await _probe(slot)
+            try:
+                answering, reason, asked_wait = await _probe(slot, resumed=woken)
+            except PlatformError as error:
+                if error.status != 423 or resume is None:
+                    raise
+                await resume(error)
+                resume, woken = None, True
+                continue
             verdict = agreement(model_id, answering, also) if reason is None else None
             _log.debug("%s: %s", connection.endpoint.model, reason or f"answers as {answering}")
             if verdict == "yes":
@@ -91,7 +101,7 @@ async def probe_until_ready(
                 raise _never_ready(connection, reason, answering, deadline)
 
 
-async def _probe(slot: SlotClient) -> tuple[str | None, str | None, float | None]:
+async def _probe(slot: SlotClient, *, resumed: bool) -> tuple[str | None, str | None, float | None]:
     """Return (model named by the answer, why there is none, seconds the server asks to wait)."""
     try:
         answer = await slot.ping()
@@ -99,7 +109,7 @@ async def _probe(slot: SlotClient) -> tuple[str | None, str | None, float | None
         status, code = error.status, (error.code or "").lower()
         if status == 400 and code in ANSWERING:
             return None, None, None
-        if not _passing(status, code):
+        if not _passing(status, code) and not (resumed and status == 423):
             raise
         cause = error.__cause__
         headers = cause.response.headers if isinstance(cause, httpx.HTTPStatusError) else {}

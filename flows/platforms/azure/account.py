@@ -13,7 +13,7 @@ from evals.codec import convert
 from evals.errors import PlatformError
 from flows.platforms.azure.arm.documents import ArmDeployment, to_deployment
 from flows.platforms.azure.arm.operations import follow, out_of_time
-from flows.platforms.azure.arm.transport import ArmClient
+from flows.platforms.azure.arm.transport import PAUSING_API_VERSION, ArmClient
 from flows.platforms.azure.roles import PAUSE, RESUME, what_to_assign
 from flows.platforms.base import Deployment
 from flows.platforms.deadlines import Deadline
@@ -33,6 +33,15 @@ class ArmAccount:
         self._subscription = "/".join(account_id.split("/")[:3])
 
     @property
+    def _reading(self) -> Mapping[str, str]:
+        return {"api-version": self.arm.deployments_version}
+
+    @property
+    def shows_paused(self) -> bool:
+        """False where the target sets an older api-version, which does not tell that a deployment is paused."""
+        return self.arm.deployments_version >= PAUSING_API_VERSION
+
+    @property
     def writing(self) -> asyncio.Lock:
         """Held while this process writes to the account: the service refuses two writes at once."""
         locks = _LOCKS.setdefault(asyncio.get_running_loop(), {})
@@ -49,6 +58,7 @@ class ArmAccount:
             "GET",
             self._path(name),
             doing=f"read deployment {name}",
+            params=self._reading,
             allow=_MISSING,
             deadline=deadline,
         )
@@ -62,7 +72,9 @@ class ArmAccount:
 
     async def deployments(self) -> tuple[Deployment, ...]:
         """Return every deployment of the account."""
-        items = await self.arm.pages(f"{self.account_id}/deployments", doing="list deployments")
+        items = await self.arm.pages(
+            f"{self.account_id}/deployments", doing="list deployments", params=self._reading
+        )
         return tuple(_deployment(item) for item in items)
 
     async def put(
@@ -101,15 +113,19 @@ class ArmAccount:
             if not await deadline.pause(self.arm.pace.poll, f"it is {standing.state}"):
                 raise out_of_time(doing, deadline)
 
-    async def settled(self, name: str, *, deadline: Deadline, patience: float = 30.0) -> Deployment:
+    async def settled(
+        self, name: str, *, deadline: Deadline, patience: float = 30.0, resumed: bool = False
+    ) -> Deployment:
         """Look until the deployment is ready, failed or paused; any other state means that it is still going.
 
-        For `patience` seconds a 404 is taken for the control plane's own delay.
+        For `patience` seconds a 404 is taken for the control plane's own delay. `resumed` by us just now, a deployment
+        that is still shown as paused is about to answer.
         """
         fresh = Deadline(min(patience, deadline.left))
+        ends = {"ready", "failed"} if resumed else {"ready", "failed", "paused"}
         while True:
             found = await self.get(name, deadline=deadline)
-            if found is not None and found.state in {"ready", "failed", "paused"}:
+            if found is not None and found.state in ends:
                 return found
             if found is None and fresh.passed:
                 raise PlatformError(
@@ -119,7 +135,9 @@ class ArmAccount:
             if not await deadline.pause(
                 self.arm.pace.poll, f"it is {found.state if found else 'missing'}"
             ):
-                raise out_of_time(f"create deployment {name}", deadline)
+                raise out_of_time(
+                    f"{'resume' if resumed else 'create'} deployment {name}", deadline
+                )
 
     async def pause(self, name: str) -> None:
         """Stop a deployment from answering (and, where the service allows it, from costing)."""
@@ -150,13 +168,12 @@ class ArmAccount:
             return None
 
     async def _post(self, name: str, verb: Literal["pause", "resume"]) -> None:
-        # pausing came with a later api-version than the one everything else is asked in
         try:
             await self.arm.send(
                 "POST",
                 f"{self._path(name)}/{verb}",
                 doing=f"{verb} deployment {name}",
-                params={"api-version": "2025-12-01"},
+                params={"api-version": PAUSING_API_VERSION},
             )
         except PlatformError as error:
             if error.status != 403 or error.code not in {None, "AuthorizationFailed"}:

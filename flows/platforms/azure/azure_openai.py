@@ -12,6 +12,7 @@ from evals.errors import GatewrightError, PlatformError
 from evals.records import Candidate, Price, Slot
 from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.azure.account import ArmAccount
+from flows.platforms.azure.arm.documents import is_ours
 from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.changes import changes_in_place
 from flows.platforms.azure.credentials import (
@@ -157,13 +158,35 @@ class AzureOpenAIPlatform:
                 code="NotReady",
                 hint="deploy it again" if standing.state == "failed" else "see who changed it",
             )
+
+        async def resume(paused: PlatformError) -> None:
+            # shown as running it is about to answer; an old api-version does not show that it is paused
+            if not self.account.shows_paused:
+                await self._resume(standing, paused)
+
         await probe_until_ready(
             self._plane,
             self.connect(name, standing.model_id, deployment.slot),
             pace=self._pace,
             deadline=deadline,
             also=(*await self._other_names(model_id), *filter(None, (standing.shown_as,))),
+            resume=resume,
         )
+
+    async def _resume(self, standing: Deployment, paused: PlatformError) -> None:
+        """Resume what is ours; for what is not, and where it is refused, the error says that it is paused."""
+        if not is_ours(standing):
+            raise paused
+        try:
+            async with self.account.writing:
+                await self.account.resume(standing.name)
+        except PlatformError as error:
+            raise PlatformError(
+                f"{standing.name} is paused and can't be resumed: {error.message}",
+                status=paused.status,
+                code=error.code,
+                hint=error.hint,
+            ) from error
 
     def connect(self, name: str, model_id: str, slot: Slot) -> Connection:
         """Return the connection to a standing deployment without asking anything."""
@@ -280,7 +303,8 @@ class AzureOpenAIPlatform:
         unsure = asked_for(found, asked) and RESOLVED_TAG not in found.tags
         if not unsure or same_model(asked, found.model_id):
             return found
-        if not resolves_to(found.model_id, await self._checkpoint(asked), certain=False):
+        known = await self._checkpoint(asked)
+        if not resolves_to(found.model_id, known, certain=found.as_created):
             return found
         return msgspec.structs.replace(found, model_id=asked, shown_as=found.model_id)
 

@@ -25,7 +25,7 @@ from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not
 from flows.platforms.azure.region.deployment_types import untuned_on_developer_tier
 from flows.platforms.azure.region.models import OPENAI, format_of
 from flows.platforms.azure.resolved import RESOLVED_TAG, asked_for, resolves_to
-from flows.platforms.base import Deployment, SlotSpec
+from flows.platforms.base import RUN_TAG, Deployment, SlotSpec
 from flows.platforms.deadlines import Deadline
 from flows.platforms.fine_tuning.records import Job, JobCheckpoint
 from flows.platforms.model_names import base_of, is_fine_tuned, same_id, same_model
@@ -83,7 +83,7 @@ class Deployer:
         refuse_untuned(name, model_id, slot)
         limit = self._account.arm.pace.deploy
         async with Deadline(limit, f"{name} to be deployed") as deadline, self._turn(deadline):
-            standing = await self._usable(name, model_id, slot, deadline, whosever=whosever)
+            standing = await self._usable(name, model_id, slot, tags, deadline, whosever=whosever)
             before, put = None, standing is None
             if standing is not None and not same_model(model_id, standing.model_id):
                 before, put = standing.shown_as or standing.model_id, True
@@ -129,7 +129,14 @@ class Deployer:
             yield
 
     async def _usable(
-        self, name: str, model_id: str, slot: SlotSpec, deadline: Deadline, *, whosever: bool
+        self,
+        name: str,
+        model_id: str,
+        slot: SlotSpec,
+        tags: Mapping[str, str],
+        deadline: Deadline,
+        *,
+        whosever: bool,
     ) -> Deployment | None:
         """Return what stands and can stay, None when it is to be created; clear away what is broken and ours."""
         found = await self._account.get(name, deadline=deadline)
@@ -138,7 +145,8 @@ class Deployer:
         if found.state != "deleting" and asked_for(found, model_id):
             found = await self._account.settled(name, deadline=deadline)
             found = await self._recognised(found, model_id, deadline)
-        if found.state == "deleting" or (found.state == "failed" and is_ours(found)):
+        broken = found.state == "failed" and is_ours(found)
+        if found.state == "deleting" or broken or await self._unsure(found, model_id, tags):
             await self.remove(name)
             return None
         if not same_model(model_id, found.model_id):
@@ -159,7 +167,17 @@ class Deployer:
             )
         if found.state == "paused":
             await self._account.resume(name)
+            return await self._account.settled(name, deadline=deadline, resumed=True)
         return found
+
+    async def _unsure(self, found: Deployment, model_id: str, tags: Mapping[str, str]) -> bool:
+        """A developer slot that this very run asked for a checkpoint, and nothing tells whether its name is that one's."""
+        ours = bool(tags.get(RUN_TAG)) and found.tags.get(RUN_TAG) == tags[RUN_TAG]
+        if found.slot != "developer" or not ours or not asked_for(found, model_id):
+            return False
+        if RESOLVED_TAG in found.tags or same_model(model_id, found.model_id):
+            return False
+        return is_fine_tuned(found.model_id) and await self._find(model_id) is None
 
     async def _recognised(
         self,
@@ -172,8 +190,9 @@ class Deployer:
     ) -> Deployment:
         """Return a deployment that was asked for a checkpoint as one of it, if the name it shows is that checkpoint's.
 
-        `before` is what stood under the name and was to be changed, `put` whether our request was the last one. The name
-        is put on record among the tags, so that whatever is shown later is known for ours, or not.
+        `before` is what stood under the name and was to be changed, `put` whether our request was the last one: it also
+        was where nobody has written since the creation, as after a process that was killed before it came here. The name is
+        put on record among the tags, so that whatever is shown later is known for ours, or not.
         """
         shown = standing.model_id
         if (
@@ -184,7 +203,7 @@ class Deployer:
             or (before is not None and same_id(before, shown))
         ):
             return standing
-        if not resolves_to(shown, await self._find(model_id), certain=put):
+        if not resolves_to(shown, await self._find(model_id), certain=put or standing.as_created):
             return standing
         tags = {**standing.tags, RESOLVED_TAG: shown}
         await self._account.patch(standing.name, {"tags": tags}, deadline=deadline)
@@ -309,7 +328,7 @@ def _as_asked(settled: Deployment, model_id: str) -> Deployment:
             code="WrongModel",
             hint="nothing was switched; find out who deploys under this name",
         )
-    if settled.model_id != model_id and same_id(model_id, settled.model_id):
-        # the id that everything else is recorded under, whatever letter case is shown
+    if settled.model_id != model_id:
+        # the id that everything else is recorded under, whatever letter case or date is shown
         return msgspec.structs.replace(settled, model_id=model_id, shown_as=settled.model_id)
     return settled

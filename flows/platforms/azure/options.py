@@ -13,7 +13,7 @@ from evals.codec import convert
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.records import Price, Record
 from flows.platforms.azure.arm.documents import SKUS, ModelSource
-from flows.platforms.azure.arm.transport import ARM_API_VERSION, ARM_ENDPOINT
+from flows.platforms.azure.arm.transport import ARM_ENDPOINT
 from flows.platforms.model_lifetimes import ModelDates, lifetime_problems
 
 __all__ = ["FORMATS", "AzureOptions", "SourceOptions", "read_options"]
@@ -56,7 +56,7 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     api: Literal["v1", "dated"] = "v1"
     api_version: str = DATED_API_VERSION
     arm_endpoint: str = ARM_ENDPOINT
-    arm_api_version: str = ARM_API_VERSION
+    arm_api_version: str | None = None
     content_policy: str | None = None
     model_format: str | None = None
     source: SourceOptions | None = None

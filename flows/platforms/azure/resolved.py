@@ -50,7 +50,7 @@ def asked_for(deployment: Deployment, model_id: str) -> bool:
 def resolves_to(shown: str, known: tuple[Job, JobCheckpoint] | None, *, certain: bool) -> bool:
     """Say whether `shown` may be the name of a checkpoint, of which the jobs tell `known`.
 
-    `certain`: what stands was asked for just now. Else only the checkpoint's own name will do, as its job lists it.
+    `certain`: our request for it was the last one. Else only the checkpoint's own name will do, as its job lists it.
     """
     if known is None:
         return certain and is_fine_tuned(shown) and not is_checkpoint_id(shown)

@@ -147,7 +147,7 @@ def test_where_the_target_says_so_a_rollback_target_is_paused_and_resumed_by_the
     answer = account.command("rollback", "router", "--reason", "wrong answers")
     assert answer.code == 0, answer.err
     assert account.live().deployment == old
-    assert "deploymentState" not in account.arm("GET", old).json()["properties"]
+    assert account.arm("GET", old).json()["properties"]["deploymentState"] == "Running"
 
 
 @pytest.mark.slow

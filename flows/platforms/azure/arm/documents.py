@@ -80,6 +80,15 @@ class _Properties(_Read, frozen=True, kw_only=True):
 
 class _SystemData(_Read, frozen=True, kw_only=True):
     created_at: str | None = None
+    created_by: str | None = None
+    last_modified_at: str | None = None
+    last_modified_by: str | None = None
+
+    @property
+    def as_created(self) -> bool:
+        """True when the newest write is the one that created it; False where that is not told."""
+        newest = (self.last_modified_at, self.last_modified_by)
+        return self.created_at is not None and newest == (self.created_at, self.created_by)
 
 
 class ArmDeployment(_Read, frozen=True, kw_only=True):
@@ -159,6 +168,7 @@ def to_deployment(found: ArmDeployment) -> Deployment:
         tags=tags,
         created_at=found.system_data.created_at if found.system_data else None,
         shown_as="" if model_id == shown else shown,
+        as_created=found.system_data is not None and found.system_data.as_created,
     )
 
 

@@ -24,10 +24,12 @@ from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
 from flows.platforms.azure.errors.explain import explained, service_error
 from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
 
-__all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "ArmAnswer", "ArmClient"]
+__all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "PAUSING_API_VERSION", "ArmAnswer", "ArmClient"]
 
 ARM_ENDPOINT = "https://management.azure.com"
 ARM_API_VERSION = "2025-06-01"
+PAUSING_API_VERSION = "2025-12-01"
+"""The first version that pauses deployments, and that shows which ones are paused."""
 
 _log = logging.getLogger(__name__)
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
@@ -70,7 +72,7 @@ class ArmClient:
         tokens: TokenSource,
         *,
         base_url: str = ARM_ENDPOINT,
-        api_version: str = ARM_API_VERSION,
+        api_version: str | None = None,
         pace: PollingPace | None = None,
         auxiliary: TokenSource | None = None,
         absent: str = "check the network and 'arm_endpoint'",
@@ -78,7 +80,7 @@ class ArmClient:
         checked(base_url, where="arm_endpoint", secure=True)  # tokens are sent to it
         self.base = plain_address(base_url)
         self._tokens, self.auxiliary = tokens, auxiliary
-        self._api_version = api_version
+        self._given, self._api_version = api_version, api_version or ARM_API_VERSION
         self._absent = absent
         self.pace = pace or PollingPace()
         self._http = httpx.AsyncClient(
@@ -92,7 +94,7 @@ class ArmClient:
         return ArmClient(
             self.auxiliary or self._tokens,
             base_url=self.base,
-            api_version=self._api_version,
+            api_version=self._given,
             pace=self.pace,
             absent=self._absent,
         )
@@ -159,6 +161,11 @@ class ArmClient:
             items.extend(answer.body.get("value") or ())
             following, params = answer.body.get("nextLink"), None
         return items
+
+    @property
+    def deployments_version(self) -> str:
+        """The api-version that deployments are read in: the one that was given, else one that shows which are paused."""
+        return self._given or PAUSING_API_VERSION
 
     def same_origin(self, address: str) -> bool:
         """True for a path, and for an address of this very control plane: the token travels nowhere else."""
