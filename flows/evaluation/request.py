@@ -22,6 +22,7 @@ __all__ = [
     "is_rejudgement",
     "names_candidate",
     "request_run",
+    "require_untried",
     "resolve",
     "run_id_of",
     "trigger_of",
@@ -126,7 +127,7 @@ async def resolve(settings: Settings, run_id: str) -> str:
         finally:
             await run.platform.aclose()
         note_old_looks(run)
-        _require_untried(run, candidate.model_id)
+        require_untried(run, candidate.model_id)
         live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
         run.registry.note_run(
             run_id,
@@ -158,7 +159,7 @@ def _selection_of(run: OpenRun, model: str) -> str:
     )
 
 
-def _require_untried(run: OpenRun, model: str) -> None:
+def require_untried(run: OpenRun, model: str) -> None:
     """A model has one try, whatever it is named by: trying until the dice fall right would void the error rates."""
     if run.record.kind != "promotion" or {"again", "rejudges"} & set(run.record.trigger):
         return

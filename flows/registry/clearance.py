@@ -40,7 +40,7 @@ def require_cleared(connection: Connection, new: NewPointer, expected_generation
     production = verdicts.verdict(connection, run.run_id, "production")
     if production is not None:
         _refuse_uncleared(connection, run, production, "production")
-    _refuse_revoked(connection, new, run.run_id)
+    _refuse_revoked(connection, new, run)
     return verdict
 
 
@@ -102,11 +102,13 @@ def _refuse_uncleared(connection: Connection, run: RunRecord, verdict: Verdict, 
         raise RefusedError(missing)
 
 
-def _refuse_revoked(connection: Connection, new: NewPointer, run_id: str) -> None:
-    event = barring_event(connection, new.target, new.model_id)
-    judged = verdicts.judged_at(connection, run_id, "developer")
-    if event is None or event.kind != "model_revoked" or judged is None or event.seq < judged[1]:
-        return
-    raise RefusedError(
-        f"{new.model_id} was revoked after it was judged, by {event.actor}: {event.reason}"
-    )
+def _refuse_revoked(connection: Connection, new: NewPointer, run: RunRecord) -> None:
+    judged = verdicts.judged_at(connection, run.run_id, "developer")
+    weights = run.candidate.weights_of if run.candidate else None
+    for name in filter(None, (new.model_id, weights)):
+        event = barring_event(connection, new.target, name)
+        revoked = event is not None and event.kind == "model_revoked"
+        if revoked and judged is not None and event.seq > judged[1]:
+            raise RefusedError(
+                f"{name} was revoked after it was judged, by {event.actor}: {event.reason}"
+            )

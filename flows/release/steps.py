@@ -16,8 +16,8 @@ from evals.records import LivePointer, Record, Verdict
 from evals.sampling.redaction import redact_keys
 from flows.deployments.identity import deployment_name, own_tags, run_of
 from flows.orchestration.target_lease import held_here
-from flows.platforms.base import Connection, Platform
-from flows.platforms.model_names import same_model
+from flows.platforms.base import Connection, Deployment, Platform
+from flows.platforms.model_names import is_checkpoint_id, same_model
 from flows.publishers.base import Publisher
 from flows.registry.kept_answers import KEPT
 from flows.registry.records import NewPointer
@@ -94,8 +94,18 @@ class PromotionProcess:
             deployed = await self.platform.deploy(self.deployment, model, act.slot, tags=tags)
             if not same_model(model, deployed.model_id):
                 raise PlatformError(f"{self.deployment} serves {deployed.model_id}, not {model}")
+            self._refuse_barred(deployed)
         with self.step("ready"):
             return await self.platform.wait_ready(deployed)
+
+    def _refuse_barred(self, deployed: Deployment) -> None:
+        """Refuse a checkpoint that turns out to be a model which may not be live, under a name not known when it was judged."""
+        candidate, name = self.act.candidate, deployed.shown_as
+        judged = {candidate.model_id.lower(), (candidate.weights_of or "").lower(), ""}
+        if name.lower() in judged or not is_checkpoint_id(candidate.model_id):
+            return
+        if (why := self.registry.barred(self.act.target, name)) is not None:
+            raise RefusedError(f"{candidate.model_id} is {name}, which may not be live: {why}")
 
     async def smoke_test(self, connection: Connection) -> None:
         """Ask a few cases through the production endpoint. Raises InfrastructureError unless they pass."""

@@ -68,3 +68,15 @@ async def test_a_killed_process_is_finished_by_the_next(
         await embedded.delete("live")
     standing = {one.name: one.model_id for one in await embedded.list_deployments()}
     assert standing == ({} if what == "delete" else {"live": new})
+
+
+@pytest.mark.slow
+async def test_a_killed_deploy_of_a_checkpoint_that_no_list_shows_is_finished_by_the_next(
+    embedded, models, emulator
+) -> None:
+    emulator.set(provisioning_s=0.3, unlisted_checkpoints=["*"], checkpoint_echo="job")
+    checkpoint = models.checkpoints[-1].id
+    _kill_after(emulator.url, "deploy", checkpoint, 0.15)
+    found = await embedded.deploy("live", checkpoint, SLOT, tags={"run": "r"})
+    assert (found.model_id, found.shown_as) == (checkpoint, models.first.model_id)
+    assert (await embedded.get("live")).model_id == checkpoint

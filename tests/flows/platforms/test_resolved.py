@@ -10,7 +10,7 @@ from support.scripted_server import ACCOUNT, OTHER, TUNED, Scripted, Seen, shown
 from evals.errors import PlatformError
 from flows.platforms.asking.readiness import agreement
 from flows.platforms.azure.resolved import MODEL_TAG, RESOLVED_TAG
-from flows.platforms.base import SlotSpec
+from flows.platforms.base import RUN_TAG, SlotSpec
 from flows.platforms.model_names import same_id
 
 POINT = "ftchkpt-" + "0a" * 16
@@ -26,10 +26,11 @@ class Account:
 
     def __init__(self, server: Scripted, echo: str, *, listed: bool = True) -> None:
         self.server, self.echo, self.tags = server, echo, {}  # type: ignore[var-annotated]
-        self.there, self.sku = False, "DeveloperTier"
+        self.there, self.sku, self.changed = False, "DeveloperTier", ""
         server.on(f"GET {AT}", self.read)
         server.on(f"PUT {AT}", self.write)
         server.on(f"PATCH {AT}", self.write)
+        server.on(f"DELETE {AT}", self.delete)
         job = {"id": "ftjob-1", "status": "succeeded", "fine_tuned_model": TUNED}
         found = [job] if listed else []
         server.on(JOBS, (200, {"data": found, "has_more": False}))
@@ -39,7 +40,15 @@ class Account:
     def read(self, _seen: Seen) -> Any:
         if not self.there:
             return NONE
-        return 200, shown(model=self.echo, tags=self.tags, sku=self.sku)
+        found = shown(model=self.echo, tags=self.tags, sku=self.sku)
+        if self.changed:
+            written = {"createdBy": "us", "lastModifiedBy": "us", "lastModifiedAt": self.changed}
+            found["systemData"] |= written
+        return 200, found
+
+    def delete(self, _seen: Seen) -> Any:
+        self.there = False
+        return 200, None
 
     def write(self, seen: Seen) -> Any:
         self.there, self.tags = True, seen.body["tags"]
@@ -117,6 +126,66 @@ async def test_where_no_list_tells_a_name_that_was_not_written_down_is_not_trust
     with pytest.raises(PlatformError, match="nothing tells that it is that") as caught:
         await azure.deploy("cand-1", POINT, SLOT, tags={})
     assert "run the same again" in str(caught.value.hint)
+
+
+CREATED, LATER = "2026-11-20T09:00:00Z", "2026-11-20T09:30:00Z"
+
+
+@pytest.mark.parametrize(("echo", "listed"), [(STEP, False), (TUNED, False), (TUNED, True)])
+async def test_what_nobody_wrote_to_since_our_request_created_it_is_ours(
+    server, azure, echo, listed
+) -> None:
+    account = Account(server, echo, listed=listed)
+    account.there, account.changed = True, CREATED
+    account.tags = {"gatewright": "production", MODEL_TAG: POINT}
+    account.sku = "GlobalStandard"
+    assert (await azure.get("cand-1")).model_id == POINT
+    slot = SlotSpec(slot="production", sku="GlobalStandard", capacity=100)
+    found = await azure.deploy("cand-1", POINT, slot, tags={})
+    assert (found.model_id, account.tags[RESOLVED_TAG]) == (POINT, echo)
+    assert not server.asked(f"PUT {AT}")
+
+
+@pytest.mark.parametrize("changed", ["", LATER])
+async def test_a_slot_of_the_same_run_of_which_that_is_not_told_is_made_anew(
+    server, azure, changed
+) -> None:
+    account = Account(server, STEP, listed=False)
+    account.there, account.changed = True, changed
+    account.tags = {"gatewright": "developer", MODEL_TAG: POINT, RUN_TAG: "r-1"}
+    found = await azure.deploy("cand-1", POINT, SLOT, tags={RUN_TAG: "r-1"})
+    assert (found.model_id, account.tags[RESOLVED_TAG]) == (POINT, STEP)
+    assert [len(server.asked(f"{verb} {AT}")) for verb in ("DELETE", "PUT")] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("slot", "run", "echo", "listed"),
+    [
+        ("production", "r-1", STEP, False),
+        ("developer", "r-2", STEP, False),
+        ("developer", "r-1", "gpt-4.1-mini", False),
+        ("developer", "r-1", OTHER, True),
+    ],
+)
+async def test_nothing_else_that_shows_a_strange_name_is_deleted(
+    server, azure, slot, run, echo, listed
+) -> None:
+    account = Account(server, echo, listed=listed)
+    account.there, account.changed = True, LATER
+    account.tags = {"gatewright": slot, MODEL_TAG: POINT, RUN_TAG: "r-1"}
+    with pytest.raises(PlatformError, match="nothing tells that it is that"):
+        await azure.deploy("cand-1", POINT, SLOT, tags={RUN_TAG: run})
+    assert not server.asked(f"DELETE {AT}")
+
+
+async def test_a_base_asked_without_its_date_is_known_under_the_id_that_was_asked(
+    server, azure
+) -> None:
+    found = shown(model="gpt-4.1-mini", version="2025-04-14", sku="GlobalStandard")
+    server.on(f"GET {AT}", (200, found))
+    slot = SlotSpec(slot="production", sku="GlobalStandard", capacity=100)
+    deployed = await azure.deploy("cand-1", "gpt-4.1-mini", slot, tags={})
+    assert (deployed.model_id, deployed.shown_as) == ("gpt-4.1-mini", "gpt-4.1-mini-2025-04-14")
 
 
 async def test_a_name_that_is_resolved_later_is_known_by_the_jobs_list(server, azure) -> None:

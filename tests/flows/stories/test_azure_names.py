@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from support.azure import GATE
 from support.emulator import fine_tuned_open_model
 
+from evals.errors import RefusedError
+from flows.evaluation import steps
 from flows.platforms.azure.resolved import MODEL_TAG
 
 
@@ -67,3 +72,34 @@ def test_an_open_model_whose_name_is_shown_in_small_letters_goes_live_and_back(
         assert (account.live().model_id, account.live().deployment) == (ministral, old.deployment)
         assert "is what is recorded" in drift(account)
         assert new.deployment in account.standing()
+
+
+@pytest.mark.slow
+def test_a_checkpoint_that_turns_out_to_be_a_model_that_was_tried_is_refused(
+    account, emulator, models
+):
+    emulator.set(unlisted_checkpoints=["*"], checkpoint_echo="job")
+    tried = account.begin(models.first.model_id)
+    assert asyncio.run(account.evaluate(tried)) == "PASS"
+    asyncio.run(steps.clean_up(account.settings, tried))
+    run_id = account.begin(checkpoint=models.checkpoints[-1].id)
+    with pytest.raises(RefusedError, match="was tried already"):
+        asyncio.run(account.evaluate(run_id))
+    assert account.run(run_id).candidate.weights_of == models.first.model_id
+
+
+@pytest.mark.slow
+def test_an_untuned_model_asked_without_its_date_goes_live_and_back(account, emulator, models):
+    slot = {"sku": "GlobalStandard", "capacity": 10}
+    account.is_set_up(slots={"developer": slot, "production": slot})
+    lax = {"metric": "routed", "at_least": 0.0, "max_drop": 1.0}
+    account.project.write_gate("router", {**GATE, "checks": [lax]})
+    old = account.promoted("gpt-4.1-mini").pointer
+    new = account.promoted(models.second.model_id).pointer
+    assert set(account.standing()) == {old.deployment, new.deployment}
+    swept = account.command("sweep", "router", "--json").json["targets"][0]
+    assert swept["problems"] == []
+    back = account.command("rollback", "router", "--reason", "wrong answers")
+    assert "it was still warm" in back.out
+    assert account.live().model_id == "gpt-4.1-mini"
+    assert "is what is recorded" in drift(account)
