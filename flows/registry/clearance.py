@@ -107,8 +107,9 @@ def _refuse_revoked(connection: Connection, new: NewPointer, run: RunRecord) -> 
     weights = run.candidate.weights_of if run.candidate else None
     for name in filter(None, (new.model_id, weights)):
         event = barring_event(connection, new.target, name)
-        revoked = event is not None and event.kind == "model_revoked"
-        if revoked and judged is not None and event.seq > judged[1]:
+        if event is None or event.kind != "model_revoked":
+            continue
+        if judged is not None and event.seq > judged[1]:
             raise RefusedError(
                 f"{name} was revoked after it was judged, by {event.actor}: {event.reason}"
             )
