@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from evals.addresses import plain_address
 from evals.errors import ConfigurationError, CredentialError, GatewrightError, PlatformError
 from evals.records import Candidate, Price
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.documents import is_ours, sku_of
+from flows.platforms.azure.data import KEY
 from flows.platforms.azure.options import AzureOptions
 from flows.platforms.azure.quota import WantedDeployment, quota_findings, read_rows
+from flows.platforms.azure.region.capacities import capacity_finding
 from flows.platforms.azure.region.cross_region import fine_tuning_finding
 from flows.platforms.azure.region.deployment_types import sku_finding
 from flows.platforms.azure.region.lifetimes import lifetime_findings
@@ -35,6 +38,11 @@ from flows.platforms.model_names import (
 __all__ = ["Preflight", "billed_by_the_hour"]
 
 _TARGET_TAG = "gatewright-target"
+_REGIONAL = (
+    ".api.cognitive.microsoft.com",
+    ".api.cognitive.azure.cn",
+    ".api.cognitive.microsoft.us",
+)
 _BILLED_BY_THE_HOUR = frozenset({"Standard", "GlobalStandard", "DataZoneStandard"})
 
 
@@ -43,6 +51,9 @@ class _AzurePlatform(Protocol):
     account: ArmAccount
     source: ArmAccount | None
     lifetimes: LifetimeTable
+
+    @property
+    def asked_by_key(self) -> bool: ...
 
     @property
     def data(self) -> DataPlane: ...
@@ -123,6 +134,9 @@ class Preflight:
         properties = account.get("properties") or {}
         address = plain_address(str(properties.get("endpoint") or ""))
         mine = self._platform.options.data_endpoint
+        if _is_regional(address) and not properties.get("customSubDomainName"):
+            self._keep(self._without_subdomain(address, mine))
+            return location
         told = {address, *map(plain_address, _texts(properties.get("endpoints")))}
         if self._platform.options.endpoint is None and address and mine not in told:
             self._add(
@@ -132,6 +146,23 @@ class Preflight:
                 f"set 'endpoint: {address}' in the target's azure_openai block",
             )
         return location
+
+    def _without_subdomain(self, address: str, mine: str) -> Finding | None:
+        """An account that shares the region's address: only keys open that, and there is no other."""
+        options = self._platform.options
+        elsewhere = options.endpoint is not None and not _is_regional(mine)  # behind a gateway, say
+        if self._platform.asked_by_key and options.endpoint is not None:
+            return None
+        command = (
+            f"az cognitiveservices account update --name {options.account} --resource-group"
+            f" {options.resource_group} --custom-domain {options.account.lower()}"
+        )
+        return Finding(
+            name="endpoint",
+            level="warn" if elsewhere else "fail",
+            message=f"the account has no custom subdomain: it answers at {address} alone, and to keys only",
+            fix=f"give it one ({command}), or set {KEY} and 'endpoint: {address}' in the target's azure_openai block",
+        )
 
     async def _rights(self) -> None:
         self._keep(await rights(self._account))
@@ -156,12 +187,16 @@ class Preflight:
             self._add("model", "ok", f"{model_id} is there")
 
     def _checkpoint(self, model_id: str) -> None:
-        if self._candidate.job_id:
-            self._add("model", "ok", f"{model_id} is a checkpoint of {self._candidate.job_id}")
+        job = self._candidate.job_id
+        if self._candidate.unlisted and job:
+            base = f", with {self._base} as its base model" if self._base_known else ""
+            message = f"{job} does not list {model_id}: it is tried as it is{base}"
+            fix = "check the job's id, or give the base model by --base-model in its stead"
+            self._add("model", "warn", message, fix)
+        elif job:
+            self._add("model", "ok", f"{model_id} is a checkpoint of {job}")
         elif self._candidate.checkpoint:
-            message = (
-                f"no job lists {model_id}, as is so of copied checkpoints: it is tried as it is"
-            )
+            message = f"no job that can be read lists {model_id}, as is so of copied checkpoints: it is tried as it is"
             self._add(
                 "model", "warn", message, "give the job that it is of, if there is one, by --job"
             )
@@ -180,6 +215,8 @@ class Preflight:
         here = self._here()
         if self._base_known:
             self._findings += [sku_finding(here, slot.slot, _sku(slot)) for slot in self._slots]
+            for slot in self._slots:
+                self._keep(capacity_finding(here, slot.slot, _sku(slot), slot.capacity))
             self._findings += lifetime_findings(here)
         if self._platform.source is not None and here.tuned:
             self._keep(fine_tuning_finding(here, await self._trained_in()))
@@ -235,6 +272,11 @@ class Preflight:
 def billed_by_the_hour(model_id: str, slot: SlotSpec) -> bool:
     """True for fine-tunes paid by token: base models have no hosting fee, and provisioned throughput is its own."""
     return is_fine_tuned(model_id) and _sku(slot) in _BILLED_BY_THE_HOUR
+
+
+def _is_regional(address: str) -> bool:
+    """True for an address that all accounts of a region share."""
+    return (urlsplit(address).hostname or "").endswith(_REGIONAL)
 
 
 def _texts(named: object) -> list[str]:
