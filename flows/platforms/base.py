@@ -61,7 +61,10 @@ class SlotSpec(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Deployment(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A model standing in a slot, as the control plane tells it."""
+    """A model standing in a slot, as the control plane tells it.
+
+    `shown_as` is the name it shows there where that is another one of the model `model_id`.
+    """
 
     name: str
     model_id: str
@@ -71,6 +74,7 @@ class Deployment(Record, frozen=True, kw_only=True, omit_defaults=True):
     capacity: int = 0
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     created_at: str | None = None
+    shown_as: str = ""
 
 
 class Finding(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from evals.errors import GatewrightError, PlatformError
 from evals.records import Candidate, Price, Slot
 from flows.platforms.asking.readiness import probe_until_ready
@@ -27,6 +29,7 @@ from flows.platforms.azure.preflight import Preflight, billed_by_the_hour
 from flows.platforms.azure.region.deployment_types import offers_of
 from flows.platforms.azure.region.model_here import ModelHere, region_of
 from flows.platforms.azure.replace import Replacement, replace_deployment
+from flows.platforms.azure.resolved import MODEL_TAG, RESOLVED_TAG, asked_for, resolves_to
 from flows.platforms.azure.rights import pausing_of, pausing_rights
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
 from flows.platforms.data_plane import DataPlane
@@ -153,7 +156,7 @@ class AzureOpenAIPlatform:
 
     async def _await_answer(self, deployment: Deployment, deadline: Deadline) -> None:
         name, model_id = deployment.name, deployment.model_id
-        standing = await self.account.settled(name, deadline=deadline)
+        standing = await self._by_its_id(await self.account.settled(name, deadline=deadline))
         if standing.state != "ready" or not same_model(model_id, standing.model_id):
             raise PlatformError(
                 f"deployment {name} is {standing.state} with {standing.model_id}; expected {model_id}",
@@ -165,7 +168,7 @@ class AzureOpenAIPlatform:
             self.connect(name, standing.model_id, deployment.slot),
             pace=self._pace,
             deadline=deadline,
-            also=await self._other_names(model_id),
+            also=(*await self._other_names(model_id), *filter(None, (standing.shown_as,))),
         )
 
     def connect(self, name: str, model_id: str, slot: Slot) -> Connection:
@@ -175,7 +178,8 @@ class AzureOpenAIPlatform:
 
     async def get(self, name: str) -> Deployment | None:
         """Return the deployment as the control plane sees it, None when there is none."""
-        return await self.account.get(name)
+        found = await self.account.get(name)
+        return await self._by_its_id(found) if found is not None else None
 
     async def list_deployments(self) -> tuple[Deployment, ...]:
         """Return every deployment of the account, ours and others'."""
@@ -278,6 +282,16 @@ class AzureOpenAIPlatform:
             return await find_checkpoint(self, model_id)
         except GatewrightError:
             return None  # the source account's jobs need not be readable
+
+    async def _by_its_id(self, found: Deployment) -> Deployment:
+        """A deployment that was asked for a checkpoint, under that id once the jobs tell that its name is the checkpoint's."""
+        asked = found.tags.get(MODEL_TAG, "")
+        unsure = asked_for(found, asked) and RESOLVED_TAG not in found.tags
+        if not unsure or same_model(asked, found.model_id):
+            return found
+        if not resolves_to(found.model_id, await self._checkpoint(asked), certain=False):
+            return found
+        return msgspec.structs.replace(found, model_id=asked, shown_as=found.model_id)
 
     async def _other_names(self, model_id: str) -> tuple[str, ...]:
         """A checkpoint answers under its model's name, which only its job tells."""
