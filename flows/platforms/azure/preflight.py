@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
-from evals.addresses import plain_address
 from evals.errors import ConfigurationError, CredentialError, GatewrightError, PlatformError
 from evals.records import Candidate, Price
 from flows.platforms.azure.account import ArmAccount
+from flows.platforms.azure.addresses import address_finding
 from flows.platforms.azure.arm.documents import is_ours, sku_of
-from flows.platforms.azure.data import KEY
 from flows.platforms.azure.options import AzureOptions
 from flows.platforms.azure.quota import WantedDeployment, quota_findings, read_rows
 from flows.platforms.azure.region.capacities import capacity_finding
@@ -38,11 +36,6 @@ from flows.platforms.model_names import (
 __all__ = ["Preflight", "billed_by_the_hour"]
 
 _TARGET_TAG = "gatewright-target"
-_REGIONAL = (
-    ".api.cognitive.microsoft.com",
-    ".api.cognitive.azure.cn",
-    ".api.cognitive.microsoft.us",
-)
 _BILLED_BY_THE_HOUR = frozenset({"Standard", "GlobalStandard", "DataZoneStandard"})
 
 
@@ -131,38 +124,9 @@ class Preflight:
         location = self._location = region_of(account)
         name = account.get("name") or self._platform.options.account
         self._add("account", "ok", f"{name} in {location or 'an unnamed region'}")
-        properties = account.get("properties") or {}
-        address = plain_address(str(properties.get("endpoint") or ""))
-        mine = self._platform.options.data_endpoint
-        if _is_regional(address) and not properties.get("customSubDomainName"):
-            self._keep(self._without_subdomain(address, mine))
-            return location
-        told = {address, *map(plain_address, _texts(properties.get("endpoints")))}
-        if self._platform.options.endpoint is None and address and mine not in told:
-            self._add(
-                "endpoint",
-                "warn",
-                f"the account's own address is {address}, used is {mine}",
-                f"set 'endpoint: {address}' in the target's azure_openai block",
-            )
+        by_key = self._platform.asked_by_key
+        self._keep(address_finding(account, self._platform.options, by_key=by_key))
         return location
-
-    def _without_subdomain(self, address: str, mine: str) -> Finding | None:
-        """An account that shares the region's address: only keys open that, and there is no other."""
-        options = self._platform.options
-        elsewhere = options.endpoint is not None and not _is_regional(mine)  # behind a gateway, say
-        if self._platform.asked_by_key and options.endpoint is not None:
-            return None
-        command = (
-            f"az cognitiveservices account update --name {options.account} --resource-group"
-            f" {options.resource_group} --custom-domain {options.account.lower()}"
-        )
-        return Finding(
-            name="endpoint",
-            level="warn" if elsewhere else "fail",
-            message=f"the account has no custom subdomain: it answers at {address} alone, and to keys only",
-            fix=f"give it one ({command}), or set {KEY} and 'endpoint: {address}' in the target's azure_openai block",
-        )
 
     async def _rights(self) -> None:
         self._keep(await rights(self._account))
@@ -272,18 +236,6 @@ class Preflight:
 def billed_by_the_hour(model_id: str, slot: SlotSpec) -> bool:
     """True for fine-tunes paid by token: base models have no hosting fee, and provisioned throughput is its own."""
     return is_fine_tuned(model_id) and _sku(slot) in _BILLED_BY_THE_HOUR
-
-
-def _is_regional(address: str) -> bool:
-    """True for an address that all accounts of a region share."""
-    return (urlsplit(address).hostname or "").endswith(_REGIONAL)
-
-
-def _texts(named: object) -> list[str]:
-    """The values of a map from names to texts, as far as it is one."""
-    return (
-        [one for one in named.values() if isinstance(one, str)] if isinstance(named, dict) else []
-    )
 
 
 _SIGN_IN = "run 'az login', or give a service principal or a managed identity"
