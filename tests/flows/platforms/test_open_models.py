@@ -79,8 +79,10 @@ async def test_an_untuned_model_is_what_the_list_says(server, azure) -> None:
 async def _sent(server, platform, model: str, listed: object) -> str:
     """The format that a deployment of the model is asked for with."""
     none = (404, {"error": {"code": "ResourceNotFound", "message": "none"}})
-    server.on(f"GET {AT}", none, (200, shown(model=model, sku="GlobalStandard")))
-    server.on(f"PUT {AT}", (201, shown(model=model, sku="GlobalStandard")))
+    version = "1" if ".ft-" in model else "2025-08-05"
+    standing = shown(model=model, sku="GlobalStandard", version=version)
+    server.on(f"GET {AT}", none, (200, standing))
+    server.on(f"PUT {AT}", (201, standing))
     if listed is not None:
         server.on(f"GET {ACCOUNT}/models", (200, {"value": listed}))
     slot = SlotSpec(slot="developer", sku="GlobalStandard", capacity=100)
