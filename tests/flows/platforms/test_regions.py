@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -157,6 +158,36 @@ def test_a_fine_tunes_own_entry_counts_where_it_does_not_repeat_its_base() -> No
     assert lifetime_findings(region(tuned(MINI), delisted))[0].level == "ok"
 
 
+def test_a_fine_tune_that_the_list_has_as_retired_is_refused_or_warned_of() -> None:
+    gone = {"lifecycleStatus": "Deprecated"}
+    own, base = own_entry(MINI, "2027-10-14", **gone), entry(MINI, "2027-04-14")
+    assert lines(*lifetime_findings(region(tuned(MINI), base, own)))["lifetime"].startswith("fail")
+    ended = own_entry(MINI, "2026-11-01", **gone)
+    over = entry(MINI, "2026-10-01", **gone)
+    assert lines(*lifetime_findings(region(tuned(MINI), over, ended)))["lifetime"].startswith(
+        "fail"
+    )
+    copied = region(tuned(MINI), over, own_entry(MINI, "2026-10-01", **gone))
+    told = {one.name: one for one in lifetime_findings(copied)}
+    assert told["availability"].level == "warn"
+    assert "'fine_tunes_end'" in told["availability"].fix
+    stated = region(
+        tuned(MINI),
+        over,
+        own_entry(MINI, "2026-10-01", **gone),
+        lifetimes={MINI: {"fine_tunes_end": "2027-10-14"}},
+    )
+    assert "availability" not in lines(*lifetime_findings(stated))
+
+
+def test_a_checkpoint_is_as_retired_as_its_jobs_model() -> None:
+    own = own_entry(MINI, "2027-10-14", lifecycleStatus="Deprecated")
+    of_job = region("ftchkpt-" + HEX, entry(MINI, "2027-04-14"), own, base=MINI)
+    assert lines(*lifetime_findings(of_job))["lifetime"].startswith("ok")
+    of_job = replace(of_job, job_id=f"ftjob-{HEX}")
+    assert lines(*lifetime_findings(of_job))["lifetime"].startswith("fail")
+
+
 @pytest.mark.parametrize(
     ("ends", "told", "level"),
     [
@@ -170,7 +201,7 @@ def test_an_own_day_that_may_be_that_of_a_base_not_listed_refuses_nothing(
 ) -> None:
     found = lines(*lifetime_findings(region(tuned(MINI), own_entry(MINI, ends))))
     assert found["lifetime"].startswith("ok") and found["lifetime"].endswith(told)
-    assert found.get("listed day", "-").startswith(level)
+    assert found.get("availability", "-").startswith(level)
 
 
 def test_a_model_that_is_only_there_to_be_trained_is_refused_untuned() -> None:

@@ -22,6 +22,11 @@ from flows.platforms.findings import (
 
 __all__ = ["lifetime_findings"]
 
+_STATE_IT = (
+    "if it can't be deployed, train the successor on a newer base model; if it can, state its 'fine_tunes_end' under"
+    " 'lifetimes' in the target"
+)
+
 
 def lifetime_findings(model: ModelHere) -> tuple[Finding, ...]:
     """Report on a fine-tune by the day of its own, on an untuned model by its; what isn't known is a warning."""
@@ -58,7 +63,7 @@ def _of_fine_tune(model: ModelHere) -> tuple[Finding, ...]:
     what = f"fine-tune of {model.base}"
     ends, training = _fine_tunes_end(model), _training_ends(model)
     copied = _maybe_copied(model)
-    if _own_is_retired(model):
+    if is_retired(model.own) and _tells_it_apart(model):
         message = f"{model.model_id} is retired, by the region's list"
         found = [Finding(name="lifetime", level="fail", message=message, fix=NEWER_BASE)]
     elif ends is None:
@@ -67,7 +72,12 @@ def _of_fine_tune(model: ModelHere) -> tuple[Finding, ...]:
         found = [lifetime_finding(what, ends, today=model.today, fix=NEWER_BASE)]
     if copied is not None:
         message = f"the region's list has {copied} for {model.model_id}: this may be the day of its base, which it lists no more"
-        found.append(Finding(name="listed day", level="warn", message=message, fix=NEWER_BASE))
+        found.append(Finding(name="availability", level="warn", message=message, fix=_STATE_IT))
+    elif found[0].level != "fail" and is_retired(model.own) and not _stated_end(model):
+        message = (
+            f"the region's list has {model.model_id} as retired: of itself, or only as its base is"
+        )
+        found.append(Finding(name="availability", level="warn", message=message, fix=_STATE_IT))
     if training is not None:
         found.append(training_finding(model.base, training, today=model.today))
     return tuple(found)
@@ -117,6 +127,9 @@ def _not_before(model: ModelHere) -> list[date]:
     return [day for day in days if day is not None]
 
 
-def _own_is_retired(model: ModelHere) -> bool:
-    """True when the fine-tune's entry says so and does not only repeat what is said of its base."""
-    return is_retired(model.own) and model.listed is not None and not is_retired(model.listed)
+def _tells_it_apart(model: ModelHere) -> bool:
+    """True when a retired fine-tune's entry can't be a copy of its base's: that one lives, or had another day."""
+    if model.listed is None:
+        return False
+    day = own_word(inference_ends(model.own), inference_ends(model.listed))
+    return not is_retired(model.listed) or (day is not None and day <= model.today)
