@@ -144,8 +144,10 @@ def _row(usage: Mapping[str, Any]) -> QuotaRow | None:
 
 def _number(told: object) -> float | None:
     """A number, also one that is written as text."""
+    if not isinstance(told, int | float | str) or isinstance(told, bool):
+        return None
     try:
-        number = float(told) if type(told) in {int, float, str} else math.nan
+        number = float(told)
     except ValueError:
         return None
     return number if math.isfinite(number) else None
