@@ -106,7 +106,7 @@ def _note_other_name(run: OpenRun, deployment: Deployment) -> None:
         return  # what was judged stays as it was
     known = msgspec.structs.replace(candidate, weights_of=name)
     run.registry.note_run(run.record.run_id, actor="gatewright", candidate=known)
-    require_untried(run, name)
+    require_untried(run, known)
 
 
 async def _baseline_connection(run: OpenRun) -> Connection:
