@@ -186,7 +186,15 @@ class World:
     def close(self) -> None:
         self.registry.close()
 
-    def judge(self, run_id: str, model: str, outcome: str = "PASS", **other: Any) -> Verdict:
+    def judge(
+        self,
+        run_id: str,
+        model: str,
+        outcome: str = "PASS",
+        *,
+        candidate: Candidate | None = None,
+        **other: Any,
+    ) -> Verdict:
         """Start a run against what is live, and store its verdict."""
         live = self.registry.live(TARGET)
         baseline = live.model_id if live else None
@@ -196,6 +204,7 @@ class World:
                 target=TARGET,
                 kind="promotion",
                 requested_by="automation",
+                candidate=candidate,
                 candidate_model=model,
                 baseline_model=baseline,
                 baseline_generation=self.registry.generation(TARGET),

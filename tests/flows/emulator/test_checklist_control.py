@@ -250,6 +250,7 @@ def test_line_11_a_paused_deployment_answers_423_and_developer_slots_are_not_pau
     plane.put("cand", model)
     paused = plane.call("POST", "/deployments/prod/pause")
     assert paused.json()["properties"]["deploymentState"] == "Paused"
+    assert "deploymentState" not in workshop.plane().get("prod").json()["properties"]
     assert plane.call("POST", "/deployments/prod/pause").status_code == 200
     assert workshop.ask("prod").status_code == 423
     plane.call("POST", "/deployments/prod/resume")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 from support import file_platform
 from support.verdicts import stored_check, stored_verdict
 
 from evals.errors import RefusedError, RegistryError
+from evals.records import Candidate
 from flows.registry.records import Binding
 
 TARGET = "triage"
@@ -219,6 +221,27 @@ async def test_a_model_revoked_after_it_was_judged_is_refused(v1_live):
     v1_live.judge("r2", "v2")
     v1_live.registry.revoke(TARGET, "v2", actor="ana", reason="leaked data", hold=False)
     assert "revoked after it was judged" in await refused(v1_live)
+
+
+CHECKPOINT, STEP = "ftchkpt-" + "0a" * 16, "gpt-4.1-mini-2025-04-14.ft-" + "5d1e" * 8
+
+
+async def test_a_checkpoint_whose_model_was_revoked_after_it_was_judged_is_refused(v1_live):
+    known = Candidate(model_id=CHECKPOINT, target=TARGET, weights_of=STEP)
+    v1_live.judge("r2", CHECKPOINT, candidate=known)
+    v1_live.registry.revoke(TARGET, STEP, actor="ana", reason="leaked data", hold=False)
+    assert "revoked after it was judged" in await refused(v1_live, model=CHECKPOINT)
+
+
+async def test_a_checkpoint_that_only_production_shows_as_a_revoked_model_is_refused(v1_live):
+    v1_live.registry.revoke(TARGET, STEP, actor="ana", reason="leaked data", hold=False)
+    inner = v1_live.platform.deploy
+
+    async def deploy(*what, **how):
+        return msgspec.structs.replace(await inner(*what, **how), shown_as=STEP)
+
+    v1_live.platform.deploy = deploy
+    assert "which may not be live: revoked by ana" in await refused(v1_live, model=CHECKPOINT)
 
 
 async def test_a_model_revoked_before_can_pass_on_new_evidence(v1_live):
