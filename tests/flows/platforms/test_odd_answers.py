@@ -101,6 +101,13 @@ async def test_a_list_that_is_none_is_empty(server, azure, value) -> None:
     assert await azure.account.models() == []
 
 
+@pytest.mark.parametrize("body", [["x"], "welcome", b"half a bo"])
+async def test_what_is_no_object_is_not_taken_for_an_empty_list(server, azure, body) -> None:
+    server.on(f"GET {ACCOUNT}/deployments", (200, body))
+    with pytest.raises(PlatformError, match="where the control plane should stand"):
+        await azure.list_deployments()
+
+
 @pytest.mark.parametrize("skus", [None, [None], "Standard", {"name": "Standard"}])
 def test_deployment_types_that_are_no_list_are_none(skus) -> None:
     entry = {"name": "gpt-4o", "skus": skus}
