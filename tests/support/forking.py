@@ -30,6 +30,7 @@ MODULES = frozenset(
         "prefect.flow_engine",
         "prefect.runner._workspace_supervisor",
         "support.process_facts",
+        "support.topics",
     }
 )
 """What is forked when it is run with `-m` …"""
