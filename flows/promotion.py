@@ -51,6 +51,7 @@ async def promote(
     job_id: str | None = None,
     model_id: str | None = None,
     checkpoint: str | None = None,
+    base_model: str | None = None,
     requested_by: str = "",
     again: str = "",
     fresh: str = "",
@@ -59,6 +60,8 @@ async def promote(
     selection: str = "",
 ) -> dict[str, str]:
     """Take one candidate the whole way. Exactly one of job_id, model_id and checkpoint names it, or `selection` alone.
+
+    A checkpoint that no job lists may have its job_id beside it; `base_model` says what it was trained on where no list does.
 
     `selection` is the id of a selection on record: its field is asked and one candidate chosen first, and what is taken
     the whole way is that one. Beside one of the three it says where that candidate was chosen.
@@ -72,7 +75,9 @@ async def promote(
     with waits_in_flow_log():
         settings = load_settings()
         await wait_for_registry(settings)
-        ref = TriggerRef(job_id=job_id, model_id=model_id, checkpoint=checkpoint)
+        ref = TriggerRef(
+            job_id=job_id, model_id=model_id, checkpoint=checkpoint, base_model=base_model
+        )
         actor = requested_by or settings.actor
         if selection and ref == TriggerRef():
             chosen = await _chosen(target, selection)
@@ -134,7 +139,7 @@ def _is_settled(selection: str) -> bool:
 
 
 def _reference(run: RunRecord) -> TriggerRef:
-    named = {key: run.trigger.get(key) for key in ("job_id", "model_id", "checkpoint")}
+    named = {key: run.trigger.get(key) for key in TriggerRef.__struct_fields__}
     return TriggerRef(**named)
 
 

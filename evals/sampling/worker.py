@@ -134,7 +134,9 @@ async def _attempt(run: Run, state: RoleState, pending: PendingRequest) -> None:
 
 def _held_up_by(reply: Reply) -> str:
     status = "" if reply.status == 200 else str(reply.status)
-    code = "" if reply.error_code == status else reply.error_code or reply.outcome
+    code = (
+        reply.outcome if reply.error_code in {status, f"http_{status}", None} else reply.error_code
+    )
     return " ".join(part for part in (status, code) if part)
 
 

@@ -13,6 +13,7 @@ from flows.settings import Settings
 
 __all__ = [
     "AGAIN",
+    "BASE_MODEL",
     "CANDIDATES",
     "CHECKPOINT",
     "CHECKPOINTS",
@@ -48,7 +49,17 @@ CHECKPOINTS = typer.Option(
     help="Checkpoints of the one --job, by id or step, to choose one of.",
 )
 MODEL = typer.Option(None, "--model", help="Id of a fine-tuned model.")
-CHECKPOINT = typer.Option(None, "--checkpoint", help="Id of a checkpoint, such as ftchkpt-….")
+CHECKPOINT = typer.Option(
+    None,
+    "--checkpoint",
+    help="Id of a checkpoint, such as ftchkpt-…; one that no job lists is tried as it is, and --job may name its job.",
+)
+BASE_MODEL = typer.Option(
+    None,
+    "--base-model",
+    help="What the candidate was trained on, such as gpt-4.1-mini-2025-04-14, where neither its id nor a job tells:"
+    " price, lifetime and quota follow from it.",
+)
 FRESH = typer.Option(
     False, "--fresh", help="Ask the live model anew too, whatever answers of it are kept."
 )
@@ -91,6 +102,7 @@ def field_names(
     checkpoint: str | None,
     candidates: str | None,
     checkpoints: str | None,
+    base_model: str | None = None,
 ) -> tuple[str, ...]:
     """Return the names of several candidates to choose from, none where the options name one candidate.
 
@@ -100,25 +112,31 @@ def field_names(
 
     if candidates is None and checkpoints is None and len(jobs) < 2:
         return ()
-    if model is not None or checkpoint is not None:
+    if any(one is not None for one in (model, checkpoint, base_model)):
         raise ConfigurationError(
             Problem(
                 where="arguments",
-                message="expected no --model and no --checkpoint beside several candidates",
+                message="expected no --model, --checkpoint or --base-model beside several candidates",
                 fix="name all of them in --candidates",
             )
         )
     return names_of(candidates, jobs, checkpoints)
 
 
-def reference(job: str | None, model: str | None, checkpoint: str | None) -> TriggerRef:
-    """Return how the candidate is named. Raises ConfigurationError unless exactly one of the three is given."""
-    if sum(value is not None for value in (job, model, checkpoint)) != 1:
+def reference(
+    job: str | None, model: str | None, checkpoint: str | None, base_model: str | None = None
+) -> TriggerRef:
+    """Return how the candidate is named. Raises ConfigurationError unless exactly one of the first three is given, or
+    a checkpoint with its job.
+    """
+    with_job = checkpoint is not None and job is not None
+    if sum(value is not None for value in (job, model, checkpoint)) != 1 + with_job:
         raise ConfigurationError(
             Problem(
                 where="arguments",
                 message="expected exactly one of --job, --model and --checkpoint",
-                fix="name the candidate by its fine-tuning job, its model id or a checkpoint",
+                fix="name the candidate by its fine-tuning job, its model id or a checkpoint (beside which --job may"
+                " say whose it is)",
             )
         )
-    return TriggerRef(job_id=job, model_id=model, checkpoint=checkpoint)
+    return TriggerRef(job_id=job, model_id=model, checkpoint=checkpoint, base_model=base_model)

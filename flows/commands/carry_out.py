@@ -178,6 +178,7 @@ async def _measure_and_judge(settings: Settings, run_id: str) -> None:
 
 _QUIET = {
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_ROOT_LEVEL": "CRITICAL",  # its websockets log tracebacks under a name of their own
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -185,10 +186,15 @@ _QUIET = {
 }
 
 
+_LOGGED = {"PREFECT_LOGGING_LOGGERS_PREFECT_FLOW_RUNS_LEVEL": "INFO"}
+"""What a flow run says goes to its page on a server that stays; a temporary one takes its logs with it."""
+
+
 @contextmanager
 def local_prefect(settings: Settings) -> Iterator[None]:
     """Have a Prefect server, keep its own log out of a terminal that has our progress in it, and its telemetry off."""
-    for name, value in _QUIET.items():
+    stays = bool(os.environ.get("PREFECT_API_URL"))
+    for name, value in (_QUIET | _LOGGED if stays else _QUIET).items():
         os.environ.setdefault(name, value)
     logging.raiseExceptions = False  # a log line that the server did not take is no traceback
     from flows.orchestration.temporary_server import prefect_server

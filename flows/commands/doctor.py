@@ -15,7 +15,7 @@ import typer
 from evals.errors import ConfigurationError, GatewrightError, PlatformError, RefusedError
 from evals.records import Candidate, Role, SuiteResult
 from evals.report.numbers import counted
-from flows.commands.candidate_options import CHECKPOINT, JOB, MODEL, reference
+from flows.commands.candidate_options import BASE_MODEL, CHECKPOINT, JOB, MODEL, reference
 from flows.commands.output import JSON_OPTION
 from flows.commands.views.findings import show_findings
 from flows.config.target import target_names
@@ -44,6 +44,7 @@ def doctor(
     job: str | None = JOB,
     model: str | None = MODEL,
     checkpoint: str | None = CHECKPOINT,
+    base_model: str | None = BASE_MODEL,
     ask: bool = typer.Option(
         True,
         "--ask/--no-ask",
@@ -58,7 +59,7 @@ def doctor(
     """
     settings = load_settings()
     named = any(value is not None for value in (job, model, checkpoint))
-    ref = reference(job, model, checkpoint) if named else None
+    ref = reference(job, model, checkpoint, base_model) if named else None
     names = (target,) if target is not None else target_names(settings.targets)
     found = {name: _look(settings, name, ref, ask=ask) for name in names}
     found["installation"] = _installation(settings)
@@ -118,8 +119,8 @@ async def _platform(
     ask: bool,
 ) -> tuple[Finding, ...]:
     """The platform's own preflight for a model, and what a run would take; without one, whether the account answers."""
+    from flows.platforms.asking.one_question import asked_once
     from flows.platforms.fine_tuning.jobs import walk_jobs
-    from flows.platforms.one_question import asked_once
     from flows.platforms.table import open_platform
 
     try:
@@ -175,7 +176,7 @@ async def _resolved(platform: Platform, ref: TriggerRef, target: str) -> Candida
     except GatewrightError:
         if ref.model_id is None:
             raise
-        return Candidate(model_id=ref.model_id, target=target)
+        return Candidate(model_id=ref.model_id, target=target, base_model=ref.base_model)
 
 
 async def _preflight(
@@ -192,13 +193,13 @@ async def _preflight(
     if live is not None:
         candidates["baseline"] = live
     models: dict[Role, str] = {role: one.model_id for role, one in candidates.items()}
-    prices = {
-        role: platform.price(one.model_id, one.base_model) for role, one in candidates.items()
-    }
     found = await platform.preflight(candidate, (plan.target.developer, plan.target.production))
     found += await pausing_findings(plan.target, platform)
-    judges = await judge_findings(plan.judge, plan.suites, models, plan.target.path)
-    return (*found, *expected_findings(plan, platform, models, prices, seen), *judges)
+    ceiling = plan.target.sampling.get("budget_usd")
+    judges = await judge_findings(
+        plan.judge, plan.suites, models, plan.target.path, ceiling_usd=ceiling
+    )
+    return (*found, *expected_findings(plan, platform, candidates, seen), *judges)
 
 
 def _standing(platform: str, deployments: Sequence[Deployment]) -> str:

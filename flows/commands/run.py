@@ -12,6 +12,7 @@ import typer
 from evals.errors import ConfigurationError, Problem
 from flows.commands.candidate_options import (
     AGAIN,
+    BASE_MODEL,
     CANDIDATES,
     CHECKPOINT,
     CHECKPOINTS,
@@ -59,6 +60,7 @@ def promote(
     job: list[str] | None = JOBS,
     model: str | None = MODEL,
     checkpoint: str | None = CHECKPOINT,
+    base_model: str | None = BASE_MODEL,
     candidates: str | None = CANDIDATES,
     checkpoints: str | None = CHECKPOINTS,
     again: bool = AGAIN,
@@ -76,7 +78,7 @@ def promote(
     settings, mark = load_settings(), stamp() if again else ""
     _require_prefect(settings, target, submit=submit)
     jobs = list(job or [])
-    names = field_names(jobs, model, checkpoint, candidates, checkpoints)
+    names = field_names(jobs, model, checkpoint, candidates, checkpoints, base_model)
     parameters: dict[str, Any] = {"target": target, "requested_by": settings.actor}
     if names:
         run_id = _request_selection(
@@ -84,12 +86,13 @@ def promote(
         )
         parameters["selection"] = run_id
     else:
-        ref = reference(jobs[0] if jobs else None, model, checkpoint)
+        ref = reference(jobs[0] if jobs else None, model, checkpoint, base_model)
         run_id = request(settings, target, ref, mark, fresh=fresh, early_stop=early_stop)
         parameters |= {
             "job_id": ref.job_id,
             "model_id": ref.model_id,
             "checkpoint": ref.checkpoint,
+            "base_model": ref.base_model,
             "again": mark,
             "fresh": "yes" if fresh else "",
             "early_stop": "" if early_stop else "off",
@@ -105,6 +108,7 @@ def evaluate(
     job: str | None = JOB,
     model: str | None = MODEL,
     checkpoint: str | None = CHECKPOINT,
+    base_model: str | None = BASE_MODEL,
     again: bool = typer.Option(
         True,
         "--again/--resume",
@@ -115,7 +119,7 @@ def evaluate(
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Measure a candidate against the live model and judge it, without promoting anything. Needs no Prefect."""
-    settings, ref = load_settings(), reference(job, model, checkpoint)
+    settings, ref = load_settings(), reference(job, model, checkpoint, base_model)
     earlier = None if again else _last_evaluation(settings, target, ref)
     if earlier is not None:
         _refuse_other_options(earlier, fresh=fresh, early_stop=early_stop)

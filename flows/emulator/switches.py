@@ -70,6 +70,9 @@ class Switches(Record, frozen=True, kw_only=True):
     patch_tags: Literal["merge", "replace"] = "replace"
     # another model in place: ModelUpgradeNotSupported, CannotChangeDeploymentModel, or 200
     retarget_finetuned: Literal["refuse", "legacy", "allow"] = "refuse"
+    # the name that a deployment of a checkpoint shows: as asked, its own model's, or its job's
+    checkpoint_echo: Literal["id", "model", "job"] = "id"
+    echo_letters: Literal["as_sent", "lower"] = "as_sent"  # of that name, and of all others
     identical_put: Literal["accept", "refuse"] = "accept"  # the same fine-tuned model again
     sku_change: Literal["refuse", "allow"] = "refuse"  # another deployment type in place
     serialise_writes: bool = True  # 409 while another write of the account is under way
@@ -92,6 +95,8 @@ class Switches(Record, frozen=True, kw_only=True):
     paused_code: str = "DeploymentPaused"  # of the 423
 
     # models and catalogue
+    # checkpoints that no list shows though they deploy, as copied ones; "*": none is shown
+    unlisted_checkpoints: tuple[str, ...] = ()
     deprecating_models: tuple[str, ...] = ()  # new base deployments blocked
     retired_models: tuple[str, ...] = ()  # untuned: calls answer 410, deployments refused
     retired_fine_tunes: tuple[str, ...] = ()  # base models whose fine-tunes are gone, too

@@ -183,4 +183,9 @@ def earlier_try(registry: Registry, run: RunRecord, model: str) -> RunRecord | N
 
 
 def _plain(ref: TriggerRef) -> dict[str, str | None]:
-    return {"job_id": ref.job_id, "model_id": ref.model_id, "checkpoint": ref.checkpoint}
+    return {
+        "job_id": ref.job_id,
+        "model_id": ref.model_id,
+        "checkpoint": ref.checkpoint,
+        "base_model": ref.base_model,
+    }

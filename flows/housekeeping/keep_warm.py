@@ -18,6 +18,7 @@ from flows.deployments.identity import as_recorded, belongs_to
 from flows.housekeeping.retire import kept_for_rollback
 from flows.platforms.base import Deployment, PausesDeployments, Platform
 from flows.platforms.lifetimes import keep_warm
+from flows.platforms.model_names import same_id
 from flows.registry.store import Registry
 
 __all__ = ["KeepWarmPlan", "KeptWarm", "keep_warm_all", "plan_keep_warm"]
@@ -104,7 +105,7 @@ async def _live(
     standing = await platform.get(live.deployment)
     if standing is None:
         return (), (f"{live.deployment} is recorded as live for {live.target}, and is gone",)
-    if standing.model_id != live.model_id:
+    if not same_id(standing.model_id, live.model_id):
         found = (
             f"{live.deployment} serves {standing.model_id}, and {live.model_id} is recorded as live"
         )

@@ -16,6 +16,7 @@ from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
 from flows.deployments.identity import attempt_id, deployment_name, own_tags
 from flows.platforms.base import Platform, ServesByModelId, SlotSpec
+from flows.platforms.model_names import same_id
 from flows.publishers.base import Published, Publisher
 from flows.registry.eligibility import refuse_blank
 from flows.registry.records import NewPointer
@@ -70,7 +71,7 @@ async def adopt(
     refuse_blank(actor, reason)
     live = _require_live(registry, target)
     standing = await platform.get(live.deployment) if live.deployment else None
-    if standing is None or standing.model_id == live.model_id:
+    if standing is None or same_id(standing.model_id, live.model_id):
         raise RefusedError(f"{target} serves nothing else than what is recorded: nothing to adopt")
     connection = platform.connect(standing.name, standing.model_id, "production")
     pointer = registry.switch(
@@ -140,7 +141,7 @@ async def _served(platform: Platform, live: LivePointer) -> Drift | None:
         return _drift("deployment", place, "unreadable", live, None, str(error))
     if standing is None:
         return _drift("deployment", place, "gone", live, None, f"{place} is gone")
-    if standing.model_id != live.model_id:
+    if not same_id(standing.model_id, live.model_id):
         message = f"{place} serves {standing.model_id}, and {live.model_id} is recorded as live"
         return _drift("deployment", place, "other_model", live, standing.model_id, message)
     if standing.state != "ready":

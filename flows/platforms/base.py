@@ -61,7 +61,10 @@ class SlotSpec(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Deployment(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A model standing in a slot, as the control plane tells it."""
+    """A model standing in a slot, as the control plane tells it.
+
+    `shown_as` is the name it shows there where that is another one of the model `model_id`.
+    """
 
     name: str
     model_id: str
@@ -71,6 +74,7 @@ class Deployment(Record, frozen=True, kw_only=True, omit_defaults=True):
     capacity: int = 0
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     created_at: str | None = None
+    shown_as: str = ""
 
 
 class Finding(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -87,11 +91,15 @@ class Finding(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TriggerRef(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """How a candidate is named by whoever triggers: exactly one of the three is given."""
+    """How a candidate is named by whoever triggers: by one of the first three, or a checkpoint together with its job.
+
+    `base_model` says what it was trained on, for candidates of which no list tells.
+    """
 
     job_id: str | None = None
     model_id: str | None = None
     checkpoint: str | None = None
+    base_model: str | None = None
 
 
 class Platform(Protocol):

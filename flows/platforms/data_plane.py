@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evals.errors import CredentialError, PlatformError, Problem
 from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import ServiceFault, read_fault
+from flows.platforms.asking.data_errors import refused
 from flows.platforms.base import AuthHeaders
-from flows.platforms.data_errors import refused
 from flows.platforms.deadlines import Deadline, retry_after
 
 if TYPE_CHECKING:

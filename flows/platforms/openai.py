@@ -24,6 +24,7 @@ from evals.errors import (
     nearest,
 )
 from evals.records import Candidate, Endpoint, Price, Record, Slot
+from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
 from flows.platforms.data_plane import NOTING_ANSWERS, DataPlane, missing_credential
 from flows.platforms.deadlines import Deadline, PollingPace
@@ -32,7 +33,6 @@ from flows.platforms.fine_tuning.candidates import known_model, resolve_candidat
 from flows.platforms.model_lifetimes import ModelDates, lifetime_problems
 from flows.platforms.prices import PriceTable
 from flows.platforms.reachability import unreachable
-from flows.platforms.readiness import probe_until_ready
 from flows.platforms.shutdowns import Shutdowns
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ class OpenAIPlatform:
             return (*found, Finding(name="model", level="fail", message=message, fix=fix))
         found.append(Finding(name="model", level="ok", message=f"{candidate.model_id} is there"))
         found += await self._shutdowns.findings(model, candidate)
-        found.append(price_finding(self.price(candidate.model_id, candidate.base_model)))
+        found.append(price_finding(self.price(candidate.model_id, candidate.base_model), candidate))
         return tuple(found)
 
     async def deploy(

@@ -16,6 +16,7 @@ from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
 from flows.deployments.identity import as_recorded, attempt_id, deployment_name, own_tags
 from flows.platforms.base import Deployment, Platform, SlotSpec
+from flows.platforms.model_names import same_id
 from flows.publishers.base import Published, Publisher
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.eligibility import refuse_blank
@@ -168,7 +169,8 @@ async def _stand(
     if goal.deployment is None:
         return _Standing(goal.endpoint, None, warm=True)
     refused, standing = None, await platform.get(goal.deployment)
-    if standing is not None and standing.model_id == goal.model_id:
+    if standing is not None and same_id(standing.model_id, goal.model_id):
+        standing = msgspec.structs.replace(standing, model_id=goal.model_id)
         if standing.state == "paused":
             standing, refused = await _resumed(platform, standing, goal.model_id)
         if standing.state == "ready":
@@ -225,12 +227,14 @@ async def _stand_in_place(
     name = live.deployment
     assert name is not None, "only a deployment with a name keeps it"
     standing = await platform.get(name)
-    if standing is not None and standing.model_id not in (goal.model_id, live.model_id):
+    if standing is not None and not any(
+        same_id(standing.model_id, one.model_id) for one in (goal, live)
+    ):
         raise PlatformError(
             f"{name} serves {standing.model_id}, which is neither what is live nor what is gone back to",
             hint=f"'gatewright verify {goal.target}' with --adopt or --put-back settles which one is right",
         )
-    previous = standing if standing and standing.model_id == live.model_id else None
+    previous = standing if standing and same_id(standing.model_id, live.model_id) else None
     done = await replaceable(platform).replace(
         name,
         goal.model_id,

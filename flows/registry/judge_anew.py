@@ -6,7 +6,12 @@ from flows.registry.records import RunRecord
 
 __all__ = ["judge_anew", "promote_command"]
 
-_SELECTORS = (("job_id", "--job"), ("model_id", "--model"), ("checkpoint", "--checkpoint"))
+_SELECTORS = (
+    ("model_id", "--model"),
+    ("checkpoint", "--checkpoint"),
+    ("job_id", "--job"),
+    ("base_model", "--base-model"),
+)
 
 
 def promote_command(run: RunRecord, *options: str) -> str:
@@ -15,7 +20,7 @@ def promote_command(run: RunRecord, *options: str) -> str:
     if not named and run.candidate_model:
         named = [f"--model {run.candidate_model}"]
     verb = "evaluate" if run.kind == "evaluation" else "promote"
-    return " ".join((f"gatewright {verb}", run.target, *named[:1], "--again", *options))
+    return " ".join((f"gatewright {verb}", run.target, *named, "--again", *options))
 
 
 def judge_anew(run: RunRecord) -> str:

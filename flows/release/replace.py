@@ -19,6 +19,7 @@ from evals.sampling.redaction import redact_keys
 from flows.deployments.downtime import describe_change, describe_downtime, replaceable
 from flows.deployments.identity import belongs_to, own_tags
 from flows.platforms.base import Connection, Deployment, ReplacesModels, SlotSpec
+from flows.platforms.model_names import same_id
 from flows.release.steps import PromotionProcess
 
 __all__ = ["InPlacePromotion"]
@@ -88,10 +89,12 @@ class InPlacePromotion(PromotionProcess):
         """Make `previous` stand again; return what went wrong, None when nothing did."""
         try:
             standing = await self.platform.get(self.deployment)
-            if standing is not None and standing.model_id == previous.model_id:
+            if standing is not None and same_id(standing.model_id, previous.model_id):
                 if standing.state == "ready":
                     return None
-            elif standing is not None and standing.model_id != self.act.candidate.model_id:
+            elif standing is not None and not same_id(
+                standing.model_id, self.act.candidate.model_id
+            ):
                 return f"{self.deployment} serves {standing.model_id} by now and was left alone"
             slot = SlotSpec(slot="production", sku=previous.sku, capacity=previous.capacity)
             with self.step("given_back", model=previous.model_id) as found:
@@ -107,11 +110,11 @@ class InPlacePromotion(PromotionProcess):
 
     async def _previous(self) -> Deployment | None:
         standing = await self.platform.get(self.deployment)
-        if standing is None or standing.model_id == self.act.candidate.model_id:
+        if standing is None or same_id(standing.model_id, self.act.candidate.model_id):
             return self._remembered()
         live = self.registry.live(self.act.target)
         if live is not None and live.deployment == self.deployment:
-            if live.model_id != standing.model_id:
+            if not same_id(live.model_id, standing.model_id):
                 raise PlatformError(
                     f"{self.deployment} serves {standing.model_id}, and {live.model_id} is recorded as live",
                     hint=f"'gatewright verify {self.act.target}' with --adopt or --put-back settles which one is right",

@@ -17,6 +17,7 @@ from evals.sampling.redaction import redact_keys
 from flows.deployments.identity import deployment_name, own_tags, run_of
 from flows.orchestration.target_lease import held_here
 from flows.platforms.base import Connection, Platform
+from flows.platforms.model_names import same_id
 from flows.publishers.base import Publisher
 from flows.registry.kept_answers import KEPT
 from flows.registry.records import NewPointer
@@ -91,7 +92,7 @@ class PromotionProcess:
             tags = own_tags(act.target, act.run_id, "production", evidence=act.evidence_digest)
             model = act.candidate.model_id
             deployed = await self.platform.deploy(self.deployment, model, act.slot, tags=tags)
-            if deployed.model_id != model:
+            if not same_id(deployed.model_id, model):
                 raise PlatformError(f"{self.deployment} serves {deployed.model_id}, not {model}")
         with self.step("ready"):
             return await self.platform.wait_ready(deployed)
@@ -191,7 +192,7 @@ class PromotionProcess:
         standing = await self.platform.get(self.deployment)
         if standing is None:
             return True
-        if standing.model_id != self.act.candidate.model_id:
+        if not same_id(standing.model_id, self.act.candidate.model_id):
             raise PlatformError(
                 f"{self.deployment} stands already and serves {standing.model_id}; it is not this run's"
             )

@@ -20,6 +20,7 @@ from evals.sampling.progress.displays import LinePrinter, progress_view
 from evals.sampling.progress.snapshot import Snapshot
 from flows.evaluation.progress import last_look, newest_snapshot
 from flows.orchestration.target_lease import held_here, waits_here
+from flows.platforms.deadlines import logging_waits
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
@@ -169,12 +170,15 @@ async def follow(
 ) -> Any:
     """Await `work` while the run it carries out is shown. Returns what `work` returns, raises what it raises.
 
+    Where it is not `shown`, what is waited for still is: a line on the console every half minute.
+
     When this process carries the run out itself (`here`), it is shown from when it does, or waits for it: what another
     process does is not told as done here.
     """
-    task = asyncio.ensure_future(work)
     if not shown:
-        return await task
+        with logging_waits(lambda line: console.print(Text(line), soft_wrap=True)):
+            return await work
+    task = asyncio.ensure_future(work)
     with RunDisplay(settings, run_id, console, here=here) as display:
         while not task.done():
             await asyncio.to_thread(display.refresh)

@@ -17,11 +17,11 @@ from flows.cli import run
 from flows.live_client import NotResolvedError, resolve
 from flows.orchestration.prefect_api import PrefectApi
 from flows.orchestration.processes import Processes
+from flows.platforms.asking.slot_client import SlotClient
 from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.credentials import FixedToken
 from flows.platforms.base import Connection, TriggerRef
 from flows.platforms.data_plane import DataPlane
-from flows.platforms.slot_client import SlotClient
 from flows.platforms.table import open_platform
 from flows.publishers.http import request
 

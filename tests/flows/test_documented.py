@@ -14,15 +14,18 @@ import yaml
 from flows.cli import app
 from flows.config.target import load_target
 from flows.emulator.switches import Switches
+from flows.platforms.azure.arm.documents import put_body
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.errors.meanings import MEANINGS
-from flows.platforms.azure.fine_tune_offers import offer_table
 from flows.platforms.azure.options import AzureOptions, read_options
+from flows.platforms.azure.region.fine_tune_offers import offer_table
+from flows.platforms.base import SlotSpec
 from flows.platforms.fine_tuning.jobs import walk_jobs
 from flows.platforms.model_lifetimes import LifetimeTable, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 AZURE = (ROOT / "docs" / "azure.md").read_text("utf-8")
+RULES = (ROOT / "docs" / "azure_rules.md").read_text("utf-8")
 EMULATOR = (ROOT / "docs" / "emulator.md").read_text("utf-8")
 SWITCHES = msgspec.to_builtins(Switches())
 
@@ -124,6 +127,29 @@ def test_roles_that_errors_ask_for_and_codes_of_the_table_are_real():
     for role in ("Cognitive Services OpenAI Contributor", "Cognitive Services Usages Reader"):
         assert f'--role "{role}"' in AZURE
     table = AZURE.partition("## When it does not work")[2]
-    codes = re.findall(r"^\| `([A-Za-z]+)`", table, re.MULTILINE)
-    assert len(codes) >= 6
+    rows = re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE)
+    codes = [code for row in rows for code in re.findall(r"`([A-Za-z]+|\d+-\d+)`", row)]
+    assert len(codes) >= 20
     assert set(codes) <= set(MEANINGS)
+
+
+def test_the_lines_for_az_say_what_gatewright_sends():
+    """`az … deployment create` of the page on Azure's rules, against the body of the same deployment."""
+    line = re.search(r"deployment create (--name .*?)\n```", RULES, re.DOTALL)[1].replace(
+        "\\\n", " "
+    )
+    said = dict(re.findall(r"--([a-z-]+) (\S+)", line))
+    slot = SlotSpec(slot="developer", sku=said["sku-name"], capacity=int(said["sku-capacity"]))
+    sent = put_body(said["model-name"], slot, {})
+    assert sent["sku"] == {"name": "DeveloperTier", "capacity": 100}
+    assert sent["properties"]["model"] == {
+        "format": said["model-format"],
+        "name": said["model-name"],
+        "version": said["model-version"],
+    }
+    for option in ("versionUpgradeOption", "tags", "content_policy", "--model-source"):
+        assert option in RULES
+
+
+def test_every_code_that_is_explained_has_an_explanation_and_something_to_do():
+    assert all(meaning and fix for meaning, fix in MEANINGS.values())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.emulator.server import Emulator
-from flows.emulator.state.documents import Deployment, Operation, Tombstone
+from flows.emulator.state.documents import Deployment, Operation, Tombstone, TunedModel
 from flows.emulator.switches import Switches
 from flows.platforms.base import SpeaksOpenAI
 from flows.platforms.deadlines import PollingPace
@@ -26,6 +26,7 @@ __all__ = [
     "WORDS",
     "TrainedModels",
     "emulator_with_models",
+    "fine_tuned_open_model",
     "finish_operations",
     "question",
     "train",
@@ -111,6 +112,27 @@ def emulator_with_models(folder: Path) -> Iterator[tuple[Emulator, TrainedModels
     with Emulator(folder) as emulator, ThreadPoolExecutor(1) as thread:
         trained = thread.submit(lambda: asyncio.run(_train_both(emulator.url))).result()
         yield emulator, trained
+
+
+@contextmanager
+def fine_tuned_open_model(emulator: Emulator, weights_of: Job, base: str) -> Iterator[str]:
+    """A fine-tune of an open model on the emulator, with the weights of another; gives its id."""
+    store = emulator.state.store
+    weights = store.get(TunedModel, weights_of.model_id or "")
+    assert weights is not None
+    digits = "ab12" * 8
+    made = TunedModel(
+        id=f"{base}.ft-{digits}-Router",
+        account=weights.account,
+        flavour="azure",
+        base=base,
+        job=f"ftjob-{digits}",
+        artifact=weights.artifact,
+        created_at=weights.created_at,
+    )
+    store.put(made)
+    yield made.id
+    store.delete(TunedModel, made.id)
 
 
 @contextmanager

@@ -115,8 +115,8 @@ class BaseModel:
         return tuple(offered)
 
     def _provisioned(self, location: str) -> tuple[str, ...]:
-        here = location in ("northcentralus", "swedencentral") and not self.name.startswith("o4")
-        return PROVISIONED if here else ()
+        has = self.format == "OpenAI" and not self.name.startswith("o4")
+        return PROVISIONED if has and location in (_NCUS, _SWC) else ()
 
 
 AS_OF = "2026-11-28"

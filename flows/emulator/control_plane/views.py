@@ -17,7 +17,7 @@ from flows.emulator.control_plane.retirement import (
 )
 from flows.emulator.gateway.accounts import Account
 from flows.emulator.state.clock import iso
-from flows.emulator.state.documents import Deployment, Operation, TunedModel
+from flows.emulator.state.documents import Checkpoint, Deployment, Operation, TunedModel
 from flows.emulator.state.emulator_state import EmulatorState
 
 __all__ = [
@@ -42,7 +42,7 @@ def shown_deployment(
     """Return a deployment with its state of this moment."""
     properties = {
         **deployment.properties,
-        "model": msgspec.to_builtins(deployment.model),
+        "model": {**msgspec.to_builtins(deployment.model), "name": _shown_name(state, deployment)},
         "currentCapacity": deployment.capacity,
         "capabilities": {"chatCompletion": "true", "responses": "true", "maxOutputToken": "32768"},
         "provisioningState": provisioning_state(state, deployment),
@@ -69,6 +69,15 @@ def shown_deployment(
         },
         "properties": properties,
     }
+
+
+def _shown_name(state: EmulatorState, deployment: Deployment) -> str:
+    """The model's name as the switches have it shown."""
+    name, echo = deployment.model.name, state.switches.checkpoint_echo
+    checkpoint = state.store.get(Checkpoint, name) if echo != "id" else None
+    if checkpoint is not None:
+        name = checkpoint.model if echo == "model" else checkpoint.model.partition(":ckpt-")[0]
+    return name.lower() if state.switches.echo_letters == "lower" else name
 
 
 def requests_per_minute(state: EmulatorState, deployment: Deployment) -> int:

@@ -81,7 +81,12 @@ class Jobs:
     async def checkpoints(self, request: Request) -> Response:
         """GET /fine_tuning/jobs/{id}/checkpoints, newest first."""
         job = self._find(request)
-        mine = [one for one in reversed(self.state.store.all(Checkpoint)) if one.job == job.id]
+        unlisted = self.state.switches.unlisted_checkpoints
+        mine = [
+            one
+            for one in reversed(self.state.store.all(Checkpoint))
+            if one.job == job.id and not {one.id, "*"}.intersection(unlisted)
+        ]
         return page_response(mine, request, shown_checkpoint, default=10, ends=True)
 
     async def cancel(self, request: Request) -> Response:

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+
 from evals.errors import GatewrightError, PlatformError
 from evals.records import Candidate, Price, Slot
+from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.changes import changes_in_place
@@ -22,8 +25,10 @@ from flows.platforms.azure.data import SOURCE_KEY, AzureAuth, azure_endpoint, az
 from flows.platforms.azure.deploying import Deployer
 from flows.platforms.azure.options import AzureOptions, read_options
 from flows.platforms.azure.preflight import Preflight, billed_by_the_hour
-from flows.platforms.azure.region import Region, region_of
+from flows.platforms.azure.region.deployment_types import offers_of
+from flows.platforms.azure.region.model_here import ModelHere, region_of
 from flows.platforms.azure.replace import Replacement, replace_deployment
+from flows.platforms.azure.resolved import MODEL_TAG, RESOLVED_TAG, asked_for, resolves_to
 from flows.platforms.azure.rights import pausing_of, pausing_rights
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
 from flows.platforms.data_plane import DataPlane
@@ -34,7 +39,6 @@ from flows.platforms.model_lifetimes import LifetimeTable
 from flows.platforms.model_names import base_of, is_checkpoint_id, same_model
 from flows.platforms.prices import PriceTable
 from flows.platforms.reachability import unreachable
-from flows.platforms.readiness import probe_until_ready
 
 __all__ = ["AZURE_OPENAI", "AzureOpenAIPlatform"]
 
@@ -146,7 +150,7 @@ class AzureOpenAIPlatform:
 
     async def _await_answer(self, deployment: Deployment, deadline: Deadline) -> None:
         name, model_id = deployment.name, deployment.model_id
-        standing = await self.account.settled(name, deadline=deadline)
+        standing = await self._by_its_id(await self.account.settled(name, deadline=deadline))
         if standing.state != "ready" or not same_model(model_id, standing.model_id):
             raise PlatformError(
                 f"deployment {name} is {standing.state} with {standing.model_id}; expected {model_id}",
@@ -158,7 +162,7 @@ class AzureOpenAIPlatform:
             self.connect(name, standing.model_id, deployment.slot),
             pace=self._pace,
             deadline=deadline,
-            also=await self._other_names(model_id),
+            also=(*await self._other_names(model_id), *filter(None, (standing.shown_as,))),
         )
 
     def connect(self, name: str, model_id: str, slot: Slot) -> Connection:
@@ -168,7 +172,8 @@ class AzureOpenAIPlatform:
 
     async def get(self, name: str) -> Deployment | None:
         """Return the deployment as the control plane sees it, None when there is none."""
-        return await self.account.get(name)
+        found = await self.account.get(name)
+        return await self._by_its_id(found) if found is not None else None
 
     async def list_deployments(self) -> tuple[Deployment, ...]:
         """Return every deployment of the account, ours and others'."""
@@ -249,7 +254,7 @@ class AzureOpenAIPlatform:
             location = region_of(await self.account.describe())
         except PlatformError:
             location = ""  # types that every region has are told all the same
-        region = Region(
+        here = ModelHere(
             model_id=model_id,
             base=base_of(base or "") or base or model_id,
             location=location,
@@ -258,7 +263,7 @@ class AzureOpenAIPlatform:
             offered=self.options.offered,
             today=datetime.now(UTC).date(),
         )
-        return region.offers().offered
+        return offers_of(here).offered
 
     async def _checkpoint(self, model_id: str) -> tuple[Job, JobCheckpoint] | None:
         """What the jobs tell of a checkpoint; None for other ids, and where nothing can be told."""
@@ -268,6 +273,16 @@ class AzureOpenAIPlatform:
             return await find_checkpoint(self, model_id)
         except GatewrightError:
             return None  # the source account's jobs need not be readable
+
+    async def _by_its_id(self, found: Deployment) -> Deployment:
+        """A deployment that was asked for a checkpoint, under that id once the jobs tell that its name is the checkpoint's."""
+        asked = found.tags.get(MODEL_TAG, "")
+        unsure = asked_for(found, asked) and RESOLVED_TAG not in found.tags
+        if not unsure or same_model(asked, found.model_id):
+            return found
+        if not resolves_to(found.model_id, await self._checkpoint(asked), certain=False):
+            return found
+        return msgspec.structs.replace(found, model_id=asked, shown_as=found.model_id)
 
     async def _other_names(self, model_id: str) -> tuple[str, ...]:
         """A checkpoint answers under its model's name, which only its job tells."""

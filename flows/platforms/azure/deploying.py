@@ -11,16 +11,24 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from evals.errors import GatewrightError, PlatformError
 from flows.platforms.azure.account import ArmAccount
-from flows.platforms.azure.arm.documents import ModelSource, is_ours, put_body, sku_of
+from flows.platforms.azure.arm.documents import (
+    ModelSource,
+    is_ours,
+    put_body,
+    sku_of,
+)
 from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not_repointable
-from flows.platforms.azure.models import OPENAI, format_of
-from flows.platforms.azure.region import untuned_on_developer_tier
+from flows.platforms.azure.region.deployment_types import untuned_on_developer_tier
+from flows.platforms.azure.region.models import OPENAI, format_of
+from flows.platforms.azure.resolved import RESOLVED_TAG, asked_for, resolves_to
 from flows.platforms.base import Deployment, SlotSpec
 from flows.platforms.deadlines import Deadline
 from flows.platforms.fine_tuning.records import Job, JobCheckpoint
-from flows.platforms.model_names import base_of, is_fine_tuned, same_model
+from flows.platforms.model_names import base_of, is_fine_tuned, same_id, same_model
 
 __all__ = ["Deployer", "refuse_untuned"]
 
@@ -76,7 +84,9 @@ class Deployer:
         limit = self._account.arm.pace.deploy
         async with Deadline(limit, f"{name} to be deployed") as deadline, self._turn(deadline):
             standing = await self._usable(name, model_id, slot, deadline, whosever=whosever)
+            before, put = None, standing is None
             if standing is not None and not same_model(model_id, standing.model_id):
+                before, put = standing.shown_as or standing.model_id, True
                 # the capacity of what stands: model and capacity in one request are refused
                 kept = SlotSpec(slot=slot.slot, sku=standing.sku, capacity=standing.capacity)
                 await self._put(name, model_id, kept, tags, deadline)
@@ -86,6 +96,7 @@ class Deployer:
             elif is_ours(standing) and slot.capacity != standing.capacity:
                 await self._resize(standing, slot, deadline)
             settled = await self._account.settled(name, deadline=deadline)
+            settled = await self._recognised(settled, model_id, deadline, before=before, put=put)
         return _as_asked(settled, model_id)
 
     async def delete(self, name: str) -> None:
@@ -124,12 +135,21 @@ class Deployer:
         found = await self._account.get(name, deadline=deadline)
         if found is None:
             return None
+        if found.state != "deleting" and asked_for(found, model_id):
+            found = await self._account.settled(name, deadline=deadline)
+            found = await self._recognised(found, model_id, deadline)
         if found.state == "deleting" or (found.state == "failed" and is_ours(found)):
             await self.remove(name)
             return None
         if not same_model(model_id, found.model_id):
             if (whosever or is_ours(found)) and changes_in_place(found, model_id, slot):
                 return found
+            if asked_for(found, model_id):
+                raise PlatformError(
+                    f"deployment {name} was asked for {model_id} and shows {found.model_id}: nothing tells that it is that",
+                    code="WrongModel",
+                    hint="nothing was switched; delete it if nobody else deploys under this name, and run the same again",
+                )
             raise not_repointable(found, model_id)
         if found.sku.lower() != sku_of(slot).lower():
             raise PlatformError(
@@ -140,6 +160,35 @@ class Deployer:
         if found.state == "paused":
             await self._account.resume(name)
         return found
+
+    async def _recognised(
+        self,
+        standing: Deployment,
+        model_id: str,
+        deadline: Deadline,
+        *,
+        before: str | None = None,
+        put: bool = False,
+    ) -> Deployment:
+        """Return a deployment that was asked for a checkpoint as one of it, if the name it shows is that checkpoint's.
+
+        `before` is what stood under the name and was to be changed, `put` whether our request was the last one. The name
+        is put on record among the tags, so that whatever is shown later is known for ours, or not.
+        """
+        shown = standing.model_id
+        if (
+            standing.state == "failed"
+            or same_model(model_id, shown)
+            or not asked_for(standing, model_id)
+            or RESOLVED_TAG in standing.tags  # and it was another name
+            or (before is not None and same_id(before, shown))
+        ):
+            return standing
+        if not resolves_to(shown, await self._find(model_id), certain=put):
+            return standing
+        tags = {**standing.tags, RESOLVED_TAG: shown}
+        await self._account.patch(standing.name, {"tags": tags}, deadline=deadline)
+        return await self._account.settled(standing.name, deadline=deadline)
 
     async def _put(
         self,
@@ -169,7 +218,7 @@ class Deployer:
             if error.code in REFUSED_CHANGES:
                 await self._forgive_repeat(name, model_id, deadline, error)
             elif (error.code or "").lower() == "invalidresourceproperties":
-                raise await self._with_offered_skus(error, model_id) from error
+                raise await self._with_offered_skus(error, model_id, slot) from error
             elif error.status == 500:
                 raise _hinted(error, _FORMAT_HINT.format(kind)) from error
             else:
@@ -196,7 +245,9 @@ class Deployer:
     ) -> None:
         """A repeated PUT of the very same deployment may be refused as a model change: then it stands already."""
         found = await self._account.get(name, deadline=deadline)
-        if found is None or not same_model(model_id, found.model_id):
+        if found is None or not (
+            same_model(model_id, found.model_id) or asked_for(found, model_id)
+        ):
             raise error
 
     async def _format_of(self, model_id: str) -> str:
@@ -213,9 +264,12 @@ class Deployer:
             base = found[0].base_model if found else None
         return format_of(models, model_id, base) or OPENAI
 
-    async def _with_offered_skus(self, error: PlatformError, model_id: str) -> PlatformError:
+    async def _with_offered_skus(
+        self, error: PlatformError, model_id: str, slot: SlotSpec
+    ) -> PlatformError:
+        """What the model has here instead; a table that also names the refused type is wrong about that one."""
         try:
-            offered = await self._offered(model_id)
+            offered = [sku for sku in await self._offered(model_id) if sku != sku_of(slot)]
         except GatewrightError:
             return error  # what may not be read adds nothing
         if not offered:
@@ -255,4 +309,7 @@ def _as_asked(settled: Deployment, model_id: str) -> Deployment:
             code="WrongModel",
             hint="nothing was switched; find out who deploys under this name",
         )
+    if settled.model_id != model_id and same_id(model_id, settled.model_id):
+        # the id that everything else is recorded under, whatever letter case is shown
+        return msgspec.structs.replace(settled, model_id=model_id, shown_as=settled.model_id)
     return settled

@@ -11,10 +11,13 @@ from evals.errors import ConfigurationError, CredentialError, GatewrightError, P
 from evals.records import Candidate, Price
 from flows.platforms.azure.account import ArmAccount
 from flows.platforms.azure.arm.documents import is_ours, sku_of
-from flows.platforms.azure.models import find_entry, usage_names
 from flows.platforms.azure.options import AzureOptions
 from flows.platforms.azure.quota import WantedDeployment, quota_findings, read_rows
-from flows.platforms.azure.region import Region, region_of
+from flows.platforms.azure.region.cross_region import fine_tuning_finding
+from flows.platforms.azure.region.deployment_types import sku_finding
+from flows.platforms.azure.region.lifetimes import lifetime_findings
+from flows.platforms.azure.region.model_here import ModelHere, region_of
+from flows.platforms.azure.region.models import find_entry, usage_names
 from flows.platforms.azure.rights import ROLE, SOURCE_ROLE, rights, source_rights
 from flows.platforms.base import Finding, SlotSpec
 from flows.platforms.data_plane import DataPlane
@@ -61,10 +64,11 @@ class Preflight:
         self._models: list[dict[str, Any]] = []
         self._refused = False
         self._location = ""
-        base = base_of(candidate.model_id) or candidate.base_model or candidate.model_id
-        self._base = (
-            base_of(base) or base
-        )  # training that was continued names the earlier fine-tune
+        named = base_of(candidate.model_id) or candidate.base_model
+        self._base_known = named is not None or not is_checkpoint_id(candidate.model_id)
+        base = named or candidate.model_id
+        # training that was continued names the earlier fine-tune
+        self._base = base_of(base) or base
 
     async def run(self) -> tuple[Finding, ...]:
         """Return one finding for each thing looked at; what can't be looked at is a finding itself."""
@@ -82,7 +86,7 @@ class Preflight:
                 reader = "have 'Cognitive Services Usages Reader' assigned at the subscription"
                 await self._look("quota", lambda: self._quota(str(location)), reader, level="warn")
         hosted = any(billed_by_the_hour(self._candidate.model_id, slot) for slot in self._slots)
-        self._findings.append(price_finding(self._price, hosted=hosted))
+        self._findings.append(price_finding(self._price, self._candidate, hosted=hosted))
         return tuple(self._findings)
 
     async def _look(
@@ -142,9 +146,8 @@ class Preflight:
 
     async def _model(self) -> None:
         model_id = self._candidate.model_id
-        if is_checkpoint_id(model_id):
-            of = self._candidate.job_id or "a job that was not looked up"
-            self._add("model", "ok", f"{model_id} is a checkpoint of {of}")
+        if is_checkpoint_id(model_id) or self._candidate.checkpoint == model_id:
+            self._checkpoint(model_id)
         elif await known_model(self._platform, model_id) is None:
             fix = "check the model id; for a model of another account name it under 'source'"
             where = self._platform.data.address
@@ -152,18 +155,37 @@ class Preflight:
         else:
             self._add("model", "ok", f"{model_id} is there")
 
+    def _checkpoint(self, model_id: str) -> None:
+        if self._candidate.job_id:
+            self._add("model", "ok", f"{model_id} is a checkpoint of {self._candidate.job_id}")
+        elif self._candidate.checkpoint:
+            message = (
+                f"no job lists {model_id}, as is so of copied checkpoints: it is tried as it is"
+            )
+            self._add(
+                "model", "warn", message, "give the job that it is of, if there is one, by --job"
+            )
+        else:
+            self._add("model", "ok", f"{model_id} is a checkpoint whose job was not looked up")
+        if not self._base_known:
+            message = (
+                f"the base model of {model_id} is not known, and so neither its price, nor its lifetime, its quota or the"
+                " deployment types it has here"
+            )
+            self._add("base model", "warn", message, "give it by --base-model")
+
     async def _region(self) -> None:
         """Deployment types and lifetimes, from the account's list of models and what is published besides."""
         self._models = await self._account.models()
-        region = self._in_region()
-        for slot in self._slots:
-            self._findings += region.sku_findings(slot.slot, _sku(slot))
-        self._findings += region.lifetime_findings()
-        if self._platform.source is not None and region.tuned:
-            self._keep(region.fine_tuning_finding(await self._trained_in()))
+        here = self._here()
+        if self._base_known:
+            self._findings += [sku_finding(here, slot.slot, _sku(slot)) for slot in self._slots]
+            self._findings += lifetime_findings(here)
+        if self._platform.source is not None and here.tuned:
+            self._keep(fine_tuning_finding(here, await self._trained_in()))
 
-    def _in_region(self) -> Region:
-        return Region(
+    def _here(self) -> ModelHere:
+        return ModelHere(
             model_id=self._candidate.model_id,
             base=self._base,
             location=self._location,
@@ -171,6 +193,7 @@ class Preflight:
             lifetimes=self._platform.lifetimes,
             offered=self._platform.options.offered,
             today=datetime.now(UTC).date(),
+            job_id=self._candidate.job_id,
         )
 
     async def _trained_in(self) -> str | None:

@@ -11,11 +11,19 @@ from evals.records import Candidate
 from flows.platforms.base import SpeaksOpenAI, TriggerRef
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.fine_tuning.records import Job, JobCheckpoint
-from flows.platforms.model_names import base_of, is_checkpoint_id, job_of, step_checkpoint
+from flows.platforms.model_names import (
+    base_of,
+    is_checkpoint_id,
+    job_of,
+    same_id,
+    same_model,
+    step_checkpoint,
+)
 
 __all__ = ["find_checkpoint", "known_model", "resolve_candidate"]
 
 _JOBS_LOOKED_THROUGH = 100
+_WITHOUT_CHECKPOINTS = frozenset({"pending", "queued", "validating_files"})
 _UNREADABLE = (PlatformError, CredentialError)
 
 
@@ -31,18 +39,23 @@ async def resolve_candidate(
 
     `deploys_checkpoint_ids`: a checkpoint is deployed by its own id (Azure) and not by its model name (OpenAI).
     `elsewhere`: the model belongs to another account; where its jobs and models may not be read, a model or checkpoint id
-    is taken at its word. Raises RefusedError for what is unknown or not finished.
+    is taken at its word. So is a checkpoint that no job lists, where it is deployed by its id: it may have been copied,
+    or its job deleted. Raises RefusedError for what is unknown or not finished.
     """
-    if ref.job_id:
-        return await _from_job(platform, ref.job_id, target)
     named = ref.checkpoint or ref.model_id
-    if not named:
-        raise RefusedError("expected a job id, a model id or a checkpoint id; found none")
-    if is_checkpoint_id(named) or (deploys_checkpoint_ids and step_checkpoint(named) is not None):
-        return await _from_checkpoint(
-            platform, named, target, by_id=deploys_checkpoint_ids, elsewhere=elsewhere
+    if named and (
+        is_checkpoint_id(named) or (deploys_checkpoint_ids and step_checkpoint(named) is not None)
+    ):
+        found = await _from_checkpoint(
+            platform, named, ref.job_id, target, by_id=deploys_checkpoint_ids, elsewhere=elsewhere
         )
-    return await _from_model(platform, named, target, elsewhere=elsewhere)
+    elif ref.job_id and not named:
+        found = await _from_job(platform, ref.job_id, target)
+    elif named:
+        found = await _from_model(platform, named, target, elsewhere=elsewhere)
+    else:
+        raise RefusedError("expected a job id, a model id or a checkpoint id; found none")
+    return _with_base(found, ref.base_model)
 
 
 async def known_model(platform: SpeaksOpenAI, model_id: str) -> dict[str, Any] | None:
@@ -61,16 +74,23 @@ async def known_model(platform: SpeaksOpenAI, model_id: str) -> dict[str, Any] |
 
 
 async def find_checkpoint(platform: SpeaksOpenAI, named: str) -> tuple[Job, JobCheckpoint] | None:
-    """Find a checkpoint by its id or its model name among the latest jobs, with the job it belongs to."""
+    """Find a checkpoint by its id or its model name among the latest jobs, with the job it belongs to.
+
+    Jobs that are paused, running or cancelled are looked through as well. None does not say that there is no such
+    checkpoint: copied ones are in no list, nor are those of jobs that were deleted.
+    """
     owner = job_of(named)
     if owner is not None:
-        return await _among(platform, await jobs.get_job(platform, owner), named)
+        try:
+            return await _among(platform, await jobs.get_job(platform, owner), named)
+        except UnknownModelError:
+            return None
     searched = 0
     async for job in jobs.walk_jobs(platform):
         searched += 1
         if searched > _JOBS_LOOKED_THROUGH:
             break
-        if job.status == "succeeded":
+        if job.status not in _WITHOUT_CHECKPOINTS:
             found = await _among(platform, job, named)
             if found is not None:
                 return found
@@ -78,10 +98,20 @@ async def find_checkpoint(platform: SpeaksOpenAI, named: str) -> tuple[Job, JobC
 
 
 async def _among(platform: SpeaksOpenAI, job: Job, named: str) -> tuple[Job, JobCheckpoint] | None:
-    for checkpoint in await jobs.checkpoints(platform, job.id):
-        if named in {checkpoint.id, checkpoint.model_id}:
+    for checkpoint in await _listed(platform, job):
+        if any(known and same_id(named, known) for known in (checkpoint.id, checkpoint.model_id)):
             return job, checkpoint
     return None
+
+
+async def _listed(platform: SpeaksOpenAI, job: Job) -> tuple[JobCheckpoint, ...]:
+    """A job's checkpoints; none of one that was deleted meanwhile, or that can't have any."""
+    try:
+        return await jobs.checkpoints(platform, job.id)
+    except PlatformError as error:
+        if error.status not in {400, 404}:
+            raise
+        return ()
 
 
 async def _from_job(platform: SpeaksOpenAI, job_id: str, target: str) -> Candidate:
@@ -93,23 +123,59 @@ async def _from_job(platform: SpeaksOpenAI, job_id: str, target: str) -> Candida
 
 
 async def _from_checkpoint(
-    platform: SpeaksOpenAI, named: str, target: str, *, by_id: bool, elsewhere: bool
+    platform: SpeaksOpenAI,
+    named: str,
+    job_id: str | None,
+    target: str,
+    *,
+    by_id: bool,
+    elsewhere: bool,
 ) -> Candidate:
+    owner, found = None, None
     try:
-        found = await find_checkpoint(platform, named)
+        owner = await jobs.get_job(platform, job_id) if job_id else None
+        found = await (
+            _among(platform, owner, named) if owner else find_checkpoint(platform, named)
+        )
     except _UNREADABLE:
         if not elsewhere:
             raise
-        return Candidate(model_id=named, target=target, checkpoint=named)
-    if found is None:
+    if found is None and not by_id:
         raise UnknownModelError(
-            f"no job at {platform.data.address} has a checkpoint {named}; only the last epochs' are kept"
+            f"no job at {platform.data.address} has a checkpoint {named}; its model is asked by its own name:"
+            " --model ft:…:ckpt-step-…"
         )
+    if found is None:
+        return _unlisted(named, owner, target)
     job, checkpoint = found
     model_id = checkpoint.id if by_id else (checkpoint.model_id or checkpoint.id)
     candidate = await _candidate(platform, job, model_id, target, checkpoint.id)
     other = checkpoint.model_id if checkpoint.model_id != model_id else None
     return msgspec.structs.replace(candidate, weights_of=other)
+
+
+def _unlisted(named: str, owner: Job | None, target: str) -> Candidate:
+    """A checkpoint of which no list tells: it is tried as it is, and the platform has the last word."""
+    job_base = (base_of(owner.model_id or "") or owner.base_model) if owner else None
+    return Candidate(
+        model_id=named,
+        target=target,
+        base_model=base_of(named) or job_base,
+        job_id=owner.id if owner else job_of(named),
+        checkpoint=named,
+    )
+
+
+def _with_base(candidate: Candidate, given: str | None) -> Candidate:
+    """Take the base model that was given where none is known. Raises RefusedError where another one is."""
+    known = candidate.base_model
+    if given is None or (known is not None and same_model(given, known)):
+        return candidate
+    if known is not None:
+        raise RefusedError(
+            f"the base model of {candidate.model_id} is {known}, and {given} was given (--base-model)"
+        )
+    return msgspec.structs.replace(candidate, base_model=given)
 
 
 async def _from_model(

@@ -135,7 +135,8 @@ async def start(
 def _record(registry: Registry, settings: Settings, order: StartOrder) -> None:
     """Put the run of a job on record; those of other orders are, or they would not be known."""
     job_id = order.parameters.get("job_id")
-    if job_id and not order.resumes and registry.run(order.run_id) is None:
+    plain = job_id and not order.parameters.get("checkpoint")
+    if plain and not order.resumes and registry.run(order.run_id) is None:
         ref, actor = TriggerRef(job_id=job_id), order.parameters["requested_by"]
         request_run(settings, order.target, ref, kind="promotion", actor=actor)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import httpx
+import msgspec
 import pytest
 
 OPENAI = {"Authorization": "Bearer embedded-api-key"}
@@ -92,3 +93,28 @@ def test_switches_and_clock_are_turned_over_http(workshop) -> None:
     after = workshop.http.post(f"{url}/clock", json={"advance_s": 3600}).json()["now"]
     assert 3600 <= after - before < 3620
     assert workshop.http.post(f"{url}/clock", json={"advance_s": -1}).status_code == 400
+
+
+def test_a_refusal_of_the_control_plane_has_the_body_of_its_public_records(workshop) -> None:
+    workshop.emulator.set(faults=[{"match": "DELETE", "kind": "refusal", "code": "ScopeLocked"}])
+    path = "/subscriptions/s-1/resourceGroups/g-1/providers/Microsoft.CognitiveServices/accounts/a/deployments/d"
+    refused = workshop.http.delete(f"{workshop.url}{path}")
+    assert refused.status_code == 409
+    assert refused.headers["x-ms-request-id"]
+    assert refused.json()["error"]["message"] == (
+        f"The scope '{path}' cannot perform delete operation because following scope(s) are locked:"
+        " '/subscriptions/s-1/resourceGroups/g-1'. Please remove the lock and try again."
+    )
+
+
+def test_a_status_may_come_with_any_body(workshop) -> None:
+    page = "<html><title>Blocked</title></html>"
+    workshop.emulator.set(faults=[{"match": "/chat/", "status": 502, "body": page}])
+    assert (chat(workshop).status_code, chat(workshop).text) == (502, page)
+    workshop.emulator.set(faults=[{"match": "/chat/", "status": 418, "body": {"Message": "no"}}])
+    assert chat(workshop).json() == {"Message": "no"}
+
+
+def test_a_refusal_that_is_not_known_is_refused(workshop) -> None:
+    with pytest.raises(msgspec.ValidationError, match=r"expected a refusal's code, one of .*Scope"):
+        workshop.emulator.set(faults=[{"match": "PUT", "kind": "refusal", "code": "ScopLocked"}])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from support.emulator import LIVING
 from flows.emulator.control_plane.catalogue import AS_OF, BASE_MODELS
 from flows.emulator.control_plane.retirement import last_days
 from flows.emulator.server import Emulator
-from flows.platforms.azure.fine_tune_offers import offer_table
+from flows.platforms.azure.region.fine_tune_offers import offer_table
 from flows.platforms.model_lifetimes import LifetimeTable, tables
 
 PAST = (datetime.now(UTC).date() - timedelta(days=1)).isoformat()
@@ -32,7 +32,7 @@ def test_the_catalogue_agrees_with_what_the_client_knows(base) -> None:
         known = LifetimeTable(platform).published(base.full_name)
         days = (known.training_ends, known.base_inference_ends, known.fine_tunes_end)
         if base.full_name != "gpt-4o-2024-11-20" or platform != "openai":  # takes no jobs anywhere
-            assert tuple(asdict_values(own)) == tuple(day and day.isoformat() for day in days)
+            assert astuple(own) == tuple(day and day.isoformat() for day in days)
     for location in ("eastus2", "northcentralus", "swedencentral", "japaneast"):
         offered = set(base.skus(location, fine_tuned=True)) - {"DataZoneStandard"}
         assert offered == {
@@ -40,11 +40,7 @@ def test_the_catalogue_agrees_with_what_the_client_knows(base) -> None:
             for sku, models in offer_table().types.items()
             if (places := models.get(base.name, ())) == "everywhere" or location in places
         }
-    assert {one.noted.isoformat() for one in tables()} == {AS_OF, offer_table().noted.isoformat()}
-
-
-def asdict_values(days: Any) -> list[str | None]:
-    return list(asdict(days).values())
+    assert max(one.noted for one in tables()).isoformat() == AS_OF
 
 
 def test_days_are_as_far_away_as_they_were_when_they_were_noted(tmp_path) -> None:

@@ -138,6 +138,37 @@ async def test_a_sku_not_offered_names_those_that_are(server, azure) -> None:
         await azure.deploy("cand-1", TUNED, SLOT, tags=TAGS)
 
 
+@pytest.mark.parametrize("checkpoint", [False, True])
+async def test_the_list_that_is_promised_comes_where_only_base_models_are_listed(
+    embedded, emulator, models, checkpoint
+) -> None:
+    emulator.set(list_fine_tunes=False)
+    model = models.checkpoints[0].id if checkpoint else models.first.model_id
+    slot = SlotSpec(slot="production", sku="ProvisionedManaged", capacity=50)
+    with pytest.raises(PlatformError, match="InvalidResourceProperties") as caught:
+        await embedded.deploy("prod-1", model, slot, tags=TAGS)
+    told = "offered here for this model: Standard, GlobalStandard, DeveloperTier"
+    assert caught.value.hint == told
+
+
+async def test_a_type_that_was_just_refused_is_not_offered_again(server, azure) -> None:
+    server.on(f"GET {AT}", NONE)
+    server.on(f"PUT {AT}", refusal("InvalidResourceProperties", "not in this region"))
+    server.on(f"GET {ACCOUNT}/models", (200, {"value": []}))
+    server.on(f"GET {ACCOUNT}", (200, {"name": "acme-swc", "location": "Sweden Central"}))
+    with pytest.raises(PlatformError) as caught:
+        await azure.deploy("cand-1", TUNED, SLOT, tags=TAGS)
+    assert caught.value.hint == "offered here for this model: Standard, GlobalStandard"
+
+
+async def test_an_untuned_model_never_gets_as_far_as_a_developer_slot(server, azure) -> None:
+    for make in (azure.deploy, azure.replace):
+        with pytest.raises(PlatformError, match="DeveloperTier takes fine-tuned models") as caught:
+            await make("cand-1", "gpt-4.1-mini-2025-04-14", SLOT, tags=TAGS)
+        assert "sku: GlobalStandard" in (caught.value.hint or "")
+    assert server.seen == []
+
+
 async def test_a_misspelt_sku_is_named_before_anything_is_sent(server, azure) -> None:
     server.on(f"GET {AT}", NONE)
     with pytest.raises(ConfigurationError, match="did you mean 'DeveloperTier'"):

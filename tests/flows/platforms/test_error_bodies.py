@@ -9,7 +9,9 @@ import pytest
 
 from evals.errors import CredentialError, PlatformError
 from evals.sampling.endpoint.error_bodies import read_fault, request_id
+from flows.emulator.gateway.refusals import REFUSALS
 from flows.platforms.azure.errors.explain import service_error
+from flows.platforms.base import SlotSpec
 
 SUBSCRIPTION = "/subscriptions/0d2f6f4e-1111-4222-8333-944455556666"
 GROUP = f"{SUBSCRIPTION}/resourceGroups/acme-ai"
@@ -192,6 +194,15 @@ EXPLAINED: list[tuple[str, int, Any, list[str]]] = [
         ["no access to o3 2025-04-16", "https://aka.ms/oai/access"],
     ),
     (
+        "a family of models given out on application",
+        400,
+        error(
+            "SpecialFeatureOrQuotaIdRequired",
+            "This subscription does not have access to AIServices.DataZoneStandard.Open in eastus2.",
+        ),
+        ["no access to AIServices.DataZoneStandard.Open in eastus2: such models"],
+    ),
+    (
         "an offer without the service",
         400,
         error(
@@ -331,6 +342,35 @@ async def test_a_web_page_with_a_good_status_is_not_taken_for_an_empty_list(
         await azure.list_deployments()
 
 
+async def test_a_web_page_that_says_not_found_is_not_taken_for_the_control_plane_s_word(
+    server: Any, azure: Any
+) -> None:
+    server.on(f"GET {AT}", (404, b"<html><title>404 Not Found</title></html>"))
+    with pytest.raises(PlatformError, match="404: the answer is a web page"):
+        await azure.get("cand-1")
+
+
+async def test_throttling_that_outlasts_our_patience_says_when_to_come_back(
+    server: Any, azure: Any
+) -> None:
+    slow = error("TooManyRequests", "slow down")
+    server.on(f"GET {AT}", (429, slow, {"Retry-After": "7200"}))
+    with pytest.raises(PlatformError, match=r"try again in 2 h 00 min"):
+        await azure.get("cand-1")
+
+
+async def test_an_operation_that_fails_is_explained_with_its_request_id(
+    server: Any, azure: Any
+) -> None:
+    server.on(f"GET {AT}", (404, error("ResourceNotFound", "none")))
+    server.on(f"PUT {AT}", (201, {}, {"Azure-AsyncOperation": "{url}/operations/1"}))
+    failed = {"status": "Failed", **error("Novel", "it broke")}
+    server.on("GET /operations/1", (200, failed, {"x-ms-correlation-request-id": "corr-5"}))
+    slot = SlotSpec(slot="developer", sku="DeveloperTier", capacity=1)
+    with pytest.raises(PlatformError, match=r"Novel \(.*it broke; request id corr-5\)"):
+        await azure.deploy("cand-1", "gpt-4.1-mini-2025-04-14.ft-" + "5d1e" * 8, slot, tags={})
+
+
 async def test_an_unknown_refusal_of_a_token_says_how_to_sign_in(server: Any, azure: Any) -> None:
     server.on(f"GET {AT}", (401, {"error": {"code": "Novel", "message": "no"}}))
     with pytest.raises(CredentialError, match="az login"):
@@ -361,3 +401,38 @@ def test_a_body_that_never_ends_is_read_so_far() -> None:
     for _ in range(200):
         deep = {"error": {"code": "DeploymentFailed", "message": "outer", "details": [deep]}}
     assert read_fault(deep).code == "DeploymentFailed"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "read"),
+    [
+        ("ServiceModelDeprecated", "takes no new deployments since 2026-10-14"),
+        ("ServiceModelDeprecating", "gpt-4.1-mini 2025-04-14 takes no new deployments"),
+        (
+            "RequestDisallowedByPolicy",
+            "policy assignment 'Models by allow-list' at /subscriptions/",
+        ),
+        ("ScopeLocked", "/resourceGroups/embedded forbids to write"),
+        ("MissingSubscriptionRegistration", "az provider register"),
+        ("715-123420", "request id "),
+        ("SpecialFeatureOrQuotaIdRequired", "no access to gpt-4.1-mini 2025-04-14"),
+        ("SpecialFeatureOrQuotaIdRequired:offer", "offer does not include"),
+        ("InsufficientQuota:older", "needed 100, left 20 (units of 1,000 tokens a minute)"),
+        ("InsufficientQuota", "needed 1,200, left 1,080 of 1,200"),
+    ],
+)
+async def test_every_refusal_of_the_emulator_is_explained(
+    embedded: Any, emulator: Any, models: Any, refusal: str, read: str
+) -> None:
+    emulator.set(faults=[{"match": "PUT", "kind": "refusal", "code": refusal}])
+    slot = SlotSpec(slot="developer", sku="DeveloperTier", capacity=1)
+    with pytest.raises(PlatformError) as caught:
+        await embedded.deploy("cand-1", models.first.model_id, slot, tags={})
+    assert read in str(caught.value)
+    assert caught.value.code == refusal.partition(":")[0]
+    assert caught.value.hint
+
+
+def test_the_emulator_has_no_refusal_that_is_not_tried_here() -> None:
+    tried = test_every_refusal_of_the_emulator_is_explained.pytestmark[0].args[1]
+    assert {row[0] for row in tried} == set(REFUSALS)

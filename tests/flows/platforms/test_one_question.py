@@ -9,8 +9,8 @@ import pytest
 from support.scripted_server import ACCOUNT, OTHER, TUNED, shown
 
 from evals.records import Candidate
+from flows.platforms.asking.one_question import asked_once
 from flows.platforms.base import Finding
-from flows.platforms.one_question import asked_once
 from flows.platforms.openai import OpenAIPlatform, read_openai_options
 
 MODEL = "ft:gpt-4.1-mini-2025-04-14:acme:triage:CdEf12Gh"

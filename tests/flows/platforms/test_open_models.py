@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.emulator import TrainedModels
+from support.emulator import TrainedModels, fine_tuned_open_model
 from support.scripted_server import ACCOUNT, azure_at, embedded_at, shown
 
 from evals.errors import ConfigurationError, PlatformError
 from flows.emulator.server import Emulator
-from flows.emulator.state.documents import TunedModel
 from flows.platforms.azure.options import read_options
 from flows.platforms.base import SlotSpec, TriggerRef
 
@@ -21,23 +20,8 @@ AT = f"{ACCOUNT}/deployments/cand-1"
 
 @pytest.fixture
 def qwen(emulator: Emulator, models: TrainedModels) -> Iterator[str]:
-    """A fine-tune of an open model, with the weights of another."""
-    store = emulator.state.store
-    weights = store.get(TunedModel, models.first.model_id or "")
-    assert weights is not None
-    store.put(
-        TunedModel(
-            id=QWEN,
-            account=weights.account,
-            flavour="azure",
-            base="qwen3-32b",
-            job="ftjob-" + "ab12" * 8,
-            artifact=weights.artifact,
-            created_at=weights.created_at,
-        )
-    )
-    yield QWEN
-    store.delete(TunedModel, QWEN)
+    with fine_tuned_open_model(emulator, models.first, "qwen3-32b") as model_id:
+        yield model_id
 
 
 async def test_the_format_is_that_of_the_accounts_list(embedded, emulator, qwen) -> None:

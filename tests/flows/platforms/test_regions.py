@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 
 from evals.errors import ConfigurationError
 from flows.platforms.azure.options import read_options
-from flows.platforms.azure.region import Region
+from flows.platforms.azure.region.cross_region import fine_tuning_finding
+from flows.platforms.azure.region.deployment_types import offers_of, sku_finding
+from flows.platforms.azure.region.lifetimes import lifetime_findings
+from flows.platforms.azure.region.model_here import ModelHere
 from flows.platforms.base import Finding
 from flows.platforms.model_lifetimes import LifetimeTable, ModelDates, tables
 
@@ -44,9 +48,9 @@ def region(
     lifetimes: dict[str, dict[str, str]] | None = None,
     offered: dict[str, list[str]] | None = None,
     today: date = TODAY,
-) -> Region:
+) -> ModelHere:
     options = read_options({**HERE, "lifetimes": lifetimes or {}, "offered": offered or {}})
-    return Region(
+    return ModelHere(
         model_id=model,
         base=base or model.partition(".ft-")[0],
         location=location,
@@ -74,7 +78,7 @@ def tuned(base: str) -> str:
 def test_fine_tunes_live_until_a_day_of_their_own(base, until) -> None:
     retired = entry(base, "2026-10-01", lifecycleStatus="Deprecated")
     for listed in ([retired], []):
-        found = lines(*region(tuned(base), *listed).lifetime_findings())
+        found = lines(*lifetime_findings(region(tuned(base), *listed)))
         assert found["lifetime"] == f"ok: the fine-tune of {base} lives until {until}"
         assert found["successor"].startswith(
             f"ok: a successor can be trained on {base} until 2027-04"
@@ -83,60 +87,60 @@ def test_fine_tunes_live_until_a_day_of_their_own(base, until) -> None:
 
 def test_the_day_of_the_fine_tunes_is_warned_of_and_comes() -> None:
     listed = entry(O4, "2026-10-16", lifecycleStatus="Deprecated")
-    warned = region(tuned(O4), listed, today=date(2027, 8, 1)).lifetime_findings()
+    warned = lifetime_findings(region(tuned(O4), listed, today=date(2027, 8, 1)))
     assert lines(*warned)["lifetime"].startswith(
         "warn: the fine-tune of o4-mini-2025-04-16 ends on"
     )
-    gone = region(tuned(O4), listed, today=date(2027, 10, 16)).lifetime_findings()
+    gone = lifetime_findings(region(tuned(O4), listed, today=date(2027, 10, 16)))
     assert [one.level for one in gone] == ["fail", "warn"]
     assert {one.fix for one in gone} == {"train the successor on a newer base model"}
 
 
 def test_training_that_ends_is_a_warning_and_no_more() -> None:
-    soon = region(tuned(MINI), today=date(2027, 3, 1)).lifetime_findings()
+    soon = lifetime_findings(region(tuned(MINI), today=date(2027, 3, 1)))
     assert lines(*soon)["successor"].startswith("warn: a successor can be trained on")
-    over = region(tuned(MINI), today=date(2027, 4, 14)).lifetime_findings()
+    over = lifetime_findings(region(tuned(MINI), today=date(2027, 4, 14)))
     assert [one.level for one in over] == ["ok", "warn"]
 
 
 def test_an_untuned_model_ends_by_the_regions_list() -> None:
-    past = region(MINI, entry(MINI, "2026-11-27")).lifetime_findings()
+    past = lifetime_findings(region(MINI, entry(MINI, "2026-11-27")))
     assert lines(*past)["lifetime"] == f"fail: the base model {MINI} ended on 2026-11-27"
     assert "train" not in past[0].fix
-    later = region(O4, entry(O4, "2027-04-16")).lifetime_findings()
+    later = lifetime_findings(region(O4, entry(O4, "2027-04-16")))
     assert [one.level for one in later] == ["ok"], "the list goes before the table"
-    unlisted = region(O4).lifetime_findings()
+    unlisted = lifetime_findings(region(O4))
     assert [one.level for one in unlisted] == ["fail"], "the table alone knows"
     retired = region(MINI, entry(MINI, "2030-01-01", lifecycleStatus="Deprecated"))
-    assert retired.lifetime_findings()[0].level == "fail"
+    assert lifetime_findings(retired)[0].level == "fail"
     unnamed = "gpt-5-2025-08-07"
-    unknown = region(unnamed, entry(unnamed)).lifetime_findings()
+    unknown = lifetime_findings(region(unnamed, entry(unnamed)))
     assert [one.level for one in unknown] == ["warn"]
     assert "base_inference_ends" in unknown[0].fix
 
 
 def test_what_is_blocked_for_newcomers_is_a_warning_for_untuned_models_only() -> None:
     listed = entry(MINI, "2027-04-14", lifecycleStatus="Deprecating")
-    assert [one.level for one in region(MINI, listed).lifetime_findings()] == ["ok", "warn"]
-    assert {one.level for one in region(tuned(MINI), listed).lifetime_findings()} == {"ok"}
+    assert [one.level for one in lifetime_findings(region(MINI, listed))] == ["ok", "warn"]
+    assert {one.level for one in lifetime_findings(region(tuned(MINI), listed))} == {"ok"}
 
 
 def test_an_unknown_day_is_a_warning_until_the_target_states_it() -> None:
     base = "gpt-5-2025-08-07"
     for listed in ([], [entry(base, "2027-02-06")]):
-        (found,) = region(tuned(base), *listed).lifetime_findings()
+        (found,) = lifetime_findings(region(tuned(base), *listed))
         assert (found.level, found.name) == ("warn", "lifetime")
         assert "'fine_tunes_end' under 'lifetimes'" in found.fix
     for key in (base, "gpt-5", tuned(base)):
         stated = {key: {"fine_tunes_end": "2028-02-06"}}
-        (found,) = region(tuned(base), lifetimes=stated).lifetime_findings()
+        (found,) = lifetime_findings(region(tuned(base), lifetimes=stated))
         assert found.level == "ok"
 
 
 def test_the_targets_own_days_go_before_all_others() -> None:
     stated = {MINI: {"fine_tunes_end": "2026-11-01", "base_inference_ends": "2026-11-02"}}
-    assert region(tuned(MINI), lifetimes=stated).lifetime_findings()[0].level == "fail"
-    found = region(MINI, entry(MINI, "2027-04-14"), lifetimes=stated).lifetime_findings()
+    assert lifetime_findings(region(tuned(MINI), lifetimes=stated))[0].level == "fail"
+    found = lifetime_findings(region(MINI, entry(MINI, "2027-04-14"), lifetimes=stated))
     assert "ended on 2026-11-02" in found[0].message
 
 
@@ -145,17 +149,47 @@ def test_a_fine_tunes_own_entry_counts_where_it_does_not_repeat_its_base() -> No
     copied = own_entry(MINI, "2026-10-14", lifecycleStatus="Deprecated")
     own = own_entry(MINI, "2026-11-20")
     gone = own_entry(MINI, lifecycleStatus="Deprecated")
-    assert region(tuned(MINI), listed, copied).lifetime_findings()[0].level == "ok"
-    assert region(tuned(MINI), listed, own).lifetime_findings()[0].level == "fail"
-    found = region(tuned(MINI), entry(MINI, "2027-04-14"), gone).lifetime_findings()
+    assert lifetime_findings(region(tuned(MINI), listed, copied))[0].level == "ok"
+    assert lifetime_findings(region(tuned(MINI), listed, own))[0].level == "fail"
+    found = lifetime_findings(region(tuned(MINI), entry(MINI, "2027-04-14"), gone))
     assert found[0].message == f"{tuned(MINI)} is retired, by the region's list"
     delisted = own_entry(MINI, "2027-04-14", lifecycleStatus="Deprecated")
-    assert region(tuned(MINI), delisted).lifetime_findings()[0].level == "ok"
+    assert lifetime_findings(region(tuned(MINI), delisted))[0].level == "ok"
+
+
+def test_a_fine_tune_that_the_list_has_as_retired_is_refused_or_warned_of() -> None:
+    gone = {"lifecycleStatus": "Deprecated"}
+    own, base = own_entry(MINI, "2027-10-14", **gone), entry(MINI, "2027-04-14")
+    assert lines(*lifetime_findings(region(tuned(MINI), base, own)))["lifetime"].startswith("fail")
+    ended = own_entry(MINI, "2026-11-01", **gone)
+    over = entry(MINI, "2026-10-01", **gone)
+    assert lines(*lifetime_findings(region(tuned(MINI), over, ended)))["lifetime"].startswith(
+        "fail"
+    )
+    copied = region(tuned(MINI), over, own_entry(MINI, "2026-10-01", **gone))
+    told = {one.name: one for one in lifetime_findings(copied)}
+    assert told["availability"].level == "warn"
+    assert "'fine_tunes_end'" in told["availability"].fix
+    stated = region(
+        tuned(MINI),
+        over,
+        own_entry(MINI, "2026-10-01", **gone),
+        lifetimes={MINI: {"fine_tunes_end": "2027-10-14"}},
+    )
+    assert "availability" not in lines(*lifetime_findings(stated))
+
+
+def test_a_checkpoint_is_as_retired_as_its_jobs_model() -> None:
+    own = own_entry(MINI, "2027-10-14", lifecycleStatus="Deprecated")
+    of_job = region("ftchkpt-" + HEX, entry(MINI, "2027-04-14"), own, base=MINI)
+    assert lines(*lifetime_findings(of_job))["lifetime"].startswith("ok")
+    of_job = replace(of_job, job_id=f"ftjob-{HEX}")
+    assert lines(*lifetime_findings(of_job))["lifetime"].startswith("fail")
 
 
 def test_a_base_that_lives_longer_than_the_table_says_takes_its_fine_tunes_along() -> None:
     listed = entry(MINI, "2030-07-15")
-    found = region(tuned(MINI), listed, today=date(2029, 1, 1)).lifetime_findings()
+    found = lifetime_findings(region(tuned(MINI), listed, today=date(2029, 1, 1)))
     assert lines(*found)["lifetime"].endswith("lives until 2030-07-15")
 
 
@@ -209,9 +243,8 @@ def test_lifetimes_that_make_no_sense_are_one_clear_error(stated, told) -> None:
 # ---- deployment types
 
 
-def sku(of: Region, name: str) -> Finding:
-    (found,) = of.sku_findings("production", name)
-    return found
+def sku(of: ModelHere, name: str) -> Finding:
+    return sku_finding(of, "production", name)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +261,7 @@ def test_the_table_says_what_fine_tunes_have_where_the_list_does_not(
     base, location, offered
 ) -> None:
     of = region(tuned(base), entry(base, None, "GlobalBatch"), location=location)
-    assert of.offers().offered == tuple(offered.split(", "))
+    assert offers_of(of).offered == tuple(offered.split(", "))
     assert sku(of, "GlobalStandard").level == "ok"
     refused = sku(region(tuned(MINI), location="japaneast"), "Standard")
     assert (refused.level, refused.fix) == ("fail", "offered here: GlobalStandard, DeveloperTier")
@@ -239,7 +272,7 @@ def test_the_list_overrules_the_table_where_it_speaks_of_the_fine_tune() -> None
     listed = entry(MINI, None, "Standard", "GlobalStandard")
     own = own_entry(MINI, None, "GlobalStandard", "DataZoneStandard")
     of = region(tuned(MINI), listed, own)
-    assert of.offers().offered == ("GlobalStandard", "DataZoneStandard")
+    assert offers_of(of).offered == ("GlobalStandard", "DataZoneStandard")
     assert sku(of, "Standard").level == "fail"
     copied = own_entry(MINI, None, "Standard", "GlobalStandard")
     assert sku(region(tuned(MINI), listed, copied), "DeveloperTier").level == "ok"
@@ -302,7 +335,7 @@ def test_a_model_of_another_region_needs_fine_tuning_where_it_goes() -> None:
     def level(
         *models: dict[str, Any], location: str, trained_in: str | None = "swedencentral"
     ) -> str:
-        found = region(tuned(MINI), *models, location=location).fine_tuning_finding(trained_in)
+        found = fine_tuning_finding(region(tuned(MINI), *models, location=location), trained_in)
         return found.level if found else "-"
 
     assert level(able, location="westus") == "ok"

@@ -90,7 +90,7 @@ def test_waiting_for_a_slot_loads_no_sdk():
         "from evals.records import Endpoint\n"
         "from flows.platforms.base import Connection\n"
         "from flows.platforms.data_plane import DataPlane\n"
-        "from flows.platforms.readiness import probe_until_ready\n"
+        "from flows.platforms.asking.readiness import probe_until_ready\n"
         "from flows.platforms.deadlines import Deadline, PollingPace\n"
         "async def no_headers(): return {}\n"
         "end = Endpoint(base_url='http://127.0.0.1:9/v1', model='m', model_id='m')\n"

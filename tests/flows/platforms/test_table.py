@@ -15,6 +15,7 @@ import pytest
 from evals.errors import ConfigurationError, CredentialError
 from evals.records import Price
 from flows.platforms import prices
+from flows.platforms.asking.readiness import agreement
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.credentials import IdentityTokens, source_tokens
 from flows.platforms.azure.options import read_options
@@ -29,7 +30,6 @@ from flows.platforms.model_names import (
     step_checkpoint,
 )
 from flows.platforms.prices import PriceTable
-from flows.platforms.readiness import agreement
 from flows.platforms.table import PLATFORMS, open_platform
 
 OPTIONS = {"subscription": "s", "resource_group": "g", "account": "acme-swc"}

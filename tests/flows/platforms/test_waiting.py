@@ -13,14 +13,15 @@ from support.scripted_server import ACCOUNT, TUNED, azure_at, shown
 
 from evals.errors import ConfigurationError
 from evals.records import Endpoint
-from flows.evaluation.progress import newest_snapshot, waits_shown
+from evals.sampling.progress.snapshot import Snapshot
+from flows.evaluation.progress import WaitsOfAsking, newest_snapshot, waits_shown
 from flows.platforms import deadlines
+from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.base import Connection, Deployment, SlotSpec
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace, logging_waits, telling_of_waits
 from flows.platforms.fine_tuning.jobs import wait_finished
 from flows.platforms.openai import OpenAIPlatform, read_openai_options
-from flows.platforms.readiness import probe_until_ready
 
 DEAD = "http://127.0.0.1:9"
 
@@ -82,6 +83,15 @@ async def test_a_wait_stands_where_another_process_shows_it_until_it_is_over(
     over = newest_snapshot(tmp_path / "run", 0)
     assert over is not None
     assert over.note == ""
+
+
+def test_questions_on_the_side_tell_what_they_wait_for_once_each() -> None:
+    told: list[str] = []
+    sink = WaitsOfAsking()
+    with telling_of_waits(told.append):
+        for note in ("", "429 at 9:00", "429 at 9:00", "", "429 at 9:30"):
+            sink.update(Snapshot(elapsed_s=1.0, roles={}, note=note))
+    assert told == ["429 at 9:00", "429 at 9:30"]
 
 
 async def test_what_is_waited_for_is_shown_and_logged(

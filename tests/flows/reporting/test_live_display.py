@@ -14,9 +14,10 @@ from evals.gate.look_store import LookStore
 from evals.gate.looks import CheckLook, LookEvent
 from evals.records import CheckResult
 from evals.sampling.progress.snapshot import RoleProgress, Snapshot
-from flows.evaluation.progress import PROGRESS_FILE, run_progress
+from flows.evaluation.progress import PROGRESS_FILE, run_progress, waits_shown
+from flows.platforms import deadlines
 from flows.registry.opening import open_registry
-from flows.registry.records import RunRecord
+from flows.registry.records import RunRecord, RunState
 from flows.reporting import live_display
 from flows.reporting.live_display import RunDisplay, follow
 from flows.settings import Settings
@@ -204,11 +205,14 @@ def test_how_a_model_goes_live_is_said_before_it_does_and_stays_on_the_screen(
     assert out.getvalue().count(words) == 1
 
 
+@pytest.mark.parametrize("state", ["requested", "preflight", "deploying", "promoting", "judged"])
 @pytest.mark.parametrize("terminal", [True, False])
-def test_what_a_deployment_is_waited_for_is_shown_whole(settings: Settings, terminal: bool) -> None:
+def test_what_is_waited_for_is_shown_whole_whatever_is_done(
+    settings: Settings, terminal: bool, state: RunState
+) -> None:
     note = "waiting for candidate-slot-1 to answer, 20 s so far, given up after 1200 s: DeploymentNotFound: it is not through yet"
     with open_registry(settings) as registry:
-        registry.set_run_state(RUN, "deploying")
+        registry.set_run_state(RUN, state)
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=80, color_system=None)
     with RunDisplay(settings, RUN, console) as display:
@@ -216,3 +220,19 @@ def test_what_a_deployment_is_waited_for_is_shown_whole(settings: Settings, term
         run_progress(settings.run_folder(RUN), None).update(shot)
         display.refresh()
     assert note in " ".join(out.getvalue().split())
+
+
+async def test_a_wait_is_told_on_stderr_where_nothing_else_is_shown(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deadlines, "TELL_EVERY_S", 0.01)
+
+    async def work() -> None:
+        with waits_shown(settings.run_folder(RUN)):
+            async with deadlines.Deadline(5, "slot-1 to answer") as deadline:
+                await deadline.pause(0.05, "HTTP 404")
+
+    out = io.StringIO()
+    await follow(settings, RUN, work(), Console(file=out, width=40), shown=False)
+    assert out.getvalue().splitlines()[0].startswith("waiting for slot-1 to answer, ")
+    assert "HTTP 404; given up at" in out.getvalue().splitlines()[-1]

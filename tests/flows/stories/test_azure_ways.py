@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.emulator import finish_operations
+from support.emulator import LIVING, finish_operations
 
 from evals.errors import ConfigurationError, PlatformError
 from flows.deployments.identity import slot_name
@@ -41,6 +42,24 @@ def test_in_the_same_region_doctor_is_content_and_the_model_goes_live(account, m
     outcome = account.promoted(models.first.model_id)
     assert outcome.state == "live"
     assert list(account.standing().values()) == [models.first.model_id]
+
+
+def test_a_fine_tune_goes_live_after_its_base_has_retired(account, emulator, models):
+    past = (datetime.now(UTC) - timedelta(days=40)).date().isoformat()
+    dates = {**LIVING["*"], "base_inference_ends": past}
+    emulator.set(model_dates={"gpt-4.1-mini": dates}, list_fine_tunes=False)
+    base = "gpt-4.1-mini-2025-04-14"
+    account.azure(lifetimes={base: {"fine_tunes_end": "2099-10-14"}})
+    account.is_set_up()
+    answer = account.doctor(models.first.model_id)
+    assert answer.code == 0, answer.out
+    assert f"the fine-tune of {base} lives until 2099-10-14" in ticked(answer, "lifetime")
+    assert f"a successor can be trained on {base} until 2099" in ticked(answer, "successor")
+    assert account.promoted(models.first.model_id).state == "live"
+    untuned = account.doctor(base)
+    assert untuned.code == 3
+    assert ticked(untuned, "lifetime").startswith("✗")
+    assert "DeveloperTier takes fine-tuned models only" in untuned.out
 
 
 def test_doctor_says_what_a_run_costs_and_says_so_when_a_price_is_not_known(

@@ -13,11 +13,18 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterKey,
+    LogFilter,
+    LogFilterFlowRunId,
+)
+from prefect.logging.handlers import APILogWorker
 from support.project import Project
 
 from evals.sampling.progress.snapshot import RoleProgress, Snapshot
 from flows.emulator.server import Emulator
+from flows.platforms import deadlines
 from flows.platforms.fine_tuning import jobs
 from flows.platforms.table import open_platform
 from flows.registry.opening import open_registry
@@ -183,9 +190,25 @@ async def progress_pages(run_id: str) -> list[Any]:
         return await client.read_artifacts(artifact_filter=wanted)
 
 
-async def test_how_far_asking_is_stands_on_a_page_of_the_flow_run(home: Path):
+async def logged(flow_run_id: Any, last: str) -> list[str]:
+    """What a flow run has logged, as the server gives it once it has what begins with `last`."""
+    APILogWorker.instance().drain()
+    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
+    async with get_client() as client:
+        for _ in range(100):
+            lines = [line.message for line in await client.read_logs(wanted)]
+            if any(line.startswith(last) for line in lines):
+                break
+            await asyncio.sleep(0.1)
+    return lines
+
+
+async def test_how_far_asking_is_and_what_is_waited_for_stand_on_the_pages_of_the_flow_run(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
     from flows.promotion import promote
 
+    monkeypatch.setattr(deadlines, "TELL_EVERY_S", 0.1)
     gate = home.parent / "gates" / "teams.yaml"
     gate.write_text(GATE.replace("early_stop: false\n", ""))
     job = await fine_tune("shown")
@@ -196,6 +219,10 @@ async def test_how_far_asking_is_stands_on_a_page_of_the_flow_run(home: Path):
         assert (page.type, page.flow_run_id is not None) == ("progress", True)
         assert 0 < page.data <= 100
         assert re.match(r"candidate: \d+ of 90 \(\d+%\) done, .*no failures; ", page.description)
+    lines = await logged(pages[0].flow_run_id, "report: ")
+    for what in ("-dev to be deployed, ", "-dev to be deleted, "):
+        assert any(line.startswith("waiting for gw-teams") and what in line for line in lines), what
+    assert any("; given up at " in line and line.endswith(" UTC") for line in lines)
 
 
 @pytest.fixture
@@ -211,31 +238,35 @@ def warnings_of_runs() -> Iterator[list[str]]:
 
 
 async def test_a_progress_page_is_kept_up_to_date_and_never_stops_the_work(
-    home: Path, warnings_of_runs: list[str]
+    home: Path, warnings_of_runs: list[str], caplog: pytest.LogCaptureFixture
 ):
     from prefect import flow
 
     from flows.orchestration.artifacts import showing_progress
 
-    def shot(done: int) -> Snapshot:
+    def shot(done: int, note: str = "") -> Snapshot:
         role = RoleProgress(model_id="m", done=done, planned=200)
-        return Snapshot(elapsed_s=1.0, roles={"candidate": role})
+        return Snapshot(elapsed_s=1.0, roles={"candidate": role}, note=note)
 
     @flow(name="asking")
     async def asking() -> str:
         async with showing_progress("Run-1", ["PASS  exact"]) as page:
             page.update(shot(50))
             await page.send()
-            page.update(shot(150))
+            page.update(shot(140, "waiting for slot-1: 429"))
+            page.update(shot(150, "waiting for slot-1: 429"))
         (kept,) = await progress_pages("run-1")
         assert (kept.data, kept.description.splitlines()[-1]) == (75.0, "PASS  exact")
+        assert "waiting for slot-1: 429" in kept.description
         async with showing_progress("no key for the server") as page:
             page.update(shot(50))
             await page.send()
             page.update(shot(60))
         return "done"
 
-    assert await asking() == "done"
+    with caplog.at_level(logging.INFO, "prefect.flow_runs"):
+        assert await asking() == "done"
+    assert caplog.messages.count("waiting for slot-1: 429") == 1
     said = [text for text in warnings_of_runs if "the progress page could not be updated" in text]
     assert len(said) == 1
 

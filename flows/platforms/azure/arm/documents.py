@@ -9,6 +9,7 @@ import msgspec
 
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.records import Slot
+from flows.platforms.azure.resolved import checkpoint_tags, id_shown_as
 from flows.platforms.base import Deployment, SlotSpec
 from flows.platforms.model_names import base_parts, is_fine_tuned
 
@@ -136,7 +137,7 @@ def put_body(
         properties["raiPolicyName"] = content_policy
     return {
         "sku": {"name": sku_of(slot), "capacity": slot.capacity},
-        "tags": {**tags, OWN_TAG: slot.slot},
+        "tags": {**checkpoint_tags(model_id, tags), OWN_TAG: slot.slot},
         "properties": properties,
     }
 
@@ -146,15 +147,18 @@ def to_deployment(found: ArmDeployment) -> Deployment:
     properties = found.properties or _Properties()
     tags = dict(found.tags or {})
     sku = found.sku or _Sku()
+    shown = _model_id(properties.model)
+    model_id = id_shown_as(shown, tags) if OWN_TAG in tags else shown
     return Deployment(
         name=found.name,
-        model_id=_model_id(properties.model),
+        model_id=model_id,
         state=_state(properties),
         slot=_slot(tags, sku.name),
         sku=_BY_LOWER.get(sku.name.lower(), sku.name),
         capacity=sku.capacity or properties.current_capacity or 0,
         tags=tags,
         created_at=found.system_data.created_at if found.system_data else None,
+        shown_as="" if model_id == shown else shown,
     )
 
 

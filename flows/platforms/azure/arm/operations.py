@@ -7,10 +7,10 @@ at the resource itself. The address is never taken apart, and never followed to 
 from __future__ import annotations
 
 from evals.errors import PlatformError
+from flows.platforms.asking.service_words import quoted
 from flows.platforms.azure.arm.transport import ArmAnswer, ArmClient
 from flows.platforms.azure.errors.explain import explained
 from flows.platforms.deadlines import Deadline, retry_after
-from flows.platforms.service_words import quoted
 
 __all__ = ["follow", "out_of_time"]
 
@@ -51,8 +51,9 @@ def out_of_time(doing: str, deadline: Deadline) -> PlatformError:
 def _state(answer: ArmAnswer) -> str:
     """What an operation that goes on last said, for those who wait."""
     status = answer.body.get("status") if isinstance(answer.body, dict) else None
-    told = quoted(str(status)) if status else f"HTTP {answer.status}"
-    return f"the operation's status is {told}"
+    if not status:
+        return f"the operation is under way (HTTP {answer.status})"
+    return f"the operation's status is {quoted(str(status))}"
 
 
 def _at_its_end(answer: ArmAnswer, *, by_status: bool, doing: str) -> bool:
@@ -65,7 +66,7 @@ def _at_its_end(answer: ArmAnswer, *, by_status: bool, doing: str) -> bool:
         return True
     succeeded = _ENDED.get(status.lower())
     if succeeded is False:
-        error = explained(doing, status=None, body=answer.body)
+        error = explained(doing, status=None, body=answer.body, headers=answer.headers)
         raise (
             error
             if answer.code

@@ -136,7 +136,7 @@ class ArmClient:
         while True:
             headers = await self._headers(auxiliary=ask.auxiliary, fresh=fresh)
             answer = await self._once(ask, headers)
-            if answer is not None and (answer.status < 300 or answer.status in ask.allow):
+            if answer is not None and _welcome(answer, ask.allow):
                 return answer
             if answer is not None and _expired(answer) and not fresh:
                 fresh = True
@@ -232,6 +232,11 @@ class _Request(NamedTuple):
     params: Mapping[str, str] | None
     allow: frozenset[int]
     auxiliary: bool
+
+
+def _welcome(answer: ArmAnswer, allow: frozenset[int]) -> bool:
+    """True for a success, and for a refusal that the caller asked for: a proxy's page with that status is not it."""
+    return answer.status < 300 or (answer.status in allow and not is_web_page(answer.body))
 
 
 def _conflicting(answer: ArmAnswer) -> bool:

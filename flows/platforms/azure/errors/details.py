@@ -10,10 +10,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
+from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import ServiceFault
+from flows.platforms.asking.service_words import quoted
 from flows.platforms.azure.errors.quota_numbers import QuotaNumbers, read_quota_numbers
 from flows.platforms.azure.roles import what_to_assign
-from flows.platforms.service_words import quoted
+from flows.platforms.deadlines import retry_after
 
 __all__ = ["details_of"]
 
@@ -31,6 +33,9 @@ _LOCKED = re.compile(r"cannot perform (\w+) operation.*?locked:\s*(.*)", re.DOTA
 _QUOTED = re.compile(r"'([^']+)'")
 _NAMESPACE = re.compile(r"namespace '([\w.]+)'")
 _MODEL = re.compile(r"model '([^']*Name:[^']*)'")
+_DENIED = re.compile(
+    r"not have access to(?: this model| the model)?(.*)", re.DOTALL | re.IGNORECASE
+)
 _SINCE = re.compile(r"since (\d{1,2}/\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2})")
 _GROUP = re.compile(r"/resourceGroups/([^/]+)", re.IGNORECASE)
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)", re.IGNORECASE)
@@ -132,11 +137,11 @@ def _registration(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
 
 def _access(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     message = fault.message.lower()
-    if "access to this model" in message or "access to the model" in message:
+    if denied := _DENIED.search(fault.message):
         model = _MODEL.search(fault.message)
-        named = f" {_model_name(model[1])}" if model else " the model"
+        named = _model_name(model[1]) if model else quoted(denied[1].strip(" .'")) or "the model"
         return (
-            f"the subscription has no access to{named}: such models are given out on application",
+            f"the subscription has no access to {named}: such models are given out on application",
             "apply for it at https://aka.ms/oai/access with this subscription, or take one that has access",
         )
     if "quotaid/feature" in message:
@@ -193,6 +198,11 @@ def _missing(action: str, scope: str) -> str:
     return f"the action {action} is missing at {scope}: {what_to_assign((action,), 'there')}"
 
 
+def _throttled(_fault: ServiceFault, headers: Headers) -> tuple[str, str]:
+    asked = retry_after({name.lower(): value for name, value in headers.items()})
+    return "", f"try again in {duration(asked)}: so long it asks to be left alone" if asked else ""
+
+
 def _tenant(_fault: ServiceFault, headers: Headers) -> tuple[str, str]:
     lower = {name.lower(): value for name, value in headers.items()}
     found = _TENANT.search(lower.get("www-authenticate", ""))
@@ -217,6 +227,9 @@ _READERS: Mapping[str, Reader] = {
     "specialfeatureorquotaidrequired": _access,
     "servicemodeldeprecated": _deprecated,
     "servicemodeldeprecating": _deprecated,
+    "toomanyrequests": _throttled,
+    "subscriptionrequeststhrottled": _throttled,
+    "resourcecollectionrequeststhrottled": _throttled,
     "authorizationfailed": _role,
     "linkedauthorizationfailed": _source_role,
     "invalidauthenticationtokentenant": _tenant,

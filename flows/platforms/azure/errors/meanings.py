@@ -116,6 +116,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "try again later",
     ),
     "TooManyRequests": ("the control plane is throttling", "try again later"),
+    "ResourceCollectionRequestsThrottled": ("the control plane is throttling", "try again later"),
     "SubscriptionRequestsThrottled": ("the control plane is throttling", "try again later"),
     "InternalServerError": (
         "the service failed",

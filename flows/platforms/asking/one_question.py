@@ -11,10 +11,10 @@ from evals.records import Candidate, Price, Usage
 from evals.report.numbers import duration
 from evals.report.sanitise import one_line
 from evals.sampling.budget import cost_usd
+from flows.platforms.asking.readiness import ANSWERING, agreement
+from flows.platforms.asking.slot_client import SlotClient
 from flows.platforms.base import Connection, Finding, FindsAnsweringModels, HostingPlatform
 from flows.platforms.data_plane import DataPlane
-from flows.platforms.readiness import ANSWERING, agreement
-from flows.platforms.slot_client import SlotClient
 
 __all__ = ["asked_once", "question_finding"]
 

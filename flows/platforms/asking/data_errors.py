@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from evals.errors import CredentialError, PlatformError, Problem
 from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import ServiceFault, request_id
+from flows.platforms.asking.service_words import BEFORE_THE_SERVICE, in_brackets, look_up, quoted
 from flows.platforms.deadlines import retry_after
-from flows.platforms.service_words import BEFORE_THE_SERVICE, in_brackets, look_up, quoted
 
 __all__ = ["refused"]
 

@@ -13,11 +13,16 @@ from typing import Literal
 import httpx
 
 from evals.errors import PlatformError
+from flows.platforms.asking.slot_client import SlotClient
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace, retry_after
-from flows.platforms.model_names import base_parts, is_checkpoint_id, is_fine_tuned
-from flows.platforms.slot_client import SlotClient
+from flows.platforms.model_names import (
+    base_parts,
+    is_checkpoint_id,
+    is_fine_tuned,
+    step_checkpoint,
+)
 
 __all__ = ["ANSWERING", "agreement", "probe_until_ready"]
 
@@ -47,7 +52,10 @@ def agreement(
     if answering.lower() in names:
         return "yes"
     if is_fine_tuned(answering):
-        unknowable = is_checkpoint_id(asked) and not also
+        steps = [name for name in names if step_checkpoint(name) is not None]
+        unknowable = is_checkpoint_id(asked) and (
+            not also or (not steps and answering.lower().partition(":ckpt-step-")[0] in names)
+        )
         return "unknown" if unknowable else "no"
     if is_fine_tuned(asked) or base_parts(answering)[0] != base_parts(asked)[0]:
         return "unknown"

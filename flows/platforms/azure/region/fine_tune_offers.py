@@ -16,7 +16,7 @@ import msgspec
 
 from evals.codec import decode
 from flows.platforms.azure.arm.documents import SKUS
-from flows.platforms.azure.models import Entry, listed_skus, offered_skus, own_sku_ends
+from flows.platforms.azure.region.models import Entry, listed_skus, offered_skus, own_sku_ends
 from flows.platforms.model_names import base_parts
 
 __all__ = [
@@ -42,7 +42,7 @@ class OfferTable(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """Types that are offered, types of which it isn't known, and who says so."""
+    """Types that are offered, types of which it isn't known, and the table that says so where the region's list doesn't."""
 
     offered: tuple[str, ...]
     unknown: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ def fine_tune_offers(
     if own is not None and set(listed_skus(own)) not in (set(), set(listed_skus(listed))):
         ends = {sku: own_sku_ends(own, sku, listed) for sku in listed_skus(own)}
         offered = {sku for sku, end in ends.items() if end is None or end > today}
-        return Offers(_in_order({*offered, *stated}), source="the region's list")
+        return Offers(_in_order({*offered, *stated}))
     name = base_parts(base)[0].casefold()
     types = offer_table().types
     if not any(name in models for models in types.values()):

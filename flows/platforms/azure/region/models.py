@@ -85,13 +85,13 @@ def inference_ends(entry: Entry | None) -> date | None:
 
 
 def training_ends(entry: Entry | None) -> date | None:
-    """Return `deprecation.fineTune`, None when it is not given.
+    """Return `deprecation.fineTune`, None when it is not given or only repeats the end of inference.
 
     No document says whether it is the end of training on the model or of models trained on it. In recorded lists it comes
-    before the end of inference, and is missing where a region can't train the model: so it is read as the end of training.
-    Read either way, fine-tunes live at least as long.
+    before the end of inference, and null was seen where a region can't train the model: so it is read as the end of training,
+    on which no refusal depends. Models that nobody can train have it, too, with the day on which inference ends.
     """
-    return ends_of(_deprecation(entry).get("fineTune"))
+    return own_word(ends_of(_deprecation(entry).get("fineTune")), inference_ends(entry))
 
 
 def sku_ends(entry: Entry | None, sku: str) -> date | None:

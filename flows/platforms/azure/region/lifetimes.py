@@ -1,0 +1,106 @@
+"""Until when a model can be deployed and asked in a region, and until when a successor can be trained."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flows.platforms.azure.region.model_here import OTHER_BASE, ModelHere
+from flows.platforms.azure.region.models import inference_ends, is_retired, own_word, training_ends
+from flows.platforms.base import Finding
+from flows.platforms.findings import (
+    NEWER_BASE,
+    lifetime_finding,
+    training_finding,
+    unknown_lifetime,
+)
+
+__all__ = ["lifetime_findings"]
+
+_STATE_IT = (
+    "if it can't be deployed, train the successor on a newer base model; if it can, state its 'fine_tunes_end' under"
+    " 'lifetimes' in the target"
+)
+
+
+def lifetime_findings(model: ModelHere) -> tuple[Finding, ...]:
+    """Report on a fine-tune by the day of its own, on an untuned model by its; what isn't known is a warning."""
+    return _of_fine_tune(model) if model.tuned else _of_base(model)
+
+
+def _of_base(model: ModelHere) -> tuple[Finding, ...]:
+    entry, what = model.listed, f"base model {model.base}"
+    stated = model.lifetimes.stated(model.model_id).base_inference_ends
+    published = model.lifetimes.published(model.model_id).base_inference_ends
+    if is_retired(entry):
+        message = f"the {what} is retired"
+        return (Finding(name="lifetime", level="fail", message=message, fix=OTHER_BASE),)
+    ends = stated or inference_ends(entry) or published
+    if ends is None:
+        found = [unknown_lifetime(what, "base_inference_ends")]
+    else:
+        found = [lifetime_finding(what, ends, today=model.today, fix=OTHER_BASE)]
+    message = ""
+    if entry is None and found[0].level != "fail":
+        message = f"the region does not list {model.base}"
+    elif str((entry or {}).get("lifecycleStatus") or "").lower() == "deprecating":
+        message = f"new deployments of {model.base} are blocked, except for who has one"
+    if message:
+        found.append(Finding(name="availability", level="warn", message=message, fix=OTHER_BASE))
+    return tuple(found)
+
+
+def _of_fine_tune(model: ModelHere) -> tuple[Finding, ...]:
+    what = f"fine-tune of {model.base}"
+    ends, training = _fine_tunes_end(model), _training_ends(model)
+    if is_retired(model.own) and _tells_it_apart(model):
+        message = f"{model.model_id} is retired, by the region's list"
+        found = [Finding(name="lifetime", level="fail", message=message, fix=NEWER_BASE)]
+    elif ends is None:
+        found = [unknown_lifetime(what, "fine_tunes_end")]
+    else:
+        found = [lifetime_finding(what, ends, today=model.today, fix=NEWER_BASE)]
+    if found[0].level != "fail" and is_retired(model.own) and not _stated_end(model):
+        message = (
+            f"the region's list has {model.model_id} as retired: of itself, or only as its base is"
+        )
+        found.append(Finding(name="availability", level="warn", message=message, fix=_STATE_IT))
+    if training is not None:
+        found.append(training_finding(model.base, training, today=model.today))
+    return tuple(found)
+
+
+def _fine_tunes_end(model: ModelHere) -> date | None:
+    told = own_word(inference_ends(model.own), inference_ends(model.listed)) if model.own else None
+    published = model.lifetimes.published(model.model_id, model.base)
+    if model.listed is None:  # what the own entry may have copied is only known from the table
+        told = own_word(told, published.base_inference_ends)
+    known = told or published.fine_tunes_end
+    return _stated_end(model) or (known and max([known, *_not_before(model)]))
+
+
+def _stated_end(model: ModelHere) -> date | None:
+    return model.lifetimes.stated(model.model_id, model.base).fine_tunes_end
+
+
+def _training_ends(model: ModelHere) -> date | None:
+    """The later of what is published and listed: the list's day may be that for newcomers, who are let go first."""
+    stated = model.lifetimes.stated(model.model_id, model.base).training_ends
+    known = (
+        model.lifetimes.published(model.model_id, model.base).training_ends,
+        training_ends(model.listed),
+    )
+    return stated or max((day for day in known if day is not None), default=None)
+
+
+def _not_before(model: ModelHere) -> list[date]:
+    """Days that fine-tunes outlive, whatever an older word says: their base's end, and that of training on it."""
+    days = (inference_ends(model.listed), training_ends(model.listed))
+    return [day for day in days if day is not None]
+
+
+def _tells_it_apart(model: ModelHere) -> bool:
+    """True when a retired fine-tune's entry can't be a copy of its base's: that one lives, or had another day."""
+    if model.listed is None:
+        return False
+    day = own_word(inference_ends(model.own), inference_ends(model.listed))
+    return not is_retired(model.listed) or (day is not None and day <= model.today)
