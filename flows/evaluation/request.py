@@ -6,12 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from evals.errors import RefusedError
-from evals.records import encode
+from evals.records import Candidate, encode
 from flows.evaluation.open_run import OpenRun, load_plan, open_run
 from flows.evaluation.progress import waits_shown
 from flows.evaluation.tries.old_looks import note_old_looks
 from flows.platforms.base import TriggerRef
+from flows.platforms.model_names import is_fine_tuned, same_id
 from flows.registry.opening import open_registry
 from flows.registry.records import RunKind, RunRecord
 from flows.registry.store import Registry
@@ -21,6 +24,7 @@ __all__ = [
     "earlier_try",
     "is_rejudgement",
     "names_candidate",
+    "note_weights",
     "request_run",
     "resolve",
     "run_id_of",
@@ -126,7 +130,7 @@ async def resolve(settings: Settings, run_id: str) -> str:
         finally:
             await run.platform.aclose()
         note_old_looks(run)
-        _require_untried(run, candidate.model_id)
+        _require_untried(run, candidate)
         live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
         run.registry.note_run(
             run_id,
@@ -152,32 +156,64 @@ def _selection_of(run: OpenRun, model: str) -> str:
         (
             selection
             for selection, plan in reversed(fields.items())
-            if model in {one.model_id for one in plan.candidates}
+            if any(same_id(model, one.model_id) for one in plan.candidates)
         ),
         "",
     )
 
 
-def _require_untried(run: OpenRun, model: str) -> None:
-    """A model has one try, whatever it is named by: trying until the dice fall right would void the error rates."""
-    if run.record.kind != "promotion" or {"again", "rejudges"} & set(run.record.trigger):
+def note_weights(run: OpenRun, *names: str) -> None:
+    """Put on record what the weights of a checkpoint turn out to be called once it stands: no job need have told.
+
+    Raises RefusedError when the model of that name may not be live, or had its try.
+    """
+    candidate = run.record.candidate
+    if candidate is None or not candidate.checkpoint or candidate.weights_of:
         return
-    earlier = earlier_try(run.registry, run.record, model)
+    own = candidate.model_id
+    name = next((one for one in names if is_fine_tuned(one) and not same_id(one, own)), None)
+    if name is None or run.registry.verdict(run.record.run_id) is not None:
+        return
+    known = msgspec.structs.replace(candidate, weights_of=name)
+    _require_untried(run, known)
+    barred = run.registry.barred(run.record.target, name)
+    if barred is not None and _is_first_promotion(run):
+        raise RefusedError(
+            f"{own} is {name}, which may not be live: {barred}; --again gives it another run"
+        )
+    run.registry.note_run(run.record.run_id, actor="gatewright", candidate=known)
+
+
+def _is_first_promotion(run: OpenRun) -> bool:
+    return run.record.kind == "promotion" and not {"again", "rejudges"} & set(run.record.trigger)
+
+
+def _require_untried(run: OpenRun, candidate: Candidate) -> None:
+    """A model has one try, whatever it is named by: trying until the dice fall right would void the error rates."""
+    if not _is_first_promotion(run):
+        return
+    earlier = earlier_try(run.registry, run.record, candidate)
     if earlier is not None:
         raise RefusedError(
-            f"{model} was tried already: run {earlier.run_id} is {earlier.state}; --again gives it another run"
+            f"{candidate.model_id} was tried already: run {earlier.run_id} is {earlier.state}; --again gives it another run"
         )
 
 
-def earlier_try(registry: Registry, run: RunRecord, model: str) -> RunRecord | None:
+def earlier_try(registry: Registry, run: RunRecord, candidate: Candidate) -> RunRecord | None:
     """Return another promotion of this model for the run's target that showed something or ended, None without any."""
-    for one in registry.tries_of(run.target, model):
+    names = [name for name in (candidate.model_id, candidate.weights_of) if name]
+    for one in (each for name in names for each in registry.tries_of(run.target, name)):
         before = one.runs[-1].run
         if before.run_id != run.run_id:
             return before
     for earlier in registry.runs(run.target, 1000):
-        same = earlier.kind == "promotion" and earlier.candidate_model == model
-        if same and earlier.run_id != run.run_id and earlier.settled:
+        same = any(same_id(earlier.candidate_model, name) for name in names)
+        if (
+            same
+            and earlier.kind == "promotion"
+            and earlier.run_id != run.run_id
+            and earlier.settled
+        ):
             return earlier
     return None
 

@@ -46,10 +46,11 @@ AuthHeaders = Callable[[], Awaitable[Mapping[str, str]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """An endpoint together with the way to authenticate to it."""
+    """An endpoint together with the way to authenticate to it; `answers_as` is what its model called itself, if it was asked."""
 
     endpoint: Endpoint
     auth: AuthHeaders
+    answers_as: str = ""
 
 
 class SlotSpec(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -179,8 +180,13 @@ class ServesByModelId(Protocol):
 class FindsAnsweringModels(Protocol):
     """A platform that knows where a model answers already, before anything is deployed for it."""
 
-    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
-        """Return how to ask the model where it answers now, None when it stands nowhere."""
+    async def answering(
+        self, model_id: str, *, live: str | None = None
+    ) -> tuple[DataPlane, Connection] | None:
+        """Return how to ask the model where it answers now, None when it stands nowhere.
+
+        What others deployed is left alone, except for the deployment named `live`: an answer may cost them.
+        """
         ...
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from evals.errors import GatewrightError, PlatformError
 from evals.records import Candidate, Price, Slot
 from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.azure.account import ArmAccount
+from flows.platforms.azure.arm.documents import is_ours
 from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.changes import changes_in_place
 from flows.platforms.azure.credentials import (
@@ -110,6 +112,11 @@ class AzureOpenAIPlatform:
         return self._name
 
     @property
+    def asked_by_key(self) -> bool:
+        """True where models are asked with a key, False where it is with a token of Entra ID."""
+        return bool(self._auth.key)
+
+    @property
     def data(self) -> DataPlane:
         """The data plane where models are trained, for jobs and files: the source account's when there is one."""
         return self._training
@@ -145,10 +152,11 @@ class AzureOpenAIPlatform:
     async def wait_ready(self, deployment: Deployment) -> Connection:
         """Wait for the control plane's word on the asked model, then for answers of the data plane."""
         async with Deadline(self._pace.ready, f"{deployment.name} to answer") as deadline:
-            await self._await_answer(deployment, deadline)
-        return self.connect(deployment.name, deployment.model_id, deployment.slot)
+            named = await self._await_answer(deployment, deadline)
+        connection = self.connect(deployment.name, deployment.model_id, deployment.slot)
+        return replace(connection, answers_as=named)
 
-    async def _await_answer(self, deployment: Deployment, deadline: Deadline) -> None:
+    async def _await_answer(self, deployment: Deployment, deadline: Deadline) -> str:
         name, model_id = deployment.name, deployment.model_id
         standing = await self._by_its_id(await self.account.settled(name, deadline=deadline))
         if standing.state != "ready" or not same_model(model_id, standing.model_id):
@@ -157,7 +165,7 @@ class AzureOpenAIPlatform:
                 code="NotReady",
                 hint="deploy it again" if standing.state == "failed" else "see who changed it",
             )
-        await probe_until_ready(
+        return await probe_until_ready(
             self._plane,
             self.connect(name, standing.model_id, deployment.slot),
             pace=self._pace,
@@ -179,10 +187,13 @@ class AzureOpenAIPlatform:
         """Return every deployment of the account, ours and others'."""
         return await self.account.deployments()
 
-    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
-        """Return how to ask a deployment of the model that stands already, None when there is none that is ready."""
+    async def answering(
+        self, model_id: str, *, live: str | None = None
+    ) -> tuple[DataPlane, Connection] | None:
+        """Return how to ask a deployment of the model that stands already, None when none of ours, or live, is ready."""
         for one in await self.account.deployments():
-            if one.state == "ready" and same_model(model_id, one.model_id):
+            may_be_asked = is_ours(one) or one.name == live
+            if may_be_asked and one.state == "ready" and same_model(model_id, one.model_id):
                 return self._plane, self.connect(one.name, one.model_id, one.slot)
         return None
 
