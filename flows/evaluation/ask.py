@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import msgspec
-
 from evals.errors import PlatformError
 from evals.evaluation.evaluation import EvaluatedModel
 from evals.evaluation.lost_answers import ask_lost_again
@@ -21,10 +19,9 @@ from flows.evaluation.judges import judge_costs
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun
 from flows.evaluation.progress import run_progress, waits_shown
-from flows.evaluation.request import require_untried
-from flows.platforms.base import Connection, Deployment
+from flows.evaluation.request import note_weights
+from flows.platforms.base import Connection
 from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
-from flows.platforms.model_names import is_checkpoint_id, is_fine_tuned, same_id
 
 __all__ = [
     "ask_models",
@@ -88,25 +85,9 @@ async def candidate_connection(run: OpenRun) -> Connection:
         deployment = await run.platform.deploy(
             slot_name(run.record), model, target.developer, tags=tags
         )
-        _note_other_name(run, deployment)
-        return await run.platform.wait_ready(deployment)
-
-
-def _note_other_name(run: OpenRun, deployment: Deployment) -> None:
-    """Put on record under which name a checkpoint's deployment is shown, where no job told it before.
-
-    Raises RefusedError where the model was tried under that name.
-    """
-    candidate, name = run.record.candidate, deployment.shown_as
-    if candidate is None or candidate.weights_of or not is_checkpoint_id(candidate.model_id):
-        return
-    if not is_fine_tuned(name) or same_id(name, candidate.model_id):
-        return
-    if run.registry.verdict(run.record.run_id) is not None:
-        return  # what was judged stays as it was
-    known = msgspec.structs.replace(candidate, weights_of=name)
-    run.registry.note_run(run.record.run_id, actor="gatewright", candidate=known)
-    require_untried(run, known)
+        connection = await run.platform.wait_ready(deployment)
+    note_weights(run, deployment.shown_as, connection.answers_as)
+    return connection
 
 
 async def _baseline_connection(run: OpenRun) -> Connection:

@@ -85,7 +85,6 @@ def test_a_checkpoint_that_turns_out_to_be_a_model_that_was_tried_is_refused(
     run_id = account.begin(checkpoint=models.checkpoints[-1].id)
     with pytest.raises(RefusedError, match="was tried already"):
         asyncio.run(account.evaluate(run_id))
-    assert account.run(run_id).candidate.weights_of == models.first.model_id
 
 
 @pytest.mark.slow
