@@ -193,13 +193,13 @@ async def _preflight(
     if live is not None:
         candidates["baseline"] = live
     models: dict[Role, str] = {role: one.model_id for role, one in candidates.items()}
-    prices = {
-        role: platform.price(one.model_id, one.base_model) for role, one in candidates.items()
-    }
     found = await platform.preflight(candidate, (plan.target.developer, plan.target.production))
     found += await pausing_findings(plan.target, platform)
-    judges = await judge_findings(plan.judge, plan.suites, models, plan.target.path)
-    return (*found, *expected_findings(plan, platform, models, prices, seen), *judges)
+    ceiling = plan.target.sampling.get("budget_usd")
+    judges = await judge_findings(
+        plan.judge, plan.suites, models, plan.target.path, ceiling_usd=ceiling
+    )
+    return (*found, *expected_findings(plan, platform, candidates, seen), *judges)
 
 
 def _standing(platform: str, deployments: Sequence[Deployment]) -> str:

@@ -7,20 +7,27 @@ token) and the longest answer that is allowed. A price that is not known makes t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from evals.planning.losses import lost_share_of, out_of_reach
-from evals.records import Price, Role, SuiteResult, encode
+from evals.records import Candidate, Price, Role, SuiteResult, encode
 from evals.report.numbers import rough_duration
 from evals.suites.opened import OpenedSuite
 from flows.deployments.downtime import downtime_findings
 from flows.evaluation.open_run import TargetPlan, sampling_settings
 from flows.platforms.base import BillsByTheHour, Finding, Platform, SlotSpec
+from flows.platforms.findings import price_advice
 from flows.platforms.lifetimes import DEVELOPER_LIFE
 from flows.registry.store import Registry
 
-__all__ = ["RunEstimate", "estimate_run", "expected_findings", "last_results"]
+__all__ = [
+    "RunEstimate",
+    "budget_findings",
+    "estimate_run",
+    "expected_findings",
+    "last_results",
+]
 
 _BYTES_A_TOKEN = 4
 _LONGEST_ANSWER = 512
@@ -81,24 +88,37 @@ def last_results(registry: Registry, target: str) -> tuple[SuiteResult, ...]:
 def expected_findings(
     plan: TargetPlan,
     platform: Platform,
-    models: Mapping[Role, str],
-    prices: Mapping[Role, Price | None],
+    asked: Mapping[Role, Candidate],
     seen: Sequence[SuiteResult] = (),
 ) -> tuple[Finding, ...]:
-    """Return the lines of a preflight on cost, time, hosting and downtime.
-
-    `models` maps each role to its model id, `prices` to what that model costs, None where it is not known.
-    """
+    """Return the lines of a preflight on cost, time, hosting and downtime; `asked` maps each role to its model."""
+    models = {role: one.model_id for role, one in asked.items()}
+    prices = {role: platform.price(one.model_id, one.base_model) for role, one in asked.items()}
     expected = [
         estimate_run(plan, role, model, prices[role], seen) for role, model in models.items()
     ]
-    lines = [_cost(plan, expected), _time(plan.target.developer, expected[0])]
+    lines = [_cost(plan, expected), *budget_findings(plan, platform, asked.values())]
+    lines.append(_time(plan.target.developer, expected[0]))
     production = plan.target.production
     if production.sku and _billed_by_the_hour(platform, models["candidate"], production):
         lines += _keeping(plan, prices["candidate"])
     lines += downtime_findings(plan.target, platform, models)
     lines += _losses(plan, len(models), seen)
     return tuple(lines)
+
+
+def budget_findings(
+    plan: TargetPlan, platform: Platform, asked: Iterable[Candidate]
+) -> Iterator[Finding]:
+    """A failure for each model that a ceiling in USD can't be kept for: the run would be refused once it is deployed."""
+    budget = plan.target.sampling.get("budget_usd")
+    if budget is None:
+        return
+    for one in asked:
+        if platform.price(one.model_id, one.base_model) is None:
+            message = f"the price of {one.model_id} is not known, so the budget of {_usd(budget)} can't be kept"
+            fix = f"{price_advice(one)}, or use 'sampling.budget_tokens'"
+            yield Finding(name="budget", level="fail", message=message, fix=fix)
 
 
 def _losses(plan: TargetPlan, roles: int, seen: Sequence[SuiteResult]) -> Iterator[Finding]:

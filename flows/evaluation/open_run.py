@@ -24,7 +24,7 @@ from evals.files.versions import mark_format, require_format
 from evals.gate.look_store import LookStore
 from evals.gate.policy import GatePolicy, load_policy, parse_duration
 from evals.gate.validation import validate_policy
-from evals.records import Price, Role
+from evals.records import Candidate, Price, Role
 from evals.sampling.request_spec import SamplingSettings
 from evals.selection.split import effective_choosing
 from evals.suites.cache import open_kept_suite
@@ -213,15 +213,18 @@ class OpenRun:
 
     def price(self, role: Role) -> Price | None:
         """The price of a role's model, None when it is not known."""
-        if role == "baseline":
-            model = self.record.baseline_model or ""
-            return self.platform.price(
-                model, base_model_of(self.registry, self.record.target, model)
-            )
-        candidate = self.record.candidate
-        return self.platform.price(
-            self.record.candidate_model, candidate.base_model if candidate else None
-        )
+        one = self.asked(role)
+        return None if one is None else self.platform.price(one.model_id, one.base_model)
+
+    def asked(self, role: Role) -> Candidate | None:
+        """The model of a role, with the base it was trained on as far as that is known; None when there is none."""
+        if role == "candidate":
+            return self.record.candidate
+        target, model = self.record.target, self.record.baseline_model
+        if not model:
+            return None
+        base = base_model_of(self.registry, target, model)
+        return Candidate(model_id=model, target=target, base_model=base)
 
     def evaluated_model(self, role: Role, connection: Connection) -> EvaluatedModel:
         """How a role is asked: the target's sampling, the role's own settings over it."""

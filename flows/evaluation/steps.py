@@ -96,12 +96,10 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
 
 
 def _expected(run: OpenRun) -> tuple[Finding, ...]:
-    models: dict[Role, str] = {"candidate": run.record.candidate_model}
-    if run.record.baseline_model:
-        models["baseline"] = run.record.baseline_model
+    roles: list[Role] = ["candidate", "baseline"]
+    asked = {role: one for role in roles if (one := run.asked(role)) is not None}
     seen = last_results(run.registry, run.target.name)
-    prices = {role: run.price(role) for role in models}
-    return expected_findings(run.plan, run.platform, models, prices, seen)
+    return expected_findings(run.plan, run.platform, asked, seen)
 
 
 async def deploy_candidate(settings: Settings, run_id: str) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from evals.records import Price
+from evals.records import Candidate, Price
 from flows.platforms.base import Finding
+from flows.platforms.model_names import is_checkpoint_id
 
 __all__ = [
     "NEWER_BASE",
     "WARN_DAYS",
     "lifetime_finding",
+    "price_advice",
     "price_finding",
     "training_finding",
     "unknown_lifetime",
@@ -62,14 +64,22 @@ def training_finding(base: str, ends: date, *, today: date, otherwise: str = NEW
     return Finding(name="successor", level="ok", message=message)
 
 
-def price_finding(price: Price | None, *, hosted: bool = False) -> Finding:
+def price_advice(candidate: Candidate) -> str:
+    """Return what makes the price of a model known: its base, where that is what is missing, or its own figure."""
+    stated = "give its price under 'prices' in the target's platform block"
+    if candidate.base_model is None and is_checkpoint_id(candidate.model_id):
+        return f"give its base model by --base-model, or {stated.removeprefix('give ')}"
+    return stated
+
+
+def price_finding(price: Price | None, candidate: Candidate, *, hosted: bool = False) -> Finding:
     """Report what tokens cost, and hosting when a slot of the run is billed by the hour."""
     if price is None:
         return Finding(
             name="price",
             level="warn",
             message="the price of the model is not known: costs of the run will be unknown",
-            fix="give it under 'prices' in the target's platform block",
+            fix=price_advice(candidate),
         )
     tokens = f"{_usd(price.input)} in, {_usd(price.output)} out per 1,000,000 tokens"
     if not hosted:

@@ -113,7 +113,7 @@ class OpenAIPlatform:
             return (*found, Finding(name="model", level="fail", message=message, fix=fix))
         found.append(Finding(name="model", level="ok", message=f"{candidate.model_id} is there"))
         found += await self._shutdowns.findings(model, candidate)
-        found.append(price_finding(self.price(candidate.model_id, candidate.base_model)))
+        found.append(price_finding(self.price(candidate.model_id, candidate.base_model), candidate))
         return tuple(found)
 
     async def deploy(

@@ -15,6 +15,7 @@ from evals.selection.halving import rung_shares
 from evals.selection.records import FieldPlan
 from evals.selection.split import SplitRule
 from evals.selection.standing import choosing_check, higher_is_better
+from flows.evaluation.estimate import budget_findings
 from flows.evaluation.judge_preflight import judge_findings
 from flows.evaluation.request import earlier_try
 from flows.files import write_record
@@ -139,7 +140,9 @@ async def _preflight(selection: OpenSelection, candidates: Sequence[Candidate]) 
             selection.plan.suites,
             {"candidate": candidate.model_id},
             target.path,
+            ceiling_usd=target.sampling.get("budget_usd"),
         )
+    found += budget_findings(selection.plan, platform, candidates)
     write_record(selection.folder / "preflight.json", found)
     failed = dict.fromkeys(
         Problem(where=target.path, field=item.name, message=item.message, fix=item.fix or None)

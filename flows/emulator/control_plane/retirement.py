@@ -17,7 +17,10 @@ __all__ = ["base_has_ended", "fine_tunes_have_ended", "last_days", "training_has
 
 
 def last_days(state: EmulatorState, base: BaseModel, flavour: Flavour = "azure") -> LastDays:
-    """Return the last days of a base model in this world: the switch's where it names any, else the published ones."""
+    """Return the last days of a base model in this world: the switch's where it names any, else the published ones.
+
+    What the switches call retired had ended when this world began, the base a day before its fine-tunes.
+    """
     published = base.azure_ends if flavour == "azure" else base.openai_ends
     days: dict[ModelDay, str | None] = {
         "training_ends": _moved(state, published.training),
@@ -26,6 +29,11 @@ def last_days(state: EmulatorState, base: BaseModel, flavour: Flavour = "azure")
     }
     for key in ("*", base.name, base.full_name):
         days |= state.switches.model_dates.get(key, {})
+    begun, before = (_before(state, days=count) for count in (0, 1))
+    if base.name in state.switches.retired_models:
+        days["base_inference_ends"] = min(days["base_inference_ends"] or before, before)
+    if base.name in state.switches.retired_fine_tunes:
+        days["fine_tunes_end"] = min(days["fine_tunes_end"] or begun, begun)
     return LastDays(days["training_ends"], days["base_inference_ends"], days["fine_tunes_end"])
 
 
@@ -36,8 +44,6 @@ def training_has_ended(state: EmulatorState, base: BaseModel, flavour: Flavour) 
 
 def base_has_ended(state: EmulatorState, base: BaseModel, flavour: Flavour = "azure") -> bool:
     """Say whether the untuned model neither answers nor can be deployed."""
-    if base.name in state.switches.retired_models:
-        return True
     return _over(state, last_days(state, base, flavour).base)
 
 
@@ -45,9 +51,12 @@ def fine_tunes_have_ended(
     state: EmulatorState, base: BaseModel, flavour: Flavour = "azure"
 ) -> bool:
     """Say whether the models that were fine-tuned on a base are gone."""
-    if base.name in state.switches.retired_fine_tunes:
-        return True
     return _over(state, last_days(state, base, flavour).fine_tunes)
+
+
+def _before(state: EmulatorState, *, days: int) -> str:
+    made = datetime.fromtimestamp(state.first_moment, UTC).date()
+    return (made - timedelta(days=days)).isoformat()
 
 
 def _moved(state: EmulatorState, day: str | None) -> str | None:

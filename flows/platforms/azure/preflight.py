@@ -86,7 +86,7 @@ class Preflight:
                 reader = "have 'Cognitive Services Usages Reader' assigned at the subscription"
                 await self._look("quota", lambda: self._quota(str(location)), reader, level="warn")
         hosted = any(billed_by_the_hour(self._candidate.model_id, slot) for slot in self._slots)
-        self._findings.append(price_finding(self._price, hosted=hosted))
+        self._findings.append(price_finding(self._price, self._candidate, hosted=hosted))
         return tuple(self._findings)
 
     async def _look(
@@ -193,6 +193,7 @@ class Preflight:
             lifetimes=self._platform.lifetimes,
             offered=self._platform.options.offered,
             today=datetime.now(UTC).date(),
+            job_id=self._candidate.job_id,
         )
 
     async def _trained_in(self) -> str | None:

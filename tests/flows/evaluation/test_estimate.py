@@ -84,3 +84,29 @@ def test_a_plan_says_the_same_time_as_the_preflight(account, line):
     took = re.search(r"about ([\d.]+ \w+) at the slot's capacity", row).group(1)
     plan = account.command("plan", account.target["name"])
     assert f"about {took}." in " ".join(plan.out.split())
+
+
+def test_a_budget_that_no_price_is_known_for_is_refused_before_anything_is_deployed(
+    account, models, emulator
+):
+    import asyncio
+
+    from evals.errors import ConfigurationError
+    from flows.evaluation import steps
+    from flows.evaluation.request import resolve
+
+    emulator.set(unlisted_checkpoints=["*"])
+    account.is_set_up(sampling=sampling(account, budget_usd=25))
+    named = ("doctor", "router", "--no-ask", "--checkpoint", models.checkpoints[0].id)
+    told = account.command(*named)
+    (row,) = [line for line in told.out.splitlines() if line.split()[:2] == ["✗", "budget"]]
+    assert told.code == 3
+    assert "so the budget of $25.00 can't be kept" in row
+    assert "→ give its base model by --base-model, or its price" in told.out
+    base = "gpt-4.1-mini-2025-04-14"
+    assert account.command(*named, "--base-model", base).code == 0
+
+    run_id = account.begin(checkpoint=models.checkpoints[0].id)
+    asyncio.run(resolve(account.settings, run_id))
+    with pytest.raises(ConfigurationError, match="can't be kept"):
+        asyncio.run(steps.preflight(account.settings, run_id))

@@ -259,9 +259,10 @@ def test_the_end_of_a_model_is_warned_of_early_and_refused_late(ends, level) -> 
 
 
 def test_an_unknown_price_is_said_to_be_unknown() -> None:
-    assert price_finding(None).level == "warn"
-    assert "unknown" in price_finding(None).message
-    assert price_finding(Price(input=1.0, output=2.0), hosted=True).level == "warn"
+    one = Candidate(model_id=TUNED, target="t", base_model=BASE)
+    assert price_finding(None, one).level == "warn"
+    assert "unknown" in price_finding(None, one).message
+    assert price_finding(Price(input=1.0, output=2.0), one, hosted=True).level == "warn"
 
 
 def test_quota_rows_are_found_however_they_are_spelt() -> None:

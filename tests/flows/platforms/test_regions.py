@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -154,6 +155,36 @@ def test_a_fine_tunes_own_entry_counts_where_it_does_not_repeat_its_base() -> No
     assert found[0].message == f"{tuned(MINI)} is retired, by the region's list"
     delisted = own_entry(MINI, "2027-04-14", lifecycleStatus="Deprecated")
     assert lifetime_findings(region(tuned(MINI), delisted))[0].level == "ok"
+
+
+def test_a_fine_tune_that_the_list_has_as_retired_is_refused_or_warned_of() -> None:
+    gone = {"lifecycleStatus": "Deprecated"}
+    own, base = own_entry(MINI, "2027-10-14", **gone), entry(MINI, "2027-04-14")
+    assert lines(*lifetime_findings(region(tuned(MINI), base, own)))["lifetime"].startswith("fail")
+    ended = own_entry(MINI, "2026-11-01", **gone)
+    over = entry(MINI, "2026-10-01", **gone)
+    assert lines(*lifetime_findings(region(tuned(MINI), over, ended)))["lifetime"].startswith(
+        "fail"
+    )
+    copied = region(tuned(MINI), over, own_entry(MINI, "2026-10-01", **gone))
+    told = {one.name: one for one in lifetime_findings(copied)}
+    assert told["availability"].level == "warn"
+    assert "'fine_tunes_end'" in told["availability"].fix
+    stated = region(
+        tuned(MINI),
+        over,
+        own_entry(MINI, "2026-10-01", **gone),
+        lifetimes={MINI: {"fine_tunes_end": "2027-10-14"}},
+    )
+    assert "availability" not in lines(*lifetime_findings(stated))
+
+
+def test_a_checkpoint_is_as_retired_as_its_jobs_model() -> None:
+    own = own_entry(MINI, "2027-10-14", lifecycleStatus="Deprecated")
+    of_job = region("ftchkpt-" + HEX, entry(MINI, "2027-04-14"), own, base=MINI)
+    assert lines(*lifetime_findings(of_job))["lifetime"].startswith("ok")
+    of_job = replace(of_job, job_id=f"ftjob-{HEX}")
+    assert lines(*lifetime_findings(of_job))["lifetime"].startswith("fail")
 
 
 def test_a_base_that_lives_longer_than_the_table_says_takes_its_fine_tunes_along() -> None:

@@ -16,6 +16,11 @@ from flows.platforms.findings import (
 
 __all__ = ["lifetime_findings"]
 
+_STATE_IT = (
+    "if it can't be deployed, train the successor on a newer base model; if it can, state its 'fine_tunes_end' under"
+    " 'lifetimes' in the target"
+)
+
 
 def lifetime_findings(model: ModelHere) -> tuple[Finding, ...]:
     """Report on a fine-tune by the day of its own, on an untuned model by its; what isn't known is a warning."""
@@ -47,26 +52,34 @@ def _of_base(model: ModelHere) -> tuple[Finding, ...]:
 def _of_fine_tune(model: ModelHere) -> tuple[Finding, ...]:
     what = f"fine-tune of {model.base}"
     ends, training = _fine_tunes_end(model), _training_ends(model)
-    if _own_is_retired(model):
+    if is_retired(model.own) and _tells_it_apart(model):
         message = f"{model.model_id} is retired, by the region's list"
         found = [Finding(name="lifetime", level="fail", message=message, fix=NEWER_BASE)]
     elif ends is None:
         found = [unknown_lifetime(what, "fine_tunes_end")]
     else:
         found = [lifetime_finding(what, ends, today=model.today, fix=NEWER_BASE)]
+    if found[0].level != "fail" and is_retired(model.own) and not _stated_end(model):
+        message = (
+            f"the region's list has {model.model_id} as retired: of itself, or only as its base is"
+        )
+        found.append(Finding(name="availability", level="warn", message=message, fix=_STATE_IT))
     if training is not None:
         found.append(training_finding(model.base, training, today=model.today))
     return tuple(found)
 
 
 def _fine_tunes_end(model: ModelHere) -> date | None:
-    stated = model.lifetimes.stated(model.model_id, model.base).fine_tunes_end
     told = own_word(inference_ends(model.own), inference_ends(model.listed)) if model.own else None
     published = model.lifetimes.published(model.model_id, model.base)
     if model.listed is None:  # what the own entry may have copied is only known from the table
         told = own_word(told, published.base_inference_ends)
     known = told or published.fine_tunes_end
-    return stated or (known and max([known, *_not_before(model)]))
+    return _stated_end(model) or (known and max([known, *_not_before(model)]))
+
+
+def _stated_end(model: ModelHere) -> date | None:
+    return model.lifetimes.stated(model.model_id, model.base).fine_tunes_end
 
 
 def _training_ends(model: ModelHere) -> date | None:
@@ -85,6 +98,9 @@ def _not_before(model: ModelHere) -> list[date]:
     return [day for day in days if day is not None]
 
 
-def _own_is_retired(model: ModelHere) -> bool:
-    """True when the fine-tune's entry says so and does not only repeat what is said of its base."""
-    return is_retired(model.own) and model.listed is not None and not is_retired(model.listed)
+def _tells_it_apart(model: ModelHere) -> bool:
+    """True when a retired fine-tune's entry can't be a copy of its base's: that one lives, or had another day."""
+    if model.listed is None:
+        return False
+    day = own_word(inference_ends(model.own), inference_ends(model.listed))
+    return not is_retired(model.listed) or (day is not None and day <= model.today)

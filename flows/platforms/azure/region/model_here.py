@@ -8,7 +8,7 @@ from datetime import date
 
 from flows.platforms.azure.region.models import Entry, find_entry
 from flows.platforms.model_lifetimes import LifetimeTable
-from flows.platforms.model_names import base_parts, is_fine_tuned
+from flows.platforms.model_names import base_parts, is_fine_tuned, job_of
 
 __all__ = ["OTHER_BASE", "ModelHere", "region_of"]
 
@@ -19,7 +19,7 @@ OTHER_BASE = "choose a base model that lives, or one of its fine-tunes"
 class ModelHere:
     """A model in a region. `models` is the account's list, `base` the model's base (itself when it is untuned).
 
-    `location` is written without spaces, empty when it isn't known; `offered` are types that the target names by base.
+    `location` is written without spaces, empty when it isn't known; `offered` are types that the target names by base; `job_id` is the job that trained it.
     """
 
     model_id: str
@@ -29,6 +29,7 @@ class ModelHere:
     lifetimes: LifetimeTable
     offered: Mapping[str, tuple[str, ...]]
     today: date
+    job_id: str | None = None
 
     @property
     def tuned(self) -> bool:
@@ -37,8 +38,15 @@ class ModelHere:
 
     @property
     def own(self) -> Entry | None:
-        """A fine-tune's own entry in the list."""
-        return find_entry(self.models, self.model_id) if self.tuned else None
+        """A fine-tune's own entry in the list; a checkpoint has none but that of its job's model."""
+        if not self.tuned:
+            return None
+        of_job = (
+            one
+            for one in self.models
+            if self.job_id and job_of(str(one.get("name") or "")) == self.job_id
+        )
+        return find_entry(self.models, self.model_id) or next(of_job, None)
 
     @property
     def listed(self) -> Entry | None:
