@@ -112,7 +112,7 @@ class Preflight:
 
     async def _credentials(self) -> bool:
         await self._account.arm.token()
-        self._add("credentials", "ok", "a token for the control plane is to be had")
+        self._add("credentials", "ok", "a token for the control plane was obtained")
         return True
 
     async def _describe(self) -> str:
@@ -179,7 +179,9 @@ class Preflight:
         self._models = await self._account.models()
         here = self._here()
         if self._base_known:
-            self._findings += [sku_finding(here, slot.slot, _sku(slot)) for slot in self._slots]
+            self._findings += [
+                sku_finding(here, slot.slot, _sku(slot), slot.capacity) for slot in self._slots
+            ]
             self._findings += lifetime_findings(here)
         if self._platform.source is not None and here.tuned:
             self._keep(fine_tuning_finding(here, await self._trained_in()))

@@ -69,7 +69,10 @@ def _lower_or_ask(found: QuotaNumbers) -> str:
     ask = "ask for more in the portal under 'Quota'"
     if not found.left:
         return f"delete a deployment that uses it ('gatewright sweep'), or {ask}"
-    return f"lower the slot's capacity to {_count(found.left)} or less, or {ask}"
+    return (
+        f"lower the slot's capacity to {_count(found.left)} or less, delete what is not needed ('gatewright sweep'), or"
+        f" {ask}"
+    )
 
 
 def _policy(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
@@ -80,8 +83,14 @@ def _policy(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     what = "policy assignment" if len(named) == 1 else "policy assignments"
     return (
         f"forbidden by the {what} {names}",
-        "ask who owns it for an exemption, or change what it asks for (az policy assignment list)",
+        f"ask who owns it for an exemption, or change what it asks for ({_policy_list(named[0][1])})",
     )
+
+
+def _policy_list(scope: str) -> str:
+    """The command that shows the assignment; without a scope all that apply to the subscription, inherited ones too."""
+    narrowed = f"--scope {scope}" if scope else "--disable-scope-strict-match"
+    return f"az policy assignment list {narrowed}"
 
 
 def _assignments(fault: ServiceFault) -> Iterator[tuple[str, str]]:
@@ -114,11 +123,13 @@ def _lock(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     where = ", ".join(scopes)
     return (
         f"a lock at {where} forbids to {found[1]}",
-        f"have it removed ({_lock_list(scopes[0])}; az lock delete), then run the same command again",
+        f"have it removed ({_lock_list(scopes[0])} shows its id; az lock delete --ids ID), then run the same command again",
     )
 
 
 def _lock_list(scope: str) -> str:
+    if "/providers/" in scope.lower():
+        return f"az lock list --resource {scope}"
     group, subscription = _GROUP.search(scope), _SUBSCRIPTION.search(scope)
     narrowed = f" --resource-group {group[1]}" if group else ""
     return f"az lock list{narrowed}" + (
