@@ -134,7 +134,7 @@ def test_every_key_of_the_azure_block_is_explained():
     for key in AzureOptions.__struct_fields__:
         assert f"`{key}`" in AZURE or f"\n  {key}: " in AZURE, key
     for key in SourceOptions.__struct_fields__:
-        assert f"\n| `source.{key}` | " in AZURE, key
+        assert f"`source.{key}`" in AZURE, key
 
 
 def test_the_waits_that_can_be_set_have_the_documented_defaults():

@@ -7,6 +7,7 @@ for people only: nothing is decided on what is found in them.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
@@ -89,7 +90,7 @@ def _policy(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
 
 def _policy_list(scope: str) -> str:
     """The command that shows the assignment; without a scope all that apply to the subscription, inherited ones too."""
-    narrowed = f"--scope {scope}" if scope else "--disable-scope-strict-match"
+    narrowed = f"--scope {shlex.quote(scope)}" if scope else "--disable-scope-strict-match"
     return f"az policy assignment list {narrowed}"
 
 
@@ -129,11 +130,11 @@ def _lock(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
 
 def _lock_list(scope: str) -> str:
     if "/providers/" in scope.lower():
-        return f"az lock list --resource {scope}"
+        return f"az lock list --resource {shlex.quote(scope)}"
     group, subscription = _GROUP.search(scope), _SUBSCRIPTION.search(scope)
-    narrowed = f" --resource-group {group[1]}" if group else ""
+    narrowed = f" --resource-group {shlex.quote(group[1])}" if group else ""
     return f"az lock list{narrowed}" + (
-        f" --subscription {subscription[1]}" if subscription else ""
+        f" --subscription {shlex.quote(subscription[1])}" if subscription else ""
     )
 
 
