@@ -172,7 +172,9 @@ class OpenAIPlatform:
         model = await known_model(self, model_id)
         return model is not None and await self._shutdowns.ended(model, model_id) is None
 
-    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
+    async def answering(
+        self, model_id: str, *, live: str | None = None
+    ) -> tuple[DataPlane, Connection] | None:
         """Return how to ask the model: it answers under its own id, with nothing deployed."""
         return self._plane, self.connect(model_id, model_id, "production")
 

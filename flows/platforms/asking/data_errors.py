@@ -80,6 +80,7 @@ _GENERAL = frozenset(
 
 _ACTION = re.compile(r"data action `?([\w./-]+)`?")
 _FIREWALL = re.compile(r"virtual network|firewall|public access is disabled", re.IGNORECASE)
+_NO_SUBDOMAIN = re.compile(r"custom subdomain for token", re.IGNORECASE)
 _LONG_WAIT_S = 3600.0
 
 
@@ -126,12 +127,18 @@ def _plain(status: int) -> frozenset[str]:
 
 
 def _named(fault: ServiceFault) -> tuple[str, str] | None:
-    """What the message names: a data action that is missing, a network rule."""
+    """What the message names: a data action that is missing, an account without an address of its own, a network rule."""
     if action := _ACTION.search(fault.message):
         return (
             f"the data action {action[1]} is missing",
             "have a role assigned at the account that has it ('Cognitive Services OpenAI User' to ask models, 'Cognitive"
             " Services OpenAI Contributor' to train too); it takes some minutes to be seen",
+        )
+    if _NO_SUBDOMAIN.search(fault.message):
+        return (
+            "the account has no custom subdomain, and so takes keys only",
+            "give it one (az cognitiveservices account update --custom-domain …) and name its address as 'endpoint', or"
+            " set a key of the account (AZURE_OPENAI_API_KEY)",
         )
     if _FIREWALL.search(fault.message):
         return (

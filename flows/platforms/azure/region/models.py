@@ -11,14 +11,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flows.platforms.azure.arm.documents import SKUS
-from flows.platforms.model_names import base_of, base_parts, same_id
+from flows.platforms.model_names import same_id
 
 __all__ = [
-    "OPENAI",
     "ends_of",
     "find_entry",
-    "format_of",
     "inference_ends",
+    "is_for_training_only",
     "is_retired",
     "listed_skus",
     "offered_skus",
@@ -31,9 +30,6 @@ __all__ = [
 
 Entry = Mapping[str, Any]
 
-OPENAI = "OpenAI"
-"""The format of OpenAI's own models, fine-tuned ones too."""
-
 _BY_LOWER = {sku.lower(): sku for sku in SKUS}
 
 
@@ -45,14 +41,6 @@ def find_entry(models: Iterable[Entry], name: str, version: str | None = None) -
     fitting = [model for model in models if _fits(model, name, version)]
     # without a version the one that a deployment would get
     return max(fitting, key=lambda model: bool(model.get("isDefaultVersion")), default=None)
-
-
-def format_of(models: Iterable[Entry], model_id: str, base_model: str | None = None) -> str | None:
-    """Return the format that a model or its base is listed with ('Alibaba'), None when neither is listed."""
-    listed = list(models)
-    base = base_of(model_id) or base_model or model_id
-    entry = find_entry(listed, model_id) or find_entry(listed, *base_parts(base))
-    return str(entry["format"]) if entry and entry.get("format") else None
 
 
 def listed_skus(entry: Entry | None) -> tuple[str, ...]:
@@ -103,6 +91,13 @@ def sku_ends(entry: Entry | None, sku: str) -> date | None:
 def is_retired(entry: Entry | None) -> bool:
     """True when the list says so: 'Deprecated' is the service's word for what its documentation calls retired."""
     return str((entry or {}).get("lifecycleStatus") or "").lower() == "deprecated"
+
+
+def is_for_training_only(entry: Entry | None) -> bool:
+    """True when the list says that the model itself does not answer: `capabilities.inference` is "false"."""
+    able = (entry or {}).get("capabilities")
+    told = able.get("inference") if isinstance(able, Mapping) else None
+    return str(told).lower() == "false"
 
 
 def own_word(own: date | None, base: date | None) -> date | None:
