@@ -165,7 +165,8 @@ class Deadline:
 
 def _so_far(seconds: float) -> str:
     """Whole seconds: tenths of a wait are noise, and a minute has none."""
-    return f"{seconds:.0f} s" if 1 <= seconds < 59.5 else duration(seconds)
+    whole = seconds if seconds < 1 else round(seconds)
+    return f"{whole} s" if 1 <= whole < 60 else duration(whole)
 
 
 def utc(moment: datetime) -> str:
