@@ -103,7 +103,9 @@ def expected_findings(
     if production.sku and _billed_by_the_hour(platform, models["candidate"], production):
         lines += _keeping(plan, prices["candidate"])
     developer = plan.target.developer
-    if developer.sku and _billed_by_the_hour(platform, models["candidate"], developer):
+    if isinstance(platform, BillsByTheHour) and platform.billed_by_the_hour(
+        models["candidate"], developer
+    ):
         lines += _evaluating(developer, prices["candidate"])
     lines += downtime_findings(plan.target, platform, models)
     lines += _losses(plan, len(models), seen)
