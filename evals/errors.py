@@ -125,7 +125,9 @@ class SamplingError(InfrastructureError):
 
 
 class PlatformError(InfrastructureError):
-    """A platform's control plane refused or failed. `message` is without the `hint`, which says what to do; `code` is the service's own."""
+    """A platform's control plane refused or failed. `message` is without the `hint`, which says what to do; `code` is the
+    service's own, `about` what it refuses ('sku', 'capacity') where the code does not tell.
+    """
 
     def __init__(
         self,
@@ -134,8 +136,10 @@ class PlatformError(InfrastructureError):
         status: int | None = None,
         code: str | None = None,
         hint: str | None = None,
+        about: str | None = None,
     ) -> None:
         self.message = message
+        self.about = about
         self.status = status
         self.code = code
         self.hint = hint

@@ -26,7 +26,7 @@ from evals.errors import (
 from evals.records import Candidate, Endpoint, Price, Record, Slot
 from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
-from flows.platforms.data_plane import NOTING_ANSWERS, DataPlane, missing_credential
+from flows.platforms.data_plane import SDK_CLIENT, DataPlane, missing_credential
 from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.findings import price_finding
 from flows.platforms.fine_tuning.candidates import known_model, resolve_candidate
@@ -211,7 +211,7 @@ class OpenAIPlatform:
         return AsyncOpenAI(
             base_url=self._options.base_url,
             http_client=DefaultAsyncHttpxClient(
-                event_hooks=NOTING_ANSWERS, **http_options(self._options.base_url)
+                **SDK_CLIENT, **http_options(self._options.base_url)
             ),
             api_key=self._key() or "none",
             organization=self._options.organization,

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from evals.errors import CredentialError, PlatformError, Problem
 from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import ServiceFault, request_id
-from flows.platforms.asking.service_words import BEFORE_THE_SERVICE, in_brackets, look_up, quoted
+from flows.platforms.asking.service_words import (
+    BEFORE_THE_SERVICE,
+    NO_API,
+    in_brackets,
+    look_up,
+    quoted,
+)
 from flows.platforms.deadlines import retry_after
 
 __all__ = ["refused"]
@@ -99,7 +105,9 @@ def refused(
     """
     code = (fault.code or "").lower()
     meaning, fix = _named(fault) or _MEANINGS.get(code) or _BY_STATUS.get(status) or ("", "")
-    if fault.page:
+    if 300 <= status < 400:
+        meaning, fix = f"{address} sends on to {_where(headers)}, and is no OpenAI API", NO_API
+    elif fault.page:
         meaning, fix = "the answer is a web page and not the service's", BEFORE_THE_SERVICE
     unknown = code not in _MEANINGS and (status not in _BY_STATUS or code not in _plain(status))
     traced = request_id(headers) if unknown or status >= 500 else None
@@ -119,6 +127,12 @@ def refused(
         code=fault.code,
         hint=fix or (look_up(fault.code) if unknown else "") or None,
     )
+
+
+def _where(headers: Mapping[str, str]) -> str:
+    """The host that a redirect leads to: the rest of its address may hold what is secret."""
+    location = {name.lower(): value for name, value in headers.items()}.get("location", "")
+    return quoted(location.partition("://")[2].partition("/")[0]) or "another page"
 
 
 def _plain(status: int) -> frozenset[str]:

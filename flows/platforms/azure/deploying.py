@@ -215,7 +215,7 @@ class Deployer:
         except PlatformError as error:
             if error.code in REFUSED_CHANGES:
                 await self._forgive_repeat(name, model_id, deadline, error)
-            elif (error.code or "").lower() == "invalidresourceproperties":
+            elif error.about == "sku":
                 raise await self._with_offered_skus(error, model_id, slot) from error
             elif error.status == 500:
                 raise _hinted(error, _FORMAT_HINT.format(kind)) from error

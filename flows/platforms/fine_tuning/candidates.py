@@ -10,7 +10,7 @@ from evals.errors import CredentialError, PlatformError, RefusedError, UnknownMo
 from evals.records import Candidate
 from flows.platforms.base import SpeaksOpenAI, TriggerRef
 from flows.platforms.fine_tuning import jobs
-from flows.platforms.fine_tuning.records import Job, JobCheckpoint
+from flows.platforms.fine_tuning.records import Job, JobCheckpoint, plain
 from flows.platforms.model_names import (
     base_of,
     is_checkpoint_id,
@@ -70,7 +70,10 @@ async def known_model(platform: SpeaksOpenAI, model_id: str) -> dict[str, Any] |
         if error.status != 404:
             raise
         return None
-    return dict(found.to_dict(mode="json", warnings=False))
+    described = plain(found)
+    if not described.get("id"):
+        raise platform.data.no_api(f"look up model {model_id}")
+    return described
 
 
 async def find_checkpoint(platform: SpeaksOpenAI, named: str) -> tuple[Job, JobCheckpoint] | None:

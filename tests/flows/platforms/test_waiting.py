@@ -207,7 +207,8 @@ async def test_a_data_plane_that_lags_is_told_with_its_answer(
     ready = Deployment(name="cand-1", model_id=TUNED, state="ready", slot="developer")
     told = await told_while(azure.wait_ready(ready), enough=4)
     assert "waiting for cand-1 to answer, " in told[-1]
-    assert "HTTP 404: could not ask cand-1: DeploymentNotFound" in told[-1]
+    assert any("HTTP 404: could not ask cand-1: DeploymentNotFound" in line for line in told)
+    assert "so far: HTTP 404 DeploymentNotFound; given up at " in told[-1]
 
 
 async def test_a_request_that_hangs_is_told_too(often: None) -> None:

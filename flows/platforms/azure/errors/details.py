@@ -14,7 +14,7 @@ from datetime import datetime
 from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import ServiceFault
 from flows.platforms.asking.service_words import quoted
-from flows.platforms.azure.errors.quota_numbers import QuotaNumbers, read_quota_numbers
+from flows.platforms.azure.errors.capacity import capacity, properties, quota
 from flows.platforms.azure.roles import what_to_assign
 from flows.platforms.deadlines import retry_after
 
@@ -40,40 +40,17 @@ _DENIED = re.compile(
 _SINCE = re.compile(r"since (\d{1,2}/\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2})")
 _GROUP = re.compile(r"/resourceGroups/([^/]+)", re.IGNORECASE)
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)", re.IGNORECASE)
+_ACCOUNT = re.compile(r".*/providers/Microsoft\.CognitiveServices/accounts/[^/]+", re.IGNORECASE)
 _MOST_NAMED = 3
 
 
-def details_of(fault: ServiceFault, headers: Headers) -> tuple[str, str]:
-    """Return (meaning, what to do) as far as the refusal itself names them; empty texts otherwise."""
-    reader = _READERS.get((fault.code or "").lower())
+def details_of(code: str, fault: ServiceFault, headers: Headers) -> tuple[str, str]:
+    """Return (meaning, what to do) as far as the refusal itself names them; empty texts otherwise.
+
+    `code` is the one to look up, in lower case.
+    """
+    reader = _READERS.get(code)
     return reader(fault, headers) if reader is not None else ("", "")
-
-
-def _quota(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
-    found = read_quota_numbers(fault.message)
-    if found.left is None:
-        needed = f": needed {_count(found.needed)}" if found.needed is not None else ""
-        return (f"the quota {found.row} does not reach{needed}" if found.row else ""), ""
-    if found.needed is None:
-        return "", ""
-    numbers = f"needed {_count(found.needed)}, left {_count(found.left)}"
-    if found.limit is not None:
-        numbers += f" of {_count(found.limit)}"
-    row = f"quota {found.row}: " if found.row else ""
-    if found.unit == "fine-tuned deployments":
-        fix = "delete one that is not needed ('gatewright sweep')"
-        return "", f"{row}{numbers} {found.unit}: {fix}"
-    return "", f"{row}{numbers} ({found.unit}): {_lower_or_ask(found)}"
-
-
-def _lower_or_ask(found: QuotaNumbers) -> str:
-    ask = "ask for more in the portal under 'Quota'"
-    if not found.left:
-        return f"delete a deployment that uses it ('gatewright sweep'), or {ask}"
-    return (
-        f"lower the slot's capacity to {_count(found.left)} or less, delete what is not needed ('gatewright sweep'), or"
-        f" {ask}"
-    )
 
 
 def _policy(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
@@ -207,6 +184,9 @@ def _source_role(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
 
 
 def _missing(action: str, scope: str) -> str:
+    # a role is assigned where there is something: at the account, not at a deployment that is yet to be made
+    at = _ACCOUNT.match(scope)
+    scope = at[0] if at else scope
     return f"the action {action} is missing at {scope}: {what_to_assign((action,), 'there')}"
 
 
@@ -226,12 +206,10 @@ def _tenant(_fault: ServiceFault, headers: Headers) -> tuple[str, str]:
     )
 
 
-def _count(number: float) -> str:
-    return f"{number:,.10g}" if number != int(number) else f"{int(number):,}"
-
-
 _READERS: Mapping[str, Reader] = {
-    "insufficientquota": _quota,
+    "insufficientquota": quota,
+    "invalidcapacity": capacity,
+    "invalidresourceproperties": properties,
     "requestdisallowedbypolicy": _policy,
     "scopelocked": _lock,
     "missingsubscriptionregistration": _registration,

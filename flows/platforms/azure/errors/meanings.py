@@ -37,8 +37,12 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         " 'gatewright doctor TARGET --model ID' shows",
     ),
     "InvalidResourceProperties": (
-        "the SKU is not offered for this model in this region",
-        "choose another SKU for the slot",
+        "a property of the deployment is not taken",
+        "see what the service returned, and compare the slot's 'sku' and 'capacity'",
+    ),
+    "InvalidCapacity": (
+        "the capacity does not fit this model and SKU",
+        "change the slot's 'capacity'",
     ),
     "SpecialFeatureOrQuotaIdRequired": (
         "the subscription has no access to this",
@@ -114,6 +118,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     ),
     "ParentResourceNotFound": ("there is no such account", "check 'account' and 'resource_group'"),
     "RequestConflict": (
+        "another operation on the same account was still going when time ran out",
+        "try again later",
+    ),
+    "IfMatchPreconditionFailed": (
         "another operation on the same account was still going when time ran out",
         "try again later",
     ),

@@ -45,7 +45,7 @@ def find_entry(models: Iterable[Entry], name: str, version: str | None = None) -
 
 def listed_skus(entry: Entry | None) -> tuple[str, ...]:
     """Return the deployment types of ours that the entry names."""
-    names = [str(sku.get("name")).lower() for sku in (entry or {}).get("skus") or ()]
+    names = [str(sku.get("name")).lower() for sku in _all_skus(entry)]
     return tuple(dict.fromkeys(_BY_LOWER[name] for name in names if name in _BY_LOWER))
 
 
@@ -127,5 +127,11 @@ def _deprecation(entry: Entry | None) -> Entry:
 
 
 def _skus(entry: Entry | None, sku: str) -> list[Entry]:
-    offered = (entry or {}).get("skus") or ()
-    return [one for one in offered if str(one.get("name")).lower() == sku.lower()]
+    return [one for one in _all_skus(entry) if str(one.get("name")).lower() == sku.lower()]
+
+
+def _all_skus(entry: Entry | None) -> list[Entry]:
+    told = (entry or {}).get("skus")
+    return (
+        [one for one in told if isinstance(one, Mapping)] if isinstance(told, list | tuple) else []
+    )
