@@ -58,7 +58,9 @@ async def test_a_redirect_to_a_sign_in_page_is_neither_followed_nor_a_missing_mo
     server, azure
 ) -> None:
     server.on(MODEL, (302, None, {"Location": "{url}/sign-in?secret=1"}))
-    with pytest.raises(PlatformError, match=r"sends on to 127\.0\.0\.1:.*no OpenAI API") as caught:
+    with pytest.raises(
+        PlatformError, match=r"sends on to http://127\.0\.0\.1:\d+, and is no"
+    ) as caught:
         await azure.resolve(TriggerRef(model_id=TUNED), target="t")
     assert not server.asked("GET /sign-in")
     assert "secret" not in str(caught.value)
