@@ -117,7 +117,7 @@ class Preflight:
 
     async def _credentials(self) -> bool:
         await self._account.arm.token()
-        self._add("credentials", "ok", "a token for the control plane is to be had")
+        self._add("credentials", "ok", "a token for the control plane was obtained")
         return True
 
     async def _describe(self) -> str:
@@ -179,8 +179,8 @@ class Preflight:
         self._models = await self._account.models()
         here = self._here()
         if self._base_known:
-            self._findings += [sku_finding(here, slot.slot, _sku(slot)) for slot in self._slots]
             for slot in self._slots:
+                self._findings.append(sku_finding(here, slot.slot, _sku(slot), slot.capacity))
                 self._keep(capacity_finding(here, slot.slot, _sku(slot), slot.capacity))
             self._findings += lifetime_findings(here)
         if self._candidate.unlisted and is_checkpoint_id(self._candidate.model_id):
