@@ -41,7 +41,7 @@ def _lower_or_ask(found: QuotaNumbers) -> str:
     whole = int(found.left or 0)  # what a slot can be given
     if not whole:
         return f"delete a deployment that uses it ('gatewright sweep'), or {ask}"
-    return f"lower the slot's capacity to {_count(whole)} or less, or {ask}"
+    return f"lower the slot's capacity to {_count(whole)} or less, delete what is not needed ('gatewright sweep'), or {ask}"
 
 
 def properties(fault: ServiceFault, headers: Headers) -> tuple[str, str]:

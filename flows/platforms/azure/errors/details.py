@@ -7,6 +7,7 @@ for people only: nothing is decided on what is found in them.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
@@ -60,8 +61,14 @@ def _policy(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     what = "policy assignment" if len(named) == 1 else "policy assignments"
     return (
         f"forbidden by the {what} {names}",
-        "ask who owns it for an exemption, or change what it asks for (az policy assignment list)",
+        f"ask who owns it for an exemption, or change what it asks for ({_policy_list(named[0][1])})",
     )
+
+
+def _policy_list(scope: str) -> str:
+    """The command that shows the assignment; without a scope all that apply to the subscription, inherited ones too."""
+    narrowed = f"--scope {shlex.quote(scope)}" if scope else "--disable-scope-strict-match"
+    return f"az policy assignment list {narrowed}"
 
 
 def _assignments(fault: ServiceFault) -> Iterator[tuple[str, str]]:
@@ -94,15 +101,17 @@ def _lock(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     where = ", ".join(scopes)
     return (
         f"a lock at {where} forbids to {found[1]}",
-        f"have it removed ({_lock_list(scopes[0])}; az lock delete), then run the same command again",
+        f"have it removed ({_lock_list(scopes[0])} shows its id; az lock delete --ids ID), then run the same command again",
     )
 
 
 def _lock_list(scope: str) -> str:
+    if "/providers/" in scope.lower():
+        return f"az lock list --resource {shlex.quote(scope)}"
     group, subscription = _GROUP.search(scope), _SUBSCRIPTION.search(scope)
-    narrowed = f" --resource-group {group[1]}" if group else ""
+    narrowed = f" --resource-group {shlex.quote(group[1])}" if group else ""
     return f"az lock list{narrowed}" + (
-        f" --subscription {subscription[1]}" if subscription else ""
+        f" --subscription {shlex.quote(subscription[1])}" if subscription else ""
     )
 
 
