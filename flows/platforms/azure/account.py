@@ -37,6 +37,7 @@ class ArmAccount:
         self.arm = arm
         self.account_id = account_id
         self._subscription = "/".join(account_id.split("/")[:3])
+        self.resumed: set[str] = set()  # by us, so that a 423 may only be late
 
     @property
     def _reading(self) -> Mapping[str, str]:
@@ -149,10 +150,12 @@ class ArmAccount:
         """Stop a deployment from answering (and, where the service allows it, from costing)."""
         async with self.writing:
             await self._post(name, "pause")
+        self.resumed.discard(name)
 
     async def resume(self, name: str) -> None:
         """Let a paused deployment answer again. The caller holds `writing`."""
         await self._post(name, "resume")
+        self.resumed.add(name)
 
     async def models(self) -> list[dict[str, Any]]:
         """Return the models the account can deploy, with SKUs, deprecation dates and life-cycle status."""

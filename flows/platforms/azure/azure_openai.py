@@ -169,8 +169,7 @@ class AzureOpenAIPlatform:
             )
 
         async def resume(paused: PlatformError) -> None:
-            # shown as running it is about to answer; an old api-version does not show that it is paused
-            if not self.account.shows_paused:
+            if name not in self.account.resumed:  # else it is about to answer
                 await self._resume(standing, paused)
 
         return await probe_until_ready(
@@ -183,8 +182,8 @@ class AzureOpenAIPlatform:
         )
 
     async def _resume(self, standing: Deployment, paused: PlatformError) -> None:
-        """Resume what is ours; for what is not, and where it is refused, the error says that it is paused."""
-        if not is_ours(standing):
+        """Resume what is ours and was not shown as paused; in other cases, and when refused, the error says that it is."""
+        if self.account.shows_paused or not is_ours(standing):
             raise paused
         try:
             async with self.account.writing:
