@@ -164,9 +164,7 @@ class ArmAccount:
             # which action it is has to be told even where the service's sentence doesn't
             action = PAUSE if verb == "pause" else RESUME
             hint = f"the action {action} is missing at {self.account_id}: {what_to_assign((action,), 'there')}"
-            raise PlatformError(
-                error.message, status=error.status, code=error.code, hint=hint
-            ) from error
+            raise error.hinted(hint) from error
 
     def _path(self, name: str) -> str:
         return f"{self.account_id}/deployments/{name}"

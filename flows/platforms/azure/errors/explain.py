@@ -13,11 +13,19 @@ from evals.errors import CredentialError, PlatformError, Problem
 from evals.sampling.endpoint.error_bodies import ServiceFault, read_fault, request_id
 from flows.platforms.asking.service_words import BEFORE_THE_SERVICE, in_brackets, look_up, quoted
 from flows.platforms.azure.errors.details import details_of
-from flows.platforms.azure.errors.meanings import FOR_SUPPORT, MEANINGS, TOKEN_CODES, WRAPPERS
+from flows.platforms.azure.errors.meanings import (
+    FOR_SUPPORT,
+    MEANINGS,
+    PASSING,
+    TOKEN_CODES,
+    WRAPPERS,
+)
 
 __all__ = ["explained", "service_error"]
 
 _BY_LOWER = {code.lower(): entry for code, entry in MEANINGS.items()}
+_MEANT = frozenset({400, 403})
+"""Statuses of a refusal that means the request itself, whatever the code that comes with it."""
 _IDENTIFIERS = re.compile(r"\s*Policy identifiers: .*", re.DOTALL)
 
 
@@ -42,7 +50,8 @@ def explained(
     if status == 401 or code in TOKEN_CODES:
         fix = _BY_LOWER["authenticationfailed"][1] if code not in _BY_LOWER else fix
         return CredentialError(Problem(where="Azure credentials", message=shown, fix=fix or None))
-    return PlatformError(shown, status=status, code=fault.code, hint=fix or None)
+    lasts = code not in PASSING if code in _BY_LOWER else status in _MEANT
+    return PlatformError(shown, status=status, code=fault.code, hint=fix or None, lasting=lasts)
 
 
 def _telling(fault: ServiceFault) -> ServiceFault:
