@@ -98,9 +98,13 @@ class CredentialError(ConfigurationError):
 
 
 class RefusedError(GatewrightError):
-    """The request was understood and is not allowed now; the message says who or what forbids it."""
+    """The request was understood and is not allowed now; `message` says who or what forbids it, `hint` what to do."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "", *, hint: str | None = None) -> None:
+        self.message, self.hint = message, hint
+        super().__init__(f"{message} — {hint}" if hint else message)
 
 
 class UnknownModelError(RefusedError):

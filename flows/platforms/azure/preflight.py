@@ -15,6 +15,7 @@ from flows.platforms.azure.options import AzureOptions
 from flows.platforms.azure.quota import WantedDeployment, quota_findings, read_rows
 from flows.platforms.azure.region.cross_region import fine_tuning_finding
 from flows.platforms.azure.region.deployment_types import sku_finding
+from flows.platforms.azure.region.known_base import base_finding
 from flows.platforms.azure.region.lifetimes import lifetime_findings
 from flows.platforms.azure.region.model_here import ModelHere, region_of
 from flows.platforms.azure.region.models import find_entry, usage_names
@@ -179,6 +180,7 @@ class Preflight:
         self._models = await self._account.models()
         here = self._here()
         if self._base_known:
+            self._keep(base_finding(here))
             self._findings += [sku_finding(here, slot.slot, _sku(slot)) for slot in self._slots]
             self._findings += lifetime_findings(here)
         if self._platform.source is not None and here.tuned:
