@@ -74,6 +74,7 @@ async def test_a_fine_tune_is_resolved_deployed_by_its_id_and_asked(openai, emul
     await openai.wait_ready(step)
 
     preflight = {one.name: one.level for one in await openai.preflight(candidate, (SLOT,))}
+    assert preflight.pop("successor") in ("ok", "warn")  # by the day on which OpenAI takes no jobs
     assert preflight == {"credentials": "ok", "model": "ok", "lifetime": "ok", "price": "ok"}
 
 
