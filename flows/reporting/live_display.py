@@ -122,6 +122,7 @@ class RunDisplay:
             moves = self._moves(registry, run)
         waiting = waits_here(run.run_id)
         if self._here and not waiting and not held_here(run.run_id):
+            self._pass(moves)  # what it passed while it was still ours
             self._shown = False
             return run
         self._shown = run.kind != "selection"
