@@ -128,7 +128,8 @@ class SamplingError(InfrastructureError):
 
 
 class PlatformError(InfrastructureError):
-    """A platform's control plane refused or failed. `message` is without the `hint`, which says what to do; `code` is the service's own.
+    """A platform's control plane refused or failed. `message` is without the `hint`, which says what to do; `code` is the
+    service's own, `about` what it refuses ('sku', 'capacity') where the code does not tell.
 
     `lasting` is set where no repeat mends it: something that a person wrote, or a right, is wrong. Exit code 3 then.
     """
@@ -140,10 +141,11 @@ class PlatformError(InfrastructureError):
         status: int | None = None,
         code: str | None = None,
         hint: str | None = None,
+        about: str | None = None,
         lasting: bool = False,
     ) -> None:
         self.message = message
-        self.lasting = lasting
+        self.about, self.lasting = about, lasting
         self.exit_code = 3 if lasting else type(self).exit_code
         self.status = status
         self.code = code
@@ -153,7 +155,12 @@ class PlatformError(InfrastructureError):
     def hinted(self, hint: str | None) -> PlatformError:
         """Return the same error with what is known better of what to do."""
         return PlatformError(
-            self.message, status=self.status, code=self.code, hint=hint, lasting=self.lasting
+            self.message,
+            status=self.status,
+            code=self.code,
+            hint=hint,
+            about=self.about,
+            lasting=self.lasting,
         )
 
 

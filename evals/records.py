@@ -418,6 +418,7 @@ class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A model that wants in, with what is known of its origin.
 
     `weights_of` is the other id that a checkpoint's model goes by, such as that of its job's model for the last one.
+    `unlisted` is a checkpoint that no job lists; `job_id` is then the job that it was said to be of, or that its name tells.
     """
 
     model_id: str
@@ -428,6 +429,7 @@ class Candidate(Record, frozen=True, kw_only=True, omit_defaults=True):
     training_file: str | None = None
     training_digest: str | None = None
     weights_of: str | None = None
+    unlisted: bool = False
 
 
 class NextStep(Record, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from evals.errors import ConfigurationError, GatewrightError, PlatformError, RefusedError
+from evals.errors import (
+    ConfigurationError,
+    CredentialError,
+    GatewrightError,
+    PlatformError,
+    RefusedError,
+    UnknownModelError,
+)
 from evals.records import Candidate, Role, SuiteResult
 from evals.report.numbers import counted
 from flows.commands.candidate_options import BASE_MODEL, CHECKPOINT, JOB, MODEL, reference
@@ -87,13 +94,16 @@ def _look(
             for problem in error.problems
         )
     live: Candidate | None = None
+    standing: str | None = None
     seen: Sequence[SuiteResult] = ()
     with suppress(GatewrightError), open_registry(settings) as registry:  # told of below
         pointer, seen = registry.live(name), last_results(registry, name)
         if pointer is not None:
             base = base_model_of(registry, name, pointer.model_id)
             live = Candidate(model_id=pointer.model_id, target=name, base_model=base)
-    return (*_files(plan), *asyncio.run(_platform(plan, ref, live, seen, ask=ask)))
+            standing = pointer.deployment
+    found = asyncio.run(_platform(plan, ref, live, seen, standing, ask=ask))
+    return (*_files(plan), *found)
 
 
 def _files(plan: TargetPlan) -> tuple[Finding, ...]:
@@ -116,6 +126,7 @@ async def _platform(
     ref: TriggerRef | None,
     live: Candidate | None,
     seen: Sequence[SuiteResult],
+    standing: str | None,
     *,
     ask: bool,
 ) -> tuple[Finding, ...]:
@@ -137,12 +148,12 @@ async def _platform(
             await anext(
                 aiter(walk_jobs(platform, page=1)), None
             )  # asks the data plane, credential and all
-            standing = await platform.list_deployments()
-            here = Finding(name="platform", level="ok", message=_standing(platform.name, standing))
+            every = await platform.list_deployments()
+            here = Finding(name="platform", level="ok", message=_standing(platform.name, every))
             return (here, *await pausing_findings(plan.target, platform))
         found = await _preflight(plan, platform, candidate, live, seen)
         if ask and ref is not None:
-            found += await asked_once(platform, candidate, found)
+            found += await asked_once(platform, candidate, found, live=standing)
         return found
     except RefusedError as error:
         refusal = Finding(name="model", level="fail", message=error.message, fix=error.hint or "")
@@ -202,7 +213,7 @@ async def _resolved(platform: Platform, ref: TriggerRef, target: str) -> Candida
     """The candidate as a run would find it; a model id that is not known is left to the preflight to tell."""
     try:
         return await platform.resolve(ref, target=target)
-    except GatewrightError:
+    except (UnknownModelError, PlatformError, CredentialError):
         if ref.model_id is None:
             raise
         return Candidate(model_id=ref.model_id, target=target, base_model=ref.base_model)

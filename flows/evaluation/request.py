@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from evals.errors import RefusedError
-from evals.records import encode
+from evals.records import Candidate, encode
 from flows.evaluation.open_run import OpenRun, load_plan, open_run
 from flows.evaluation.progress import waits_shown
 from flows.evaluation.tries.old_looks import note_old_looks
 from flows.platforms.base import TriggerRef
+from flows.platforms.model_names import same_id
 from flows.registry.opening import open_registry
 from flows.registry.records import RunKind, RunRecord
 from flows.registry.store import Registry
@@ -126,7 +127,7 @@ async def resolve(settings: Settings, run_id: str) -> str:
         finally:
             await run.platform.aclose()
         note_old_looks(run)
-        _require_untried(run, candidate.model_id)
+        _require_untried(run, candidate)
         live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
         run.registry.note_run(
             run_id,
@@ -152,32 +153,38 @@ def _selection_of(run: OpenRun, model: str) -> str:
         (
             selection
             for selection, plan in reversed(fields.items())
-            if model in {one.model_id for one in plan.candidates}
+            if any(same_id(model, one.model_id) for one in plan.candidates)
         ),
         "",
     )
 
 
-def _require_untried(run: OpenRun, model: str) -> None:
+def _require_untried(run: OpenRun, candidate: Candidate) -> None:
     """A model has one try, whatever it is named by: trying until the dice fall right would void the error rates."""
     if run.record.kind != "promotion" or {"again", "rejudges"} & set(run.record.trigger):
         return
-    earlier = earlier_try(run.registry, run.record, model)
+    earlier = earlier_try(run.registry, run.record, candidate)
     if earlier is not None:
         raise RefusedError(
-            f"{model} was tried already: run {earlier.run_id} is {earlier.state}; --again gives it another run"
+            f"{candidate.model_id} was tried already: run {earlier.run_id} is {earlier.state}; --again gives it another run"
         )
 
 
-def earlier_try(registry: Registry, run: RunRecord, model: str) -> RunRecord | None:
+def earlier_try(registry: Registry, run: RunRecord, candidate: Candidate) -> RunRecord | None:
     """Return another promotion of this model for the run's target that showed something or ended, None without any."""
-    for one in registry.tries_of(run.target, model):
+    names = [name for name in (candidate.model_id, candidate.weights_of) if name]
+    for one in (each for name in names for each in registry.tries_of(run.target, name)):
         before = one.runs[-1].run
         if before.run_id != run.run_id:
             return before
     for earlier in registry.runs(run.target, 1000):
-        same = earlier.kind == "promotion" and earlier.candidate_model == model
-        if same and earlier.run_id != run.run_id and earlier.settled:
+        same = any(same_id(earlier.candidate_model, name) for name in names)
+        if (
+            same
+            and earlier.kind == "promotion"
+            and earlier.run_id != run.run_id
+            and earlier.settled
+        ):
             return earlier
     return None
 

@@ -179,8 +179,13 @@ class ServesByModelId(Protocol):
 class FindsAnsweringModels(Protocol):
     """A platform that knows where a model answers already, before anything is deployed for it."""
 
-    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
-        """Return how to ask the model where it answers now, None when it stands nowhere."""
+    async def answering(
+        self, model_id: str, *, live: str | None = None
+    ) -> tuple[DataPlane, Connection] | None:
+        """Return how to ask the model where it answers now, None when it stands nowhere.
+
+        What others deployed is left alone, except for the deployment named `live`: an answer may cost them.
+        """
         ...
 
 

@@ -15,13 +15,14 @@ from evals.errors import CredentialError, PlatformError, Problem
 from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import ServiceFault, read_fault
 from flows.platforms.asking.data_errors import refused
+from flows.platforms.asking.service_words import NO_API
 from flows.platforms.base import AuthHeaders
 from flows.platforms.deadlines import Deadline, retry_after
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
 
-__all__ = ["NOTING_ANSWERS", "DataPlane", "missing_credential"]
+__all__ = ["SDK_CLIENT", "DataPlane", "missing_credential"]
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -39,8 +40,11 @@ async def _note_answer(answer: Any) -> None:
         deadline.note(f"the service returned HTTP {answer.status_code}{wait}")
 
 
-NOTING_ANSWERS: Mapping[str, Any] = {"response": [_note_answer]}
-"""The event hooks that every HTTP client of the SDK is made with."""
+SDK_CLIENT: Mapping[str, Any] = {
+    "event_hooks": {"response": [_note_answer]},
+    "follow_redirects": False,
+}
+"""What every HTTP client of the SDK is made with: a credential is not carried to where a redirect leads."""
 
 
 class DataPlane:
@@ -75,7 +79,10 @@ class DataPlane:
         return self._client
 
     async def ask(self, doing: str, action: Callable[[AsyncOpenAI], Awaitable[T]]) -> T:
-        """Run requests with the client; `doing` says what for. Raises PlatformError or CredentialError."""
+        """Run requests with the client; `doing` says what for. `action` returns what the SDK made of an answer, or bytes.
+
+        Raises PlatformError or CredentialError.
+        """
         _log.debug("begins to %s at %s", doing, self.address)
         async with Deadline(_PATIENCE_S, f"{self.address} to {doing}") as deadline:
             token = _asking.set(deadline)
@@ -89,16 +96,28 @@ class DataPlane:
 
         client = self.client
         try:
-            return await action(client)
+            return await self._read(action(client), doing)
         except openai.AuthenticationError as error:
             if not self.renew():
                 raise self.translated(error, doing) from error
         except openai.APIError as error:
             raise self.translated(error, doing) from error
         try:
-            return await action(client)
+            return await self._read(action(client), doing)
         except openai.APIError as error:
             raise self.translated(error, doing) from error
+
+    async def _read(self, answer: Awaitable[T], doing: str) -> T:
+        """What the service describes: the SDK hands on whatever else a good answer holds, or stumbles over it."""
+        from openai import BaseModel
+
+        try:
+            found = await answer
+        except (ValueError, AttributeError) as error:
+            raise self.no_api(doing) from error
+        if not isinstance(found, bytes | BaseModel):
+            raise self.no_api(doing)
+        return found
 
     def translated(self, error: Any, doing: str) -> PlatformError | CredentialError:
         """Put an SDK error into our words."""
@@ -114,6 +133,13 @@ class DataPlane:
         return PlatformError(
             f"could not {doing}: nothing answers at {self.address} ({type(error).__name__})",
             hint=self.absent,
+        )
+
+    def no_api(self, doing: str) -> PlatformError:
+        """Say that what came back is nothing that an OpenAI API answers: a sign-in page, another service."""
+        return PlatformError(
+            f"could not {doing}: what answers at {self.address} is no OpenAI API",
+            hint=NO_API,
         )
 
     def refused(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from evals.records import Candidate, Price
+from evals.report.numbers import counted
 from flows.platforms.base import Finding
 from flows.platforms.model_names import is_checkpoint_id
 
@@ -34,7 +35,7 @@ def lifetime_finding(
     if days <= 0:
         return Finding(name=name, level="fail", message=f"the {what} ended on {ends}", fix=fix)
     if days <= WARN_DAYS:
-        message = f"the {what} ends on {ends}, in {days} days"
+        message = f"the {what} ends on {ends}, in {counted(days, 'day')}"
         return Finding(name=name, level="warn", message=message, fix=fix)
     return Finding(name=name, level="ok", message=f"the {what} lives until {ends}")
 
@@ -59,7 +60,7 @@ def training_finding(base: str, ends: date, *, today: date, otherwise: str = NEW
     if days <= WARN_DAYS:
         fix = f"train it before, or {otherwise}"
         return Finding(
-            name="successor", level="warn", message=f"{message}, in {days} days", fix=fix
+            name="successor", level="warn", message=f"{message}, in {counted(days, 'day')}", fix=fix
         )
     return Finding(name="successor", level="ok", message=message)
 

@@ -6,8 +6,9 @@ were trained on it go on until a day of their own. Where a service says somethin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 
@@ -16,10 +17,11 @@ import msgspec
 from evals.codec import decode
 from evals.errors import Problem, nearest
 from evals.records import Record
-from flows.platforms.model_names import base_of, base_parts
+from flows.platforms.model_names import base_of, base_parts, folded_id
 
 __all__ = ["LifetimeFigures", "LifetimeTable", "ModelDates", "lifetime_problems", "tables"]
 
+_WRITTEN = re.compile(r"\d{4}-\d\d-\d\d")
 _FILE = Path(__file__).with_name("model_lifetimes.json")
 
 
@@ -66,7 +68,7 @@ class LifetimeTable:
         published: bool = True,
     ) -> None:
         self._figures = [one for one in tables() if platform in one.platforms and published]
-        self._overrides = {key.casefold(): dates for key, dates in (overrides or {}).items()}
+        self._overrides = {folded_id(key): dates for key, dates in (overrides or {}).items()}
 
     def stated(self, model_id: str, base_model: str | None = None) -> ModelDates:
         """Return what the target states of a model, by its id or its base; every date None when it states nothing."""
@@ -94,7 +96,7 @@ def _keys(model_id: str, base_model: str | None) -> tuple[str, str, str]:
     """The model itself, its base, and the base without its date."""
     base = base_of(model_id) or base_model or model_id
     base = base_of(base) or base  # training that was continued names the earlier fine-tune
-    return model_id.casefold(), base.casefold(), base_parts(base)[0].casefold()
+    return folded_id(model_id), folded_id(base), folded_id(base_parts(base)[0])
 
 
 def _merged(dates: Iterable[ModelDates]) -> ModelDates:
@@ -142,9 +144,12 @@ def _problems(dates: object) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _day(value: object) -> date | None:
-    if isinstance(value, date):
+    """A date, or one written as `2027-10-14`: other ways of ISO 8601 are not read where the block is."""
+    if isinstance(value, date) and not isinstance(value, datetime):
         return value
     try:
-        return date.fromisoformat(value) if isinstance(value, str) else None
+        if isinstance(value, str) and _WRITTEN.fullmatch(value):
+            return date.fromisoformat(value)
+        return None
     except ValueError:
         return None

@@ -14,6 +14,7 @@ import re
 __all__ = [
     "base_of",
     "base_parts",
+    "folded_id",
     "is_checkpoint_id",
     "is_fine_tuned",
     "job_of",
@@ -74,6 +75,11 @@ def same_id(one: str, other: str) -> bool:
     if one == other or _by_openai(one) or _by_openai(other):
         return one == other
     return one.lower() == other.lower()
+
+
+def folded_id(model_id: str) -> str:
+    """Return the one spelling of an id by which records are looked up: as `same_id` compares, in lower case on Azure."""
+    return model_id if _by_openai(model_id) else model_id.lower()
 
 
 def same_model(asked: str, standing: str) -> bool:

@@ -26,7 +26,7 @@ from evals.errors import (
 from evals.records import Candidate, Endpoint, Price, Record, Slot
 from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.base import Connection, Deployment, Finding, PlatformKind, SlotSpec, TriggerRef
-from flows.platforms.data_plane import NOTING_ANSWERS, DataPlane, missing_credential
+from flows.platforms.data_plane import SDK_CLIENT, DataPlane, missing_credential
 from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.findings import price_finding
 from flows.platforms.fine_tuning.candidates import known_model, resolve_candidate
@@ -172,7 +172,9 @@ class OpenAIPlatform:
         model = await known_model(self, model_id)
         return model is not None and await self._shutdowns.ended(model, model_id) is None
 
-    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
+    async def answering(
+        self, model_id: str, *, live: str | None = None
+    ) -> tuple[DataPlane, Connection] | None:
         """Return how to ask the model: it answers under its own id, with nothing deployed."""
         return self._plane, self.connect(model_id, model_id, "production")
 
@@ -209,7 +211,7 @@ class OpenAIPlatform:
         return AsyncOpenAI(
             base_url=self._options.base_url,
             http_client=DefaultAsyncHttpxClient(
-                event_hooks=NOTING_ANSWERS, **http_options(self._options.base_url)
+                **SDK_CLIENT, **http_options(self._options.base_url)
             ),
             api_key=self._key() or "none",
             organization=self._options.organization,

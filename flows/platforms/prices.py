@@ -13,7 +13,7 @@ import msgspec
 from evals.codec import decode
 from evals.errors import ConfigurationError, Problem
 from evals.records import Price
-from flows.platforms.model_names import base_of, base_parts, is_fine_tuned
+from flows.platforms.model_names import base_of, base_parts, folded_id, is_fine_tuned
 
 __all__ = ["PriceTable"]
 
@@ -41,8 +41,8 @@ class PriceTable:
 
     def __init__(self, platform: str, overrides: Mapping[str, Price] | None = None) -> None:
         self._known = _shipped().platforms.get(platform, _Platform({}, {}))
-        self._overrides = dict(overrides or {})
-        _refuse_nonsense(self._overrides)
+        _refuse_nonsense(overrides or {})
+        self._overrides = {folded_id(model): price for model, price in (overrides or {}).items()}
 
     def price(self, model_id: str, base_model: str | None = None) -> Price | None:
         """Return the price of a model: the target's own figure first, then the table's by its base; else None.
@@ -54,11 +54,11 @@ class PriceTable:
             base = base_of(base) or base  # training that was continued names the earlier fine-tune
         name = base_parts(base or model_id)[0]
         for key in (model_id, base, name):
-            if key is not None and key in self._overrides:
-                return self._overrides[key]
+            if key is not None and folded_id(key) in self._overrides:
+                return self._overrides[folded_id(key)]
         tuned = is_fine_tuned(model_id) or base_model is not None
         table = self._known.fine_tuned if tuned else self._known.base
-        dated = base or model_id
+        dated, name = folded_id(base or model_id), folded_id(name)
         return _sourced(table[dated] if dated in table else table.get(name))
 
 

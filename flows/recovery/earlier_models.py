@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from evals.errors import ConfigurationError, Problem
-from flows.platforms.model_names import short_name
+from flows.platforms.model_names import same_id, short_name
 from flows.registry.store import Registry
 
 __all__ = ["RollbackCommand", "barred_model", "earlier_model", "rollback_command"]
@@ -69,8 +69,8 @@ def barred_model(registry: Registry, target: str, typed: str, *, where: str) -> 
 
 def _pick(known: Sequence[_KnownModel], typed: str) -> tuple[str | None, list[_KnownModel]]:
     """The one model that fits; else None with those that all fit."""
-    if any(one.model_id == typed for one in known):
-        return typed, []
+    if named := [one.model_id for one in known if same_id(one.model_id, typed)]:
+        return typed if typed in named else named[0], []
     for fits in (_is_named, _is_part):
         found = [one for one in known if typed.strip() and fits(one, typed.strip())]
         models = {one.model_id for one in found}

@@ -215,6 +215,7 @@ async def _stand_anew(
             f"{goal.model_id} can't be resumed ({refused}) and could not be deployed anew: {error.message}",
             status=error.status,
             code=error.code,
+            lasting=error.lasting,
             hint=f"resume {goal.deployment} by hand and run the rollback again, or put right what keeps it from being"
             " deployed",
         ) from error

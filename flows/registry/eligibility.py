@@ -5,25 +5,31 @@ Standing is read from the chain of events and kept nowhere else, so that nobody 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, ColumnElement, Connection, case, func, select
 
 from evals.errors import RefusedError
 from evals.people import folded
+from flows.platforms.model_names import folded_id
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import events
 from flows.registry.records import Event
 
-__all__ = ["bar", "barring", "barring_event", "refuse_blank", "reinstate", "revoke"]
+__all__ = ["bar", "barring", "barring_event", "by_id", "refuse_blank", "reinstate", "revoke"]
 
 _BARRED = {"model_refused": "refused", "model_revoked": "revoked"}
 _CLEARED = ("promotion", "first_release", "adopt", "model_reinstated")
+
+
+def by_id(column: Column[str]) -> ColumnElement[str]:
+    """The model ids of a column as `folded_id` writes them: another letter case is no other model, and lifts no bar."""
+    return case((func.substr(column, 1, 3) == "ft:", column), else_=func.lower(column))
 
 
 def barring_event(connection: Connection, target: str, model_id: str) -> Event | None:
     """Return the event that bars the model from the target, None when nothing does."""
     query = (
         select(events)
-        .where(events.c.target == target, events.c.model_id == model_id)
+        .where(events.c.target == target, by_id(events.c.model_id) == folded_id(model_id))
         .where(events.c.kind.in_((*_BARRED, *_CLEARED)))
         .order_by(events.c.seq.desc())
         .limit(1)
@@ -35,7 +41,7 @@ def barring_event(connection: Connection, target: str, model_id: str) -> Event |
 def barring(connection: Connection, target: str) -> tuple[Event, ...]:
     """Return, for every model that may not be live for the target, the event that bars it, newest first."""
     speaking = events.c.kind.in_((*_BARRED, *_CLEARED)) & (events.c.target == target)
-    newest = select(func.max(events.c.seq)).where(speaking).group_by(events.c.model_id)
+    newest = select(func.max(events.c.seq)).where(speaking).group_by(by_id(events.c.model_id))
     query = select(events).where(events.c.seq.in_(newest), events.c.kind.in_(tuple(_BARRED)))
     rows = connection.execute(query.order_by(events.c.seq.desc())).mappings()
     return tuple(Event(**row) for row in rows)

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from evals.records import EarlierTry, Record, TryCount, VerdictOutcome, decode
+from flows.platforms.model_names import folded_id
 from flows.registry import judged_by, selections, verdicts
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import events, runs
@@ -194,17 +195,18 @@ class _Candidates:
         self._names: dict[str, str] = {}
         for one in found:
             job = _job(one.run)
-            name = self._names.get(one.run.candidate_model, one.run.candidate_model)
+            own = folded_id(one.run.candidate_model)
+            name = self._names.get(own, own)
             # The last checkpoint of a job is the job's model under another id.
             weights = one.run.candidate.weights_of if one.run.candidate else None
             if weights:
-                name = self._names.setdefault(weights, name)
+                name = self._names.setdefault(folded_id(weights), name)
             if job is not None:
                 name = self._of_job.setdefault(job, name)
-            self._names.setdefault(one.run.candidate_model, name)
+            self._names.setdefault(own, name)
 
     def known(self, model_id: str) -> str:
-        return self._names.get(model_id, model_id)
+        return self._names.get(folded_id(model_id), folded_id(model_id))
 
     def name(self, run: RunRecord) -> str:
         return self.known(run.candidate_model)

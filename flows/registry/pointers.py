@@ -13,9 +13,10 @@ from sqlalchemy import Connection, RowMapping, insert, select
 
 from evals.errors import StaleGenerationError
 from evals.records import LivePointer, decode
+from flows.platforms.model_names import folded_id, same_id
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import pointers
-from flows.registry.eligibility import bar
+from flows.registry.eligibility import bar, by_id
 from flows.registry.records import NewPointer, PointerKind, Superseded, as_text
 
 __all__ = [
@@ -189,7 +190,7 @@ def find(connection: Connection, target: str, model_id: str) -> LivePointer | No
     """Return the newest pointer at which the model was live, None when it never was."""
     query = (
         select(pointers)
-        .where(pointers.c.target == target, pointers.c.model_id == model_id)
+        .where(pointers.c.target == target, by_id(pointers.c.model_id) == folded_id(model_id))
         .order_by(pointers.c.generation.desc())
         .limit(1)
     )
@@ -239,7 +240,10 @@ def _first_allowed(
         .order_by(pointers.c.generation.desc())
     )
     for row in connection.execute(query).mappings().all():
-        if row["model_id"] != but and bar(connection, target, row["model_id"]) is None:
+        if (
+            not (but and same_id(row["model_id"], but))
+            and bar(connection, target, row["model_id"]) is None
+        ):
             return _pointer(row)
     return None
 

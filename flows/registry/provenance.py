@@ -6,6 +6,7 @@ A rollback, a restore or a repair brings an earlier generation back; its evidenc
 from __future__ import annotations
 
 from evals.records import CheckResult, LivePointer
+from flows.platforms.model_names import same_id
 from flows.registry.decisions import consents
 from flows.registry.records import Answer, Event
 from flows.registry.store import Registry
@@ -19,7 +20,8 @@ def base_model_of(registry: Registry, target: str, model_id: str) -> str | None:
     The id of a checkpoint does not tell what it was trained on, and its price depends on that.
     """
     for run in registry.runs(target, 1000):
-        if run.candidate_model == model_id and run.candidate and run.candidate.base_model:
+        named = run.candidate_model and same_id(run.candidate_model, model_id)
+        if named and run.candidate and run.candidate.base_model:
             return run.candidate.base_model
     return None
 

@@ -20,6 +20,7 @@ from flows.evaluation.judge_preflight import judge_findings
 from flows.evaluation.request import earlier_try
 from flows.files import write_record
 from flows.platforms.base import Finding
+from flows.platforms.model_names import folded_id, same_id
 from flows.selection.names import find_candidate
 from flows.selection.open_selection import OpenSelection, open_selection
 from flows.selection.request import rule_of
@@ -114,16 +115,16 @@ def _unfit(
     seen: dict[str, str] = {}
     for name, candidate in zip(names, found, strict=True):
         model, where = candidate.model_id, f"candidate {name}"
-        tried = earlier_try(selection.registry, selection.record, model)
-        if model in seen:
-            message = f"expected every candidate once; it is the same model as {seen[model]}"
+        tried = earlier_try(selection.registry, selection.record, candidate)
+        if (known := folded_id(model)) in seen:
+            message = f"expected every candidate once; it is the same model as {seen[known]}"
             yield Problem(where=where, message=message)
-        elif live is not None and live.model_id == model:
+        elif live is not None and same_id(live.model_id, model):
             yield Problem(where=where, message=f"{model} is live already", fix="leave it out")
         elif tried is not None:
             message = f"{model} was tried already: run {tried.run_id} is {tried.state}"
             yield Problem(where=where, message=message, fix="leave it out")
-        seen.setdefault(model, name)
+        seen.setdefault(known, name)
 
 
 async def _preflight(selection: OpenSelection, candidates: Sequence[Candidate]) -> None:

@@ -43,6 +43,8 @@ class Seen:
     query: dict[str, str]
     headers: Mapping[str, str]
     body: Any
+    target: str = ""
+    """Path and query byte for byte."""
 
 
 Reply = tuple[int, Any] | tuple[int, Any, dict[str, str]]
@@ -65,7 +67,14 @@ class Scripted:
     async def handle(self, request: web.Request) -> web.Response:
         raw = await request.read()
         body = json.loads(raw) if raw and b"multipart" not in raw[:40] and raw[:1] in b"{[" else raw
-        seen = Seen(request.method, request.path, dict(request.query), request.headers.copy(), body)
+        seen = Seen(
+            request.method,
+            request.path,
+            dict(request.query),
+            request.headers.copy(),
+            body,
+            request.raw_path,
+        )
         self.seen.append(seen)
         script = self.replies.get(f"{request.method} {request.path}")
         if script is None:

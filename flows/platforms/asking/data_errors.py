@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from evals.errors import CredentialError, PlatformError, Problem
 from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import ServiceFault, request_id
-from flows.platforms.asking.service_words import BEFORE_THE_SERVICE, in_brackets, look_up, quoted
+from flows.platforms.asking.service_words import (
+    BEFORE_THE_SERVICE,
+    NO_API,
+    in_brackets,
+    look_up,
+    quoted,
+)
 from flows.platforms.deadlines import retry_after
 
 __all__ = ["refused"]
@@ -92,6 +98,7 @@ _GENERAL = frozenset(
 
 _ACTION = re.compile(r"data action `?([\w./-]+)`?")
 _FIREWALL = re.compile(r"virtual network|firewall|public access is disabled", re.IGNORECASE)
+_NO_SUBDOMAIN = re.compile(r"custom subdomain for token", re.IGNORECASE)
 _LONG_WAIT_S = 3600.0
 
 
@@ -110,7 +117,9 @@ def refused(
     """
     code = (fault.code or "").lower()
     meaning, fix = _named(fault) or _MEANINGS.get(code) or _BY_STATUS.get(status) or ("", "")
-    if fault.page:
+    if 300 <= status < 400:
+        meaning, fix = f"{address} sends on to {_where(headers)}, and is no OpenAI API", NO_API
+    elif fault.page:
         meaning, fix = "the answer is a web page and not the service's", BEFORE_THE_SERVICE
     unknown = code not in _MEANINGS and (status not in _BY_STATUS or code not in _plain(status))
     traced = request_id(headers) if unknown or status >= 500 else None
@@ -133,18 +142,30 @@ def refused(
     )
 
 
+def _where(headers: Mapping[str, str]) -> str:
+    """The host that a redirect leads to: the rest of its address may hold what is secret."""
+    location = {name.lower(): value for name, value in headers.items()}.get("location", "")
+    return quoted(location.partition("://")[2].partition("/")[0]) or "another page"
+
+
 def _plain(status: int) -> frozenset[str]:
     """Codes that are a status in other words."""
     return frozenset({"", str(status), f"http_{status}"}) | _GENERAL
 
 
 def _named(fault: ServiceFault) -> tuple[str, str] | None:
-    """What the message names: a data action that is missing, a network rule."""
+    """What the message names: a data action that is missing, an account without an address of its own, a network rule."""
     if action := _ACTION.search(fault.message):
         return (
             f"the data action {action[1]} is missing",
             "have a role assigned at the account that has it ('Cognitive Services OpenAI User' to ask models, 'Cognitive"
             " Services OpenAI Contributor' to train too); it takes some minutes to be seen",
+        )
+    if _NO_SUBDOMAIN.search(fault.message):
+        return (
+            "the account has no custom subdomain, and so takes keys only",
+            "give it one (az cognitiveservices account update --custom-domain …) and name its address as 'endpoint', or"
+            " set a key of the account (AZURE_OPENAI_API_KEY)",
         )
     if _FIREWALL.search(fault.message):
         return (

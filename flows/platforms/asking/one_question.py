@@ -20,23 +20,28 @@ __all__ = ["asked_once", "question_finding"]
 
 _QUESTION = "Answer with one word: ready."
 _PATIENCE_S = 60.0
-_IN_VAIN = frozenset({"credentials", "service", "model", "account"})
+_IN_VAIN = frozenset({"credentials", "service", "model", "account", "lifetime"})
 _SHOWN = 40  # characters of the answer
 
 
 async def asked_once(
-    platform: HostingPlatform, candidate: Candidate, found: Sequence[Finding]
+    platform: HostingPlatform,
+    candidate: Candidate,
+    found: Sequence[Finding],
+    *,
+    live: str | None = None,
 ) -> tuple[Finding, ...]:
     """Ask a candidate once where it answers already; nothing where it would have to be deployed first.
 
-    `found` is what the preflight says of it: where that tells why nothing can answer, nothing is asked. Never raises.
+    `found` is what the preflight says of it: where that tells why nothing can answer, nothing is asked. `live` is the
+    deployment that the target has live, which may be asked whoever made it. Never raises.
     """
     if not isinstance(platform, FindsAnsweringModels):
         return ()
     if any(one.level == "fail" and one.name in _IN_VAIN for one in found):
         return ()
     try:
-        there = await platform.answering(candidate.model_id)
+        there = await platform.answering(candidate.model_id, live=live)
     except GatewrightError as error:
         return (_unanswered(candidate.model_id, error),)
     if there is None:

@@ -6,12 +6,14 @@ from urllib.parse import quote
 
 from evals.report.sanitise import one_line
 
-__all__ = ["BEFORE_THE_SERVICE", "in_brackets", "look_up", "quoted"]
+__all__ = ["BEFORE_THE_SERVICE", "NO_API", "in_brackets", "look_up", "quoted"]
 
 _LONGEST = 600  # characters of a message that a person reads
 _SEARCH = "https://learn.microsoft.com/search/?terms="
 BEFORE_THE_SERVICE = "a proxy, a gateway or a sign-in page answered instead of the service: check HTTPS_PROXY, NO_PROXY and the network"
 """What to do about an answer that is a web page."""
+NO_API = "check the address ('endpoint' or 'base_url'), and whether a proxy, a gateway or a sign-in page answers instead of the service: HTTPS_PROXY, NO_PROXY"
+"""What to do about a good answer that is not the service's."""
 
 
 def quoted(message: str) -> str:

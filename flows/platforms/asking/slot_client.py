@@ -10,6 +10,7 @@ import httpx
 from evals.addresses import http_options
 from evals.errors import CredentialError, PlatformError
 from evals.sampling.endpoint.error_bodies import decoded, read_fault
+from flows.platforms.asking.service_words import NO_API
 from flows.platforms.base import Connection
 from flows.platforms.data_plane import DataPlane
 
@@ -54,7 +55,8 @@ class SlotClient:
         completion = _json(answer)
         if not isinstance(completion, dict):
             raise PlatformError(
-                f"could not {doing}: {self._plane.address} answered something that is no completion"
+                f"could not {doing}: {self._plane.address} answered something that is no completion",
+                hint=NO_API,
             )
         return completion
 

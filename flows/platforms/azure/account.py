@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
@@ -11,7 +12,7 @@ import msgspec
 
 from evals.codec import convert
 from evals.errors import PlatformError
-from flows.platforms.azure.arm.documents import ArmDeployment, to_deployment
+from flows.platforms.azure.arm.documents import OWN_TAG, ArmDeployment, to_deployment
 from flows.platforms.azure.arm.operations import follow, out_of_time
 from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.roles import PAUSE, RESUME, what_to_assign
@@ -20,7 +21,14 @@ from flows.platforms.deadlines import Deadline
 
 __all__ = ["ArmAccount"]
 
+_log = logging.getLogger(__name__)
 _MISSING = frozenset({404})
+_PAUSES = "2025-12-01"
+"""The api-version that pausing came with."""
+_NO_RIGHT = frozenset({"", "403", "authorizationfailed", "forbidden", "permissiondenied"})
+_NOT_OFFERED = frozenset(
+    {"invalidresourcetype", "noregisteredproviderfound", "invalidapiversionparameter"}
+)
 _LOCKS: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
 
 
@@ -61,9 +69,9 @@ class ArmAccount:
         return None
 
     async def deployments(self) -> tuple[Deployment, ...]:
-        """Return every deployment of the account."""
+        """Return every deployment of the account; one in a form not known, which may be anybody's, is left out."""
         items = await self.arm.pages(f"{self.account_id}/deployments", doing="list deployments")
-        return tuple(_deployment(item) for item in items)
+        return tuple(one for one in map(_readable, items) if one is not None)
 
     async def put(
         self, name: str, body: Mapping[str, Any], *, deadline: Deadline, cross_tenant: bool = False
@@ -156,15 +164,20 @@ class ArmAccount:
                 "POST",
                 f"{self._path(name)}/{verb}",
                 doing=f"{verb} deployment {name}",
-                params={"api-version": "2025-12-01"},
+                params={"api-version": _PAUSES},
             )
         except PlatformError as error:
-            if error.status != 403 or error.code not in {None, "AuthorizationFailed"}:
-                raise
-            # which action it is has to be told even where the service's sentence doesn't
-            action = PAUSE if verb == "pause" else RESUME
+            raise self._not_paused(error, PAUSE if verb == "pause" else RESUME) from error
+
+    def _not_paused(self, error: PlatformError, action: str) -> PlatformError:
+        """Say what is to be done about it where the service's sentence doesn't."""
+        code = (error.code or "").lower()
+        hint = error.hint
+        if error.status == 403 and code in _NO_RIGHT:
             hint = f"the action {action} is missing at {self.account_id}: {what_to_assign((action,), 'there')}"
-            raise error.hinted(hint) from error
+        elif code in _NOT_OFFERED:
+            hint = f"this control plane does not offer it in api-version {_PAUSES}: take 'promotion.keep: warm'"
+        return error.hinted(hint)
 
     def _path(self, name: str) -> str:
         return f"{self.account_id}/deployments/{name}"
@@ -172,8 +185,23 @@ class ArmAccount:
 
 def _deployment(body: Any) -> Deployment:
     try:
-        return to_deployment(convert(body, ArmDeployment, strict=False))
+        found = to_deployment(convert(body, ArmDeployment, strict=False))
     except msgspec.ValidationError as error:
         raise PlatformError(
             f"the control plane describes a deployment in a form not known: {error}"
         ) from error
+    if not found.model_id:
+        raise PlatformError(
+            f"the control plane describes deployment {found.name} without its model"
+        )
+    return found
+
+
+def _readable(body: dict[str, Any]) -> Deployment | None:
+    try:
+        return _deployment(body)
+    except PlatformError as error:
+        tags = body.get("tags")
+        ours = isinstance(tags, dict) and OWN_TAG in tags
+        _log.log(logging.WARNING if ours else logging.DEBUG, "left out of the list: %s", error)
+        return None

@@ -12,6 +12,7 @@ from evals.errors import GatewrightError, PlatformError
 from evals.records import Candidate, Price, Slot
 from flows.platforms.asking.readiness import probe_until_ready
 from flows.platforms.azure.account import ArmAccount
+from flows.platforms.azure.arm.documents import is_ours
 from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.changes import changes_in_place
 from flows.platforms.azure.credentials import (
@@ -110,6 +111,11 @@ class AzureOpenAIPlatform:
         return self._name
 
     @property
+    def asked_by_key(self) -> bool:
+        """True where models are asked with a key, False where it is with a token of Entra ID."""
+        return bool(self._auth.key)
+
+    @property
     def data(self) -> DataPlane:
         """The data plane where models are trained, for jobs and files: the source account's when there is one."""
         return self._training
@@ -179,10 +185,13 @@ class AzureOpenAIPlatform:
         """Return every deployment of the account, ours and others'."""
         return await self.account.deployments()
 
-    async def answering(self, model_id: str) -> tuple[DataPlane, Connection] | None:
-        """Return how to ask a deployment of the model that stands already, None when there is none that is ready."""
+    async def answering(
+        self, model_id: str, *, live: str | None = None
+    ) -> tuple[DataPlane, Connection] | None:
+        """Return how to ask a deployment of the model that stands already, None when none of ours, or live, is ready."""
         for one in await self.account.deployments():
-            if one.state == "ready" and same_model(model_id, one.model_id):
+            may_be_asked = is_ours(one) or one.name == live
+            if may_be_asked and one.state == "ready" and same_model(model_id, one.model_id):
                 return self._plane, self.connect(one.name, one.model_id, one.slot)
         return None
 

@@ -10,7 +10,7 @@ from evals.errors import CredentialError
 from evals.records import Endpoint, Slot
 from flows.platforms.azure.credentials import DATA_SCOPES, FixedToken, TokenSource
 from flows.platforms.azure.options import AzureOptions
-from flows.platforms.data_plane import NOTING_ANSWERS, DataPlane, missing_credential
+from flows.platforms.data_plane import SDK_CLIENT, DataPlane, missing_credential
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -91,7 +91,7 @@ def _v1(address: str, version: str, auth: AzureAuth) -> AsyncOpenAI:
     return AsyncOpenAI(
         base_url=f"{address}/openai/v1/",
         api_key=auth.key or auth.token,
-        http_client=DefaultAsyncHttpxClient(event_hooks=NOTING_ANSWERS, **http_options(address)),
+        http_client=DefaultAsyncHttpxClient(**SDK_CLIENT, **http_options(address)),
     )
 
 
@@ -104,5 +104,5 @@ def _dated(address: str, version: str, auth: AzureAuth) -> AsyncOpenAI:
         api_version=version,
         api_key=auth.key,
         azure_ad_token_provider=provider,
-        http_client=DefaultAsyncHttpxClient(event_hooks=NOTING_ANSWERS, **http_options(address)),
+        http_client=DefaultAsyncHttpxClient(**SDK_CLIENT, **http_options(address)),
     )

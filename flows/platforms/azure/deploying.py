@@ -6,7 +6,6 @@ deployed comes back here with the same arguments and goes on from what the contr
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -24,7 +23,7 @@ from flows.platforms.azure.arm.documents import (
 from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not_repointable
 from flows.platforms.azure.errors.meanings import FINE_TUNE_REFUSED, NO_NEW_DEPLOYMENTS
 from flows.platforms.azure.region.deployment_types import untuned_on_developer_tier
-from flows.platforms.azure.region.models import OPENAI, format_of
+from flows.platforms.azure.region.formats import OPENAI, known_format, listed_format
 from flows.platforms.azure.resolved import RESOLVED_TAG, asked_for, resolves_to
 from flows.platforms.base import Deployment, SlotSpec
 from flows.platforms.deadlines import Deadline
@@ -39,7 +38,6 @@ OfferedTypes = Callable[[str], Awaitable[tuple[str, ...]]]
 FindCheckpoint = Callable[[str], Awaitable[tuple[Job, JobCheckpoint] | None]]
 """Tells the job and the checkpoint behind an id, None when no job does."""
 
-_BY_OPENAI = re.compile(r"gpt-(?!oss)|o\d|davinci|babbage", re.IGNORECASE)
 _FORMAT_HINT = (
     "try again later; a wrong model format also shows like this: the model was sent with the format '{}', and"
     " 'model_format' in the target's azure_openai block sets another, such as 'Alibaba', 'Microsoft', 'Mistral AI' or 'Meta'"
@@ -220,7 +218,7 @@ class Deployer:
         except PlatformError as error:
             if error.code in REFUSED_CHANGES:
                 await self._forgive_repeat(name, model_id, deadline, error)
-            elif (error.code or "").lower() == "invalidresourceproperties":
+            elif error.about == "sku":
                 raise await self._with_offered_skus(error, model_id, slot) from error
             elif error.status == 500:
                 raise error.hinted(_FORMAT_HINT.format(kind)) from error
@@ -256,18 +254,26 @@ class Deployer:
             raise error
 
     async def _format_of(self, model_id: str) -> str:
-        """What the target calls the model's format, else what the account's list of models does, else OpenAI."""
-        base = base_of(model_id) or (None if is_fine_tuned(model_id) else model_id)
-        if self._format or (base and _BY_OPENAI.match(base)):
-            return self._format or OPENAI
+        """What the target calls the model's format, else what fine-tunes of its family have, else what is listed, or OpenAI.
+
+        An untuned model is what the account's list says that it is.
+        """
+        tuned = is_fine_tuned(model_id)
+        base = base_of(model_id) or ("" if tuned else model_id)
+        family = known_format(base)
+        if self._format or family == OPENAI or (family and tuned):
+            return self._format or family or OPENAI
         try:
             models = await self._account.models()
         except PlatformError:
-            return OPENAI
-        if base is None and any(one.get("format") != OPENAI for one in models):
+            models = []
+        if not base and not (models and all(one.get("format") == OPENAI for one in models)):
             found = await self._find(model_id)
-            base = found[0].base_model if found else None
-        return format_of(models, model_id, base) or OPENAI
+            base = (found and found[0].base_model) or ""
+            base = base_of(base) or base
+            family = known_format(base)
+        listed = listed_format(models, model_id, base or model_id)
+        return (family if tuned else listed) or listed or family or OPENAI
 
     async def _with_offered_skus(
         self, error: PlatformError, model_id: str, slot: SlotSpec

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -21,6 +22,11 @@ __all__ = ["FORMATS", "AzureOptions", "SourceOptions", "read_options"]
 FORMATS = ("OpenAI", "Microsoft", "Mistral AI", "Meta", "Alibaba")
 """Formats of models that can be fine-tuned; any other is taken at its word."""
 DATED_API_VERSION = "2024-10-21"
+_BELOW_THE_ACCOUNT = re.compile(
+    r"(?:/api/projects/[^/]+)?(?:/openai(?:/v1|/deployments/[^/]+)?(?:/chat/completions|/responses)?)?/*$",
+    re.IGNORECASE,
+)
+"""What portals show after the address of an account: the path of its API, of a project, of one operation."""
 _DATED = re.compile(r"^\d{4}-\d{2}-\d{2}(-preview)?$")
 
 
@@ -40,7 +46,8 @@ class SourceOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
 class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Where the account is and how its data plane is spoken to.
 
-    `endpoint` is the data plane's address, `https://<account>.openai.azure.com` unless given; `api` is 'v1' or 'dated',
+    `endpoint` is the data plane's address, `https://<account>.openai.azure.com` unless given, as portals show it or
+    without the path; `api` is 'v1' or 'dated',
     the latter with `api_version`; `content_policy` names a content filter policy of the account. `model_format`
     is what the control plane calls the kind of the models ('Alibaba'), looked up in the account's list unless given. `prices`
     overrides the price table, by model id or base model; `lifetimes` the dates of models, likewise; `offered` adds deployment
@@ -73,7 +80,7 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def data_endpoint(self) -> str:
         """Address of the data plane, without a slash at its end."""
-        return plain_address(self.endpoint or f"https://{self.account}.openai.azure.com")
+        return _account_address(self.endpoint or f"https://{self.account}.openai.azure.com")
 
     @property
     def training_endpoint(self) -> str:
@@ -81,7 +88,7 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
         if self.source is None:
             return self.data_endpoint
         given = self.source.endpoint or f"https://{self.source.account}.openai.azure.com"
-        return plain_address(given)
+        return _account_address(given)
 
     @property
     def model_source(self) -> ModelSource | None:
@@ -113,7 +120,12 @@ def read_options(options: Mapping[str, Any], *, where: str = "azure_openai") -> 
         read = convert(dict(options), AzureOptions)
     except msgspec.ValidationError as error:
         raise ConfigurationError(Problem(where=where, message=str(error))) from error
-    for field, address in (("endpoint", read.endpoint), ("arm_endpoint", read.arm_endpoint)):
+    source = read.source and read.source.endpoint
+    for field, address in (
+        ("endpoint", read.endpoint),
+        ("source.endpoint", source),
+        ("arm_endpoint", read.arm_endpoint),
+    ):
         if address:
             checked(address, where=where, field=field, secure=True)
     if read.api == "dated" and not _DATED.match(read.api_version):
@@ -132,6 +144,14 @@ def read_options(options: Mapping[str, Any], *, where: str = "azure_openai") -> 
             Problem(where=where, field="model_format", message=message, fix=fix)
         )
     return read
+
+
+def _account_address(given: str) -> str:
+    """The address that paths are put behind: without those that portals show along with it, and without its query."""
+    parts = urlsplit(plain_address(given))
+    return parts._replace(
+        path=_BELOW_THE_ACCOUNT.sub("", parts.path), query="", fragment=""
+    ).geturl()
 
 
 def _misspelt_format(given: str | None) -> str | None:

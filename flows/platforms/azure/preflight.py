@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from evals.addresses import plain_address
 from evals.errors import ConfigurationError, CredentialError, GatewrightError, PlatformError
 from evals.records import Candidate, Price
 from flows.platforms.azure.account import ArmAccount
+from flows.platforms.azure.addresses import address_finding
 from flows.platforms.azure.arm.documents import is_ours, sku_of
 from flows.platforms.azure.options import AzureOptions
 from flows.platforms.azure.quota import WantedDeployment, quota_findings, read_rows
+from flows.platforms.azure.region.capacities import capacity_finding
 from flows.platforms.azure.region.cross_region import fine_tuning_finding
 from flows.platforms.azure.region.deployment_types import sku_finding
 from flows.platforms.azure.region.known_base import base_finding
@@ -30,6 +31,7 @@ from flows.platforms.model_names import (
     base_parts,
     is_checkpoint_id,
     is_fine_tuned,
+    job_of,
     same_model,
 )
 
@@ -44,6 +46,9 @@ class _AzurePlatform(Protocol):
     account: ArmAccount
     source: ArmAccount | None
     lifetimes: LifetimeTable
+
+    @property
+    def asked_by_key(self) -> bool: ...
 
     @property
     def data(self) -> DataPlane: ...
@@ -121,17 +126,8 @@ class Preflight:
         location = self._location = region_of(account)
         name = account.get("name") or self._platform.options.account
         self._add("account", "ok", f"{name} in {location or 'an unnamed region'}")
-        properties = account.get("properties") or {}
-        address = plain_address(str(properties.get("endpoint") or ""))
-        mine = self._platform.options.data_endpoint
-        told = {address, *map(plain_address, _texts(properties.get("endpoints")))}
-        if self._platform.options.endpoint is None and address and mine not in told:
-            self._add(
-                "endpoint",
-                "warn",
-                f"the account's own address is {address}, used is {mine}",
-                f"set 'endpoint: {address}' in the target's azure_openai block",
-            )
+        by_key = self._platform.asked_by_key
+        self._keep(address_finding(account, self._platform.options, by_key=by_key))
         return location
 
     async def _rights(self) -> None:
@@ -157,12 +153,18 @@ class Preflight:
             self._add("model", "ok", f"{model_id} is there")
 
     def _checkpoint(self, model_id: str) -> None:
-        if self._candidate.job_id:
-            self._add("model", "ok", f"{model_id} is a checkpoint of {self._candidate.job_id}")
+        job = self._candidate.job_id
+        if self._candidate.unlisted and job:
+            base = f", with {self._base} as its base model" if self._base_known else ""
+            message = f"{job} does not list {model_id}: it is tried as it is{base}"
+            fix = "check the job's id, or give the base model by --base-model in its stead"
+            if job == job_of(model_id):  # nobody named it beside
+                fix = "check the id, unless the checkpoint was copied, or its job deleted"
+            self._add("model", "warn", message, fix)
+        elif job:
+            self._add("model", "ok", f"{model_id} is a checkpoint of {job}")
         elif self._candidate.checkpoint:
-            message = (
-                f"no job lists {model_id}, as is so of copied checkpoints: it is tried as it is"
-            )
+            message = f"no job that can be read lists {model_id}, as is so of copied checkpoints: it is tried as it is"
             self._add(
                 "model", "warn", message, "give the job that it is of, if there is one, by --job"
             )
@@ -182,6 +184,8 @@ class Preflight:
         if self._base_known:
             self._keep(base_finding(here))
             self._findings += [sku_finding(here, slot.slot, _sku(slot)) for slot in self._slots]
+            for slot in self._slots:
+                self._keep(capacity_finding(here, slot.slot, _sku(slot), slot.capacity))
             self._findings += lifetime_findings(here)
         if self._platform.source is not None and here.tuned:
             self._keep(fine_tuning_finding(here, await self._trained_in()))
@@ -195,7 +199,7 @@ class Preflight:
             lifetimes=self._platform.lifetimes,
             offered=self._platform.options.offered,
             today=datetime.now(UTC).date(),
-            job_id=self._candidate.job_id,
+            job_id=None if self._candidate.unlisted else self._candidate.job_id,
         )
 
     async def _trained_in(self) -> str | None:
@@ -238,13 +242,6 @@ class Preflight:
 def billed_by_the_hour(model_id: str, slot: SlotSpec) -> bool:
     """True for fine-tunes paid by token: base models have no hosting fee, and provisioned throughput is its own."""
     return is_fine_tuned(model_id) and _sku(slot) in _BILLED_BY_THE_HOUR
-
-
-def _texts(named: object) -> list[str]:
-    """The values of a map from names to texts, as far as it is one."""
-    return (
-        [one for one in named.values() if isinstance(one, str)] if isinstance(named, dict) else []
-    )
 
 
 _SIGN_IN = "run 'az login', or give a service principal or a managed identity"

@@ -6,6 +6,7 @@ that a row is never built from a model's name but looked for among those that ar
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -30,7 +31,10 @@ _TUNED = "-finetune"
 
 @dataclass(frozen=True, slots=True)
 class QuotaRow:
-    """One row: `used` and `limit` in units of 1,000 tokens a minute (deployments for the count of fine-tuned ones)."""
+    """One row: `used` and `limit` in units of 1,000 tokens a minute (deployments for the count of fine-tuned ones).
+
+    A limit below zero is none: the service sends -1 where there is no limit, or where it does not tell it.
+    """
 
     name: str
     used: float
@@ -119,6 +123,9 @@ def quota_findings(
 
 
 def _enough(name: str, row: QuotaRow, needed: float, fix: str) -> Finding:
+    if row.limit < 0:
+        message = f"{row.name}: needed {needed:g}, and no limit is told ({row.limit:g})"
+        return Finding(name=name, level="warn", message=message)
     numbers = f"{row.name}: needed {needed:g}, left {row.left:g} of {row.limit:g}"
     if row.left >= needed:
         return Finding(name=name, level="ok", message=numbers)
@@ -129,10 +136,21 @@ def _enough(name: str, row: QuotaRow, needed: float, fix: str) -> Finding:
 def _row(usage: Mapping[str, Any]) -> QuotaRow | None:
     named = usage.get("name")
     name = named.get("value") if isinstance(named, Mapping) else None
-    used, limit = usage.get("currentValue"), usage.get("limit")
-    if not isinstance(name, str) or not isinstance(limit, int | float):
+    used, limit = _number(usage.get("currentValue")), _number(usage.get("limit"))
+    if not isinstance(name, str) or limit is None:
         return None
-    return QuotaRow(name, float(used) if isinstance(used, int | float) else 0.0, float(limit))
+    return QuotaRow(name, used or 0.0, limit)
+
+
+def _number(told: object) -> float | None:
+    """A number, also one that is written as text."""
+    if not isinstance(told, int | float | str) or isinstance(told, bool):
+        return None
+    try:
+        number = float(told)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _plain(model: str) -> str:

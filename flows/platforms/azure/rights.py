@@ -89,7 +89,15 @@ def _finding(
 
 def _allowed(granted: Iterable[Mapping[str, Any]], action: str) -> bool:
     return any(
-        matches(one.get("actions") or (), action)
-        and not matches(one.get("notActions") or (), action)
+        matches(_patterns(one, "actions"), action)
+        and not matches(_patterns(one, "notActions"), action)
         for one in granted
+    )
+
+
+def _patterns(granted: Mapping[str, Any], key: str) -> tuple[object, ...]:
+    """Patterns of actions; one alone may stand without its list."""
+    told = granted.get(key)
+    return (
+        tuple(told) if isinstance(told, list | tuple) else (told,) if isinstance(told, str) else ()
     )

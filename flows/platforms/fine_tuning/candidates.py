@@ -10,7 +10,7 @@ from evals.errors import CredentialError, PlatformError, RefusedError, UnknownMo
 from evals.records import Candidate
 from flows.platforms.base import SpeaksOpenAI, TriggerRef
 from flows.platforms.fine_tuning import jobs
-from flows.platforms.fine_tuning.records import Job, JobCheckpoint
+from flows.platforms.fine_tuning.records import Job, JobCheckpoint, plain
 from flows.platforms.model_names import (
     base_of,
     is_checkpoint_id,
@@ -40,7 +40,7 @@ async def resolve_candidate(
     `deploys_checkpoint_ids`: a checkpoint is deployed by its own id (Azure) and not by its model name (OpenAI).
     `elsewhere`: the model belongs to another account; where its jobs and models may not be read, a model or checkpoint id
     is taken at its word. So is a checkpoint that no job lists, where it is deployed by its id: it may have been copied,
-    or its job deleted. Raises RefusedError for what is unknown or not finished.
+    its job deleted, or its jobs not be ours to read. Raises RefusedError for what is unknown or not finished.
     """
     named = ref.checkpoint or ref.model_id
     if named and (
@@ -70,7 +70,10 @@ async def known_model(platform: SpeaksOpenAI, model_id: str) -> dict[str, Any] |
         if error.status != 404:
             raise
         return None
-    return dict(found.to_dict(mode="json", warnings=False))
+    described = plain(found)
+    if not described.get("id"):
+        raise platform.data.no_api(f"look up model {model_id}")
+    return described
 
 
 async def find_checkpoint(platform: SpeaksOpenAI, named: str) -> tuple[Job, JobCheckpoint] | None:
@@ -133,12 +136,13 @@ async def _from_checkpoint(
 ) -> Candidate:
     owner, found = None, None
     try:
-        owner = await jobs.get_job(platform, job_id) if job_id else None
+        owner = await _job(platform, job_id, or_none=by_id) if job_id else None
         found = await (
             _among(platform, owner, named) if owner else find_checkpoint(platform, named)
         )
-    except _UNREADABLE:
-        if not elsewhere:
+    except _UNREADABLE as error:
+        forbidden = isinstance(error, PlatformError) and error.status == 403
+        if not elsewhere and not (by_id and forbidden):
             raise
     if found is None and not by_id:
         raise UnknownModelError(
@@ -154,41 +158,57 @@ async def _from_checkpoint(
     return msgspec.structs.replace(candidate, weights_of=other)
 
 
+async def _job(platform: SpeaksOpenAI, job_id: str, *, or_none: bool) -> Job | None:
+    try:
+        return await jobs.get_job(platform, job_id)
+    except UnknownModelError:
+        if not or_none:
+            raise
+        return None
+
+
 def _unlisted(named: str, owner: Job | None, target: str) -> Candidate:
     """A checkpoint of which no list tells: it is tried as it is, and the platform has the last word."""
     job_base = (base_of(owner.model_id or "") or owner.base_model) if owner else None
+    model_id = named.lower() if is_checkpoint_id(named) else named
     return Candidate(
-        model_id=named,
+        model_id=model_id,
         target=target,
         base_model=base_of(named) or job_base,
         job_id=owner.id if owner else job_of(named),
-        checkpoint=named,
+        checkpoint=model_id,
+        unlisted=True,
     )
 
 
 def _with_base(candidate: Candidate, given: str | None) -> Candidate:
-    """Take the base model that was given where none is known. Raises RefusedError where another one is."""
-    known = candidate.base_model
-    if given is None or (known is not None and same_model(given, known)):
+    """Take the base model that was given where none is known, or none with its date. Raises RefusedError for another."""
+    if given is None:
         return candidate
-    if known is not None:
-        raise RefusedError(
-            f"the base model of {candidate.model_id} is {known}, and {given} was given (--base-model)"
-        )
-    return msgspec.structs.replace(candidate, base_model=given)
+    # training that was continued names the earlier fine-tune
+    known, meant = base_of(candidate.base_model or "") or candidate.base_model, base_of(given)
+    if known is not None and same_model(meant or given, known):
+        return candidate
+    if known is None or same_model(known, meant or given):
+        return msgspec.structs.replace(candidate, base_model=given)
+    raise RefusedError(
+        f"the base model of {candidate.model_id} is {known}, and {given} was given (--base-model)"
+    )
 
 
 async def _from_model(
     platform: SpeaksOpenAI, model_id: str, target: str, *, elsewhere: bool
 ) -> Candidate:
     try:
-        known = await known_model(platform, model_id) is not None
+        found = await known_model(platform, model_id)
     except _UNREADABLE:
-        known = elsewhere
         if not elsewhere:
             raise
-    if not known:
+        found = {}
+    if found is None:
         raise UnknownModelError(f"there is no model {model_id} at {platform.data.address}")
+    told = str(found.get("id") or "")
+    model_id = told if same_id(told, model_id) else model_id  # in the letter case of the service
     return Candidate(
         model_id=model_id, target=target, base_model=base_of(model_id), job_id=job_of(model_id)
     )

@@ -19,6 +19,7 @@ from flows.platforms.fine_tuning.records import (
     JobCheckpoint,
     JobEvent,
     plain,
+    plain_rows,
     read_checkpoint,
     read_event,
     read_job,
@@ -167,7 +168,7 @@ async def events(platform: SpeaksOpenAI, job_id: str, *, limit: int = 100) -> tu
         return await client.fine_tuning.jobs.list_events(job_id, limit=limit)
 
     page = await platform.data.ask(f"read the events of {job_id}", read)
-    rows = [read_event(plain(row)) for row in page.data or ()]
+    rows = [read_event(row) for row in plain_rows(page)]
     return tuple(reversed(rows))
 
 
@@ -178,7 +179,7 @@ async def checkpoints(platform: SpeaksOpenAI, job_id: str) -> tuple[JobCheckpoin
         return await client.fine_tuning.jobs.checkpoints.list(job_id, limit=100)
 
     page = await platform.data.ask(f"list the checkpoints of {job_id}", read)
-    return tuple(read_checkpoint(plain(row)) for row in page.data or ())
+    return tuple(read_checkpoint(row) for row in plain_rows(page))
 
 
 async def wait_finished(
@@ -239,4 +240,4 @@ async def _page(platform: SpeaksOpenAI, after: str | None, size: int) -> tuple[l
         return await client.fine_tuning.jobs.list(limit=size, **further)
 
     page = await platform.data.ask("list fine-tuning jobs", read)
-    return [read_job(plain(row)) for row in page.data or ()], bool(page.has_more)
+    return [read_job(row) for row in plain_rows(page)], bool(getattr(page, "has_more", False))

@@ -13,7 +13,16 @@ import msgspec
 
 from evals.records import Record
 
-__all__ = ["Job", "JobCheckpoint", "JobEvent", "plain", "read_checkpoint", "read_event", "read_job"]
+__all__ = [
+    "Job",
+    "JobCheckpoint",
+    "JobEvent",
+    "plain",
+    "plain_rows",
+    "read_checkpoint",
+    "read_event",
+    "read_job",
+]
 
 _ENDS = frozenset({"succeeded", "failed", "cancelled", "canceled"})
 
@@ -71,6 +80,12 @@ def plain(model: Any) -> dict[str, Any]:
     """Return an SDK object as the service sent it."""
     # statuses outside the SDK's list would warn when it writes them out
     return dict(model.to_dict(mode="json", warnings=False))
+
+
+def plain_rows(page: Any) -> list[dict[str, Any]]:
+    """Return what a page of a list holds, as the service sent it; nothing where it holds no list."""
+    listed = getattr(page, "data", None)
+    return [plain(one) for one in listed or () if hasattr(one, "to_dict")]
 
 
 def read_job(raw: Mapping[str, Any]) -> Job:

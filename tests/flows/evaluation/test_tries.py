@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.promoted import (
     GATE,
@@ -22,10 +23,10 @@ from support.promoted import (
 from evals.errors import ConfigurationError, RefusedError
 from evals.gate.look_store import LookStore
 from evals.gate.looks import LookEvent
-from evals.records import Verdict
+from evals.records import Candidate, Verdict
 from flows.approvals.answers import answer_run
 from flows.evaluation import looks, steps
-from flows.evaluation.request import request_run, resolve
+from flows.evaluation.request import earlier_try, request_run, resolve
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
@@ -128,6 +129,17 @@ def test_a_killed_run_counts_and_the_next_one_asks_a_person(
             actor="ana",
         )
         asyncio.run(resolve(desk.settings, run.run_id))
+    model, other = (
+        desk.run(killed).candidate_model,
+        msgspec.structs.replace(desk.run(killed), run_id="another"),
+    )
+    for named in (
+        Candidate(model_id=model.upper(), target=TARGET),
+        Candidate(model_id="ftchkpt-" + "0a" * 16, target=TARGET, weights_of=model),
+    ):
+        with open_registry(desk.settings) as registry:
+            earlier = earlier_try(registry, other, named)
+        assert earlier is not None and earlier.run_id == killed, "whatever it is named by"
     second, verdict = desk.judge(fresh_jobs[0], again="x")
     assert verdict.outcome == "INCONCLUSIVE"
     assert all(check.outcome == "PASS" for check in verdict.checks)

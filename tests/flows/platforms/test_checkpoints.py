@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evals.errors import PlatformError, RefusedError, UnknownModelError
+from evals.errors import CredentialError, PlatformError, RefusedError, UnknownModelError
 from flows.emulator.state.documents import Job
 from flows.platforms.base import SlotSpec, TriggerRef
 
@@ -31,8 +31,10 @@ JOBS = "GET /openai/v1/fine_tuning/jobs"
 async def test_a_checkpoint_that_no_job_lists_is_tried_as_it_is(server, azure, ref, base) -> None:
     server.on(JOBS, (200, {"data": [], "has_more": False}))
     found = await azure.resolve(ref, target="t")
-    assert found.model_id == found.checkpoint == (ref.checkpoint or ref.model_id)
-    assert found.base_model == base
+    named = ref.checkpoint or ref.model_id
+    assert found.model_id == found.checkpoint
+    assert found.model_id == (COPIED if named.lower() == COPIED else named), "in one letter case"
+    assert (found.base_model, found.unlisted) == (base, True)
 
 
 async def test_the_job_that_is_given_tells_the_base(server, azure) -> None:
@@ -51,8 +53,59 @@ async def test_the_job_that_is_given_tells_the_base(server, azure) -> None:
     with pytest.raises(RefusedError, match=f"is {BASE}, and gpt-4o was given"):
         await azure.resolve(replace_base(ref, "gpt-4o"), target="t")
     assert (await azure.resolve(replace_base(ref, "gpt-4.1-mini"), target="t")).base_model == BASE
-    with pytest.raises(UnknownModelError, match="there is no fine-tuning job ftjob-2"):
-        await azure.resolve(TriggerRef(checkpoint=COPIED, job_id="ftjob-2"), target="t")
+    (model, *_) = [one for one in await azure.preflight(found, (SLOT,)) if one.name == "model"]
+    assert model.level == "warn", "the job that was named may be the wrong one"
+    assert f"ftjob-1 does not list {COPIED}" in model.message
+    assert f"with {BASE} as its base model" in model.message
+
+
+@pytest.mark.parametrize("base", [None, BASE])
+async def test_a_checkpoint_whose_job_was_deleted_is_tried_as_it_is(server, azure, base) -> None:
+    server.on(JOBS, (200, {"data": [], "has_more": False}))
+    ref = TriggerRef(checkpoint=COPIED, job_id="ftjob-2", base_model=base)
+    found = await azure.resolve(ref, target="t")
+    assert (found.model_id, found.job_id, found.base_model) == (COPIED, None, base)
+
+
+async def test_a_checkpoint_is_tried_where_jobs_may_not_be_read(server, azure) -> None:
+    denied = {"error": {"code": "PermissionDenied", "message": "The principal lacks the action"}}
+    server.on(JOBS, (403, denied))
+    found = await azure.resolve(TriggerRef(checkpoint=COPIED, base_model=BASE), target="t")
+    assert (found.model_id, found.base_model) == (COPIED, BASE)
+    server.on(JOBS, (401, {"error": {"code": "401", "message": "Access denied"}}))
+    with pytest.raises(CredentialError):
+        await azure.resolve(TriggerRef(checkpoint=COPIED), target="t")
+
+
+@pytest.mark.parametrize(
+    ("of_job", "given", "known"),
+    [
+        ("gpt-4.1-mini", BASE, BASE),
+        (BASE, "gpt-4.1-mini", BASE),
+        (f"{BASE}.ft-{HEX}", BASE, f"{BASE}.ft-{HEX}"),
+        (f"{BASE}.ft-{HEX}", "gpt-4.1-mini", f"{BASE}.ft-{HEX}"),
+        (BASE, "gpt-4o", None),
+        (f"gpt-4o-2024-08-06.ft-{HEX}", BASE, None),
+    ],
+)
+async def test_a_base_is_the_same_with_its_date_or_without(
+    server, azure, of_job, given, known
+) -> None:
+    server.on(f"{JOBS}/ftjob-1", (200, {"id": "ftjob-1", "status": "paused", "model": of_job}))
+    kept = {"id": COPIED, "fine_tuning_job_id": "ftjob-1", "step_number": 40}
+    server.on(f"{JOBS}/ftjob-1/checkpoints", (200, {"data": [kept], "has_more": False}))
+    ref = TriggerRef(checkpoint=COPIED, job_id="ftjob-1", base_model=given)
+    if known is None:
+        with pytest.raises(RefusedError, match=f"and {given} was given"):
+            await azure.resolve(ref, target="t")
+    else:
+        assert (await azure.resolve(ref, target="t")).base_model == known
+
+
+async def test_a_model_is_named_as_the_service_writes_it(server, azure) -> None:
+    model, typed = f"{BASE}.ft-{HEX}", f"{BASE}.ft-{HEX}".upper()
+    server.on(f"GET /openai/v1/models/{typed}", (200, {"id": model, "object": "model"}))
+    assert (await azure.resolve(TriggerRef(model_id=typed), target="t")).model_id == model
 
 
 def replace_base(ref: TriggerRef, base: str) -> TriggerRef:
@@ -93,6 +146,24 @@ async def test_what_follows_from_a_base_that_is_not_known_is_said(
 
     deployment = await embedded.deploy("cand-1", one, SLOT, tags={})
     await embedded.wait_ready(deployment)
+
+
+async def test_a_step_that_no_list_shows_is_warned_of_like_an_id(
+    embedded, models, emulator
+) -> None:
+    named = next(
+        one.model_id for one in models.checkpoints if one.model_id and ":ckpt-" in one.model_id
+    )
+    listed = await embedded.resolve(TriggerRef(checkpoint=named), target="t")
+    found = {line.name: line for line in await embedded.preflight(listed, (SLOT,))}
+    assert found["model"].level == "ok"
+    emulator.set(unlisted_checkpoints=["*"])
+    candidate = await embedded.resolve(TriggerRef(checkpoint=named), target="t")
+    found = {line.name: line for line in await embedded.preflight(candidate, (SLOT,))}
+    assert found["model"].level == "warn"
+    assert f"does not list {named}" in found["model"].message
+    assert found["model"].fix.startswith("check the id, unless")
+    assert found["price"].level == "ok", "its base stands in its name"
 
 
 async def test_the_platforms_refusal_is_the_answer(embedded) -> None:

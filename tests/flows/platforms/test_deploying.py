@@ -138,6 +138,15 @@ async def test_a_sku_not_offered_names_those_that_are(server, azure) -> None:
         await azure.deploy("cand-1", TUNED, SLOT, tags=TAGS)
 
 
+async def test_a_property_that_is_no_type_is_not_answered_with_types(server, azure) -> None:
+    server.on(f"GET {AT}", NONE)
+    said = "The capacity should be null for standard deployment."
+    server.on(f"PUT {AT}", refusal("InvalidResourceProperties", said))
+    with pytest.raises(PlatformError) as caught:
+        await azure.deploy("cand-1", TUNED, SLOT, tags=TAGS)
+    assert caught.value.hint == "change the slot's 'capacity'"
+
+
 @pytest.mark.parametrize("checkpoint", [False, True])
 async def test_the_list_that_is_promised_comes_where_only_base_models_are_listed(
     embedded, emulator, models, checkpoint

@@ -111,6 +111,93 @@ EXPLAINED: list[tuple[str, int, Any, list[str]]] = [
         ["GlobalStandard does not reach: needed 50"],
     ),
     (
+        "a capacity that does not come out even",
+        400,
+        error(
+            "InsufficientQuota",
+            "This operation require 100 new capacity in quota One Thousand Tokens Per Minute - gpt-4.1-mini, which is"
+            " bigger than the current available capacity 20.5.",
+        ),
+        ["needed 100, left 20.5", "capacity to 20 or less"],
+    ),
+    (
+        "less than one unit of capacity",
+        400,
+        error(
+            "InsufficientQuota",
+            "This operation require 1 new capacity in quota X, which is bigger than the current available capacity 0.5.",
+        ),
+        ["needed 1, left 0.5", "delete a deployment that uses it"],
+    ),
+    (
+        "the count of fine-tuned deployments, by its other name",
+        400,
+        error(
+            "InsufficientQuota",
+            "This operation require 1 new capacity in quota Standard Fine-Tuned Deployments, which is bigger than the"
+            " current available capacity 0.",
+        ),
+        ["needed 1, left 0 fine-tuned deployments: delete one"],
+    ),
+    (
+        "a capacity out of its range",
+        400,
+        error(
+            "InvalidCapacity",
+            "The specified capacity '5' of account deployment should be at least 15 and no more than 30,000.",
+        ),
+        ["capacity 5 does not fit", "set the slot's 'capacity' to at least 15 and at most 30,000"],
+    ),
+    (
+        "a capacity above what there is, in older words",
+        400,
+        error(
+            "InvalidCapacity",
+            "The specified capacity ' ' of account deployment should be greater than 0 and no more than 3.",
+        ),
+        ["the capacity does not fit", "at least 1 and at most 3"],
+    ),
+    (
+        "a capacity out of its range, under the code for properties",
+        400,
+        error(
+            "InvalidResourceProperties",
+            "The specified capacity '0' of account deployment should be at least 1 and no more than 1000000.",
+        ),
+        ["capacity 0 does not fit this model and SKU", "at least 1 and at most 1,000,000"],
+    ),
+    (
+        "a capacity that should not be there",
+        400,
+        error("InvalidResourceProperties", "The capacity should be null for standard deployment."),
+        ["the capacity does not fit this model and SKU", "change the slot's 'capacity'"],
+    ),
+    (
+        "a type that the model does not have",
+        400,
+        error(
+            "InvalidResourceProperties",
+            "The specified SKU 'Standard' of account deployment is not supported by the model 'gpt-35-turbo'.",
+        ),
+        ["the SKU is not offered for this model", "choose another SKU"],
+    ),
+    (
+        "another property",
+        400,
+        error("InvalidResourceProperties", "The rai policy 'x' is not there."),
+        ["a property of the deployment is not taken (the service returned: The rai policy"],
+    ),
+    (
+        "a right missing at what is not there yet",
+        403,
+        error(
+            "AuthorizationFailed",
+            "The client 'x' with object id 'y' does not have authorization to perform action"
+            f" 'Microsoft.CognitiveServices/accounts/deployments/write' over scope '{AT}' or the scope is invalid.",
+        ),
+        [f"deployments/write is missing at {ACCOUNT}: have"],
+    ),
+    (
         "a retired base",
         400,
         error(
@@ -348,6 +435,13 @@ async def test_a_web_page_that_says_not_found_is_not_taken_for_the_control_plane
     server.on(f"GET {AT}", (404, b"<html><title>404 Not Found</title></html>"))
     with pytest.raises(PlatformError, match="404: the answer is a web page"):
         await azure.get("cand-1")
+
+
+async def test_throttling_without_a_name_of_its_own_is_explained(server: Any, azure: Any) -> None:
+    server.on(f"GET {AT}", (429, error("429", "slow down")))
+    with pytest.raises(PlatformError, match="429: the control plane is throttling") as caught:
+        await azure.get("cand-1")
+    assert caught.value.hint == "try again later"
 
 
 async def test_throttling_that_outlasts_our_patience_says_when_to_come_back(

@@ -81,10 +81,21 @@ async def test_what_comes_instead_of_an_answer_is_explained(
     assert read in found.message
 
 
-@pytest.mark.parametrize("name", ["credentials", "service", "model", "account"])
+@pytest.mark.parametrize("name", ["credentials", "model", "account", "lifetime"])
 async def test_nothing_is_asked_in_vain(server: Any, compatible: OpenAIPlatform, name: str) -> None:
     assert await ask(compatible, MODEL, Finding(name=name, level="fail", message="no")) == ()
     assert not server.seen
+
+
+@pytest.mark.parametrize("live", [None, "theirs"])
+async def test_what_others_deployed_is_not_asked_unless_it_is_live(
+    server: Any, azure: Any, live: str | None
+) -> None:
+    theirs = shown("theirs", state="Succeeded", sku="ProvisionedManaged", tags={})
+    server.on(f"GET {ACCOUNT}/deployments", (200, {"value": [theirs]}))
+    server.on(ON_AZURE, completion(model=TUNED))
+    candidate = Candidate(model_id=TUNED, target="t")
+    assert bool(await asked_once(azure, candidate, (), live=live)) is bool(live)
 
 
 async def test_on_azure_only_a_deployment_that_stands_is_asked(server: Any, azure: Any) -> None:

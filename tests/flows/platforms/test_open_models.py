@@ -42,29 +42,52 @@ async def test_a_wrong_format_is_a_failure_that_names_the_key(emulator, qwen) ->
     await platform.aclose()
 
 
+OSS = {"name": "gpt-oss-20b", "version": "11", "format": "OpenAI-OSS"}
+NEW = {"name": "kimi-k2", "version": "1", "format": "Moonshot"}
+
+
 @pytest.mark.parametrize(
-    ("options", "listed", "sent"),
+    ("base", "options", "listed", "sent"),
     [
-        ({"model_format": "Meta"}, [], "Meta"),
-        ({}, [{"name": "QWEN3-32B", "version": "1", "format": "Alibaba"}], "Alibaba"),
-        ({}, [{"name": QWEN, "version": "1", "format": "Alibaba"}], "Alibaba"),
-        ({}, [{"name": "qwen3-32b"}], "OpenAI"),
-        ({}, None, "OpenAI"),
+        ("qwen3-32b", {"model_format": "Meta"}, [], "Meta"),
+        ("qwen3-32b", {}, [{"name": "QWEN3-32B", "version": "1", "format": "Alibaba"}], "Alibaba"),
+        ("Qwen-3-32B", {}, [{"name": "Qwen3-32B", "version": "1", "format": None}], "Alibaba"),
+        ("qwen3-32b", {}, None, "Alibaba"),
+        ("Ministral-3B", {}, [], "Mistral AI"),
+        ("llama-3.3-70b-instruct", {}, [], "Meta"),
+        ("gpt-oss-20b-11", {}, None, "Microsoft"),
+        ("gpt-oss-20b", {}, [OSS], "Microsoft"),
+        ("gpt-oss-20b", {"model_format": "OpenAI-OSS"}, [OSS], "OpenAI-OSS"),
+        ("kimi-k2", {}, [NEW], "Moonshot"),
+        ("kimi-k3", {}, [NEW], "OpenAI"),
+        ("gpt-4.1-mini-2025-04-14", {}, [OSS], "OpenAI"),
     ],
 )
-async def test_the_target_says_the_format_then_the_list_else_it_is_openais(
-    server, options, listed, sent
+async def test_the_target_says_the_format_then_the_family_then_the_list(
+    server, base, options, listed, sent
 ) -> None:
+    model = f"{base}.ft-" + "ab12" * 8
+    platform = azure_at(server.url, **options)
+    assert await _sent(server, platform, model, listed) == sent
+    await platform.aclose()
+
+
+async def test_an_untuned_model_is_what_the_list_says(server, azure) -> None:
+    assert await _sent(server, azure, "gpt-oss-20b", [OSS]) == "OpenAI-OSS"
+
+
+async def _sent(server, platform, model: str, listed: object) -> str:
+    """The format that a deployment of the model is asked for with."""
     none = (404, {"error": {"code": "ResourceNotFound", "message": "none"}})
-    server.on(f"GET {AT}", none, (200, shown(model=QWEN)))
-    server.on(f"PUT {AT}", (201, shown(model=QWEN)))
+    version = "1" if ".ft-" in model else "2025-08-05"
+    standing = shown(model=model, sku="GlobalStandard", version=version)
+    server.on(f"GET {AT}", none, (200, standing))
+    server.on(f"PUT {AT}", (201, standing))
     if listed is not None:
         server.on(f"GET {ACCOUNT}/models", (200, {"value": listed}))
-    platform = azure_at(server.url, **options)
-    await platform.deploy("cand-1", QWEN, SLOT, tags={})
-    await platform.aclose()
-    assert server.asked(f"PUT {AT}")[0].body["properties"]["model"]["format"] == sent
-    assert bool(server.asked(f"GET {ACCOUNT}/models")) is not bool(options)
+    slot = SlotSpec(slot="developer", sku="GlobalStandard", capacity=100)
+    await platform.deploy("cand-1", model, slot, tags={})
+    return str(server.asked(f"PUT {AT}")[0].body["properties"]["model"]["format"])
 
 
 def test_a_format_in_other_capitals_is_a_mistake_before_anything_is_sent() -> None:

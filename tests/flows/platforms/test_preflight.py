@@ -11,7 +11,7 @@ from support.scripted_server import azure_at, embedded_at
 from evals.errors import PlatformError
 from evals.records import Candidate, Price
 from flows.platforms.azure.quota import find_row, read_rows
-from flows.platforms.base import Finding, SlotSpec
+from flows.platforms.base import Finding, SlotSpec, TriggerRef
 from flows.platforms.findings import lifetime_finding, price_finding
 
 DEVELOPER = SlotSpec(slot="developer", sku="DeveloperTier", capacity=50)
@@ -223,6 +223,42 @@ async def test_an_account_whose_address_is_another_is_told(server) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "options", "level"),
+    [
+        ("", {"endpoint": None}, "fail"),
+        ("key-1", {"endpoint": None}, "fail"),
+        ("key-1", {"endpoint": "https://japaneast.api.cognitive.microsoft.com/"}, None),
+        ("", {"endpoint": "https://japaneast.api.cognitive.microsoft.com/"}, "fail"),
+        ("", {}, "warn"),
+    ],
+)
+async def test_an_account_without_a_custom_subdomain_takes_keys_only(
+    server, key, options, level
+) -> None:
+    platform = azure_at(server.url, {"AZURE_OPENAI_API_KEY": key}, **options)
+    told = {"endpoint": "https://japaneast.api.cognitive.microsoft.com/"}
+    server.on(f"GET {platform.account.account_id}", (200, {"name": "a", "properties": told}))
+    candidate = Candidate(model_id="ftchkpt-" + "0" * 32, target="t")
+    found = {one.name: one for one in await platform.preflight(candidate, ())}
+    await platform.aclose()
+    assert (found["endpoint"].level if "endpoint" in found else None) == level
+    if level:
+        assert "no custom subdomain" in found["endpoint"].message
+        assert "--custom-domain acme-swc" in found["endpoint"].fix
+
+
+async def test_a_data_plane_that_asks_for_a_custom_subdomain_is_explained(server, azure) -> None:
+    said = (
+        "Please provide a custom subdomain for token authentication, otherwise API key is required."
+    )
+    answer = (400, {"error": {"code": "BadRequest", "message": said}})
+    server.on("GET /openai/v1/fine_tuning/jobs/ftjob-1", answer)
+    with pytest.raises(PlatformError, match="no custom subdomain, and so takes keys") as caught:
+        await azure.resolve(TriggerRef(job_id="ftjob-1"), target="t")
+    assert "--custom-domain" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
     "told",
     [
         {"endpoint": "https://ACME-SWC.OpenAI.Azure.com:443/"},
@@ -256,6 +292,11 @@ async def test_an_address_written_otherwise_is_not_another_address(server, told)
 )
 def test_the_end_of_a_model_is_warned_of_early_and_refused_late(ends, level) -> None:
     assert lifetime_finding("base model", ends, today=date(2026, 6, 1)).level == level
+
+
+def test_one_day_is_one_day() -> None:
+    found = lifetime_finding("base model", date(2026, 6, 2), today=date(2026, 6, 1))
+    assert found.message.endswith("ends on 2026-06-02, in 1 day")
 
 
 def test_an_unknown_price_is_said_to_be_unknown() -> None:

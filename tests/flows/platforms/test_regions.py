@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
 
 from evals.errors import ConfigurationError
 from flows.platforms.azure.options import read_options
+from flows.platforms.azure.region.capacities import capacity_finding
 from flows.platforms.azure.region.cross_region import fine_tuning_finding
 from flows.platforms.azure.region.deployment_types import offers_of, sku_finding
 from flows.platforms.azure.region.known_base import base_finding
@@ -200,6 +201,30 @@ def test_a_checkpoint_is_as_retired_as_its_jobs_model() -> None:
     assert lines(*lifetime_findings(of_job))["lifetime"].startswith("fail")
 
 
+@pytest.mark.parametrize(
+    ("ends", "told", "level"),
+    [
+        ("2026-11-01", "lives until 2027-10-14", "warn"),
+        ("2027-04-14", "lives until 2027-10-14", "-"),
+        ("2028-01-01", "lives until 2028-01-01", "-"),
+    ],
+)
+def test_an_own_day_that_may_be_that_of_a_base_not_listed_refuses_nothing(
+    ends, told, level
+) -> None:
+    found = lines(*lifetime_findings(region(tuned(MINI), own_entry(MINI, ends))))
+    assert found["lifetime"].startswith("ok") and found["lifetime"].endswith(told)
+    assert found.get("availability", "-").startswith(level)
+
+
+def test_a_model_that_is_only_there_to_be_trained_is_refused_untuned() -> None:
+    able = {"fineTune": "true", "inference": "False"}
+    listed = entry(MINI, "2027-04-14", "Standard", capabilities=able)
+    found = lines(*lifetime_findings(region(MINI, listed)))
+    assert found["availability"].startswith("fail: gpt-4.1-mini-2025-04-14 is listed as one that")
+    assert "availability" not in lines(*lifetime_findings(region(tuned(MINI), listed)))
+
+
 def test_a_base_that_lives_longer_than_the_table_says_takes_its_fine_tunes_along() -> None:
     listed = entry(MINI, "2030-07-15")
     found = lifetime_findings(region(tuned(MINI), listed, today=date(2029, 1, 1)))
@@ -237,7 +262,10 @@ def test_every_table_says_where_it_is_from_and_keeps_its_order() -> None:
     [
         ({MINI: {"fine_tune_ends": "2027-10-14"}}, "did you mean 'fine_tunes_end'?"),
         ({MINI: {"fine_tunes_end": "soon"}}, "expected a date such as 2027-10-14; found 'soon'"),
+        ({MINI: {"fine_tunes_end": "20271014"}}, "expected a date such as 2027-10-14"),
+        ({MINI: {"fine_tunes_end": datetime(2027, 10, 14)}}, "expected a date such as"),
         ({MINI: "2027-10-14"}, "found '2027-10-14'"),
+        ("20271014", "expected dates by model"),
         ([MINI], "expected dates by model"),
         (
             {MINI: {"training_ends": "2028-01-01", "fine_tunes_end": "2027-10-14"}},
@@ -287,8 +315,38 @@ def test_the_list_overrules_the_table_where_it_speaks_of_the_fine_tune() -> None
     of = region(tuned(MINI), listed, own)
     assert offers_of(of).offered == ("GlobalStandard", "DataZoneStandard")
     assert sku(of, "Standard").level == "fail"
+    assert sku(of, "DeveloperTier").level == "warn", "no list names it"
     copied = own_entry(MINI, None, "Standard", "GlobalStandard")
     assert sku(region(tuned(MINI), listed, copied), "DeveloperTier").level == "ok"
+    of_4o = region(
+        tuned(GPT_4O), entry(GPT_4O, None, "Standard"), own_entry(GPT_4O, None, "GlobalStandard")
+    )
+    assert sku(of_4o, "DeveloperTier").level == "fail", "the table does not name it either"
+
+
+@pytest.mark.parametrize(
+    ("limits", "capacity", "told"),
+    [
+        ({"minimum": 25, "maximum": 1000, "step": 25}, 7, "25 or more"),
+        ({"minimum": 25, "maximum": 1000, "step": 25}, 1025, "1000 or less"),
+        ({"minimum": 25, "maximum": 1000, "step": 25}, 60, "steps of 25"),
+        ({"minimum": 25, "maximum": 1000, "step": 25}, 50, None),
+        ({"minimum": 15, "step": 10}, 35, None),
+        ({"maximum": 100, "allowedValues": [1, 5, 10]}, 50, "one of 1, 5, 10"),
+        ({"maximum": 0, "minimum": None, "step": "x", "allowedValues": None}, 50, None),
+        (None, 50, None),
+    ],
+)
+def test_a_capacity_that_the_list_rules_out_is_refused_with_its_numbers(
+    limits, capacity, told
+) -> None:
+    listed = entry(MINI)
+    listed["skus"] = [{"name": "globalstandard", "capacity": limits}]
+    found = capacity_finding(region(MINI, listed), "production", "GlobalStandard", capacity)
+    assert (found.level if found else None) == ("fail" if told else None)
+    assert found is None or f"takes {told} here; the slot asks for {capacity}" in found.message
+    found = capacity_finding(region(tuned(MINI), listed), "production", "GlobalStandard", capacity)
+    assert (found.level if found else None) == ("warn" if told else None), "of the base alone"
 
 
 def test_what_only_the_base_has_is_neither_yes_nor_no() -> None:

@@ -50,7 +50,12 @@ def test_a_refused_action_is_explained_by_a_role_that_has_it(action, role) -> No
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"error": {"code": "AuthorizationFailed", "message": "You may not."}}],
+    [
+        {},
+        {"error": {"code": "AuthorizationFailed", "message": "You may not."}},
+        {"error": {"code": "Forbidden", "message": "no"}},
+        {"error": {"code": "PermissionDenied", "message": "no"}},
+    ],
 )
 async def test_a_refused_pause_names_its_action_whatever_the_service_says(
     server, azure, body
@@ -94,3 +99,13 @@ async def test_what_can_not_be_told_of_pausing_is_not_guessed(server, azure) -> 
     assert await azure.pausing(PRODUCTION) is None
     ptu = SlotSpec(slot="production", sku="ProvisionedManaged", capacity=50)
     assert "does not pause ProvisionedManaged" in (await azure.pausing(ptu)).message
+
+
+async def test_a_control_plane_that_cannot_pause_sends_nobody_to_another_api_version(
+    server, azure
+) -> None:
+    unknown = {"error": {"code": "InvalidResourceType", "message": "for api version"}}
+    server.on(f"POST {ACCOUNT}/deployments/prod-1/pause", (404, unknown))
+    with pytest.raises(PlatformError, match=r"promotion\.keep: warm") as caught:
+        await azure.pause("prod-1")
+    assert "arm_api_version" not in str(caught.value)

@@ -57,8 +57,36 @@ def test_every_problem_of_the_options_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
+    "shown",
+    [
+        "https://acme.openai.azure.com/openai/v1/",
+        "https://acme.openai.azure.com/openai/",
+        "https://acme.openai.azure.com/openai/v1/chat/completions",
+        "https://acme.openai.azure.com/openai/deployments/d/chat/completions?api-version=2024-10-21",
+        "https://acme.openai.azure.com/api/projects/p",
+        "https://acme.openai.azure.com/api/projects/p/openai/v1/",
+        "https://ACME.openai.azure.com:443/?api-version=2024-10-21",
+        "https://acme.openai.azure.com//",
+    ],
+)
+def test_an_address_is_taken_as_portals_show_it(shown: str) -> None:
+    source = {"account": "b", "endpoint": shown}
+    options = read_options({**OPTIONS, "endpoint": shown, "source": source})
+    assert options.data_endpoint == "https://acme.openai.azure.com"
+    assert options.training_endpoint == "https://acme.openai.azure.com"
+
+
+def test_what_stands_before_the_path_of_the_api_is_kept() -> None:
+    shown = "https://gateway.acme.com/openai-eu/accounts/one/"
+    options = read_options({**OPTIONS, "endpoint": f"{shown}openai/v1"})
+    assert options.data_endpoint == shown.rstrip("/")
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"source": {"account": "b", "endpoint": "http://x.com"}}, "source.endpoint"),
+        ({"source": {"account": "b", "endpoint": "nonsense"}}, "source.endpoint"),
         ({"api": "v2"}, "api"),
         ({"api": "dated", "api_version": "latest"}, "expected a date such as '2024-10-21'"),
         ({"source": {"acount": "x"}}, "source"),
@@ -182,6 +210,14 @@ def test_importing_the_platforms_loads_no_sdk() -> None:
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_prices_are_those_of_a_model_in_any_letter_case() -> None:
+    own = PriceTable("azure_openai", {"Qwen3-32B": Price(input=1.0, output=2.0)})
+    tuned = own.price("QWEN3-32B.FT-" + "AB12" * 8)
+    assert tuned is not None and tuned.input == 1.0
+    assert own.price("GPT-4.1-mini-2025-04-14") == own.price("gpt-4.1-mini-2025-04-14")
+    assert own.price("GPT-4.1-mini") is not None
 
 
 def test_prices_are_known_by_the_base_overridable_and_otherwise_unknown() -> None:

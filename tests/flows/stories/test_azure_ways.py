@@ -164,6 +164,10 @@ def test_doctor_takes_a_job_as_a_promotion_does_and_says_when_there_is_none(acco
     unknown = account.command("doctor", "router", "--job", "ftjob-nope")
     assert unknown.code == 3
     assert "there is no fine-tuning job ftjob-nope" in ticked(unknown, "model")
+    wrong = ("doctor", "router", "--model", models.first.model_id, "--base-model", "gpt-4o")
+    refused = account.command(*wrong)
+    assert refused.code == 3
+    assert "and gpt-4o was given (--base-model)" in ticked(refused, "model")
     account.azure(account="nobody")
     elsewhere = account.command("doctor", "router")
     assert elsewhere.code == 3

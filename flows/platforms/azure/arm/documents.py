@@ -51,6 +51,7 @@ _STATES: Mapping[str, _State] = {
     "succeeded": "ready",
     "failed": "failed",
     "canceled": "failed",
+    "cancelled": "failed",
     "disabled": "paused",
     "deleting": "deleting",
 }
@@ -67,7 +68,7 @@ class _Sku(_Read, frozen=True, kw_only=True):
 
 class _Model(_Read, frozen=True, kw_only=True):
     name: str = ""
-    version: str | None = None
+    version: str | int | float | None = None
     format: str | None = None
 
 
@@ -87,7 +88,7 @@ class ArmDeployment(_Read, frozen=True, kw_only=True):
 
     name: str
     sku: _Sku | None = None
-    tags: dict[str, str] | None = None
+    tags: dict[str, str | None] | None = None
     properties: _Properties | None = None
     system_data: _SystemData | None = None
 
@@ -145,7 +146,7 @@ def put_body(
 def to_deployment(found: ArmDeployment) -> Deployment:
     """Translate into the record that other rooms know."""
     properties = found.properties or _Properties()
-    tags = dict(found.tags or {})
+    tags = {name: value or "" for name, value in (found.tags or {}).items()}
     sku = found.sku or _Sku()
     shown = _model_id(properties.model)
     model_id = id_shown_as(shown, tags) if OWN_TAG in tags else shown
@@ -177,15 +178,18 @@ def _name_and_version(model_id: str) -> dict[str, str]:
 def _model_id(model: _Model | None) -> str:
     if model is None:
         return ""
-    if is_fine_tuned(model.name) or not model.version or model.name.endswith(model.version):
+    version = "" if model.version is None else str(model.version)
+    if is_fine_tuned(model.name) or not version or model.name.endswith(version):
         return model.name
-    return f"{model.name}-{model.version}"
+    return f"{model.name}-{version}"
 
 
 def _state(properties: _Properties) -> _State:
     if (properties.deployment_state or "").lower() == "paused":
         return "paused"
-    return _STATES.get((properties.provisioning_state or "").lower(), "unknown")
+    if not properties.provisioning_state:
+        return "ready"  # what has no state is not in the making any more
+    return _STATES.get(properties.provisioning_state.lower(), "unknown")
 
 
 def _slot(tags: Mapping[str, str], sku: str) -> Slot:

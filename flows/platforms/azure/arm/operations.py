@@ -1,20 +1,23 @@
 """Operations of the control plane that take long: followed by the address that their answer's headers name.
 
 `Azure-AsyncOperation` is asked for a `status`; `Location` answers 202 until it is done. Where neither helps the caller looks
-at the resource itself. The address is never taken apart, and never followed to another host.
+at the resource itself. The address is never taken apart, and never followed to another host. It stands at the subscription,
+where a role that was assigned at the account gives no right to read it.
 """
 
 from __future__ import annotations
 
-from evals.errors import PlatformError
+from evals.errors import CredentialError, PlatformError
 from flows.platforms.asking.service_words import quoted
 from flows.platforms.azure.arm.transport import ArmAnswer, ArmClient
-from flows.platforms.azure.errors.explain import explained
+from flows.platforms.azure.errors.explain import explained, service_error
 from flows.platforms.deadlines import Deadline, retry_after
 
 __all__ = ["follow", "out_of_time"]
 
-_ENDED = {"succeeded": True, "failed": False, "canceled": False}
+_ENDED = {"succeeded": True, "failed": False, "canceled": False, "cancelled": False}
+_TELLS_NOTHING = frozenset({401, 403, 404, 410})
+"""Not ours to read, forgotten, or what was deleted is gone: the resource itself tells."""
 
 
 async def follow(arm: ArmClient, begun: ArmAnswer, *, doing: str, deadline: Deadline) -> None:
@@ -23,14 +26,15 @@ async def follow(arm: ArmClient, begun: ArmAnswer, *, doing: str, deadline: Dead
     Returns when it succeeded, or when the headers name nothing usable: the caller then looks at the resource
     itself. A state that is not known counts as still going. Raises PlatformError when the operation failed.
     """
-    address = begun.headers.get("azure-asyncoperation") or begun.headers.get("location")
-    if address is None or not arm.same_origin(address):
+    named = [begun.headers.get(name) for name in ("azure-asyncoperation", "location")]
+    address = next((one for one in named if one and arm.same_origin(one)), None)
+    if address is None:
         return
-    by_status = "azure-asyncoperation" in begun.headers
+    by_status = address == named[0]
     asked = retry_after(begun.headers)
     while True:
         answer = await arm.send(
-            "GET", address, doing=doing, deadline=deadline, allow=frozenset({404})
+            "GET", address, doing=doing, deadline=deadline, allow=_TELLS_NOTHING
         )
         if _at_its_end(answer, by_status=by_status, doing=doing):
             return
@@ -57,7 +61,7 @@ def _state(answer: ArmAnswer) -> str:
 
 
 def _at_its_end(answer: ArmAnswer, *, by_status: bool, doing: str) -> bool:
-    if answer.status == 404:  # forgotten, or what was deleted is gone: the resource itself tells
+    if answer.status in _TELLS_NOTHING:
         return True
     if not by_status:
         return answer.status != 202
@@ -66,10 +70,13 @@ def _at_its_end(answer: ArmAnswer, *, by_status: bool, doing: str) -> bool:
         return True
     succeeded = _ENDED.get(status.lower())
     if succeeded is False:
-        error = explained(doing, status=None, body=answer.body, headers=answer.headers)
-        raise (
-            error
-            if answer.code
-            else PlatformError(f"could not {doing}: it ended {status}", code=status)
-        )
+        raise _failure(doing, answer, status)
     return succeeded is True
+
+
+def _failure(doing: str, answer: ArmAnswer, status: str) -> PlatformError | CredentialError:
+    """Why an operation failed: beside its status, or where the resource stands in it."""
+    for body in (answer.body, answer.body.get("properties")):
+        if service_error(body)[0]:
+            return explained(doing, status=None, body=body, headers=answer.headers)
+    return PlatformError(f"could not {doing}: it ended {status}", code=status)

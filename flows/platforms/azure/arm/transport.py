@@ -1,7 +1,6 @@
 """The control plane's transport: one request with our own rules of retrying, and the pages of a list.
 
-Retried until the deadline: 409 RequestConflict and its kind (writes of one account are serialised by the service). Retried a few
-times: 408, 429, 500, 502, 503, 504 and broken connections, so that a request must be safe to repeat. A token that has
+Retried until the deadline: what is refused while another write is under way (`errors.busy`). Retried a few times: 408, 429, 500, 502, 503, 504 and broken connections, so that a request must be safe to repeat. A token that has
 expired is renewed once. Everything else becomes an error a person can act upon, at once.
 """
 
@@ -11,16 +10,17 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 
-from evals.addresses import checked, http_options, origin, plain_address
+from evals.addresses import checked, http_options, plain_address
 from evals.errors import CredentialError, PlatformError
 from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import decoded, is_web_page
+from flows.platforms.azure.arm.addresses import Address, is_below
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
+from flows.platforms.azure.errors.busy import is_busy
 from flows.platforms.azure.errors.explain import explained, service_error
 from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
 
@@ -31,18 +31,8 @@ ARM_API_VERSION = "2025-06-01"
 
 _log = logging.getLogger(__name__)
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
-_CONFLICTS = frozenset(
-    {
-        "requestconflict",
-        "anotheroperationinprogress",
-        "conflictingconcurrentwritenotallowed",
-        "accountprovisioningstateinvalid",
-    }
-)
-_HELD_UP: Mapping[int | str, str] = {
-    "conflict": " (another operation on the same account is under way)",
-    429: " (it is throttling)",
-}
+_BUSY = " (another operation on the same account is under way)"
+_THROTTLING = " (it is throttling)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +47,11 @@ class ArmAnswer:
     def code(self) -> str | None:
         """The service's error code, None when there is none."""
         return service_error(self.body)[0]
+
+    @property
+    def busy(self) -> bool:
+        """True when the service serialises writes to the account and another one is under way."""
+        return is_busy(self.status, *service_error(self.body))
 
 
 class ArmClient:
@@ -132,17 +127,21 @@ class ArmClient:
             return await self._until_answered(ask, limit)
 
     async def _until_answered(self, ask: _Request, limit: Deadline) -> ArmAnswer:
-        tries, fresh = 0, False
+        tries, refused, fresh = 0, 0, False
         while True:
             headers = await self._headers(auxiliary=ask.auxiliary, fresh=fresh)
             answer = await self._once(ask, headers)
-            if answer is not None and _welcome(answer, ask.allow):
-                return answer
             if answer is not None and _expired(answer) and not fresh:
                 fresh = True
                 continue
-            tries += 0 if answer is not None and _conflicting(answer) else 1
-            pause = self._pause(answer, tries)
+            if answer is not None and _welcome(answer, ask.allow):
+                return answer
+            if answer is not None and answer.busy:
+                refused += 1
+                pause: float | None = self._until_free(answer, refused, limit.left)
+            else:
+                tries += 1
+                pause = self._pause(answer, tries)
             if pause is None or not await limit.pause(pause, self._seen(ask, answer, pause)):
                 raise self._refusal(ask.doing, answer)
 
@@ -156,22 +155,16 @@ class ArmClient:
         while following and following not in seen:
             seen.add(following)
             answer = await self.send("GET", following, doing=doing, params=params)
-            items.extend(answer.body.get("value") or ())
-            following, params = answer.body.get("nextLink"), None
+            found, link = answer.body.get("value"), answer.body.get("nextLink")
+            items += (
+                [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+            )
+            following, params = link if isinstance(link, str) else None, None
         return items
 
     def same_origin(self, address: str) -> bool:
         """True for a path, and for an address of this very control plane: the token travels nowhere else."""
-        return not urlsplit(address).netloc or origin(address) == origin(self.base)
-
-    def _address(self, path: str) -> str:
-        if path.startswith("/"):
-            return self.base + path
-        if not self.same_origin(path):
-            raise PlatformError(
-                f"the control plane names an address of another host, {urlsplit(path).netloc}"
-            )
-        return path
+        return is_below(self.base, address)
 
     async def _headers(self, *, auxiliary: bool, fresh: bool) -> dict[str, str]:
         token = await self._tokens.token(ARM_SCOPE, fresh=fresh)
@@ -182,14 +175,22 @@ class ArmClient:
         return headers
 
     async def _once(self, ask: _Request, headers: dict[str, str]) -> ArmAnswer | None:
-        address = httpx.URL(self._address(ask.path)).copy_merge_params(dict(ask.params or {}))
-        if "api-version" not in address.params:
-            address = address.copy_set_param("api-version", self._api_version)
+        address = Address.of(self.base, ask.path, ask.params or {}, self._api_version)
         content = None if ask.body is None else msgspec.json.encode(ask.body)
         if content is not None:
             headers["Content-Type"] = "application/json"
         try:
-            answer = await self._http.request(ask.method, address, content=content, headers=headers)
+            answer = await self._http.request(
+                ask.method,
+                address.url,
+                content=content,
+                headers=headers,
+                extensions=address.verbatim,
+            )
+        except httpx.InvalidURL as error:
+            raise PlatformError(
+                f"could not {ask.doing}: the control plane names an address that is none"
+            ) from error
         except httpx.TransportError as error:
             _log.debug("%s %s: no answer (%s)", ask.method, address.path, type(error).__name__)
             return None
@@ -197,20 +198,25 @@ class ArmClient:
         return ArmAnswer(status=answer.status_code, headers=answer.headers, body=_body(answer))
 
     def _pause(self, answer: ArmAnswer | None, tries: int) -> float | None:
-        conflict = answer is not None and _conflicting(answer)
-        if not conflict and (tries >= self.pace.attempts or not _passing(answer)):
+        if tries >= self.pace.attempts or not _passing(answer):
             return None
         asked = retry_after(answer.headers) if answer is not None else None
         if asked is not None:
             return asked
         return growing_pause(min(tries, 5), self.pace.first_pause)
 
+    def _until_free(self, answer: ArmAnswer, refused: int, left: float) -> float:
+        """The server's word, else a pause that grows; the last try is made just before the time is over."""
+        least = self.pace.first_pause
+        asked = retry_after(answer.headers) or growing_pause(min(refused - 1, 20), least)
+        return max(least, min(asked, left - least))
+
     def _seen(self, ask: _Request, answer: ArmAnswer | None, pause: float) -> str:
         """What holds a request up, for those who wait."""
         again = f"asked again in {duration(pause)}"
         if answer is None:
             return f"nothing answers at {self.base} to {ask.doing}, {again}"
-        why = _HELD_UP.get("conflict" if _conflicting(answer) else answer.status, "")
+        why = _BUSY if answer.busy else _THROTTLING if answer.status == 429 else ""
         name = " ".join(str(part) for part in (answer.status, answer.code) if part)
         return f"the control plane returned {name}{why} to the request to {ask.doing}, {again}"
 
@@ -237,11 +243,6 @@ class _Request(NamedTuple):
 def _welcome(answer: ArmAnswer, allow: frozenset[int]) -> bool:
     """True for a success, and for a refusal that the caller asked for: a proxy's page with that status is not it."""
     return answer.status < 300 or (answer.status in allow and not is_web_page(answer.body))
-
-
-def _conflicting(answer: ArmAnswer) -> bool:
-    """True when the service serialises writes to the account and another one is under way."""
-    return answer.status in {400, 409} and (answer.code or "").lower() in _CONFLICTS
 
 
 def _passing(answer: ArmAnswer | None) -> bool:

@@ -17,7 +17,7 @@ from flows.platforms.azure.errors.quota_numbers import QuotaNumbers, read_quota_
 from flows.platforms.azure.roles import what_to_assign
 from flows.platforms.deadlines import retry_after
 
-__all__ = ["details_of"]
+__all__ = ["details_of", "subject_of"]
 
 Headers = Mapping[str, str]
 Reader = Callable[[ServiceFault, Headers], tuple[str, str]]
@@ -39,12 +39,20 @@ _DENIED = re.compile(
 _SINCE = re.compile(r"since (\d{1,2}/\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2})")
 _GROUP = re.compile(r"/resourceGroups/([^/]+)", re.IGNORECASE)
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)", re.IGNORECASE)
+_ACCOUNT = re.compile(r".*/providers/Microsoft\.CognitiveServices/accounts/[^/]+", re.IGNORECASE)
+_LEAST = re.compile(r"at least '?(\d[\d,]*)|greater than '?(\d[\d,]*)", re.IGNORECASE)
+_MOST = re.compile(r"(?:no more than|at most) '?(\d[\d,]*)", re.IGNORECASE)
+_GIVEN = re.compile(r"capacity '(-?[\d,]+)'", re.IGNORECASE)
+_OF_TYPE = re.compile(r"\b(?:sku|scale type|region)\b", re.IGNORECASE)
 _MOST_NAMED = 3
 
 
-def details_of(fault: ServiceFault, headers: Headers) -> tuple[str, str]:
-    """Return (meaning, what to do) as far as the refusal itself names them; empty texts otherwise."""
-    reader = _READERS.get((fault.code or "").lower())
+def details_of(code: str, fault: ServiceFault, headers: Headers) -> tuple[str, str]:
+    """Return (meaning, what to do) as far as the refusal itself names them; empty texts otherwise.
+
+    `code` is the one to look up, in lower case.
+    """
+    reader = _READERS.get(code)
     return reader(fault, headers) if reader is not None else ("", "")
 
 
@@ -67,9 +75,53 @@ def _quota(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
 
 def _lower_or_ask(found: QuotaNumbers) -> str:
     ask = "ask for more in the portal under 'Quota'"
-    if not found.left:
+    whole = int(found.left or 0)  # what a slot can be given
+    if not whole:
         return f"delete a deployment that uses it ('gatewright sweep'), or {ask}"
-    return f"lower the slot's capacity to {_count(found.left)} or less, or {ask}"
+    return f"lower the slot's capacity to {_count(whole)} or less, or {ask}"
+
+
+def _properties(fault: ServiceFault, headers: Headers) -> tuple[str, str]:
+    """One code for whatever is wrong with a property: the sentence says with which."""
+    about = subject_of(fault)
+    if about == "capacity":
+        return _capacity(fault, headers)
+    if about == "sku":
+        return (
+            "the SKU is not offered for this model in this region",
+            "choose another SKU for the slot",
+        )
+    return "", ""
+
+
+def subject_of(fault: ServiceFault) -> str | None:
+    """Return the property that is refused where one code stands for all of them: 'capacity', 'sku', None when it isn't told."""
+    if (fault.code or "").lower() != "invalidresourceproperties":
+        return None
+    if "capacity" in fault.message.lower():
+        return "capacity"
+    return "sku" if _OF_TYPE.search(fault.message) else None
+
+
+def _capacity(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
+    given, most = _GIVEN.search(fault.message), _MOST.search(fault.message)
+    least = _LEAST.search(fault.message)
+    if least is None and most is None:
+        return "the capacity does not fit this model and SKU", "change the slot's 'capacity'"
+    bounds = []
+    if least is not None:
+        bounds.append(f"at least {least[1] or _count(_whole(least[2]) + 1)}")
+    if most is not None:
+        bounds.append(f"at most {_count(_whole(most[1]))}")
+    named = f"capacity {given[1]}" if given else "the capacity"
+    return (
+        f"{named} does not fit this model and SKU",
+        f"set the slot's 'capacity' to {' and '.join(bounds)}",
+    )
+
+
+def _whole(digits: str) -> int:
+    return int(digits.replace(",", ""))
 
 
 def _policy(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
@@ -195,6 +247,9 @@ def _source_role(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
 
 
 def _missing(action: str, scope: str) -> str:
+    # a role is assigned where there is something: at the account, not at a deployment that is yet to be made
+    at = _ACCOUNT.match(scope)
+    scope = at[0] if at else scope
     return f"the action {action} is missing at {scope}: {what_to_assign((action,), 'there')}"
 
 
@@ -220,6 +275,8 @@ def _count(number: float) -> str:
 
 _READERS: Mapping[str, Reader] = {
     "insufficientquota": _quota,
+    "invalidcapacity": _capacity,
+    "invalidresourceproperties": _properties,
     "requestdisallowedbypolicy": _policy,
     "scopelocked": _lock,
     "missingsubscriptionregistration": _registration,

@@ -12,7 +12,8 @@ from typing import Any
 from evals.errors import CredentialError, PlatformError, Problem
 from evals.sampling.endpoint.error_bodies import ServiceFault, read_fault, request_id
 from flows.platforms.asking.service_words import BEFORE_THE_SERVICE, in_brackets, look_up, quoted
-from flows.platforms.azure.errors.details import details_of
+from flows.platforms.azure.errors.busy import is_busy
+from flows.platforms.azure.errors.details import details_of, subject_of
 from flows.platforms.azure.errors.meanings import (
     FOR_SUPPORT,
     MEANINGS,
@@ -40,9 +41,9 @@ def explained(
 ) -> PlatformError | CredentialError:
     """Build the error a person reads for a refused request; `doing` says what was tried ("create deployment x")."""
     fault, sent = _telling(read_fault(body)), headers or {}
-    code = (fault.code or "").lower()
+    code = _code_meant(fault, status)
     meaning, fix = _BY_LOWER.get(code, ("", ""))
-    named_meaning, named_fix = details_of(fault, sent)
+    named_meaning, named_fix = details_of(code, fault, sent)
     if code not in _BY_LOWER:
         meaning, fix = _unknown(fault, status)
     shown = _sentence(doing, status, fault, named_meaning or meaning, request_id(sent))
@@ -50,8 +51,22 @@ def explained(
     if status == 401 or code in TOKEN_CODES:
         fix = _BY_LOWER["authenticationfailed"][1] if code not in _BY_LOWER else fix
         return CredentialError(Problem(where="Azure credentials", message=shown, fix=fix or None))
-    lasts = code not in PASSING if code in _BY_LOWER else status in _MEANT
-    return PlatformError(shown, status=status, code=fault.code, hint=fix or None, lasting=lasts)
+    about = subject_of(fault)
+    unknown = status in _MEANT and not fault.page
+    lasts = code not in PASSING if code in _BY_LOWER else unknown
+    return PlatformError(
+        shown, status=status, code=fault.code, hint=fix or None, about=about, lasting=lasts
+    )
+
+
+def _code_meant(fault: ServiceFault, status: int | None) -> str:
+    """The code to look up, in lower case: that of the refusal, or of what it says in other words."""
+    code = (fault.code or "").lower()
+    if is_busy(status, code, fault.message) and code != "accountprovisioningstateinvalid":
+        return "requestconflict"
+    if status == 429 and code in {"", "429"} and not fault.page:
+        return "toomanyrequests"
+    return code
 
 
 def _telling(fault: ServiceFault) -> ServiceFault:

@@ -44,8 +44,12 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         " 'gatewright doctor TARGET --model ID' shows",
     ),
     "InvalidResourceProperties": (
-        "the SKU is not offered for this model in this region",
-        "choose another SKU for the slot",
+        "a property of the deployment is not taken",
+        "see what the service returned, and compare the slot's 'sku' and 'capacity'",
+    ),
+    "InvalidCapacity": (
+        "the capacity does not fit this model and SKU",
+        "change the slot's 'capacity'",
     ),
     "SpecialFeatureOrQuotaIdRequired": (
         "the subscription has no access to this",
@@ -123,6 +127,10 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
         "another operation on the same account was still going when time ran out",
         "try again later",
     ),
+    "IfMatchPreconditionFailed": (
+        "another operation on the same account was still going when time ran out",
+        "try again later",
+    ),
     "TooManyRequests": ("the control plane is throttling", "try again later"),
     "ResourceCollectionRequestsThrottled": ("the control plane is throttling", "try again later"),
     "SubscriptionRequestsThrottled": ("the control plane is throttling", "try again later"),
@@ -144,6 +152,7 @@ PASSING = frozenset(
     {
         "accountprovisioningstateinvalid",
         "deploymentnotfound",
+        "ifmatchpreconditionfailed",
         "internalservererror",
         "requestconflict",
         "resourcecollectionrequeststhrottled",

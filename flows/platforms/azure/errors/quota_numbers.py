@@ -37,6 +37,8 @@ _THOUSANDS = re.compile(
     re.IGNORECASE,
 )
 
+_TUNED_COUNT = re.compile(r"fine-?tuned[ .]deployments", re.IGNORECASE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaNumbers:
@@ -52,7 +54,7 @@ class QuotaNumbers:
     def unit(self) -> str:
         """What one unit is, as far as the row says."""
         row = self.row or ""
-        if "FineTuned.Deployments" in row:
+        if _TUNED_COUNT.search(row):
             return "fine-tuned deployments"
         if "provisioned" in row.lower():
             return "provisioned throughput units"

@@ -74,12 +74,16 @@ def fine_tune_offers(
 
     `own` is its own entry in the region's list, `listed` that of its base, `stated` the types that the target names.
     """
+    name = base_parts(base)[0].casefold()
+    types = offer_table().types
     if own is not None and set(listed_skus(own)) not in (set(), set(listed_skus(listed))):
         ends = {sku: own_sku_ends(own, sku, listed) for sku in listed_skus(own)}
         offered = {sku for sku, end in ends.items() if end is None or end > today}
-        return Offers(_in_order({*offered, *stated}))
-    name = base_parts(base)[0].casefold()
-    types = offer_table().types
+        # no list was seen that names the developer tier: that this one does not says nothing against the table
+        silent = (
+            {"DeveloperTier"} - set(ends) if _may_have(name, "DeveloperTier", location) else set()
+        )
+        return Offers(_in_order({*offered, *stated}), unknown=_in_order(silent - set(stated)))
     if not any(name in models for models in types.values()):
         of_base = {*offered_skus(listed, today), *stated}
         return Offers(_in_order(of_base), unknown=tuple(sku for sku in SKUS if sku not in of_base))
@@ -103,6 +107,13 @@ def stated_for(offered: Mapping[str, tuple[str, ...]], base: str) -> tuple[str, 
     return tuple(
         sku for model, skus in offered.items() if model.casefold() in names for sku in skus
     )
+
+
+def _may_have(name: str, sku: str, location: str) -> bool:
+    """True unless the table knows the base, and not with this type here."""
+    types = offer_table().types
+    known = any(name in models for models in types.values())
+    return not known or _among(types[sku].get(name, ()), location)
 
 
 def _among(regions: Iterable[str] | Literal["everywhere"], location: str) -> bool:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from datetime import date
 
 from flows.platforms.azure.region.model_here import OTHER_BASE, ModelHere
-from flows.platforms.azure.region.models import inference_ends, is_retired, own_word, training_ends
+from flows.platforms.azure.region.models import (
+    inference_ends,
+    is_for_training_only,
+    is_retired,
+    own_word,
+    training_ends,
+)
 from flows.platforms.base import Finding
 from flows.platforms.findings import (
     NEWER_BASE,
@@ -40,6 +46,10 @@ def _of_base(model: ModelHere) -> tuple[Finding, ...]:
     else:
         found = [lifetime_finding(what, ends, today=model.today, fix=OTHER_BASE)]
     message = ""
+    if is_for_training_only(entry):
+        message = f"{model.base} is listed as one that does not answer untuned"
+        found.append(Finding(name="availability", level="fail", message=message, fix=OTHER_BASE))
+        return tuple(found)
     if entry is None and found[0].level != "fail":
         message = f"the region does not list {model.base}"
     elif str((entry or {}).get("lifecycleStatus") or "").lower() == "deprecating":
@@ -52,6 +62,7 @@ def _of_base(model: ModelHere) -> tuple[Finding, ...]:
 def _of_fine_tune(model: ModelHere) -> tuple[Finding, ...]:
     what = f"fine-tune of {model.base}"
     ends, training = _fine_tunes_end(model), _training_ends(model)
+    copied = _maybe_copied(model)
     if is_retired(model.own) and _tells_it_apart(model):
         message = f"{model.model_id} is retired, by the region's list"
         found = [Finding(name="lifetime", level="fail", message=message, fix=NEWER_BASE)]
@@ -59,7 +70,10 @@ def _of_fine_tune(model: ModelHere) -> tuple[Finding, ...]:
         found = [unknown_lifetime(what, "fine_tunes_end")]
     else:
         found = [lifetime_finding(what, ends, today=model.today, fix=NEWER_BASE)]
-    if found[0].level != "fail" and is_retired(model.own) and not _stated_end(model):
+    if copied is not None:
+        message = f"the region's list has {copied} for {model.model_id}: this may be the day of its base, which it lists no more"
+        found.append(Finding(name="availability", level="warn", message=message, fix=_STATE_IT))
+    elif found[0].level != "fail" and is_retired(model.own) and not _stated_end(model):
         message = (
             f"the region's list has {model.model_id} as retired: of itself, or only as its base is"
         )
@@ -70,16 +84,31 @@ def _of_fine_tune(model: ModelHere) -> tuple[Finding, ...]:
 
 
 def _fine_tunes_end(model: ModelHere) -> date | None:
-    told = own_word(inference_ends(model.own), inference_ends(model.listed)) if model.own else None
-    published = model.lifetimes.published(model.model_id, model.base)
-    if model.listed is None:  # what the own entry may have copied is only known from the table
-        told = own_word(told, published.base_inference_ends)
-    known = told or published.fine_tunes_end
+    published = model.lifetimes.published(model.model_id, model.base).fine_tunes_end
+    told = None if _maybe_copied(model) else _own_day(model)
+    known = told or published
     return _stated_end(model) or (known and max([known, *_not_before(model)]))
 
 
 def _stated_end(model: ModelHere) -> date | None:
     return model.lifetimes.stated(model.model_id, model.base).fine_tunes_end
+
+
+def _own_day(model: ModelHere) -> date | None:
+    """The day of a fine-tune's own entry, None where it repeats its base's; the table has that of one not listed any more."""
+    if model.own is None:
+        return None
+    of_base = inference_ends(model.listed)
+    if model.listed is None:
+        of_base = model.lifetimes.published(model.model_id, model.base).base_inference_ends
+    return own_word(inference_ends(model.own), of_base)
+
+
+def _maybe_copied(model: ModelHere) -> date | None:
+    """The day of its own entry that may have been its base's: one before the published day, of a base that is not listed."""
+    own = _own_day(model) if model.listed is None and _stated_end(model) is None else None
+    published = model.lifetimes.published(model.model_id, model.base).fine_tunes_end
+    return own if own and (published is None or own < published) else None
 
 
 def _training_ends(model: ModelHere) -> date | None:

@@ -11,14 +11,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from flows.platforms.azure.arm.documents import SKUS
-from flows.platforms.model_names import base_of, base_parts, same_id
+from flows.platforms.model_names import same_id
 
 __all__ = [
-    "OPENAI",
     "ends_of",
     "find_entry",
-    "format_of",
     "inference_ends",
+    "is_for_training_only",
     "is_retired",
     "listed_skus",
     "offered_skus",
@@ -30,9 +29,6 @@ __all__ = [
 ]
 
 Entry = Mapping[str, Any]
-
-OPENAI = "OpenAI"
-"""The format of OpenAI's own models, fine-tuned ones too."""
 
 _BY_LOWER = {sku.lower(): sku for sku in SKUS}
 
@@ -47,17 +43,9 @@ def find_entry(models: Iterable[Entry], name: str, version: str | None = None) -
     return max(fitting, key=lambda model: bool(model.get("isDefaultVersion")), default=None)
 
 
-def format_of(models: Iterable[Entry], model_id: str, base_model: str | None = None) -> str | None:
-    """Return the format that a model or its base is listed with ('Alibaba'), None when neither is listed."""
-    listed = list(models)
-    base = base_of(model_id) or base_model or model_id
-    entry = find_entry(listed, model_id) or find_entry(listed, *base_parts(base))
-    return str(entry["format"]) if entry and entry.get("format") else None
-
-
 def listed_skus(entry: Entry | None) -> tuple[str, ...]:
     """Return the deployment types of ours that the entry names."""
-    names = [str(sku.get("name")).lower() for sku in (entry or {}).get("skus") or ()]
+    names = [str(sku.get("name")).lower() for sku in _all_skus(entry)]
     return tuple(dict.fromkeys(_BY_LOWER[name] for name in names if name in _BY_LOWER))
 
 
@@ -105,6 +93,13 @@ def is_retired(entry: Entry | None) -> bool:
     return str((entry or {}).get("lifecycleStatus") or "").lower() == "deprecated"
 
 
+def is_for_training_only(entry: Entry | None) -> bool:
+    """True when the list says that the model itself does not answer: `capabilities.inference` is "false"."""
+    able = (entry or {}).get("capabilities")
+    told = able.get("inference") if isinstance(able, Mapping) else None
+    return str(told).lower() == "false"
+
+
 def own_word(own: date | None, base: date | None) -> date | None:
     """Return the day that a fine-tune's own entry tells, None where it only repeats its base's."""
     return own if own != base else None
@@ -132,5 +127,11 @@ def _deprecation(entry: Entry | None) -> Entry:
 
 
 def _skus(entry: Entry | None, sku: str) -> list[Entry]:
-    offered = (entry or {}).get("skus") or ()
-    return [one for one in offered if str(one.get("name")).lower() == sku.lower()]
+    return [one for one in _all_skus(entry) if str(one.get("name")).lower() == sku.lower()]
+
+
+def _all_skus(entry: Entry | None) -> list[Entry]:
+    told = (entry or {}).get("skus")
+    return (
+        [one for one in told if isinstance(one, Mapping)] if isinstance(told, list | tuple) else []
+    )
