@@ -19,6 +19,7 @@ from flows.evaluation.judges import judge_costs
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun
 from flows.evaluation.progress import run_progress, waits_shown
+from flows.evaluation.request import note_weights
 from flows.platforms.base import Connection
 from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
 
@@ -84,7 +85,9 @@ async def candidate_connection(run: OpenRun) -> Connection:
         deployment = await run.platform.deploy(
             slot_name(run.record), model, target.developer, tags=tags
         )
-        return await run.platform.wait_ready(deployment)
+        connection = await run.platform.wait_ready(deployment)
+    note_weights(run, deployment.shown_as, connection.answers_as)
+    return connection
 
 
 async def _baseline_connection(run: OpenRun) -> Connection:

@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from evals.errors import RefusedError
 from evals.records import Candidate, encode
 from flows.evaluation.open_run import OpenRun, load_plan, open_run
 from flows.evaluation.progress import waits_shown
 from flows.evaluation.tries.old_looks import note_old_looks
 from flows.platforms.base import TriggerRef
-from flows.platforms.model_names import same_id
+from flows.platforms.model_names import is_fine_tuned, same_id
 from flows.registry.opening import open_registry
 from flows.registry.records import RunKind, RunRecord
 from flows.registry.store import Registry
@@ -22,6 +24,7 @@ __all__ = [
     "earlier_try",
     "is_rejudgement",
     "names_candidate",
+    "note_weights",
     "request_run",
     "resolve",
     "run_id_of",
@@ -159,9 +162,35 @@ def _selection_of(run: OpenRun, model: str) -> str:
     )
 
 
+def note_weights(run: OpenRun, *names: str) -> None:
+    """Put on record what the weights of a checkpoint turn out to be called once it stands: no job need have told.
+
+    Raises RefusedError when the model of that name may not be live, or had its try.
+    """
+    candidate = run.record.candidate
+    if candidate is None or not candidate.checkpoint or candidate.weights_of:
+        return
+    own = candidate.model_id
+    name = next((one for one in names if is_fine_tuned(one) and not same_id(one, own)), None)
+    if name is None or run.registry.verdict(run.record.run_id) is not None:
+        return
+    known = msgspec.structs.replace(candidate, weights_of=name)
+    _require_untried(run, known)
+    barred = run.registry.barred(run.record.target, name)
+    if barred is not None and _is_first_promotion(run):
+        raise RefusedError(
+            f"{own} is {name}, which may not be live: {barred}; --again gives it another run"
+        )
+    run.registry.note_run(run.record.run_id, actor="gatewright", candidate=known)
+
+
+def _is_first_promotion(run: OpenRun) -> bool:
+    return run.record.kind == "promotion" and not {"again", "rejudges"} & set(run.record.trigger)
+
+
 def _require_untried(run: OpenRun, candidate: Candidate) -> None:
     """A model has one try, whatever it is named by: trying until the dice fall right would void the error rates."""
-    if run.record.kind != "promotion" or {"again", "rejudges"} & set(run.record.trigger):
+    if not _is_first_promotion(run):
         return
     earlier = earlier_try(run.registry, run.record, candidate)
     if earlier is not None:

@@ -46,10 +46,11 @@ AuthHeaders = Callable[[], Awaitable[Mapping[str, str]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """An endpoint together with the way to authenticate to it."""
+    """An endpoint together with the way to authenticate to it; `answers_as` is what its model called itself, if it was asked."""
 
     endpoint: Endpoint
     auth: AuthHeaders
+    answers_as: str = ""
 
 
 class SlotSpec(Record, frozen=True, kw_only=True, omit_defaults=True):

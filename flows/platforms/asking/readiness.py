@@ -70,8 +70,8 @@ async def probe_until_ready(
     pace: PollingPace,
     deadline: Deadline,
     also: Collection[str] = (),
-) -> None:
-    """Ask where the connection leads until an answer shows that its model stands there.
+) -> str:
+    """Ask where the connection leads until an answer shows that its model stands there; returns what it calls itself, if anything.
 
     `also` are other names of the same model. Raises PlatformError when the deadline passes, saying what was seen last.
     """
@@ -82,10 +82,10 @@ async def probe_until_ready(
             verdict = agreement(model_id, answering, also) if reason is None else None
             _log.debug("%s: %s", connection.endpoint.model, reason or f"answers as {answering}")
             if verdict == "yes":
-                return
+                return answering or ""
             silent = silent + 1 if verdict == "unknown" else 0
             if silent >= _SILENT_ANSWERS:
-                return
+                return answering or ""
             seen = reason or _said(answering)
             if not await deadline.pause(asked_wait or pace.probe, seen):
                 raise _never_ready(connection, reason, answering, deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -151,10 +152,11 @@ class AzureOpenAIPlatform:
     async def wait_ready(self, deployment: Deployment) -> Connection:
         """Wait for the control plane's word on the asked model, then for answers of the data plane."""
         async with Deadline(self._pace.ready, f"{deployment.name} to answer") as deadline:
-            await self._await_answer(deployment, deadline)
-        return self.connect(deployment.name, deployment.model_id, deployment.slot)
+            named = await self._await_answer(deployment, deadline)
+        connection = self.connect(deployment.name, deployment.model_id, deployment.slot)
+        return replace(connection, answers_as=named)
 
-    async def _await_answer(self, deployment: Deployment, deadline: Deadline) -> None:
+    async def _await_answer(self, deployment: Deployment, deadline: Deadline) -> str:
         name, model_id = deployment.name, deployment.model_id
         standing = await self._by_its_id(await self.account.settled(name, deadline=deadline))
         if standing.state != "ready" or not same_model(model_id, standing.model_id):
@@ -163,7 +165,7 @@ class AzureOpenAIPlatform:
                 code="NotReady",
                 hint="deploy it again" if standing.state == "failed" else "see who changed it",
             )
-        await probe_until_ready(
+        return await probe_until_ready(
             self._plane,
             self.connect(name, standing.model_id, deployment.slot),
             pace=self._pace,

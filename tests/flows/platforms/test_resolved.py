@@ -155,3 +155,12 @@ async def test_a_record_of_another_model_is_not_carried_along(server, azure) -> 
 )
 def test_an_answer_is_held_against_every_name_of_the_checkpoint(answering, also, said) -> None:
     assert agreement(POINT, answering, also) == said
+
+
+async def test_what_an_unlisted_checkpoint_calls_itself_is_told(server, azure) -> None:
+    Account(server, POINT, listed=False)
+    found = await azure.deploy("cand-1", POINT, SLOT, tags={"run": "1"})
+    message = {"role": "assistant", "content": "ready"}
+    answer = {"model": STEP, "choices": [{"message": message, "finish_reason": "stop"}]}
+    server.on("POST /openai/v1/chat/completions", (200, answer))
+    assert (await azure.wait_ready(found)).answers_as == STEP

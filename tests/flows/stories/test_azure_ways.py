@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.emulator import LIVING, finish_operations
 
-from evals.errors import ConfigurationError, PlatformError
+from evals.errors import ConfigurationError, PlatformError, RefusedError
 from flows.deployments.identity import slot_name
 from flows.evaluation import steps
-from flows.evaluation.request import resolve
+from flows.evaluation.open_run import open_run
+from flows.evaluation.request import note_weights, resolve
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 
 pytestmark = pytest.mark.slow
@@ -134,6 +135,22 @@ def test_a_checkpoint_is_deployed_by_its_own_id(account, models):
     outcome = account.promoted("", checkpoint=models.checkpoints[0].id)
     assert outcome.pointer.model_id == models.checkpoints[0].id
     assert list(account.standing().values()) == [models.checkpoints[0].id]
+
+
+def test_a_checkpoint_that_no_job_lists_has_no_try_beside_that_of_its_model(
+    account, emulator, models
+):
+    assert account.promoted(models.first.model_id).state == "live"
+    emulator.set(unlisted_checkpoints=["*"], checkpoint_echo="job")
+    run_id = account.begin("", checkpoint=models.checkpoints[-1].id)
+    for _ in range(2):
+        with pytest.raises(RefusedError, match="was tried already"):
+            asyncio.run(account.evaluate(run_id))
+    with (  # as an answer may call itself
+        open_run(account.settings, run_id) as run,
+        pytest.raises(RefusedError, match="was tried already"),
+    ):
+        note_weights(run, "", models.first.model_id.upper())
 
 
 @pytest.mark.parametrize("option", ["--checkpoint", "--model"])
