@@ -108,6 +108,17 @@ def test_signals_end_it_and_its_parent_is_told(each_way: Any, number: signal.Sig
     assert each_way(signalled) == (-number, ["KeyboardInterrupt"] * (number == signal.SIGINT))
 
 
+def test_a_file_is_run_as_a_file(each_way: Any, tmp_path: Path) -> None:
+    script = tmp_path / "lives.py"  # a name that is forked
+    script.write_text("import sys; print(__name__, __file__, sys.argv, sys.path[0]); exit(5)")
+
+    def ran() -> Any:
+        done = subprocess.run([sys.executable, script, "a", "b"], cwd=tmp_path, **STREAMS)
+        return done.returncode, done.stdout, done.stderr
+
+    assert each_way(ran)[0] == 5
+
+
 def test_what_it_starts_is_its_own_child_in_turn(each_way: Any) -> None:
     assert each_way(lambda: facts("start another"))["rest"] == "7\n"
 

@@ -4,13 +4,14 @@ Every step of a run opens what it works with anew, so that it can be a process o
 another in one process, reading the suites would be most of what a short step does. A suite is the same while no file
 of its folder, or that its suite.yaml names, was added, removed or changed: by device, inode, size and the times of
 its last change. A file that was changed so shortly before it was read that another change could bear the same time is
-not relied on.
+known by its content, too.
 """
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,14 +27,19 @@ _JUST_NOW_S = 2.0
 """More than the steps in which any file system counts time."""
 
 Marks = Mapping[Path, tuple[int, ...]]
+Digests = Mapping[Path, str]
 
 
 class _Kept(NamedTuple):
-    """A suite without problems, with the files named outside of its folder and the marks of all."""
+    """A suite without problems, the files named outside of its folder, the marks of all, and what those held that were just changed."""
 
     opened: OpenedSuite
     named: tuple[Path, ...]
     marks: Marks
+    young: Digests
+
+    def is_as_it_was(self, folder: Path) -> bool:
+        return self.marks == _marks(folder, self.named) and self.young == _digests(self.young)
 
 
 _KEPT: dict[Path, _Kept] = {}
@@ -46,15 +52,17 @@ def open_kept_suite(folder: Path, model_client: Any = None) -> OpenedSuite:
         ConfigurationError: with every problem of suite.yaml, of the cases, and of what the graders miss in them.
     """
     kept = _KEPT.pop(folder, None)
-    if kept is not None and folder.is_absolute() and kept.marks == _marks(folder, kept.named):
+    if kept is not None and folder.is_absolute() and kept.is_as_it_was(folder):
         _KEPT[folder] = kept  # as the newest one
         return replace(kept.opened, graders=build(kept.opened.suite, model_client))
     began = time.time()
+    before = _digests(_young(_marks(folder, ()), began))
     opened = open_suite(folder, model_client)
     named = tuple(named_files(folder))
     marks = _marks(folder, named)
-    if _settled(marks, began):
-        _KEPT[folder] = _Kept(replace(opened, graders=()), named, marks)
+    young = _digests(_young(marks, began))
+    if all(marks.values()) and young.items() <= before.items():  # nothing changed meanwhile
+        _KEPT[folder] = _Kept(replace(opened, graders=()), named, marks, young)
         for oldest in list(_KEPT)[:-_MOST]:
             _KEPT.pop(oldest, None)
     return opened
@@ -91,7 +99,20 @@ def _mark(path: Path) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _settled(marks: Marks, began: float) -> bool:
-    """Whether no file was changed shortly before it was read, or while it was."""
+def _young(marks: Marks, began: float) -> Iterator[Path]:
+    """The files that were changed shortly before they were read, or while they were."""
     latest = int((began - _JUST_NOW_S) * 1e9)
-    return all(mark and max(mark[-2:]) < latest for mark in marks.values())
+    return (path for path, mark in marks.items() if mark and max(mark[-2:]) >= latest)
+
+
+def _digests(paths: Iterable[Path]) -> Digests:
+    """What files hold; a folder, whose files are looked at themselves, holds nothing of its own."""
+    return {path: _digest(path) for path in paths}
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

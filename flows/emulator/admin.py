@@ -17,7 +17,6 @@ from flows.emulator.gateway.requests import json_response, parsed
 from flows.emulator.state.clock import iso
 from flows.emulator.state.documents import Outgoing
 from flows.emulator.state.emulator_state import EmulatorState, LogEntry
-from flows.emulator.switches import changed
 
 __all__ = ["Admin"]
 
@@ -40,7 +39,7 @@ class Admin:
         """GET all switches; POST changes some of them."""
         if request.method == "POST":
             try:
-                self.state.switches = changed(self.state.switches, await _object(request))
+                self.state.change(await _object(request))
             except msgspec.ValidationError as error:
                 raise _invalid(str(error)) from None
         return json_response(msgspec.to_builtins(self.state.switches))

@@ -135,7 +135,7 @@ class Emulator:
 
     def set(self, **changes: Any) -> None:
         """Change some switches."""
-        self.state.switches = changed(self.state.switches, changes)
+        self.state.change(changes)
 
     def token(self, **claims: Any) -> str:
         """Give out a bearer token; `auth.issue_token` tells the arguments."""

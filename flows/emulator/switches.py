@@ -35,7 +35,7 @@ class Fault(Record, frozen=True, kw_only=True):
 
     `times` ends it after so many hits; `skip` lets the first matching requests pass. For 'status', `status` is answered
     with `code`, or with `body` where there is one, a text as it is and anything else as JSON; `retry_after` is the
-    header's text, or None for no header. For 'refusal', `code` names one of the control plane's refusals.
+    header, in seconds or as a text, or None for no header. For 'refusal', `code` names one of the control plane's refusals.
     `latency_s` is for 'latency' and 'hang'.
     """
 
@@ -47,7 +47,7 @@ class Fault(Record, frozen=True, kw_only=True):
     status: int = 500
     code: str | None = None
     body: Any = None
-    retry_after: str | None = None
+    retry_after: int | float | str | None = None
     latency_s: float = 0.0
 
 

@@ -102,6 +102,11 @@ def expected_findings(
     production = plan.target.production
     if production.sku and _billed_by_the_hour(platform, models["candidate"], production):
         lines += _keeping(plan, prices["candidate"])
+    developer = plan.target.developer
+    if isinstance(platform, BillsByTheHour) and platform.billed_by_the_hour(
+        models["candidate"], developer
+    ):
+        lines += _evaluating(developer, prices["candidate"])
     lines += downtime_findings(plan.target, platform, models)
     lines += _losses(plan, len(models), seen)
     return tuple(lines)
@@ -176,7 +181,9 @@ def _cost(plan: TargetPlan, expected: Sequence[RunEstimate]) -> Finding:
     )
     unpriced = [one.model_id for one in expected if one.usd is None]
     if unpriced:
-        message = f"{what}: the cost is unknown, since the price of {' and '.join(unpriced)} is"
+        message = (
+            f"{what}: the cost is not known, because the price of {' and '.join(unpriced)} is not"
+        )
         return Finding(name="cost", level="warn", message=message, fix=_PRICES)
     usd = sum(one.usd or 0.0 for one in expected)
     budget = plan.target.sampling.get("budget_usd")
@@ -193,6 +200,8 @@ def _time(slot: SlotSpec, candidate: RunEstimate) -> Finding:
         return Finding(name="time", level="ok", message=f"asking takes about {took}")
     life = DEVELOPER_LIFE.total_seconds()
     at = f"asking takes up to about {took} at the slot's capacity of {slot.capacity}"
+    if slot.sku.lower() != "developertier":
+        return Finding(name="time", level="ok", message=at)
     if candidate.seconds < life:
         words = f"{at}; a developer slot lives {rough_duration(life)}"
         return Finding(name="time", level="ok", message=words)
@@ -212,6 +221,13 @@ def _keeping(plan: TargetPlan, price: Price | None) -> Iterator[Finding]:
         kept = hourly * promotion.keep_previous_s / 3600
         message += f"; keeping the one before for {rough_duration(promotion.keep_previous_s)}: {_usd(kept)} a promotion"
     yield Finding(name="hosting", level="ok", message=message)
+
+
+def _evaluating(slot: SlotSpec, price: Price | None) -> Iterator[Finding]:
+    """What a developer slot costs that is hosted for a fee, as DeveloperTier is not."""
+    if price is not None and price.hosting_per_hour is not None:
+        message = f"{_usd(price.hosting_per_hour)} an hour for the developer slot ({slot.sku}), until the run deletes it"
+        yield Finding(name="hosting developer", level="ok", message=message)
 
 
 def _usd(amount: float) -> str:

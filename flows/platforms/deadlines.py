@@ -89,9 +89,13 @@ class PollingPace:
     attempts: int = 6
     first_pause: float = 0.8
 
-    def ready_within(self, seconds: float | None) -> PollingPace:
-        """The same pace with another limit for a deployment to answer; None leaves it."""
-        return self if seconds is None else replace(self, ready=seconds)
+    def within(self, *, ready: float | None = None, deploy: float | None = None) -> PollingPace:
+        """The same pace with another limit for a deployment to answer, and to be made before that; None leaves it."""
+        return replace(
+            self,
+            ready=self.ready if ready is None else ready,
+            deploy=self.deploy if deploy is None else deploy,
+        )
 
 
 class Deadline:
@@ -103,6 +107,7 @@ class Deadline:
 
     def __init__(self, seconds: float, what: str = "") -> None:
         self.seconds, self._what, self._seen = seconds, what, ""
+        self._told, self._again = "", ""
         self._end = time.monotonic() + seconds
         self._given_up = datetime.now(UTC) + timedelta(seconds=min(seconds, _LONGEST_SHOWN_S))
         self._telling: asyncio.Task[None] | None = None
@@ -128,14 +133,15 @@ class Deadline:
 
     def note(self, seen: str) -> None:
         """Take down what was found instead of what is waited for."""
-        self._seen = seen
+        self._seen, self._again = seen, ""
 
-    async def pause(self, seconds: float, seen: str = "") -> bool:
+    async def pause(self, seconds: float, seen: str = "", again: str = "") -> bool:
         """Sleep and return True; return False at once when the deadline comes before the pause is over.
 
-        `seen` is what was found instead of what is waited for.
+        `seen` is what was found instead of what is waited for; `again` says it shorter, once it has been told.
         """
-        self._seen = seen or self._seen
+        if seen:
+            self._seen, self._again = seen, again
         if seconds >= self.left:
             return False
         _log.debug("waits %.1f s; gives up in %.0f s", seconds, self.left)
@@ -145,14 +151,22 @@ class Deadline:
     async def _tell_often(self) -> None:
         while True:
             await asyncio.sleep(TELL_EVERY_S)
-            why = f": {self._seen}" if self._seen else ""
-            waited = duration(self.seconds - self.left)
+            seen = (self._again or self._seen) if self._told == self._seen else self._seen
+            self._told = self._seen
+            why = f": {seen}" if seen else ""
+            waited = _so_far(self.seconds - self.left)
             try:
                 tell_of_wait(
                     f"waiting for {self._what}, {waited} so far{why}; given up at {utc(self._given_up)}"
                 )
             except Exception as error:  # what can't be shown is no reason to stop waiting
                 _log.warning("a wait could not be told of: %s", error)
+
+
+def _so_far(seconds: float) -> str:
+    """Whole seconds: tenths of a wait are noise, and a minute has none."""
+    whole = seconds if seconds < 1 else round(seconds)
+    return f"{whole} s" if 1 <= whole < 60 else duration(whole)
 
 
 def utc(moment: datetime) -> str:

@@ -38,12 +38,16 @@ class ModelDates(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LifetimeFigures(Record, frozen=True, kw_only=True):
-    """One published table: the platforms it is about, where it stands, the day it was noted, and its dates by model."""
+    """One published table: the platforms it is about, where it stands, the day it was noted, and its dates by model.
+
+    `uncertain` dates are inferred, or were not seen where the vendor publishes them.
+    """
 
     platforms: tuple[str, ...]
     source: str
     noted: date
     models: dict[str, ModelDates]
+    uncertain: bool = False
 
 
 class _File(msgspec.Struct, frozen=True):

@@ -66,7 +66,7 @@ class OpenAIPlatform:
         self, options: OpenAIOptions, env: Mapping[str, str], *, pace: PollingPace | None = None
     ) -> None:
         self._options, self._env = options, env
-        self._pace = (pace or PollingPace()).ready_within(options.ready_within_s)
+        self._pace = (pace or PollingPace()).within(ready=options.ready_within_s)
         self._prices = PriceTable("openai", options.prices)
         self._standing: dict[str, Deployment] = {}
         self._plane = DataPlane(

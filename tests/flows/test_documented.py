@@ -7,6 +7,7 @@ import json
 import re
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 import yaml
@@ -17,9 +18,10 @@ from flows.emulator.switches import Switches
 from flows.platforms.azure.arm.documents import put_body
 from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
 from flows.platforms.azure.errors.meanings import MEANINGS
-from flows.platforms.azure.options import AzureOptions, read_options
+from flows.platforms.azure.options import AzureOptions, SourceOptions, read_options
 from flows.platforms.azure.region.fine_tune_offers import offer_table
 from flows.platforms.base import SlotSpec
+from flows.platforms.deadlines import PollingPace
 from flows.platforms.fine_tuning.jobs import walk_jobs
 from flows.platforms.model_lifetimes import LifetimeTable, tables
 
@@ -27,6 +29,10 @@ ROOT = Path(__file__).resolve().parents[2]
 AZURE = (ROOT / "docs" / "azure.md").read_text("utf-8")
 RULES = (ROOT / "docs" / "azure_rules.md").read_text("utf-8")
 EMULATOR = (ROOT / "docs" / "emulator.md").read_text("utf-8")
+ACCOUNT = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/embedded"
+    "/providers/Microsoft.CognitiveServices/accounts/embedded"
+)
 SWITCHES = msgspec.to_builtins(Switches())
 
 
@@ -95,7 +101,13 @@ def test_the_last_days_of_models_are_those_of_the_data():
     for base in sorted({model for figures in tables() for model in figures.models}):
         dates = [table.published(base) for table in known]
         days = [(d.training_ends, d.base_inference_ends, d.fine_tunes_end) for d in dates]
-        rows.append(cells(base, *days[0], *days[1]))
+        doubtful = [
+            one.models[base].base_inference_ends
+            for one in tables()
+            if one.uncertain and base in one.models
+        ]
+        untuned = f"{days[0][1]} (?)" if days[0][1] in doubtful else days[0][1]
+        rows.append(cells(base, days[0][0], untuned, days[0][2], *days[1]))
     assert "\n".join(rows) in AZURE
 
 
@@ -121,6 +133,52 @@ def test_the_account_to_practise_on_opens_with_the_credentials_shown(emulator):
 def test_every_key_of_the_azure_block_is_explained():
     for key in AzureOptions.__struct_fields__:
         assert f"`{key}`" in AZURE or f"\n  {key}: " in AZURE, key
+    for key in SourceOptions.__struct_fields__:
+        assert f"`source.{key}`" in AZURE, key
+
+
+def test_the_waits_that_can_be_set_have_the_documented_defaults():
+    pace = PollingPace()
+    for key, seconds in (("deploy_within_s", pace.deploy), ("ready_within_s", pace.ready)):
+        assert re.search(rf"^\| `{key}` \| .*\b{seconds:.0f} when left out", AZURE, re.MULTILINE)
+
+
+def test_pausing_with_a_smaller_role_is_practised_as_shown(emulator):
+    """The request for a token in the page on the emulator, and what its role may and may not do."""
+    shown = re.search(r"_emulator/tokens -d '(\{\"roles\".*?)'", EMULATOR)[1]
+    answer = httpx.post(f"{emulator.url}/_emulator/tokens", content=shown)
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    account = f"{emulator.url}{ACCOUNT}"
+    asked = {"params": {"api-version": "2025-06-01"}, "headers": headers}
+    assert httpx.get(f"{account}/deployments", **asked).status_code == 200
+    refused = httpx.post(f"{account}/deployments/any/pause", **asked)
+    assert refused.status_code == 403
+    assert "deployments/pause/action" in refused.json()["error"]["message"]
+
+
+def test_an_account_of_another_region_is_practised_as_shown(emulator):
+    shown = re.search(r"_emulator/switches -d '(\{\"accounts\".*?)'", EMULATOR)[1]
+    block = re.search(r"```yaml\n(azure_openai:.*?)```", EMULATOR, re.DOTALL)[1]
+    options = read_options(
+        yaml.safe_load(block.replace("http://127.0.0.1:8790", emulator.url))["azure_openai"]
+    )
+    env = {
+        "AZURE_OPENAI_API_KEY": "acme-ncus-api-key",
+        "GATEWRIGHT_ARM_TOKEN": "embedded-arm-token",
+    }
+    env |= dict(re.findall(r"(AZURE_OPENAI_SOURCE_API_KEY)=([a-z-]+)", EMULATOR))
+    httpx.post(f"{emulator.url}/_emulator/switches", content=shown)
+
+    async def look():
+        platform = AzureOpenAIPlatform(options, env)
+        try:
+            return await platform.list_deployments(), [job async for job in walk_jobs(platform)]
+        finally:
+            await platform.aclose()
+
+    standing, _jobs = asyncio.run(look())
+    assert standing == ()
+    assert options.model_source.account_id.endswith("/accounts/embedded")
 
 
 def test_roles_that_errors_ask_for_and_codes_of_the_table_are_real():

@@ -44,18 +44,21 @@ def main() -> None:
     sys_path = [folder for folder in sys.path if folder not in given]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for those whom we forked
     import_all(IMPORTED)
-    while True:
-        order, streams = serve(channel)  # from here on we are the new process …
+    order, streams = serve(channel)  # from here on we are the new process
+    ours = None
+    while order["starts_others"]:
         ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if os.fork():
             break
-        for stream in (channel.detach(), ours.detach(), *streams):
-            os.close(stream)
-        channel = its  # … or the server of those that it starts
+        for file in (channel.detach(), ours.detach(), *streams):
+            os.close(file)
+        channel, ours = its, None  # we are the server of those that it starts …
+        order, streams = serve(channel)  # … or one of these
     keep_open(streams, ours)
-    forking.use(ours, began_with)
+    if ours is not None:
+        forking.use(ours, began_with)
     become(order, sys_path)
-    run(order["module"])
+    run(order["program"])
 
 
 def import_all(names: tuple[str, ...]) -> None:
@@ -73,7 +76,7 @@ def serve(channel: socket.socket) -> tuple[Order, list[int]]:
         if not message:
             os._exit(0)
         order = json.loads(message)
-        if (order["module"], *order["argv"][:2]) == ("prefect", "server", "start"):
+        if (order["program"], *order["argv"][:2]) == ("prefect", "server", "start"):
             import_all(PREFECT_SERVER)
         between = os.fork()
         if between:
@@ -90,12 +93,13 @@ def serve(channel: socket.socket) -> tuple[Order, list[int]]:
         return order, streams
 
 
-def keep_open(streams: list[int], server: socket.socket) -> None:
+def keep_open(streams: list[int], server: socket.socket | None) -> None:
     """Leave open the standard streams and the way to the server."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
-    os.closerange(3, server.fileno())
-    os.closerange(server.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
+    kept = 2 if server is None else server.fileno()
+    os.closerange(3, kept)
+    os.closerange(kept + 1, os.sysconf("SC_OPEN_MAX"))
 
 
 def become(order: Order, sys_path: list[str]) -> None:
@@ -109,20 +113,26 @@ def become(order: Order, sys_path: list[str]) -> None:
     environment = order["environment"]
     os.environ.clear()
     os.environ.update(environment)
-    _show([sys.executable, "-m", order["module"], *order["argv"]], environment)
+    script = order["program"] if os.path.isabs(order["program"]) else ""
+    how = [script] if script else ["-m", order["program"]]
+    _show([sys.executable, *how, *order["argv"]], environment)
     os.chdir(order["folder"])
-    sys.argv = ["", *order["argv"]]
-    sys.path[:] = [order["folder"], *dict.fromkeys((*_search_path(environment), *sys_path))]
+    sys.argv = [script, *order["argv"]]
+    beside = os.path.dirname(script) or order["folder"]
+    sys.path[:] = [beside, *dict.fromkeys((*_search_path(environment), *sys_path))]
     importlib.invalidate_caches()
     _open_streams(bool(environment.get("PYTHONUNBUFFERED")))
     _read_prefect_settings()
 
 
-def run(module: str) -> None:
-    """Run a module as `python -m` does, to the end of the process."""
-    sys.modules.pop(module, None)
+def run(program: str) -> None:
+    """Run a module as `python -m` does, or a file, to the end of the process."""
+    sys.modules.pop(program, None)
     try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        if os.path.isabs(program):
+            runpy.run_path(program, run_name="__main__")
+        else:
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)

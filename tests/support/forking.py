@@ -30,9 +30,16 @@ MODULES = frozenset(
         "prefect.flow_engine",
         "prefect.runner._workspace_supervisor",
         "support.process_facts",
+        "support.topics",
     }
 )
-"""What is forked when it is run with `-m`."""
+"""What is forked when it is run with `-m` …"""
+SCRIPTS = frozenset({"lives.py", "slot_work.py", "switch_race.py"})
+"""… or as a file below `tests`."""
+STARTS_OTHERS = frozenset(
+    {"prefect", "prefect.runner._workspace_supervisor", "support.process_facts"}
+)
+"""What starts such processes in turn and is given a server for them; `gatewright demo` is, too."""
 READ_EARLY = (
     *("PYTHON", "LANG", "LC_", "LD_", "OMP_", "OPENBLAS_", "OTEL_", "TERMINAL_", "TYPER_"),
     *("PREFECT_API_EVENTS_", "PREFECT_SERVER_EVENTS_", "PREFECT_SERVER_SERVICES_", "PREFECT_TASK"),
@@ -105,10 +112,10 @@ def _order(
         dict(os.environ) if env is None else dict(os.fsdecode(one).split("=", 1) for one in env)
     )
     folder = os.path.abspath(os.fsdecode(cwd or "."))
-    module = argv[2] if argv[1:2] == ["-m"] and len(argv) > 2 else ""
+    program, *rest = _program_of(argv)
     if (
         executables != (os.fsencode(sys.executable),)
-        or module not in MODULES
+        or not program
         or not close_fds
         or len(kept_fds) != 1  # other files are handed over
         or (gid, uid, umask, before) != (None, None, -1, None)
@@ -118,14 +125,24 @@ def _order(
     ):
         return None
     return {
-        "module": module,
-        "argv": argv[3:],
+        "program": program,
+        "argv": rest,
+        "starts_others": program in STARTS_OTHERS or rest[:1] == ["demo"],
         "environment": environment,
         "folder": folder,
         "new_session": new_session,
         "process_group": process_group,
         "ignores_sigint": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
     }
+
+
+def _program_of(argv: list[str]) -> list[str]:
+    """The module or the file that is run, with its arguments; "" where it is not one of those that are forked."""
+    if argv[1:2] == ["-m"] and argv[2:3] and argv[2] in MODULES:
+        return argv[2:]
+    if argv[1:] and os.path.basename(argv[1]) in SCRIPTS:
+        return [os.path.abspath(argv[1]), *argv[2:]]
+    return [""]
 
 
 def _early(environment: dict[str, str]) -> dict[str, str]:

@@ -39,10 +39,9 @@ override: {approvers: 2, expires_after: 7d}
 
 def triage_project(folder: Path) -> Project:
     """Write an installation of its own with one target, `triage`, on Gatewright's own suite."""
-    project = Project(folder)
+    project = Project(folder, suites=ROOT / "datasets")
     project.write_target("triage", TARGET.format(name="triage"))
     project.write_gate("triage", GATE)
-    (folder / "datasets").symlink_to(ROOT / "datasets")
     project.home.mkdir()
     return project
 

@@ -51,6 +51,8 @@ class Project:
     folder: Path
     actor: str = "ana"
     more: dict[str, str] = field(default_factory=dict)
+    suites: Path | None = None
+    """A folder of suites that are not changed: read once for many tests."""
 
     @property
     def home(self) -> Path:
@@ -66,7 +68,7 @@ class Project:
 
     @property
     def datasets(self) -> Path:
-        return self.folder / "datasets"
+        return self.suites or self.folder / "datasets"
 
     @property
     def settings(self) -> Settings:

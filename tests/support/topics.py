@@ -136,13 +136,6 @@ def train_models(emulator: Emulator, **wrong: int) -> dict[str, Job]:
     return asyncio.run(all_of_them())
 
 
-CHOOSING = """
-import asyncio, sys
-from support.topics import choose_here
-asyncio.run(choose_here(sys.argv[1]))
-"""
-
-
 async def choose_here(selection: str) -> int | None:
     """Carry a selection out; returns the place of who is chosen."""
     settings = load_settings()
@@ -184,7 +177,7 @@ class Field:
     @contextmanager
     def in_a_process(self, selection: str) -> Iterator[subprocess.Popen[bytes]]:
         """Carry a selection out in a process of its own, which may be killed."""
-        command = [sys.executable, "-c", CHOOSING, selection]
+        command = [sys.executable, "-m", "support.topics", selection]
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
         with subprocess.Popen(command, env=environment) as process:
             yield process
@@ -269,3 +262,7 @@ def field_on(project: Project, emulator: Emulator, jobs: dict[str, Job]) -> Iter
         for key, value in project.environment.items():
             patch.setenv(key, value)
         yield Field(project, emulator, jobs)
+
+
+if __name__ == "__main__":
+    asyncio.run(choose_here(sys.argv[1]))

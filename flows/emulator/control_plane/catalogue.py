@@ -104,7 +104,8 @@ class BaseModel:
         offered = ["GlobalStandard"]
         if location in self.standard_regions:
             offered.insert(0, "Standard")
-        if location.endswith(("us", "us2", "swedencentral")):
+        # fine-tunes have the US zone alone: Microsoft, 'Fine-tuning in Microsoft Foundry', as of 2026-10-06
+        if location.endswith(("us", "us2")) or (location == _SWC and not fine_tuned):
             offered.append("DataZoneStandard")
         if not fine_tuned:
             return (*offered, *self._provisioned(location), *BATCH)

@@ -105,11 +105,12 @@ async def _break(fault: Fault, scope: Message, receive: Receive, send: Send) -> 
         await send({"type": "http.response.body", "body": b'{"id": "chatcmpl-', "more_body": True})
         _abort(receive)
     else:
-        await _answer(fault, scope, send)
+        await _answer(fault, scope, receive, send)
 
 
-async def _answer(fault: Fault, scope: Message, send: Send) -> None:
-    status, said = _said(fault, scope)
+async def _answer(fault: Fault, scope: Message, receive: Receive, send: Send) -> None:
+    sent = await _body(receive) if fault.kind == "refusal" else b""
+    status, said = _said(fault, scope, sent)
     text = isinstance(said, str)
     body = said.encode() if text else msgspec.json.encode(said)
     headers = [
@@ -118,20 +119,29 @@ async def _answer(fault: Fault, scope: Message, send: Send) -> None:
         (b"x-ms-request-id", str(uuid.uuid4()).encode()),
     ]
     if fault.retry_after is not None:
-        headers.append((b"retry-after", fault.retry_after.encode()))
+        headers.append((b"retry-after", str(fault.retry_after).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-def _said(fault: Fault, scope: Message) -> tuple[int, Any]:
-    """Status and body of a fault that is answered."""
+def _said(fault: Fault, scope: Message, sent: bytes) -> tuple[int, Any]:
+    """Status and body of a fault that is answered; a refusal is about what was `sent`."""
     if fault.kind == "refusal":
-        return refused(fault.code or "", scope["method"], scope["path"])
+        return refused(fault.code or "", scope["method"], scope["path"], sent)
     status = 429 if fault.kind == "throttle" else fault.status
     if fault.body is not None:
         return status, fault.body
     code = fault.code or str(status)
     return status, {"error": {"code": code, "message": f"Injected fault: {status}."}}
+
+
+async def _body(receive: Receive) -> bytes:
+    parts, more = [], True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
 
 
 def _abort(receive: Receive) -> None:

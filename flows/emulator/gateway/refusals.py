@@ -9,21 +9,49 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import msgspec
+
+from evals.codec import decode
+
 __all__ = ["REFUSALS", "refused"]
 
 _MODEL = "Format:OpenAI,Name:gpt-4.1-mini,Version:2025-04-14"
-_PER_MINUTE = "Tokens Per Minute (thousands) - GPT-4.1-Mini"
-_THOUSANDS = "One Thousand Tokens Per Minute - gpt-4.1-mini - GlobalStandard"
 _POLICIES = "providers/Microsoft.Authorization/policyAssignments"
 
 
+class _Sku(msgspec.Struct):
+    name: str = "GlobalStandard"
+    capacity: int = 1
+
+
+class _Model(msgspec.Struct):
+    name: str = "gpt-4.1-mini"
+
+
+class _Properties(msgspec.Struct):
+    model: _Model = msgspec.field(default_factory=_Model)
+
+
+class _Put(msgspec.Struct):
+    sku: _Sku = msgspec.field(default_factory=_Sku)
+    properties: _Properties = msgspec.field(default_factory=_Properties)
+
+
 class _Asked(NamedTuple):
-    """What a request is about: the path, its resource group's or subscription's, and the last name in it."""
+    """What a request is about: the path, its resource group's or subscription's, and the last name in it; what it deploys."""
 
     path: str
     group: str
     name: str
     verb: str
+    model: str
+    sku: str
+    capacity: int
+
+    @property
+    def left(self) -> int:
+        """Nine tenths of the capacity that is asked for, as of a quota of which one tenth is used."""
+        return self.capacity - max(1, self.capacity // 10)
 
 
 class _Refusal(NamedTuple):
@@ -31,6 +59,10 @@ class _Refusal(NamedTuple):
     message: Callable[[_Asked], str]
     code: str = ""
     info: Callable[[_Asked], list[dict[str, Any]]] | None = None
+
+
+def _row(asked: _Asked) -> str:
+    return f"One Thousand Tokens Per Minute - {asked.model} - {asked.sku}"
 
 
 REFUSALS: Mapping[str, _Refusal] = {
@@ -101,16 +133,17 @@ REFUSALS: Mapping[str, _Refusal] = {
     "InsufficientQuota:older": _Refusal(
         400,
         lambda asked: (
-            f"The specified capacity '100' of account deployment is bigger than available capacity '20' for UsageName"
-            f" '{_PER_MINUTE}'."
+            f"The specified capacity '{asked.capacity}' of account deployment is bigger than available capacity"
+            f" '{asked.left}' for UsageName 'Tokens Per Minute (thousands) - {asked.model}'."
         ),
         code="InsufficientQuota",
     ),
     "InsufficientQuota": _Refusal(
         400,
         lambda asked: (
-            f"This operation require 1,200 new capacity in quota {_THOUSANDS}, which is bigger than the current available"
-            f" capacity 1,080. The current quota usage is 120 and the quota limit is 1,200 for quota {_THOUSANDS}."
+            f"This operation require {asked.capacity:,} new capacity in quota {_row(asked)}, which is bigger than the"
+            f" current available capacity {asked.left:,}. The current quota usage is {asked.capacity - asked.left:,} and"
+            f" the quota limit is {asked.capacity:,} for quota {_row(asked)}."
         ),
     ),
 }
@@ -120,8 +153,8 @@ _VERBS = {"DELETE": "delete", "GET": "read"}
 _GROUP = re.compile(r"^/subscriptions/[^/]+(?:/resourceGroups/[^/]+)?", re.IGNORECASE)
 
 
-def refused(name: str, method: str, path: str) -> tuple[int, dict[str, Any]]:
-    """Return status and body of a refusal. Raises KeyError for a name that is not in the table."""
+def refused(name: str, method: str, path: str, body: bytes = b"") -> tuple[int, dict[str, Any]]:
+    """Return status and body of a refusal of a request. Raises KeyError for a name that is not in the table."""
     found = REFUSALS[name]
     group = _GROUP.match(path)
     asked = _Asked(
@@ -129,8 +162,21 @@ def refused(name: str, method: str, path: str) -> tuple[int, dict[str, Any]]:
         group=group[0] if group else path,
         name=path.rstrip("/").rsplit("/", 1)[-1],
         verb=_VERBS.get(method, "write"),
+        **_deployed(body),
     )
     error: dict[str, Any] = {"code": found.code or name, "message": found.message(asked)}
     if found.info is not None:
         error |= {"target": asked.name, "additionalInfo": found.info(asked)}
     return found.status, {"error": error}
+
+
+def _deployed(body: bytes) -> dict[str, Any]:
+    """The base model without its date, the deployment type and the capacity that a PUT asks for."""
+    try:
+        sent = decode(body, _Put)
+    except msgspec.DecodeError:
+        sent = _Put()
+    name = sent.properties.model.name
+    model = re.sub(r"-\d{4}-\d{2}-\d{2}$", "", name.partition(".ft-")[0])
+    tuned = "-finetune" if ".ft-" in name else ""
+    return {"model": model + tuned, "sku": sent.sku.name, "capacity": max(1, sent.sku.capacity)}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.emulator.state.clock import Clock
 from flows.emulator.state.store import Store
-from flows.emulator.switches import Switches
+from flows.emulator.switches import Switches, changed
 
 if TYPE_CHECKING:
     from flows.emulator.models.model_cache import ModelCache
@@ -56,6 +56,13 @@ class EmulatorState:
         task = asyncio.get_running_loop().create_task(work, name=name)
         self.tasks.add(task)
         task.add_done_callback(self._finished)
+
+    def change(self, changes: dict[str, Any]) -> None:
+        """Change some switches; a list of faults counts from its start. Raises msgspec.ValidationError."""
+        self.switches = changed(self.switches, changes)
+        if "faults" in changes:
+            for name in [one for one in self.counters if one.startswith("fault-")]:
+                del self.counters[name]
 
     def count(self, name: str) -> int:
         """Return 0, 1, 2 … for a name, one more at each call."""

@@ -145,7 +145,8 @@ def refused(
 def _where(headers: Mapping[str, str]) -> str:
     """The host that a redirect leads to: the rest of its address may hold what is secret."""
     location = {name.lower(): value for name, value in headers.items()}.get("location", "")
-    return quoted(location.partition("://")[2].partition("/")[0]) or "another page"
+    host = re.match(r"https?://(?:[^/?#@]*@)?[^/?#@]+", location, re.IGNORECASE)
+    return quoted(re.sub(r"//.*@", "//", host[0])) if host else "another page"
 
 
 def _plain(status: int) -> frozenset[str]:

@@ -78,7 +78,7 @@ async def probe_until_ready(
     silent, model_id = 0, connection.endpoint.model_id
     async with SlotClient(plane, connection, timeout_s=pace.request) as slot:
         while True:
-            answering, reason, asked_wait = await _probe(slot)
+            answering, reason, again, asked_wait = await _probe(slot)
             verdict = agreement(model_id, answering, also) if reason is None else None
             _log.debug("%s: %s", connection.endpoint.model, reason or f"answers as {answering}")
             if verdict == "yes":
@@ -87,26 +87,27 @@ async def probe_until_ready(
             if silent >= _SILENT_ANSWERS:
                 return answering or ""
             seen = reason or _said(answering)
-            if not await deadline.pause(asked_wait or pace.probe, seen):
+            if not await deadline.pause(asked_wait or pace.probe, seen, again):
                 raise _never_ready(connection, reason, answering, deadline)
 
 
-async def _probe(slot: SlotClient) -> tuple[str | None, str | None, float | None]:
-    """Return (model named by the answer, why there is none, seconds the server asks to wait)."""
+async def _probe(slot: SlotClient) -> tuple[str | None, str | None, str, float | None]:
+    """Return (model named by the answer, why there is none, the same shorter, seconds the server asks to wait)."""
     try:
         answer = await slot.ping()
     except PlatformError as error:
         status, code = error.status, (error.code or "").lower()
         if status == 400 and code in ANSWERING:
-            return None, None, None
+            return None, None, "", None
         if not _passing(status, code):
             raise
         cause = error.__cause__
         headers = cause.response.headers if isinstance(cause, httpx.HTTPStatusError) else {}
         said = f"HTTP {status}: {error.message}" if status else error.message
-        return None, said, _bounded(retry_after(headers))
+        again = " ".join(filter(None, (f"HTTP {status}" if status else "", error.code)))
+        return None, said, again, _bounded(retry_after(headers))
     named = answer.get("model")
-    return named if isinstance(named, str) else None, None, None
+    return named if isinstance(named, str) else None, None, "", None
 
 
 def _passing(status: int | None, code: str) -> bool:

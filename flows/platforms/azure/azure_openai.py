@@ -66,7 +66,9 @@ class AzureOpenAIPlatform:
     ) -> None:
         self.options = options
         self._name = name
-        self._pace = (pace or PollingPace()).ready_within(options.ready_within_s)
+        self._pace = (pace or PollingPace()).within(
+            ready=options.ready_within_s, deploy=options.deploy_within_s
+        )
         control = tokens or arm_tokens(env, options.tenant)
         arm = ArmClient(
             control,

@@ -298,7 +298,7 @@ class Deployer:
 def refuse_untuned(name: str, model_id: str, slot: SlotSpec) -> None:
     """Raise PlatformError for an untuned model in a slot that takes fine-tunes only, before anything is changed."""
     if sku_of(slot) == "DeveloperTier" and not is_fine_tuned(model_id):
-        message, fix = untuned_on_developer_tier(model_id, slot.slot)
+        message, fix = untuned_on_developer_tier(model_id, slot.slot, slot.capacity)
         raise PlatformError(
             f"could not deploy {name}: {message}", code="FineTunesOnly", hint=fix, lasting=True
         )

@@ -51,8 +51,8 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     the latter with `api_version`; `content_policy` names a content filter policy of the account. `model_format`
     is what the control plane calls the kind of the models ('Alibaba'), looked up in the account's list unless given. `prices`
     overrides the price table, by model id or base model; `lifetimes` the dates of models, likewise; `offered` adds deployment
-    types that fine-tunes of a base model have in the account's region. `ready_within_s` is how long a deployment may take to answer before a run gives
-    up, 20 minutes when left out.
+    types that fine-tunes of a base model have in the account's region. `deploy_within_s` is how long the control plane
+    may take to make a deployment, 45 minutes when left out, `ready_within_s` how long that may then take to answer, 20 minutes.
     """
 
     subscription: str
@@ -71,6 +71,7 @@ class AzureOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
     lifetimes: dict[str, ModelDates] = msgspec.field(default_factory=dict)
     offered: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     ready_within_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    deploy_within_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
 
     @property
     def account_id(self) -> str:
@@ -119,7 +120,9 @@ def read_options(options: Mapping[str, Any], *, where: str = "azure_openai") -> 
     try:
         read = convert(dict(options), AzureOptions)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(Problem(where=where, message=str(error))) from error
+        told, _, path = str(error).partition(" - at `$.")
+        field = path.rstrip("`") or None
+        raise ConfigurationError(Problem(where=where, field=field, message=told)) from error
     source = read.source and read.source.endpoint
     for field, address in (
         ("endpoint", read.endpoint),

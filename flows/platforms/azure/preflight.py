@@ -16,6 +16,7 @@ from flows.platforms.azure.quota import WantedDeployment, quota_findings, read_r
 from flows.platforms.azure.region.capacities import capacity_finding
 from flows.platforms.azure.region.cross_region import fine_tuning_finding
 from flows.platforms.azure.region.deployment_types import sku_finding
+from flows.platforms.azure.region.formats import format_finding
 from flows.platforms.azure.region.known_base import base_finding
 from flows.platforms.azure.region.lifetimes import lifetime_findings
 from flows.platforms.azure.region.model_here import ModelHere, region_of
@@ -118,7 +119,7 @@ class Preflight:
 
     async def _credentials(self) -> bool:
         await self._account.arm.token()
-        self._add("credentials", "ok", "a token for the control plane is to be had")
+        self._add("credentials", "ok", "a token for the control plane was obtained")
         return True
 
     async def _describe(self) -> str:
@@ -183,10 +184,13 @@ class Preflight:
         here = self._here()
         if self._base_known:
             self._keep(base_finding(here))
-            self._findings += [sku_finding(here, slot.slot, _sku(slot)) for slot in self._slots]
             for slot in self._slots:
+                self._findings.append(sku_finding(here, slot.slot, _sku(slot), slot.capacity))
                 self._keep(capacity_finding(here, slot.slot, _sku(slot), slot.capacity))
             self._findings += lifetime_findings(here)
+        if self._candidate.unlisted and is_checkpoint_id(self._candidate.model_id):
+            stated = self._platform.options.model_format
+            self._keep(format_finding(self._candidate.model_id, self._base, stated))
         if self._platform.source is not None and here.tuned:
             self._keep(fine_tuning_finding(here, await self._trained_in()))
 

@@ -35,6 +35,9 @@ __all__ = ["Clock", "Database", "Writer", "utc_now"]
 Clock = Callable[[], datetime]
 _BUSY_SECONDS = 30
 _WRITE = "gatewright_write"
+_MOST_DISPOSED = 16
+_DISPOSED: dict[tuple[URL, bool], Engine] = {}
+"""Engines without a connection that nobody uses. Each step of a run opens the registry, and without them each compiles its statements anew."""
 _log = logging.getLogger(__name__)
 
 
@@ -124,6 +127,9 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+        _DISPOSED[self._engine.url, self.read_only] = self._engine
+        for oldest in list(_DISPOSED)[:-_MOST_DISPOSED]:
+            _DISPOSED.pop(oldest, None)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -204,6 +210,14 @@ def _file(url: URL) -> Path:
 
 
 def _engine(url: URL, read_only: bool) -> Engine:
+    """An engine for one `Database`, the one of an earlier if there is one: it knows the statements that were compiled."""
+    if url.get_backend_name() == "sqlite" and not read_only:
+        with room_for(_file(url)):
+            _make_folder(_file(url).parent)
+    return _DISPOSED.pop((url, read_only), None) or _new_engine(url, read_only)
+
+
+def _new_engine(url: URL, read_only: bool) -> Engine:
     if read_only:
         look = partial(connect_to_look, _file(url), _BUSY_SECONDS)
         engine = create_engine(url, creator=look, poolclass=NullPool)
@@ -211,8 +225,6 @@ def _engine(url: URL, read_only: bool) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     if url.get_backend_name() == "sqlite":
-        with room_for(_file(url)):
-            _make_folder(_file(url).parent)
         engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
+from statsmodels.regression.linear_model import OLS
 
 from evals.stats.bounded import bounded_score_bounds
 from evals.stats.clusters import (
@@ -29,7 +29,7 @@ def sample() -> tuple[np.ndarray, np.ndarray]:
 
 def test_cr0_and_cr1_agree_with_statsmodels(sample: tuple[np.ndarray, np.ndarray]) -> None:
     values, clusters = sample
-    model = sm.OLS(values, np.ones(values.size))
+    model = OLS(values, np.ones(values.size))
     for corrected, name in ((False, "se_cr0"), (True, "se_cr1")):
         options = {"groups": clusters, "use_correction": corrected}
         expected = model.fit(cov_type="cluster", cov_kwds=options).bse[0]

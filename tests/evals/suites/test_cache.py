@@ -14,6 +14,7 @@ import pytest
 from evals.errors import ConfigurationError
 from evals.suites import cache
 from evals.suites.cache import open_kept_suite
+from evals.suites.opened import open_suite
 
 
 @pytest.fixture
@@ -32,7 +33,6 @@ def settle(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def test_only_an_unchanged_suite_is_kept(tmp_path: Path, folder_suite: Any, settle: Any) -> None:
     written = folder_suite(5)
     folder, cases = tmp_path / "triage", tmp_path / "triage" / "cases.jsonl"
-    assert open_kept_suite(folder).suite is not open_kept_suite(folder).suite  # just written
     settle()
     first, second = open_kept_suite(folder, "one"), open_kept_suite(folder, "other")
     assert second.suite is first.suite
@@ -52,6 +52,35 @@ def test_only_an_unchanged_suite_is_kept(tmp_path: Path, folder_suite: Any, sett
     for _ in range(2):
         with pytest.raises(ConfigurationError, match=r"cases\.jsonl:6"):
             open_kept_suite(folder)
+
+
+def test_a_suite_that_was_just_written_is_known_by_what_it_holds(
+    tmp_path: Path, folder_suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_suite(5)
+    folder, cases = tmp_path / "triage", tmp_path / "triage" / "cases.jsonl"
+    now = time.time_ns()
+    monkeypatch.setattr(cache, "_mark", lambda path: (now, now))  # as if time stood still
+    first = open_kept_suite(folder)
+    assert open_kept_suite(folder).suite is first.suite
+    cases.write_text(cases.read_text().replace("case 3", "case 9"))
+    assert open_kept_suite(folder).suite.cases[3].item == {"text": "triage case 9"}
+
+
+def test_a_suite_that_is_written_while_it_is_read_is_not_kept(
+    tmp_path: Path, folder_suite: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder_suite(5)
+    folder, cases = tmp_path / "triage", tmp_path / "triage" / "cases.jsonl"
+
+    def opened_and_changed(*arguments: Any) -> Any:
+        opened = open_suite(*arguments)
+        cases.write_text(cases.read_text().replace("case 3", "case 9"))
+        return opened
+
+    monkeypatch.setattr(cache, "open_suite", opened_and_changed)
+    assert open_kept_suite(folder).suite.cases[3].item == {"text": "triage case 3"}
+    assert open_kept_suite(folder).suite.cases[3].item == {"text": "triage case 9"}
 
 
 def test_a_file_that_comes_or_changes_beside_the_cases_is_seen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -257,7 +258,7 @@ def test_an_approval_is_void_once_suite_or_address_were_changed(
     """Asked for under one suite and address, it lets nothing go live under another."""
     place = Project(settings.home.parent)
     place.write_target("triage", SERVED)
-    place.datasets.unlink()
+    settings = replace(settings, datasets=place.datasets)
     place.write_suite("letters", SUITE, [CASE])
     run = story.judged("INCONCLUSIVE")
     registry.note_judged_by("triage-1", judged_by_now(settings))

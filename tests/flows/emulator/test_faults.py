@@ -21,6 +21,16 @@ def test_a_status_is_injected_so_many_times(workshop) -> None:
     assert [chat(workshop).status_code for _ in range(5)] == [200, 503, 503, 200, 200]
 
 
+def test_a_new_list_of_faults_counts_from_its_start(workshop) -> None:
+    url = f"{workshop.url}/_emulator/switches"
+    faults = {"faults": [{"match": "POST /v1/chat", "status": 503, "times": 1, "skip": 1}]}
+    for _ in range(2):
+        assert workshop.http.post(url, json=faults).status_code == 200
+        assert [chat(workshop).status_code for _ in range(2)] == [200, 503]
+        workshop.http.post(url, json={"quota_release_s": 1})  # another switch leaves the count
+        assert chat(workshop).status_code == 200
+
+
 def test_a_throttle_may_say_how_long_to_wait(workshop) -> None:
     workshop.emulator.set(
         faults=[
@@ -30,6 +40,30 @@ def test_a_throttle_may_say_how_long_to_wait(workshop) -> None:
     refused = chat(workshop)
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "7")
     assert refused.json()["error"]["code"] == "RateLimitReached"
+
+
+@pytest.mark.parametrize(("wait", "sent"), [(7, "7"), (0.5, "0.5"), ("soon", "soon")])
+def test_what_a_fault_asks_to_wait_is_a_number_or_a_text(workshop, wait, sent) -> None:
+    workshop.emulator.set(faults=[{"match": "/chat/", "kind": "throttle", "retry_after": wait}])
+    assert chat(workshop).headers["retry-after"] == sent
+
+
+@pytest.mark.parametrize(
+    ("code", "numbers"),
+    [
+        (
+            "InsufficientQuota",
+            ["require 100 new", "capacity 90.", "usage is 10 and", "limit is 100"],
+        ),
+        ("InsufficientQuota:older", ["capacity '100'", "available capacity '90'"]),
+    ],
+)
+def test_a_refusal_for_lack_of_quota_counts_what_is_asked_for(workshop, code, numbers) -> None:
+    workshop.emulator.set(faults=[{"match": "PUT", "kind": "refusal", "code": code}])
+    refused = workshop.plane().put("dev", workshop.tuned(), "DeveloperTier", capacity=100)
+    message = refused.json()["error"]["message"]
+    assert all(part in message for part in [*numbers, "gpt-4.1-mini-finetune"])
+    assert ("DeveloperTier" in message) == (code == "InsufficientQuota")
 
 
 def test_rates_are_kept_and_the_same_for_the_same_seed(workshop) -> None:

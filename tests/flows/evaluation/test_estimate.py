@@ -49,6 +49,14 @@ def test_a_run_that_is_longer_than_a_developer_slot_lives_is_told(account, line)
     assert fix == "→ raise 'slots.developer.capacity'"
 
 
+def test_a_developer_slot_of_another_type_has_no_24_hours_and_costs_hosting(account, models):
+    slots = {**account.target["slots"], "developer": {"sku": "GlobalStandard", "capacity": 100}}
+    account.is_set_up(slots=slots)
+    told = " ".join(account.doctor(models.second.model_id).out.split())
+    assert "24 h" not in told
+    assert "an hour for the developer slot (GlobalStandard), until the run deletes it" in told
+
+
 def test_a_budget_below_what_is_expected_is_told_before_it_ends_the_run(account, line):
     row, fix = line("cost", sampling=sampling(account, budget_usd=0.001, repeats=50))
     assert row.startswith("!")

@@ -75,7 +75,7 @@ EXPLAINED: list[tuple[str, int, Any, list[str]]] = [
             " available capacity 1,080. The current quota usage is 120 and the quota limit is 1,200 for quota"
             f" {PER_MINUTE}.",
         ),
-        ["needed 1,200, left 1,080 of 1,200", "capacity to 1,080 or less"],
+        ["needed 1,200, left 1,080 of 1,200", "capacity to 1,080 or less", "gatewright sweep"],
     ),
     (
         "newest sentence",
@@ -221,7 +221,10 @@ EXPLAINED: list[tuple[str, int, Any, list[str]]] = [
         "a policy, named in the sentence only",
         403,
         POLICY,
-        [f"policy assignment 'Only Standard SKUs' at {GROUP}", "exemption"],
+        [
+            f"policy assignment 'Only Standard SKUs' at {GROUP}",
+            f"exemption, or change what it asks for (az policy assignment list --scope {GROUP})",
+        ],
     ),
     (
         "policies in additionalInfo",
@@ -248,8 +251,18 @@ EXPLAINED: list[tuple[str, int, Any, list[str]]] = [
         ),
         [
             f"a lock at {GROUP} forbids to delete",
-            "az lock list --resource-group acme-ai --subscription 0d2f6f4e-1111-4222-8333-944455556666",
+            "az lock list --resource-group acme-ai --subscription 0d2f6f4e-1111-4222-8333-944455556666 shows its id;"
+            " az lock delete --ids ID",
         ],
+    ),
+    (
+        "a lock of the account itself",
+        409,
+        error(
+            "ScopeLocked",
+            f"The scope '{AT}' cannot perform delete operation because following scope(s) are locked: '{AT}'.",
+        ),
+        [f"az lock list --resource {AT} shows its id"],
     ),
     (
         "a provider that was never registered",
@@ -511,15 +524,15 @@ def test_a_body_that_never_ends_is_read_so_far() -> None:
         ("715-123420", "request id "),
         ("SpecialFeatureOrQuotaIdRequired", "no access to gpt-4.1-mini 2025-04-14"),
         ("SpecialFeatureOrQuotaIdRequired:offer", "offer does not include"),
-        ("InsufficientQuota:older", "needed 100, left 20 (units of 1,000 tokens a minute)"),
-        ("InsufficientQuota", "needed 1,200, left 1,080 of 1,200"),
+        ("InsufficientQuota:older", "needed 100, left 90 (units of 1,000 tokens a minute)"),
+        ("InsufficientQuota", "gpt-4.1-mini-finetune - DeveloperTier: needed 100, left 90 of 100"),
     ],
 )
 async def test_every_refusal_of_the_emulator_is_explained(
     embedded: Any, emulator: Any, models: Any, refusal: str, read: str
 ) -> None:
     emulator.set(faults=[{"match": "PUT", "kind": "refusal", "code": refusal}])
-    slot = SlotSpec(slot="developer", sku="DeveloperTier", capacity=1)
+    slot = SlotSpec(slot="developer", sku="DeveloperTier", capacity=100)
     with pytest.raises(PlatformError) as caught:
         await embedded.deploy("cand-1", models.first.model_id, slot, tags={})
     assert read in str(caught.value)

@@ -7,36 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from flows.platforms.base import SlotSpec
 
 SLOT = SlotSpec(slot="production", sku="GlobalStandard", capacity=10)
-PROGRAM = """
-import asyncio, sys
-from flows.platforms.base import SlotSpec
-from flows.platforms.table import open_platform
-
-async def main(url, what, model):
-    platform = open_platform("embedded", {}, {"GATEWRIGHT_EMBEDDED_URL": url})
-    slot = SlotSpec(slot="production", sku="GlobalStandard", capacity=10)
-    print("begun", flush=True)
-    if what == "deploy":
-        await platform.deploy("live", model, slot, tags={"run": "r"})
-    elif what == "replace":
-        await platform.replace("live", model, slot, tags={"run": "r"})
-    else:
-        await platform.delete("live")
-    await platform.aclose()
-
-asyncio.run(main(*sys.argv[1:]))
-"""
 
 
 def _kill_after(url: str, what: str, model: str, seconds: float) -> None:
+    script = Path(__file__).with_name("slot_work.py")
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, url, what, model], stdout=subprocess.PIPE, text=True
+        [sys.executable, script, url, what, model], stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     process.stdout.readline()

@@ -58,7 +58,9 @@ async def test_a_redirect_to_a_sign_in_page_is_neither_followed_nor_a_missing_mo
     server, azure
 ) -> None:
     server.on(MODEL, (302, None, {"Location": "{url}/sign-in?secret=1"}))
-    with pytest.raises(PlatformError, match=r"sends on to 127\.0\.0\.1:.*no OpenAI API") as caught:
+    with pytest.raises(
+        PlatformError, match=r"sends on to http://127\.0\.0\.1:\d+, and is no"
+    ) as caught:
         await azure.resolve(TriggerRef(model_id=TUNED), target="t")
     assert not server.asked("GET /sign-in")
     assert "secret" not in str(caught.value)
@@ -99,6 +101,13 @@ async def test_a_version_that_is_a_number_and_a_tag_without_a_value_are_read(ser
 async def test_a_list_that_is_none_is_empty(server, azure, value) -> None:
     server.on(f"GET {ACCOUNT}/models", (200, {"value": value, "nextLink": 7}))
     assert await azure.account.models() == []
+
+
+@pytest.mark.parametrize("body", [["x"], "welcome", b"half a bo"])
+async def test_what_is_no_object_is_not_taken_for_an_empty_list(server, azure, body) -> None:
+    server.on(f"GET {ACCOUNT}/deployments", (200, body))
+    with pytest.raises(PlatformError, match="where the control plane should stand"):
+        await azure.list_deployments()
 
 
 @pytest.mark.parametrize("skus", [None, [None], "Standard", {"name": "Standard"}])

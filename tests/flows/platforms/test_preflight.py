@@ -128,7 +128,10 @@ async def test_an_untuned_model_in_a_developer_slot_is_refused_in_words(embedded
     found = await look(embedded, BASE, DEVELOPER, PRODUCTION)
     assert found["sku developer"].level == "fail"
     assert "takes fine-tuned models only" in found["sku developer"].message
-    assert "slots: {developer: {sku: GlobalStandard}}" in found["sku developer"].fix
+    assert (
+        "change 'slots.developer' to '{sku: GlobalStandard, capacity: "
+        in found["sku developer"].fix
+    )
     assert "offered here: Standard, GlobalStandard" in found["sku developer"].fix
 
 

@@ -105,6 +105,14 @@ def test_training_that_ends_is_a_warning_and_no_more() -> None:
     assert [one.level for one in over] == ["ok", "warn"]
 
 
+def test_a_successor_that_the_regions_list_ends_earlier_is_a_warning() -> None:
+    listed = entry(MINI, deprecation={"fineTune": "2026-12-01T00:00:00Z"})
+    found = lines(*lifetime_findings(region(tuned(MINI), listed)))
+    assert found["successor"] == (
+        f"warn: a successor can be trained on {MINI} until 2027-04-14 as published, until 2026-12-01 by the region's list"
+    )
+
+
 def test_an_untuned_model_ends_by_the_regions_list() -> None:
     past = lifetime_findings(region(MINI, entry(MINI, "2026-11-27")))
     assert lines(*past)["lifetime"] == f"fail: the base model {MINI} ended on 2026-11-27"
@@ -266,6 +274,7 @@ def test_every_table_says_where_it_is_from_and_keeps_its_order() -> None:
         ({MINI: {"fine_tunes_end": datetime(2027, 10, 14)}}, "expected a date such as"),
         ({MINI: "2027-10-14"}, "found '2027-10-14'"),
         ("20271014", "expected dates by model"),
+        ([], "Expected `object`, got `array`"),
         ([MINI], "expected dates by model"),
         (
             {MINI: {"training_ends": "2028-01-01", "fine_tunes_end": "2027-10-14"}},
@@ -285,7 +294,7 @@ def test_lifetimes_that_make_no_sense_are_one_clear_error(stated, told) -> None:
 
 
 def sku(of: ModelHere, name: str) -> Finding:
-    return sku_finding(of, "production", name)
+    return sku_finding(of, "production", name, 100)
 
 
 @pytest.mark.parametrize(

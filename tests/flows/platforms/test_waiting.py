@@ -17,9 +17,17 @@ from evals.sampling.progress.snapshot import Snapshot
 from flows.evaluation.progress import WaitsOfAsking, newest_snapshot, waits_shown
 from flows.platforms import deadlines
 from flows.platforms.asking.readiness import probe_until_ready
+from flows.platforms.azure.azure_openai import AzureOpenAIPlatform
+from flows.platforms.azure.options import read_options
 from flows.platforms.base import Connection, Deployment, SlotSpec
 from flows.platforms.data_plane import DataPlane
-from flows.platforms.deadlines import Deadline, PollingPace, logging_waits, telling_of_waits
+from flows.platforms.deadlines import (
+    Deadline,
+    PollingPace,
+    _so_far,
+    logging_waits,
+    telling_of_waits,
+)
 from flows.platforms.fine_tuning.jobs import wait_finished
 from flows.platforms.openai import OpenAIPlatform, read_openai_options
 
@@ -65,6 +73,25 @@ async def test_a_wait_tells_what_it_is_for_what_it_sees_and_until_when(often: No
         r" given up at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$",
         told[1],
     )
+
+
+async def test_what_was_told_is_told_shorter_from_then_on(often: None) -> None:
+    async def waiting() -> None:
+        async with Deadline(90, "slot-1 to answer") as deadline:
+            while await deadline.pause(0.01, "HTTP 404: could not ask slot-1: …", "HTTP 404"):
+                pass
+
+    told = await told_while(waiting(), enough=3)
+    assert ["could not ask" in line for line in told] == [True, False, False]
+    assert all(": HTTP 404; given up at " in line for line in told[1:])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(0.4, "400 ms"), (30.04, "30 s"), (59.7, "1 min 00 s"), (90, "1 min 30 s")],
+)
+def test_how_long_a_wait_lasts_is_shown_in_whole_seconds(seconds: float, shown: str) -> None:
+    assert _so_far(seconds) == shown
 
 
 async def test_a_wait_stands_where_another_process_shows_it_until_it_is_over(
@@ -180,7 +207,8 @@ async def test_a_data_plane_that_lags_is_told_with_its_answer(
     ready = Deployment(name="cand-1", model_id=TUNED, state="ready", slot="developer")
     told = await told_while(azure.wait_ready(ready), enough=4)
     assert "waiting for cand-1 to answer, " in told[-1]
-    assert "HTTP 404: could not ask cand-1: DeploymentNotFound" in told[-1]
+    assert any("HTTP 404: could not ask cand-1: DeploymentNotFound" in line for line in told)
+    assert "so far: HTTP 404 DeploymentNotFound; given up at " in told[-1]
 
 
 async def test_a_request_that_hangs_is_told_too(often: None) -> None:
@@ -223,3 +251,13 @@ def test_how_long_a_model_may_take_to_answer_is_configured() -> None:
     assert OpenAIPlatform(options, {})._pace.ready == 90
     with pytest.raises(ConfigurationError, match="ready_within_s"):
         read_openai_options({"ready_within_s": 0})
+
+
+def test_both_limits_of_a_deployment_are_configured() -> None:
+    block = {"subscription": "s", "resource_group": "g", "account": "a"}
+    options = read_options({**block, "deploy_within_s": 600, "ready_within_s": 90})
+    pace = AzureOpenAIPlatform(options, {})._pace
+    assert (pace.deploy, pace.ready) == (600, 90)
+    assert AzureOpenAIPlatform(read_options(block), {})._pace == PollingPace()
+    with pytest.raises(ConfigurationError, match="deploy_within_s"):
+        read_options({**block, "deploy_within_s": 0})

@@ -74,7 +74,7 @@ def test_doctor_says_what_a_run_costs_and_says_so_when_a_price_is_not_known(
     monkeypatch.setattr(AzureOpenAIPlatform, "price", lambda *_: None)
     unknown = account.doctor(models.second.model_id)
     assert unknown.code == 0
-    assert "the cost is unknown, since the price of" in ticked(unknown, "cost")
+    assert "the cost is not known, because the price of" in ticked(unknown, "cost")
     assert "the price of hosting is not known" in ticked(unknown, "hosting")
     assert "$" not in ticked(unknown, "cost")
 

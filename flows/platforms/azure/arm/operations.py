@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from evals.errors import CredentialError, PlatformError
 from flows.platforms.asking.service_words import quoted
-from flows.platforms.azure.arm.transport import ArmAnswer, ArmClient
+from flows.platforms.azure.arm.answers import ArmAnswer
+from flows.platforms.azure.arm.transport import ArmClient
 from flows.platforms.azure.errors.explain import explained, service_error
 from flows.platforms.deadlines import Deadline, retry_after
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import httpx
@@ -17,14 +16,13 @@ import msgspec
 from evals.addresses import checked, http_options, plain_address
 from evals.errors import CredentialError, PlatformError
 from evals.report.numbers import duration
-from evals.sampling.endpoint.error_bodies import decoded, is_web_page
 from flows.platforms.azure.arm.addresses import Address, is_below
+from flows.platforms.azure.arm.answers import ArmAnswer, expired, read_answer, welcome
 from flows.platforms.azure.credentials import ARM_SCOPE, TokenSource
-from flows.platforms.azure.errors.busy import is_busy
-from flows.platforms.azure.errors.explain import explained, service_error
+from flows.platforms.azure.errors.explain import explained
 from flows.platforms.deadlines import Deadline, PollingPace, growing_pause, retry_after
 
-__all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "ArmAnswer", "ArmClient"]
+__all__ = ["ARM_API_VERSION", "ARM_ENDPOINT", "ArmClient"]
 
 ARM_ENDPOINT = "https://management.azure.com"
 ARM_API_VERSION = "2025-06-01"
@@ -33,25 +31,6 @@ _log = logging.getLogger(__name__)
 _PASSING = frozenset({408, 429, 500, 502, 503, 504})
 _BUSY = " (another operation on the same account is under way)"
 _THROTTLING = " (it is throttling)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArmAnswer:
-    """What the control plane answered: lower-cased header names, and the decoded body ({} when there is none, text when a refusal is no JSON)."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
-
-    @property
-    def code(self) -> str | None:
-        """The service's error code, None when there is none."""
-        return service_error(self.body)[0]
-
-    @property
-    def busy(self) -> bool:
-        """True when the service serialises writes to the account and another one is under way."""
-        return is_busy(self.status, *service_error(self.body))
 
 
 class ArmClient:
@@ -131,10 +110,10 @@ class ArmClient:
         while True:
             headers = await self._headers(auxiliary=ask.auxiliary, fresh=fresh)
             answer = await self._once(ask, headers)
-            if answer is not None and _expired(answer) and not fresh:
+            if answer is not None and expired(answer) and not fresh:
                 fresh = True
                 continue
-            if answer is not None and _welcome(answer, ask.allow):
+            if answer is not None and welcome(answer, ask.allow):
                 return answer
             if answer is not None and answer.busy:
                 refused += 1
@@ -195,7 +174,7 @@ class ArmClient:
             _log.debug("%s %s: no answer (%s)", ask.method, address.path, type(error).__name__)
             return None
         _log.debug("%s %s: %d", ask.method, address.path, answer.status_code)
-        return ArmAnswer(status=answer.status_code, headers=answer.headers, body=_body(answer))
+        return read_answer(answer)
 
     def _pause(self, answer: ArmAnswer | None, tries: int) -> float | None:
         if tries >= self.pace.attempts or not _passing(answer):
@@ -240,27 +219,5 @@ class _Request(NamedTuple):
     auxiliary: bool
 
 
-def _welcome(answer: ArmAnswer, allow: frozenset[int]) -> bool:
-    """True for a success, and for a refusal that the caller asked for: a proxy's page with that status is not it."""
-    return answer.status < 300 or (answer.status in allow and not is_web_page(answer.body))
-
-
 def _passing(answer: ArmAnswer | None) -> bool:
     return answer is None or answer.status in _PASSING
-
-
-def _expired(answer: ArmAnswer) -> bool:
-    return answer.status == 401 and answer.code != "InvalidAuthenticationTokenTenant"
-
-
-def _body(answer: httpx.Response) -> Any:
-    """An object, or of a refusal whatever it is. A good answer that is a web page is not the service's."""
-    body = decoded(answer.content)
-    if answer.status_code >= 300 or isinstance(body, dict):
-        return body
-    if is_web_page(body):
-        raise PlatformError(
-            f"{answer.url.host} answered with a web page where the control plane should stand",
-            hint="a proxy or a sign-in page stands before it: check HTTPS_PROXY, NO_PROXY and 'arm_endpoint'",
-        )
-    return {}

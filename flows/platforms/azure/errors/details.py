@@ -7,17 +7,18 @@ for people only: nothing is decided on what is found in them.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from evals.report.numbers import duration
 from evals.sampling.endpoint.error_bodies import ServiceFault
 from flows.platforms.asking.service_words import quoted
-from flows.platforms.azure.errors.quota_numbers import QuotaNumbers, read_quota_numbers
+from flows.platforms.azure.errors.capacity import capacity, properties, quota
 from flows.platforms.azure.roles import what_to_assign
 from flows.platforms.deadlines import retry_after
 
-__all__ = ["details_of", "subject_of"]
+__all__ = ["details_of"]
 
 Headers = Mapping[str, str]
 Reader = Callable[[ServiceFault, Headers], tuple[str, str]]
@@ -40,10 +41,6 @@ _SINCE = re.compile(r"since (\d{1,2}/\d{1,2}/\d{4}|\d{4}-\d{2}-\d{2})")
 _GROUP = re.compile(r"/resourceGroups/([^/]+)", re.IGNORECASE)
 _SUBSCRIPTION = re.compile(r"/subscriptions/([^/]+)", re.IGNORECASE)
 _ACCOUNT = re.compile(r".*/providers/Microsoft\.CognitiveServices/accounts/[^/]+", re.IGNORECASE)
-_LEAST = re.compile(r"at least '?(\d[\d,]*)|greater than '?(\d[\d,]*)", re.IGNORECASE)
-_MOST = re.compile(r"(?:no more than|at most) '?(\d[\d,]*)", re.IGNORECASE)
-_GIVEN = re.compile(r"capacity '(-?[\d,]+)'", re.IGNORECASE)
-_OF_TYPE = re.compile(r"\b(?:sku|scale type|region)\b", re.IGNORECASE)
 _MOST_NAMED = 3
 
 
@@ -56,74 +53,6 @@ def details_of(code: str, fault: ServiceFault, headers: Headers) -> tuple[str, s
     return reader(fault, headers) if reader is not None else ("", "")
 
 
-def _quota(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
-    found = read_quota_numbers(fault.message)
-    if found.left is None:
-        needed = f": needed {_count(found.needed)}" if found.needed is not None else ""
-        return (f"the quota {found.row} does not reach{needed}" if found.row else ""), ""
-    if found.needed is None:
-        return "", ""
-    numbers = f"needed {_count(found.needed)}, left {_count(found.left)}"
-    if found.limit is not None:
-        numbers += f" of {_count(found.limit)}"
-    row = f"quota {found.row}: " if found.row else ""
-    if found.unit == "fine-tuned deployments":
-        fix = "delete one that is not needed ('gatewright sweep')"
-        return "", f"{row}{numbers} {found.unit}: {fix}"
-    return "", f"{row}{numbers} ({found.unit}): {_lower_or_ask(found)}"
-
-
-def _lower_or_ask(found: QuotaNumbers) -> str:
-    ask = "ask for more in the portal under 'Quota'"
-    whole = int(found.left or 0)  # what a slot can be given
-    if not whole:
-        return f"delete a deployment that uses it ('gatewright sweep'), or {ask}"
-    return f"lower the slot's capacity to {_count(whole)} or less, or {ask}"
-
-
-def _properties(fault: ServiceFault, headers: Headers) -> tuple[str, str]:
-    """One code for whatever is wrong with a property: the sentence says with which."""
-    about = subject_of(fault)
-    if about == "capacity":
-        return _capacity(fault, headers)
-    if about == "sku":
-        return (
-            "the SKU is not offered for this model in this region",
-            "choose another SKU for the slot",
-        )
-    return "", ""
-
-
-def subject_of(fault: ServiceFault) -> str | None:
-    """Return the property that is refused where one code stands for all of them: 'capacity', 'sku', None when it isn't told."""
-    if (fault.code or "").lower() != "invalidresourceproperties":
-        return None
-    if "capacity" in fault.message.lower():
-        return "capacity"
-    return "sku" if _OF_TYPE.search(fault.message) else None
-
-
-def _capacity(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
-    given, most = _GIVEN.search(fault.message), _MOST.search(fault.message)
-    least = _LEAST.search(fault.message)
-    if least is None and most is None:
-        return "the capacity does not fit this model and SKU", "change the slot's 'capacity'"
-    bounds = []
-    if least is not None:
-        bounds.append(f"at least {least[1] or _count(_whole(least[2]) + 1)}")
-    if most is not None:
-        bounds.append(f"at most {_count(_whole(most[1]))}")
-    named = f"capacity {given[1]}" if given else "the capacity"
-    return (
-        f"{named} does not fit this model and SKU",
-        f"set the slot's 'capacity' to {' and '.join(bounds)}",
-    )
-
-
-def _whole(digits: str) -> int:
-    return int(digits.replace(",", ""))
-
-
 def _policy(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     named = list(dict.fromkeys(_assignments(fault)))[:_MOST_NAMED]
     if not named:
@@ -132,8 +61,14 @@ def _policy(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     what = "policy assignment" if len(named) == 1 else "policy assignments"
     return (
         f"forbidden by the {what} {names}",
-        "ask who owns it for an exemption, or change what it asks for (az policy assignment list)",
+        f"ask who owns it for an exemption, or change what it asks for ({_policy_list(named[0][1])})",
     )
+
+
+def _policy_list(scope: str) -> str:
+    """The command that shows the assignment; without a scope all that apply to the subscription, inherited ones too."""
+    narrowed = f"--scope {shlex.quote(scope)}" if scope else "--disable-scope-strict-match"
+    return f"az policy assignment list {narrowed}"
 
 
 def _assignments(fault: ServiceFault) -> Iterator[tuple[str, str]]:
@@ -166,15 +101,17 @@ def _lock(fault: ServiceFault, _headers: Headers) -> tuple[str, str]:
     where = ", ".join(scopes)
     return (
         f"a lock at {where} forbids to {found[1]}",
-        f"have it removed ({_lock_list(scopes[0])}; az lock delete), then run the same command again",
+        f"have it removed ({_lock_list(scopes[0])} shows its id; az lock delete --ids ID), then run the same command again",
     )
 
 
 def _lock_list(scope: str) -> str:
+    if "/providers/" in scope.lower():
+        return f"az lock list --resource {shlex.quote(scope)}"
     group, subscription = _GROUP.search(scope), _SUBSCRIPTION.search(scope)
-    narrowed = f" --resource-group {group[1]}" if group else ""
+    narrowed = f" --resource-group {shlex.quote(group[1])}" if group else ""
     return f"az lock list{narrowed}" + (
-        f" --subscription {subscription[1]}" if subscription else ""
+        f" --subscription {shlex.quote(subscription[1])}" if subscription else ""
     )
 
 
@@ -269,14 +206,10 @@ def _tenant(_fault: ServiceFault, headers: Headers) -> tuple[str, str]:
     )
 
 
-def _count(number: float) -> str:
-    return f"{number:,.10g}" if number != int(number) else f"{int(number):,}"
-
-
 _READERS: Mapping[str, Reader] = {
-    "insufficientquota": _quota,
-    "invalidcapacity": _capacity,
-    "invalidresourceproperties": _properties,
+    "insufficientquota": quota,
+    "invalidcapacity": capacity,
+    "invalidresourceproperties": properties,
     "requestdisallowedbypolicy": _policy,
     "scopelocked": _lock,
     "missingsubscriptionregistration": _registration,

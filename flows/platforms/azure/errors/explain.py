@@ -13,7 +13,8 @@ from evals.errors import CredentialError, PlatformError, Problem
 from evals.sampling.endpoint.error_bodies import ServiceFault, read_fault, request_id
 from flows.platforms.asking.service_words import BEFORE_THE_SERVICE, in_brackets, look_up, quoted
 from flows.platforms.azure.errors.busy import is_busy
-from flows.platforms.azure.errors.details import details_of, subject_of
+from flows.platforms.azure.errors.capacity import subject_of
+from flows.platforms.azure.errors.details import details_of
 from flows.platforms.azure.errors.meanings import (
     FOR_SUPPORT,
     MEANINGS,

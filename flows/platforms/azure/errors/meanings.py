@@ -23,7 +23,8 @@ _VERSION = "remove 'arm_api_version'"
 MEANINGS: Mapping[str, tuple[str, str]] = {
     "InsufficientQuota": (
         "the quota does not reach for this deployment",
-        "lower the slot's capacity, delete what is not needed, or ask for more in the portal under 'Quota'",
+        "lower the slot's capacity, delete what is not needed ('gatewright sweep'), or ask for more in the portal under"
+        " 'Quota'",
     ),
     "ModelUpgradeNotSupported": (
         "a deployment of a fine-tuned model cannot be given another model",
@@ -63,7 +64,8 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     ),
     "RequestDisallowedByPolicy": (
         "a policy of the organisation forbids it",
-        "ask who owns the policy for an exemption, or change what it asks for",
+        "ask who owns the policy for an exemption, or change what it asks for (az policy assignment list"
+        " --disable-scope-strict-match)",
     ),
     "RequestDisallowedByAzure": (
         "Azure does not let this subscription create it in this region",
@@ -75,7 +77,7 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
     ),
     "ScopeLocked": (
         "a lock forbids it",
-        "have the lock removed (az lock list), then run the same command again",
+        "have the lock removed (az lock list shows its id; az lock delete --ids ID), then run the same command again",
     ),
     "MissingSubscriptionRegistration": (
         "the subscription has never used this kind of resource",

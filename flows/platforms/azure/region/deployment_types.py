@@ -30,12 +30,12 @@ def offers_of(model: ModelHere) -> Offers:
     )
 
 
-def sku_finding(model: ModelHere, slot: str, sku: str) -> Finding:
+def sku_finding(model: ModelHere, slot: str, sku: str, capacity: int) -> Finding:
     """Report whether a slot's deployment type is offered, and until when where that has a day of its own."""
     name, offers, ends = f"sku {slot}", offers_of(model), _ends(model, sku)
     offered = f"offered here: {', '.join(offers.offered)}" if offers.offered else ""
     if not model.tuned and sku == "DeveloperTier":
-        message, fix = untuned_on_developer_tier(model.model_id, slot)
+        message, fix = untuned_on_developer_tier(model.model_id, slot, capacity)
         fix = f"{fix}; {offered}" if offered else fix
         return Finding(name=name, level="fail", message=message, fix=fix)
     if ends is not None and ends <= model.today:
@@ -49,11 +49,12 @@ def sku_finding(model: ModelHere, slot: str, sku: str) -> Finding:
     return lifetime_finding(what, ends, today=model.today, fix=offered, name=name)
 
 
-def untuned_on_developer_tier(model_id: str, slot: str) -> tuple[str, str]:
+def untuned_on_developer_tier(model_id: str, slot: str, capacity: int) -> tuple[str, str]:
     """Return message and fix for an untuned model where only fine-tunes can stand."""
     return (
         f"DeveloperTier takes fine-tuned models only, and {model_id} is not fine-tuned",
-        f"give the slot another type in the target, such as 'slots: {{{slot}: {{sku: GlobalStandard}}}}'",
+        f"give the slot another type: in the target, change 'slots.{slot}' to"
+        f" '{{sku: GlobalStandard, capacity: {capacity}}}'",
     )
 
 

@@ -79,7 +79,7 @@ def _of_fine_tune(model: ModelHere) -> tuple[Finding, ...]:
         )
         found.append(Finding(name="availability", level="warn", message=message, fix=_STATE_IT))
     if training is not None:
-        found.append(training_finding(model.base, training, today=model.today))
+        found.append(_successor(model, training))
     return tuple(found)
 
 
@@ -119,6 +119,20 @@ def _training_ends(model: ModelHere) -> date | None:
         training_ends(model.listed),
     )
     return stated or max((day for day in known if day is not None), default=None)
+
+
+def _successor(model: ModelHere, training: date) -> Finding:
+    """A warning where the region's list has an earlier day than the published one: no document says whom it binds."""
+    listed = training_ends(model.listed)
+    if (
+        listed is None
+        or listed >= training
+        or model.lifetimes.stated(model.model_id, model.base).training_ends
+    ):
+        return training_finding(model.base, training, today=model.today)
+    message = f"a successor can be trained on {model.base} until {training} as published, until {listed} by the region's list"
+    fix = f"try a job, then state what holds as 'training_ends' under 'lifetimes'; or {NEWER_BASE}"
+    return Finding(name="successor", level="warn", message=message, fix=fix)
 
 
 def _not_before(model: ModelHere) -> list[date]:
