@@ -120,7 +120,9 @@ def read_options(options: Mapping[str, Any], *, where: str = "azure_openai") -> 
     try:
         read = convert(dict(options), AzureOptions)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(Problem(where=where, message=str(error))) from error
+        told, _, path = str(error).partition(" - at `$.")
+        field = path.rstrip("`") or None
+        raise ConfigurationError(Problem(where=where, field=field, message=told)) from error
     source = read.source and read.source.endpoint
     for field, address in (
         ("endpoint", read.endpoint),

@@ -16,6 +16,7 @@ from flows.platforms.azure.quota import WantedDeployment, quota_findings, read_r
 from flows.platforms.azure.region.capacities import capacity_finding
 from flows.platforms.azure.region.cross_region import fine_tuning_finding
 from flows.platforms.azure.region.deployment_types import sku_finding
+from flows.platforms.azure.region.formats import format_finding
 from flows.platforms.azure.region.lifetimes import lifetime_findings
 from flows.platforms.azure.region.model_here import ModelHere, region_of
 from flows.platforms.azure.region.models import find_entry, usage_names
@@ -182,6 +183,9 @@ class Preflight:
                 self._findings.append(sku_finding(here, slot.slot, _sku(slot), slot.capacity))
                 self._keep(capacity_finding(here, slot.slot, _sku(slot), slot.capacity))
             self._findings += lifetime_findings(here)
+        if self._candidate.unlisted and is_checkpoint_id(self._candidate.model_id):
+            stated = self._platform.options.model_format
+            self._keep(format_finding(self._candidate.model_id, self._base, stated))
         if self._platform.source is not None and here.tuned:
             self._keep(fine_tuning_finding(here, await self._trained_in()))
 

@@ -141,7 +141,8 @@ async def _from_checkpoint(
             _among(platform, owner, named) if owner else find_checkpoint(platform, named)
         )
     except _UNREADABLE as error:
-        forbidden = isinstance(error, PlatformError) and error.status == 403
+        # a role that lacks the data action is answered with either
+        forbidden = isinstance(error, PlatformError) and error.status in {401, 403}
         if not elsewhere and not (by_id and forbidden):
             raise
     if found is None and not by_id:

@@ -67,9 +67,10 @@ async def test_a_checkpoint_whose_job_was_deleted_is_tried_as_it_is(server, azur
     assert (found.model_id, found.job_id, found.base_model) == (COPIED, None, base)
 
 
-async def test_a_checkpoint_is_tried_where_jobs_may_not_be_read(server, azure) -> None:
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_checkpoint_is_tried_where_jobs_may_not_be_read(server, azure, status) -> None:
     denied = {"error": {"code": "PermissionDenied", "message": "The principal lacks the action"}}
-    server.on(JOBS, (403, denied))
+    server.on(JOBS, (status, denied))
     found = await azure.resolve(TriggerRef(checkpoint=COPIED, base_model=BASE), target="t")
     assert (found.model_id, found.base_model) == (COPIED, BASE)
     server.on(JOBS, (401, {"error": {"code": "401", "message": "Access denied"}}))

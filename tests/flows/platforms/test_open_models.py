@@ -11,6 +11,7 @@ from support.scripted_server import ACCOUNT, azure_at, embedded_at, shown
 from evals.errors import ConfigurationError, PlatformError
 from flows.emulator.server import Emulator
 from flows.platforms.azure.options import read_options
+from flows.platforms.azure.region.formats import format_finding
 from flows.platforms.base import SlotSpec, TriggerRef
 
 SLOT = SlotSpec(slot="developer", sku="DeveloperTier", capacity=1)
@@ -95,3 +96,18 @@ def test_a_format_in_other_capitals_is_a_mistake_before_anything_is_sent() -> No
     with pytest.raises(ConfigurationError, match="expected 'Alibaba'; found 'alibaba'"):
         read_options(block)
     assert read_options({**block, "model_format": "DeepSeek"}).model_format == "DeepSeek"
+
+
+@pytest.mark.parametrize(
+    ("base", "stated", "needed"),
+    [
+        ("Qwen3-32B", None, "'model_format: Alibaba'"),
+        ("gpt-oss-20b-11", None, "'model_format: Microsoft'"),
+        ("Qwen3-32B", "Alibaba", None),
+        ("gpt-4.1-mini", None, None),
+    ],
+)
+def test_the_format_of_a_checkpoint_that_no_job_lists_is_asked_for(base, stated, needed) -> None:
+    found = format_finding("ftchkpt-" + "0a" * 16, base, stated)
+    assert bool(found) is bool(needed)
+    assert found is None or (found.level == "warn" and str(needed) in found.fix)

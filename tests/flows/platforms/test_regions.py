@@ -261,6 +261,7 @@ def test_every_table_says_where_it_is_from_and_keeps_its_order() -> None:
         ({MINI: {"fine_tunes_end": datetime(2027, 10, 14)}}, "expected a date such as"),
         ({MINI: "2027-10-14"}, "found '2027-10-14'"),
         ("20271014", "expected dates by model"),
+        ([], "Expected `object`, got `array`"),
         ([MINI], "expected dates by model"),
         (
             {MINI: {"training_ends": "2028-01-01", "fine_tunes_end": "2027-10-14"}},

@@ -12,9 +12,10 @@ import msgspec
 
 from evals.codec import decode
 from flows.platforms.azure.region.models import Entry, find_entry
+from flows.platforms.base import Finding
 from flows.platforms.model_names import base_parts, is_fine_tuned
 
-__all__ = ["OPENAI", "known_format", "listed_format"]
+__all__ = ["OPENAI", "format_finding", "known_format", "listed_format"]
 
 OPENAI = "OpenAI"
 """The format of OpenAI's own models, fine-tuned ones too."""
@@ -56,3 +57,16 @@ def listed_format(models: Iterable[Entry], model_id: str, base: str) -> str | No
     told = str(entry["format"]) if entry and entry.get("format") else None
     open_weights = told == _OPEN_WEIGHTS and is_fine_tuned(model_id)
     return format_table().formats["gptoss"] if open_weights else told
+
+
+def format_finding(model_id: str, base: str, stated: str | None) -> Finding | None:
+    """Warn of a checkpoint of which no job will tell the format once it is deployed; None where OpenAI's is right, or `stated`."""
+    needed = known_format(base)
+    if stated or needed in (None, OPENAI):
+        return None
+    return Finding(
+        name="format",
+        level="warn",
+        message=f"fine-tunes of {base} are deployed as '{needed}', and no job tells this of {model_id}",
+        fix=f"set 'model_format: {needed}' in the target's azure_openai block",
+    )
