@@ -13,7 +13,7 @@ GatewrightError                       exit 4: root of all that is raised on purp
 │   ├── SamplingError                 exit 4: the endpoint cannot be asked at all (authentication, address)
 │   │   ├── EndpointGoneError         exit 4: its deployment no longer exists (evals/sampling)
 │   │   └── UnreachableError          exit 4: nothing listens at its address (evals/sampling)
-│   ├── PlatformError                 exit 4: the control plane refused or broke; carries status and code
+│   ├── PlatformError                 exit 4: the control plane refused or broke; carries status and code; 3 when it lasts
 │   ├── RegistryError                 exit 4: the registry cannot be read or written, or is not intact
 │   │   ├── StaleGenerationError      exit 4: compare-and-swap lost: somebody changed the pointer first
 │   │   └── LeaseLostError            exit 4: another process took over the run while this one stood still
@@ -31,7 +31,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.util import find_spec
-from typing import ClassVar
 
 __all__ = [
     "ConfigurationError",
@@ -58,7 +57,7 @@ __all__ = [
 class GatewrightError(Exception):
     """Root of every error Gatewright raises on purpose; `exit_code` is what the command line returns."""
 
-    exit_code: ClassVar[int] = 4
+    exit_code: int = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +98,13 @@ class CredentialError(ConfigurationError):
 
 
 class RefusedError(GatewrightError):
-    """The request was understood and is not allowed now; the message says who or what forbids it."""
+    """The request was understood and is not allowed now; `message` says who or what forbids it, `hint` what to do."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "", *, hint: str | None = None) -> None:
+        self.message, self.hint = message, hint
+        super().__init__(f"{message} — {hint}" if hint else message)
 
 
 class UnknownModelError(RefusedError):
@@ -127,6 +130,8 @@ class SamplingError(InfrastructureError):
 class PlatformError(InfrastructureError):
     """A platform's control plane refused or failed. `message` is without the `hint`, which says what to do; `code` is the
     service's own, `about` what it refuses ('sku', 'capacity') where the code does not tell.
+
+    `lasting` is set where no repeat mends it: something that a person wrote, or a right, is wrong. Exit code 3 then.
     """
 
     def __init__(
@@ -137,13 +142,26 @@ class PlatformError(InfrastructureError):
         code: str | None = None,
         hint: str | None = None,
         about: str | None = None,
+        lasting: bool = False,
     ) -> None:
         self.message = message
-        self.about = about
+        self.about, self.lasting = about, lasting
+        self.exit_code = 3 if lasting else type(self).exit_code
         self.status = status
         self.code = code
         self.hint = hint
         super().__init__(f"{message} — {hint}" if hint else message)
+
+    def hinted(self, hint: str | None) -> PlatformError:
+        """Return the same error with what is known better of what to do."""
+        return PlatformError(
+            self.message,
+            status=self.status,
+            code=self.code,
+            hint=hint,
+            about=self.about,
+            lasting=self.lasting,
+        )
 
 
 class RegistryError(InfrastructureError):

@@ -60,7 +60,7 @@ __all__ = [
 
 
 _REFUSALS = frozenset({400, 401, 403})
-"""Statuses of a platform that mean what they say: no quota, no such model, no right."""
+"""Statuses of a platform that mean what they say, even where nothing tells whether they last."""
 
 
 async def _worth_retrying(task_: Task[..., Any], task_run: TaskRun, state: State[Any]) -> bool:
@@ -69,7 +69,7 @@ async def _worth_retrying(task_: Task[..., Any], task_run: TaskRun, state: State
     except RegistryError:
         return False
     except PlatformError as error:
-        return error.status not in _REFUSALS
+        return not error.lasting and error.status not in _REFUSALS
     except InfrastructureError:
         return True
     except Exception:  # a refusal, a mistake in a file: trying again changes nothing

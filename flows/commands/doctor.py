@@ -29,6 +29,7 @@ from flows.config.target import target_names
 from flows.deployments.pausing import pausing_findings
 from flows.orchestration.prefect_api import PrefectApi
 from flows.platforms.base import Deployment, Finding, Platform, TriggerRef
+from flows.platforms.model_names import base_of
 from flows.registry.opening import open_registry
 from flows.settings import Settings, load_settings
 
@@ -155,11 +156,39 @@ async def _platform(
             found += await asked_once(platform, candidate, found, live=standing)
         return found
     except RefusedError as error:
-        return (Finding(name="model", level="fail", message=str(error)),)
+        refusal = Finding(name="model", level="fail", message=error.message, fix=error.hint or "")
+        return (refusal, *await _aside(plan, platform, ref, live, seen))
     except GatewrightError as error:
         return _troubles(error)
     finally:
         await platform.aclose()
+
+
+async def _aside(
+    plan: TargetPlan,
+    platform: HostingPlatform,
+    ref: TriggerRef | None,
+    live: Candidate | None,
+    seen: Sequence[SuiteResult],
+) -> tuple[Finding, ...]:
+    """What does not depend on a candidate that can't be had (yet): all of the platform's lines but that on the model."""
+    from flows.platforms.fine_tuning.jobs import get_job
+
+    if ref is None or ref.job_id is None:
+        return ()
+    try:
+        job = await get_job(platform, ref.job_id)
+        base = base_of(job.base_model or "") or job.base_model or ""
+        to_be = Candidate(
+            model_id=f"{base}.ft-{job.id.removeprefix('ftjob-')}",
+            target=plan.target.name,
+            base_model=base,
+            job_id=job.id,
+        )
+        found = await _preflight(plan, platform, to_be, live, seen)
+    except GatewrightError:  # the refusal before says what is wrong
+        return ()
+    return tuple(one for one in found if one.name != "model")
 
 
 def _troubles(error: GatewrightError) -> tuple[Finding, ...]:
@@ -215,7 +244,7 @@ async def _preflight(
 
 def _standing(platform: str, deployments: Sequence[Deployment]) -> str:
     ours = sum("gatewright" in deployment.tags for deployment in deployments)
-    return f"{platform} answers: {len(deployments)} deployments, {ours} of them ours"
+    return f"{platform} answers: {counted(len(deployments), 'deployment')}, {ours} of them ours"
 
 
 def _installation(settings: Settings) -> tuple[Finding, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
 
 from evals.errors import GatewrightError
 
@@ -16,7 +15,7 @@ EXIT_INTERRUPTED = 130
 class StoppedError(GatewrightError):
     """A person stopped the command; the message says how to go on."""
 
-    exit_code: ClassVar[int] = EXIT_INTERRUPTED
+    exit_code = EXIT_INTERRUPTED
 
 
 @contextmanager

@@ -41,9 +41,6 @@ if TYPE_CHECKING:
 __all__ = ["OPENAI", "OpenAIOptions", "OpenAIPlatform", "read_openai_options"]
 
 _PUBLIC = "https://api.openai.com/v1"
-_NO_MORE_JOBS = (
-    "train the successor where fine-tuning goes on: OpenAI takes no jobs from 2027-01-06"
-)
 
 
 class OpenAIOptions(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -75,7 +72,8 @@ class OpenAIPlatform:
         self._plane = DataPlane(
             options.base_url, self._make, self._headers, credential=options.key_variable
         )
-        vendor = urlsplit(options.base_url).hostname == urlsplit(_PUBLIC).hostname
+        # eu.api.openai.com and its like are OpenAI's, too
+        vendor = f".{urlsplit(options.base_url).hostname}".endswith(".api.openai.com")
         self._shutdowns = Shutdowns(self, options.lifetimes, vendor=vendor)
 
     @property
@@ -127,12 +125,14 @@ class OpenAIPlatform:
                 status=404,
                 code="model_not_found",
                 hint="check the id and that the key belongs to the organisation that owns the model",
+                lasting=True,
             )
         ended = await self._shutdowns.ended(model, model_id)
         if ended is not None:
             raise PlatformError(
                 f"could not deploy {name}: {model_id} was shut down on {ended}",
                 code="ModelShutDown",
+                lasting=True,
                 hint=self._shutdowns.instead(model_id),
             )
         self._standing[name] = Deployment(

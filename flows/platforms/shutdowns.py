@@ -20,6 +20,11 @@ from flows.platforms.model_names import base_of, is_fine_tuned
 __all__ = ["Shutdowns"]
 
 _ELSEWHERE = "train the successor where fine-tuning goes on: OpenAI takes no jobs from 2027-01-06"
+_BEHIND = f"{NEWER_BASE}, where jobs are still taken: OpenAI itself takes none from 2027-01-06"
+"""What stands behind another server, which may be OpenAI all the same, can't be told."""
+
+
+_OPENAI = LifetimeTable("openai")
 
 
 class Shutdowns:
@@ -36,12 +41,9 @@ class Shutdowns:
         model_id, base, today = candidate.model_id, candidate.base_model, _today()
         ends, instead = await self._ends(model, model_id, base), self.instead(model_id)
         found = [lifetime_finding("model", ends, today=today, fix=instead)]
-        training = (
-            self._table.stated(model_id, base).training_ends
-            or self._table.published(model_id, base).training_ends
-        )
+        training, on = self._training_ends(model_id, base), base_of(model_id) or base
         if training is not None and is_fine_tuned(model_id):
-            on = base_of(model_id) or base or "its base model"
+            on = (on or "its base model") + ("" if self._vendor else " at OpenAI")
             found.append(training_finding(on, training, today=today, otherwise=instead))
         return found
 
@@ -54,7 +56,15 @@ class Shutdowns:
         """Return what to do about a model that ends."""
         if not is_fine_tuned(model_id):
             return "choose a newer model"
-        return _ELSEWHERE if self._vendor else NEWER_BASE
+        if self._vendor:
+            return _ELSEWHERE
+        return _BEHIND if model_id.startswith("ft:") else NEWER_BASE
+
+    def _training_ends(self, model_id: str, base: str | None) -> date | None:
+        """Also at another server, for a fine-tune that is named in OpenAI's way: a gateway may stand before OpenAI."""
+        told = self._table.stated(model_id, base).training_ends
+        named = self._vendor or model_id.startswith("ft:")
+        return told or (_OPENAI.published(model_id, base).training_ends if named else None)
 
     async def _ends(
         self, model: Mapping[str, Any], model_id: str, base_model: str | None

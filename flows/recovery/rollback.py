@@ -24,6 +24,11 @@ from flows.registry.records import Hold, NewPointer
 from flows.registry.store import Registry
 from flows.release.publish_live import publish_live
 
+_LEFT_PAUSED = (
+    "{} stays paused, counts among the account's deployments and may go on holding its quota; the sweep deletes it once"
+    " 'promotion.keep_previous' is over since it was superseded. It can't be resumed: {}"
+)
+
 __all__ = ["RollbackOutcome", "require_rolled_back", "roll_back"]
 
 _PAUSED = 423
@@ -217,10 +222,11 @@ async def _stand_anew(
             f"{goal.model_id} can't be resumed ({refused}) and could not be deployed anew: {error.message}",
             status=error.status,
             code=error.code,
+            lasting=error.lasting,
             hint=f"resume {goal.deployment} by hand and run the rollback again, or put right what keeps it from being"
             " deployed",
         ) from error
-    note = f"{goal.deployment} stays paused: {refused}" if refused is not None else ""
+    note = _LEFT_PAUSED.format(goal.deployment, refused) if refused is not None else ""
     return _Standing(endpoint, name, warm=False, note=note)
 
 

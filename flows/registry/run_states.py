@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple, cast
+
 from msgspec.structs import replace
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from evals.errors import RefusedError, RegistryError
 from flows.registry import answers, ledger, pointers, runs, verdicts
@@ -11,7 +13,15 @@ from flows.registry.database.engine import Writer
 from flows.registry.database.schema import events
 from flows.registry.records import AUTOMATION, RUN_STATES, RunRecord, RunState
 
-__all__ = ["came_to_state_at", "set_state", "supersede"]
+__all__ = ["Move", "came_to_state_at", "moves_since", "set_state", "supersede"]
+
+
+class Move(NamedTuple):
+    """A run came to a state; `seq` is the number of the event."""
+
+    seq: int
+    state: RunState
+    detail: str
 
 
 def set_state(
@@ -52,15 +62,23 @@ def set_state(
 
 def came_to_state_at(connection: Connection, run_id: str) -> str | None:
     """Return when a run entered its present state, UTC, ISO 8601; writing its report anew does not count."""
-    query = (
-        select(events.c.at)
-        .where(
-            events.c.run_id == run_id, events.c.kind.in_([f"run_{state}" for state in RUN_STATES])
-        )
-        .order_by(events.c.seq.desc())
-        .limit(1)
-    )
+    query = select(events.c.at).where(*_of(run_id)).order_by(events.c.seq.desc()).limit(1)
     return connection.execute(query).scalar()
+
+
+def moves_since(connection: Connection, run_id: str, seq: int = 0) -> tuple[Move, ...]:
+    """Return the states that a run came to after an event, in order: those too that it left at once."""
+    columns = (events.c.seq, events.c.kind, events.c.reason)
+    query = select(*columns).where(*_of(run_id), events.c.seq > seq).order_by(events.c.seq)
+    return tuple(
+        Move(number, cast("RunState", kind.removeprefix("run_")), detail)
+        for number, kind, detail in connection.execute(query)
+    )
+
+
+def _of(run_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    kinds = [f"run_{state}" for state in RUN_STATES]
+    return events.c.run_id == run_id, events.c.kind.in_(kinds)
 
 
 def supersede(writer: Writer, run_id: str) -> tuple[str, ...]:

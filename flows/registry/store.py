@@ -108,6 +108,7 @@ class Registry:
     set_run_state = writing(run_states.set_state)
     supersede = writing(run_states.supersede)
     came_to_state_at = reading(run_states.came_to_state_at)
+    moves_since = reading(run_states.moves_since)
     runs = reading(runs.listing)
 
     # tries

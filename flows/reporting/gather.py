@@ -178,7 +178,11 @@ def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
     over_time = evidence_sentence(run)
     told = (*overlaps, over_time) if over_time else overlaps
     unknown = tuple(item.message for item in found if item.name == UNKNOWN)
-    running = tuple(one.message for one in found if one.name == PAUSING and one.level == "warn")
+    running = tuple(
+        f"{one.name}: {one.message}" + (f"; {one.fix}" if one.fix else "")
+        for one in found
+        if one.name == PAUSING and one.level == "warn"
+    )
     sealed = tuple(
         f"{opened.suite.name} is sealed: its cases and what was answered to each are not shown here"
         for opened in run.plan.suites

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from flows.orchestration.target_lease import held_here, waits_here
 from flows.platforms.deadlines import logging_waits
 from flows.registry.opening import open_registry
 from flows.registry.records import RunRecord
+from flows.registry.run_states import Move
 from flows.registry.store import Registry
 from flows.settings import Settings
 
@@ -64,6 +65,8 @@ class RunDisplay:
         self._snapshot: Snapshot | None = None
         self._look: LookEvent | None = None
         self._last_line = self._last_detail = ""
+        self._at: tuple[str, str, str] | None = None
+        self._seen, self._shown = self._newest(), False
 
     def __enter__(self) -> RunDisplay:
         if self._console.is_terminal:
@@ -74,6 +77,33 @@ class RunDisplay:
         if self._console.is_terminal:
             self._live.stop()
 
+    def _newest(self) -> int:
+        """The event with which the run came to where it is: what it passed before is no news."""
+        with open_registry(self._settings) as registry:
+            return max((one.seq for one in registry.moves_since(self._run_id)), default=0)
+
+    def _moves(self, registry: Registry, run: RunRecord) -> tuple[Move, ...]:
+        """What the run came to since the last look; asked for only where it is elsewhere than it was."""
+        at = (run.run_id, run.state, run.detail)
+        if at == self._at:
+            return ()
+        moves = registry.moves_since(run.run_id, self._seen)
+        self._at, self._seen = at, max((one.seq for one in moves), default=self._seen)
+        return moves
+
+    def finish(self) -> None:
+        """Tell what the run passed since the last look, now that the work on it is over."""
+        with open_registry(self._settings) as registry:
+            self._pass(registry.moves_since(self._run_id, self._seen))
+
+    def _pass(self, moves: Sequence[Move]) -> None:
+        """Say the states that a run came to and left again between two looks."""
+        for move in moves if self._shown else ():
+            words = _WORDS.get(move.state, "")
+            if words and words != self._last_line:
+                self._last_line = words
+                self._print(words)
+
     def refresh(self) -> RunRecord | None:
         """Read the registry and the run's folder once and show what they say. Returns the run.
 
@@ -81,17 +111,22 @@ class RunDisplay:
         """
         with open_registry(self._settings) as registry:
             run = registry.run(self._run_id)
-            judging = _run_of_chosen(registry, run) if run is not None else None
-        if run is None:
-            return None
-        if judging is not None:  # what is left to see is how the chosen one is judged
-            self._print(run.detail)
-            self._run_id, self._snapshot, self._look = judging.run_id, None, None
-            self._last_line = self._last_detail = ""
-            run = judging
+            if run is None:
+                return None
+            judging = _run_of_chosen(registry, run)
+            if judging is not None:  # what is left to see is how the chosen one is judged
+                self._print(run.detail)
+                self._run_id, self._snapshot, self._look = judging.run_id, None, None
+                self._last_line = self._last_detail = ""
+                self._seen, run = 0, judging
+            moves = self._moves(registry, run)
         waiting = waits_here(run.run_id)
         if self._here and not waiting and not held_here(run.run_id):
+            self._pass(moves)  # what it passed while it was still ours
+            self._shown = False
             return run
+        self._shown = run.kind != "selection"
+        self._pass(moves[:-1])
         words = waiting or _WORDS.get(run.state, run.state)
         if run.kind == "selection" and run.state == "evaluating" and not waiting:
             words = f"choosing among the candidates, {run.detail}"
@@ -183,4 +218,5 @@ async def follow(
         while not task.done():
             await asyncio.to_thread(display.refresh)
             await asyncio.wait([task], timeout=POLL_S)
+        await asyncio.to_thread(display.finish)
     return task.result()

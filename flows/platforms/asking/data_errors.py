@@ -72,6 +72,18 @@ _MEANINGS: Mapping[str, tuple[str, str]] = {
 }
 """Lower-case code -> (what it means, what to do)."""
 
+_LASTING = frozenset(
+    {
+        "authenticationtypedisabled",
+        "insufficient_quota",
+        "invalidpayload",
+        "jsonlvalidationfailed",
+        "operationnotsupported",
+        "permissiondenied",
+    }
+)
+"""Codes of what no repeat mends; lower case."""
+
 _BY_STATUS: Mapping[int, tuple[str, str]] = {
     403: ("the credential is good and may not do this", "check roles and network rules"),
     404: ("there is nothing of that name or path", "check the id, the address and the api-version"),
@@ -125,6 +137,7 @@ def refused(
         f"could not {doing}: {quoted(fault.code or '') or f'HTTP {status}'}{explanation}{added}",
         status=status,
         code=fault.code,
+        lasting=code in _LASTING or status in {403, 410},
         hint=fix or (look_up(fault.code) if unknown else "") or None,
     )
 

@@ -195,7 +195,7 @@ class ArmAccount:
             hint = f"the action {action} is missing at {self.account_id}: {what_to_assign((action,), 'there')}"
         elif code in _NOT_OFFERED:
             hint = f"this control plane does not offer it in api-version {PAUSING_API_VERSION}: take 'promotion.keep: warm'"
-        return PlatformError(error.message, status=error.status, code=error.code, hint=hint)
+        return error.hinted(hint)
 
     def _path(self, name: str) -> str:
         return f"{self.account_id}/deployments/{name}"

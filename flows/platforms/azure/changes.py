@@ -39,6 +39,7 @@ def not_repointable(standing: Deployment, model_id: str) -> PlatformError:
         f"deployment {standing.name} holds {standing.model_id} and can't be given {model_id}",
         code="ModelUpgradeNotSupported",
         hint=_HINT,
+        lasting=True,
     )
 
 
@@ -49,4 +50,5 @@ def not_in_place(standing: Deployment, model_id: str) -> PlatformError:
         code="NotInPlace",
         hint="only a new version of the same base model can, and provisioned deployments: use strategy blue_green or"
         " replace",
+        lasting=True,
     )

@@ -21,6 +21,7 @@ from flows.platforms.azure.arm.documents import (
     sku_of,
 )
 from flows.platforms.azure.changes import REFUSED_CHANGES, changes_in_place, not_repointable
+from flows.platforms.azure.errors.meanings import FINE_TUNE_REFUSED, NO_NEW_DEPLOYMENTS
 from flows.platforms.azure.region.deployment_types import untuned_on_developer_tier
 from flows.platforms.azure.region.formats import OPENAI, known_format, listed_format
 from flows.platforms.azure.resolved import RESOLVED_TAG, asked_for, resolves_to
@@ -107,6 +108,7 @@ class Deployer:
                 f"deployment {name} was not made by Gatewright and is left alone",
                 code="NotOurs",
                 hint="delete it by hand if it is to go",
+                lasting=True,
             )
         async with self._account.writing:
             await self.remove(name)
@@ -162,6 +164,7 @@ class Deployer:
                 f"deployment {name} stands as {found.sku}, asked for is {sku_of(slot)}",
                 code="SkuDiffers",
                 hint="a deployment type can't be changed in place: deploy under another name",
+                lasting=True,
             )
         if found.state == "paused":
             await self._account.resume(name)
@@ -237,7 +240,9 @@ class Deployer:
             elif error.about == "sku":
                 raise await self._with_offered_skus(error, model_id, slot) from error
             elif error.status == 500:
-                raise _hinted(error, _FORMAT_HINT.format(kind)) from error
+                raise error.hinted(_FORMAT_HINT.format(kind)) from error
+            elif (error.code or "").lower() in NO_NEW_DEPLOYMENTS and is_fine_tuned(model_id):
+                raise error.hinted(FINE_TUNE_REFUSED) from error
             else:
                 raise
 
@@ -299,7 +304,7 @@ class Deployer:
             return error  # what may not be read adds nothing
         if not offered:
             return error
-        return _hinted(error, f"offered here for this model: {', '.join(offered)}")
+        return error.hinted(f"offered here for this model: {', '.join(offered)}")
 
     async def _resize(self, standing: Deployment, slot: SlotSpec, deadline: Deadline) -> None:
         # PATCH: a PUT would send the model again, which may be refused as a change of it
@@ -313,12 +318,9 @@ def refuse_untuned(name: str, model_id: str, slot: SlotSpec) -> None:
     """Raise PlatformError for an untuned model in a slot that takes fine-tunes only, before anything is changed."""
     if sku_of(slot) == "DeveloperTier" and not is_fine_tuned(model_id):
         message, fix = untuned_on_developer_tier(model_id, slot.slot, slot.capacity)
-        raise PlatformError(f"could not deploy {name}: {message}", code="FineTunesOnly", hint=fix)
-
-
-def _hinted(error: PlatformError, hint: str) -> PlatformError:
-    """The same error with what is known better here of what to do."""
-    return PlatformError(error.message, status=error.status, code=error.code, hint=hint)
+        raise PlatformError(
+            f"could not deploy {name}: {message}", code="FineTunesOnly", hint=fix, lasting=True
+        )
 
 
 def _as_asked(settled: Deployment, model_id: str) -> Deployment:

@@ -17,6 +17,7 @@ from flows.platforms.azure.region.capacities import capacity_finding
 from flows.platforms.azure.region.cross_region import fine_tuning_finding
 from flows.platforms.azure.region.deployment_types import sku_finding
 from flows.platforms.azure.region.formats import format_finding
+from flows.platforms.azure.region.known_base import base_finding
 from flows.platforms.azure.region.lifetimes import lifetime_findings
 from flows.platforms.azure.region.model_here import ModelHere, region_of
 from flows.platforms.azure.region.models import find_entry, usage_names
@@ -31,6 +32,7 @@ from flows.platforms.model_names import (
     base_parts,
     is_checkpoint_id,
     is_fine_tuned,
+    job_of,
     same_model,
 )
 
@@ -157,6 +159,8 @@ class Preflight:
             base = f", with {self._base} as its base model" if self._base_known else ""
             message = f"{job} does not list {model_id}: it is tried as it is{base}"
             fix = "check the job's id, or give the base model by --base-model in its stead"
+            if job == job_of(model_id):  # nobody named it beside
+                fix = "check the id, unless the checkpoint was copied, or its job deleted"
             self._add("model", "warn", message, fix)
         elif job:
             self._add("model", "ok", f"{model_id} is a checkpoint of {job}")
@@ -179,6 +183,7 @@ class Preflight:
         self._models = await self._account.models()
         here = self._here()
         if self._base_known:
+            self._keep(base_finding(here))
             for slot in self._slots:
                 self._findings.append(sku_finding(here, slot.slot, _sku(slot), slot.capacity))
                 self._keep(capacity_finding(here, slot.slot, _sku(slot), slot.capacity))

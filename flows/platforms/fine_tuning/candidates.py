@@ -120,7 +120,7 @@ async def _listed(platform: SpeaksOpenAI, job: Job) -> tuple[JobCheckpoint, ...]
 async def _from_job(platform: SpeaksOpenAI, job_id: str, target: str) -> Candidate:
     job = await jobs.get_job(platform, job_id)
     if not job.succeeded:
-        raise RefusedError(_unfinished(job))
+        raise _unfinished(job)
     assert job.model_id is not None
     return await _candidate(platform, job, job.model_id, target, None)
 
@@ -141,7 +141,8 @@ async def _from_checkpoint(
             _among(platform, owner, named) if owner else find_checkpoint(platform, named)
         )
     except _UNREADABLE as error:
-        forbidden = isinstance(error, PlatformError) and error.status == 403
+        # a role that lacks the data action is answered with either
+        forbidden = isinstance(error, PlatformError) and error.status in {401, 403}
         if not elsewhere and not (by_id and forbidden):
             raise
     if found is None and not by_id:
@@ -231,9 +232,17 @@ async def _candidate(
     )
 
 
-def _unfinished(job: Job) -> str:
+def _unfinished(job: Job) -> RefusedError:
     if job.status == "succeeded":
-        return f"job {job.id} succeeded and names no model yet; try again in a few minutes"
+        message = f"job {job.id} succeeded and names no model yet"
+        return RefusedError(message, hint="try again in a few minutes")
     if job.ended:
-        return f"job {job.id} {job.status}" + (f": {job.error}" if job.error else "")
-    return f"job {job.id} is not finished: its status is '{job.status}'"
+        message = f"job {job.id} {job.status}" + (f": {job.error}" if job.error else "")
+        hint = "start the training again, or name a checkpoint that it came to by --checkpoint"
+        return RefusedError(message, hint=hint)
+    message = f"job {job.id} is not finished: its status is '{job.status}'"
+    hint = (
+        "run the same again once it has succeeded ('gatewright watch' does so by itself), or name a checkpoint that it"
+        " came to by --checkpoint"
+    )
+    return RefusedError(message, hint=hint)

@@ -268,6 +268,8 @@ def test_what_may_not_be_paused_is_kept_running_and_nothing_fails(
     new = asyncio.run(account.promote(run_id)).pointer.deployment
     notes = account.command("report", run_id, "--format", "markdown").out
     assert "deployments/pause/action" in notes, "the report of the run says what is kept running"
+    assert "pausing: missing at" in notes
+    assert "'Cognitive Services Contributor'" in notes
 
     checked = account.command("doctor", "router")
     assert "deployments/pause/action" in checked.out
@@ -295,7 +297,8 @@ def test_a_paused_rollback_target_that_may_not_be_resumed_is_deployed_anew(
     back = account.command("rollback", "router", "--reason", "wrong answers")
     assert back.code == 0, back.err
     assert "it was deployed again" in back.out
-    assert f"{old} stays paused" in back.out
+    assert f"{old} stays paused, counts among the account's deployments" in back.out
+    assert "the sweep deletes it once 'promotion.keep_previous' is over" in back.out
     assert "deployments/resume/action" in back.out
     assert account.live().model_id == models.first.model_id
     assert account.live().deployment != old

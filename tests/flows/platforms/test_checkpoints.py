@@ -67,9 +67,10 @@ async def test_a_checkpoint_whose_job_was_deleted_is_tried_as_it_is(server, azur
     assert (found.model_id, found.job_id, found.base_model) == (COPIED, None, base)
 
 
-async def test_a_checkpoint_is_tried_where_jobs_may_not_be_read(server, azure) -> None:
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_checkpoint_is_tried_where_jobs_may_not_be_read(server, azure, status) -> None:
     denied = {"error": {"code": "PermissionDenied", "message": "The principal lacks the action"}}
-    server.on(JOBS, (403, denied))
+    server.on(JOBS, (status, denied))
     found = await azure.resolve(TriggerRef(checkpoint=COPIED, base_model=BASE), target="t")
     assert (found.model_id, found.base_model) == (COPIED, BASE)
     server.on(JOBS, (401, {"error": {"code": "401", "message": "Access denied"}}))
@@ -146,6 +147,24 @@ async def test_what_follows_from_a_base_that_is_not_known_is_said(
 
     deployment = await embedded.deploy("cand-1", one, SLOT, tags={})
     await embedded.wait_ready(deployment)
+
+
+async def test_a_step_that_no_list_shows_is_warned_of_like_an_id(
+    embedded, models, emulator
+) -> None:
+    named = next(
+        one.model_id for one in models.checkpoints if one.model_id and ":ckpt-" in one.model_id
+    )
+    listed = await embedded.resolve(TriggerRef(checkpoint=named), target="t")
+    found = {line.name: line for line in await embedded.preflight(listed, (SLOT,))}
+    assert found["model"].level == "ok"
+    emulator.set(unlisted_checkpoints=["*"])
+    candidate = await embedded.resolve(TriggerRef(checkpoint=named), target="t")
+    found = {line.name: line for line in await embedded.preflight(candidate, (SLOT,))}
+    assert found["model"].level == "warn"
+    assert f"does not list {named}" in found["model"].message
+    assert found["model"].fix.startswith("check the id, unless")
+    assert found["price"].level == "ok", "its base stands in its name"
 
 
 async def test_the_platforms_refusal_is_the_answer(embedded) -> None:

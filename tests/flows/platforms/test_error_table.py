@@ -9,6 +9,7 @@ from support.scripted_server import shown
 
 from evals.errors import CredentialError, GatewrightError, PlatformError
 from flows.platforms import deadlines
+from flows.platforms.azure.errors.explain import explained
 from flows.platforms.base import Deployment, SlotSpec
 
 ACCOUNT = "/subscriptions/sub-1/resourceGroups/acme-ai/providers/Microsoft.CognitiveServices/accounts/acme-swc"
@@ -101,7 +102,46 @@ async def test_a_refused_deployment_is_explained(
     assert read in str(caught.value)
     assert caught.value.code == code
     assert "deployment cand-1" in str(caught.value)
+    assert caught.value.exit_code == (4 if status in {418, 429, 500} else 3)
     assert len(server.asked(f"PUT {AT}")) == tries
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "leaves"),
+    [
+        (403, "AuthorizationFailed", 3),
+        (403, "RequestDisallowedByPolicy", 3),
+        (409, "ScopeLocked", 3),
+        (409, "MissingSubscriptionRegistration", 3),
+        (400, "SpecialFeatureOrQuotaIdRequired", 3),
+        (400, "InsufficientQuota", 3),
+        (400, "715-123420", 3),
+        (403, "NeverHeardOf", 3),
+        (409, "NeverHeardOf", 4),
+        (409, "RequestConflict", 4),
+        (429, "TooManyRequests", 4),
+        (503, "ServiceUnavailable", 4),
+    ],
+)
+def test_what_no_repeat_mends_is_not_called_trouble_of_the_platform(status, code, leaves) -> None:
+    body = {"error": {"code": code, "message": "no"}}
+    told = explained("create deployment x", status=status, body=body)
+    assert told.exit_code == leaves
+    assert isinstance(told, PlatformError)
+    assert told.hinted("do this").exit_code == leaves
+
+
+async def test_a_fine_tune_that_is_refused_as_its_base_is_has_another_next_step(
+    server, azure
+) -> None:
+    server.on(f"GET {AT}", NONE)
+    refusal = {"error": {"code": "ServiceModelDeprecated", "message": "since 10/14/2026"}}
+    server.on(f"PUT {AT}", (400, refusal, {"x-ms-request-id": "req-7"}))
+    with pytest.raises(PlatformError) as caught:
+        await azure.deploy("cand-1", TUNED, SLOT, tags={})
+    assert "may be later: ask Azure support with the request id" in str(caught.value)
+    assert "under 'lifetimes'" in str(caught.value)
+    assert "req-7" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from flows.platforms.azure.options import read_options
 from flows.platforms.azure.region.capacities import capacity_finding
 from flows.platforms.azure.region.cross_region import fine_tuning_finding
 from flows.platforms.azure.region.deployment_types import offers_of, sku_finding
+from flows.platforms.azure.region.known_base import base_finding
 from flows.platforms.azure.region.lifetimes import lifetime_findings
 from flows.platforms.azure.region.model_here import ModelHere
 from flows.platforms.base import Finding
@@ -186,6 +187,18 @@ def test_a_fine_tune_that_the_list_has_as_retired_is_refused_or_warned_of() -> N
         lifetimes={MINI: {"fine_tunes_end": "2027-10-14"}},
     )
     assert "availability" not in lines(*lifetime_findings(stated))
+
+
+def test_a_base_that_nothing_knows_may_be_mistyped() -> None:
+    mistyped = region("ftchkpt-" + HEX, entry(MINI), base="gpt-4.1-mni-2025-04-14")
+    found = base_finding(mistyped)
+    assert found is not None
+    assert found.level == "warn"
+    assert "gpt-4.1-mni-2025-04-14" in found.message
+    assert found.fix == "did you mean 'gpt-4.1-mini'?"
+    for known in (MINI, O4, "gpt-4.1-mini"):
+        assert base_finding(region("ftchkpt-" + HEX, entry(MINI), base=known)) is None
+    assert base_finding(region("ftchkpt-" + HEX, base="gpt-9-foo")) is None
 
 
 def test_a_checkpoint_is_as_retired_as_its_jobs_model() -> None:

@@ -66,6 +66,22 @@ async def told_while(work: Coroutine[Any, Any, object], enough: int = 1) -> list
     return told
 
 
+async def told_once(work: Coroutine[Any, Any, object], *words: str) -> str:
+    """The first line that is told of a wait and has all these words; the work is over then."""
+    told: list[str] = []
+    with telling_of_waits(told.append):
+        task = asyncio.ensure_future(work)
+    found: list[str] = []
+    async with asyncio.timeout(60):
+        while not task.done() and not found:
+            await asyncio.sleep(0.01)
+            found = [line for line in told if all(word in line for word in words)]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert found, told
+    return found[0]
+
+
 async def test_a_wait_tells_what_it_is_for_what_it_sees_and_until_when(often: None) -> None:
     told = await told_while(_probe(60), enough=2)
     assert re.match(
@@ -151,21 +167,23 @@ QUOTA = (400, {"error": {"code": "InsufficientQuota", "message": "available capa
 async def test_a_conflict_on_the_account_is_told(often: None, server: Any, azure: Any) -> None:
     server.on(f"GET {AT}", NONE)
     server.on(f"PUT {AT}", (409, CONFLICT))
-    told = await told_while(azure.deploy("cand-1", TUNED, SLOT, tags={}), enough=3)
-    assert "waiting for cand-1 to be deployed, " in told[-1]
-    assert (
-        "the control plane returned 409 RequestConflict (another operation on the same" in told[-1]
+    await told_once(
+        azure.deploy("cand-1", TUNED, SLOT, tags={}),
+        "waiting for cand-1 to be deployed, ",
+        "the control plane returned 409 RequestConflict (another operation on the same",
+        "to the request to create deployment cand-1, asked again in",
     )
-    assert "to the request to create deployment cand-1, asked again in" in told[-1]
 
 
 async def test_throttling_of_any_request_is_told(often: None, server: Any, azure: Any) -> None:
     slow = (429, {"error": {"code": "TooManyRequests"}}, {"Retry-After": "1"})
     server.on(f"GET {ACCOUNT}/deployments", slow)
-    told = await told_while(azure.list_deployments(), enough=3)
-    assert "waiting for the control plane to list deployments" in told[-1]
-    assert "returned 429 TooManyRequests (it is throttling)" in told[-1]
-    assert "asked again in 1.0 s" in told[-1]
+    await told_once(
+        azure.list_deployments(),
+        "waiting for the control plane to list deployments",
+        "returned 429 TooManyRequests (it is throttling)",
+        "asked again in 1.0 s",
+    )
 
 
 async def test_provisioning_is_told_with_the_state_of_its_operation(
@@ -175,8 +193,8 @@ async def test_provisioning_is_told_with_the_state_of_its_operation(
     going = {"Azure-AsyncOperation": "{url}/operations/1"}
     server.on(f"PUT {AT}", (201, shown(state="Creating"), going))
     server.on("GET /operations/1", (200, {"status": "Running"}))
-    told = await told_while(azure.deploy("cand-1", TUNED, SLOT, tags={}), enough=4)
-    assert "the operation's status is Running; given up at" in told[-1]
+    said = "the operation's status is Running; given up at"
+    await told_once(azure.deploy("cand-1", TUNED, SLOT, tags={}), said)
 
 
 async def test_a_deletion_is_told_with_the_state_of_the_deployment(
@@ -184,9 +202,8 @@ async def test_a_deletion_is_told_with_the_state_of_the_deployment(
 ) -> None:
     server.on(f"GET {AT}", (200, shown(state="Deleting")))
     server.on(f"DELETE {AT}", (202, None))
-    told = await told_while(azure.delete("cand-1"), enough=4)
-    assert "waiting for cand-1 to be deleted, " in told[-1]
-    assert "it is deleting; given up at" in told[-1]
+    said = ("waiting for cand-1 to be deleted, ", "it is deleting; given up at")
+    await told_once(azure.delete("cand-1"), *said)
 
 
 async def test_quota_that_comes_back_late_is_told(
@@ -195,8 +212,8 @@ async def test_quota_that_comes_back_late_is_told(
     server.on(f"GET {AT}", (200, shown(state="Failed")), NONE)
     server.on(f"DELETE {AT}", (204, None))
     server.on(f"PUT {AT}", QUOTA)
-    told = await told_while(azure.deploy("cand-1", TUNED, SLOT, tags={}), enough=8)
-    assert any("the quota of what was deleted is not back yet" in line for line in told)
+    said = "the quota of what was deleted is not back yet"
+    await told_once(azure.deploy("cand-1", TUNED, SLOT, tags={}), said)
 
 
 async def test_a_data_plane_that_lags_is_told_with_its_answer(
@@ -205,10 +222,9 @@ async def test_a_data_plane_that_lags_is_told_with_its_answer(
     server.on(f"GET {AT}", (200, shown()))
     server.on(CHAT, NOT_YET)
     ready = Deployment(name="cand-1", model_id=TUNED, state="ready", slot="developer")
-    told = await told_while(azure.wait_ready(ready), enough=4)
-    assert "waiting for cand-1 to answer, " in told[-1]
-    assert any("HTTP 404: could not ask cand-1: DeploymentNotFound" in line for line in told)
-    assert "so far: HTTP 404 DeploymentNotFound; given up at " in told[-1]
+    whole = "HTTP 404: could not ask cand-1: DeploymentNotFound"
+    await told_once(azure.wait_ready(ready), "waiting for cand-1 to answer, ", whole)
+    await told_once(azure.wait_ready(ready), "so far: HTTP 404 DeploymentNotFound; given up at ")
 
 
 async def test_a_request_that_hangs_is_told_too(often: None) -> None:
@@ -222,11 +238,10 @@ async def test_a_request_that_hangs_is_told_too(often: None) -> None:
 
     mute = await asyncio.start_server(take_and_say_nothing, "127.0.0.1", 0)
     azure = azure_at(f"http://127.0.0.1:{mute.sockets[0].getsockname()[1]}")
-    told = await told_while(azure.get("cand-1"), enough=2)
+    await told_once(azure.get("cand-1"), "waiting for the control plane to read deployment cand-1")
     await azure.aclose()
     await hung_up.wait()
     mute.close()
-    assert "waiting for the control plane to read deployment cand-1" in told[-1]
 
 
 async def test_who_waits_for_another_write_of_this_process_is_told(
@@ -234,16 +249,15 @@ async def test_who_waits_for_another_write_of_this_process_is_told(
 ) -> None:
     server.on(f"GET {AT}", NONE)
     async with azure.account.writing:
-        told = await told_while(azure.deploy("cand-1", TUNED, SLOT, tags={}), enough=2)
-    assert "this process still writes to the account" in told[-1]
+        work = azure.deploy("cand-1", TUNED, SLOT, tags={})
+        await told_once(work, "this process still writes to the account")
 
 
 async def test_a_job_that_is_pending_is_told(often: None, server: Any, azure: Any) -> None:
     job = {"id": "ftjob-1", "object": "fine_tuning.job", "status": "pending", "model": "m"}
     server.on("GET /openai/v1/fine_tuning/jobs/ftjob-1", (200, job))
-    told = await told_while(wait_finished(azure, "ftjob-1", poll_s=0.01), enough=60)
-    assert any("waiting for job ftjob-1 to end, " in line for line in told)
-    assert any("its status is pending; given up at" in line for line in told)
+    said = ("waiting for job ftjob-1 to end, ", "its status is pending; given up at")
+    await told_once(wait_finished(azure, "ftjob-1", poll_s=0.01), *said)
 
 
 def test_how_long_a_model_may_take_to_answer_is_configured() -> None:

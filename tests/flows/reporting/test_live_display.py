@@ -121,6 +121,25 @@ def test_a_log_gets_plain_lines_and_after_each_look_what_has_changed(settings: S
     ]
 
 
+async def test_a_state_that_is_left_at_once_is_told_all_the_same(settings: Settings) -> None:
+    log = io.StringIO()
+
+    async def work() -> None:
+        with open_registry(settings) as registry:
+            registry.set_run_state(RUN, "preflight")
+        await asyncio.sleep(2 * live_display.POLL_S)
+        with open_registry(settings) as registry:
+            registry.set_run_state(RUN, "deploying")
+            registry.set_run_state(RUN, "failed", "no right")
+
+    await follow(settings, RUN, work(), Console(file=log, width=60))
+    told = [line.partition(": ")[2] for line in log.getvalue().splitlines()]
+    assert told[-2:] == ["preflight", "deploying the candidate to a developer slot"]
+    with RunDisplay(settings, RUN, Console(file=log, width=60)) as display:
+        display.refresh()
+    assert log.getvalue().count("preflight") == 1, "what an earlier process passed is no news"
+
+
 async def test_what_another_process_does_with_a_run_is_not_told_as_done_here(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,11 +15,19 @@ from flows.platforms.asking.service_words import BEFORE_THE_SERVICE, in_brackets
 from flows.platforms.azure.errors.busy import is_busy
 from flows.platforms.azure.errors.capacity import subject_of
 from flows.platforms.azure.errors.details import details_of
-from flows.platforms.azure.errors.meanings import FOR_SUPPORT, MEANINGS, TOKEN_CODES, WRAPPERS
+from flows.platforms.azure.errors.meanings import (
+    FOR_SUPPORT,
+    MEANINGS,
+    PASSING,
+    TOKEN_CODES,
+    WRAPPERS,
+)
 
 __all__ = ["explained", "service_error"]
 
 _BY_LOWER = {code.lower(): entry for code, entry in MEANINGS.items()}
+_MEANT = frozenset({400, 403})
+"""Statuses of a refusal that means the request itself, whatever the code that comes with it."""
 _IDENTIFIERS = re.compile(r"\s*Policy identifiers: .*", re.DOTALL)
 
 
@@ -45,7 +53,11 @@ def explained(
         fix = _BY_LOWER["authenticationfailed"][1] if code not in _BY_LOWER else fix
         return CredentialError(Problem(where="Azure credentials", message=shown, fix=fix or None))
     about = subject_of(fault)
-    return PlatformError(shown, status=status, code=fault.code, hint=fix or None, about=about)
+    unknown = status in _MEANT and not fault.page
+    lasts = code not in PASSING if code in _BY_LOWER else unknown
+    return PlatformError(
+        shown, status=status, code=fault.code, hint=fix or None, about=about, lasting=lasts
+    )
 
 
 def _code_meant(fault: ServiceFault, status: int | None) -> str:

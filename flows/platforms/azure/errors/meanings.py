@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["FOR_SUPPORT", "MEANINGS", "TOKEN_CODES", "WRAPPERS"]
+__all__ = [
+    "FINE_TUNE_REFUSED",
+    "FOR_SUPPORT",
+    "MEANINGS",
+    "NO_NEW_DEPLOYMENTS",
+    "PASSING",
+    "TOKEN_CODES",
+    "WRAPPERS",
+]
 
 _SIGN_IN = "sign in again, for instance by 'az login'"
 _ELSEWHERE = (
@@ -142,6 +150,31 @@ MEANINGS: Mapping[str, tuple[str, str]] = {
 }
 """Code -> (what it means, what to do). Codes compare case-insensitively."""
 
+PASSING = frozenset(
+    {
+        "accountprovisioningstateinvalid",
+        "deploymentnotfound",
+        "ifmatchpreconditionfailed",
+        "internalservererror",
+        "requestconflict",
+        "resourcecollectionrequeststhrottled",
+        "subscriptionrequeststhrottled",
+        "toomanyrequests",
+    }
+)
+"""Codes of the table after which the same request may go well later; what else it has lasts until a person mends it."""
+
+NO_NEW_DEPLOYMENTS = frozenset({"servicemodeldeprecated", "servicemodeldeprecating"})
+"""Codes that a model takes no new deployments any more; lower case."""
+
+FINE_TUNE_REFUSED = (
+    "the service refuses this fine-tune, although the day published for models fine-tuned on its base may be later: ask"
+    " Azure support with the request id, or try an account in another region ('source' names this one there); until it is"
+    " settled state its 'fine_tunes_end' under 'lifetimes' in the target, so that doctor refuses it, and train the"
+    " successor on a newer base model"
+)
+"""What to do about `NO_NEW_DEPLOYMENTS` for a model that is fine-tuned itself."""
+
 WRAPPERS = frozenset(
     {
         "invalidtemplatedeployment",
@@ -169,5 +202,9 @@ TOKEN_CODES = frozenset(
 )
 """Codes of a refused token; lower case."""
 
-FOR_SUPPORT = frozenset({"715-123420", "requestdisallowedbyazure", "internalservererror"})
+FOR_SUPPORT = NO_NEW_DEPLOYMENTS | {
+    "715-123420",
+    "requestdisallowedbyazure",
+    "internalservererror",
+}
 """Codes that only Azure's support can do something about, which asks for the request id; lower case."""
