@@ -128,6 +128,7 @@ def test_with_room_for_one_slot_candidates_are_asked_one_after_the_other(field):
     field.emulator.set(
         quota_limits={"OpenAI.DeveloperTier.gpt4.1-mini-finetune": 50}, quota_release_s=0.3
     )
+    field.emulator.clock.advance(1)  # what the live one's slot held is back
     selection = field.begin("abc")
     run_id = field.chosen(selection)
     assert asyncio.run(field.judge(run_id)).outcome == "PASS"

@@ -124,7 +124,7 @@ def test_what_the_service_refuses_is_told_once_and_not_tried_again(
     emulator.set(faults=[{**refusal, "code": "AuthorizationFailed"}])
     before = len(emulator.log)
     answer = promote("--job", models.first.id)
-    assert answer.code == 4
+    assert answer.code == 3
     assert "a role is missing" in one_line(answer)
     assert len([one for one in emulator.log[before:] if one.method == "PUT"]) == 1
 
