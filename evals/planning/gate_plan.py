@@ -1,4 +1,4 @@
-"""What a plan says of a gate's checks, of its family, and of the whole run."""
+"""The records of a plan: each check of a gate, its family of candidates, and the whole run."""
 
 from __future__ import annotations
 

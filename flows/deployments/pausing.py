@@ -14,7 +14,7 @@ PAUSING = "pausing"
 
 
 async def pausing_findings(target: Target, platform: Platform) -> tuple[Finding, ...]:
-    """Return the line of a preflight on pausing; none where the target keeps nothing paused, or nothing can be told.
+    """Return the line of a preflight on pausing; none where the target keeps nothing paused, or where the service does not say.
 
     Never a failure: what can't be paused is kept running.
     """
@@ -28,6 +28,6 @@ async def pausing_findings(target: Target, platform: Platform) -> tuple[Finding,
         return ()
     try:
         found = await platform.pausing(target.production)
-    except GatewrightError:  # what keeps us from looking is told by the lines before
+    except GatewrightError:  # the preflight's other lines say why this can't be read
         return ()
     return (found,) if found is not None else ()

@@ -55,7 +55,7 @@ def waits_shown(folder: Path) -> Iterator[None]:
 
 
 class WaitsOfAsking:
-    """A sink for questions asked on the side: what they wait for is told as any wait is, how far they are is not."""
+    """A sink for questions asked on the side: it shows what they wait for, and no progress."""
 
     def __init__(self) -> None:
         self._note = ""

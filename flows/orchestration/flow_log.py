@@ -14,7 +14,7 @@ __all__ = ["waits_in_flow_log"]
 def waits_in_flow_log() -> Iterator[None]:
     """Have what is waited for within a block written to the log of the flow run it belongs to. Needs a running flow.
 
-    A worker whose Prefect is told to send the log of this package (`PREFECT_LOGGING_EXTRA_LOGGERS`) sends it already.
+    A worker whose `PREFECT_LOGGING_EXTRA_LOGGERS` names this package sends its log already.
     """
     from prefect import get_run_logger  # 2 s to import, paid only inside of a flow
     from prefect.settings import get_current_settings

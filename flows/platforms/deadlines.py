@@ -30,7 +30,7 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 TELL_EVERY_S = waits.TELL_EVERY_S
-"""How often a wait that goes on is told of, in seconds."""
+"""How often a wait that goes on is reported, in seconds."""
 
 _LONGEST_SHOWN_S = 10 * 365 * 86400.0
 
@@ -160,7 +160,7 @@ class Deadline:
                     f"waiting for {self._what}, {waited} so far{why}; given up at {utc(self._given_up)}"
                 )
             except Exception as error:  # what can't be shown is no reason to stop waiting
-                _log.warning("a wait could not be told of: %s", error)
+                _log.warning("a wait could not be shown: %s", error)
 
 
 def _so_far(seconds: float) -> str:

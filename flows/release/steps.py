@@ -17,7 +17,7 @@ from evals.sampling.redaction import redact_keys
 from flows.deployments.identity import deployment_name, own_tags, run_of
 from flows.orchestration.target_lease import held_here
 from flows.platforms.base import Connection, Deployment, Platform
-from flows.platforms.model_names import is_checkpoint_id, same_model
+from flows.platforms.model_names import is_checkpoint_id, same_id, same_model
 from flows.publishers.base import Publisher
 from flows.registry.kept_answers import KEPT
 from flows.registry.records import NewPointer
@@ -101,8 +101,10 @@ class PromotionProcess:
     def _refuse_barred(self, deployed: Deployment) -> None:
         """Refuse a checkpoint that turns out to be a model which may not be live, under a name not known when it was judged."""
         candidate, name = self.act.candidate, deployed.shown_as
-        judged = {candidate.model_id.lower(), (candidate.weights_of or "").lower(), ""}
-        if name.lower() in judged or not is_checkpoint_id(candidate.model_id):
+        judged = (candidate.model_id, candidate.weights_of or "")
+        if not name or not is_checkpoint_id(candidate.model_id):
+            return
+        if any(same_id(name, one) for one in judged):
             return
         if (why := self.registry.barred(self.act.target, name)) is not None:
             raise RefusedError(f"{candidate.model_id} is {name}, which may not be live: {why}")

@@ -18,7 +18,7 @@ __all__ = ["TELL_EVERY_S", "HeldUp", "moment_in", "wait_telling"]
 
 _log = logging.getLogger(__name__)
 TELL_EVERY_S = 30.0
-"""How often a wait that goes on is told of, in seconds; whoever is kept waiting for less is not told."""
+"""How often a wait that goes on is reported, in seconds; a shorter wait is not reported."""
 
 
 def moment_in(seconds: float) -> str:

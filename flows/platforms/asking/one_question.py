@@ -64,19 +64,12 @@ async def question_finding(
     took = duration(time.perf_counter() - began)
     named = answer.get("model")
     if agreement(connection.endpoint.model_id, named if isinstance(named, str) else None) == "no":
-        return Finding(
-            name="answer",
-            level="fail",
-            message=f"{model} answers as {one_line(str(named))}",
-            fix="see which model stands there",
-        )
+        return _failed(f"{model} answers as {one_line(str(named))}", "see which model stands there")
     text = _text(answer)
     if text is None:
-        return Finding(
-            name="answer",
-            level="fail",
-            message=f"{model} answered with something that is no completion",
-            fix="check the address: it has to speak the chat completions API",
+        return _failed(
+            f"{model} answered with something that is no completion",
+            "check the address: it has to speak the chat completions API",
         )
     usage = _usage(answer)
     spent = _spent(usage, price)
@@ -102,9 +95,12 @@ def _unanswered(model: str, error: GatewrightError) -> Finding:
         )
     if isinstance(error, CredentialError):
         problem = error.problems[0]
-        message = f"{problem.where}: {problem.message}"
-        return Finding(name="answer", level="fail", message=message, fix=problem.fix or "")
-    return Finding(name="answer", level="fail", message=str(error))
+        return _failed(f"{problem.where}: {problem.message}", problem.fix or "")
+    return _failed(str(error))
+
+
+def _failed(message: str, fix: str = "") -> Finding:
+    return Finding(name="answer", level="fail", message=message, fix=fix)
 
 
 def _text(answer: dict[str, Any]) -> str | None:
