@@ -6,6 +6,7 @@ import io
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -179,8 +180,15 @@ def test_a_line_says_why_requests_wait() -> None:
 
 
 async def test_a_long_wait_is_told_of_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waits, "TELL_EVERY_S", 0.02)
+    now = 100.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(waits, "time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr(waits, "asyncio", SimpleNamespace(sleep=sleep))
     left: list[float] = []
-    await waits.wait_telling(0.05, left.append)
-    assert [round(one, 2) for one in left][:2] == [0.05, 0.03]
-    assert len(left) == 3
+    await waits.wait_telling(2.5 * waits.TELL_EVERY_S, left.append)
+    assert left == [75.0, 45.0, 15.0]
+    assert now == 175.0
