@@ -24,6 +24,7 @@ from evals.addresses import prepare_environment
 from evals.errors import ConfigurationError, GatewrightError
 from evals.files.full_disk import cause_in_full_disk
 from flows.commands import (
+    canary,
     decide,
     demo,
     doctor,
@@ -65,6 +66,7 @@ for commands in (
     running,
     resume,
     watch,
+    canary,
     inspect,
     plan,
     registry,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from flows.registry import (
     answers,
+    canaries,
     drift,
     eligibility,
     holds,
@@ -100,6 +101,11 @@ class Registry:
     drift_over = writing(drift.close_drift)
     put_back = writing(drift.record_repair)
     drifted = reading(drift.drifted)
+
+    # the few cases that are asked every hour
+    canary = reading(canaries.canary)
+    keep_canary = writing(canaries.keep_canary)
+    canaries = reading(canaries.canary_of_all)
 
     # runs
     start_run = writing(runs.start)
