@@ -121,7 +121,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         statements=_LEASES,
     ),
     Migration(
-        number=5,
+        number=4,
         name="the few cases of each target that a canary asks, and what came of it",
         statements=_CANARIES,
     ),
