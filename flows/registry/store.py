@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from flows.registry import (
     answers,
+    canaries,
     drift,
     eligibility,
     holds,
@@ -102,6 +103,11 @@ class Registry:
     put_back = writing(drift.record_repair)
     drifted = reading(drift.drifted)
 
+    # the few cases that are asked every hour
+    canary = reading(canaries.canary)
+    keep_canary = writing(canaries.keep_canary)
+    canaries = reading(canaries.canary_of_all)
+
     # runs
     start_run = writing(runs.start)
     run = reading(runs.get)
@@ -117,6 +123,7 @@ class Registry:
     noted_look = reading(ledger.noted_look)
     judged_runs = reading(ledger.judged_runs)
     tries_of = reading(ledger.tries_of)
+    candidates_tried = reading(ledger.candidates_tried)
     count_tries = reading(ledger.count_tries)
     note_judged_by = writing(judged_by.note)
     note_edits = writing(judged_by.note_edits)
