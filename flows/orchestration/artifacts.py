@@ -14,6 +14,7 @@ from evals.sampling.progress.snapshot import ProgressSink, Snapshot
 __all__ = [
     "CANARY_CHANGED",
     "DRIFT_FOUND",
+    "REGRESSION_CHANGED",
     "REGRESSION_FAILED",
     "alert",
     "publish_report",
@@ -25,6 +26,7 @@ PROGRESS_EVERY_S = 3.0
 _PATIENCE_S = 5.0
 _REPORT_PATIENCE_S = 60.0
 REGRESSION_FAILED = "gatewright.regression.failed"
+REGRESSION_CHANGED = "gatewright.regression.changed"
 DRIFT_FOUND = "gatewright.drift.found"
 CANARY_CHANGED = "gatewright.canary.changed"
 

@@ -19,6 +19,7 @@ from flows.registry import (
     leases,
     ledger,
     pointers,
+    references,
     regression_outcomes,
     retries,
     rollbacks,
@@ -140,6 +141,11 @@ class Registry:
     statement = reading(statements.statement)
     unkept_runs = reading(kept_answers.unkept_runs)
     kept_answers = reading(kept_answers.kept_answers)
+    save_reference = writing(references.save_pass)
+    save_reference_failure = writing(references.save_failure)
+    reference = reading(references.reference)
+    reference_passes = reading(references.passes)
+    reference_failure = reading(references.pass_failed)
     save_regression_outcome = writing(regression_outcomes.save_outcome)
     regression_outcome = reading(regression_outcomes.outcome_of)
     last_regression_outcome = reading(regression_outcomes.last_outcome)
