@@ -18,6 +18,7 @@ from flows.monitoring.regression_outcome import alert_of, apply_outcome
 from flows.registry.opening import open_registry
 from flows.registry.regression_outcomes import RegressionOutcome
 from flows.reporting.finish import finish_run
+from flows.reporting.gather import report_run
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +76,9 @@ async def test_without_a_fresh_pass_the_winning_answers_stand_in_and_the_run_say
     assert made is not None and "reference_budget_usd" in made.why
     found = await week(line)
     assert (found.outcome, found.compared_with) == ("steady", "promotion")
+    page = report_run(line.settings, found.run_id).with_name("report.md").read_text()
+    assert "STEADY" in page and "v1 is as it was: all 2 deciding checks hold" in page
+    assert "the answers that won its promotion, which flatter it a little" in page
 
 
 async def test_a_model_that_is_as_it_was_is_steady_though_it_never_answers_quite_alike(
@@ -100,6 +104,8 @@ async def test_a_model_that_is_wrong_elsewhere_and_no_worse_is_changed_and_told_
     first = await week(line, 1)
     assert first.outcome == "changed"
     assert "today's is the odd one in 24" in first.changes[0]
+    page = report_run(line.settings, first.run_id).with_name("report.md").read_text()
+    assert "CHANGED" in page and "v1 is not as it was, and no worse: its answers" in page
     alert = alert_of(line.settings, first.run_id)
     assert alert is not None and alert.outcome == "changed"
     again = await week(line, 2)
@@ -129,6 +135,8 @@ async def test_a_model_that_fell_is_worse_and_a_warm_one_that_has_not_failed_tak
         assert event is not None and (event.kind, event.actor) == ("rollback", "gatewright")
         said = registry.run(found.run_id)
         assert said is not None and said.detail.endswith("rolled back to v1")
+    page = report_run(line.settings, found.run_id).with_name("report.md").read_text()
+    assert "v2 is worse than its gate allows" in page and "v1 was gone back to by itself" in page
     apply_outcome(line.settings, found.run_id)
     assert await roll_back_failed(line.settings, found.run_id) is None
     alert = alert_of(line.settings, found.run_id)
