@@ -73,6 +73,7 @@ CHANGES: frozenset[str] = frozenset(
         "drift_found",
         "drift_over",
         "put_back",
+        "warned",
         "edited",
         "run_retried",
     }

@@ -69,12 +69,21 @@ class TenStates:
         self.pointed(name, deployment)
         return name
 
-    def pointed(self, name: str, deployment: str | None, platform: str = "azure_openai") -> None:
+    def pointed(
+        self,
+        name: str,
+        deployment: str | None,
+        platform: str = "azure_openai",
+        *,
+        model: str = "",
+    ) -> None:
+        """Have the record say that a model is live, whether it stands or not."""
+        model = model or self.model
         endpoint = Endpoint(base_url="http://127.0.0.1:1/v1", model=self.model, model_id=self.model)
         self.registry.switch(
             NewPointer(
                 target=name,
-                model_id=self.model,
+                model_id=model,
                 platform=platform,
                 endpoint=endpoint,
                 deployment=deployment,

@@ -46,6 +46,7 @@ _CHANGES = {
     "drift_found": ("stands otherwise", "fail"),
     "drift_over": ("stands as recorded", "pass"),
     "put_back": ("was put back as recorded", "pass"),
+    "warned": ("warned of", "undecided"),
     "edited": ("gate, suite or target edited", "undecided"),
     "run_retried": ("retried", "plain"),
 }

@@ -5,36 +5,22 @@ from __future__ import annotations
 import asyncio
 import io
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 import pytest
 from rich.console import Console
-from support.clock import Clock
 from support.ten_states import TenStates
 
 from evals.errors import ConfigurationError
 from flows.commands.views.status import status_renderable
 from flows.monitoring.status.gather import gather_status, named_targets
 from flows.monitoring.status.records import Need, Status, TargetStatus
-from flows.registry.store import Registry
 
 
-@pytest.fixture
-def ten(account: Any, models: Any, clock: Clock) -> Iterator[TenStates]:
-    clock.time = datetime.now(UTC)  # the account's deployments are dated by the machine's clock
-    (account.folder / "targets" / "router.yaml").unlink()
-    account.settings.home.mkdir(exist_ok=True)
-    with Registry.open(account.settings.registry_url, now=clock) as registry:
-        yield TenStates(account, models, registry, clock)
-
-
-def looked(ten: TenStates, target: str | None = None, **options: Any) -> Status:
+def looked(ten: TenStates, target: str | None = None, *, ask: bool = True) -> Status:
     settings = ten.account.settings
     names = named_targets(settings, ten.registry, target)
-    return asyncio.run(gather_status(settings, ten.registry, names, **options))
+    return asyncio.run(gather_status(settings, ten.registry, names, ask=ask))
 
 
 def of(status: Status, name: str) -> TargetStatus:
