@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -375,6 +376,20 @@ async def test_a_change_in_the_portal_is_told_once_by_the_scheduled_look(home: P
     assert told["payload"]["model_id"] == good.model_id
     with open_registry(load_settings()) as registry:
         assert [event.kind for event in registry.history("teams")].count("drift_found") == 1
+
+    # What draws near is told in the same way, once.
+    @flow(name="ahead", persist_result=False)
+    async def ahead() -> int:
+        return len(await tasks.check_lifecycle("teams"))
+
+    soon = (datetime.now(UTC) + timedelta(days=20)).date()
+    base = "gpt-4.1-mini-2025-04-14"
+    days = f"{{fine_tunes_end: {soon}, training_ends: '2026-01-01'}}"
+    target = home.parent / "targets" / "teams.yaml"
+    target.write_text(f"{target.read_text()}\nembedded: {{lifetimes: {{{base}: {days}}}}}\n")
+    assert (await ahead(), await ahead()) == (2, 0)
+    told = await events_named("gatewright.lifecycle.warning", at_least=2)
+    assert {one["payload"]["kind"] for one in told} == {"retirement", "training_ends"}
 
 
 async def event_of(run_id: str) -> str | None:
