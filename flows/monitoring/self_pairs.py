@@ -7,11 +7,12 @@ swapped with later ones.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Literal
 
+from evals.errors import GatewrightError
 from evals.metrics.results import ModelResults
 from evals.metrics.tabulation import tabulate_repeats
-from evals.selftest.passes import pair_differences
+from evals.selftest.passes import PassPair, pair_differences
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.files import read_record, write_record
 from flows.monitoring.against_itself import PairOnRecord, RunPairs, pairs_file, runs_of_model
@@ -36,8 +37,7 @@ def store_pairs(run: OpenRun) -> RunPairs:
     single = {suite: found for suite, found in passes.items() if len(found) == 1}
     partner = _waiting(run) if single else None
     if partner is not None:
-        with open_run(run.settings, partner.run_id) as earlier:
-            pairs += _between(_passes(earlier), single)
+        pairs += _between(_passes_of(run, partner), single)
     found = RunPairs(
         pairs=tuple(pairs),
         partner=partner.run_id if partner is not None else "",
@@ -62,6 +62,15 @@ def _passes(run: OpenRun) -> _Passes:
     }
 
 
+def _passes_of(run: OpenRun, partner: RunRecord) -> _Passes:
+    """An earlier run's passes; none where its files can't be read any more, and then the two are no pair."""
+    try:
+        with open_run(run.settings, partner.run_id) as earlier:
+            return _passes(earlier)
+    except GatewrightError:
+        return {}
+
+
 def _within(passes: _Passes) -> Iterator[PairOnRecord]:
     """Repeats in twos, the first with the second, the third with the fourth; one that is left over is not compared."""
     for found in passes.values():
@@ -77,7 +86,7 @@ def _between(earlier: _Passes, later: _Passes) -> Iterator[PairOnRecord]:
                 yield _on_record("between", pair)
 
 
-def _on_record(kind: Any, pair: Any) -> PairOnRecord:
+def _on_record(kind: Literal["within", "between"], pair: PassPair) -> PairOnRecord:
     return PairOnRecord(
         kind=kind,
         suite=pair.suite,

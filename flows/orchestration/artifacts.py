@@ -12,6 +12,7 @@ from evals.sampling.progress.displays import progress_lines
 from evals.sampling.progress.snapshot import ProgressSink, Snapshot
 
 __all__ = [
+    "CANARY_CHANGED",
     "DRIFT_FOUND",
     "LIFECYCLE_WARNING",
     "REGRESSION_FAILED",
@@ -27,6 +28,7 @@ _REPORT_PATIENCE_S = 60.0
 REGRESSION_FAILED = "gatewright.regression.failed"
 DRIFT_FOUND = "gatewright.drift.found"
 LIFECYCLE_WARNING = "gatewright.lifecycle.warning"
+CANARY_CHANGED = "gatewright.canary.changed"
 
 
 async def publish_report(run_id: str, text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from flows.registry import (
     answers,
+    canaries,
     drift,
     eligibility,
     holds,
@@ -18,6 +19,7 @@ from flows.registry import (
     leases,
     ledger,
     pointers,
+    regression_outcomes,
     retries,
     rollbacks,
     run_states,
@@ -107,6 +109,11 @@ class Registry:
     was_warned = reading(warnings_told.was_warned)
     warnings = reading(warnings_told.warnings_of)
 
+    # the few cases that are asked every hour
+    canary = reading(canaries.canary)
+    keep_canary = writing(canaries.keep_canary)
+    canaries = reading(canaries.canary_of_all)
+
     # runs
     start_run = writing(runs.start)
     run = reading(runs.get)
@@ -139,6 +146,9 @@ class Registry:
     statement = reading(statements.statement)
     unkept_runs = reading(kept_answers.unkept_runs)
     kept_answers = reading(kept_answers.kept_answers)
+    save_regression_outcome = writing(regression_outcomes.save_outcome)
+    regression_outcome = reading(regression_outcomes.outcome_of)
+    last_regression_outcome = reading(regression_outcomes.last_outcome)
 
     begin_retry = writing(retries.begin_retry)
     retries = reading(retries.retries_of)

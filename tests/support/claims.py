@@ -34,6 +34,9 @@ _CHANGES = {
     "stands as recorded": "drift_over",
     "was put back as recorded": "put_back",
     "warned of": "warned",
+    "canary chose its cases": "canary_chosen",
+    "answers otherwise": "canary_changed",
+    "canary is steady": "canary_over",
 }
 
 

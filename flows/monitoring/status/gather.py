@@ -12,6 +12,7 @@ from evals.errors import ConfigurationError, GatewrightError, Problem, nearest
 from evals.report.numbers import counted
 from evals.report.sanitise import one_line
 from flows.config.target import Target, load_target, target_names
+from flows.monitoring.against_itself import against_itself
 from flows.monitoring.status.ends import end_needs
 from flows.monitoring.status.looking import LIMIT_S, look_at_all
 from flows.monitoring.status.people import recorded_needs, trigger_needs
@@ -31,6 +32,12 @@ from flows.monitoring.status.records import (
     severest,
 )
 from flows.monitoring.status.standing import leftover_needs
+from flows.monitoring.status.watching import (
+    canary_needs,
+    canary_of,
+    itself_needs,
+    regression_needs,
+)
 from flows.registry.records import Event
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -113,14 +120,19 @@ def _status(
     live, seen = registry.live(name), seen or Seen()
     target = file if isinstance(file, Target) else None
     regression = last_regression(registry, live)
+    canary = canary_of(registry, target) if target is not None else None
+    itself = against_itself(settings, registry, live)
     drift = registry.drifted(name)
     needs = [
         *([file] if isinstance(file, Need) else ()),
         *seen.problems,
         *_drifts(name, drift, seen),
-        *recorded_needs(settings, registry, name, live, regression),
+        *regression_needs(regression),
+        *canary_needs(canary),
+        *recorded_needs(settings, registry, name, live),
         *end_needs(name, seen.ends, registry.now()),
         *leftover_needs(name, seen.slots),
+        *itself_needs(name, itself),
     ]
     return TargetStatus(
         target=name,
@@ -129,12 +141,14 @@ def _status(
         looked=asked and target is not None and not seen.problems,
         live=live_model(registry, live),
         regression=regression,
+        canary=msgspec.to_builtins(canary),
         tries=tries_so_far(registry, name, policy_of(settings, target) if target else None),
         hold=msgspec.to_builtins(registry.held(name)),
         drift=_drift(drift),
         ends=seen.ends,
         slots=seen.slots,
         usd_per_hour=_sum(one.usd_per_hour for one in seen.slots) if seen.stood else None,
+        against_itself=itself,
         needs=tuple(sorted(needs, key=lambda one: -SEVERITIES.index(one.severity))),
     )
 

@@ -86,6 +86,10 @@ _LEASES = (
     "CREATE INDEX leases_by_target ON leases (target)",
 )
 
+_CANARIES = (
+    "CREATE TABLE canaries (target TEXT NOT NULL PRIMARY KEY, record TEXT NOT NULL, at TEXT NOT NULL)",
+)
+
 _SQLITE_GUARDS = tuple(
     f"CREATE TRIGGER events_no_{verb.lower()} BEFORE {verb} ON events "
     "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"
@@ -115,6 +119,11 @@ MIGRATIONS: tuple[Migration, ...] = (
         number=3,
         name="which process carries out which run, and which run holds its target",
         statements=_LEASES,
+    ),
+    Migration(
+        number=4,
+        name="the few cases of each target that a canary asks, and what came of it",
+        statements=_CANARIES,
     ),
 )
 
