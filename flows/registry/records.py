@@ -74,6 +74,7 @@ CHANGES: frozenset[str] = frozenset(
         "drift_over",
         "put_back",
         "edited",
+        "frozen",
         "run_retried",
     }
 )

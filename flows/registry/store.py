@@ -11,6 +11,7 @@ from flows.registry import (
     answers,
     drift,
     eligibility,
+    frozen,
     holds,
     inbox,
     judged_by,
@@ -132,6 +133,8 @@ class Registry:
     statement = reading(statements.statement)
     unkept_runs = reading(kept_answers.unkept_runs)
     kept_answers = reading(kept_answers.kept_answers)
+    put_frozen = writing(frozen.put)
+    frozen = reading(frozen.of_target)
 
     begin_retry = writing(retries.begin_retry)
     retries = reading(retries.retries_of)

@@ -67,6 +67,8 @@ class ModelHost:
     training: list[dict[str, Any]] | None = None
     say: Callable[[str, str], str] | None = None
     known: set[str] = field(default_factory=lambda: {CANDIDATE, BASELINE, JUDGE})
+    gone: set[str] = field(default_factory=set)
+    """Models that were shut down."""
     fetched: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -74,6 +76,8 @@ class ModelHost:
     async def chat(self, request: web.Request) -> web.Response:
         body = await request.json()
         model = body["model"]
+        if model in self.gone:
+            return web.json_response({"error": {"code": "model_not_found"}}, status=404)
         if body["messages"][0]["content"] == "ping":
             return _said(model, "pong")
         self.asked[model] += 1
@@ -114,7 +118,7 @@ class ModelHost:
 
     async def model(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        if name not in self.known:
+        if name not in self.known - self.gone:
             return web.json_response({"error": {"code": "model_not_found"}}, status=404)
         return web.json_response({"id": name, "object": "model", "created": 0, "owned_by": "acme"})
 
