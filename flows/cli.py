@@ -6,6 +6,9 @@
 3  wrong input or configuration
 4  infrastructure: something outside failed
 130  stopped by Ctrl-C; the message says how to go on
+
+`gatewright status` has the same codes for what it found: 0 all is well, 1 something live is broken or got worse, 2 a person
+is needed, 3 a target file can't be read, 4 something could not be asked.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from flows.commands import (
     resume,
     rollback_and_holds,
     serve,
+    status,
     suite,
     sweep,
     verify,
@@ -66,6 +70,7 @@ for commands in (
     running,
     resume,
     watch,
+    status,
     inspect,
     plan,
     registry,

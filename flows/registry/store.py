@@ -117,6 +117,7 @@ class Registry:
     noted_look = reading(ledger.noted_look)
     judged_runs = reading(ledger.judged_runs)
     tries_of = reading(ledger.tries_of)
+    candidates_tried = reading(ledger.candidates_tried)
     count_tries = reading(ledger.count_tries)
     note_judged_by = writing(judged_by.note)
     note_edits = writing(judged_by.note_edits)
