@@ -10,6 +10,7 @@ import msgspec
 
 from evals.errors import RefusedError
 from evals.records import Candidate, encode
+from flows.evaluation.kept.frozen_choice import against_mark
 from flows.evaluation.open_run import OpenRun, load_plan, open_run
 from flows.evaluation.progress import waits_shown
 from flows.evaluation.tries.old_looks import note_old_looks
@@ -31,7 +32,7 @@ __all__ = [
     "trigger_of",
 ]
 
-_MARKS = ("again", "early_stop", "fresh", "rejudges", "selection")
+_MARKS = ("again", "against", "early_stop", "fresh", "rejudges", "selection")
 _REJUDGED_BEFORE = "judges again "
 """How `again` began in registries of before, where it held what is `rejudges` now."""
 
@@ -48,21 +49,27 @@ def request_run(
     early_stop: bool = True,
     fresh: bool = False,
     selection: str = "",
+    against: str = "",
 ) -> tuple[RunRecord, bool]:
     """Record a run, or find the one that the same trigger already started (then the second value is False).
 
     `again` makes a trigger another one on purpose: any text, such as the time of day. `rejudges` does too: the id of a
     run of this candidate that was refused only because something else was made live since its verdict. Without `early_stop` the run
     asks every case, whatever its gate says of looking early. When `fresh` it takes no answer from an earlier run.
-    `selection` is the id of the selection that chose this candidate.
+    `selection` is the id of the selection that chose this candidate. `against` is "frozen", or "frozen:ID" for a certain
+    frozen baseline, where the candidate is held against its answers and the live model is not asked.
 
     Raises:
-        ConfigurationError: the target, its gate or its suites have problems; nothing is recorded then.
+        ConfigurationError: the target, its gate or its suites have problems, or nothing such is frozen; nothing is recorded
+            then.
+        RefusedError, KeptAnswersError: see `flows.evaluation.kept.frozen_choice.against_mark`.
     """
     plan = load_plan(settings, target)
     more = {"again": again, "rejudges": rejudges, "selection": selection}
-    trigger = trigger_of(ref, early_stop=early_stop, fresh=fresh, **more)
     with open_registry(settings) as registry:
+        if against:
+            more["against"] = against_mark(settings, registry, target, against, kind)
+        trigger = trigger_of(ref, early_stop=early_stop, fresh=fresh, **more)
         if rejudges and (known := _requested_before(registry, target, kind, trigger)) is not None:
             return known, False
         return registry.start_run(

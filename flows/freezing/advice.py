@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -11,14 +10,14 @@ import msgspec
 from evals.codec import convert
 from evals.report.numbers import counted
 from flows.config.target import Target
+from flows.evaluation.kept.frozen_choice import frozen_of_model
 from flows.platforms.base import Finding
 from flows.platforms.model_lifetimes import LifetimeTable, ModelDates
-from flows.platforms.model_names import is_fine_tuned, same_id
-from flows.registry.frozen import FrozenOnRecord
+from flows.platforms.model_names import is_fine_tuned
 from flows.registry.provenance import base_model_of
 from flows.registry.store import Registry
 
-__all__ = ["FREEZE_WITHIN_DAYS", "freeze_advice", "frozen_of_model", "known_end"]
+__all__ = ["FREEZE_WITHIN_DAYS", "freeze_advice", "known_end"]
 
 FREEZE_WITHIN_DAYS = 180
 """How long before a model's last day the advice becomes a warning."""
@@ -42,11 +41,6 @@ def freeze_advice(
     base = base_model_of(registry, target.name, live.model_id)
     last = ends or known_end(target, live.model_id, base)
     return None if last is None else _advice(target.name, live.model_id, (last - today).days, last)
-
-
-def frozen_of_model(frozen: Sequence[FrozenOnRecord], model_id: str) -> FrozenOnRecord | None:
-    """Return the newest of some frozen baselines that is of a model, None when none is."""
-    return next((one for one in reversed(frozen) if same_id(one.baseline.model_id, model_id)), None)
 
 
 def known_end(target: Target, model_id: str, base_model: str | None) -> date | None:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from evals.records import LivePointer
 from evals.report.sanitise import shorten
-from flows.freezing.advice import frozen_of_model
+from flows.evaluation.kept.frozen_choice import frozen_of_model
 from flows.platforms.model_names import short_name
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.decisions import Decided, decided_by

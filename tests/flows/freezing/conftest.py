@@ -12,6 +12,8 @@ import pytest
 from support.letters import ModelHost, model_host
 from support.succession import Succession, model
 
+from flows.freezing.freeze import freeze, question_of
+
 
 @pytest.fixture(scope="module")
 def listening() -> Iterator[socket.socket]:
@@ -42,6 +44,34 @@ def original(tmp_path_factory: pytest.TempPathFactory, listening: socket.socket)
 def line(tmp_path: Path, host: ModelHost, original: Path) -> Succession:
     """The target with v1 live, which is wrong on two cases."""
     shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+    line = Succession(tmp_path, host)
+    line.wrong[model("v1")] = 2
+    host.known.add(model("v1"))
+    return line
+
+
+@pytest.fixture(scope="module")
+def frozen_original(
+    tmp_path_factory: pytest.TempPathFactory, original: Path, listening: socket.socket
+) -> Path:
+    """The same after a freeze, each case asked twice; made once, copied for each test."""
+
+    async def frozen(folder: Path) -> None:
+        async with model_host(listening) as host:
+            line = Succession(folder, host)
+            line.wrong[model("v1")] = 2
+            await freeze(question_of(line.settings, "line", repeats=2))
+
+    folder = tmp_path_factory.mktemp("frozen")
+    shutil.copytree(original, folder, dirs_exist_ok=True)
+    asyncio.run(frozen(folder))
+    return folder
+
+
+@pytest.fixture
+def frozen(tmp_path: Path, host: ModelHost, frozen_original: Path) -> Succession:
+    """The target with v1 live and frozen, wrong on two cases."""
+    shutil.copytree(frozen_original, tmp_path, dirs_exist_ok=True)
     line = Succession(tmp_path, host)
     line.wrong[model("v1")] = 2
     host.known.add(model("v1"))
