@@ -27,6 +27,7 @@ from evals.addresses import prepare_environment
 from evals.errors import ConfigurationError, GatewrightError
 from evals.files.full_disk import cause_in_full_disk
 from flows.commands import (
+    canary,
     decide,
     demo,
     doctor,
@@ -70,6 +71,7 @@ for commands in (
     running,
     resume,
     watch,
+    canary,
     status,
     inspect,
     plan,

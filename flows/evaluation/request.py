@@ -10,7 +10,9 @@ import msgspec
 
 from evals.errors import RefusedError
 from evals.records import Candidate, encode
+from flows.evaluation.kept.frozen_baseline import baseline_of
 from flows.evaluation.kept.frozen_choice import against_mark
+from flows.evaluation.kept.recorded_baseline import pin_own_answers
 from flows.evaluation.open_run import OpenRun, load_plan, open_run
 from flows.evaluation.progress import waits_shown
 from flows.evaluation.tries.old_looks import note_old_looks
@@ -134,21 +136,29 @@ async def resolve(settings: Settings, run_id: str) -> str:
         )
         try:
             candidate = await run.platform.resolve(ref, target=run.target.name)
+            note_old_looks(run)
+            _require_untried(run, candidate)
+            baseline = await _pinned_baseline(run, candidate)
         finally:
             await run.platform.aclose()
-        note_old_looks(run)
-        _require_untried(run, candidate)
-        live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
         run.registry.note_run(
             run_id,
             actor="gatewright",
             candidate=candidate,
             candidate_model=candidate.model_id,
-            baseline_model=live.model_id if live else None,
+            baseline_model=baseline,
             baseline_generation=run.registry.generation(run.target.name),
             selection=_selection_of(run, candidate.model_id),
         )
         return candidate.model_id
+
+
+async def _pinned_baseline(run: OpenRun, candidate: Candidate) -> str | None:
+    """The model that a run's candidate is compared with; a regression run holds the live model against its own answers."""
+    if run.record.kind == "regression":
+        pin_own_answers(run, candidate.model_id)
+        return None
+    return await baseline_of(run, run.registry.live(run.target.name))
 
 
 def _selection_of(run: OpenRun, model: str) -> str:

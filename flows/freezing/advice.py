@@ -10,10 +10,10 @@ import msgspec
 from evals.codec import convert
 from evals.report.numbers import counted
 from flows.config.target import Target
-from flows.evaluation.kept.frozen_choice import frozen_of_model
 from flows.platforms.base import Finding
 from flows.platforms.model_lifetimes import LifetimeTable, ModelDates
 from flows.platforms.model_names import is_fine_tuned
+from flows.registry.frozen import of_model
 from flows.registry.provenance import base_model_of
 from flows.registry.store import Registry
 
@@ -36,7 +36,7 @@ def freeze_advice(
     live = registry.live(target.name)
     if live is None or not is_fine_tuned(live.model_id):
         return None
-    if frozen_of_model(registry.frozen(target.name), live.model_id) is not None:
+    if of_model(registry.frozen(target.name), live.model_id) is not None:
         return None
     base = base_model_of(registry, target.name, live.model_id)
     last = ends or known_end(target, live.model_id, base)

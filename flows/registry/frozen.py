@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -9,11 +10,20 @@ from sqlalchemy import Connection, insert, select
 
 from evals.errors import RegistryError
 from evals.records import Record, SuiteResult, decode, digest
+from flows.platforms.model_names import same_id
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import frozen
 from flows.registry.records import as_text
 
-__all__ = ["FROZEN", "FrozenBaseline", "FrozenFile", "FrozenOnRecord", "of_target", "put"]
+__all__ = [
+    "FROZEN",
+    "FrozenBaseline",
+    "FrozenFile",
+    "FrozenOnRecord",
+    "of_model",
+    "of_target",
+    "put",
+]
 
 FROZEN = "frozen"
 """The kind of the event that puts a frozen baseline on record."""
@@ -117,6 +127,11 @@ def put(
         )
     )
     return True
+
+
+def of_model(frozen: Sequence[FrozenOnRecord], model_id: str) -> FrozenOnRecord | None:
+    """Return the newest of some frozen baselines that is of a model, None when none is."""
+    return next((one for one in reversed(frozen) if same_id(one.baseline.model_id, model_id)), None)
 
 
 def of_target(connection: Connection, target: str) -> tuple[FrozenOnRecord, ...]:

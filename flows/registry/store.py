@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from flows.registry import (
     answers,
+    canaries,
     drift,
     eligibility,
     frozen,
@@ -19,6 +20,7 @@ from flows.registry import (
     leases,
     ledger,
     pointers,
+    regression_outcomes,
     retries,
     rollbacks,
     run_states,
@@ -102,6 +104,11 @@ class Registry:
     put_back = writing(drift.record_repair)
     drifted = reading(drift.drifted)
 
+    # the few cases that are asked every hour
+    canary = reading(canaries.canary)
+    keep_canary = writing(canaries.keep_canary)
+    canaries = reading(canaries.canary_of_all)
+
     # runs
     start_run = writing(runs.start)
     run = reading(runs.get)
@@ -136,6 +143,9 @@ class Registry:
     kept_answers = reading(kept_answers.kept_answers)
     put_frozen = writing(frozen.put)
     frozen = reading(frozen.of_target)
+    save_regression_outcome = writing(regression_outcomes.save_outcome)
+    regression_outcome = reading(regression_outcomes.outcome_of)
+    last_regression_outcome = reading(regression_outcomes.last_outcome)
 
     begin_retry = writing(retries.begin_retry)
     retries = reading(retries.retries_of)

@@ -13,12 +13,12 @@ from evals.evaluation.kept_results import AskedSuite
 from evals.records import LivePointer
 from flows.evaluation.kept.earlier_models import EarlierModel, laid_out
 from flows.evaluation.kept.frozen import open_frozen
-from flows.evaluation.kept.frozen_choice import MARK, frozen_of_model, marked
+from flows.evaluation.kept.frozen_choice import MARK, marked
 from flows.evaluation.kept.keep import asked_today
 from flows.evaluation.kept.recorded import RecordedBaseline, keep_recorded, recorded_in
 from flows.evaluation.open_run import OpenRun
 from flows.platforms.asking.gone import why_gone
-from flows.registry.frozen import FrozenBaseline
+from flows.registry.frozen import FrozenBaseline, of_model
 from flows.registry.kept_answers import KeptReference
 
 __all__ = ["baseline_of", "frozen_model", "frozen_reference", "require_frozen"]
@@ -89,7 +89,7 @@ async def _chosen(run: OpenRun, live: LivePointer | None) -> RecordedBaseline | 
         return _pinned(run, baseline, "as was asked for")
     if live is None:
         return None
-    found = frozen_of_model(run.registry.frozen(run.target.name), live.model_id)
+    found = of_model(run.registry.frozen(run.target.name), live.model_id)
     why = await _gone(run, live) if found is not None else ""
     if found is None or not why:
         return None

@@ -8,20 +8,15 @@ from evals.errors import ConfigurationError, Problem, RefusedError
 from evals.records import LivePointer
 from flows.evaluation.kept.frozen import open_frozen
 from flows.platforms.model_names import same_id
-from flows.registry.frozen import FrozenBaseline, FrozenOnRecord
+from flows.registry.frozen import FrozenBaseline, FrozenOnRecord, of_model
 from flows.registry.records import RunKind
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["MARK", "against_mark", "frozen_of_model", "marked"]
+__all__ = ["MARK", "against_mark", "marked"]
 
 MARK = "frozen:"
 """What stands before the id of a frozen baseline in the trigger of a run, and on the command line."""
-
-
-def frozen_of_model(frozen: Sequence[FrozenOnRecord], model_id: str) -> FrozenOnRecord | None:
-    """Return the newest of some frozen baselines that is of a model, None when none is."""
-    return next((one for one in reversed(frozen) if same_id(one.baseline.model_id, model_id)), None)
 
 
 def against_mark(
@@ -64,7 +59,7 @@ def _chosen(
 ) -> FrozenOnRecord | None:
     if said == "frozen":
         if live is not None:
-            return frozen_of_model(frozen, live.model_id)
+            return of_model(frozen, live.model_id)
         return frozen[-1] if frozen else None
     named = said.removeprefix(MARK) if said.startswith(MARK) else None
     return next((one for one in frozen if one.baseline.frozen_id == named), None)

@@ -86,6 +86,10 @@ _LEASES = (
     "CREATE INDEX leases_by_target ON leases (target)",
 )
 
+_CANARIES = (
+    "CREATE TABLE canaries (target TEXT NOT NULL PRIMARY KEY, record TEXT NOT NULL, at TEXT NOT NULL)",
+)
+
 _FROZEN = (
     "CREATE TABLE frozen (frozen_id TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL, model_id TEXT NOT NULL,"
     " digest TEXT NOT NULL, record TEXT NOT NULL, envelope TEXT NOT NULL, at TEXT NOT NULL, seq BIGINT NOT NULL)",
@@ -124,6 +128,11 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     Migration(
         number=4,
+        name="the few cases of each target that a canary asks, and what came of it",
+        statements=_CANARIES,
+    ),
+    Migration(
+        number=5,
         name="frozen baselines: live models whose answers are kept for when they answer no more",
         statements=_FROZEN,
     ),

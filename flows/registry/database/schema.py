@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 __all__ = [
     "answers",
+    "canaries",
     "chain_head",
     "events",
     "frozen",
@@ -239,4 +240,12 @@ leases = Table(
     Column("since", Double, nullable=False),
     Column("beat", Double, nullable=False),
     Index("leases_by_target", "target"),
+)
+
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("record", Text, nullable=False),
+    Column("at", Text, nullable=False),
 )
