@@ -89,7 +89,7 @@ class Succession(Project):
                 break
         return run_id, steps.conclude(self.settings, run_id)
 
-    async def requested(self, name: str, *, kind: Any = "promotion", **marks: str) -> str:
+    async def requested(self, name: str, *, kind: Any = "promotion", **marks: Any) -> str:
         """Put a run of a candidate on record and name what it is compared with; return the run."""
         self.host.known.add(model(name))
         ref = TriggerRef(model_id=model(name))

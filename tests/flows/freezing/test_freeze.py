@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from support.letters import ModelHost
+from support.project import FOREIGN
 from support.promoted import new_signing_key
 from support.succession import CASES, Succession, model
 
@@ -142,3 +146,30 @@ def test_nothing_live_is_nothing_to_freeze(line: Succession) -> None:
         registry.withdraw("line", expected_generation=1, actor="ana", reason="over")
     with pytest.raises(ConfigurationError, match="nothing to freeze"):
         question_of(line.settings, "line")
+
+
+async def test_a_freeze_that_was_killed_goes_on_and_asks_nothing_twice(
+    line: Succession, host: ModelHost
+) -> None:
+    line.change(line.targets / "line.yaml", "max_attempts: 1", "max_attempts: 1, concurrency: 4")
+    already = host.asked[model("v1")]
+    arguments = ("-m", "flows.cli", "freeze", "line", "--repeats", "2", "--json")
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        cwd=line.folder,
+        env={**clean, **line.environment},
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    while host.asked[model("v1")] - already < 100 and process.returncode is None:
+        await asyncio.sleep(0.005)
+    process.kill()
+    await process.wait()
+    with open_registry(line.settings) as registry:
+        assert registry.frozen("line") == ()
+    done = await frozen(line, repeats=2)
+    assert (done.new, done.on_record.baseline.answers) == (True, 2 * CASES)
+    assert host.asked[model("v1")] - already <= 2 * CASES + 5, "what was in flight at most"
+    assert list((line.home / "freezing").iterdir()) == [], "nothing of it is left over"
