@@ -17,8 +17,6 @@ from flows.registry.frozen import FrozenOnRecord
 
 __all__ = ["frozen_data", "frozen_renderable", "frozen_table"]
 
-_NOT_SCORES = ("_ms", "_mean", "_usd", "_p50", "_p95", "_p99")
-
 
 def frozen_data(found: FrozenOnRecord) -> dict[str, object]:
     """Return a frozen baseline as plain data."""
@@ -88,12 +86,19 @@ def _lines(found: FrozenOnRecord) -> Iterator[tuple[str, str, str]]:
 
 
 def _of_suite(result: SuiteResult) -> str:
-    scores = ", ".join(
-        f"{name} {value:.3f}"
-        for name, value in sorted(result.metrics.items())
-        if value is not None and not name.endswith(_NOT_SCORES)
-    )
-    return f"{result.suite}: {scores}" if scores else f"{result.suite}: {result.answered:,} answers"
+    """The scores that are most often judged by; all of them stand in the JSON."""
+    known = {name: value for name, value in result.metrics.items() if value is not None}
+    scores = [
+        name
+        for name in sorted(known)
+        if name in result.grader_versions or name.endswith(".macro_f1")
+    ]
+    told = [f"{name} {known[name]:.3f}" for name in scores] or [f"{result.answered:,} answers"]
+    if "latency_p95_ms" in known:
+        told.append(f"95 % of answers within {known['latency_p95_ms']:,.0f} ms")
+    if "cost_usd_per_1k" in known:
+        told.append(f"{known['cost_usd_per_1k']:.3f} USD per 1,000")
+    return f"{result.suite}: {', '.join(told)}"
 
 
 def _time(iso: str) -> str:

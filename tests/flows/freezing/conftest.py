@@ -28,7 +28,7 @@ async def host(listening: socket.socket) -> AsyncIterator[ModelHost]:
 
 
 @pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory, listening: socket.socket) -> Path:
+def live_v1(tmp_path_factory: pytest.TempPathFactory, listening: socket.socket) -> Path:
     """The folder of a target whose v1 is live; made once, copied for each test."""
 
     async def promoted(folder: Path) -> None:
@@ -41,9 +41,9 @@ def original(tmp_path_factory: pytest.TempPathFactory, listening: socket.socket)
 
 
 @pytest.fixture
-def line(tmp_path: Path, host: ModelHost, original: Path) -> Succession:
+def line(tmp_path: Path, host: ModelHost, live_v1: Path) -> Succession:
     """The target with v1 live, which is wrong on two cases."""
-    shutil.copytree(original, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(live_v1, tmp_path, dirs_exist_ok=True)
     line = Succession(tmp_path, host)
     line.wrong[model("v1")] = 2
     host.known.add(model("v1"))
@@ -51,8 +51,8 @@ def line(tmp_path: Path, host: ModelHost, original: Path) -> Succession:
 
 
 @pytest.fixture(scope="module")
-def frozen_original(
-    tmp_path_factory: pytest.TempPathFactory, original: Path, listening: socket.socket
+def frozen_v1(
+    tmp_path_factory: pytest.TempPathFactory, live_v1: Path, listening: socket.socket
 ) -> Path:
     """The same after a freeze, each case asked twice; made once, copied for each test."""
 
@@ -63,15 +63,15 @@ def frozen_original(
             await freeze(question_of(line.settings, "line", repeats=2))
 
     folder = tmp_path_factory.mktemp("frozen")
-    shutil.copytree(original, folder, dirs_exist_ok=True)
+    shutil.copytree(live_v1, folder, dirs_exist_ok=True)
     asyncio.run(frozen(folder))
     return folder
 
 
 @pytest.fixture
-def frozen(tmp_path: Path, host: ModelHost, frozen_original: Path) -> Succession:
+def frozen(tmp_path: Path, host: ModelHost, frozen_v1: Path) -> Succession:
     """The target with v1 live and frozen, wrong on two cases."""
-    shutil.copytree(frozen_original, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(frozen_v1, tmp_path, dirs_exist_ok=True)
     line = Succession(tmp_path, host)
     line.wrong[model("v1")] = 2
     host.known.add(model("v1"))

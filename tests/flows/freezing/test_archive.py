@@ -74,11 +74,11 @@ def key() -> str:
 
 @pytest.fixture(scope="module")
 def here(
-    tmp_path_factory: pytest.TempPathFactory, original: Path, listening: socket.socket, key: str
+    tmp_path_factory: pytest.TempPathFactory, live_v1: Path, listening: socket.socket, key: str
 ) -> Project:
     """Where v1 was frozen and exported; made once, and not changed."""
     folder = tmp_path_factory.mktemp("here")
-    shutil.copytree(original, folder, dirs_exist_ok=True)
+    shutil.copytree(live_v1, folder, dirs_exist_ok=True)
 
     async def frozen() -> None:
         async with model_host(listening) as host:
