@@ -43,8 +43,8 @@ async def regress(target: str, requested_by: str = "") -> dict[str, str]:
                 run.run_id, look
             ):
                 break
-        await tasks.conclude(run.run_id)
+        verdict = await tasks.conclude(run.run_id)
         outcome = await tasks.settle_regression(run.run_id)
         page = await tasks.report(run.run_id)
     get_run_logger().info("%s: %s, report %s", target, outcome, page)
-    return {"run_id": run.run_id, "verdict": outcome, "report": page}
+    return {"run_id": run.run_id, "verdict": verdict, "outcome": outcome, "report": page}

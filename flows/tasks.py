@@ -169,7 +169,7 @@ async def clean_up(run_id: str) -> None:
 
 @task(name="settle regression", **_STEP)
 async def settle_regression(run_id: str) -> str:
-    """Act on what a regression run found, as the target file says; returns the verdict's outcome."""
+    """Act on what a regression run found, as the target file says; returns the word for it."""
     settings = load_settings()
     outcome = await asyncio.to_thread(regression_outcome.apply_outcome, settings, run_id)
     alert = await asyncio.to_thread(regression_outcome.alert_of, settings, run_id)

@@ -10,6 +10,7 @@ import msgspec
 
 from evals.errors import RefusedError
 from evals.records import Candidate, encode
+from flows.evaluation.kept.recorded_baseline import pin_own_answers
 from flows.evaluation.open_run import OpenRun, load_plan, open_run
 from flows.evaluation.progress import waits_shown
 from flows.evaluation.tries.old_looks import note_old_looks
@@ -132,6 +133,8 @@ async def resolve(settings: Settings, run_id: str) -> str:
         note_old_looks(run)
         _require_untried(run, candidate)
         live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
+        if run.record.kind == "regression":
+            pin_own_answers(run, candidate.model_id)
         run.registry.note_run(
             run_id,
             actor="gatewright",

@@ -19,6 +19,7 @@ from flows.registry import (
     leases,
     ledger,
     pointers,
+    regression_outcomes,
     retries,
     rollbacks,
     run_states,
@@ -139,6 +140,9 @@ class Registry:
     statement = reading(statements.statement)
     unkept_runs = reading(kept_answers.unkept_runs)
     kept_answers = reading(kept_answers.kept_answers)
+    save_regression_outcome = writing(regression_outcomes.save_outcome)
+    regression_outcome = reading(regression_outcomes.outcome_of)
+    last_regression_outcome = reading(regression_outcomes.last_outcome)
 
     begin_retry = writing(retries.begin_retry)
     retries = reading(retries.retries_of)

@@ -104,6 +104,23 @@ class Succession(Project):
         assert outcome.state == "live", outcome.detail
         return run_id
 
+    async def regressed(self, name: str, *, again: str = "1") -> tuple[str, Verdict]:
+        """Ask what is live its suites once more, alone, and judge; return the run and its verdict."""
+        run, _ = request_run(
+            self.settings,
+            "line",
+            TriggerRef(model_id=model(name)),
+            kind="regression",
+            actor="cron",
+            again=again,
+        )
+        await resolve(self.settings, run.run_id)
+        for look in steps.rounds_due(self.settings, run.run_id):
+            await steps.ask_round(self.settings, run.run_id, look)
+            if judge_look(self.settings, run.run_id, look):
+                break
+        return run.run_id, steps.conclude(self.settings, run.run_id)
+
     def _say(self, asked: str, text: str) -> str:
         number = int(text.split("number ")[1].split()[0]) % 1000
         return "no" if number < self.wrong.get(asked, 0) else "yes"
