@@ -106,7 +106,7 @@ def _follows(one: CanaryStatus) -> list[str]:
     if change is None:
         return []
     if change.regressed:
-        words = change.regressed.replace("cant_tell", "can't tell")
+        words = change.regressed.replace("cannot_tell", "can't tell")
         return [f"regression run {change.run_id} says: {words}; gatewright report {change.run_id}"]
     if change.problem:
         return [f"no regression run was started: {change.problem}"]

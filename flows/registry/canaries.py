@@ -29,7 +29,7 @@ __all__ = [
 
 LookOutcome = Literal["chosen", "alike", "changed", "skipped", "unasked"]
 """chosen: there were no cases before; skipped: nothing was asked, by the budget; unasked: too few answers came."""
-Regressed = Literal["", "steady", "changed", "worse", "cant_tell", "failed"]
+Regressed = Literal["", "steady", "changed", "worse", "cannot_tell", "failed"]
 """What the regression run that a change started came to; "" while it has not ended."""
 EventKind = Literal["canary_chosen", "canary_changed", "canary_over"]
 

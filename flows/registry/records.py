@@ -78,6 +78,7 @@ CHANGES: frozenset[str] = frozenset(
         "put_back",
         "warned",
         "edited",
+        "frozen",
         "run_retried",
     }
 )
