@@ -144,7 +144,11 @@ def _ends(one: TargetStatus, now: datetime) -> str:
     if not known:
         return _NOTHING
     left = (min(known) - now.date()).days
-    return f"{min(known)}" + (f" ({left} d)" if left <= 180 else "")
+    return (
+        f"{min(known)}"
+        + (f" ({left} d)" if left <= 180 else "")
+        + (", frozen" if one.frozen else "")
+    )
 
 
 def _slots(one: TargetStatus) -> str:

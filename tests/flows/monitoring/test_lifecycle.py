@@ -55,6 +55,7 @@ def test_a_last_day_is_warned_of_at_180_90_and_30_days_once_each(ten: TenStates)
         assert thresholds(found) == ([] if threshold is None else [("retirement", threshold)])
         if days in (180, 90, 30):
             assert f"stops answering on {day}" in found[0].message
+            assert f"freeze before {day}" in found[0].message
             assert found[0].command == "gatewright freeze triage"
         assert told(ten) == [], "the same day again"
     kinds = [event.kind for event in ten.registry.history("triage")]
