@@ -6,6 +6,9 @@
 3  wrong input or configuration
 4  infrastructure: something outside failed
 130  stopped by Ctrl-C; the message says how to go on
+
+`gatewright status` has the same codes for what it found: 0 all is well, 1 something live is broken or got worse, 2 a person
+is needed, 3 a target file can't be read, 4 something could not be asked.
 """
 
 from __future__ import annotations
@@ -24,15 +27,18 @@ from evals.addresses import prepare_environment
 from evals.errors import ConfigurationError, GatewrightError
 from evals.files.full_disk import cause_in_full_disk
 from flows.commands import (
+    canary,
     decide,
     demo,
     doctor,
+    freeze,
     inspect,
     plan,
     registry,
     resume,
     rollback_and_holds,
     serve,
+    status,
     suite,
     sweep,
     verify,
@@ -65,12 +71,15 @@ for commands in (
     running,
     resume,
     watch,
+    canary,
+    status,
     inspect,
     plan,
     registry,
     rollback_and_holds,
     decide,
     doctor,
+    freeze,
     verify,
     suite,
     serve,

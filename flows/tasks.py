@@ -23,6 +23,8 @@ from flows.evaluation import looks, request, steps
 from flows.evaluation.progress import last_look
 from flows.housekeeping import answer_cache, sweep_target
 from flows.monitoring import drift_watch, regression_outcome
+from flows.monitoring.canary.look import look_at_all
+from flows.monitoring.canary.status import CanaryStatus
 from flows.orchestration import artifacts
 from flows.recovery import target_rollback
 from flows.release import go_live as release
@@ -33,6 +35,7 @@ from flows.service.dispatcher.watching import Look, watch_targets
 from flows.settings import load_settings
 
 __all__ = [
+    "ask_canaries",
     "ask_round",
     "ask_rung",
     "check_drift",
@@ -166,7 +169,7 @@ async def clean_up(run_id: str) -> None:
 
 @task(name="settle regression", **_STEP)
 async def settle_regression(run_id: str) -> str:
-    """Act on what a regression run found, as the target file says; returns the verdict's outcome."""
+    """Act on what a regression run found, as the target file says; returns the word for it."""
     settings = load_settings()
     outcome = await asyncio.to_thread(regression_outcome.apply_outcome, settings, run_id)
     alert = await asyncio.to_thread(regression_outcome.alert_of, settings, run_id)
@@ -188,6 +191,19 @@ async def check_drift(
             artifacts.alert(one.target, facts, event=artifacts.DRIFT_FOUND)
         await asyncio.to_thread(drift_watch.record_check, settings, one)
     return checks
+
+
+@task(name="canary", cache_policy=NO_CACHE, persist_result=False)
+async def ask_canaries(target: str | None) -> tuple[CanaryStatus, ...]:
+    """Ask the few cases of a target's canary, or of all, and start a regression run where something changed."""
+    settings = load_settings()
+    async with _own_server() as api:
+        found = await look_at_all(settings, api, target)
+    for one in found:
+        if one.change is not None and one.last is not None and one.change.at == one.last.at:
+            facts = {"target": one.target, "model_id": one.model_id, "reason": one.change.said}
+            artifacts.alert(one.target, facts, event=artifacts.CANARY_CHANGED)
+    return found
 
 
 @task(name="finish", **_STEP)

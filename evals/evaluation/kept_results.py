@@ -52,20 +52,38 @@ class AskedSuite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptEvidence:
-    """What of kept answers takes part in judging; see the fields of `evals.gate.examiner.Evidence`."""
+    """What of kept answers takes part in judging; see the fields of `evals.gate.examiner.Evidence`.
+
+    Where they are `recorded` in place of a model that is asked, `baseline` is what the run is compared with, not what the
+    live model's answers are held against besides.
+    """
 
     anchor: Mapping[str, ModelResults] | None = None
     anchor_problem: str = ""
     baseline: Mapping[str, ModelResults] | None = None
     baseline_problem: str = ""
     baseline_changed: str = ""
+    recorded: bool = False
+    recorded_problem: str = ""
+    recorded_model: str = ""
+    recorded_note: str = ""
+    recorded_as: str = ""
 
     def beside(self, evidence: Evidence) -> Evidence:
         """Return the evidence of a run with the kept answers."""
+        anchored = replace(evidence, anchor=self.anchor, anchor_problem=self.anchor_problem)
+        if self.recorded:
+            return replace(
+                anchored,
+                baseline=self.baseline,
+                recorded=True,
+                recorded_problem=self.recorded_problem,
+                recorded_model=self.recorded_model,
+                recorded_note=self.recorded_note,
+                recorded_as=self.recorded_as,
+            )
         return replace(
-            evidence,
-            anchor=self.anchor,
-            anchor_problem=self.anchor_problem,
+            anchored,
             kept_baseline=self.baseline,
             kept_problem=self.baseline_problem,
             baseline_changed=self.baseline_changed,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.checks.check import Check
-from evals.checks.comparability import ComparedResults, measured_results
+from evals.checks.comparability import ComparedResults, has_metric, measured_results
 from evals.checks.comparison import compare, measure
 from evals.checks.kept_comparison import comparable_rows
 from evals.checks.measurement import Measurement
@@ -27,6 +27,7 @@ from evals.gate.decision import compare_with_threshold, futile, rests_on
 from evals.gate.explanations import explain, state_at_look, too_few, unscored_share
 from evals.gate.looks import CheckLook, LookHistory
 from evals.gate.policy import GatePolicy
+from evals.gate.recorded import NOT_COMPARABLE, OVER_ITSELF, TWO_OF_ONE_RUN, judged_as
 from evals.metrics.results import ModelResults
 from evals.records import CheckOutcome, CheckResult, CheckState, LookPosition, Role, Slot
 from evals.stats.sequential import FIRST_LOOK, Look, look_at
@@ -43,6 +44,9 @@ class Evidence:
     there for cases that can't be compared. Where that model can't be compared at all, `anchor_problem` says why.
     `kept_baseline` are the live model's own kept answers, laid out in the same way; `kept_problem` says why there are
     none although they were kept, `baseline_changed` what tells that its deployment is another one than it was.
+    `recorded`: the baseline was not asked; `baseline` are answers of before, laid out in the same way, or None and the reason
+    is `recorded_problem`. `recorded_model` names the model that gave them where it is not the candidate itself, and
+    `recorded_note` is a sentence for people on whose answers they are; `recorded_as` names them for machines.
     """
 
     candidate: Mapping[str, ModelResults]
@@ -54,12 +58,18 @@ class Evidence:
     kept_baseline: Mapping[str, ModelResults] | None = None
     kept_problem: str = ""
     baseline_changed: str = ""
+    recorded: bool = False
+    recorded_problem: str = ""
+    recorded_model: str = ""
+    recorded_note: str = ""
+    recorded_as: str = ""
 
     def asked(self, check: Check) -> list[tuple[Role, str]]:
         """Return the models and suites that a check needs answers from. Raises IncomparableError for none."""
         suites = [results.suite for results in measured_results(check, self.candidate)]
         roles: list[Role] = ["candidate"]
-        if check.relative and check.against == "baseline" and self.baseline is not None:
+        asked = self.baseline is not None and not self.recorded
+        if check.relative and check.against == "baseline" and asked:
             roles.append("baseline")
         return [(role, suite) for role in roles for suite in suites]
 
@@ -78,12 +88,18 @@ class Examiner:
         settled = self._settled(check)
         if settled is not None:
             return settled
+        if self._recorded(check):
+            check = judged_as(check)
         blank = blank_result(check, self.policy.confidence_of(check))
         not_here = self._not_measured_here(check)
         if not_here is not None:
             return _ruled(check, with_finding(blank, not_here, decides=False), decided=True)
         if check.against == "anchor" and self.evidence.anchor is None:
             return self._incomparable(check, blank, self.evidence.anchor_problem)
+        if self._recorded(check) and (self.evidence.baseline is None or self._of_two(check)):
+            return self._incomparable(
+                check, blank, self.evidence.recorded_problem or TWO_OF_ONE_RUN
+            )
         try:
             candidate, baseline = self._opponents(check).of(check)
             return self._measured(check, candidate, baseline, blank)
@@ -111,19 +127,42 @@ class Examiner:
             return f"measured on the {check.measure_on} deployment, not here"
         evidence = self.evidence
         if check.against == "anchor":
-            none_yet = evidence.baseline is None and not evidence.anchor_problem
+            none_yet = (
+                evidence.baseline is None or evidence.recorded
+            ) and not evidence.anchor_problem
             return why_not_judged(check, evidence.candidate, evidence.anchor, none_yet=none_yet)
+        if self._recorded(check):
+            of_another = evidence.release or evidence.recorded_model
+            return None if of_another else self._not_of_itself(check)
         if check.relative and evidence.baseline is None:
             return "no live baseline to compare with"
         return None
+
+    def _recorded(self, check: Check) -> bool:
+        """Whether a check compares with answers of before, because its baseline was not asked."""
+        return self.evidence.recorded and check.relative and check.against == "baseline"
+
+    def _of_two(self, check: Check) -> bool:
+        """Whether its metric compares two answers of one run, which the candidate alone does not give."""
+        return not any(has_metric(check.metric, one) for one in self.evidence.candidate.values())
+
+    def _not_of_itself(self, check: Check) -> str | None:
+        """Why a look at what is live can't judge a comparison of the model with itself."""
+        if check.spec.superiority:
+            return OVER_ITSELF
+        if self.evidence.baseline is None:
+            return self.evidence.recorded_problem
+        return TWO_OF_ONE_RUN if self._of_two(check) else None
 
     def _opponents(self, check: Check) -> ComparedResults:
         return self.kept if check.against == "anchor" else self.results
 
     def _incomparable(self, check: Check, blank: CheckResult, why: str) -> CheckLook:
-        """A check whose anchor can't be compared: undecided, so that a person decides until the gate names another."""
-        short = "the anchor can't be compared"
-        result = with_finding(blank, incomparable(why), overruled=short)
+        """A check whose anchor or recorded baseline can't be compared: undecided, so that a person decides."""
+        anchored = check.against == "anchor"
+        short = "the anchor can't be compared" if anchored else NOT_COMPARABLE
+        finding = incomparable(why) if anchored else f"{NOT_COMPARABLE}: {why}"
+        result = with_finding(blank, finding, overruled=short)
         return _ruled(check, result, decided=self.looks.final)
 
     def _measured(
@@ -134,7 +173,7 @@ class Examiner:
         blank: CheckResult,
     ) -> CheckLook:
         planned = int(due_rows(check, candidate).sum())
-        if check.against == "anchor" and baseline is not None:
+        if (check.against == "anchor" or self._recorded(check)) and baseline is not None:
             blank = msgspec.structs.replace(blank, against_model=baseline.model_id)
             why = why_incomparable(self.policy, check, baseline)
             if why is not None:

@@ -35,7 +35,8 @@ class Acceptance(Record, frozen=True, kw_only=True):
     """What it takes for people to accept a verdict, and who has.
 
     `wanted` is the answer that lets the candidate go live, None when no answer can. `given` are those who gave it in
-    time, of `required`; `excluded` may not give it. `deadline` is UTC, ISO 8601, None when it never ends.
+    time, of `required`; `excluded` may not give it. `deadline` is UTC, ISO 8601, None when it never ends; `given_until` is when
+    the first of the given overrides ends to count, None where none was given.
     """
 
     wanted: Decision | None
@@ -44,6 +45,7 @@ class Acceptance(Record, frozen=True, kw_only=True):
     excluded: tuple[str, ...]
     deadline: str | None
     expired: bool
+    given_until: str | None = None
 
     @property
     def enough(self) -> bool:
@@ -73,7 +75,9 @@ def acceptance_of(
         return deadline is None or answer.at <= deadline
 
     answers = registry.answers(run.run_id, slot) if wanted is not None else ()
-    people = distinct(answer.actor for answer in answers if counts(answer))
+    counted = [answer for answer in answers if counts(answer)]
+    people = distinct(answer.actor for answer in counted)
+    ends = [_later(one.at, rules.override.expires_after_s) for one in counted]
     return Acceptance(
         wanted=wanted,
         required=max(1, required),
@@ -81,6 +85,7 @@ def acceptance_of(
         excluded=excluded,
         deadline=deadline,
         expired=deadline is not None and now > deadline,
+        given_until=min(ends, default=None) if wanted == "override" else None,
     )
 
 

@@ -19,7 +19,7 @@ from flows.commands.output import (
 )
 from flows.commands.views.history import changes_table
 from flows.commands.views.live import live_data, live_renderable
-from flows.commands.views.runs import pending_list, run_list
+from flows.commands.views.runs import left_by_process, pending_list, run_list
 from flows.config.sealing import UNSEALED, may_see_run
 from flows.config.target import load_target, target_names
 from flows.registry.opening import open_registry, require_run
@@ -99,10 +99,11 @@ def runs(
         _targets(settings, registry, target)
         found = [as_told(registry, run) for run in registry.runs(target, limit)]
         pending = registry.inbox_pending(limit)
+        died = left_by_process(registry)
     if as_json:
         emit([msgspec.to_builtins(run) for run in found])
         return
-    console().print(run_list(found) if found else "no runs yet")
+    console().print(run_list(found, died) if found else "no runs yet")
     if pending:
         console().print(pending_list(pending))
 

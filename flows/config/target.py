@@ -21,7 +21,7 @@ from evals.records import Record, Slot, digest
 from flows.platforms.base import SlotSpec
 from flows.platforms.table import PLATFORMS, platform_kind
 
-__all__ = ["JudgePlan", "PromotionPlan", "Target", "load_target", "target_names"]
+__all__ = ["CanaryPlan", "JudgePlan", "PromotionPlan", "Target", "load_target", "target_names"]
 
 
 class PromotionPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,11 +56,24 @@ class JudgePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     concurrency: int = 16
 
 
+class CanaryPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """How many cases the live model is asked every hour, and what that may take in a month, in USD and in calls."""
+
+    cases: int = 20
+    budget_usd: float | None = None
+    budget_calls: int | None = None
+
+    @property
+    def most_calls(self) -> int:
+        """The calls that may be made in a month; hourly looks take about 750 for each case."""
+        return self.budget_calls if self.budget_calls is not None else 1000 * self.cases
+
+
 class Target(Record, frozen=True, kw_only=True):
     """A parsed target file. `options` is the block of its platform; `digest` covers all that was authored.
 
     `on_drift` is what happens when something else stands than is recorded: alert, hold, both or nothing. `approvers` may
-    see the cases of sealed suites; who may approve is the gate's affair.
+    see the cases of sealed suites; who may approve is the gate's affair. Without `canary` none is asked by itself.
     """
 
     name: str
@@ -80,6 +93,7 @@ class Target(Record, frozen=True, kw_only=True):
     on_drift: tuple[str, ...] = ("alert",)
     judge: JudgePlan | None = None
     approvers: tuple[str, ...] = ()
+    canary: CanaryPlan | None = None
 
 
 def target_names(folder: Path) -> tuple[str, ...]:
@@ -167,6 +181,7 @@ def _target(data: Mapping[str, Any], path: Path) -> Target:
         on_drift=tuple(data.get("drift", {}).get("on_found", ("alert",))),
         judge=_judge(data),
         approvers=tuple(data.get("approvers", ())),
+        canary=convert(data["canary"], CanaryPlan) if "canary" in data else None,
     )
 
 

@@ -45,7 +45,7 @@ async def ask_models(
         models: dict[Role, EvaluatedModel] = {
             "candidate": run.evaluated_model("candidate", await candidate_connection(run))
         }
-        if run.record.baseline_model:
+        if run.asks_baseline:
             models["baseline"] = run.evaluated_model("baseline", await _baseline_connection(run))
         try:
             with ResponseStore(run.settings.home / "responses") as store:

@@ -15,6 +15,7 @@ from evals.records import Candidate, Price, Role, SuiteResult, encode
 from evals.report.numbers import rough_duration
 from evals.suites.opened import OpenedSuite
 from flows.deployments.downtime import downtime_findings
+from flows.deployments.hosting import billed_by_the_hour
 from flows.evaluation.open_run import TargetPlan, sampling_settings
 from flows.platforms.base import BillsByTheHour, Finding, Platform, SlotSpec
 from flows.platforms.findings import price_advice
@@ -100,7 +101,7 @@ def expected_findings(
     lines = [_cost(plan, expected), *budget_findings(plan, platform, asked.values())]
     lines.append(_time(plan.target.developer, expected[0]))
     production = plan.target.production
-    if production.sku and _billed_by_the_hour(platform, models["candidate"], production):
+    if production.sku and billed_by_the_hour(platform, models["candidate"], production):
         lines += _keeping(plan, prices["candidate"])
     developer = plan.target.developer
     if isinstance(platform, BillsByTheHour) and platform.billed_by_the_hour(
@@ -138,11 +139,6 @@ def _losses(plan: TargetPlan, roles: int, seen: Sequence[SuiteResult]) -> Iterat
         )
         fix = f"ask more slowly ('sampling.concurrency'), raise 'sampling.lost_answers', or see gatewright plan {plan.target.name}"
         yield Finding(name="lost answers", level="warn", message=message, fix=fix)
-
-
-def _billed_by_the_hour(platform: Platform, model_id: str, slot: SlotSpec) -> bool:
-    """True unless the platform knows that such a slot has no hosting fee of its own."""
-    return not isinstance(platform, BillsByTheHour) or platform.billed_by_the_hour(model_id, slot)
 
 
 def _tokens(opened: OpenedSuite, longest: int, seen: Sequence[SuiteResult]) -> tuple[float, float]:

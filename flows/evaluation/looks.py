@@ -93,10 +93,10 @@ def due_look(run: OpenRun) -> tuple[int, LookHistory | None]:
 
 
 def models_of(run: OpenRun) -> Models:
-    """The model of each role of a run, with its price."""
+    """Each model that a run asks, with its price."""
     models: dict[Role, str] = {"candidate": run.record.candidate_model}
-    if run.record.baseline_model:
-        models["baseline"] = run.record.baseline_model
+    if run.asks_baseline:
+        models["baseline"] = run.record.baseline_model or ""
     return {role: (model, run.price(role)) for role, model in models.items()}
 
 

@@ -35,6 +35,7 @@ from flows.config.strategy import strategy_problems
 from flows.config.target import Target, load_target
 from flows.evaluation.judge_preflight import judge_problems
 from flows.evaluation.judges import TargetJudge
+from flows.evaluation.kept.recorded import recorded_in
 from flows.files import write_record
 from flows.platforms.base import Connection, HostingPlatform
 from flows.platforms.table import open_platform
@@ -168,7 +169,7 @@ class OpenRun:
     def evaluation(self) -> Evaluation:
         """The contest of this run: candidate alone, or against the pinned baseline."""
         roles: tuple[Role, ...] = (
-            ("candidate", "baseline") if self.record.baseline_model else ("candidate",)
+            ("candidate", "baseline") if self.asks_baseline else ("candidate",)
         )
         return Evaluation(
             run_id=self.record.run_id,
@@ -181,6 +182,11 @@ class OpenRun:
             needs=LookStore(self.folder).needs() if self.deal.looks > 1 else {},
             most_tokens=most_tokens(self.target, roles),
         )
+
+    @property
+    def asks_baseline(self) -> bool:
+        """Whether a second model is asked; a baseline of recorded answers is not."""
+        return bool(self.record.baseline_model) and recorded_in(self.folder) is None
 
     @cached_property
     def deal(self) -> SamplingPlan:
@@ -221,7 +227,7 @@ class OpenRun:
         if role == "candidate":
             return self.record.candidate
         target, model = self.record.target, self.record.baseline_model
-        if not model:
+        if not model or not self.asks_baseline:
             return None
         base = base_model_of(self.registry, target, model)
         return Candidate(model_id=model, target=target, base_model=base)

@@ -29,6 +29,7 @@ from flows.evaluation.judge_preflight import judge_findings
 from flows.evaluation.judges import judge_costs, judges_at_work
 from flows.evaluation.kept.anchor import anchor_findings
 from flows.evaluation.kept.pinned import pin_earlier_models
+from flows.evaluation.kept.recorded_baseline import grade_recorded
 from flows.evaluation.looks import (
     Results,
     due_look,
@@ -131,6 +132,7 @@ async def ask_round(
             await run.platform.aclose()
         async with judges_at_work(run.plan.judge, run.folder, budget):
             await run.evaluation.grade()
+            await grade_recorded(run)
             if run.record.kind != "regression":
                 await pin_earlier_models(run)
         if look == run.evaluation.rounds:
@@ -221,7 +223,7 @@ def _with_stop(verdict: Verdict, stop_reasons: tuple[str, ...]) -> Verdict:
 async def _judges(run: OpenRun) -> tuple[Finding, ...]:
     models: dict[Role, str] = {
         "candidate": run.record.candidate_model,
-        "baseline": run.record.baseline_model or "",
+        "baseline": (run.record.baseline_model or "") if run.asks_baseline else "",
     }
     return await judge_findings(
         run.plan.judge,

@@ -23,7 +23,14 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["DueDeployment", "SweepOutcome", "in_use", "sweep_all", "sweep_target"]
+__all__ = [
+    "DueDeployment",
+    "SweepOutcome",
+    "due_deployments",
+    "in_use",
+    "sweep_all",
+    "sweep_target",
+]
 
 _SILENT_FOR = timedelta(days=2)
 """A run that has said and written nothing for so long was killed and not begun again: its slot is free."""
@@ -63,7 +70,7 @@ async def sweep_target(
     platform = platform_of(target)
     try:
         used = in_use(settings, registry, target.name)
-        due = await _due(registry, target, platform, used)
+        due = await due_deployments(registry, target, platform, used)
         keep = await plan_keep_warm(target, platform=platform, registry=registry, in_use=used)
         if dry_run:
             return SweepOutcome(
@@ -126,9 +133,10 @@ def in_use(settings: Settings, registry: Registry, target: str) -> frozenset[str
     return frozenset(names)
 
 
-async def _due(
+async def due_deployments(
     registry: Registry, target: Target, platform: Platform, used: frozenset[str]
 ) -> tuple[DueDeployment, ...]:
+    """Return what a sweep of a target would delete; `used` are the deployments of running runs."""
     name = target.name
     keep_s = target.promotion.keep_previous_s
     found = {one.name: one for one in await _slots(registry, target, platform, used)}

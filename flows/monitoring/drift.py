@@ -23,7 +23,7 @@ from flows.registry.records import NewPointer
 from flows.registry.store import Registry
 from flows.release.publish_live import publish_live
 
-__all__ = ["Drift", "adopt", "find_drift", "repair"]
+__all__ = ["Drift", "adopt", "find_drift", "find_reading_drift", "repair"]
 
 
 class Drift(Record, frozen=True, kw_only=True):
@@ -51,8 +51,16 @@ async def find_drift(
     """Compare the registry with the platform and with what applications read; empty when all agree."""
     live = registry.live(target)
     served = await _served(platform, live) if live is not None else None
+    read = await find_reading_drift(live, publishers)
+    return (served, *read) if served is not None else read
+
+
+async def find_reading_drift(
+    live: LivePointer | None, publishers: Sequence[Publisher]
+) -> tuple[Drift, ...]:
+    """Compare the registry with what applications read alone."""
     read = [await _read(publisher, live) for publisher in publishers if publisher.reads_back]
-    return tuple(found for found in (served, *read) if found is not None)
+    return tuple(found for found in read if found is not None)
 
 
 async def adopt(

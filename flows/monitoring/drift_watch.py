@@ -23,7 +23,7 @@ from flows.registry.records import AUTOMATION
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["SETTLE_S", "DriftCheck", "check_all", "check_drift", "record_check"]
+__all__ = ["SETTLE_S", "DriftCheck", "at_work", "check_all", "check_drift", "record_check"]
 
 SETTLE_S = 20.0
 """How long after a first sight drift is looked at again, in seconds: longer than telling applications takes."""
@@ -77,7 +77,7 @@ async def check_drift(settings: Settings, name: str, *, settle_s: float = SETTLE
     try:
         target = load_target(settings.targets, name)
         with open_registry(settings) as registry:
-            if _at_work(settings, registry, name):
+            if at_work(settings, registry, name):
                 return DriftCheck(target=name)
             return await _look(settings, registry, target, settle_s)
     except GatewrightError as error:
@@ -110,7 +110,7 @@ async def _look(
     if drifts:
         await asyncio.sleep(settle_s)
         again, live_then = await _seen(settings, registry, target)
-        if live_then != live or _at_work(settings, registry, target.name):
+        if live_then != live or at_work(settings, registry, target.name):
             return DriftCheck(target=target.name)
         before = {_mark(one) for one in drifts}
         drifts = tuple(one for one in again if _mark(one) in before)
@@ -164,7 +164,7 @@ def _mark(drift: Drift) -> str:
     return f"{drift.place} {drift.kind} {drift.found or '-'}"
 
 
-def _at_work(settings: Settings, registry: Registry, target: str) -> bool:
+def at_work(settings: Settings, registry: Registry, target: str) -> bool:
     """Say whether Gatewright itself is just changing what stands there."""
     if rollback_under_way(registry, target, within=_AT_WORK_FOR):
         return True

@@ -18,6 +18,7 @@ from flows.monitoring.regression_evidence import (
     accumulated_evidence,
     store_evidence,
 )
+from flows.monitoring.regression_words import outcome_of_run
 from flows.recovery.earlier_models import rollback_command
 from flows.settings import Settings
 
@@ -39,7 +40,7 @@ class Alert(Record, frozen=True, kw_only=True):
 
 
 def apply_outcome(settings: Settings, run_id: str) -> str:
-    """Close a regression run and act on its verdict as the target's `regression.on_fail` says. Returns the outcome.
+    """Close a regression run, put what it came to on record, and act on it as the target's `regression.on_fail` says. Returns the word for it.
 
     Only a FAIL has consequences; what could not be decided says nothing against the live model. With `act_on: evidence`
     a run that did not pass has them when all runs together are evidence enough. Safe to do again.
@@ -48,6 +49,7 @@ def apply_outcome(settings: Settings, run_id: str) -> str:
         verdict = run.registry.verdict(run_id)
         assert verdict is not None, "a regression run is settled after it is judged"
         watched = store_evidence(run)
+        outcome = run.registry.save_regression_outcome(outcome_of_run(run, verdict, watched))
         reason = "; ".join(verdict.reasons)[:500]
         if _speaks_against(run, verdict, watched):
             _act(run, verdict, f"regression run {run_id}: {reason}")
@@ -57,7 +59,7 @@ def apply_outcome(settings: Settings, run_id: str) -> str:
             run.registry.set_run_state(run_id, "failed", reason)
         elif verdict.outcome == "INCONCLUSIVE":
             run.registry.set_run_state(run_id, "inconclusive", reason)
-        return verdict.outcome
+        return outcome.outcome
 
 
 def alert_of(settings: Settings, run_id: str) -> Alert | None:

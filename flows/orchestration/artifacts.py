@@ -11,7 +11,14 @@ from uuid import UUID
 from evals.sampling.progress.displays import progress_lines
 from evals.sampling.progress.snapshot import ProgressSink, Snapshot
 
-__all__ = ["DRIFT_FOUND", "REGRESSION_FAILED", "alert", "publish_report", "showing_progress"]
+__all__ = [
+    "CANARY_CHANGED",
+    "DRIFT_FOUND",
+    "REGRESSION_FAILED",
+    "alert",
+    "publish_report",
+    "showing_progress",
+]
 
 MOST_BYTES = 20_000
 PROGRESS_EVERY_S = 3.0
@@ -19,6 +26,7 @@ _PATIENCE_S = 5.0
 _REPORT_PATIENCE_S = 60.0
 REGRESSION_FAILED = "gatewright.regression.failed"
 DRIFT_FOUND = "gatewright.drift.found"
+CANARY_CHANGED = "gatewright.canary.changed"
 
 
 async def publish_report(run_id: str, text: str) -> None:

@@ -30,6 +30,7 @@ from flows.platforms.data_plane import SDK_CLIENT, DataPlane, missing_credential
 from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.findings import price_finding
 from flows.platforms.fine_tuning.candidates import known_model, resolve_candidate
+from flows.platforms.last_days import LastDays
 from flows.platforms.model_lifetimes import ModelDates, lifetime_problems
 from flows.platforms.prices import PriceTable
 from flows.platforms.reachability import unreachable
@@ -171,6 +172,13 @@ class OpenAIPlatform:
         """Say whether a model is there and was not shut down: all that can be known where names are not kept."""
         model = await known_model(self, model_id)
         return model is not None and await self._shutdowns.ended(model, model_id) is None
+
+    async def last_days(
+        self, model_id: str, base_model: str | None = None, *, ask: bool = True
+    ) -> LastDays:
+        """Return until when a model answers: by its `shutdown_date`, its base's, or what is published."""
+        model = await known_model(self, model_id) if ask else None
+        return await self._shutdowns.last_days(model, model_id, base_model, ask=ask)
 
     async def answering(
         self, model_id: str, *, live: str | None = None

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from evals.errors import PlatformError
 from evals.records import Candidate
 from flows.platforms.base import Finding, SpeaksOpenAI
 from flows.platforms.findings import NEWER_BASE, lifetime_finding, training_finding
 from flows.platforms.fine_tuning.candidates import known_model
+from flows.platforms.last_days import LastDays
 from flows.platforms.model_lifetimes import LifetimeTable, ModelDates
 from flows.platforms.model_names import base_of, is_fine_tuned
 
@@ -46,6 +47,35 @@ class Shutdowns:
             on = (on or "its base model") + ("" if self._vendor else " at OpenAI")
             found.append(training_finding(on, training, today=today, otherwise=instead))
         return found
+
+    async def last_days(
+        self, model: Mapping[str, Any] | None, model_id: str, base_model: str | None, *, ask: bool
+    ) -> LastDays:
+        """Return until when a model lives; `model` is its entry in the service's list, None where it has none.
+
+        Without `ask` the dates are those of the tables, and nothing is said of whether the model is there.
+        """
+        tuned = is_fine_tuned(model_id)
+        if ask:
+            ends = await self._ends(model or {}, model_id, base_model)
+        else:
+            ends = self._tabled_end(model_id, base_model)
+        state: Literal["there", "gone", "unknown"] = "unknown"
+        if ask:
+            state = "there" if model is not None else "gone"
+        return LastDays(
+            model_id=model_id,
+            base_model=base_of(model_id) or base_model or "",
+            answers_until=ends,
+            trains_until=self._training_ends(model_id, base_model) if tuned else None,
+            state=state,
+        )
+
+    def _tabled_end(self, model_id: str, base_model: str | None) -> date | None:
+        field = "fine_tunes_end" if is_fine_tuned(model_id) else "base_inference_ends"
+        sources = (self._table.stated, self._table.published)
+        days = (getattr(source(model_id, base_model), field) for source in sources)
+        return next((day for day in days if day is not None), None)
 
     async def ended(self, model: Mapping[str, Any], model_id: str) -> date | None:
         """Return the day on which a model was shut down, None while it answers."""

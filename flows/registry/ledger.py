@@ -27,6 +27,7 @@ __all__ = [
     "JudgedRun",
     "NotedLook",
     "Try",
+    "candidates_tried",
     "count_tries",
     "first_look",
     "judged_runs",
@@ -115,6 +116,12 @@ def tries_of(connection: Connection, target: str, candidate_model: str) -> tuple
             if one.run.kind == "promotion" and found.name(one.run) == found.known(candidate_model)
         ]
     )
+
+
+def candidates_tried(connection: Connection, target: str, *, window_s: int, now: str) -> int:
+    """Return how many candidates of a target showed something within the `window_s` seconds before `now`."""
+    found, since = _Candidates(judged_runs(connection, target)), _earlier(now, window_s)
+    return len({found.name(one.run) for one in found.runs if one.at >= since})
 
 
 def count_tries(

@@ -72,8 +72,12 @@ CHANGES: frozenset[str] = frozenset(
         "model_reinstated",
         "drift_found",
         "drift_over",
+        "canary_chosen",
+        "canary_changed",
+        "canary_over",
         "put_back",
         "edited",
+        "frozen",
         "run_retried",
     }
 )

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from flows.registry import (
     answers,
+    canaries,
     drift,
     eligibility,
+    frozen,
     holds,
     inbox,
     judged_by,
@@ -18,6 +20,7 @@ from flows.registry import (
     leases,
     ledger,
     pointers,
+    regression_outcomes,
     retries,
     rollbacks,
     run_states,
@@ -101,6 +104,11 @@ class Registry:
     put_back = writing(drift.record_repair)
     drifted = reading(drift.drifted)
 
+    # the few cases that are asked every hour
+    canary = reading(canaries.canary)
+    keep_canary = writing(canaries.keep_canary)
+    canaries = reading(canaries.canary_of_all)
+
     # runs
     start_run = writing(runs.start)
     run = reading(runs.get)
@@ -116,6 +124,7 @@ class Registry:
     noted_look = reading(ledger.noted_look)
     judged_runs = reading(ledger.judged_runs)
     tries_of = reading(ledger.tries_of)
+    candidates_tried = reading(ledger.candidates_tried)
     count_tries = reading(ledger.count_tries)
     note_judged_by = writing(judged_by.note)
     note_edits = writing(judged_by.note_edits)
@@ -132,6 +141,11 @@ class Registry:
     statement = reading(statements.statement)
     unkept_runs = reading(kept_answers.unkept_runs)
     kept_answers = reading(kept_answers.kept_answers)
+    put_frozen = writing(frozen.put)
+    frozen = reading(frozen.of_target)
+    save_regression_outcome = writing(regression_outcomes.save_outcome)
+    regression_outcome = reading(regression_outcomes.outcome_of)
+    last_regression_outcome = reading(regression_outcomes.last_outcome)
 
     begin_retry = writing(retries.begin_retry)
     retries = reading(retries.retries_of)

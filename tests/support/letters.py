@@ -58,7 +58,10 @@ judge: {model: gpt-4.1}
 
 @dataclass
 class ModelHost:
-    """What answers, and what it was asked. `judge_down`, `training`, `say` and `known` models are the test's to set."""
+    """What answers, and what it was asked.
+
+    `judge_down`, `training`, `say`, `known` models, `fingerprint` and `lost` (requests are answered with 500) are the test's to set.
+    """
 
     url: str = ""
     asked: Counter[str] = field(default_factory=Counter)
@@ -66,7 +69,13 @@ class ModelHost:
     judge_down: bool = False
     training: list[dict[str, Any]] | None = None
     say: Callable[[str, str], str] | None = None
+    fingerprint: str | None = None
+    lost: bool = False
     known: set[str] = field(default_factory=lambda: {CANDIDATE, BASELINE, JUDGE})
+    gone: set[str] = field(default_factory=set)
+    """Models that were shut down."""
+    refusing: dict[str, int] = field(default_factory=dict)
+    """Models that are out of reach, each with the status that it answers."""
     fetched: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -74,12 +83,20 @@ class ModelHost:
     async def chat(self, request: web.Request) -> web.Response:
         body = await request.json()
         model = body["model"]
+        if model in self.gone:
+            return web.json_response({"error": {"code": "model_not_found"}}, status=404)
+        if model in self.refusing:
+            error = {"code": "model_not_found" if self.refusing[model] == 404 else "x"}
+            return web.json_response({"error": error}, status=self.refusing[model])
         if body["messages"][0]["content"] == "ping":
             return _said(model, "pong")
         self.asked[model] += 1
         self.bodies.append(body)
+        if model != JUDGE and self.lost:
+            return web.json_response({"error": {"message": "down", "code": "x"}}, status=500)
         if model != JUDGE and self.say is not None:
-            return _said(model, self.say(model, body["messages"][0]["content"]))
+            text = self.say(model, body["messages"][0]["content"])
+            return _said(model, text, self.fingerprint)
         if model != JUDGE:
             return _said(model, "a kind letter" if model == CANDIDATE else "a letter")
         self.at_once += 1
@@ -114,7 +131,7 @@ class ModelHost:
 
     async def model(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        if name not in self.known:
+        if name not in self.known - self.gone:
             return web.json_response({"error": {"code": "model_not_found"}}, status=404)
         return web.json_response({"id": name, "object": "model", "created": 0, "owned_by": "acme"})
 
@@ -148,10 +165,11 @@ def _verdict(body: dict[str, Any]) -> str:
     return "first" if first and "kind" in first[1] else "second"
 
 
-def _said(model: str, text: str) -> web.Response:
+def _said(model: str, text: str, fingerprint: str | None = None) -> web.Response:
     return web.json_response(
         {
             "model": model,
+            "system_fingerprint": fingerprint,
             "choices": [
                 {"message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
             ],

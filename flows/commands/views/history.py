@@ -33,6 +33,7 @@ _STYLES = {
     "model_refused": "red",
     "model_revoked": "red",
     "drift_found": "red",
+    "canary_changed": "red",
 }
 _LONGEST = 300
 

@@ -7,6 +7,7 @@ judges the run again takes the same.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from evals.evaluation.kept_answers import deployment_marks
 from evals.evaluation.kept_results import KeptEvidence, deployments_changed
@@ -23,6 +24,7 @@ from flows.evaluation.kept.earlier_models import (
     graded_models,
 )
 from flows.evaluation.kept.keep import open_reference, own_names
+from flows.evaluation.kept.recorded_baseline import recorded_evidence
 from flows.evaluation.open_run import OpenRun
 from flows.files import read_record, write_record
 from flows.registry.kept_answers import KeptReference
@@ -75,10 +77,13 @@ def pinned(run: OpenRun) -> EarlierModels | None:
 
 def kept_evidence(run: OpenRun, policy: GatePolicy | None = None) -> KeptEvidence:
     """Return the kept answers that take part in judging a run by its gate, or by another policy."""
-    if run.record.kind == "regression":  # it looks at what is live alone
-        return KeptEvidence()
+    recorded = recorded_evidence(run)
+    if run.record.kind == "regression":  # no anchor: it looks at what is live alone
+        return recorded or KeptEvidence()
     gate, found = policy or run.policy, pinned(run) or EarlierModels()
     anchor, problem = _anchor(run, gate, found)
+    if recorded is not None:
+        return replace(recorded, anchor=anchor, anchor_problem=problem)
     own, own_problem, changed = _baseline(run, found.baseline)
     return KeptEvidence(
         anchor=anchor,

@@ -29,6 +29,7 @@ from flows.platforms.azure.options import AzureOptions, read_options
 from flows.platforms.azure.preflight import Preflight, billed_by_the_hour
 from flows.platforms.azure.region.deployment_types import offers_of
 from flows.platforms.azure.region.model_here import ModelHere, region_of
+from flows.platforms.azure.region.retirement import last_days_of
 from flows.platforms.azure.replace import Replacement, replace_deployment
 from flows.platforms.azure.resolved import MODEL_TAG, RESOLVED_TAG, asked_for, resolves_to
 from flows.platforms.azure.rights import pausing_of, pausing_rights
@@ -37,6 +38,7 @@ from flows.platforms.data_plane import DataPlane
 from flows.platforms.deadlines import Deadline, PollingPace
 from flows.platforms.fine_tuning.candidates import find_checkpoint, resolve_candidate
 from flows.platforms.fine_tuning.records import Job, JobCheckpoint
+from flows.platforms.last_days import LastDays
 from flows.platforms.model_lifetimes import LifetimeTable
 from flows.platforms.model_names import base_of, is_checkpoint_id, same_model
 from flows.platforms.prices import PriceTable
@@ -219,6 +221,13 @@ class AzureOpenAIPlatform:
             if may_be_asked and one.state == "ready" and same_model(model_id, one.model_id):
                 return self._plane, self.connect(one.name, one.model_id, one.slot)
         return None
+
+    async def last_days(
+        self, model_id: str, base_model: str | None = None, *, ask: bool = True
+    ) -> LastDays:
+        """Return until when a model answers in the account's region, by its list, the target and what is published."""
+        models = await self.account.models() if ask else ()
+        return await last_days_of(self, model_id, base_model, models, ask=ask)
 
     async def delete(self, name: str) -> None:
         """Delete and wait until it is gone. Raises PlatformError (code NotOurs) for what Gatewright did not make."""

@@ -20,8 +20,10 @@ from sqlalchemy import (
 
 __all__ = [
     "answers",
+    "canaries",
     "chain_head",
     "events",
+    "frozen",
     "holds",
     "inbox",
     "leases",
@@ -188,6 +190,20 @@ statements = Table(
     Column("seq", BigInteger, nullable=False),
 )
 
+frozen = Table(
+    "frozen",
+    metadata,
+    Column("frozen_id", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("model_id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("envelope", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("frozen_by_target", "target", "seq"),
+)
+
 selections = Table(
     "selections",
     metadata,
@@ -224,4 +240,12 @@ leases = Table(
     Column("since", Double, nullable=False),
     Column("beat", Double, nullable=False),
     Index("leases_by_target", "target"),
+)
+
+canaries = Table(
+    "canaries",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("record", Text, nullable=False),
+    Column("at", Text, nullable=False),
 )

@@ -95,7 +95,7 @@ def asks_for(project: Any, *wanted: str) -> None:
 def test_a_failed_regression_revokes_where_the_target_says_so(project, settings, registry):
     asks_for(project, "revoke")
     run_id = measured_again(registry, "FAIL")
-    assert apply_outcome(settings, run_id) == "FAIL"
+    assert apply_outcome(settings, run_id) == "worse"
     assert "0.6 is below 0.8" in registry.barred(TARGET, "v2")
     assert registry.held(TARGET).actor == "gatewright"
     assert registry.live(TARGET).model_id == "v2"  # a person goes back, not a machine

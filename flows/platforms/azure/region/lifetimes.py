@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import NamedTuple
 
 from flows.platforms.azure.region.model_here import OTHER_BASE, ModelHere
 from flows.platforms.azure.region.models import (
@@ -20,7 +21,7 @@ from flows.platforms.findings import (
     unknown_lifetime,
 )
 
-__all__ = ["lifetime_findings"]
+__all__ = ["RegionalDays", "lifetime_findings", "regional_days"]
 
 _STATE_IT = (
     "if it can't be deployed, train the successor on a newer base model; if it can, state its 'fine_tunes_end' under"
@@ -33,14 +34,34 @@ def lifetime_findings(model: ModelHere) -> tuple[Finding, ...]:
     return _of_fine_tune(model) if model.tuned else _of_base(model)
 
 
-def _of_base(model: ModelHere) -> tuple[Finding, ...]:
-    entry, what = model.listed, f"base model {model.base}"
+class RegionalDays(NamedTuple):
+    """When a model stops answering here, from when no successor can be trained, and whether the list has it as retired."""
+
+    answers_until: date | None
+    trains_until: date | None
+    retired: bool
+
+
+def regional_days(model: ModelHere) -> RegionalDays:
+    """Return a model's last days in a region, by the rules that `lifetime_findings` reports by."""
+    if not model.tuned:
+        return RegionalDays(_base_ends(model), None, is_retired(model.listed))
+    retired = is_retired(model.own) and _tells_it_apart(model)
+    return RegionalDays(_fine_tunes_end(model), _training_ends(model), retired)
+
+
+def _base_ends(model: ModelHere) -> date | None:
     stated = model.lifetimes.stated(model.model_id).base_inference_ends
     published = model.lifetimes.published(model.model_id).base_inference_ends
+    return stated or inference_ends(model.listed) or published
+
+
+def _of_base(model: ModelHere) -> tuple[Finding, ...]:
+    entry, what = model.listed, f"base model {model.base}"
     if is_retired(entry):
         message = f"the {what} is retired"
         return (Finding(name="lifetime", level="fail", message=message, fix=OTHER_BASE),)
-    ends = stated or inference_ends(entry) or published
+    ends = _base_ends(model)
     if ends is None:
         found = [unknown_lifetime(what, "base_inference_ends")]
     else:

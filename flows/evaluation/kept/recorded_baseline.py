@@ -1,0 +1,76 @@
+"""A baseline that is not asked: a model's recorded answers, chosen once for a run, graded by today's graders, laid out on
+today's rows.
+
+So a regression run holds what is live against its own answers of before. What is chosen is pinned when the run's candidate is
+named; whoever judges the run again takes the same. A case that changed since, or is asked in another way, is not compared
+(`evals.checks.kept_comparison`).
+"""
+
+from __future__ import annotations
+
+from evals.evaluation.kept_results import KeptEvidence
+from flows.evaluation.kept.anchor import kept_as
+from flows.evaluation.kept.earlier_models import earlier_model, earlier_models, graded_model
+from flows.evaluation.kept.frozen_baseline import frozen_model, require_frozen
+from flows.evaluation.kept.recorded import RecordedBaseline, keep_recorded, recorded_in
+from flows.evaluation.open_run import OpenRun
+from flows.registry.kept_answers import KeptReference
+
+__all__ = ["grade_recorded", "pin_own_answers", "recorded_evidence"]
+
+_LUCKY = (
+    "the live model is compared with the answers that won its promotion, which flatter it a little; take fresh ones with:"
+    " gatewright reference"
+)
+_NONE = "no answers of this model are on record; take them with: gatewright reference"
+
+
+def pin_own_answers(run: OpenRun, model: str) -> None:
+    """Choose the recorded answers of what is live for a regression run; what was chosen stays."""
+    if recorded_in(run.folder) is None:
+        keep_recorded(run.folder, _own(run, model))
+
+
+async def grade_recorded(run: OpenRun) -> None:
+    """Have today's graders score the recorded answers, as far as they have not. Judges may be asked meanwhile."""
+    found = recorded_in(run.folder)
+    if found is not None and found.reference is not None:
+        if found.source == "frozen":
+            require_frozen(run, found.reference)
+        await graded_model(run, found.reference)
+
+
+def recorded_evidence(run: OpenRun) -> KeptEvidence | None:
+    """Return the recorded answers that a run is judged against; None where its baseline is asked, or it has none."""
+    found = recorded_in(run.folder)
+    if found is None:
+        return None
+    if found.reference is None:
+        return KeptEvidence(recorded=True, recorded_problem=found.problem)
+    if found.source == "frozen":
+        return _frozen(run, found, found.reference)
+    one = earlier_model(run, found.reference)
+    return KeptEvidence(recorded=True, baseline=one.results, recorded_problem=one.problem)
+
+
+def _frozen(run: OpenRun, found: RecordedBaseline, reference: KeptReference) -> KeptEvidence:
+    one = frozen_model(run, reference)
+    return KeptEvidence(
+        recorded=True,
+        baseline=one.results,
+        recorded_problem=one.problem,
+        recorded_model=reference.model_id,
+        recorded_note=found.note,
+        recorded_as=reference.run_id,
+    )
+
+
+def _own(run: OpenRun, model: str) -> RecordedBaseline:
+    target = run.target.name
+    pointer = run.registry.find(target, model)
+    found = kept_as(run, earlier_models(run), pointer.generation) if pointer is not None else None
+    if found is None:
+        return RecordedBaseline(source="promotion", problem=f"{_NONE} {target}")
+    return RecordedBaseline(
+        source="promotion", reference=found.reference, note=f"{_LUCKY} {target}"
+    )

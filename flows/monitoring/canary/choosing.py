@@ -1,0 +1,227 @@
+"""Which cases a canary asks: some that were always answered alike, drawn at random over suites and slices.
+
+Kept answers come first: a case counts as long as all of them agree. Twice as many cases as are wanted are then asked a few
+times more, and those chosen whose answers go on to agree. The same answers say whether what is asked is still the model
+that was promoted: cases whose kept answers agree on one thing and whose new ones agree on another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, zip_longest
+from statistics import median
+from typing import Literal
+
+from evals.evaluation.answer_forms import AnswerForms, answer_forms
+from evals.evaluation.evaluation import settings_for
+from evals.evaluation.kept_answers import KeptAnswers, case_digest
+from evals.evaluation.kept_results import AskedSuite, asked_with, why_incomparable
+from evals.evaluation.ordering import stratified_order
+from evals.stats.steady_answers import e_of_turn, e_together
+from evals.suites.opened import OpenedSuite
+from flows.evaluation.kept.keep import open_reference
+from flows.evaluation.open_run import TargetPlan, sampling_settings, strata
+from flows.monitoring.canary.live_model import Answer, AskedCase, Key, LiveModel
+from flows.platforms.model_names import same_model
+from flows.registry.canaries import CanaryCase
+from flows.registry.store import Registry
+from flows.settings import Settings
+
+__all__ = ["Chosen", "choose", "most_calls"]
+
+AGAIN = 5
+"""How often a case is asked before it is chosen, where answers of it are kept; once more where none are."""
+_DRAWN = 2
+_WAYS: tuple[Literal["text", "labels"], ...] = ("text", "labels")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The cases, what was seen on the way, and `e`: the evidence that the model is not the one whose answers are kept.
+
+    `answered` cases were answered as often as they were asked, `compared` of them had kept answers, and `turned` of those agree on
+    something else than before.
+    """
+
+    cases: tuple[CanaryCase, ...]
+    answered: int
+    passed_over: int
+    own_answers: bool
+    marks: frozenset[str]
+    kept_marks: frozenset[str] = frozenset()
+    turned: int = 0
+    compared: int = 0
+    e: float | None = None
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Drawn:
+    """A case on its way: the answers that are kept of it, and those that came."""
+
+    one: AskedCase
+    kept: list[AnswerForms]
+    new: list[Answer] = field(default_factory=list)
+
+    def way(self, forms: Sequence[AnswerForms]) -> Literal["text", "labels"] | None:
+        """By what all answers agree, the stricter of the two; None when they do not."""
+        for way in _WAYS:
+            found = {one.by(way) for one in forms}
+            if len(found) == 1 and found != {""}:
+                return way
+        return None
+
+    @property
+    def forms(self) -> list[AnswerForms]:
+        return [answer.forms for answer in self.new]
+
+    @property
+    def steady(self) -> Literal["text", "labels"] | None:
+        return self.way([*self.kept, *self.forms])
+
+    @property
+    def turned(self) -> bool:
+        """Whether the kept answers agree on one thing and the new ones on another."""
+        for way in _WAYS if self.kept and self.new else ():
+            before, now = ({one.by(way) for one in forms} for forms in (self.kept, self.forms))
+            if len(before) == len(now) == 1 and "" not in before | now:
+                return before != now
+        return False
+
+
+def most_calls(number: int) -> int:
+    """How many calls choosing so many cases takes at most, retries aside."""
+    return _DRAWN * number * (AGAIN + 1)
+
+
+async def choose(
+    settings: Settings, registry: Registry, live: LiveModel, number: int, *, anew: bool = False
+) -> Chosen:
+    """Choose `number` cases, or as many as there are. Asks each drawn one `AGAIN` times, or once more without kept answers.
+
+    With `anew` no kept answers are taken: what is asked now is what later looks are held against.
+
+    Raises SamplingError when the endpoint can't be asked at all, KeptAnswersError when kept answers are damaged.
+    """
+    order = list(islice(_in_order(live), 10 * number))
+    kept, kept_marks = ({}, frozenset()) if anew else _kept(settings, registry, live, order)
+    own = not kept
+    found = [_Drawn(one=one, kept=kept.get(one.key, [])) for one in order if own or one.key in kept]
+    agreeing = [one for one in found if not one.kept or one.way(one.kept)]
+    drawn = agreeing[: _DRAWN * number]
+    again = AGAIN + 1 if own else AGAIN
+    asked = await _ask(live, drawn, again)
+    considered = found[: found.index(drawn[-1]) + 1] if drawn else []
+    chosen = [one for one in asked if one.steady and not one.turned][:number]
+    before = considered[: considered.index(chosen[-1]) + 1] if len(chosen) == number else considered
+    lost = sum(one in drawn and one not in asked for one in before)
+    return Chosen(
+        cases=tuple(_case(one) for one in chosen),
+        answered=len(asked),
+        passed_over=len(before) - len(chosen) - lost,
+        own_answers=own,
+        marks=frozenset(mark for one in drawn for answer in one.new for mark in answer.marks),
+        kept_marks=kept_marks,
+        turned=sum(one.turned for one in asked),
+        compared=0 if own else len(asked),
+        e=None if own else _e_of_turns(asked, again, passed_over=len(considered) - len(drawn)),
+    )
+
+
+async def _ask(live: LiveModel, drawn: Sequence[_Drawn], again: int) -> list[_Drawn]:
+    """Ask each case until its answers disagree; returns those of which no answer was lost."""
+    left, whole = list(drawn), list(drawn)
+    for _ in range(again):
+        answers = await live.ask([one.one for one in left])
+        whole = [one for one in whole if one not in left or one.one.key in answers]
+        left = [one for one in left if one.one.key in answers]
+        for one in left:
+            one.new.append(answers[one.one.key])
+        left = [one for one in left if one.way(one.forms)]
+    return whole
+
+
+def _e_of_turns(asked: Sequence[_Drawn], again: int, passed_over: int) -> float:
+    """The evidence that kept and new answers are not of one model; a case whose new answers disagree speaks against it."""
+    values = [e_of_turn(len(one.kept), again) if one.turned else 0.0 for one in asked]
+    return e_together(values, passed_over)
+
+
+def _case(one: _Drawn) -> CanaryCase:
+    way = one.steady
+    assert way is not None, "only cases that agree are chosen"
+    times = [answer.latency_ms for answer in one.new if answer.latency_ms is not None]
+    suite, case_id = one.one.key
+    return CanaryCase(
+        suite=suite,
+        case_id=case_id,
+        case=case_digest(one.one.case),
+        by=way,
+        answer=one.forms[0].by(way),
+        asked=len(one.kept) + len(one.new),
+        latency_ms=median(times) if times else None,
+    )
+
+
+def _in_order(live: LiveModel) -> Iterator[AskedCase]:
+    """All cases in an order nobody chooses, one suite after the other in turn, each slice in proportion.
+
+    The cases of sealed suites are asked only where there are no others: what is sent every hour does not stay unseen.
+    """
+    plan, name = live.plan, f"{live.plan.target.name} {live.pointer.generation}"
+    suites = [one for one in plan.suites if not one.suite.sealed] or list(plan.suites)
+    tags = strata(plan.policy)
+    orders = [
+        iter(stratified_order(one.suite.cases, tags, f"{name} {one.suite.name}")) for one in suites
+    ]
+    for row in zip_longest(*orders):
+        for opened, position in zip(suites, row, strict=True):
+            if position is not None:
+                yield AskedCase(opened=opened, case=opened.suite.cases[int(position)])
+
+
+def _kept(
+    settings: Settings, registry: Registry, live: LiveModel, order: Sequence[AskedCase]
+) -> tuple[dict[Key, list[AnswerForms]], frozenset[str]]:
+    """The kept answers of the live model to some cases that did not change since, and the marks kept with them."""
+    wanted = {one.key: one for one in order}
+    found: dict[Key, list[AnswerForms]] = {}
+    marks: set[str] = set()
+    for answers in _sources(settings, registry, live):
+        for opened in {one.opened.suite.name: one.opened for one in order}.values():
+            record = answers.record.suite(opened.suite.name)
+            if record is None or why_incomparable(record, _asked_now(live.plan, opened)):
+                continue
+            marks.update(record.deployments)
+            for key, forms in _forms(answers, opened, wanted):
+                found.setdefault(key, []).append(forms)
+    return found, frozenset(marks)
+
+
+def _sources(settings: Settings, registry: Registry, live: LiveModel) -> Iterator[KeptAnswers]:
+    target, model = live.plan.target.name, live.pointer.model_id
+    for reference in registry.kept_answers(target):
+        if same_model(model, reference.model_id):
+            yield open_reference(settings, reference)
+
+
+def _forms(
+    answers: KeptAnswers, opened: OpenedSuite, wanted: Mapping[Key, AskedCase]
+) -> Iterator[tuple[Key, AnswerForms]]:
+    for line in answers.lines(opened.suite.name):
+        key = (opened.suite.name, line.response.case_id)
+        one = wanted.get(key)
+        if one is not None and line.case == case_digest(one.case):
+            forms = answer_forms(opened, one.case, line.response)
+            if forms is not None:
+                yield key, forms
+
+
+def _asked_now(plan: TargetPlan, opened: OpenedSuite) -> AskedSuite:
+    stated = plan.target.sampling
+    with_ = asked_with(
+        settings_for(opened, sampling_settings(plan.target, "candidate")),
+        system_prompt=stated.get("candidate", {}).get("system_prompt"),
+        api=stated.get("api", "chat"),
+    )
+    return AskedSuite(opened=opened, asked_with=with_, repeats=1)

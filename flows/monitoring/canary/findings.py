@@ -1,0 +1,217 @@
+"""From answers to what is on record: alike, changed, or not to be told; each transition of a canary in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from evals.records import LivePointer, digest
+from evals.stats.steady_answers import CHOOSING_BAR
+from flows.config.target import CanaryPlan
+from flows.evaluation.open_run import TargetPlan
+from flows.monitoring.canary import change
+from flows.monitoring.canary.choosing import Chosen
+from flows.monitoring.canary.comparing import Compared
+from flows.monitoring.canary.live_model import Spending
+from flows.monitoring.canary.words import said_alike, said_changed, said_chosen, said_few
+from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState, LookOutcome
+from flows.registry.store import Registry
+from flows.settings import Settings
+
+__all__ = [
+    "Here",
+    "after_choosing",
+    "after_comparing",
+    "chosen_lately",
+    "noted",
+    "settle",
+    "unasked",
+]
+
+_CHOOSES_EVERY = timedelta(days=1)
+_NOTHING = Spending()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Here:
+    """The target that is looked at, and what is live for it."""
+
+    settings: Settings
+    registry: Registry
+    plan: TargetPlan
+    live: LivePointer
+
+    @property
+    def limits(self) -> CanaryPlan:
+        """What the target file says, or the defaults where a person asks for a look at a target without a canary."""
+        return self.plan.target.canary or CanaryPlan()
+
+    @property
+    def folder(self) -> Path:
+        """Where the answers of a look lie until it is on record."""
+        return self.settings.home / "canary" / self.plan.target.name
+
+
+def settle(at: Here, state: CanaryState, *, anew: bool, actor: str) -> CanaryState:
+    """Take in what regression runs came to: a change that is over makes room for cases chosen anew, as a person does."""
+    state = change.settled(at.registry, state)
+    found = state.change
+    if anew:
+        reason = f"{actor} has the cases chosen anew"
+    elif found is not None and change.is_over(found):
+        reason = f"regression run {found.run_id} says {found.regressed}: the answers of now are the measure"
+    else:
+        return state
+    fresh = replace(state, change=None, cases=(), passed_over=0, own_answers=True, chosen_at="")
+    if found is not None:
+        at.registry.keep_canary(fresh, event="canary_over", reason=reason, actor=actor)
+    return fresh
+
+
+def chosen_lately(at: Here, state: CanaryState) -> bool:
+    """Whether cases were looked for within a day, and none was found."""
+    if not state.chosen_at or state.cases:
+        return False
+    ago = datetime.fromisoformat(at.registry.now()) - datetime.fromisoformat(state.chosen_at)
+    return ago < _CHOOSES_EVERY
+
+
+def after_choosing(at: Here, state: CanaryState, chosen: Chosen, spent: Spending) -> CanaryState:
+    """Put chosen cases on record, or a change where the answers are not those that were kept."""
+    if spent.stopped:
+        return noted(at, state, "skipped", _SPENT, spent)
+    if not chosen.answered:
+        return unasked(at, state, "no case was answered each time it was asked", spent)
+    marks = tuple(sorted({*state.marks, *chosen.marks}))
+    strange = [one for one in marks if one.startswith("model ") and one not in chosen.kept_marks]
+    turned = chosen.e is not None and chosen.e >= CHOOSING_BAR
+    if turned or (strange and not chosen.own_answers):
+        said = said_changed(chosen.turned, chosen.compared, strange, kept=True)
+        look = CanaryLook(
+            at="", outcome="changed", said=said, answered=chosen.answered, differing=chosen.turned, e=chosen.e
+        )  # fmt: skip
+        return _changed(at, replace(state, marks=marks), look, spent, turned, strange)
+    said = said_chosen(chosen)
+    state = replace(
+        state,
+        chosen_at=at.registry.now(),
+        own_answers=chosen.own_answers,
+        cases=chosen.cases,
+        passed_over=chosen.passed_over,
+        marks=marks,
+        unasked=0,
+        unasked_since="",
+    )
+    facts = {"cases": len(chosen.cases)}
+    at.registry.keep_canary(state, event="canary_chosen", reason=said, data=facts)
+    return noted(at, state, "chosen", said, spent, answered=chosen.answered)
+
+
+def after_comparing(
+    at: Here, state: CanaryState, compared: Compared, spent: Spending
+) -> CanaryState:
+    """Put on record what the answers of chosen cases say."""
+    if spent.stopped:
+        return noted(at, state, "skipped", _SPENT, spent)
+    if not compared.enough:
+        return unasked(at, state, said_few(compared.answered, len(state.cases)), spent)
+    new = sorted(compared.marks - set(state.marks))
+    state = replace(
+        state,
+        cases=compared.cases,
+        marks=tuple(sorted({*state.marks, *new})),
+        compared_at=at.registry.now(),
+        unasked=0,
+        unasked_since="",
+    )
+    look = CanaryLook(
+        at="",
+        outcome="alike",
+        said=said_alike(compared),
+        answered=compared.answered,
+        differing=len(compared.differing),
+        e=compared.e,
+        latency=compared.latency,
+    )
+    known = state.change
+    if known is not None and not (new and known.regressed):
+        return _still(at, state, known, look, spent)
+    if compared.changed or new:
+        differing = len(compared.differing) if compared.changed else 0
+        said = said_changed(differing, compared.answered, new)
+        return _changed(at, state, replace(look, said=said), spent, compared.changed, new)
+    return _looked(at, state, look, spent)
+
+
+def noted(
+    at: Here,
+    state: CanaryState,
+    outcome: LookOutcome,
+    said: str,
+    spent: Spending = _NOTHING,
+    *,
+    answered: int = 0,
+) -> CanaryState:
+    """Return the canary after a look that came to this."""
+    look = CanaryLook(at="", outcome=outcome, said=said, answered=answered)
+    return _looked(at, state, look, spent)
+
+
+def unasked(at: Here, state: CanaryState, why: str, spent: Spending) -> CanaryState:
+    """Return the canary after a look that brought too few answers: that is no change, whoever is to blame."""
+    state = replace(
+        state,
+        unasked=state.unasked + 1,
+        unasked_since=state.unasked_since or at.registry.now(),
+    )
+    return noted(at, state, "unasked", why, spent)
+
+
+_SPENT = "the rest of this month's budget did not reach to the end of the look"
+
+
+def _still(
+    at: Here, state: CanaryState, known: CanaryChange, look: CanaryLook, spent: Spending
+) -> CanaryState:
+    """A change that is not over: its answers may be back by now, once a regression run has looked at it."""
+    back = known.answers and look.e is not None and look.e < 1.0
+    if not (back and known.regressed):
+        said = f"since {known.at[:16].replace('T', ' ')} UTC: {known.said}"
+        return _looked(at, state, replace(look, outcome="changed", said=said), spent)
+    state = replace(state, change=None)
+    reason = f"the answers are as before again; {look.said}"
+    at.registry.keep_canary(state, event="canary_over", reason=reason)
+    return _looked(at, state, replace(look, said=reason), spent)
+
+
+def _changed(
+    at: Here,
+    state: CanaryState,
+    look: CanaryLook,
+    spent: Spending,
+    answers: bool,
+    marks: Sequence[str],
+) -> CanaryState:
+    """Put a change on record before anything follows from it."""
+    now = at.registry.now()
+    found = CanaryChange(
+        at=now,
+        said=look.said,
+        answers=answers,
+        marks=tuple(marks),
+        key=f"canary:{state.target}:{digest([state.generation, now, look.said])[7:19]}",
+    )
+    state = _looked(at, replace(state, change=found), replace(look, outcome="changed"), spent)
+    at.registry.keep_canary(
+        state, event="canary_changed", reason=look.said, data={"marks": list(marks)}
+    )
+    return state
+
+
+def _looked(at: Here, state: CanaryState, look: CanaryLook, spent: Spending) -> CanaryState:
+    made = replace(look, at=at.registry.now(), calls=spent.calls, cost_usd=spent.cost_usd)
+    return replace(state, last=made, looks=state.looks + 1)

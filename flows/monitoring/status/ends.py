@@ -1,0 +1,153 @@
+"""When the models end that a target depends on: the live one, and those that a rollback would go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+
+from evals.errors import PlatformError
+from flows.config.target import Target
+from flows.monitoring.status.records import ModelEnd, ModelRole, Need, Severity
+from flows.platforms.base import HostingPlatform
+from flows.platforms.findings import WARN_DAYS
+from flows.platforms.last_days import TellsLastDays
+from flows.platforms.model_names import short_name
+from flows.registry.provenance import base_model_of
+from flows.registry.store import Registry
+
+__all__ = ["THRESHOLDS", "end_needs", "ends_of", "published_ends", "threshold"]
+
+THRESHOLDS = (180, 90, 30, 0)
+"""How many days before a last day it is warned of, each once; 0 is the day itself."""
+
+
+async def ends_of(
+    registry: Registry, target: Target, platform: HostingPlatform, *, ask: bool = True
+) -> tuple[ModelEnd, ...]:
+    """Return the last days of the live model and of the one before, as far as they are known.
+
+    `ask` says whether the platform may be asked; else they are what is published and what the target states. Raises
+    PlatformError when it can't be asked.
+    """
+    if not isinstance(platform, TellsLastDays):
+        return ()
+    found = []
+    for role, model_id in _models(registry, target.name):
+        base = base_model_of(registry, target.name, model_id)
+        days = await platform.last_days(model_id, base, ask=ask)
+        found.append(
+            ModelEnd(
+                model_id=model_id,
+                name=short_name(model_id),
+                role=role,
+                base_model=days.base_model,
+                answers_until=days.answers_until,
+                trains_until=days.trains_until,
+                state=days.state,
+                asked=ask,
+            )
+        )
+    return tuple(found)
+
+
+async def published_ends(
+    registry: Registry, target: Target, platform: HostingPlatform
+) -> tuple[ModelEnd, ...]:
+    """Return the same from the tables alone; nothing where even that needs the platform."""
+    try:
+        return await ends_of(registry, target, platform, ask=False)
+    except PlatformError:
+        return ()
+
+
+def threshold(days: int) -> int | None:
+    """Return the nearest of the thresholds that so many days left have reached, None while all are ahead."""
+    return min((limit for limit in THRESHOLDS if days <= limit), default=None)
+
+
+def end_needs(target: str, ends: tuple[ModelEnd, ...], now: str) -> Iterator[Need]:
+    """Yield what is to be done about models that end, and about those that are gone already."""
+    today = datetime.fromisoformat(now).date()
+    for end in ends:
+        if end.state in ("gone", "retired"):
+            yield _gone(target, end)
+        if end.answers_until is not None:
+            yield from _retirement(target, end, end.answers_until, today)
+        if end.trains_until is not None and end.role == "live":
+            yield from _training(target, end, end.trains_until, today)
+
+
+def _retirement(target: str, end: ModelEnd, day: date, today: date) -> Iterator[Need]:
+    days = (day - today).days
+    if threshold(days) is None:
+        return
+    live = end.role == "live"
+    if days <= 0:
+        message = f"{_what(end)} stopped answering on {day}"
+    else:
+        message = f"{_what(end)} stops answering on {day}, in {_days(days)}"
+    if live and days > 0:
+        message += f": freeze its answers before {day}, and train its successor on a newer base"
+    severity: Severity = "notice"
+    if live and days <= WARN_DAYS:
+        severity = "broken" if days <= 0 else "person"
+    yield Need(
+        kind="retirement",
+        severity=severity,
+        message=message,
+        until=day.isoformat(),
+        command=f"gatewright freeze {target}" if live and days > 0 else "",
+        about=end.model_id,
+        days=days,
+    )
+
+
+def _training(target: str, end: ModelEnd, day: date, today: date) -> Iterator[Need]:
+    days = (day - today).days
+    if threshold(days) is None:
+        return
+    base = end.base_model or "its base model"
+    message = (
+        f"no successor can be trained on {base} since {day}"
+        if days <= 0
+        else f"a successor can be trained on {base} until {day}, {_days(days)} from now"
+    )
+    yield Need(
+        kind="training_ends",
+        severity="notice",
+        message=message,
+        until=day.isoformat(),
+        command=f"gatewright doctor {target}",
+        about=end.model_id,
+        days=days,
+    )
+
+
+def _gone(target: str, end: ModelEnd) -> Need:
+    """The model, not its deployment: what stands may go on answering, and can't be made again."""
+    word = "is retired" if end.state == "retired" else "is not known any more"
+    message = f"{_what(end)} {word} at the platform: its deployment could not be made again"
+    return Need(
+        kind="model_gone",
+        severity="notice",
+        message=message,
+        command=f"gatewright verify {target}",
+        about=end.model_id,
+    )
+
+
+def _what(end: ModelEnd) -> str:
+    kind = "the live model" if end.role == "live" else "the model to go back to,"
+    return f"{kind} {end.name}"
+
+
+def _days(days: int) -> str:
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def _models(registry: Registry, target: str) -> Iterator[tuple[ModelRole, str]]:
+    live, back = registry.live(target), registry.previous(target)
+    if live is not None:
+        yield "live", live.model_id
+    if back is not None and (live is None or back.model_id != live.model_id):
+        yield "previous", back.model_id

@@ -1,0 +1,175 @@
+"""Gathers how all targets stand: what is on record, what stands, and what of it needs a person, worst first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from evals.errors import ConfigurationError, GatewrightError, Problem, nearest
+from evals.report.numbers import counted
+from evals.report.sanitise import one_line
+from flows.config.target import Target, load_target, target_names
+from flows.monitoring.status.ends import end_needs
+from flows.monitoring.status.looking import LIMIT_S, look_at_all
+from flows.monitoring.status.people import recorded_needs, trigger_needs
+from flows.monitoring.status.recorded import (
+    last_regression,
+    live_model,
+    policy_of,
+    tries_so_far,
+)
+from flows.monitoring.status.records import (
+    EXIT_CODES,
+    SEVERITIES,
+    Need,
+    Seen,
+    Status,
+    TargetStatus,
+    severest,
+)
+from flows.monitoring.status.standing import leftover_needs
+from flows.registry.records import Event
+from flows.registry.store import Registry
+from flows.settings import Settings
+
+__all__ = ["gather_status", "named_targets"]
+
+
+def named_targets(settings: Settings, registry: Registry, target: str | None) -> tuple[str, ...]:
+    """Return the targets that are meant: one, or all that have a file or were ever live.
+
+    Raises ConfigurationError for a name that is none, with the nearest one.
+    """
+    known = sorted({*registry.targets(), *target_names(settings.targets)})
+    if target is None:
+        return tuple(known)
+    if target not in known:
+        message = f"there is no target '{target}'"
+        fix = nearest(target, known) or "write a target file, or set GATEWRIGHT_TARGETS"
+        raise ConfigurationError(Problem(where="status", message=message, fix=fix))
+    return (target,)
+
+
+async def gather_status(
+    settings: Settings,
+    registry: Registry,
+    names: Sequence[str],
+    *,
+    ask: bool = True,
+    limit_s: float = LIMIT_S,
+) -> Status:
+    """Return how targets stand, by the registry's clock. A broken file or a dead platform is a need of its own target.
+
+    Args:
+        settings: where things are.
+        registry: open, and read only.
+        names: targets, as `named_targets` returns them.
+        ask: whether platforms and publishers may be asked.
+        limit_s: how long each of them may take, in seconds.
+    """
+    files = {name: _file(settings, registry, name) for name in names}
+    targets = [one for one in files.values() if isinstance(one, Target)]
+    seen = await look_at_all(settings, registry, targets, limit_s=limit_s, ask=ask)
+    found = tuple(
+        _status(settings, registry, name, files[name], seen.get(name), ask) for name in names
+    )
+    needs = tuple(trigger_needs(registry))
+    severity = max([severest(needs), *(one.severity for one in found)], key=SEVERITIES.index)
+    return Status(
+        at=registry.now(),
+        severity=severity,
+        exit_code=EXIT_CODES[severity],
+        looked=ask,
+        targets=found,
+        needs=needs,
+    )
+
+
+def _file(settings: Settings, registry: Registry, name: str) -> Target | Need:
+    try:
+        return load_target(settings.targets, name)
+    except GatewrightError as error:
+        problems = str(error).splitlines()
+        more = f" (and {counted(len(problems) - 1, 'more problem')})" if len(problems) > 1 else ""
+        return Need(
+            kind="target_file",
+            severity="misconfigured",
+            message=one_line(problems[0]) + more,
+            command=f"gatewright doctor {name}",
+        )
+
+
+def _status(
+    settings: Settings,
+    registry: Registry,
+    name: str,
+    file: Target | Need,
+    seen: Seen | None,
+    asked: bool,
+) -> TargetStatus:
+    live, seen = registry.live(name), seen or Seen()
+    target = file if isinstance(file, Target) else None
+    regression = last_regression(registry, live)
+    drift = registry.drifted(name)
+    needs = [
+        *([file] if isinstance(file, Need) else ()),
+        *seen.problems,
+        *_drifts(name, drift, seen),
+        *recorded_needs(settings, registry, name, live, regression),
+        *end_needs(name, seen.ends, registry.now()),
+        *leftover_needs(name, seen.slots),
+    ]
+    return TargetStatus(
+        target=name,
+        severity=severest(needs),
+        platform=target.platform if target is not None else (live.platform if live else ""),
+        looked=asked and target is not None and not seen.problems,
+        live=live_model(registry, live),
+        regression=regression,
+        tries=tries_so_far(registry, name, policy_of(settings, target) if target else None),
+        hold=msgspec.to_builtins(registry.held(name)),
+        drift=_drift(drift),
+        ends=seen.ends,
+        slots=seen.slots,
+        usd_per_hour=_sum(one.usd_per_hour for one in seen.slots) if seen.stood else None,
+        needs=tuple(sorted(needs, key=lambda one: -SEVERITIES.index(one.severity))),
+    )
+
+
+def _drifts(name: str, recorded: Event | None, seen: Seen) -> list[Need]:
+    """What differs now; what is on record stands where it could not be compared."""
+    if recorded is None:
+        return list(seen.drifts)
+    if seen.compared:
+        return list(seen.drifts) or [_over(name, recorded)]
+    known = Need(
+        kind="drift",
+        severity="broken",
+        message=one_line(recorded.reason),
+        since=recorded.at,
+        command=f"gatewright verify {name}",
+    )
+    return [known, *(one for one in seen.drifts if one.message not in known.message)]
+
+
+def _over(name: str, recorded: Event) -> Need:
+    return Need(
+        kind="drift",
+        severity="notice",
+        message=f"stands as recorded again; the next sweep closes the drift on record: {one_line(recorded.reason)}",
+        since=recorded.at,
+        command=f"gatewright history {name}",
+    )
+
+
+def _drift(recorded: Event | None) -> dict[str, Any] | None:
+    return {"since": recorded.at, "reason": recorded.reason} if recorded is not None else None
+
+
+def _sum(prices: Iterable[float | None]) -> float | None:
+    known = list(prices)
+    priced = [price for price in known if price is not None]
+    return math.fsum(priced) if len(priced) == len(known) else None

@@ -1,0 +1,86 @@
+"""What regression runs came to: on record as a step of the run, so that the chain holds it and every view reads one record."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from evals.records import Record, decode
+from flows.registry.database.engine import Writer
+from flows.registry.database.schema import runs, steps
+from flows.registry.steps import mark
+
+__all__ = [
+    "OUTCOME",
+    "RegressionOutcome",
+    "RegressionWord",
+    "last_outcome",
+    "outcome_of",
+    "save_outcome",
+]
+
+OUTCOME = "outcome"
+"""The step of a regression run whose mark holds what it came to."""
+
+RegressionWord = Literal["steady", "worse", "changed", "cannot_tell"]
+"""steady: it holds, and answers as it did; worse: it is shown to be worse than the gate allows; changed: what answers, or how,
+is not as it was, and no worse; cannot_tell: the evidence decides neither way."""
+
+
+class RegressionOutcome(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a regression run says of the model that is live.
+
+    `why` is one sentence for people. `changes` are what moved since the recorded answers, one sentence each, whatever the
+    outcome. `compared_with` says whose recorded answers the model was held against: those of a fresh pass ("reference"),
+    those that won its promotion ("promotion"), or "" for none.
+    """
+
+    outcome: RegressionWord
+    run_id: str
+    target: str
+    model_id: str
+    why: str
+    changes: tuple[str, ...] = ()
+    compared_with: Literal["", "reference", "promotion", "frozen"] = ""
+    at: str = ""
+
+
+def save_outcome(writer: Writer, outcome: RegressionOutcome) -> RegressionOutcome:
+    """Put an outcome on record; the same one again is no change. Raises RegistryError when the run is not known."""
+    known = outcome_of(writer.connection, outcome.run_id)
+    if known is not None and msgspec.structs.replace(known, at="") == outcome:
+        return known
+    detail = msgspec.to_builtins(outcome)
+    found = mark(writer, outcome.run_id, OUTCOME, "done", detail)
+    return msgspec.structs.replace(outcome, at=found.at)
+
+
+def outcome_of(connection: Connection, run_id: str) -> RegressionOutcome | None:
+    """Return what a regression run came to; None before it is settled, or by a version that knew of no outcomes."""
+    query = (
+        select(steps.c.detail, steps.c.at)
+        .where(steps.c.run_id == run_id, steps.c.step == OUTCOME)
+        .order_by(steps.c.seq.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _read(row.detail, row.at)
+
+
+def last_outcome(connection: Connection, target: str) -> RegressionOutcome | None:
+    """Return what the newest settled regression run of a target came to, None without any."""
+    query = (
+        select(steps.c.detail, steps.c.at)
+        .join(runs, runs.c.run_id == steps.c.run_id)
+        .where(runs.c.target == target, steps.c.step == OUTCOME)
+        .order_by(steps.c.seq.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _read(row.detail, row.at)
+
+
+def _read(detail: str, at: str) -> RegressionOutcome:
+    return msgspec.structs.replace(decode(detail, RegressionOutcome), at=at)
