@@ -77,6 +77,7 @@ CHANGES: frozenset[str] = frozenset(
         "canary_over",
         "put_back",
         "edited",
+        "frozen",
         "run_retried",
     }
 )

@@ -12,6 +12,7 @@ from flows.registry import (
     canaries,
     drift,
     eligibility,
+    frozen,
     holds,
     inbox,
     judged_by,
@@ -140,6 +141,8 @@ class Registry:
     statement = reading(statements.statement)
     unkept_runs = reading(kept_answers.unkept_runs)
     kept_answers = reading(kept_answers.kept_answers)
+    put_frozen = writing(frozen.put)
+    frozen = reading(frozen.of_target)
     save_regression_outcome = writing(regression_outcomes.save_outcome)
     regression_outcome = reading(regression_outcomes.outcome_of)
     last_regression_outcome = reading(regression_outcomes.last_outcome)
