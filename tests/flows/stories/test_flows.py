@@ -22,6 +22,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.logging.handlers import APILogWorker
 from support.project import Project
+from support.waiting import PATIENCE_S
 
 from evals.sampling.progress.snapshot import RoleProgress, Snapshot
 from flows.emulator.server import Emulator
@@ -195,13 +196,12 @@ async def logged(flow_run_id: Any, last: str) -> list[str]:
     """What a flow run has logged, as the server gives it once it has what begins with `last`."""
     APILogWorker.instance().drain()
     wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
-    async with get_client() as client:
-        for _ in range(100):
+    async with asyncio.timeout(PATIENCE_S), get_client() as client:
+        while True:
             lines = [line.message for line in await client.read_logs(wanted)]
             if any(line.startswith(last) for line in lines):
-                break
+                return lines
             await asyncio.sleep(0.1)
-    return lines
 
 
 async def test_how_far_asking_is_and_what_is_waited_for_stand_on_the_pages_of_the_flow_run(
@@ -405,12 +405,10 @@ async def event_of(run_id: str) -> str | None:
 async def events_named(name: str, *, at_least: int) -> list[Any]:
     """What the server knows of a kind of event, once there are so many."""
     asked = {"filter": {"event": {"name": [name]}}, "limit": 50}
-    found: list[Any] = []
-    async with get_client() as client:
-        for _ in range(100):
+    async with asyncio.timeout(PATIENCE_S), get_client() as client:
+        while True:
             answer = await client._client.post("/events/filter", json=asked)
-            found = answer.json()["events"]
+            found: list[Any] = answer.json()["events"]
             if len(found) >= at_least:
-                break
+                return found
             await asyncio.sleep(0.2)
-    return found
