@@ -373,7 +373,8 @@ class Verdict(Record, frozen=True, kw_only=True):
 
     `ending` says after which look asking ended and why; it is one of the reasons, and empty for a sample of fixed size.
     `missing` is the gate's rule for scores that are missing, None in verdicts of before there was one: they were left out.
-    `causes` says, a sentence for each model, why answers are missing. `tries` is None in verdicts of before they were counted, and in those of regression runs.
+    `causes` says, a sentence for each model, why answers are missing. `against` is `frozen:ID` where the baseline was not
+    asked and its frozen answers stood for it. `tries` is None in verdicts of before they were counted, and in those of regression runs.
     """
 
     outcome: VerdictOutcome
@@ -389,6 +390,7 @@ class Verdict(Record, frozen=True, kw_only=True):
     tries: TryCount | None = None
     missing: Literal["worst_case", "at_random"] | None = None
     causes: tuple[str, ...] = ()
+    against: str = ""
 
     @property
     def unmeasured(self) -> tuple[CheckResult, ...]:

@@ -58,6 +58,7 @@ async def promote(
     early_stop: str = "",
     rejudges: str = "",
     selection: str = "",
+    against: str = "",
 ) -> dict[str, str]:
     """Take one candidate the whole way. Exactly one of job_id, model_id and checkpoint names it, or `selection` alone.
 
@@ -66,7 +67,7 @@ async def promote(
     `selection` is the id of a selection on record: its field is asked and one candidate chosen first, and what is taken
     the whole way is that one. Beside one of the three it says where that candidate was chosen.
 
-    `again` and `fresh`, any text, `early_stop="off"` and `rejudges`, a run's id, are the marks of
+    `again` and `fresh`, any text, `early_stop="off"`, `rejudges`, a run's id, and `against` are the marks of
     `flows.evaluation.request.request_run`.
 
     Returns:
@@ -94,6 +95,7 @@ async def promote(
             fresh=bool(fresh),
             early_stop=early_stop != "off",
             selection=selection,
+            against=against,
         )
         run, _created = request(again=again, rejudges=rejudges)
         await _run_to_end(run.run_id)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
 
-from evals.errors import ConfigurationError, Problem
+from evals.errors import ConfigurationError, GatewrightError, LeaseLostError, Problem
 from flows import tasks
 from flows.evaluation.request import request_run
 from flows.evaluation.steps import rounds_due
 from flows.orchestration.flow_log import waits_in_flow_log
+from flows.orchestration.target_lease import target_lease
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
-from flows.settings import load_settings
+from flows.settings import Settings, load_settings
 
 __all__ = ["regress"]
 
@@ -37,14 +39,39 @@ async def regress(target: str, requested_by: str = "") -> dict[str, str]:
         again=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     with waits_in_flow_log():
-        await tasks.resolve(run.run_id)
-        for look in rounds_due(settings, run.run_id):
-            if not await tasks.ask_round(run.run_id, look) or await tasks.judge_look(
-                run.run_id, look
-            ):
-                break
-        verdict = await tasks.conclude(run.run_id)
-        outcome = await tasks.settle_regression(run.run_id)
-        page = await tasks.report(run.run_id)
-    get_run_logger().info("%s: %s, report %s", target, outcome, page)
-    return {"run_id": run.run_id, "verdict": verdict, "outcome": outcome, "report": page}
+        async with target_lease(settings, target, run.run_id, alone=False) as lease:
+            try:
+                found = await _to_end(settings, run.run_id)
+            except LeaseLostError:
+                raise
+            except asyncio.CancelledError:
+                if not lease.lost:
+                    why = f"it was stopped; ask anew: gatewright regress {target}"
+                    _note_failure(settings, run.run_id, why)
+                raise
+            except GatewrightError as error:
+                _note_failure(settings, run.run_id, str(error))
+                raise
+            finally:  # what could not be ended is another run's to ask, not this one's to resume
+                lease.finished = not lease.lost
+    get_run_logger().info("%s: %s, report %s", target, found["outcome"], found["report"])
+    return found
+
+
+async def _to_end(settings: Settings, run_id: str) -> dict[str, str]:
+    """Ask, judge, settle and report."""
+    await tasks.resolve(run_id)
+    for look in rounds_due(settings, run_id):
+        if not await tasks.ask_round(run_id, look) or await tasks.judge_look(run_id, look):
+            break
+    verdict = await tasks.conclude(run_id)
+    outcome = await tasks.settle_regression(run_id)
+    page = await tasks.report(run_id)
+    return {"run_id": run_id, "verdict": verdict, "outcome": outcome, "report": page}
+
+
+def _note_failure(settings: Settings, run_id: str, error: str) -> None:
+    with open_registry(settings) as registry:
+        run = registry.run(run_id)
+        if run is not None and run.under_way:
+            registry.set_run_state(run_id, "failed", error[:500])

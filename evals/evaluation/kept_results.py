@@ -65,6 +65,9 @@ class KeptEvidence:
     baseline_changed: str = ""
     recorded: bool = False
     recorded_problem: str = ""
+    recorded_model: str = ""
+    recorded_note: str = ""
+    recorded_as: str = ""
 
     def beside(self, evidence: Evidence) -> Evidence:
         """Return the evidence of a run with the kept answers."""
@@ -75,6 +78,9 @@ class KeptEvidence:
                 baseline=self.baseline,
                 recorded=True,
                 recorded_problem=self.recorded_problem,
+                recorded_model=self.recorded_model,
+                recorded_note=self.recorded_note,
+                recorded_as=self.recorded_as,
             )
         return replace(
             anchored,

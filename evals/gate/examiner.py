@@ -45,7 +45,8 @@ class Evidence:
     `kept_baseline` are the live model's own kept answers, laid out in the same way; `kept_problem` says why there are
     none although they were kept, `baseline_changed` what tells that its deployment is another one than it was.
     `recorded`: the baseline was not asked; `baseline` are answers of before, laid out in the same way, or None and the reason
-    is `recorded_problem`.
+    is `recorded_problem`. `recorded_model` names the model that gave them where it is not the candidate itself, and
+    `recorded_note` is a sentence for people on whose answers they are; `recorded_as` names them for machines.
     """
 
     candidate: Mapping[str, ModelResults]
@@ -59,6 +60,9 @@ class Evidence:
     baseline_changed: str = ""
     recorded: bool = False
     recorded_problem: str = ""
+    recorded_model: str = ""
+    recorded_note: str = ""
+    recorded_as: str = ""
 
     def asked(self, check: Check) -> list[tuple[Role, str]]:
         """Return the models and suites that a check needs answers from. Raises IncomparableError for none."""
@@ -128,7 +132,8 @@ class Examiner:
             ) and not evidence.anchor_problem
             return why_not_judged(check, evidence.candidate, evidence.anchor, none_yet=none_yet)
         if self._recorded(check):
-            return None if evidence.release else self._not_of_itself(check)
+            of_another = evidence.release or evidence.recorded_model
+            return None if of_another else self._not_of_itself(check)
         if check.relative and evidence.baseline is None:
             return "no live baseline to compare with"
         return None

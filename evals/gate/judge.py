@@ -56,18 +56,24 @@ def verdict_of(
         reasons = (*causes, *reasons)
     return Verdict(
         outcome=outcome,
-        reasons=(*reasons, ending) if ending else reasons,
+        reasons=(*reasons, *(said for said in (evidence.recorded_note, ending) if said)),
         checks=tuple(examined.result for examined in found),
         policy=policy.name,
         policy_digest=policy.digest,
         evidence_digest=evidence_digest(evidence),
         candidate_model=_model(evidence.candidate) or "",
-        baseline_model=_model(evidence.baseline),
-        first_release=evidence.release and evidence.baseline is None,
+        baseline_model=_model(evidence.baseline) or evidence.recorded_model or None,
+        first_release=evidence.release and _nothing_to_compare(evidence),
         ending=ending,
         missing=policy.missing,
         causes=causes,
+        against=evidence.recorded_as,
     )
+
+
+def _nothing_to_compare(evidence: Evidence) -> bool:
+    """Whether there is no baseline at all; recorded answers that can't be compared are one all the same."""
+    return evidence.baseline is None and not evidence.recorded_model
 
 
 def take_look(policy: GatePolicy, evidence: Evidence, looks: LookHistory) -> LookEvent:
@@ -164,7 +170,7 @@ def _overall(
     policy: GatePolicy, evidence: Evidence, found: Sequence[CheckLook]
 ) -> tuple[VerdictOutcome, tuple[str, ...]]:
     deciding = [one.result for one in found if one.result.decides]
-    first = evidence.release and evidence.baseline is None and evidence.slot == "developer"
+    first = evidence.release and _nothing_to_compare(evidence) and evidence.slot == "developer"
     if not deciding:
         reason = "nothing was checked: no check of this gate decides on this evidence"
         if not (first and policy.first_release == "needs_approval"):

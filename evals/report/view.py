@@ -179,6 +179,7 @@ def _provenance(facts: RunFacts) -> Iterator[LabelledValue]:
         "training file": candidate.training_file,
         "training digest": candidate.training_digest,
         "baseline model": facts.baseline.model_id if facts.baseline else None,
+        "baseline answers": facts.verdict.against if facts.verdict is not None else None,
         "gate": facts.gate_path,
     }
     yield from (

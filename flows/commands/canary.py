@@ -43,7 +43,7 @@ def canary(
     settings = load_settings()
     found = asyncio.run(_look(settings, target, choose_anew=choose_anew))
     if as_json:
-        emit([msgspec.to_builtins(one) for one in found])
+        emit([{**msgspec.to_builtins(one), "changed": one.changed} for one in found])
     else:
         for one in found:
             console().print(canary_renderable(one))
@@ -106,7 +106,7 @@ def _follows(one: CanaryStatus) -> list[str]:
     if change is None:
         return []
     if change.regressed:
-        words = change.regressed.replace("cant_tell", "can't tell")
+        words = change.regressed.replace("cannot_tell", "can't tell")
         return [f"regression run {change.run_id} says: {words}; gatewright report {change.run_id}"]
     if change.problem:
         return [f"no regression run was started: {change.problem}"]

@@ -13,6 +13,7 @@ from flows.settings import Settings
 
 __all__ = [
     "AGAIN",
+    "AGAINST",
     "BASE_MODEL",
     "CANDIDATES",
     "CHECKPOINT",
@@ -63,6 +64,12 @@ BASE_MODEL = typer.Option(
 FRESH = typer.Option(
     False, "--fresh", help="Ask the live model anew too, whatever answers of it are kept."
 )
+AGAINST = typer.Option(
+    "",
+    "--against",
+    metavar="frozen[:ID]",
+    help="Compare with the frozen answers of the live model, or with those of this id, and ask the candidate alone.",
+)
 _EARLY_STOP = "--early-stop/--no-early-stop"
 _EARLY_STOP_HELP = "Stop asking when every check is decided, or ask every case."
 EARLY_STOP = typer.Option(True, _EARLY_STOP, help=_EARLY_STOP_HELP)
@@ -79,6 +86,7 @@ def request(
     *,
     fresh: bool,
     early_stop: bool,
+    against: str = "",
 ) -> str:
     """Record the run, or find the one that the same trigger already started. Returns its id."""
     from flows.evaluation.request import request_run
@@ -92,6 +100,7 @@ def request(
         again=again,
         fresh=fresh,
         early_stop=early_stop,
+        against=against,
     )
     return run.run_id
 

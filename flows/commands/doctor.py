@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,7 @@ def _look(
 ) -> tuple[Finding, ...]:
     from flows.evaluation.estimate import last_results
     from flows.evaluation.open_run import load_plan
+    from flows.freezing.advice import freeze_advice
     from flows.registry.provenance import base_model_of
 
     try:
@@ -96,14 +98,16 @@ def _look(
     live: Candidate | None = None
     standing: str | None = None
     seen: Sequence[SuiteResult] = ()
+    advice: Finding | None = None
     with suppress(GatewrightError), open_registry(settings) as registry:  # told of below
         pointer, seen = registry.live(name), last_results(registry, name)
         if pointer is not None:
             base = base_model_of(registry, name, pointer.model_id)
             live = Candidate(model_id=pointer.model_id, target=name, base_model=base)
             standing = pointer.deployment
+        advice = freeze_advice(registry, plan.target, today=datetime.now(UTC).date())
     found = asyncio.run(_platform(plan, ref, live, seen, standing, ask=ask))
-    return (*_files(plan), *found)
+    return (*_files(plan), *found, *([advice] if advice is not None else []))
 
 
 def _files(plan: TargetPlan) -> tuple[Finding, ...]:

@@ -19,7 +19,7 @@ from flows.commands.output import (
 )
 from flows.commands.views.history import changes_table
 from flows.commands.views.live import live_data, live_renderable
-from flows.commands.views.runs import pending_list, run_list
+from flows.commands.views.runs import left_by_process, pending_list, run_list
 from flows.config.sealing import UNSEALED, may_see_run
 from flows.config.target import load_target, target_names
 from flows.registry.opening import open_registry, require_run
@@ -104,6 +104,7 @@ def runs(
             for run in found
             if run.kind == "regression"
         }
+        died = left_by_process(registry)
     if as_json:
         told = {run_id: one and msgspec.to_builtins(one) for run_id, one in regressions.items()}
         plain = [msgspec.to_builtins(run) for run in found]
@@ -114,7 +115,7 @@ def runs(
             ]
         )
         return
-    console().print(run_list(found) if found else "no runs yet")
+    console().print(run_list(found, died) if found else "no runs yet")
     if pending:
         console().print(pending_list(pending))
 

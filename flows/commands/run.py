@@ -12,6 +12,7 @@ import typer
 from evals.errors import ConfigurationError, Problem
 from flows.commands.candidate_options import (
     AGAIN,
+    AGAINST,
     BASE_MODEL,
     CANDIDATES,
     CHECKPOINT,
@@ -36,7 +37,7 @@ from flows.commands.output import (
     exit_with,
 )
 from flows.platforms.base import TriggerRef
-from flows.registry.opening import open_registry
+from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
 from flows.settings import Settings, load_settings
 
@@ -66,6 +67,7 @@ def promote(
     again: bool = AGAIN,
     fresh: bool = FRESH,
     early_stop: bool = EARLY_STOP,
+    against: str = AGAINST,
     submit: bool = typer.Option(
         False, "--submit", help="Hand it to a Prefect worker and return at once."
     ),
@@ -80,6 +82,14 @@ def promote(
     jobs = list(job or [])
     names = field_names(jobs, model, checkpoint, candidates, checkpoints, base_model)
     parameters: dict[str, Any] = {"target": target, "requested_by": settings.actor}
+    if names and against:
+        raise ConfigurationError(
+            Problem(
+                where="--against",
+                message="expected one candidate; found several to choose from",
+                fix="choose first, without --against: what is chosen can be held against frozen answers by its --model",
+            )
+        )
     if names:
         run_id = _request_selection(
             settings, target, names, mark, fresh=fresh, early_stop=early_stop
@@ -87,7 +97,8 @@ def promote(
         parameters["selection"] = run_id
     else:
         ref = reference(jobs[0] if jobs else None, model, checkpoint, base_model)
-        run_id = request(settings, target, ref, mark, fresh=fresh, early_stop=early_stop)
+        options = {"fresh": fresh, "early_stop": early_stop}
+        run_id = request(settings, target, ref, mark, against=against, **options)
         parameters |= {
             "job_id": ref.job_id,
             "model_id": ref.model_id,
@@ -96,11 +107,18 @@ def promote(
             "again": mark,
             "fresh": "yes" if fresh else "",
             "early_stop": "" if early_stop else "off",
+            "against": _mark_of(settings, run_id) if against else "",
         }
     if submit:
         _show_submitted(run_id, asyncio.run(_submit(settings, run_id, parameters)), as_json=as_json)
         return
     run_promotion(settings, run_id, as_json=as_json)
+
+
+def _mark_of(settings: Settings, run_id: str) -> str:
+    """The very baseline that a recorded run was given: "frozen" alone may mean another one by the time it is carried out."""
+    with open_registry(settings) as registry:
+        return str(require_run(registry, run_id).trigger.get("against", ""))
 
 
 def evaluate(
@@ -116,18 +134,19 @@ def evaluate(
     ),
     fresh: bool = FRESH,
     early_stop: bool | None = EARLY_STOP_OR_AS_BEGUN,
+    against: str = AGAINST,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Measure a candidate against the live model and judge it, without promoting anything. Needs no Prefect."""
     settings, ref = load_settings(), reference(job, model, checkpoint, base_model)
     earlier = None if again else _last_evaluation(settings, target, ref)
     if earlier is not None:
-        _refuse_other_options(earlier, fresh=fresh, early_stop=early_stop)
+        _refuse_other_options(earlier, fresh=fresh, early_stop=early_stop, against=against)
         go_on(settings, earlier, as_json=as_json)
         return
     options = {"fresh": fresh, "early_stop": early_stop is not False}
     mark = stamp() if again else ""
-    run_id = request(settings, target, ref, mark, kind="evaluation", **options)
+    run_id = request(settings, target, ref, mark, kind="evaluation", against=against, **options)
     run_evaluation(settings, run_id, as_json=as_json)
 
 
@@ -142,14 +161,20 @@ def _last_evaluation(settings: Settings, target: str, ref: TriggerRef) -> RunRec
     return None
 
 
-def _refuse_other_options(run: RunRecord, *, fresh: bool, early_stop: bool | None) -> None:
+def _refuse_other_options(
+    run: RunRecord, *, fresh: bool, early_stop: bool | None, against: str
+) -> None:
     """Raise ConfigurationError for an option that is not how a run was begun."""
     was_fresh, stops = "fresh" in run.trigger, run.trigger.get("early_stop") != "off"
     wrong = ["--fresh"] if fresh and not was_fresh else []
     if early_stop is not None and early_stop != stops:
         wrong.append("--early-stop" if early_stop else "--no-early-stop")
+    held = str(run.trigger.get("against", ""))
+    if against and against not in (held, held.partition(":")[0]):
+        wrong.append("--against")
     if wrong:
         had = [*(["--fresh"] if was_fresh else []), *([] if stops else ["--no-early-stop"])]
+        had += [f"--against {held}"] if held else []
         begun = " and ".join(had) or "neither --fresh nor --no-early-stop"
         raise ConfigurationError(
             Problem(

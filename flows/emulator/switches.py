@@ -132,6 +132,8 @@ class Switches(Record, frozen=True, kw_only=True):
     # content_filter_results on Azure
     filter_annotations: Literal["present", "absent", "mix"] = "present"
     system_fingerprint: bool = True  # False: null
+    fingerprint_suffix: str = ""  # another one, as after a change inside of the service
+    varied_answer_rate: float = 0.0  # calls that read the second half of the question alone
     cached_token_rate: float = 0.0  # requests whose prompt tokens are (mostly) cached ones
     request_limit: int = 2_000_000  # bytes of a body, else 413
     context_tokens: int = 128_000  # else context_length_exceeded

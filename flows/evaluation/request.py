@@ -10,6 +10,8 @@ import msgspec
 
 from evals.errors import RefusedError
 from evals.records import Candidate, encode
+from flows.evaluation.kept.frozen_baseline import baseline_of
+from flows.evaluation.kept.frozen_choice import against_mark
 from flows.evaluation.kept.recorded_baseline import pin_own_answers
 from flows.evaluation.open_run import OpenRun, load_plan, open_run
 from flows.evaluation.progress import waits_shown
@@ -32,7 +34,7 @@ __all__ = [
     "trigger_of",
 ]
 
-_MARKS = ("again", "early_stop", "fresh", "rejudges", "selection")
+_MARKS = ("again", "against", "early_stop", "fresh", "rejudges", "selection")
 _REJUDGED_BEFORE = "judges again "
 """How `again` began in registries of before, where it held what is `rejudges` now."""
 
@@ -49,21 +51,27 @@ def request_run(
     early_stop: bool = True,
     fresh: bool = False,
     selection: str = "",
+    against: str = "",
 ) -> tuple[RunRecord, bool]:
     """Record a run, or find the one that the same trigger already started (then the second value is False).
 
     `again` makes a trigger another one on purpose: any text, such as the time of day. `rejudges` does too: the id of a
     run of this candidate that was refused only because something else was made live since its verdict. Without `early_stop` the run
     asks every case, whatever its gate says of looking early. When `fresh` it takes no answer from an earlier run.
-    `selection` is the id of the selection that chose this candidate.
+    `selection` is the id of the selection that chose this candidate. `against` is "frozen", or "frozen:ID" for a certain
+    frozen baseline, where the candidate is held against its answers and the live model is not asked.
 
     Raises:
-        ConfigurationError: the target, its gate or its suites have problems; nothing is recorded then.
+        ConfigurationError: the target, its gate or its suites have problems, or nothing such is frozen; nothing is recorded
+            then.
+        RefusedError, KeptAnswersError: see `flows.evaluation.kept.frozen_choice.against_mark`.
     """
     plan = load_plan(settings, target)
     more = {"again": again, "rejudges": rejudges, "selection": selection}
-    trigger = trigger_of(ref, early_stop=early_stop, fresh=fresh, **more)
     with open_registry(settings) as registry:
+        if against:
+            more["against"] = against_mark(settings, registry, target, against, kind)
+        trigger = trigger_of(ref, early_stop=early_stop, fresh=fresh, **more)
         if rejudges and (known := _requested_before(registry, target, kind, trigger)) is not None:
             return known, False
         return registry.start_run(
@@ -128,23 +136,29 @@ async def resolve(settings: Settings, run_id: str) -> str:
         )
         try:
             candidate = await run.platform.resolve(ref, target=run.target.name)
+            note_old_looks(run)
+            _require_untried(run, candidate)
+            baseline = await _pinned_baseline(run, candidate)
         finally:
             await run.platform.aclose()
-        note_old_looks(run)
-        _require_untried(run, candidate)
-        live = run.registry.live(run.target.name) if run.record.kind != "regression" else None
-        if run.record.kind == "regression":
-            pin_own_answers(run, candidate.model_id)
         run.registry.note_run(
             run_id,
             actor="gatewright",
             candidate=candidate,
             candidate_model=candidate.model_id,
-            baseline_model=live.model_id if live else None,
+            baseline_model=baseline,
             baseline_generation=run.registry.generation(run.target.name),
             selection=_selection_of(run, candidate.model_id),
         )
         return candidate.model_id
+
+
+async def _pinned_baseline(run: OpenRun, candidate: Candidate) -> str | None:
+    """The model that a run's candidate is compared with; a regression run holds the live model against its own answers."""
+    if run.record.kind == "regression":
+        pin_own_answers(run, candidate.model_id)
+        return None
+    return await baseline_of(run, run.registry.live(run.target.name))
 
 
 def _selection_of(run: OpenRun, model: str) -> str:

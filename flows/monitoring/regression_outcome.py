@@ -21,6 +21,7 @@ from flows.monitoring.regression_evidence import (
     store_evidence,
 )
 from flows.monitoring.regression_words import outcome_of_run
+from flows.monitoring.self_pairs import store_pairs
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.regression_outcomes import RegressionOutcome, RegressionWord
 from flows.settings import Settings
@@ -56,6 +57,7 @@ def apply_outcome(settings: Settings, run_id: str) -> str:
         assert verdict is not None, "a regression run is settled after it is judged"
         known = run.registry.regression_outcome(run_id)
         watched = store_evidence(run)
+        store_pairs(run)
         outcome = known or run.registry.save_regression_outcome(
             outcome_of_run(run, verdict, watched)
         )

@@ -4,6 +4,7 @@ chain       no event was altered, removed or slipped in, and the tables say what
 statement   the proof a promotion left says what is on record, and its signature holds
 evidence    the answers on disk still come to the digest and the outcome that were judged
 drift       the deployment serves the recorded model, and applications read it
+frozen      frozen answers are whole, and their statements hold
 standing    whether the live model's evidence was revoked, or went live against the gate
 """
 
@@ -14,12 +15,15 @@ from collections.abc import Iterator
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from evals.errors import ConfigurationError, GatewrightError
+from evals.evaluation.kept_answers import KeptAnswersError
 from evals.records import LivePointer, Verdict
 from flows.config.connections import platform_of, publishers_of
 from flows.config.target import load_target
+from flows.evaluation.kept.frozen import open_frozen
 from flows.evaluation.open_run import OpenRun
 from flows.evaluation.steps import judged_anew
 from flows.evaluation.tries.as_judged import open_as_judged
+from flows.freezing.statement import statement_problems
 from flows.monitoring.drift import find_drift
 from flows.platforms.base import Finding
 from flows.registry.opening import open_registry
@@ -55,6 +59,7 @@ async def verify_target(
             found = [_ok("live", "nothing is live")]
         else:
             found = [*_proved(registry, live, key), *_standing(registry, live)]
+        found += _frozen(settings, registry, target, key)
         if not offline:
             found += await _drift(settings, registry, target)
     return tuple(found)
@@ -106,6 +111,24 @@ def _signed(registry: Registry, run: RunRecord, key: Ed25519PublicKey | None) ->
     return (
         ", is signed (no GATEWRIGHT_VERIFY_KEY to check it with)" if signatures else ", not signed"
     )
+
+
+def _frozen(
+    settings: Settings, registry: Registry, target: str, key: Ed25519PublicKey | None
+) -> Iterator[Finding]:
+    """Every frozen baseline of the target: its files by their digests, and the statement about it."""
+    for one in registry.frozen(target):
+        named = one.baseline.frozen_id
+        problems = statement_problems(one.baseline, one.envelope, key if one.signed else None)
+        yield from (_fail("frozen", f"{named}: {problem}", _RESTORE) for problem in problems)
+        try:
+            open_frozen(settings, one.baseline)
+        except KeptAnswersError as error:
+            yield _fail("frozen", str(error))
+            continue
+        if not problems:
+            held = "signed" if one.signed else "not signed"
+            yield _ok("frozen", f"{named} of {one.baseline.model_id} is whole, {held}")
 
 
 def _standing(registry: Registry, live: LivePointer) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from evals.sampling.progress.snapshot import ProgressSink, Snapshot
 __all__ = [
     "CANARY_CHANGED",
     "DRIFT_FOUND",
+    "LIFECYCLE_WARNING",
     "REGRESSION_CHANGED",
     "REGRESSION_FAILED",
     "alert",
@@ -28,6 +29,7 @@ _REPORT_PATIENCE_S = 60.0
 REGRESSION_FAILED = "gatewright.regression.failed"
 REGRESSION_CHANGED = "gatewright.regression.changed"
 DRIFT_FOUND = "gatewright.drift.found"
+LIFECYCLE_WARNING = "gatewright.lifecycle.warning"
 CANARY_CHANGED = "gatewright.canary.changed"
 
 

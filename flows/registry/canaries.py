@@ -29,16 +29,15 @@ __all__ = [
 
 LookOutcome = Literal["chosen", "alike", "changed", "skipped", "unasked"]
 """chosen: there were no cases before; skipped: nothing was asked, by the budget; unasked: too few answers came."""
-Regressed = Literal["", "steady", "changed", "worse", "cant_tell", "failed"]
+Regressed = Literal["", "steady", "changed", "worse", "cannot_tell", "failed"]
 """What the regression run that a change started came to; "" while it has not ended."""
 EventKind = Literal["canary_chosen", "canary_changed", "canary_over"]
 
 
 class CanaryCase(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A case that is asked. `answer` is the digest of what was always answered, as text or by the labels in it.
+    """A case that is asked. `answer` is the digest of what was answered `agreed` times, as text or by the labels in it.
 
-    `asked` answers were given to it before the last day, `differed` of them otherwise; `recent` has a digit for each
-    look of that day, 1 where it was otherwise. `latency_ms` is the median when the case was chosen.
+    `latency_ms` is the median when the case was chosen.
     """
 
     suite: str
@@ -46,9 +45,7 @@ class CanaryCase(Record, frozen=True, kw_only=True, omit_defaults=True):
     case: str
     by: Literal["text", "labels"]
     answer: str
-    asked: int
-    differed: int = 0
-    recent: str = ""
+    agreed: int
     latency_ms: float | None = None
 
 
@@ -72,8 +69,8 @@ class CanaryChange(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CanaryLook(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """What one look came to. `differing` of `answered` cases answered otherwise each time they were asked, `e` is the
-    evidence of that, `latency` how many times as long the answers took as when the cases were chosen.
+    """What one look came to. `differing` of `answered` cases answered otherwise each time they were asked, `p` is the
+    p-value of that, `latency` how many times as long the answers took as when the cases were chosen.
     """
 
     at: str
@@ -81,7 +78,7 @@ class CanaryLook(Record, frozen=True, kw_only=True, omit_defaults=True):
     said: str
     answered: int = 0
     differing: int = 0
-    e: float | None = None
+    p: float | None = None
     latency: float | None = None
     calls: int = 0
     cost_usd: float | None = None
@@ -91,7 +88,8 @@ class CanaryState(Record, frozen=True, kw_only=True, omit_defaults=True):
     """All that is known of a target's canary. Times are UTC, ISO 8601; `month` is such as 2026-11.
 
     `own_answers` says that the cases were chosen by answers that the canary asked for itself, none having been kept.
-    `passed_over` cases were looked at and not chosen. `marks` are system fingerprints and model names seen so far.
+    `passed_over` cases were looked at and not chosen. `asking` is a digest of how many cases were wanted and how they are asked.
+    `marks` are system fingerprints and model names seen so far.
     `month_usd` adds up what had a price, `unpriced` counts the calls that had none. `unasked` looks in a row, since
     `unasked_since`, brought too few answers.
     """
@@ -103,6 +101,7 @@ class CanaryState(Record, frozen=True, kw_only=True, omit_defaults=True):
     own_answers: bool = False
     cases: tuple[CanaryCase, ...] = ()
     passed_over: int = 0
+    asking: str = ""
     marks: tuple[str, ...] = ()
     looks: int = 0
     last: CanaryLook | None = None

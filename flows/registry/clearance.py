@@ -13,7 +13,7 @@ from evals.errors import RefusedError, StaleGenerationError
 from evals.gate.tries.rule import excluded_people, why_no_pass
 from evals.people import is_among
 from evals.records import Slot, Verdict
-from flows.registry import answers, holds, ledger, runs, verdicts
+from flows.registry import answers, frozen, holds, ledger, runs, verdicts
 from flows.registry.eligibility import barring_event
 from flows.registry.pointers import live
 from flows.registry.records import Binding, NewPointer, RunRecord
@@ -34,7 +34,7 @@ def require_cleared(connection: Connection, new: NewPointer, expected_generation
             f"{new.target} is held by {hold.actor} since {hold.since}: {hold.reason}"
         )
     verdict = verdicts.require_verdict(connection, run.run_id, "developer")
-    _refuse_other_models(connection, verdict, new)
+    _refuse_other_models(connection, run, verdict, new)
     _refuse_further_try(connection, run, verdict)
     _refuse_uncleared(connection, run, verdict, "developer")
     production = verdicts.verdict(connection, run.run_id, "production")
@@ -57,15 +57,28 @@ def _promoting_run(connection: Connection, new: NewPointer) -> RunRecord:
     return run
 
 
-def _refuse_other_models(connection: Connection, verdict: Verdict, new: NewPointer) -> None:
+def _refuse_other_models(
+    connection: Connection, run: RunRecord, verdict: Verdict, new: NewPointer
+) -> None:
     if verdict.candidate_model != new.model_id:
         raise RefusedError(f"the verdict is on {verdict.candidate_model}, not on {new.model_id}")
     pointer = live(connection, new.target)
     model = pointer.model_id if pointer is not None else None
-    if verdict.baseline_model != model:
+    if verdict.baseline_model != model and not (
+        model is None and _is_frozen(connection, run, verdict)
+    ):
         raise StaleGenerationError(
             f"the verdict compares with {verdict.baseline_model or 'nothing'}; live is {model or 'nothing'}"
         )
+
+
+def _is_frozen(connection: Connection, run: RunRecord, verdict: Verdict) -> bool:
+    """Whether a run was held against a frozen baseline on record, as is right where nothing is live."""
+    named = str(run.trigger.get("against", "")).removeprefix("frozen:")
+    return any(
+        (one.baseline.frozen_id, one.baseline.model_id) == (named, verdict.baseline_model)
+        for one in frozen.of_target(connection, run.target)
+    )
 
 
 def _refuse_further_try(connection: Connection, run: RunRecord, verdict: Verdict) -> None:

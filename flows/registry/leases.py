@@ -41,7 +41,8 @@ LeaseState = Literal["aside", "waits", "holds"]
 class Lease(Record, frozen=True, kw_only=True):
     """A run that is carried out by the process `holder`; "" when it was stopped and something is left to do.
 
-    `since` is when that process took it up, or got the target by it, and `silent_s` how long it was not heard of, in seconds by the database.
+    `since` is when that process took it up, or got the target by it, `beat` when it was last heard of, and `silent_s` how long ago that is,
+    in seconds by the database.
     """
 
     run_id: str
@@ -50,6 +51,7 @@ class Lease(Record, frozen=True, kw_only=True):
     state: LeaseState
     ticket: int
     since: float
+    beat: float
     silent_s: float
 
     @property
@@ -154,16 +156,13 @@ def _enter(
     }
     writer.connection.execute(delete(leases).where(leases.c.run_id == run_id))
     writer.connection.execute(insert(leases).values(**row, beat=now))
-    return Lease(**row, silent_s=0.0)
+    return Lease(**row, beat=now, silent_s=0.0)
 
 
 def _read(connection: Connection, *where: Any) -> tuple[Lease, ...]:
     now = _now(connection)
     rows = connection.execute(select(leases).where(*where).order_by(leases.c.ticket)).mappings()
-    return tuple(
-        Lease(**{key: row[key] for key in row if key != "beat"}, silent_s=now - row["beat"])
-        for row in rows
-    )
+    return tuple(Lease(**row, silent_s=now - row["beat"]) for row in rows)
 
 
 def _change(writer: Writer, *where: Any, **values: Any) -> int:

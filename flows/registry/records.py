@@ -76,7 +76,9 @@ CHANGES: frozenset[str] = frozenset(
         "canary_changed",
         "canary_over",
         "put_back",
+        "warned",
         "edited",
+        "frozen",
         "run_retried",
     }
 )

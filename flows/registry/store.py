@@ -12,6 +12,7 @@ from flows.registry import (
     canaries,
     drift,
     eligibility,
+    frozen,
     holds,
     inbox,
     judged_by,
@@ -30,6 +31,7 @@ from flows.registry import (
     steps,
     switching,
     verdicts,
+    warnings_told,
 )
 from flows.registry.audit import intact, tables
 from flows.registry.database.engine import Clock, Database, utc_now
@@ -104,6 +106,11 @@ class Registry:
     put_back = writing(drift.record_repair)
     drifted = reading(drift.drifted)
 
+    # what people were told of the future
+    warn = writing(warnings_told.record_warning)
+    was_warned = reading(warnings_told.was_warned)
+    warnings = reading(warnings_told.warnings_of)
+
     # the few cases that are asked every hour
     canary = reading(canaries.canary)
     keep_canary = writing(canaries.keep_canary)
@@ -146,6 +153,8 @@ class Registry:
     reference = reading(references.reference)
     reference_passes = reading(references.passes)
     reference_failure = reading(references.pass_failed)
+    put_frozen = writing(frozen.put)
+    frozen = reading(frozen.of_target)
     save_regression_outcome = writing(regression_outcomes.save_outcome)
     regression_outcome = reading(regression_outcomes.outcome_of)
     last_regression_outcome = reading(regression_outcomes.last_outcome)

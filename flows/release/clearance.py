@@ -144,7 +144,9 @@ def _refuse_moved_baseline(
     model = live.model_id if live is not None else None
     if model == act.candidate.model_id:
         raise RefusedError(f"{model} is live for {act.target} already")
-    if run.baseline_generation != generation or verdict.baseline_model != model:
+    # Where nothing is live, a frozen baseline may have stood for it: the registry says whether it did, at the switch.
+    compared = None if model is None and "against" in run.trigger else verdict.baseline_model
+    if run.baseline_generation != generation or compared != model:
         # A FAIL is refused on its merits; any other verdict is only out of date, and can be judged anew.
         moved = RefusedError if verdict.outcome == "FAIL" else StaleGenerationError
         raise moved(

@@ -18,12 +18,14 @@ from evals.evaluation.lost_answers import ask_lost_again
 from evals.gate.examiner import Evidence
 from evals.gate.judge import judge
 from evals.gate.policy import GatePolicy, load_policy
+from evals.gate.recorded import judged_as
 from evals.records import MODEL_OUTCOMES, Role, Verdict
 from flows.approvals.changes import changed_since_verdict
 from flows.config.connections import publishers_of
 from flows.config.strategy import fixed_name
 from flows.evaluation.judges import judges_at_work
 from flows.evaluation.kept.keep import keep_candidate
+from flows.evaluation.kept.pinned import kept_evidence
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import OpenRun, most_tokens, open_run, strata
 from flows.evaluation.progress import WaitsOfAsking, waits_shown
@@ -51,7 +53,7 @@ async def go_live(settings: Settings, run_id: str) -> PromotionOutcome:
             approval=run.policy.approval,
             override=run.policy.override,
             on_inconclusive=run.policy.on_inconclusive,
-            production_checks=bool(_production_checks(run.policy)),
+            production_checks=bool(_production_checks(run)),
             actor=run.record.requested_by,
             strategy=run.target.promotion.strategy,
             deployment=fixed_name(run.target),
@@ -97,14 +99,15 @@ def _smoke(run: OpenRun) -> Callable[[Connection], Awaitable[SmokeResult]]:
 
 def _measure(run: OpenRun) -> Callable[[Connection], Awaitable[Verdict | None]]:
     async def measure(connection: Connection) -> Verdict | None:
-        due = _production_checks(run.policy)
+        due = _production_checks(run)
         if not due:
             return None
         models: dict[Role, EvaluatedModel] = {
             "candidate": run.evaluated_model("candidate", connection)
         }
         pointer = run.registry.live(run.target.name)
-        if pointer is not None and any(check.relative for check in due):
+        asked = run.record.baseline_model is None or run.asks_baseline
+        if pointer is not None and asked and any(check.relative for check in due):
             live = run.platform.connect(
                 pointer.deployment or pointer.model_id, pointer.model_id, "production"
             )
@@ -114,13 +117,15 @@ def _measure(run: OpenRun) -> Callable[[Connection], Awaitable[Verdict | None]]:
     return measure
 
 
-def _production_checks(policy: GatePolicy) -> list[Check]:
-    """The checks that decide on the production deployment; a shadow check alone is no reason to measure there."""
-    return [
-        check
-        for check in policy.checks
-        if check.measure_on == "production" and check.mode == "enforce"
-    ]
+def _production_checks(run: OpenRun) -> list[Check]:
+    """The checks that decide on the production deployment; a shadow check alone is no reason to measure there.
+
+    Nor is a comparison of latency with recorded answers, which decides nothing.
+    """
+    recorded = bool(run.record.baseline_model) and not run.asks_baseline
+    here = [check for check in run.policy.checks if check.measure_on == "production"]
+    due = [judged_as(one) if recorded and one.relative else one for one in here]
+    return [check for check in due if check.mode == "enforce"]
 
 
 async def _production_verdict(
@@ -140,6 +145,8 @@ async def _production_verdict(
     evidence = Evidence(
         candidate=results["candidate"], baseline=results.get("baseline"), slot="production"
     )
+    if run.record.baseline_model and not run.asks_baseline:
+        evidence = kept_evidence(run).beside(evidence)
     verdict = judge(policy, evidence)
     here = tuple(check for check in verdict.checks if check.measure_on == "production")
     return msgspec.structs.replace(verdict, checks=here)

@@ -8,11 +8,13 @@ have no report.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from evals.errors import GatewrightError
 from flows.evaluation import steps
 from flows.evaluation.kept.fresh_pass import pass_over
 from flows.orchestration.target_lease import stopped, target_lease
+from flows.registry.leases import Lease
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
@@ -20,7 +22,13 @@ from flows.reporting.gather import report_run
 from flows.selection.rungs import clean_up_field
 from flows.settings import Settings
 
-__all__ = ["finish_run", "finish_stopped", "is_unfinished", "unfinished_runs"]
+__all__ = [
+    "end_dead_regressions",
+    "finish_run",
+    "finish_stopped",
+    "is_unfinished",
+    "unfinished_runs",
+]
 
 
 def is_unfinished(settings: Settings, run_id: str) -> bool:
@@ -29,9 +37,33 @@ def is_unfinished(settings: Settings, run_id: str) -> bool:
         return _is_unfinished(registry, require_run(registry, run_id))
 
 
-def unfinished_runs(registry: Registry, target: str | None = None) -> tuple[str, ...]:
+def end_dead_regressions(
+    registry: Registry, target: str | None = None, *, is_stopped: Callable[[Lease], bool] = stopped
+) -> tuple[str, ...]:
+    """Have the regression runs of a target, or of all, end as failed whose process died; returns them.
+
+    Such a run looks at one day, so that nobody goes on with it: another one is asked instead.
+    """
+    runs = [registry.run(lease.run_id) for lease in registry.open_leases() if is_stopped(lease)]
+    dead = [
+        run
+        for run in runs
+        if run is not None
+        and run.kind == "regression"
+        and run.under_way
+        and target in (None, run.target)
+    ]
+    for run in dead:
+        why = f"its process died; ask anew: gatewright regress {run.target}"
+        registry.set_run_state(run.run_id, "failed", why)
+    return tuple(run.run_id for run in dead)
+
+
+def unfinished_runs(
+    registry: Registry, target: str | None = None, *, is_stopped: Callable[[Lease], bool] = stopped
+) -> tuple[str, ...]:
     """Return the runs of a target, or of all, that are over, were not cleaned up, and that no process carries out."""
-    runs = [registry.run(lease.run_id) for lease in registry.open_leases() if stopped(lease)]
+    runs = [registry.run(lease.run_id) for lease in registry.open_leases() if is_stopped(lease)]
     return tuple(
         run.run_id
         for run in runs
@@ -77,6 +109,7 @@ async def finish_stopped(settings: Settings, target: str | None = None) -> dict[
     Returns run -> what went wrong, "" for nothing.
     """
     with open_registry(settings) as registry:
+        end_dead_regressions(registry, target)
         found = unfinished_runs(registry, target)
     problems = {}
     for run_id in found:

@@ -20,6 +20,7 @@ from flows.config.sealing import UNSEALED
 from flows.deployments.pausing import PAUSING
 from flows.evaluation.human_labels import judge_facts
 from flows.evaluation.kept.pinned import EarlierModels, pinned
+from flows.evaluation.kept.recorded import recorded_in
 from flows.evaluation.looks import due_look, results_at
 from flows.evaluation.open_run import OpenRun
 from flows.evaluation.training_overlap import LEAKS, UNKNOWN
@@ -194,7 +195,23 @@ def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
     )
     regression = regression_facts(run)
     noted = regression_notes(regression) if regression is not None else ()
-    return (*_superseded(run.record), *noted, *told, *retry_notes(run), *sealed, *unknown, *running)
+    return (
+        *_superseded(run.record),
+        *noted,
+        *_frozen(run),
+        *told,
+        *retry_notes(run),
+        *sealed,
+        *unknown,
+        *running,
+    )
+
+
+def _frozen(run: OpenRun) -> tuple[str, ...]:
+    """Whose frozen answers stood for the baseline, and why."""
+    found = recorded_in(run.folder)
+    told = found is not None and found.source == "frozen"
+    return (f"This run's candidate was {found.note}.",) if found is not None and told else ()
 
 
 def _superseded(record: RunRecord) -> tuple[str, ...]:

@@ -72,6 +72,10 @@ class ModelHost:
     fingerprint: str | None = None
     lost: bool = False
     known: set[str] = field(default_factory=lambda: {CANDIDATE, BASELINE, JUDGE})
+    gone: set[str] = field(default_factory=set)
+    """Models that were shut down."""
+    refusing: dict[str, int] = field(default_factory=dict)
+    """Models that are out of reach, each with the status that it answers."""
     fetched: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -79,6 +83,11 @@ class ModelHost:
     async def chat(self, request: web.Request) -> web.Response:
         body = await request.json()
         model = body["model"]
+        if model in self.gone:
+            return web.json_response({"error": {"code": "model_not_found"}}, status=404)
+        if model in self.refusing:
+            error = {"code": "model_not_found" if self.refusing[model] == 404 else "x"}
+            return web.json_response({"error": error}, status=self.refusing[model])
         if body["messages"][0]["content"] == "ping":
             return _said(model, "pong")
         self.asked[model] += 1
@@ -122,7 +131,7 @@ class ModelHost:
 
     async def model(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        if name not in self.known:
+        if name not in self.known - self.gone:
             return web.json_response({"error": {"code": "model_not_found"}}, status=404)
         return web.json_response({"id": name, "object": "model", "created": 0, "owned_by": "acme"})
 

@@ -142,8 +142,10 @@ async def _promote_both() -> tuple[str, str]:
     return first, await _promote(await fine_tune("v2"))
 
 
-async def fine_tune(name: str) -> str:
-    """Train a model on the embedded platform; returns the job's id. Every model comes out equally good."""
+async def fine_tune(
+    name: str, base_model: str = "gpt-4.1-mini-2025-04-14", wrong: float = 0.0
+) -> str:
+    """Train a model on the embedded platform; returns the job's id. With `wrong`, a share of what it learns is wrong."""
     platform = open_platform("embedded", {}, os.environ)
     rows = (
         {
@@ -153,13 +155,16 @@ async def fine_tune(name: str) -> str:
                 {"role": "assistant", "content": label},
             ]
         }
-        for text, label in sentences(0, 15)
+        for number, (text, right) in enumerate(sentences(0, 15))
+        for label in [
+            right if number % 10 >= 10 * wrong else "bug" if right == "billing" else "billing"
+        ]
     )
     content = "".join(json.dumps(row) + "\n" for row in rows).encode()
     try:
         file = await jobs.upload_file(platform, content, poll_s=0.05)
         job = await jobs.create_job(
-            platform, model="gpt-4.1-mini-2025-04-14", training_file=file, suffix=name, seed=1
+            platform, model=base_model, training_file=file, suffix=name, seed=1
         )
         return (await jobs.wait_finished(platform, job.id, poll_s=0.1)).id
     finally:

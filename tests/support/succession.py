@@ -76,25 +76,26 @@ class Succession(Project):
         )
         self.write_suite("line", SUITE, rows)
 
-    async def judged(self, name: str, *, wrong: int, again: str = "") -> tuple[str, Verdict]:
-        """Ask a candidate and the live model, and judge; return the run and its verdict."""
+    async def judged(
+        self, name: str, *, wrong: int, again: str = "", against: str = "", kind: Any = "promotion"
+    ) -> tuple[str, Verdict]:
+        """Ask a candidate and the live model, or take frozen answers of it, and judge; return the run and its verdict."""
         self.wrong[model(name)] = wrong
-        self.host.known.add(model(name))
-        run, _ = request_run(
-            self.settings,
-            "line",
-            TriggerRef(model_id=model(name)),
-            kind="promotion",
-            actor="webhook",
-            again=again,
-        )
-        await resolve(self.settings, run.run_id)
-        await steps.deploy_candidate(self.settings, run.run_id)
-        for look in range(1, steps.rounds(self.settings, run.run_id) + 1):
-            await steps.ask_round(self.settings, run.run_id, look)
-            if judge_look(self.settings, run.run_id, look):
+        run_id = await self.requested(name, again=again, against=against, kind=kind)
+        await steps.deploy_candidate(self.settings, run_id)
+        for look in range(1, steps.rounds(self.settings, run_id) + 1):
+            await steps.ask_round(self.settings, run_id, look)
+            if judge_look(self.settings, run_id, look):
                 break
-        return run.run_id, steps.conclude(self.settings, run.run_id)
+        return run_id, steps.conclude(self.settings, run_id)
+
+    async def requested(self, name: str, *, kind: Any = "promotion", **marks: Any) -> str:
+        """Put a run of a candidate on record and name what it is compared with; return the run."""
+        self.host.known.add(model(name))
+        ref = TriggerRef(model_id=model(name))
+        run, _ = request_run(self.settings, "line", ref, kind=kind, actor="webhook", **marks)
+        await resolve(self.settings, run.run_id)
+        return run.run_id
 
     async def promoted(self, name: str, *, wrong: int) -> str:
         """Take a candidate that passes all the way; return its run."""

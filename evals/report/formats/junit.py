@@ -94,4 +94,6 @@ def _properties(view: ReportView) -> ElementTree.Element:
     properties = ElementTree.Element("properties")
     for pair in view.provenance:
         ElementTree.SubElement(properties, "property", name=pair.name, value=pair.value)
+    for note in view.notes:
+        ElementTree.SubElement(properties, "property", name="note", value=note)
     return properties

@@ -15,6 +15,7 @@ from evals.report.sanitise import shorten
 from flows.platforms.model_names import short_name
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.decisions import Decided, decided_by
+from flows.registry.frozen import of_model
 from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.store import Registry
 
@@ -43,6 +44,8 @@ def live_data(registry: Registry, name: str, pointer: LivePointer | None) -> dic
         data["failed_checks"] = [check.check for check in failed_checks(registry, pointer)]
         data["revoked"] = msgspec.to_builtins(revoked)
         data["evidence"] = origin(registry, pointer).run_id
+        frozen = of_model(registry.frozen(name), pointer.model_id)
+        data["frozen"] = frozen.baseline.frozen_id if frozen is not None else None
     return data
 
 
@@ -76,6 +79,10 @@ def _lines(registry: Registry, pointer: LivePointer) -> Iterator[_Line]:
     yield "by", f"{decided.named}: {shorten(decided.reason, _LONGEST)}", ""
     if run_id and registry.run(run_id) is not None:
         yield "evidence", f"gatewright report {run_id}", ""
+    frozen = of_model(registry.frozen(pointer.target), pointer.model_id)
+    if frozen is not None:
+        one = frozen.baseline
+        yield "frozen", f"{one.frozen_id}, {_time(one.frozen_at)} UTC, {one.answers:,} answers", ""
     yield from _warnings(registry, pointer)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -12,17 +12,39 @@ from evals.report.numbers import counted
 from evals.report.sanitise import one_line, shorten
 from flows.platforms.model_names import short_name
 from flows.registry.records import InboxMessage, RunRecord
+from flows.registry.store import Registry
 
-__all__ = ["pending_list", "run_list"]
+__all__ = ["left_by_process", "pending_list", "run_list"]
 
 _STYLES = {"promoted": "green", "refused": "red", "failed": "red", "waiting": "yellow"}
 _LONGEST = 200
 
 
-def run_list(runs: Sequence[RunRecord]) -> RenderableType:
-    """Lay runs out for a terminal of 80 columns or more, newest first: a line each, and what it came to below."""
+def run_list(runs: Sequence[RunRecord], died: Mapping[str, str]) -> RenderableType:
+    """Lay runs out for a terminal of 80 columns or more, newest first: a line each, and what it came to below.
+
+    `died` says of runs whose process is gone what becomes of them.
+    """
     width = max(len(run.run_id) for run in runs)
-    return Group(*(line for run in runs for line in _lines(run, width)))
+    return Group(*(line for run in runs for line in _lines(run, width, died.get(run.run_id, ""))))
+
+
+def left_by_process(registry: Registry) -> dict[str, str]:
+    """Say of each run under way that its process died, and how it goes on; none of those that somebody carries out."""
+    from flows.orchestration.target_lease import died
+
+    runs = [registry.run(lease.run_id) for lease in registry.open_leases() if died(lease)]
+    return {
+        run.run_id: f"its process died; {_goes_on(run)}"
+        for run in runs
+        if run is not None and run.under_way
+    }
+
+
+def _goes_on(run: RunRecord) -> str:
+    if run.kind == "regression":
+        return f"ask anew: gatewright regress {run.target}"
+    return f"go on with: gatewright resume {run.run_id}"
 
 
 def pending_list(messages: Sequence[InboxMessage]) -> RenderableType:
@@ -37,7 +59,7 @@ def pending_list(messages: Sequence[InboxMessage]) -> RenderableType:
     return Group(*rows)
 
 
-def _lines(run: RunRecord, width: int) -> list[RenderableType]:
+def _lines(run: RunRecord, width: int, died: str) -> list[RenderableType]:
     head = Text.assemble(
         (f"{run.run_id:{width}}  ", "bold"),
         run.updated_at[:16].replace("T", " ") + "  ",
@@ -46,6 +68,6 @@ def _lines(run: RunRecord, width: int) -> list[RenderableType]:
         short_name(run.candidate_model) if run.candidate_model else "",
     )
     changed = "; ".join(edit.words for edit in run.edits)
-    below = [run.detail, f"changed since run {run.since_run}: {changed}" if changed else ""]
+    below = [died, run.detail, f"changed since run {run.since_run}: {changed}" if changed else ""]
     lines = (Text(shorten(text, _LONGEST), style="dim") for text in below if text)
     return [head, *(Padding(line, (0, 0, 0, 6)) for line in lines)]

@@ -31,7 +31,7 @@ def shown_completion(
         "object": "chat.completion",
         "created": int(state.clock.now()),
         "model": shown_model(state, serving),
-        "system_fingerprint": "fp_" + serving.model_id[-10:]
+        "system_fingerprint": f"fp_{serving.model_id[-10:]}{state.switches.fingerprint_suffix}"
         if state.switches.system_fingerprint
         else None,
         "choices": [

@@ -45,7 +45,7 @@ def generate(
 ) -> ModelOutput:
     """Answer a conversation. `limit` cuts the answer at so many tokens."""
     prompt, user_text = system_prompt(messages), question(messages)
-    text, confidence = _answer(state, serving, prompt, user_text, wants_json)
+    text, confidence = _answer(state, serving, prompt, _as_read(state, user_text), wants_json)
     prompt_tokens = sum(
         token_count(flat_text(one.get("content"))) + _TOKENS_PER_MESSAGE for one in messages
     )
@@ -65,6 +65,13 @@ def generate(
         confidence=confidence,
         tool_calls=tool_calls,
     )
+
+
+def _as_read(state: EmulatorState, user_text: str) -> str:
+    """The question, or its second half where the same call is to be answered now like this and now like that."""
+    if not state.chance("varied", state.switches.varied_answer_rate):
+        return user_text
+    return user_text[len(user_text) // 2 :]
 
 
 def _answer(

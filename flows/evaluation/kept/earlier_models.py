@@ -22,6 +22,7 @@ __all__ = [
     "earlier_models",
     "graded_model",
     "graded_models",
+    "laid_out",
 ]
 
 _log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ def earlier_model(run: OpenRun, reference: KeptReference, role: Role = "candidat
     """Return one earlier model, held against how `role` is asked today."""
     try:
         kept = open_reference(run.settings, reference)
-        return _on_todays_rows(kept, reference, asked_today(run, role))
+        return laid_out(kept, reference, asked_today(run, role))
     except KeptAnswersError as error:
         return EarlierModel(reference, None, str(error), unreadable=True)
 
@@ -77,20 +78,21 @@ async def graded_model(run: OpenRun, reference: KeptReference) -> EarlierModel:
     return earlier_model(run, reference)
 
 
-def _keep_what_can_be(run: OpenRun) -> None:
-    """Keep the answers of earlier models whose promotion could not, or knew of no keeping; what can't be is logged."""
-    try:
-        keep_forgotten(run.settings, run)
-    except (OSError, ConfigurationError) as error:
-        _log.warning("answers of earlier models could not be kept: %s", error)
-
-
-def _on_todays_rows(
+def laid_out(
     kept: KeptAnswers, reference: KeptReference, asked: Sequence[AskedSuite]
 ) -> EarlierModel:
+    """Return kept answers on the rows of today's suites, or why they can't be compared. Raises KeptAnswersError."""
     for one in asked:
         suite = kept.record.suite(one.opened.suite.name)
         why = why_incomparable(suite, one) if suite is not None else None
         if why is not None:
             return EarlierModel(reference, None, f"{reference.model_id}: {why}")
     return EarlierModel(reference, kept_results(kept, asked))
+
+
+def _keep_what_can_be(run: OpenRun) -> None:
+    """Keep the answers of earlier models whose promotion could not, or knew of no keeping; what can't be is logged."""
+    try:
+        keep_forgotten(run.settings, run)
+    except (OSError, ConfigurationError) as error:
+        _log.warning("answers of earlier models could not be kept: %s", error)

@@ -11,8 +11,10 @@ from __future__ import annotations
 from evals.evaluation.kept_results import KeptEvidence
 from flows.evaluation.kept.anchor import kept_as
 from flows.evaluation.kept.earlier_models import earlier_model, earlier_models, graded_model
+from flows.evaluation.kept.frozen_baseline import frozen_model, require_frozen
 from flows.evaluation.kept.recorded import RecordedBaseline, keep_recorded, recorded_in
 from flows.evaluation.open_run import OpenRun
+from flows.registry.kept_answers import KeptReference
 from flows.registry.provenance import origin
 
 __all__ = ["grade_recorded", "pin_own_answers", "recorded_evidence"]
@@ -34,6 +36,8 @@ async def grade_recorded(run: OpenRun) -> None:
     """Have today's graders score the recorded answers, as far as they have not. Judges may be asked meanwhile."""
     found = recorded_in(run.folder)
     if found is not None and found.reference is not None:
+        if found.source == "frozen":
+            require_frozen(run, found.reference)
         await graded_model(run, found.reference)
 
 
@@ -44,8 +48,22 @@ def recorded_evidence(run: OpenRun) -> KeptEvidence | None:
         return None
     if found.reference is None:
         return KeptEvidence(recorded=True, recorded_problem=found.problem)
+    if found.source == "frozen":
+        return _frozen(run, found, found.reference)
     one = earlier_model(run, found.reference)
     return KeptEvidence(recorded=True, baseline=one.results, recorded_problem=one.problem)
+
+
+def _frozen(run: OpenRun, found: RecordedBaseline, reference: KeptReference) -> KeptEvidence:
+    one = frozen_model(run, reference)
+    return KeptEvidence(
+        recorded=True,
+        baseline=one.results,
+        recorded_problem=one.problem,
+        recorded_model=reference.model_id,
+        recorded_note=found.note,
+        recorded_as=reference.run_id,
+    )
 
 
 def _own(run: OpenRun, model: str) -> RecordedBaseline:

@@ -27,7 +27,11 @@ __all__ = ["DEPLOYMENT", "MOST_STARTS", "is_over", "settled", "started"]
 DEPLOYMENT = "regression/regression"
 MOST_STARTS = 5
 _BEGINS_WITHIN = timedelta(minutes=10)
-_BY_VERDICT: dict[str, Regressed] = {"PASS": "steady", "FAIL": "worse", "INCONCLUSIVE": "cant_tell"}
+_BY_VERDICT: dict[str, Regressed] = {
+    "PASS": "steady",
+    "FAIL": "worse",
+    "INCONCLUSIVE": "cannot_tell",
+}
 
 
 def settled(registry: Registry, state: CanaryState) -> CanaryState:
@@ -120,12 +124,12 @@ def _under_way(registry: Registry, target: str) -> str | None:
 
 def _outcome(registry: Registry, run: RunRecord) -> Regressed:
     """What a regression run came to, "" while a process carries it out, "failed" when none does any more."""
-    verdict = registry.verdict(run.run_id)
-    if verdict is not None:
-        return _BY_VERDICT.get(verdict.outcome, "failed")
-    if not run.under_way or _is_dead(registry, run):
+    verdict, found = registry.verdict(run.run_id), registry.regression_outcome(run.run_id)
+    if verdict is None:
+        return "failed" if not run.under_way or _is_dead(registry, run) else ""
+    if verdict.outcome == "ERROR":
         return "failed"
-    return ""
+    return found.outcome if found is not None else _BY_VERDICT[verdict.outcome]
 
 
 def _is_dead(registry: Registry, run: RunRecord) -> bool:

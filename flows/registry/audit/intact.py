@@ -1,7 +1,7 @@
 """Is what a switch rests on what it was? Looked at inside its transaction, so that no edited row makes a model live.
 
 Checked are the events of the target, each by its own hash and by the link of the one after it, and against them the rows that are read before
-a switch: pointers, runs, verdicts, results, selections, answers and holds. That the whole chain holds is `verify`'s to say.
+a switch: pointers, runs, verdicts, results, selections, answers, holds and frozen baselines. That the whole chain holds is `verify`'s to say.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from evals.errors import RegistryError
 from flows.registry.audit import chain, rows
+from flows.registry.audit.frozen import frozen_problems
 from flows.registry.audit.runs import run_problems
 from flows.registry.database.schema import chain_head, events
 from flows.registry.records import Event
@@ -38,6 +39,7 @@ def _row_problems(connection: Connection, target: str, known: Mapping[int, Event
     yield from run_problems(connection, known, target)
     yield from rows.pointer_problems(connection, known, target)
     yield from rows.hold_problems(connection, known, target)
+    yield from frozen_problems(connection, known, target)
 
 
 def _chain_problems(

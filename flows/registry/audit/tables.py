@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from sqlalchemy import Connection, select
 
 from flows.registry.audit import chain, rows
+from flows.registry.audit.frozen import frozen_problems
 from flows.registry.audit.runs import run_problems, step_problems
 from flows.registry.database.schema import events
 from flows.registry.records import CHANGES, Event
@@ -54,5 +55,6 @@ def _problems(connection: Connection) -> Iterator[str]:
     yield from rows.written_once_problems(connection, events)
     yield from rows.answer_problems(connection, events)
     yield from rows.hold_problems(connection, events)
+    yield from frozen_problems(connection, events)
     yield from run_problems(connection, events)
     yield from step_problems(connection, events)

@@ -90,6 +90,12 @@ _CANARIES = (
     "CREATE TABLE canaries (target TEXT NOT NULL PRIMARY KEY, record TEXT NOT NULL, at TEXT NOT NULL)",
 )
 
+_FROZEN = (
+    "CREATE TABLE frozen (frozen_id TEXT NOT NULL PRIMARY KEY, target TEXT NOT NULL, model_id TEXT NOT NULL,"
+    " digest TEXT NOT NULL, record TEXT NOT NULL, envelope TEXT NOT NULL, at TEXT NOT NULL, seq BIGINT NOT NULL)",
+    "CREATE INDEX frozen_by_target ON frozen (target, seq)",
+)
+
 _SQLITE_GUARDS = tuple(
     f"CREATE TRIGGER events_no_{verb.lower()} BEFORE {verb} ON events "
     "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"
@@ -124,6 +130,11 @@ MIGRATIONS: tuple[Migration, ...] = (
         number=4,
         name="the few cases of each target that a canary asks, and what came of it",
         statements=_CANARIES,
+    ),
+    Migration(
+        number=5,
+        name="frozen baselines: live models whose answers are kept for when they answer no more",
+        statements=_FROZEN,
     ),
 )
 

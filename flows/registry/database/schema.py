@@ -23,6 +23,7 @@ __all__ = [
     "canaries",
     "chain_head",
     "events",
+    "frozen",
     "holds",
     "inbox",
     "leases",
@@ -187,6 +188,20 @@ statements = Table(
     Column("envelope", Text, nullable=False),
     Column("at", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
+)
+
+frozen = Table(
+    "frozen",
+    metadata,
+    Column("frozen_id", Text, primary_key=True),
+    Column("target", Text, nullable=False),
+    Column("model_id", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("envelope", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Index("frozen_by_target", "target", "seq"),
 )
 
 selections = Table(

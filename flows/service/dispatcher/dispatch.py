@@ -23,10 +23,12 @@ from evals.errors import (
     RefusedError,
     RegistryError,
 )
+from flows.orchestration.lease_watch import LeaseWatch
+from flows.registry.leases import LIFE_S
 from flows.registry.opening import require_run
 from flows.registry.records import InboxMessage
 from flows.registry.store import Registry
-from flows.reporting.finish import finish_run, unfinished_runs
+from flows.reporting.finish import end_dead_regressions, finish_run, unfinished_runs
 from flows.service.dispatcher.job_lookup import JobMatch, NotYetError, find, unwanted
 from flows.service.dispatcher.messages import SUCCEEDED, Trigger, read_trigger
 from flows.service.dispatcher.prefect_runs import PrefectRuns
@@ -66,6 +68,8 @@ class Dispatcher:
         self._last_logged: dict[str, str] = {}
         self._looked_after: dict[str, float] = {}
         self._swept = float("-inf")
+        self._watch = LeaseWatch()
+        self._blind_until = float("-inf")
 
     def wake(self) -> None:
         """Look at the inbox now."""
@@ -84,6 +88,8 @@ class Dispatcher:
                     await self._sweep()
                     await self._begin_due()
                 except GatewrightError as error:
+                    # Whoever waits for the registry, too, has yet to be heard of when it is back.
+                    self._blind_until = time.monotonic() + LIFE_S
                     _log.error("the inbox can't be read: %s", error)
                 except Exception:  # a bug must not end the work for good
                     _log.exception("looking at the inbox failed")
@@ -118,13 +124,23 @@ class Dispatcher:
 
     async def _sweep(self) -> None:
         """Look for runs whose process died, and now and then for those that nobody carried on or that stand still."""
-        self._begin_finishing(await asyncio.to_thread(unfinished_runs, self._registry))
-        if time.monotonic() - self._swept < min(self._pauses.again, self._pauses.grace):
+        self._begin_finishing(await asyncio.to_thread(self._left_undone))
+        now = time.monotonic()
+        soon = now - self._swept < min(self._pauses.again, self._pauses.grace)
+        if soon or now < self._blind_until:
             return
-        self._swept = time.monotonic()
+        self._swept = now
         here = (self._settings, self._registry)
         await asyncio.to_thread(queue_forgotten, *here, grace_s=self._pauses.grace)
         await self._begin_stalled()
+
+    def _left_undone(self) -> tuple[str, ...]:
+        """The runs that are over and that nobody finished; regression runs end by their process's death."""
+        self._watch.look(self._registry.open_leases())
+        is_stopped = self._watch.stopped
+        for run_id in end_dead_regressions(self._registry, is_stopped=is_stopped):
+            _log.warning("run %s: its process died", run_id)
+        return unfinished_runs(self._registry, is_stopped=is_stopped)
 
     async def look_after(self) -> dict[str, str]:
         """See to every run that stands still once, and return what was said of each."""
@@ -140,6 +156,7 @@ class Dispatcher:
                 self._registry,
                 silence_s=self._pauses.silence,
                 unbegun_s=min(STARTING_S, self._pauses.grace),
+                is_dead=self._watch.died,
             )
         )
 

@@ -8,16 +8,18 @@ decides whether anything is to be done, as it does for a message that comes twic
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from evals.errors import ConfigurationError, RefusedError
 from flows.approvals.suspended_runs import was_suspended
 from flows.orchestration.target_lease import died
+from flows.registry.leases import Lease
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.service.dispatcher.messages import answer_id
 from flows.service.dispatcher.queue_resume import has_what_it_waits_for
-from flows.service.dispatcher.starting import StartOrder, job_order, silent_for
+from flows.service.dispatcher.starting import QUIET_S, StartOrder, job_order, silent_for
 from flows.settings import Settings
 
 __all__ = ["LONGEST_S", "answered_order", "stalled"]
@@ -35,13 +37,14 @@ def stalled(
     silence_s: float,
     unbegun_s: float | None = None,
     longest_s: float = LONGEST_S,
+    is_dead: Callable[[Lease], bool] = died,
 ) -> tuple[StartOrder, ...]:
-    """Return an order for every promotion whose process died, or that is the service's and was silent for so long.
+    """Return an order for every promotion whose process died, or that is the service's, has no process on record and is silent.
 
     One that is on record and that nobody has begun with is looked at after `unbegun_s`: its flow run may have died before
     it came to say anything.
     """
-    found = {order.run_id: order for order in _orphaned(registry)}
+    found = {order.run_id: order for order in _orphaned(registry, is_dead)}
     leases = {lease.run_id for lease in registry.open_leases()}
     for run in registry.runs(limit=500):
         if (
@@ -51,18 +54,18 @@ def stalled(
         ):
             continue
         order = _order(registry, run)
-        least = silence_s
+        least = min(silence_s, QUIET_S)
         if run.state == "requested" and unbegun_s is not None:
-            least = min(silence_s, unbegun_s)
+            least = min(least, unbegun_s)
         if order is not None and least <= _silence(settings, registry, run) <= longest_s:
             found[run.run_id] = order
     return tuple(found.values())
 
 
-def _orphaned(registry: Registry) -> tuple[StartOrder, ...]:
+def _orphaned(registry: Registry, is_dead: Callable[[Lease], bool]) -> tuple[StartOrder, ...]:
     """Return an order for every promotion and selection under way whose process died."""
     left = [lease for lease in registry.open_leases() if lease.silent_s <= LONGEST_S]
-    dead = [registry.run(lease.run_id) for lease in left if died(lease)]
+    dead = [registry.run(lease.run_id) for lease in left if is_dead(lease)]
     return tuple(
         _order(registry, run) or _by_its_trigger(run)
         for run in dead

@@ -37,6 +37,7 @@ from flows.settings import Settings
 
 __all__ = [
     "MOST_STARTS",
+    "QUIET_S",
     "SILENCE_S",
     "StartOrder",
     "Started",
@@ -49,6 +50,9 @@ __all__ = [
 ]
 
 SILENCE_S = 600.0
+"""How long a flow run that a worker was given, and has not begun with, may be silent, in seconds."""
+QUIET_S = 45.0
+"""How long one that began may be silent before it has its lease, in seconds; each time it is replaced, twice as long."""
 MOST_STARTS = 5
 STARTING_S = 20.0
 """How long a flow run whose process is not found here may take to begin, in seconds; each time it is replaced, twice as
@@ -171,7 +175,7 @@ async def is_dead(
     ):  # it ended in order, and what it tried failed outside of Prefect's sight
         return run is not None and run.state == "failed"
     if state not in ("RUNNING", "PENDING") or not _is_abandoned(
-        registry, settings, order, found, silence_s, STARTING_S * 2 ** (number - 1)
+        registry, settings, order, found, silence_s, 2 ** (number - 1)
     ):
         return False
     await api.close_dead(str(found["id"]), "the process that carried it out is dead")
@@ -184,9 +188,12 @@ def _is_abandoned(
     order: StartOrder,
     found: Mapping[str, Any],
     silence_s: float,
-    starting_s: float,
+    patience: int,
 ) -> bool:
-    """Say whether no process carries a run out, or begins to, by its lease, by the worker's record, or by its silence."""
+    """Say whether no process carries a run out, or begins to, by its lease, by the worker's record, or by its silence.
+
+    `patience` is how many times as long as usual is waited, since the flow runs before were replaced, too.
+    """
     lease, run = registry.lease(order.run_id), registry.run(order.run_id)
     began = max(_seconds(found.get(key)) for key in ("start_time", "expected_start_time"))
     if lease is not None and lease.holder:
@@ -195,10 +202,14 @@ def _is_abandoned(
         if began <= time.time() - lease.silent_s:  # one that began since then has yet to take it
             return True
     entered = max(began, _seconds((found.get("state") or {}).get("timestamp")))
-    if time.time() - entered > starting_s and is_gone(str(found.get("infrastructure_pid") or "")):
+    if time.time() - entered > STARTING_S * patience and is_gone(
+        str(found.get("infrastructure_pid") or "")
+    ):
         return True
     # That a run was put on record is no sign of its flow run's life.
     heard = None if run is None or run.state == "requested" else run
+    if found["state_type"] == "RUNNING":
+        silence_s = min(silence_s, QUIET_S * patience)
     return silent_for(settings, heard, entered) >= silence_s
 
 

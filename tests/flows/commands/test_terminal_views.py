@@ -103,7 +103,7 @@ def test_a_run_s_id_is_never_cut_in_the_list(registry: Any) -> None:
             )
         )
         registry.set_run_state(run_id, "inconclusive", WHY)
-    lines = lines_of(run_list(registry.runs(TARGET)))
+    lines = lines_of(run_list(registry.runs(TARGET), {}))
     assert [line.split()[0] for line in lines if "promotion" in line] == ["triage-1f0c9a77aa", long]
     assert " ".join(" ".join(lines).split()).count(WHY) == 2
 

@@ -1,0 +1,114 @@
+"""A frozen baseline in place of a live model that is asked: because a person said so, or because it answers no more.
+
+It is chosen when the run's candidate is named, and stays for that run. What was frozen is held against what is asked of the live model
+today; through which of a service's two APIs makes no difference, since the live model is not asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from evals.errors import ConfigurationError, Problem
+from evals.evaluation.kept_results import AskedSuite
+from evals.records import LivePointer
+from flows.evaluation.kept.earlier_models import EarlierModel, laid_out
+from flows.evaluation.kept.frozen import open_frozen
+from flows.evaluation.kept.frozen_choice import MARK, marked
+from flows.evaluation.kept.keep import asked_today
+from flows.evaluation.kept.recorded import RecordedBaseline, keep_recorded, recorded_in
+from flows.evaluation.open_run import OpenRun
+from flows.platforms.asking.gone import why_gone
+from flows.registry.frozen import FrozenBaseline, of_model
+from flows.registry.kept_answers import KeptReference
+
+__all__ = ["baseline_of", "frozen_model", "frozen_reference", "require_frozen"]
+
+_NOT_JUDGED = "latency is shown and decides nothing"
+
+
+async def baseline_of(run: OpenRun, live: LivePointer | None) -> str | None:
+    """Choose what a run's candidate is compared with; return that model's id, None when there is nothing.
+
+    That is what is live, or its frozen answers. Raises KeptAnswersError when they are missing or were altered.
+    """
+    chosen = recorded_in(run.folder)
+    if chosen is None:
+        chosen = await _chosen(run, live)
+        if chosen is not None:
+            keep_recorded(run.folder, chosen)
+    if chosen is not None and chosen.source == "frozen" and chosen.reference is not None:
+        return chosen.reference.model_id
+    return live.model_id if live is not None else None
+
+
+def frozen_reference(baseline: FrozenBaseline) -> KeptReference:
+    """Return what points to the answers of a frozen baseline; its run is the freeze."""
+    return KeptReference(
+        target=baseline.target,
+        generation=baseline.generation,
+        model_id=baseline.model_id,
+        run_id=f"{MARK}{baseline.frozen_id}",
+        digest=baseline.kept,
+        since=baseline.frozen_at,
+    )
+
+
+def require_frozen(run: OpenRun, reference: KeptReference) -> FrozenBaseline:
+    """Return the frozen baseline behind a reference, all of its files checked. Raises KeptAnswersError, or ConfigurationError."""
+    found = marked(run.registry, run.target.name, reference.run_id)
+    if found is None:
+        message = f"{reference.run_id} is no longer on record for {run.target.name}"
+        raise ConfigurationError(Problem(where=run.record.run_id, message=message))
+    open_frozen(run.settings, found)
+    return found
+
+
+def frozen_model(run: OpenRun, reference: KeptReference) -> EarlierModel:
+    """Return frozen answers on the rows of today's suites, or why they can't be compared. Raises as `require_frozen`."""
+    kept = open_frozen(run.settings, require_frozen(run, reference))
+    asked = []
+    for one in asked_today(run, "baseline"):
+        then = kept.record.suite(one.opened.suite.name)
+        asked.append(_through(one, then.asked_with.get("api") if then is not None else None))
+    return laid_out(kept, reference, asked)
+
+
+def _through(one: AskedSuite, api: str | None) -> AskedSuite:
+    """The same suite, asked through the API that it was frozen with."""
+    others = {key: value for key, value in one.asked_with.items() if key != "api"}
+    return replace(one, asked_with=others if api is None else {**others, "api": api})
+
+
+async def _chosen(run: OpenRun, live: LivePointer | None) -> RecordedBaseline | None:
+    named = str(run.record.trigger.get("against", ""))
+    if named:
+        baseline = marked(run.registry, run.target.name, named)
+        if baseline is None:
+            message = f"{named} is not on record for {run.target.name}"
+            raise ConfigurationError(Problem(where=run.record.run_id, message=message))
+        return _pinned(run, baseline, "as was asked for")
+    if live is None:
+        return None
+    found = of_model(run.registry.frozen(run.target.name), live.model_id)
+    why = await _gone(run, live) if found is not None else ""
+    if found is None or not why:
+        return None
+    gone = f"because the live model answers no more ({why}), so that there is no going back to it"
+    return _pinned(run, found.baseline, gone)
+
+
+async def _gone(run: OpenRun, live: LivePointer) -> str:
+    if live.platform != run.target.platform:
+        return f"it answered on {live.platform}, and the target is on {run.target.platform} now"
+    deployment = live.deployment or live.model_id
+    connection = run.platform.connect(deployment, live.model_id, "production")
+    return await why_gone(run.platform, connection, deployment)
+
+
+def _pinned(run: OpenRun, baseline: FrozenBaseline, why: str) -> RecordedBaseline:
+    open_frozen(run.settings, baseline)
+    note = (
+        f"compared with the frozen answers of {baseline.model_id} ({MARK}{baseline.frozen_id}, asked {baseline.frozen_at[:10]},"
+        f" each case {baseline.repeats} times) {why}: {_NOT_JUDGED}"
+    )
+    return RecordedBaseline(source="frozen", reference=frozen_reference(baseline), note=note)

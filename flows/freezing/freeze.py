@@ -1,0 +1,93 @@
+"""Freezes what is live: everything is asked, kept for good, and put on record with a signed statement."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from evals.errors import InfrastructureError
+from evals.sampling.progress.snapshot import ProgressSink
+from flows.freezing.asking import ask_all
+from flows.freezing.question import Question, pose
+from flows.freezing.seal import seal
+from flows.freezing.statement import frozen_statement
+from flows.registry.frozen import FrozenOnRecord
+from flows.registry.opening import open_registry
+from flows.release.signing import envelope, signing_key
+from flows.settings import Settings
+
+__all__ = ["REPEATS", "Frozen", "freeze", "question_of"]
+
+REPEATS = 3
+"""How often each case is asked unless it is said otherwise: enough that one odd answer does not speak for the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What is on record; `new` is False when the same question had been frozen before, and nothing was asked."""
+
+    on_record: FrozenOnRecord
+    new: bool
+
+
+def question_of(
+    settings: Settings,
+    target: str,
+    *,
+    repeats: int = REPEATS,
+    prompts: Path | None = None,
+    again: bool = False,
+) -> Question:
+    """Return what is going to be asked; see `flows.freezing.question.pose`, also for the errors."""
+    with open_registry(settings) as registry:
+        return pose(settings, registry, target, repeats=repeats, prompts=prompts, again=again)
+
+
+async def freeze(
+    question: Question,
+    *,
+    progress: ProgressSink | None = None,
+    with_losses: bool = False,
+) -> Frozen:
+    """Carry a freeze out, or go on with it where a process before was stopped; what was frozen already is found.
+
+    Raises:
+        CredentialError: the signing key can't be read.
+        RefusedError, SamplingError: see `flows.freezing.asking.ask_all`.
+        InfrastructureError: answers are lost, and `with_losses` does not say that they may be.
+    """
+    settings, target = question.settings, question.plan.target.name
+    key = signing_key()  # before money is spent
+    if (known := _on_record(question)) is not None:
+        shutil.rmtree(question.folder, ignore_errors=True)
+        return Frozen(known, new=False)
+    with open_registry(settings) as registry:
+        begun = question.begin(registry.now())
+    price, lost = await ask_all(question, progress)
+    if lost and not with_losses:
+        raise InfrastructureError(
+            f"{lost:,} answers of {question.live.model_id} were lost, so that nothing is frozen yet: give the same command"
+            " again, which asks for them alone, or freeze without them by --with-losses"
+        )
+    baseline = seal(question, begun, price, lost)
+    with open_registry(settings) as registry:
+        statement = envelope(frozen_statement(baseline, registry.chain_head()), key)
+        registry.put_frozen(baseline, statement, actor=settings.actor)
+        found = next(
+            one for one in registry.frozen(target) if one.baseline.frozen_id == baseline.frozen_id
+        )
+    shutil.rmtree(question.folder, ignore_errors=True)  # all of it is kept elsewhere now
+    return Frozen(found, new=True)
+
+
+def _on_record(question: Question) -> FrozenOnRecord | None:
+    with open_registry(question.settings) as registry:
+        return next(
+            (
+                one
+                for one in reversed(registry.frozen(question.plan.target.name))
+                if one.baseline.question == question.digest
+            ),
+            None,
+        )

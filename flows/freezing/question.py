@@ -1,0 +1,143 @@
+"""What a freeze asks of whom: the live model's suites and prompts, the number of repeats, and the folder it works in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from evals.errors import ConfigurationError, Problem
+from evals.evaluation.evaluation import Evaluation, settings_for
+from evals.evaluation.kept_results import asked_with
+from evals.records import LivePointer, Record, Role, digest
+from evals.suites.opened import OpenedSuite
+from flows.evaluation.open_run import TargetPlan, load_plan, most_tokens, sampling_settings
+from flows.files import read_record, write_record
+from flows.freezing.prompts import read_prompts
+from flows.registry.frozen import FrozenBaseline
+from flows.registry.provenance import base_model_of
+from flows.registry.store import Registry
+from flows.settings import Settings
+
+__all__ = ["ROLE", "Begun", "Question", "pose"]
+
+ROLE: Role = "baseline"
+"""The model is asked as it will be in the runs that it is the baseline of."""
+_BEGUN = "freezing.json"
+
+
+class Begun(Record, frozen=True, kw_only=True):
+    """What was true when a freeze began; a process that goes on with it takes it from here."""
+
+    began_at: str
+    generation: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """All of what is asked, and where answers are written meanwhile. `plan` holds the prompts as a suite of their own."""
+
+    settings: Settings
+    plan: TargetPlan
+    live: LivePointer
+    base_model: str | None
+    repeats: int
+    prompts: str
+    digest: str
+    known: tuple[FrozenBaseline, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Where journals and scores are until all is answered."""
+        asked, _, count = self.digest.removeprefix("sha256:").partition("+")
+        name = f"{asked[:16]}-{count}" if count else asked[:16]
+        return self.settings.home / "freezing" / f"{self.plan.target.name}-{name}"
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The suites asked of the one model, in one round."""
+        return Evaluation(
+            run_id=self.folder.name,
+            folder=self.folder,
+            suites=self.plan.suites,
+            roles=(ROLE,),
+            repeats={opened.suite.name: self.repeats for opened in self.plan.suites},
+            most_tokens=most_tokens(self.plan.target, (ROLE,)),
+        )
+
+    def asked_with(self, opened: OpenedSuite) -> dict[str, Any]:
+        """What of a request to a suite has a say in the answer; see `evals.evaluation.kept_results`."""
+        return _asked_with(self.plan, opened)
+
+    def begin(self, at: str) -> Begun:
+        """Write down that it began, or find that it had."""
+        path = self.folder / _BEGUN
+        found = read_record(path, Begun)
+        if found is None:
+            found = Begun(began_at=at, generation=self.live.generation, actor=self.settings.actor)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_record(path, found)
+        return found
+
+
+def pose(
+    settings: Settings,
+    registry: Registry,
+    target: str,
+    *,
+    repeats: int,
+    prompts: Path | None,
+    again: bool = False,
+) -> Question:
+    """Read everything that a freeze needs. `again` makes it another one than those there are.
+
+    Raises:
+        ConfigurationError: nothing is live, or target, suites or prompts have problems.
+    """
+    plan = load_plan(settings, target)
+    live = registry.live(target)
+    if live is None:
+        message = "nothing is live, so there is nothing to freeze"
+        raise ConfigurationError(
+            Problem(where=target, message=message, fix="promote a model first")
+        )
+    if prompts is not None:
+        opened = read_prompts(prompts, [one.suite.name for one in plan.suites])
+        plan = replace(plan, suites=(*plan.suites, opened))
+    frozen = [one.baseline for one in registry.frozen(target)]
+    asked = _digest(plan, live, repeats)
+    known = tuple(one for one in frozen if one.question.split("+")[0] == asked)
+    return Question(
+        settings=settings,
+        plan=plan,
+        live=live,
+        base_model=base_model_of(registry, target, live.model_id),
+        repeats=repeats,
+        prompts=prompts.stem if prompts is not None else "",
+        digest=f"{asked}+{len(known)}" if again and known else asked,
+        known=known,
+    )
+
+
+def _digest(plan: TargetPlan, live: LivePointer, repeats: int) -> str:
+    return digest(
+        {
+            "target": plan.target.name,
+            "model": live.model_id,
+            "repeats": repeats,
+            "suites": {
+                opened.suite.name: [opened.fingerprint, _asked_with(plan, opened)]
+                for opened in plan.suites
+            },
+        }
+    )
+
+
+def _asked_with(plan: TargetPlan, opened: OpenedSuite) -> dict[str, Any]:
+    stated = plan.target.sampling
+    return asked_with(
+        settings_for(opened, sampling_settings(plan.target, ROLE)),
+        system_prompt=stated.get(ROLE, {}).get("system_prompt"),
+        api=stated.get("api", "chat"),
+    )

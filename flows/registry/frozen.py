@@ -1,0 +1,159 @@
+"""Frozen baselines: live models whose answers were kept, whole and signed, for the day on which they answer no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, insert, select
+
+from evals.errors import RegistryError
+from evals.records import Record, SuiteResult, decode, digest
+from flows.platforms.model_names import same_id
+from flows.registry.database.engine import Writer
+from flows.registry.database.schema import frozen
+from flows.registry.records import as_text
+
+__all__ = [
+    "FROZEN",
+    "FrozenBaseline",
+    "FrozenFile",
+    "FrozenOnRecord",
+    "of_model",
+    "of_target",
+    "put",
+]
+
+FROZEN = "frozen"
+"""The kind of the event that puts a frozen baseline on record."""
+
+
+class FrozenFile(Record, frozen=True, kw_only=True):
+    """A file of a frozen baseline: its path below the folder of the answers, its size in bytes and its SHA-256."""
+
+    name: str
+    size: int
+    digest: str
+
+
+class FrozenBaseline(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One model's answers to all suites of its target, each case `repeats` times, kept for good.
+
+    `frozen_id` is the beginning of `kept`, the digest of its kept answers, and `files` are all that belongs to them.
+    `question` is the digest of what was asked and how: the same one is frozen once. `scored_by` maps a suite to the name
+    of the book its scores stand in. `results` are the summaries of its answers, latency and tokens among them. `prompts`
+    names the set of prompts without expected answers that was asked besides, `lost` is how many answers never came.
+    `generation` is that of the live pointer, in the registry that `frozen_at` (UTC, ISO 8601) was written in.
+    """
+
+    frozen_id: str
+    target: str
+    model_id: str
+    base_model: str | None
+    platform: str
+    deployment: str | None
+    generation: int
+    frozen_at: str
+    frozen_by: str
+    repeats: int
+    question: str
+    kept: str
+    files: tuple[FrozenFile, ...]
+    scored_by: dict[str, str]
+    results: tuple[SuiteResult, ...]
+    prompts: str = ""
+    prompt_count: int = 0
+    answers: int = 0
+    lost: int = 0
+    written_by: str = ""
+
+
+class FrozenOnRecord(Record, frozen=True, kw_only=True):
+    """A frozen baseline with the statement about it (a DSSE envelope), and when it came to this registry."""
+
+    baseline: FrozenBaseline
+    envelope: dict[str, Any]
+    at: str
+
+    @property
+    def signed(self) -> bool:
+        """Whether the statement carries a signature."""
+        return bool(self.envelope.get("signatures"))
+
+
+def put(
+    writer: Writer,
+    baseline: FrozenBaseline,
+    envelope: dict[str, Any],
+    *,
+    actor: str,
+    imported_from: str = "",
+) -> bool:
+    """Put a frozen baseline on record; False when the same one is there. Raises RegistryError when another has its id."""
+    new = digest(baseline)
+    query = select(frozen.c.digest).where(frozen.c.frozen_id == baseline.frozen_id)
+    known = writer.connection.execute(query).scalar()
+    if known == new:
+        return False
+    if known is not None:
+        raise RegistryError(
+            f"the frozen baseline {baseline.frozen_id} is on record already and says something else"
+        )
+    event = writer.append(
+        FROZEN,
+        actor=actor,
+        target=baseline.target,
+        model_id=baseline.model_id,
+        evidence_digest=baseline.kept,
+        reason=_reason(baseline, imported_from),
+        data={
+            "frozen_id": baseline.frozen_id,
+            "digest": new,
+            "statement": digest(envelope),
+            "imported_from": imported_from,
+        },
+    )
+    writer.connection.execute(
+        insert(frozen).values(
+            frozen_id=baseline.frozen_id,
+            target=baseline.target,
+            model_id=baseline.model_id,
+            digest=new,
+            record=as_text(baseline),
+            envelope=as_text(envelope),
+            at=writer.at,
+            seq=event.seq,
+        )
+    )
+    return True
+
+
+def of_model(frozen: Sequence[FrozenOnRecord], model_id: str) -> FrozenOnRecord | None:
+    """Return the newest of some frozen baselines that is of a model, None when none is."""
+    return next((one for one in reversed(frozen) if same_id(one.baseline.model_id, model_id)), None)
+
+
+def of_target(connection: Connection, target: str) -> tuple[FrozenOnRecord, ...]:
+    """Return what was frozen of a target, oldest first. Raises RegistryError for a row that can't be read."""
+    query = select(frozen).where(frozen.c.target == target).order_by(frozen.c.seq)
+    try:
+        return tuple(
+            FrozenOnRecord(
+                baseline=decode(row["record"], FrozenBaseline),
+                envelope=decode(row["envelope"], dict),
+                at=row["at"],
+            )
+            for row in connection.execute(query).mappings()
+        )
+    except msgspec.MsgspecError as error:
+        raise RegistryError(
+            f"a frozen baseline of {target} on record can't be read ({error}): it was altered, or written by another version"
+        ) from error
+
+
+def _reason(baseline: FrozenBaseline, imported_from: str) -> str:
+    asked = f"{baseline.answers} answers, {baseline.repeats} a case"
+    if imported_from:
+        return f"frozen baseline {baseline.frozen_id} imported from {imported_from}: {asked}"
+    return f"frozen baseline {baseline.frozen_id}: {asked}"
