@@ -113,6 +113,11 @@ def _file(settings: Settings, registry: Registry, name: str) -> Target | Need:
         )
 
 
+def _matters(settings: Settings, name: str, live: LivePointer | None) -> bool:
+    """Whether a file that can't be read is anybody's: not that of a target which was given up, with nothing live."""
+    return live is not None or (settings.targets / f"{name}.yaml").exists()
+
+
 def _status(
     settings: Settings,
     registry: Registry,
@@ -128,7 +133,7 @@ def _status(
     itself = against_itself(settings, registry, live)
     drift = registry.drifted(name)
     needs = [
-        *([file] if isinstance(file, Need) else ()),
+        *([file] if isinstance(file, Need) and _matters(settings, name, live) else ()),
         *seen.problems,
         *_drifts(name, drift, seen),
         *regression_needs(regression),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import socket
 from datetime import datetime, timedelta
 
 import msgspec
@@ -20,10 +21,12 @@ from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState
 from flows.registry.records import Binding
 
 
-def looked(ten: TenStates, target: str | None = None, *, ask: bool = True) -> Status:
+def looked(
+    ten: TenStates, target: str | None = None, *, ask: bool = True, limit_s: float = 60.0
+) -> Status:
     settings = ten.account.settings
     names = named_targets(settings, ten.registry, target)
-    return asyncio.run(gather_status(settings, ten.registry, names, ask=ask))
+    return asyncio.run(gather_status(settings, ten.registry, names, ask=ask, limit_s=limit_s))
 
 
 def of(status: Status, name: str) -> TargetStatus:
@@ -240,3 +243,24 @@ def test_a_canary_that_found_a_change_asks_for_a_person_until_it_is_answered(
     steady = msgspec.structs.replace(change, regressed="steady", run_id="triage-r")
     ten.registry.keep_canary(msgspec.structs.replace(state, change=steady))
     assert need(looked(ten), "triage", "canary").severity == "notice"
+
+
+def test_a_service_that_takes_the_question_and_never_answers_is_given_up(ten: TenStates) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        ten.written("hangs", azure_openai={"endpoint": url, "arm_endpoint": url})
+        ten.pointed("hangs", "hangs-production")
+        found = looked(ten, "hangs", limit_s=0.5)
+    assert of(found, "hangs").severity == "unseen"
+    assert need(found, "hangs", "platform").message == "no answer within 0.5 s"
+    assert of(found, "hangs").ends[0].asked is False, "what is published is known all the same"
+    assert "?" in shown(found, 200)
+
+
+def test_a_target_whose_file_is_gone_is_told_of_while_something_is_live(ten: TenStates) -> None:
+    path = ten.account.folder / "targets" / "old.yaml"
+    ten.live("old", stands=False)
+    path.unlink()
+    assert need(looked(ten), "old", "target_file").severity == "misconfigured"
+    ten.registry.withdraw("old", expected_generation=1, actor="ana", reason="given up")
+    assert of(looked(ten), "old").severity == "well"
