@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -206,7 +205,7 @@ def _needs(needs: Sequence[tuple[str, Need]], now: datetime) -> Iterator[Rendera
         yield Text("") if (target, need) == needs[0] else Group()
         yield head
         if need.command:
-            yield Padding(Text(need.command, style="dim"), (0, 0, 0, 4))
+            yield Text(f"    {need.command}", style="dim")
 
 
 def _ago(at: str, now: datetime) -> str:

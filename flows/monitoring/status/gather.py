@@ -48,6 +48,8 @@ from flows.settings import Settings
 
 __all__ = ["gather_status", "named_targets"]
 
+_LONGEST = 500
+
 
 def named_targets(settings: Settings, registry: Registry, target: str | None) -> tuple[str, ...]:
     """Return the targets that are meant: one, or all that have a file or were ever live.
@@ -113,6 +115,11 @@ def _file(settings: Settings, registry: Registry, name: str) -> Target | Need:
         )
 
 
+def _clean(need: Need) -> Need:
+    """Reasons and names of people and platforms are anybody's text."""
+    return msgspec.structs.replace(need, message=one_line(need.message, _LONGEST))
+
+
 def _matters(settings: Settings, name: str, live: LivePointer | None) -> bool:
     """Whether a file that can't be read is anybody's: not that of a target which was given up, with nothing live."""
     return live is not None or (settings.targets / f"{name}.yaml").exists()
@@ -159,7 +166,7 @@ def _status(
         usd_per_hour=_sum(one.usd_per_hour for one in seen.slots) if seen.stood else None,
         frozen=_frozen(registry, name, live),
         against_itself=itself,
-        needs=tuple(sorted(needs, key=lambda one: -SEVERITIES.index(one.severity))),
+        needs=tuple(sorted(map(_clean, needs), key=lambda one: -SEVERITIES.index(one.severity))),
     )
 
 
