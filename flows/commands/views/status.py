@@ -128,13 +128,12 @@ def _canary(one: TargetStatus) -> str:
 
 
 def _tries(one: TargetStatus) -> str:
+    """Candidates tried, of those the gate's family allows, and the number of the newest one's try where it is not its first."""
     if one.tries is None:
         return _NOTHING
-    return (
-        f"{one.tries.candidates}/{one.tries.allowed}"
-        if one.tries.allowed
-        else str(one.tries.candidates)
-    )
+    said = str(one.tries.candidates)
+    said += f"/{one.tries.allowed}" if one.tries.allowed else ""
+    return said + (f", try {one.tries.newest_try}" if one.tries.newest_try > 1 else "")
 
 
 def _ends(one: TargetStatus, now: datetime) -> str:

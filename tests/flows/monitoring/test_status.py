@@ -15,8 +15,9 @@ from support.ten_states import TenStates
 
 from evals.errors import ConfigurationError
 from flows.commands.views.status import status_renderable
+from flows.monitoring.against_itself import AgainstItself
 from flows.monitoring.status.gather import gather_status, named_targets
-from flows.monitoring.status.records import Need, Status, TargetStatus
+from flows.monitoring.status.records import Need, StandingSlot, Status, TargetStatus, Tries
 from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState
 from flows.registry.records import Binding
 
@@ -264,3 +265,52 @@ def test_a_target_whose_file_is_gone_is_told_of_while_something_is_live(ten: Ten
     assert need(looked(ten), "old", "target_file").severity == "misconfigured"
     ten.registry.withdraw("old", expected_generation=1, actor="ana", reason="given up")
     assert of(looked(ten), "old").severity == "well"
+
+
+def test_one_target_alone_shows_its_slots_and_the_live_model_against_itself() -> None:
+    itself = AgainstItself(
+        suite="triage",
+        column="exact_match",
+        pairs=12,
+        within_runs=0,
+        between_runs=12,
+        answers=4800,
+        difference=0.01,
+        lower=-0.04,
+        upper=0.06,
+        confidence=0.95,
+        enough=False,
+        enough_pairs=20,
+        says="too_few",
+    )
+    slot = StandingSlot(
+        name="triage-old",
+        model_id="m1",
+        role="previous",
+        state="paused",
+        sku="GlobalStandard",
+        run_id="r1",
+        created_at=None,
+        ends_at=None,
+        usd_per_hour=1.7,
+    )
+    tries = Tries(candidates=2, allowed=4, window_s=90 * 86400, newest="v3", newest_try=2)
+    one = TargetStatus(
+        target="triage",
+        severity="well",
+        platform="embedded",
+        looked=True,
+        tries=tries,
+        slots=(slot,),
+        usd_per_hour=1.7,
+        against_itself=(itself,),
+    )
+    at = "2026-11-28T12:00:00.000000Z"
+    status = Status(at=at, severity="well", exit_code=0, looked=True, targets=(one,))
+    page = " ".join(shown(status, 200).split())
+    assert "2/4, try 2" in page
+    assert "previous: triage-old (GlobalStandard), paused, $1.70 an hour" in page
+    assert (
+        "against itself, triage/exact_match: later minus earlier +0.010 [−0.040, +0.060] over 12 of 20 pairs of passes:"
+        " too few to claim anything" in page
+    )
