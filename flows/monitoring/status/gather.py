@@ -87,7 +87,7 @@ async def gather_status(
     targets = [one for one in files.values() if isinstance(one, Target)]
     seen = await look_at_all(settings, registry, targets, limit_s=limit_s, ask=ask)
     found = tuple(
-        _status(settings, registry, name, files[name], seen.get(name), ask) for name in names
+        _status_or_why(settings, registry, name, files[name], seen.get(name), ask) for name in names
     )
     needs = tuple(trigger_needs(registry))
     severity = max([severest(needs), *(one.severity for one in found)], key=SEVERITIES.index)
@@ -118,6 +118,29 @@ def _file(settings: Settings, registry: Registry, name: str) -> Target | Need:
 def _clean(need: Need) -> Need:
     """Reasons and names of people and platforms are anybody's text."""
     return msgspec.structs.replace(need, message=one_line(need.message, _LONGEST))
+
+
+def _status_or_why(
+    settings: Settings,
+    registry: Registry,
+    name: str,
+    file: Target | Need,
+    seen: Seen | None,
+    asked: bool,
+) -> TargetStatus:
+    """One target's status; a record of it that can't be read is its own trouble."""
+    try:
+        return _status(settings, registry, name, file, seen, asked)
+    except GatewrightError as error:
+        command = f"gatewright verify {name}"
+        why = Need(kind="record", severity="unseen", message=str(error), command=command)
+        return TargetStatus(
+            target=name,
+            severity=why.severity,
+            platform=file.platform if isinstance(file, Target) else "",
+            looked=False,
+            needs=(_clean(why),),
+        )
 
 
 def _matters(settings: Settings, name: str, live: LivePointer | None) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import io
 import re
 import socket
+import sqlite3
 from datetime import datetime, timedelta
 
 import msgspec
@@ -314,3 +315,15 @@ def test_one_target_alone_shows_its_slots_and_the_live_model_against_itself() ->
         "against itself, triage/exact_match: later minus earlier +0.010 [−0.040, +0.060] over 12 of 20 pairs of passes:"
         " too few to claim anything" in page
     )
+
+
+def test_a_record_that_can_not_be_read_is_the_trouble_of_its_target_alone(ten: TenStates) -> None:
+    ten.live("well")
+    ten.live("odd")
+    ten.run("odd", "promotion", "refused", outcome="FAIL")
+    path = ten.account.settings.registry_url.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE runs SET record = '{}' WHERE target = 'odd'")
+    found = looked(ten)
+    assert {one.target: one.severity for one in found.targets} == {"odd": "unseen", "well": "well"}
+    assert "can't read" in of(found, "odd").needs[0].message
