@@ -29,7 +29,9 @@ from evals.suites.opened import OpenedSuite
 __all__ = [
     "AskedSuite",
     "KeptEvidence",
+    "all_repeats",
     "asked_with",
+    "cut_labels",
     "deployments_changed",
     "grade_kept",
     "kept_results",
@@ -125,6 +127,21 @@ def kept_results(kept: KeptAnswers, asked: Sequence[AskedSuite]) -> dict[str, Mo
     out. Raises KeptAnswersError when the answers are damaged.
     """
     return {one.opened.suite.name: _results(kept, one) for one in asked}
+
+
+def all_repeats(kept: KeptAnswers, asked: AskedSuite) -> AskedSuite:
+    """Return a suite as asked as often as its answers were kept, where that is more often than it is asked today."""
+    suite = kept.record.suite(asked.opened.suite.name)
+    return asked if suite is None else replace(asked, repeats=max(suite.repeats, asked.repeats))
+
+
+def cut_labels(results: ModelResults, repeats: int) -> ModelResults:
+    """Return results with the first so many repeats of each label, as statistics of labels pair them one by one."""
+    labels = {
+        name: replace(one, truth=one.truth[:, :repeats], predicted=one.predicted[:, :repeats])
+        for name, one in results.labels.items()
+    }
+    return replace(results, labels=labels)
 
 
 async def grade_kept(kept: KeptAnswers, asked: Sequence[AskedSuite]) -> None:

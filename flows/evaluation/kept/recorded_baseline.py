@@ -11,7 +11,7 @@ from __future__ import annotations
 from evals.evaluation.kept_results import KeptEvidence
 from flows.evaluation.kept.anchor import kept_as
 from flows.evaluation.kept.earlier_models import earlier_model, earlier_models, graded_model
-from flows.evaluation.kept.frozen_baseline import frozen_model, require_frozen
+from flows.evaluation.kept.frozen_baseline import frozen_model, grade_frozen
 from flows.evaluation.kept.recorded import RecordedBaseline, keep_recorded, recorded_in
 from flows.evaluation.open_run import OpenRun
 from flows.registry.kept_answers import KeptReference
@@ -36,8 +36,9 @@ async def grade_recorded(run: OpenRun) -> None:
     found = recorded_in(run.folder)
     if found is not None and found.reference is not None:
         if found.source == "frozen":
-            require_frozen(run, found.reference)
-        await graded_model(run, found.reference)
+            await grade_frozen(run, found.reference)
+        else:
+            await graded_model(run, found.reference)
 
 
 def recorded_evidence(run: OpenRun) -> KeptEvidence | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from flows.evaluation.open_run import open_run
 from flows.evaluation.rejudge import rejudge
 from flows.evaluation.steps import conclude, judged_anew
 from flows.freezing.archive import export
+from flows.freezing.freeze import freeze, question_of
 from flows.freezing.unpack import import_frozen
 from flows.registry.frozen import FrozenBaseline
 from flows.registry.opening import open_registry
@@ -184,3 +186,24 @@ async def test_in_a_new_registry_the_first_model_goes_live_against_what_was_carr
     assert verdict.outcome == "PASS"
     outcome = await go_live(frozen.settings, run_id)
     assert (outcome.state, host.asked[V1]) == ("live", 0), outcome.detail
+
+
+async def test_all_repeats_that_were_frozen_speak_for_the_model_asked_once_today(
+    frozen: Succession, host: ModelHost
+) -> None:
+    turns: Counter[str] = Counter()
+
+    def say(asked: str, text: str) -> str:
+        turns[text] += 1
+        return "yes" if asked != V1 or turns[text] % 3 else "no"
+
+    host.say = say
+    await freeze(question_of(frozen.settings, "line", repeats=3))
+    _, verdict = await frozen.judged("v2", wrong=0, against="frozen")
+    drop = verdict.checks[1]
+    assert (drop.candidate, drop.baseline, drop.n) == (1, pytest.approx(2 / 3), 300)
+    assert verdict.outcome == "PASS"
+    frozen.change(frozen.targets / "line.yaml", "max_attempts: 1", "max_attempts: 1, repeats: 5")
+    _, verdict = await frozen.judged("v3", wrong=0, against="frozen")
+    assert "asked 3 times a case, and 5 times now" in verdict.checks[1].reason
+    assert verdict.outcome == "INCONCLUSIVE"
