@@ -92,6 +92,12 @@ def gate(
         None, help="A judged run, as `gatewright runs` lists them."
     ),
     policy: Path | None = POLICY,
+    against: str = typer.Option(
+        "",
+        "--against",
+        metavar="frozen[:ID]",
+        help="Compare the candidate with the frozen answers of the live model, or with those of this id.",
+    ),
     against_itself: bool = typer.Option(
         False, "--against-itself", help="Judge the candidate against itself, repeat against repeat."
     ),
@@ -117,7 +123,7 @@ def gate(
         return
     from flows.evaluation.rejudge import rejudge
 
-    verdict = rejudge(load_settings(), run_id, policy)
+    verdict = rejudge(load_settings(), run_id, policy, against)
     if as_json:
         emit(verdict)
     else:

@@ -28,7 +28,14 @@ from flows.platforms.asking.gone import why_gone
 from flows.registry.frozen import FrozenBaseline, of_model
 from flows.registry.kept_answers import KeptReference
 
-__all__ = ["baseline_of", "frozen_model", "frozen_reference", "grade_frozen", "require_frozen"]
+__all__ = [
+    "asked_for",
+    "baseline_of",
+    "frozen_model",
+    "frozen_reference",
+    "grade_frozen",
+    "require_frozen",
+]
 
 _NOT_JUDGED = "Latency is shown and decides nothing."
 
@@ -104,14 +111,19 @@ def _through(one: AskedSuite, api: str | None) -> AskedSuite:
     return replace(one, asked_with=others if api is None else {**others, "api": api})
 
 
+def asked_for(run: OpenRun, mark: str) -> RecordedBaseline:
+    """Return the frozen baseline with this mark, as what a person asked for. Raises as `require_frozen`."""
+    baseline = marked(run.registry, run.target.name, mark)
+    if baseline is None:
+        message = f"{mark} is not on record for {run.target.name}"
+        raise ConfigurationError(Problem(where=run.record.run_id, message=message))
+    return _pinned(run, baseline, "as was asked for.")
+
+
 async def _chosen(run: OpenRun, live: LivePointer | None) -> RecordedBaseline | None:
     named = str(run.record.trigger.get("against", ""))
     if named:
-        baseline = marked(run.registry, run.target.name, named)
-        if baseline is None:
-            message = f"{named} is not on record for {run.target.name}"
-            raise ConfigurationError(Problem(where=run.record.run_id, message=message))
-        return _pinned(run, baseline, "as was asked for.")
+        return asked_for(run, named)
     if live is None:
         return None
     found = of_model(run.registry.frozen(run.target.name), live.model_id)

@@ -141,6 +141,41 @@ async def test_latency_is_shown_and_decides_nothing_and_alone_it_is_no_pass(
     assert verdict.outcome not in ("PASS", "FAIL")
 
 
+async def test_checks_on_the_production_deployment_take_the_frozen_answers_too(
+    frozen: Succession, host: ModelHost
+) -> None:
+    here: dict[str, str] = {"measure_on": "production"}
+    frozen.set_gate(
+        checks=[
+            {"metric": "exact", "max_drop": 0.04},
+            {"metric": "exact", "max_drop": 0.1, **here},
+            {"metric": "latency_p95_ms", "max_rise": "50%", **here},
+        ]
+    )
+    host.gone.add(V1)
+    run_id, _ = await frozen.judged("v2", wrong=4)
+    outcome = await go_live(frozen.settings, run_id)
+    assert outcome.state == "live", outcome.detail
+    with open_registry(frozen.settings) as registry:
+        verdict = registry.verdict(run_id, "production")
+    assert verdict is not None
+    assert [(check.outcome, check.decides) for check in verdict.checks[:1]] == [("PASS", True)]
+    assert not verdict.checks[1].decides
+
+
+async def test_a_stored_run_is_judged_again_against_what_was_frozen_since(
+    frozen: Succession, host: ModelHost
+) -> None:
+    run_id, verdict = await frozen.judged("v2", wrong=60)
+    assert verdict.against == ""
+    before = sum(host.asked.values())
+    again = rejudge(frozen.settings, run_id, against="frozen")
+    assert (again.outcome, again.against) == ("FAIL", f"frozen:{baseline(frozen).frozen_id}")
+    with pytest.raises(ConfigurationError, match="--against"):
+        rejudge(frozen.settings, run_id, against="frozen:other")
+    assert sum(host.asked.values()) == before
+
+
 async def test_missing_or_altered_answers_end_the_run_and_never_pass(frozen: Succession) -> None:
     answers = frozen_folder(frozen.settings, baseline(frozen)) / "line.jsonl.zst"
     run_id, _ = await frozen.judged("v2", wrong=4, against="frozen", kind="evaluation")
