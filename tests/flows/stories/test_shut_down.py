@@ -56,3 +56,6 @@ async def test_a_successor_goes_live_and_a_worse_one_does_not(shut_down: Place) 
         assert live is not None
         assert (live.run_id, live.generation) == (better, 3)
         assert registry.verify() == ()
+    assert shut_down.run("sweep", TARGET) == 0, (
+        "a deployment that is retired is no failure of each sweep"
+    )
