@@ -20,6 +20,8 @@ __all__ = ["sweep"]
 async def sweep(target: str | None = None) -> list[str]:
     """Sweep one target, or all; returns the names of what was deleted. Fails, after all is done, when something stuck.
 
+    What draws near (last days of models, questions about to expire) is told, each thing once: see `flows.monitoring.lifecycle`.
+
     A change made past Gatewright is told and put on record, and left as it is: see `flows.monitoring.drift_watch`.
 
     Sweeping all also forgets the stored answers that no target reuses any more.
@@ -39,6 +41,9 @@ async def sweep(target: str | None = None) -> list[str]:
             _log_swept(log, found)
             deleted += [due.name for due in found.deleted]
             problems += [f"{found.target}: {problem}" for problem in found.problems]
+        # After sweeping, so that what is left over is what could not be deleted.
+        for warning in await tasks.check_lifecycle(target):
+            log.warning("%s: %s", warning.target, warning.message)
     if target is None:
         try:
             forgotten = await tasks.forget_answers()

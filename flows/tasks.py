@@ -22,7 +22,7 @@ from flows.approvals import expiry, suspended_runs
 from flows.evaluation import looks, request, steps
 from flows.evaluation.progress import last_look
 from flows.housekeeping import answer_cache, sweep_target
-from flows.monitoring import drift_watch, regression_outcome
+from flows.monitoring import drift_watch, lifecycle, regression_outcome
 from flows.monitoring.canary.look import look_at_all
 from flows.monitoring.canary.status import CanaryStatus
 from flows.orchestration import artifacts
@@ -39,6 +39,7 @@ __all__ = [
     "ask_round",
     "ask_rung",
     "check_drift",
+    "check_lifecycle",
     "clean_up",
     "clean_up_field",
     "close_expired",
@@ -191,6 +192,17 @@ async def check_drift(
             artifacts.alert(one.target, facts, event=artifacts.DRIFT_FOUND)
         await asyncio.to_thread(drift_watch.record_check, settings, one)
     return checks
+
+
+@task(name="lifecycle", **_STEP)
+async def check_lifecycle(target: str | None) -> tuple[lifecycle.LifecycleWarning, ...]:
+    """Tell of what draws near, each thing once: last days of models, questions about to expire, what is left over."""
+    settings = load_settings()
+    found = await lifecycle.new_warnings(settings, target)
+    for one in found:
+        artifacts.alert(one.target, msgspec.to_builtins(one), event=artifacts.LIFECYCLE_WARNING)
+        await asyncio.to_thread(lifecycle.record_warning, settings, one)
+    return found
 
 
 @task(name="canary", cache_policy=NO_CACHE, persist_result=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,8 @@ class FailuresAtOnce:
 
 @pytest.hookimpl(trylast=True)  # after pytest has made its terminal reporter
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.getoption("--exec"):
         forking.install()
     terminal = config.pluginmanager.get_plugin("terminalreporter")

@@ -19,6 +19,7 @@ from flows.monitoring.regression_evidence import (
     store_evidence,
 )
 from flows.monitoring.regression_words import outcome_of_run
+from flows.monitoring.self_pairs import store_pairs
 from flows.recovery.earlier_models import rollback_command
 from flows.settings import Settings
 
@@ -49,6 +50,7 @@ def apply_outcome(settings: Settings, run_id: str) -> str:
         verdict = run.registry.verdict(run_id)
         assert verdict is not None, "a regression run is settled after it is judged"
         watched = store_evidence(run)
+        store_pairs(run)
         outcome = run.registry.save_regression_outcome(outcome_of_run(run, verdict, watched))
         reason = "; ".join(verdict.reasons)[:500]
         if _speaks_against(run, verdict, watched):

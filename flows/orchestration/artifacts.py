@@ -14,6 +14,7 @@ from evals.sampling.progress.snapshot import ProgressSink, Snapshot
 __all__ = [
     "CANARY_CHANGED",
     "DRIFT_FOUND",
+    "LIFECYCLE_WARNING",
     "REGRESSION_FAILED",
     "alert",
     "publish_report",
@@ -26,6 +27,7 @@ _PATIENCE_S = 5.0
 _REPORT_PATIENCE_S = 60.0
 REGRESSION_FAILED = "gatewright.regression.failed"
 DRIFT_FOUND = "gatewright.drift.found"
+LIFECYCLE_WARNING = "gatewright.lifecycle.warning"
 CANARY_CHANGED = "gatewright.canary.changed"
 
 

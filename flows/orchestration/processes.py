@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -27,6 +28,8 @@ from evals.files import replace_file
 __all__ = ["Processes", "free_port"]
 
 GRACE_S = 10.0
+_LOWEST, _PORTS = 12_000, 20_000
+"""Ports that no system gives away by itself: Linux begins at 32,768, others at 49,152."""
 
 
 class Processes:
@@ -134,7 +137,15 @@ class Processes:
 
 
 def free_port() -> int:
-    """Return a TCP port on loopback that is free now."""
+    """Return a TCP port on loopback that is free now, and none that the system gives to whoever asks for any.
+
+    Between now and when a server takes it, the system gives away hundreds of others on a busy machine.
+    """
+    for _ in range(100):
+        port = _LOWEST + secrets.randbelow(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

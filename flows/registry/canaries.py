@@ -35,10 +35,9 @@ EventKind = Literal["canary_chosen", "canary_changed", "canary_over"]
 
 
 class CanaryCase(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """A case that is asked. `answer` is the digest of what was always answered, as text or by the labels in it.
+    """A case that is asked. `answer` is the digest of what was answered `agreed` times, as text or by the labels in it.
 
-    `asked` answers were given to it before the last day, `differed` of them otherwise; `recent` has a digit for each
-    look of that day, 1 where it was otherwise. `latency_ms` is the median when the case was chosen.
+    `latency_ms` is the median when the case was chosen.
     """
 
     suite: str
@@ -46,9 +45,7 @@ class CanaryCase(Record, frozen=True, kw_only=True, omit_defaults=True):
     case: str
     by: Literal["text", "labels"]
     answer: str
-    asked: int
-    differed: int = 0
-    recent: str = ""
+    agreed: int
     latency_ms: float | None = None
 
 
@@ -72,8 +69,8 @@ class CanaryChange(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CanaryLook(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """What one look came to. `differing` of `answered` cases answered otherwise each time they were asked, `e` is the
-    evidence of that, `latency` how many times as long the answers took as when the cases were chosen.
+    """What one look came to. `differing` of `answered` cases answered otherwise each time they were asked, `p` is the
+    p-value of that, `latency` how many times as long the answers took as when the cases were chosen.
     """
 
     at: str
@@ -81,7 +78,7 @@ class CanaryLook(Record, frozen=True, kw_only=True, omit_defaults=True):
     said: str
     answered: int = 0
     differing: int = 0
-    e: float | None = None
+    p: float | None = None
     latency: float | None = None
     calls: int = 0
     cost_usd: float | None = None

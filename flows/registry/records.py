@@ -76,6 +76,7 @@ CHANGES: frozenset[str] = frozenset(
         "canary_changed",
         "canary_over",
         "put_back",
+        "warned",
         "edited",
         "frozen",
         "run_retried",

@@ -30,6 +30,7 @@ from flows.registry import (
     steps,
     switching,
     verdicts,
+    warnings_told,
 )
 from flows.registry.audit import intact, tables
 from flows.registry.database.engine import Clock, Database, utc_now
@@ -103,6 +104,11 @@ class Registry:
     drift_over = writing(drift.close_drift)
     put_back = writing(drift.record_repair)
     drifted = reading(drift.drifted)
+
+    # what people were told of the future
+    warn = writing(warnings_told.record_warning)
+    was_warned = reading(warnings_told.was_warned)
+    warnings = reading(warnings_told.warnings_of)
 
     # the few cases that are asked every hour
     canary = reading(canaries.canary)

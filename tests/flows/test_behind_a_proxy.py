@@ -67,7 +67,9 @@ async def _slot(url: str) -> None:
         return {}
 
     plane = DataPlane(url, lambda: pytest.fail("no SDK"), headers, credential="none")
-    async with SlotClient(plane, Connection(endpoint=endpoint, auth=headers), timeout_s=5) as slot:
+    async with SlotClient(
+        plane, Connection(endpoint=endpoint, auth=headers), timeout_s=900
+    ) as slot:
         await slot.ping()
 
 

@@ -146,10 +146,10 @@ def test_the_waits_that_can_be_set_have_the_documented_defaults():
 def test_pausing_with_a_smaller_role_is_practised_as_shown(emulator):
     """The request for a token in the page on the emulator, and what its role may and may not do."""
     shown = re.search(r"_emulator/tokens -d '(\{\"roles\".*?)'", EMULATOR)[1]
-    answer = httpx.post(f"{emulator.url}/_emulator/tokens", content=shown)
+    answer = httpx.post(f"{emulator.url}/_emulator/tokens", content=shown, timeout=900)
     headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
     account = f"{emulator.url}{ACCOUNT}"
-    asked = {"params": {"api-version": "2025-06-01"}, "headers": headers}
+    asked = {"params": {"api-version": "2025-06-01"}, "headers": headers, "timeout": 900}
     assert httpx.get(f"{account}/deployments", **asked).status_code == 200
     refused = httpx.post(f"{account}/deployments/any/pause", **asked)
     assert refused.status_code == 403
@@ -167,7 +167,7 @@ def test_an_account_of_another_region_is_practised_as_shown(emulator):
         "GATEWRIGHT_ARM_TOKEN": "embedded-arm-token",
     }
     env |= dict(re.findall(r"(AZURE_OPENAI_SOURCE_API_KEY)=([a-z-]+)", EMULATOR))
-    httpx.post(f"{emulator.url}/_emulator/switches", content=shown)
+    httpx.post(f"{emulator.url}/_emulator/switches", content=shown, timeout=900)
 
     async def look():
         platform = AzureOpenAIPlatform(options, env)

@@ -33,6 +33,7 @@ _CHANGES = {
     "stands otherwise": "drift_found",
     "stands as recorded": "drift_over",
     "was put back as recorded": "put_back",
+    "warned of": "warned",
     "canary chose its cases": "canary_chosen",
     "answers otherwise": "canary_changed",
     "canary is steady": "canary_over",

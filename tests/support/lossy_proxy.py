@@ -41,7 +41,9 @@ class LossyProxy:
             return False
         with self.lock:
             self.asked[model, question] += 1
-            lost = self.loses(model, question, self.asked[model, question])
+            attempt = self.asked[model, question]
+        lost = self.loses(model, question, attempt)
+        with self.lock:
             self.lost += lost
         return lost
 

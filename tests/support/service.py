@@ -232,9 +232,3 @@ def as_process(settings: Settings, port: int, prefect_url: str, **more: str) -> 
             process.wait(PATIENCE_S)
         if process.stderr:
             process.stderr.close()
-
-
-def open_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -16,7 +16,9 @@ from evals.gate.policy import load_policy
 from evals.records import Endpoint, Verdict
 from flows.deployments.identity import own_tags, slot_name
 from flows.orchestration.this_process import HolderName, new_holder, read_holder
+from flows.registry.frozen import FrozenBaseline
 from flows.registry.records import NewPointer, RunKind, RunRecord
+from flows.registry.regression_outcomes import RegressionOutcome, RegressionWord
 from flows.registry.store import Registry
 
 __all__ = ["TenStates"]
@@ -69,12 +71,21 @@ class TenStates:
         self.pointed(name, deployment)
         return name
 
-    def pointed(self, name: str, deployment: str | None, platform: str = "azure_openai") -> None:
+    def pointed(
+        self,
+        name: str,
+        deployment: str | None,
+        platform: str = "azure_openai",
+        *,
+        model: str = "",
+    ) -> None:
+        """Have the record say that a model is live, whether it stands or not."""
+        model = model or self.model
         endpoint = Endpoint(base_url="http://127.0.0.1:1/v1", model=self.model, model_id=self.model)
         self.registry.switch(
             NewPointer(
                 target=name,
-                model_id=self.model,
+                model_id=model,
                 platform=platform,
                 endpoint=endpoint,
                 deployment=deployment,
@@ -115,6 +126,49 @@ class TenStates:
             registry.save_verdict(run_id, self._verdict(outcome, candidate, baseline))
         registry.set_run_state(run_id, state, detail)  # type: ignore[arg-type]
         return run_id
+
+    def regressed(self, name: str, word: RegressionWord, *, model: str = "") -> str:
+        """A regression run that was settled with a word."""
+        outcomes = {"steady": "PASS", "changed": "PASS", "worse": "FAIL"}
+        outcome = outcomes.get(word, "INCONCLUSIVE")
+        run_id = self.run(name, "regression", "judged", outcome=outcome, model=model)
+        self.registry.save_regression_outcome(
+            RegressionOutcome(
+                outcome=word,
+                run_id=run_id,
+                target=name,
+                model_id=model or self.model,
+                why="as measured",
+                changes=("system fingerprint fp_2 was not seen before",)
+                if word == "changed"
+                else (),
+            )
+        )
+        return run_id
+
+    def frozen(self, name: str) -> None:
+        """The answers of what is live were frozen."""
+        self.registry.put_frozen(
+            FrozenBaseline(
+                frozen_id=f"fb-{name}",
+                target=name,
+                model_id=self.model,
+                base_model=None,
+                platform="azure_openai",
+                deployment=None,
+                generation=1,
+                frozen_at=self.registry.now(),
+                frozen_by="ana",
+                repeats=3,
+                question="sha256:q",
+                kept="sha256:k",
+                files=(),
+                scored_by={},
+                results=(),
+            ),
+            {},
+            actor="ana",
+        )
 
     def _verdict(self, outcome: str, candidate: str, baseline: str | None) -> Verdict:
         policy = load_policy(self.account.settings.gates / "router.yaml")

@@ -28,6 +28,7 @@ _STYLES = {
     "hold": "yellow",
     "edited": "yellow",
     "put_back": "yellow",
+    "warned": "yellow",
     "withdrawal": "red",
     "reject": "red",
     "model_refused": "red",

@@ -13,7 +13,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from evals.report.numbers import rough_duration
+from evals.report.numbers import rough_duration, signed
+from flows.monitoring.against_itself import AgainstItself
 from flows.monitoring.status.records import (
     SEVERITIES,
     Need,
@@ -42,6 +43,8 @@ _WORDS: dict[Severity, str] = {
     "broken": "something live is broken or got worse",
 }
 _NOTHING = "–"
+_OUTCOMES = {"cannot_tell": "can't tell"}
+_OF_LOOK = {"chosen": "begun", "alike": "steady", "skipped": "no budget", "unasked": "unasked"}
 
 
 def status_renderable(status: Status) -> RenderableType:
@@ -50,7 +53,8 @@ def status_renderable(status: Status) -> RenderableType:
     needs = [(target.target, need) for target in status.targets for need in target.needs]
     needs += [("", need) for need in status.needs]
     needs.sort(key=lambda one: -SEVERITIES.index(one[1].severity))
-    return Group(_Table(status.targets, now), *_needs(needs, now), _last_line(status))
+    details = _details(status.targets[0]) if len(status.targets) == 1 else ()
+    return Group(_Table(status.targets, now), *details, *_needs(needs, now), _last_line(status))
 
 
 class _Table:
@@ -111,15 +115,17 @@ def _live(one: TargetStatus) -> str:
 def _regression(one: TargetStatus) -> str:
     if one.regression is None:
         return "never" if one.live is not None else _NOTHING
-    return f"{one.regression.outcome}, {rough_duration(one.regression.age_s)}"
+    return f"{_OUTCOMES.get(one.regression.outcome, one.regression.outcome)}, {rough_duration(one.regression.age_s)}"
 
 
 def _canary(one: TargetStatus) -> str:
     if one.canary is None:
         return _NOTHING
-    spent = one.canary.get("month_usd")
-    cost = f", ${spent:,.2f}" if isinstance(spent, int | float) else ""
-    return f"{one.canary.get('state', '?')}{cost}"
+    if not one.canary.get("scheduled"):
+        return "off"
+    last = one.canary.get("last") or {}
+    said = "changed" if one.canary.get("change") else _OF_LOOK.get(last.get("outcome", ""), "due")
+    return f"{said}, ${one.canary['spent_usd']:,.2f} a month" if one.canary.get("calls") else said
 
 
 def _tries(one: TargetStatus) -> str:
@@ -138,7 +144,11 @@ def _ends(one: TargetStatus, now: datetime) -> str:
     if not known:
         return _NOTHING
     left = (min(known) - now.date()).days
-    return f"{min(known)}" + (f" ({left} d)" if left <= 180 else "")
+    return (
+        f"{min(known)}"
+        + (f" ({left} d)" if left <= 180 else "")
+        + (", frozen" if one.frozen else "")
+    )
 
 
 def _slots(one: TargetStatus) -> str:
@@ -161,6 +171,29 @@ def _state(one: TargetStatus) -> str:
     words = ["hold"] if one.hold else []
     words += [kind for kind in ("drift", "revoked") if kind in broken]
     return ", ".join(words) or _NOTHING
+
+
+def _details(one: TargetStatus) -> Iterator[RenderableType]:
+    """What only fits where one target is asked for: its slots, and the live model against itself."""
+    for slot in one.slots:
+        price = (
+            f"${slot.usd_per_hour:,.2f} an hour"
+            if slot.usd_per_hour is not None
+            else "price unknown"
+        )
+        yield Text(f"  {slot.role}: {slot.name} ({slot.sku}), {slot.state}, {price}")
+    for found in one.against_itself:
+        yield Text(f"  against itself, {found.suite}/{found.column}: {_against_itself(found)}")
+
+
+def _against_itself(found: AgainstItself) -> str:
+    pairs = f"{found.pairs} of {found.enough_pairs} pairs of passes"
+    mean = f"later minus earlier {signed(found.difference, 'score')}"
+    interval = f"[{signed(found.lower, 'score')}, {signed(found.upper, 'score')}]"
+    if found.says == "too_few":
+        return f"{mean} {interval} over {pairs}: too few to claim anything"
+    claim = "nothing speaks against their being the same" if found.says == "same" else "they differ"
+    return f"{mean} {interval} over {found.pairs} pairs of passes: {claim}"
 
 
 def _needs(needs: Sequence[tuple[str, Need]], now: datetime) -> Iterator[RenderableType]:

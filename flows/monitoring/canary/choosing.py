@@ -18,7 +18,7 @@ from evals.evaluation.evaluation import settings_for
 from evals.evaluation.kept_answers import KeptAnswers, case_digest
 from evals.evaluation.kept_results import AskedSuite, asked_with, why_incomparable
 from evals.evaluation.ordering import stratified_order
-from evals.stats.steady_answers import e_of_turn, e_together
+from evals.stats.steady_answers import chance_of_order, p_of_differing
 from evals.suites.opened import OpenedSuite
 from flows.evaluation.kept.keep import open_reference
 from flows.evaluation.open_run import TargetPlan, sampling_settings, strata
@@ -38,7 +38,7 @@ _WAYS: tuple[Literal["text", "labels"], ...] = ("text", "labels")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """The cases, what was seen on the way, and `e`: the evidence that the model is not the one whose answers are kept.
+    """The cases, what was seen on the way, and `p`: the p-value of another model than the one whose answers are kept.
 
     `answered` cases were answered as often as they were asked, `compared` of them had kept answers, and `turned` of those agree on
     something else than before.
@@ -52,7 +52,7 @@ class Chosen:
     kept_marks: frozenset[str] = frozenset()
     turned: int = 0
     compared: int = 0
-    e: float | None = None
+    p: float | None = None
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -106,25 +106,26 @@ async def choose(
     order = list(islice(_in_order(live), 10 * number))
     kept, kept_marks = ({}, frozenset()) if anew else _kept(settings, registry, live, order)
     own = not kept
-    found = [_Drawn(one=one, kept=kept.get(one.key, [])) for one in order if own or one.key in kept]
-    agreeing = [one for one in found if not one.kept or one.way(one.kept)]
-    drawn = agreeing[: _DRAWN * number]
+    # So many are drawn before anything is known of their answers; what is passed over of them is counted.
+    drawn = [_Drawn(one=one, kept=kept.get(one.key, [])) for one in order if own or one.key in kept]
+    drawn = drawn[: _DRAWN * number]
     again = AGAIN + 1 if own else AGAIN
-    asked = await _ask(live, drawn, again)
-    considered = found[: found.index(drawn[-1]) + 1] if drawn else []
-    chosen = [one for one in asked if one.steady and not one.turned][:number]
-    before = considered[: considered.index(chosen[-1]) + 1] if len(chosen) == number else considered
-    lost = sum(one in drawn and one not in asked for one in before)
+    asked = await _ask(live, [one for one in drawn if not one.kept or one.way(one.kept)], again)
+    steady = [one for one in asked if one.steady and not one.turned]
+    turned = [one for one in asked if one.turned]
+    passed_over = sum(one not in steady for one in asked) + sum(
+        one.way(one.kept) is None for one in drawn if one.kept
+    )
     return Chosen(
-        cases=tuple(_case(one) for one in chosen),
+        cases=tuple(_case(one) for one in steady[:number]),
         answered=len(asked),
-        passed_over=len(before) - len(chosen) - lost,
+        passed_over=passed_over,
         own_answers=own,
         marks=frozenset(mark for one in drawn for answer in one.new for mark in answer.marks),
         kept_marks=kept_marks,
-        turned=sum(one.turned for one in asked),
+        turned=len(turned),
         compared=0 if own else len(asked),
-        e=None if own else _e_of_turns(asked, again, passed_over=len(considered) - len(drawn)),
+        p=None if own else _p_of_turned(turned, passed_over - len(turned), again),
     )
 
 
@@ -141,10 +142,10 @@ async def _ask(live: LiveModel, drawn: Sequence[_Drawn], again: int) -> list[_Dr
     return whole
 
 
-def _e_of_turns(asked: Sequence[_Drawn], again: int, passed_over: int) -> float:
-    """The evidence that kept and new answers are not of one model; a case whose new answers disagree speaks against it."""
-    values = [e_of_turn(len(one.kept), again) if one.turned else 0.0 for one in asked]
-    return e_together(values, passed_over)
+def _p_of_turned(turned: Sequence[_Drawn], unsteady: int, again: int) -> float:
+    """The p-value of so many cases whose answers turned, beside those that do not agree with themselves."""
+    chance = max((chance_of_order(len(one.kept), again) for one in turned), default=1.0)
+    return p_of_differing(len(turned), unsteady, chance)
 
 
 def _case(one: _Drawn) -> CanaryCase:
@@ -158,7 +159,7 @@ def _case(one: _Drawn) -> CanaryCase:
         case=case_digest(one.one.case),
         by=way,
         answer=one.forms[0].by(way),
-        asked=len(one.kept) + len(one.new),
+        agreed=len(one.kept) + len(one.new),
         latency_ms=median(times) if times else None,
     )
 

@@ -1,7 +1,7 @@
-"""One look at chosen cases: each is asked once, those that answer otherwise twice more, and all that is held together.
+"""One look at chosen cases: each is asked once, those that answer otherwise twice more, and all is held together.
 
-The answers of the last day take no part in what a look is held against: else a model that was changed would, hour by hour,
-become what it is compared with.
+What a look is held against are the answers by which the cases were chosen, and none since: else a model that was changed would,
+hour by hour, become what it is compared with.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from msgspec.structs import replace
-
 from evals.evaluation.kept_answers import case_digest
-from evals.stats.steady_answers import LOOKS_A_YEAR, e_of_case, e_together, fewest_differing
+from evals.stats.steady_answers import (
+    LOOKS_A_YEAR,
+    chance_of_order,
+    fewest_differing,
+    p_of_differing,
+)
 from evals.suites.opened import OpenedSuite
 from flows.monitoring.canary.live_model import Answer, AskedCase, Key, LiveModel
 from flows.registry.canaries import CanaryCase, CanaryState
@@ -22,29 +25,27 @@ __all__ = ["AGAIN", "Compared", "compare", "fewest", "still_there"]
 
 AGAIN = 3
 """How often a case has to answer otherwise within a look to count."""
-_DAY = 24
 _LEAST_ANSWERED = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """What the answers of a look say. `cases` are the canary's, with this look's answers among those of the last day.
+    """What the answers of a look say: of `answered` cases `differing` answered otherwise each time they were asked.
 
-    `differing` are those that answered otherwise each time, `enough` whether so many answered that it says anything.
+    `p` is the p-value of that, and `enough` says whether so many answered that it tells anything.
     """
 
-    cases: tuple[CanaryCase, ...]
     answered: int
-    differing: tuple[CanaryCase, ...]
-    e: float
+    differing: int
+    p: float
     latency: float | None
     marks: frozenset[str]
     enough: bool
 
     @property
     def changed(self) -> bool:
-        """Whether so many answer otherwise that an unchanged model does so once in `LOOKS_A_YEAR` looks at most."""
-        return self.enough and self.e >= LOOKS_A_YEAR
+        """Whether so many answer otherwise that an unchanged model does so in one of `LOOKS_A_YEAR` looks at most."""
+        return self.enough and self.p <= 1.0 / LOOKS_A_YEAR
 
 
 async def compare(live: LiveModel, state: CanaryState, asked: Mapping[Key, AskedCase]) -> Compared:
@@ -57,14 +58,11 @@ async def compare(live: LiveModel, state: CanaryState, asked: Mapping[Key, Asked
     here = [one for one in cases if _key(one) in first]
     otherwise = [one for one in here if not _alike(one, first[_key(one)])]
     differing = await _asked_again(live, otherwise, asked)
-    values = {_key(one): _e(one) for one in differing}
-    flags = {_key(one): "1" if one in otherwise else "0" for one in here}
     marks = frozenset(mark for answer in first.values() for mark in answer.marks)
     return Compared(
-        cases=tuple(_with(one, flags.get(_key(one), "")) for one in state.cases),
         answered=len(here),
-        differing=tuple(differing),
-        e=e_together([values.get(_key(one), 0.0) for one in here], state.passed_over),
+        differing=len(differing),
+        p=p_of_differing(len(differing), state.passed_over, _chance(state.cases)),
         latency=_latency(here, first),
         marks=marks,
         enough=len(here) >= max(1.0, _LEAST_ANSWERED * len(state.cases)),
@@ -87,7 +85,7 @@ def still_there(state: CanaryState, suites: Sequence[OpenedSuite]) -> dict[Key, 
 
 def fewest(cases: Sequence[CanaryCase], passed_over: int) -> int | None:
     """How many of the cases have to answer otherwise for a look to trigger; None when all of them are not enough."""
-    return fewest_differing([_e(one) for one in cases], passed_over, LOOKS_A_YEAR)
+    return fewest_differing(len(cases), passed_over, _chance(cases)) if cases else None
 
 
 async def _asked_again(
@@ -103,25 +101,13 @@ async def _asked_again(
     return left if not live.spent.stopped else []
 
 
-def _e(one: CanaryCase) -> float:
-    return e_of_case(one.asked, one.differed, AGAIN)
+def _chance(cases: Sequence[CanaryCase]) -> float:
+    """The chance of the answers of whichever case was asked least."""
+    return chance_of_order(min(one.agreed for one in cases), AGAIN)
 
 
 def _alike(one: CanaryCase, answer: Answer) -> bool:
     return answer.forms.by(one.by) == one.answer
-
-
-def _with(one: CanaryCase, flag: str) -> CanaryCase:
-    """The case with one more answer among those of the last day; the oldest of them joins what is compared with."""
-    recent = one.recent + flag
-    if len(recent) <= _DAY:
-        return replace(one, recent=recent)
-    return replace(
-        one,
-        recent=recent[1:],
-        asked=one.asked + 1,
-        differed=one.differed + (recent[0] == "1"),
-    )
 
 
 def _latency(cases: Sequence[CanaryCase], answers: Mapping[Key, Answer]) -> float | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from evals.records import LivePointer, digest
-from evals.stats.steady_answers import CHOOSING_BAR
+from evals.stats.steady_answers import CHOICES_PER_FALSE_TRIGGER
 from flows.config.target import CanaryPlan
 from flows.evaluation.open_run import TargetPlan
 from flows.monitoring.canary import change
@@ -88,11 +88,11 @@ def after_choosing(at: Here, state: CanaryState, chosen: Chosen, spent: Spending
         return unasked(at, state, "no case was answered each time it was asked", spent)
     marks = tuple(sorted({*state.marks, *chosen.marks}))
     strange = [one for one in marks if one.startswith("model ") and one not in chosen.kept_marks]
-    turned = chosen.e is not None and chosen.e >= CHOOSING_BAR
+    turned = chosen.p is not None and chosen.p <= 1.0 / CHOICES_PER_FALSE_TRIGGER
     if turned or (strange and not chosen.own_answers):
         said = said_changed(chosen.turned, chosen.compared, strange, kept=True)
         look = CanaryLook(
-            at="", outcome="changed", said=said, answered=chosen.answered, differing=chosen.turned, e=chosen.e
+            at="", outcome="changed", said=said, answered=chosen.answered, differing=chosen.turned, p=chosen.p
         )  # fmt: skip
         return _changed(at, replace(state, marks=marks), look, spent, turned, strange)
     said = said_chosen(chosen)
@@ -122,7 +122,6 @@ def after_comparing(
     new = sorted(compared.marks - set(state.marks))
     state = replace(
         state,
-        cases=compared.cases,
         marks=tuple(sorted({*state.marks, *new})),
         compared_at=at.registry.now(),
         unasked=0,
@@ -133,15 +132,15 @@ def after_comparing(
         outcome="alike",
         said=said_alike(compared),
         answered=compared.answered,
-        differing=len(compared.differing),
-        e=compared.e,
+        differing=compared.differing,
+        p=compared.p,
         latency=compared.latency,
     )
     known = state.change
     if known is not None and not (new and known.regressed):
         return _still(at, state, known, look, spent)
     if compared.changed or new:
-        differing = len(compared.differing) if compared.changed else 0
+        differing = compared.differing if compared.changed else 0
         said = said_changed(differing, compared.answered, new)
         return _changed(at, state, replace(look, said=said), spent, compared.changed, new)
     return _looked(at, state, look, spent)
@@ -178,7 +177,7 @@ def _still(
     at: Here, state: CanaryState, known: CanaryChange, look: CanaryLook, spent: Spending
 ) -> CanaryState:
     """A change that is not over: its answers may be back by now, once a regression run has looked at it."""
-    back = known.answers and look.e is not None and look.e < 1.0
+    back = known.answers and not look.differing
     if not (back and known.regressed):
         said = f"since {known.at[:16].replace('T', ' ')} UTC: {known.said}"
         return _looked(at, state, replace(look, outcome="changed", said=said), spent)

@@ -37,7 +37,7 @@ def said_chosen(chosen: Chosen) -> str:
 
 def said_alike(compared: Compared) -> str:
     """That nothing changed, or too little to speak of."""
-    differing = len(compared.differing)
+    differing = compared.differing
     if not differing:
         return f"{compared.answered} cases are answered as before"
     return f"{differing} of {compared.answered} cases are answered otherwise: an unchanged model does so, too"

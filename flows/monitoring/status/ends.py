@@ -9,7 +9,7 @@ from evals.errors import PlatformError
 from flows.config.target import Target
 from flows.monitoring.status.records import ModelEnd, ModelRole, Need, Severity
 from flows.platforms.base import HostingPlatform
-from flows.platforms.findings import WARN_DAYS
+from flows.platforms.findings import NEWER_BASE, WARN_DAYS
 from flows.platforms.last_days import TellsLastDays
 from flows.platforms.model_names import short_name
 from flows.registry.provenance import base_model_of
@@ -65,19 +65,27 @@ def threshold(days: int) -> int | None:
     return min((limit for limit in THRESHOLDS if days <= limit), default=None)
 
 
-def end_needs(target: str, ends: tuple[ModelEnd, ...], now: str) -> Iterator[Need]:
-    """Yield what is to be done about models that end, and about those that are gone already."""
+def end_needs(
+    target: str, ends: tuple[ModelEnd, ...], now: str, *, to_freeze: bool
+) -> Iterator[Need]:
+    """Yield what is to be done about models that end, and about those that are gone already.
+
+    `to_freeze` says that the live model is one whose answers should be frozen before it ends.
+    """
     today = datetime.fromisoformat(now).date()
     for end in ends:
         if end.state in ("gone", "retired"):
             yield _gone(target, end)
         if end.answers_until is not None:
-            yield from _retirement(target, end, end.answers_until, today)
+            freeze = to_freeze and end.role == "live"
+            yield from _retirement(target, end, end.answers_until, today, freeze=freeze)
         if end.trains_until is not None and end.role == "live":
             yield from _training(target, end, end.trains_until, today)
 
 
-def _retirement(target: str, end: ModelEnd, day: date, today: date) -> Iterator[Need]:
+def _retirement(
+    target: str, end: ModelEnd, day: date, today: date, *, freeze: bool
+) -> Iterator[Need]:
     days = (day - today).days
     if threshold(days) is None:
         return
@@ -86,8 +94,10 @@ def _retirement(target: str, end: ModelEnd, day: date, today: date) -> Iterator[
         message = f"{_what(end)} stopped answering on {day}"
     else:
         message = f"{_what(end)} stops answering on {day}, in {_days(days)}"
-    if live and days > 0:
-        message += f": freeze its answers before {day}, and train its successor on a newer base"
+    if freeze:
+        message += f": freeze before {day}" if days > 0 else ": try to freeze it all the same"
+    if live:
+        message += ", and train its successor on a newer base" if freeze else f": {NEWER_BASE}"
     severity: Severity = "notice"
     if live and days <= WARN_DAYS:
         severity = "broken" if days <= 0 else "person"
@@ -96,7 +106,7 @@ def _retirement(target: str, end: ModelEnd, day: date, today: date) -> Iterator[
         severity=severity,
         message=message,
         until=day.isoformat(),
-        command=f"gatewright freeze {target}" if live and days > 0 else "",
+        command=f"gatewright freeze {target}" if freeze else "",
         about=end.model_id,
         days=days,
     )

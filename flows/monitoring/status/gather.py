@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from evals.errors import ConfigurationError, GatewrightError, Problem, nearest
+from evals.records import LivePointer
 from evals.report.numbers import counted
 from evals.report.sanitise import one_line
 from flows.config.target import Target, load_target, target_names
+from flows.freezing.advice import freeze_advice
+from flows.monitoring.against_itself import against_itself
 from flows.monitoring.status.ends import end_needs
 from flows.monitoring.status.looking import LIMIT_S, look_at_all
 from flows.monitoring.status.people import recorded_needs, trigger_needs
@@ -31,6 +35,13 @@ from flows.monitoring.status.records import (
     severest,
 )
 from flows.monitoring.status.standing import leftover_needs
+from flows.monitoring.status.watching import (
+    canary_needs,
+    canary_of,
+    itself_needs,
+    regression_needs,
+)
+from flows.registry.frozen import of_model
 from flows.registry.records import Event
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -113,14 +124,19 @@ def _status(
     live, seen = registry.live(name), seen or Seen()
     target = file if isinstance(file, Target) else None
     regression = last_regression(registry, live)
+    canary = canary_of(registry, target) if target is not None else None
+    itself = against_itself(settings, registry, live)
     drift = registry.drifted(name)
     needs = [
         *([file] if isinstance(file, Need) else ()),
         *seen.problems,
         *_drifts(name, drift, seen),
-        *recorded_needs(settings, registry, name, live, regression),
-        *end_needs(name, seen.ends, registry.now()),
+        *regression_needs(regression),
+        *canary_needs(canary),
+        *recorded_needs(settings, registry, name, live),
+        *end_needs(name, seen.ends, registry.now(), to_freeze=_to_freeze(registry, target, seen)),
         *leftover_needs(name, seen.slots),
+        *itself_needs(name, itself),
     ]
     return TargetStatus(
         target=name,
@@ -129,14 +145,39 @@ def _status(
         looked=asked and target is not None and not seen.problems,
         live=live_model(registry, live),
         regression=regression,
+        canary=msgspec.to_builtins(canary),
         tries=tries_so_far(registry, name, policy_of(settings, target) if target else None),
         hold=msgspec.to_builtins(registry.held(name)),
         drift=_drift(drift),
         ends=seen.ends,
         slots=seen.slots,
         usd_per_hour=_sum(one.usd_per_hour for one in seen.slots) if seen.stood else None,
+        frozen=_frozen(registry, name, live),
+        against_itself=itself,
         needs=tuple(sorted(needs, key=lambda one: -SEVERITIES.index(one.severity))),
     )
+
+
+def _to_freeze(registry: Registry, target: Target | None, seen: Seen) -> bool:
+    ends = next((end.answers_until for end in seen.ends if end.role == "live"), None)
+    if target is None or ends is None:
+        return False
+    today = datetime.fromisoformat(registry.now()).date()
+    return freeze_advice(registry, target, today=today, ends=ends) is not None
+
+
+def _frozen(registry: Registry, name: str, live: LivePointer | None) -> dict[str, Any] | None:
+    """The frozen baseline of what is live, in short."""
+    found = of_model(registry.frozen(name), live.model_id) if live is not None else None
+    if found is None:
+        return None
+    of = found.baseline
+    return {
+        "frozen_id": of.frozen_id,
+        "frozen_at": of.frozen_at,
+        "repeats": of.repeats,
+        "signed": found.signed,
+    }
 
 
 def _drifts(name: str, recorded: Event | None, seen: Seen) -> list[Need]:

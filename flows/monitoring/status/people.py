@@ -10,7 +10,7 @@ from evals.records import LivePointer
 from evals.report.numbers import instant, rough_duration
 from evals.report.sanitise import one_line
 from flows.approvals.questions import Question, question_of
-from flows.monitoring.status.records import Need, Watched
+from flows.monitoring.status.records import Need
 from flows.orchestration.target_lease import died, stopped
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.judge_anew import promote_command
@@ -24,7 +24,6 @@ __all__ = ["recorded_needs", "trigger_needs"]
 _LONGEST = 240
 _LOOKED_BACK = timedelta(days=30)
 """A failed run that is older than this, and was never tried again, is history."""
-_BAD_OUTCOMES = frozenset({"FAIL", "worse"})
 
 
 def recorded_needs(
@@ -32,10 +31,9 @@ def recorded_needs(
     registry: Registry,
     target: str,
     live: LivePointer | None,
-    regression: Watched | None,
 ) -> Iterator[Need]:
     """Yield what a target's record asks of people, the worst first for each matter."""
-    yield from _live_needs(registry, target, live, regression)
+    yield from _revoked(registry, target, live)
     hold = registry.held(target)
     if hold is not None:
         yield Need(
@@ -74,9 +72,7 @@ def _trigger(one: InboxMessage) -> Need:
     )
 
 
-def _live_needs(
-    registry: Registry, target: str, live: LivePointer | None, regression: Watched | None
-) -> Iterator[Need]:
+def _revoked(registry: Registry, target: str, live: LivePointer | None) -> Iterator[Need]:
     if live is None:
         return
     revoked = revocation_of(registry, live)
@@ -91,15 +87,6 @@ def _live_needs(
             since=revoked.at,
             command=_way_back(registry, target),
             about=live.model_id,
-        )
-    if regression is not None and regression.outcome in _BAD_OUTCOMES:
-        yield Need(
-            kind="regression",
-            severity="broken",
-            message=f"the last regression run came to {regression.outcome}",
-            since=regression.at,
-            command=f"gatewright report {regression.run_id}",
-            run_id=regression.run_id,
         )
 
 

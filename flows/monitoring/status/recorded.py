@@ -54,14 +54,33 @@ def last_regression(registry: Registry, live: LivePointer | None) -> Watched | N
     """Return the last regression run that judged the model that is live now, None where none has."""
     if live is None:
         return None
+    now = registry.now()
     for run in registry.runs(live.target, 500):
         if run.kind != "regression" or not same_id(run.candidate_model or "", live.model_id):
             continue
         verdict, judged = registry.verdict(run.run_id), registry.judged_at(run.run_id)
         if verdict is not None and judged is not None:
-            age = seconds_since(judged[0], registry.now())
-            return Watched(run_id=run.run_id, outcome=verdict.outcome, at=judged[0], age_s=age)
+            found = Watched(
+                run_id=run.run_id,
+                outcome=verdict.outcome,
+                at=judged[0],
+                age_s=seconds_since(judged[0], now),
+            )
+            return _in_words(registry, found)
     return None
+
+
+def _in_words(registry: Registry, found: Watched) -> Watched:
+    told = registry.regression_outcome(found.run_id)
+    if told is None:  # not settled yet, or by a version that knew of no outcomes
+        return found
+    return msgspec.structs.replace(
+        found,
+        outcome=told.outcome,
+        why=told.why,
+        changes=told.changes,
+        compared_with=told.compared_with,
+    )
 
 
 def tries_so_far(registry: Registry, target: str, policy: GatePolicy | None) -> Tries | None:
@@ -80,8 +99,3 @@ def tries_so_far(registry: Registry, target: str, policy: GatePolicy | None) -> 
         newest=short_name(newest.candidate_model),
         newest_try=len(tries),
     )
-
-
-def as_data(record: object) -> dict[str, object] | None:
-    """Return a record of the registry as plain data."""
-    return msgspec.to_builtins(record) if record is not None else None

@@ -11,6 +11,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from evals.records import Record
+from flows.monitoring.against_itself import AgainstItself
 
 __all__ = [
     "EXIT_CODES",
@@ -64,6 +65,7 @@ NeedKind = Literal[
     "platform",
     "publisher",
     "canary",
+    "against_itself",
     "trigger",
 ]
 
@@ -99,12 +101,19 @@ class LiveModel(Record, frozen=True, kw_only=True):
 
 
 class Watched(Record, frozen=True, kw_only=True):
-    """The last regression run of the live model: what it came to, and how long ago, in seconds."""
+    """The last regression run of the live model: what it came to, and how long ago, in seconds.
+
+    `outcome` is steady, worse, changed or cannot_tell; of a run of before there were such words its verdict's. `why` is one
+    sentence, `changes` what moved since the recorded answers, `compared_with` whose those were.
+    """
 
     run_id: str
     outcome: str
     at: str
     age_s: float
+    why: str = ""
+    changes: tuple[str, ...] = ()
+    compared_with: str = ""
 
 
 class Tries(Record, frozen=True, kw_only=True):
@@ -167,8 +176,9 @@ class Seen(Record, frozen=True, kw_only=True):
 class TargetStatus(Record, frozen=True, kw_only=True):
     """How one target stands. `severity` is the worst of its `needs`; `looked` is False when no platform was asked.
 
-    `usd_per_hour` sums the hosting of `slots`, None when one of them has no known price or nothing was looked at. `canary`,
-    `frozen` and `against_itself` are plain data of those who keep them, None when there is none.
+    `usd_per_hour` sums the hosting of `slots`, None when one of them has no known price or nothing was looked at. `canary` is a
+    `flows.monitoring.canary.status.CanaryStatus` as plain data, None where the target has none and never had; `against_itself`
+    the live model's A/A, for each column of each suite. `frozen` is its frozen baseline in short (frozen_id, frozen_at, repeats, signed), None without one.
     """
 
     target: str
@@ -186,7 +196,7 @@ class TargetStatus(Record, frozen=True, kw_only=True):
     usd_per_hour: float | None = None
     needs: tuple[Need, ...] = ()
     frozen: dict[str, Any] | None = None
-    against_itself: tuple[dict[str, Any], ...] = ()
+    against_itself: tuple[AgainstItself, ...] = ()
 
 
 class Status(Record, frozen=True, kw_only=True):

@@ -49,6 +49,7 @@ _CHANGES = {
     "canary_changed": ("answers otherwise", "fail"),
     "canary_over": ("canary is steady", "pass"),
     "put_back": ("was put back as recorded", "pass"),
+    "warned": ("warned of", "undecided"),
     "edited": ("gate, suite or target edited", "undecided"),
     "run_retried": ("retried", "plain"),
 }

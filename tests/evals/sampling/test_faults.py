@@ -101,15 +101,17 @@ async def test_a_401_in_the_middle_renews_the_credential_and_goes_on(studio: Any
 
 
 async def test_slow_drips_time_out_and_lower_coverage_only(studio: Any) -> None:
+    cases = 30  # few, so that no other one is late on the slowest machine
+
     def script(request: Any) -> Any:
         slow = request.text.endswith("7")
         return studio.drip(request.text, 0.1) if slow else studio.ok(request.text)
 
     studio.server.script = script
-    settings = SamplingSettings(concurrency=32, timeout_s=1.5, max_attempts=2)
-    summary = await studio.run(studio.asks(CASES), settings=settings)
-    studio.check_books(summary, CASES)
-    assert summary.roles["candidate"].outcomes == {"answered": 90, "timed_out": 10}
+    settings = SamplingSettings(concurrency=32, timeout_s=3.0, max_attempts=2)
+    summary = await studio.run(studio.asks(cases), settings=settings)
+    studio.check_books(summary, cases)
+    assert summary.roles["candidate"].outcomes == {"answered": 27, "timed_out": 3}
     assert studio.responses()["c-7", 0].text is None
 
 

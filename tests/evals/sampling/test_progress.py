@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from support.waiting import until
 
 from evals.sampling.budget import Budget
 from evals.sampling.progress import waits
@@ -21,6 +22,7 @@ from evals.sampling.progress.displays import (
     progress_view,
 )
 from evals.sampling.progress.snapshot import ManySinks, ResumedProgress, RoleProgress, Snapshot
+from evals.sampling.request_spec import SamplingSettings
 
 
 class Recorder:
@@ -55,8 +57,15 @@ def snapshot(elapsed_s: float = 1.0, *, finished: bool = False, stopping: str = 
 
 
 async def test_a_run_reports_several_times_a_second_and_once_at_the_end(studio: Any) -> None:
-    studio.server.latency_s = 0.05
     recorder = Recorder()
+
+    async def shown_half_way(exchange: Any) -> None:
+        if exchange.request.nth == 1 and exchange.request.text == "case 30":
+            seen = len(recorder.seen)
+            await until(lambda: len(recorder.seen) >= seen + 2, "two snapshots of the middle")
+        await studio.ok("yes")(exchange)
+
+    studio.server.script = lambda request: shown_half_way
     await studio.run(
         studio.asks(60),
         concurrency=4,
@@ -64,8 +73,7 @@ async def test_a_run_reports_several_times_a_second_and_once_at_the_end(studio: 
         planned={"candidate": 60},
         budget=Budget(tokens=10**6),
     )
-    middle, last = recorder.seen[len(recorder.seen) // 2], recorder.seen[-1]
-    assert len(recorder.seen) >= 3
+    middle, last = recorder.seen[-2], recorder.seen[-1]
     assert last.finished and not middle.finished
     assert last.roles["candidate"].done == 60
     assert last.roles["candidate"].outcomes == {"answered": 60}
@@ -150,25 +158,51 @@ def test_several_displays_at_once() -> None:
 async def test_requests_that_wait_for_the_service_are_told_of(
     studio: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(waits, "TELL_EVERY_S", 0.2)
+    monkeypatch.setattr(waits, "TELL_EVERY_S", 0.0)
     busy = studio.failing(429, "rate_limit_exceeded", "slow down", headers={"Retry-After": "1"})
-    first = iter([busy] * 3)
-    studio.server.script = lambda request: next(first, studio.ok("yes"))
     studio.roles, recorder = ("candidate",), Recorder()
+
+    def told() -> list[Snapshot]:
+        return [one for one in recorder.seen if "3 requests" in one.note]
+
+    # Busy for as long as there is too little to see, however slow the machine is.
+    enough = lambda: len({one.note for one in told()}) > 1 and any(map(next_try, told()))  # noqa: E731
+    studio.server.script = lambda request: studio.ok("yes") if enough() else busy
     with caplog.at_level("INFO", "evals.sampling.progress.waits"):
-        await studio.run(studio.asks(3), progress=recorder)
-    notes = list(dict.fromkeys(one.note for one in recorder.seen if one.note))
+        patient = SamplingSettings(max_attempts=1000)
+        await studio.run(studio.asks(3), settings=patient, progress=recorder)
     assert re.match(
-        r"waiting for candidate \(candidate\), \d s so far: 3 requests met 429 rate_limit_exceeded; the next try is at"
-        r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, and a request is given up after \d+ tries$",
-        notes[0],
+        r"waiting for candidate \(candidate\), \d+ s so far: 3 requests met 429 rate_limit_exceeded; the next try is at"
+        r" \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, and a request is given up after 1000 tries$",
+        told()[0].note,
     )
-    assert len(notes) >= 2
+    notes = list(dict.fromkeys(one.note for one in recorder.seen if one.note))
     assert list(dict.fromkeys(caplog.messages)) == notes
     assert recorder.seen[-1].note == ""
-    waiting = next(one.roles["candidate"] for one in recorder.seen if one.note)
-    assert waiting.held_up_by == "429 rate_limit_exceeded"
-    assert 0 < (waiting.next_try_s or 0) <= 1.1
+    assert {one.roles["candidate"].held_up_by for one in told()} == {"429 rate_limit_exceeded"}
+    assert all(0 <= next_try(one) <= 1.0 for one in told()), "as the service asked to wait"
+
+
+def next_try(snapshot: Snapshot) -> float:
+    return snapshot.roles["candidate"].next_try_s or 0.0
+
+
+def test_only_a_wait_of_half_a_minute_is_told_of_and_again_after_another() -> None:
+    state: Any = SimpleNamespace(
+        waiting_retries=2,
+        held_up_by="429 rate_limited",
+        next_retry_in=lambda now: 5.0,
+        endpoint=SimpleNamespace(model="m"),
+        settings=SimpleNamespace(max_attempts=8),
+    )
+    held_up = waits.HeldUp()
+    told = [held_up.look({"candidate": state}, now) for now in (5.0, 34.9, 35.0, 64.9, 65.0)]
+    assert told[:2] == ["", ""]
+    assert [note.partition(":")[0] for note in told[2:]] == [
+        f"waiting for m (candidate), {seconds} s so far" for seconds in (30, 30, 60)
+    ]
+    state.waiting_retries = 0
+    assert held_up.look({"candidate": state}, 66.0) == ""
 
 
 def test_a_line_says_why_requests_wait() -> None:

@@ -60,7 +60,7 @@ async def test_the_responses_api_has_every_class_of_outcome(studio: Any) -> None
     classes = list(RESPONSES)
     assert set(classes) == set(get_args(Outcome))
     studio.server.script = lambda request: RESPONSES[classes[int(request.text[5:])]](studio)
-    settings = SamplingSettings(concurrency=9, timeout_s=1.5, max_attempts=2)
+    settings = SamplingSettings(concurrency=9, timeout_s=3.0, max_attempts=2)
     summary = await studio.run(studio.asks(len(classes)), settings=settings)
     studio.check_books(summary, len(classes))
     found = {response.case_id: response for response in studio.responses().values()}

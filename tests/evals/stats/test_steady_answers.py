@@ -3,85 +3,60 @@
 from __future__ import annotations
 
 import itertools
-from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from evals.stats.steady_answers import (
+    LEAST_CHANCE,
     LOOKS_A_YEAR,
-    MOST_E,
-    e_of_case,
-    e_of_turn,
-    e_together,
+    chance_of_order,
     fewest_differing,
+    p_of_differing,
 )
 
 
-@pytest.mark.parametrize(("asked", "again"), [(4, 1), (5, 2), (6, 3), (7, 3)])
-@pytest.mark.parametrize(
-    "rate", [Fraction(1, 50), Fraction(1, 10), Fraction(1, 3), Fraction(9, 10)]
-)
-def test_a_case_of_an_unchanged_model_has_an_e_value_of_at_most_1_on_average(asked, again, rate):
-    mean = Fraction(0)
-    for answers in itertools.product((0, 1), repeat=asked + again):
-        chance = Fraction(1)
-        for one in answers:
-            chance *= rate if one else 1 - rate
-        if all(answers[asked:]):
-            mean += chance * Fraction(e_of_case(asked, sum(answers[:asked]), again))
-    assert mean <= 1 + Fraction(1, 10**9)
+@pytest.mark.parametrize(("agreed", "again"), [(2, 1), (1, 3), (3, 2), (2, 2), (3, 3)])
+def test_the_chance_of_an_order_is_the_share_of_all_orders(agreed, again):
+    answers = ["usual"] * agreed + ["other"] * again
+    orders = set(itertools.permutations(answers))
+    like_this = [one for one in orders if len(set(one[:agreed])) == len(set(one[agreed:])) == 1]
+    assert chance_of_order(agreed, again) == pytest.approx(len(like_this) / len(orders))
 
 
-@pytest.mark.parametrize(("kept", "again"), [(1, 5), (2, 5), (3, 3)])
-def test_answers_that_turned_have_an_e_value_of_at_most_1_on_average(kept, again):
-    for rates in ((0.5, 0.5), (0.9, 0.1), (0.6, 0.3, 0.1), (0.2,) * 5):
-        before_and_after = sum(
-            one**kept * other**again
-            for place, one in enumerate(rates)
-            for elsewhere, other in enumerate(rates)
-            if place != elsewhere
-        )
-        assert before_and_after * e_of_turn(kept, again) <= 1.0 + 1e-12
+def test_no_case_is_trusted_to_be_ever_so_steady():
+    assert chance_of_order(6, 3) == pytest.approx(1 / 84)
+    assert chance_of_order(60, 3) == LEAST_CHANCE
 
 
-def test_a_case_weighs_more_the_longer_it_agreed_and_never_more_than_the_most():
-    assert e_of_case(6, 0, 3) == 84.0
-    assert e_of_case(6, 2, 3) == 8.4
-    assert e_of_case(1000, 0, 3) == MOST_E
-
-
-def test_looking_hourly_for_ten_years_triggers_less_than_once_a_year():
-    """Twenty cases, chosen because they agreed six times, of a pool that flips at very different rates."""
-    rng = np.random.default_rng(4)
-    looks = 0
-    triggers = 0
-    for _canary in range(60):
-        rates = rng.beta(0.15, 1.5, size=400)
-        agreed = rng.random((400, 6)) >= rates[:, None]
-        steady = np.flatnonzero(agreed.all(axis=1))[:20]
-        passed_over = int(steady[-1]) + 1 - 20
-        most = MOST_E  # the bar at its lowest, as after weeks
-        flips = (rng.random((1500, 20, 3)) < rates[steady][None, :, None]).all(axis=2)
-        for row in np.flatnonzero(flips.sum(axis=1) > 1):
-            triggers += e_together(np.where(flips[row], most, 0.0), passed_over) >= LOOKS_A_YEAR
-        looks += 1500
-    assert triggers <= looks / LOOKS_A_YEAR
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+@pytest.mark.parametrize("spread", [(0.15, 1.5), (1.0, 1.0), (5.0, 20.0)])
+def test_the_p_value_of_an_unchanged_model_is_as_small_as_it_may_be_and_no_smaller(spread, alpha):
+    """Cases are chosen because they agreed three times, of 30; one answer since, to have something to see at all."""
+    rng = np.random.default_rng(2)
+    rates = rng.beta(*spread, size=(12_000, 30))
+    steady = (rng.random((12_000, 30, 3)) >= rates[:, :, None]).all(axis=2)
+    chosen = steady & (steady.cumsum(axis=1) <= 15)
+    differs = (chosen & (rng.random((12_000, 30)) < rates)).sum(axis=1)
+    passed_over = (~steady).sum(axis=1)
+    pairs, counts = np.unique(np.stack([differs, passed_over]), axis=1, return_counts=True)
+    small = [p_of_differing(int(y), int(d), chance_of_order(3, 1)) <= alpha for y, d in pairs.T]
+    assert float(counts[small].sum()) / counts.sum() <= alpha
 
 
 def test_a_changed_model_needs_only_a_few_cases_and_more_where_many_were_passed_over():
-    young, old = [e_of_case(6, 0, 3)] * 20, [MOST_E] * 20
-    assert fewest_differing(young, 3, LOOKS_A_YEAR) == 5
-    assert fewest_differing(old, 3, LOOKS_A_YEAR) == 5
-    assert fewest_differing(young, 30, LOOKS_A_YEAR) > 5
-    assert fewest_differing([3.0] * 4, 0, LOOKS_A_YEAR) is None
+    chance = chance_of_order(6, 3)
+    assert fewest_differing(20, 0, chance) == 3
+    assert fewest_differing(20, 5, chance) == 3
+    assert fewest_differing(20, 20, chance) == 5
+    assert fewest_differing(2, 0, chance) is None
+    assert p_of_differing(3, 5, chance) <= 1 / LOOKS_A_YEAR < p_of_differing(2, 5, chance)
+    assert p_of_differing(0, 5, chance) == 1.0
 
 
 def test_counts_that_cannot_be_are_refused():
-    for wrong in ((2, 3, 1), (3, 0, 0), (-1, -1, 1)):
-        with pytest.raises(ValueError, match="expected"):
-            e_of_case(*wrong)
-    with pytest.raises(ValueError, match="0 or more"):
-        e_together([-1.0])
     with pytest.raises(ValueError, match="before and after"):
-        e_of_turn(0, 3)
+        chance_of_order(0, 3)
+    for wrong in ((-1, 0, 0.1), (0, -1, 0.1), (0, 0, 0.0), (0, 0, float("nan"))):
+        with pytest.raises(ValueError, match="a chance"):
+            p_of_differing(*wrong)

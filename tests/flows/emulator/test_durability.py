@@ -16,14 +16,9 @@ from openai import OpenAI
 
 from flows.emulator.__main__ import main
 from flows.emulator.server import Emulator
+from flows.orchestration.processes import free_port
 
 SECRET = "whsec_cHJvbW90aW9uLWVtdWxhdG9yLXRlc3Qta2V5LTAwMDE="
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 @contextmanager
@@ -49,7 +44,7 @@ def running(state: Path, port: int, waiting, *more: str):
             return False
 
     try:
-        waiting(ready, 120)
+        waiting(ready)
         yield url, process
     finally:
         process.kill()
@@ -78,13 +73,13 @@ def test_a_killed_emulator_goes_on_where_it_was(tmp_path, workshop, receiver) ->
             plane = workshop.plane()
             plane.url = url
             plane.put("base", "gpt-4o", "GlobalStandard")
-            httpx.post(f"{url}/_emulator/clock", json={"advance_s": 120})
+            httpx.post(f"{url}/_emulator/clock", json={"advance_s": 120}, timeout=900)
             receiver.wait(1)
         process.send_signal(signal.SIGKILL)
         process.wait()
     receiver.answers, before = [], len(receiver.got)
     with running(state, port, workshop.wait_until, *hook, "--switch", "running_s=0") as (url, _):
-        assert httpx.get(f"{url}/_emulator/clock").json()["offset_s"] == 120
+        assert httpx.get(f"{url}/_emulator/clock", timeout=900).json()["offset_s"] == 120
         assert plane.get("base").json()["properties"]["provisioningState"] == "Succeeded"
         with OpenAI(
             base_url=f"{url}/openai/v1", api_key="embedded-api-key", max_retries=0
@@ -111,9 +106,9 @@ def test_state_survives_an_orderly_restart(tmp_path, weights) -> None:
     model = {"format": "OpenAI", "name": "gpt-4o", "version": "2024-11-20"}
     with Emulator(tmp_path, provisioning_s=600) as emulator:
         body = {"sku": {"name": "GlobalStandard", "capacity": 3}, "properties": {"model": model}}
-        httpx.put(emulator.url + where, json=body, headers=header)
+        httpx.put(emulator.url + where, json=body, headers=header, timeout=900)
     with Emulator(tmp_path) as emulator:
-        read = lambda: httpx.get(emulator.url + where, headers=header).json()  # noqa: E731
+        read = lambda: httpx.get(emulator.url + where, headers=header, timeout=900).json()  # noqa: E731
         assert read()["properties"]["provisioningState"] == "Creating"
         emulator.clock.advance(601)
         assert read()["properties"]["provisioningState"] == "Succeeded"

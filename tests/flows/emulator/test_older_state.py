@@ -36,7 +36,7 @@ def test_documents_of_an_unknown_kind_are_left_alone(tmp_path) -> None:
     store.put(Batch(id="batch_1", status="in_progress"))
     store.close()
     with Emulator(tmp_path) as emulator:
-        assert httpx.get(f"{emulator.url}/_emulator/health").json()["status"] == "ok"
+        assert httpx.get(f"{emulator.url}/_emulator/health", timeout=900).json()["status"] == "ok"
     store = Store(tmp_path)
     assert [one.id for one in store.all(Batch)] == ["batch_1"]
     store.close()

@@ -7,15 +7,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.lossy_proxy import LossyProxy, lossy_proxy
 from support.promoted import TARGET, Place
-from support.waiting import PATIENCE_S
+from support.waiting import PATIENCE_S, wait_until
 
 from evals.gate.look_store import LookStore
 from evals.gate.looks import LookEvent
@@ -43,11 +43,14 @@ def proxy(place: Place) -> Iterator[LossyProxy]:
         yield between
 
 
-def loses_to_candidates(proxy: LossyProxy, *, attempts: int = 10**9) -> None:
+def loses_to_candidates(
+    proxy: LossyProxy, *, attempts: int = 10**9
+) -> Callable[[str, str, int], bool]:
     """Lose the answers of developer slots to some questions, for so many attempts each."""
     proxy.loses = lambda model, question, attempt: (
         model.endswith("-dev") and question.startswith(LOST) and attempt <= attempts
     )
+    return proxy.loses
 
 
 def candidate(place: Place) -> str:
@@ -84,8 +87,15 @@ def test_without_a_slow_round_it_stays_lost(place: Place, proxy: LossyProxy) -> 
 
 
 def test_killed_in_its_slow_round_a_run_goes_on(place: Place, proxy: LossyProxy) -> None:
-    place.change(place.targets / f"{TARGET}.yaml", "wait: 0s", "wait: 1s")
-    loses_to_candidates(proxy)
+    slow, killed, lost = threading.Event(), threading.Event(), loses_to_candidates(proxy)
+
+    def loses(model: str, question: str, attempt: int) -> bool:
+        if lost(model, question, attempt) and attempt > 2:  # which only a slow round comes to
+            slow.set()
+            killed.wait(PATIENCE_S)
+        return lost(model, question, attempt)
+
+    proxy.loses = loses
     child = subprocess.Popen(
         [sys.executable, "-m", "flows.cli", "evaluate", TARGET, "--model", candidate(place)],
         cwd=place.folder,
@@ -93,13 +103,12 @@ def test_killed_in_its_slow_round_a_run_goes_on(place: Place, proxy: LossyProxy)
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    give_up = time.monotonic() + PATIENCE_S
-    while not any(is_in_slow_round(folder) for folder in (place.home / "runs").iterdir()):
-        assert child.poll() is None, "it ended before its slow round"
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
+    wait_until(lambda: slow.is_set() or child.poll() is not None)
+    assert child.poll() is None, "it ended before its slow round"
+    assert any(is_in_slow_round(folder) for folder in (place.home / "runs").iterdir())
     child.send_signal(signal.SIGKILL)
     child.wait()
+    killed.set()
     (run_id,) = [
         folder.name for folder in (place.home / "runs").iterdir() if folder.name not in place.runs
     ]

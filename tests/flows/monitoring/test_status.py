@@ -5,36 +5,25 @@ from __future__ import annotations
 import asyncio
 import io
 import re
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
 from rich.console import Console
-from support.clock import Clock
 from support.ten_states import TenStates
 
 from evals.errors import ConfigurationError
 from flows.commands.views.status import status_renderable
 from flows.monitoring.status.gather import gather_status, named_targets
 from flows.monitoring.status.records import Need, Status, TargetStatus
-from flows.registry.store import Registry
+from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState
+from flows.registry.records import Binding
 
 
-@pytest.fixture
-def ten(account: Any, models: Any, clock: Clock) -> Iterator[TenStates]:
-    clock.time = datetime.now(UTC)  # the account's deployments are dated by the machine's clock
-    (account.folder / "targets" / "router.yaml").unlink()
-    account.settings.home.mkdir(exist_ok=True)
-    with Registry.open(account.settings.registry_url, now=clock) as registry:
-        yield TenStates(account, models, registry, clock)
-
-
-def looked(ten: TenStates, target: str | None = None, **options: Any) -> Status:
+def looked(ten: TenStates, target: str | None = None, *, ask: bool = True) -> Status:
     settings = ten.account.settings
     names = named_targets(settings, ten.registry, target)
-    return asyncio.run(gather_status(settings, ten.registry, names, **options))
+    return asyncio.run(gather_status(settings, ten.registry, names, ask=ask))
 
 
 def of(status: Status, name: str) -> TargetStatus:
@@ -142,3 +131,112 @@ def test_where_there_is_no_target_it_says_how_to_make_one(ten: TenStates) -> Non
     assert answer.code == 0
     assert "no target yet" in answer.out
     assert ten.account.command("status", "nobody").code == 3
+
+
+def test_the_word_of_the_last_regression_run_of_what_is_live_decides(ten: TenStates) -> None:
+    ten.live("triage")
+    for word, severity in (
+        ("steady", "well"),
+        ("cannot_tell", "notice"),
+        ("changed", "person"),
+        ("worse", "broken"),
+    ):
+        run_id = ten.regressed("triage", word)  # type: ignore[arg-type]
+        ten.clock.pass_(days=7)
+        found = of(looked(ten), "triage")
+        assert (found.severity, found.regression and found.regression.outcome) == (severity, word)
+        if word == "changed":
+            assert "fp_2 was not seen before" in found.needs[0].message
+            assert found.needs[0].command == f"gatewright report {run_id}"
+    # What another model came to, after a rollback say, says nothing of what is live.
+    ten.regressed("triage", "steady", model=ten.other)
+    assert of(looked(ten), "triage").severity == "broken"
+    ten.registry.revoke("triage", ten.model, actor="bo", reason="leaks", run_id=run_id)
+    kinds = {(one.kind, one.severity) for one in of(looked(ten), "triage").needs}
+    assert {("revoked", "broken"), ("regression", "broken"), ("hold", "person")} <= kinds
+
+
+def test_a_model_that_is_frozen_is_not_to_be_frozen_again(ten: TenStates) -> None:
+    day = (ten.clock.time.date() + timedelta(days=100)).isoformat()
+    dates = {"fine_tunes_end": day, "training_ends": "2026-01-01"}
+    ten.live("triage", azure_openai={"lifetimes": {"gpt-4.1-mini-2025-04-14": dates}})
+    before = need(looked(ten), "triage", "retirement")
+    assert (before.severity, before.command) == ("notice", "gatewright freeze triage")
+    assert f"freeze before {day}" in before.message
+    ten.frozen("triage")
+    found = looked(ten)
+    after = need(found, "triage", "retirement")
+    assert (after.command, "freeze" in after.message) == ("", False)
+    frozen = of(found, "triage").frozen
+    assert frozen is not None
+    assert frozen["repeats"] == 3
+    assert f"{day} (100 d), frozen" in shown(found, 200)
+    ten.clock.pass_(days=100)
+    ended = need(looked(ten), "triage", "retirement")
+    assert (ended.severity, ended.days) == ("broken", 0)
+
+
+def test_a_failed_run_is_forgotten_once_a_later_one_of_its_kind_went_well(ten: TenStates) -> None:
+    ten.live("triage")
+    ten.run("triage", "promotion", "failed", detail="quota")
+    ten.clock.pass_(hours=1)
+    failed = need(looked(ten), "triage", "failed_run")
+    assert failed.command == "gatewright resume triage-promotion-0"
+    ten.regressed("triage", "steady")
+    assert need(looked(ten), "triage", "failed_run") == failed, "another kind makes up for nothing"
+    ten.run("triage", "promotion", "refused", outcome="FAIL")
+    assert of(looked(ten), "triage").severity == "well"
+
+
+def test_an_override_that_lacks_a_second_person_says_until_when_it_counts(ten: TenStates) -> None:
+    ten.live("triage")
+    run_id = ten.run("triage", "promotion", "refused", outcome="FAIL")
+    verdict = ten.registry.verdict(run_id)
+    assert verdict is not None
+    ten.registry.answer(
+        run_id,
+        slot="developer",
+        decision="override",
+        actor="bo",
+        reason="needed today",
+        binding=Binding.of(verdict),
+    )
+    ten.clock.pass_(days=1)
+    found = need(looked(ten), "triage", "override")
+    assert "has 1 of 2 overrides (bo)" in found.message
+    assert found.command == f"gatewright override {run_id} --reason '…'"
+    assert found.until is not None
+    left = datetime.fromisoformat(found.until) - ten.clock.time
+    assert timedelta(days=5, hours=23) < left <= timedelta(days=6)
+    ten.clock.pass_(days=7)
+    assert of(looked(ten), "triage").severity == "well", "it counts no more"
+
+
+def test_a_canary_that_found_a_change_asks_for_a_person_until_it_is_answered(
+    ten: TenStates,
+) -> None:
+    ten.live("triage", canary={"budget_usd": 5})
+    assert of(looked(ten), "triage").canary is not None
+    change = CanaryChange(
+        at=ten.registry.now(), said="3 of 5 cases are answered otherwise", answers=True
+    )
+    look = CanaryLook(at=ten.registry.now(), outcome="changed", said=change.said)
+    state = CanaryState(
+        target="triage",
+        model_id=ten.model,
+        generation=1,
+        change=change,
+        last=look,
+        month=ten.registry.now()[:7],
+        month_calls=12,
+        month_usd=0.25,
+    )
+    ten.registry.keep_canary(state)
+    found = looked(ten)
+    canary = need(found, "triage", "canary")
+    assert (canary.severity, canary.command) == ("person", "gatewright regress triage")
+    assert "has not ended" in canary.message
+    assert "changed, $0.25 a month" in shown(found, 200)
+    steady = msgspec.structs.replace(change, regressed="steady", run_id="triage-r")
+    ten.registry.keep_canary(msgspec.structs.replace(state, change=steady))
+    assert need(looked(ten), "triage", "canary").severity == "notice"

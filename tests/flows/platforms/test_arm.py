@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from support.waiting import PATIENCE_S
 
 from evals.errors import ConfigurationError, CredentialError, PlatformError
 from flows.platforms.azure.arm.operations import follow
@@ -57,10 +59,10 @@ async def test_retry_after_is_honoured(server, arm) -> None:
 
 async def test_a_day_of_retry_after_is_not_waited_for(server, arm) -> None:
     server.on(f"GET {PATH}", (429, {}, {"Retry-After": "86400"}))
-    began = time.monotonic()
-    with pytest.raises(PlatformError):
-        await arm.send("GET", PATH, doing="look")
-    assert time.monotonic() - began < 60
+    async with asyncio.timeout(PATIENCE_S):
+        with pytest.raises(PlatformError):
+            await arm.send("GET", PATH, doing="look")
+    assert len(server.seen) == 1
 
 
 class Renewing:
@@ -171,7 +173,7 @@ async def test_an_operation_is_followed_to_its_success_through_states_not_known(
     server.on(
         "GET /op", (200, {"status": odd}), (200, {"status": odd}), (200, {"status": "succeeded"})
     )
-    await follow(arm, begun, doing="make", deadline=Deadline(4))
+    await follow(arm, begun, doing="make", deadline=Deadline(900))
     assert len(server.asked("GET /op")) == 3
 
 
@@ -181,20 +183,20 @@ async def test_an_operation_that_failed_says_why(server, arm, end) -> None:
     error = {"code": "InsufficientQuota", "message": "require 5, current available capacity 2"}
     server.on("GET /op", (200, {"status": end, "error": error}))
     with pytest.raises(PlatformError, match="needed 5, left 2"):
-        await follow(arm, begun, doing="make", deadline=Deadline(4))
+        await follow(arm, begun, doing="make", deadline=Deadline(900))
 
 
 async def test_an_operation_that_failed_without_a_reason_still_failed(server, arm) -> None:
     begun = await _begin(server, arm, {"Azure-AsyncOperation": "{url}/op"})
     server.on("GET /op", (200, {"status": "Failed"}))
     with pytest.raises(PlatformError, match="could not make: it ended Failed"):
-        await follow(arm, begun, doing="make", deadline=Deadline(4))
+        await follow(arm, begun, doing="make", deadline=Deadline(900))
 
 
 async def test_a_location_is_followed_until_it_is_no_longer_202(server, arm) -> None:
     begun = await _begin(server, arm, {"Location": "{url}/op", "Retry-After": "0"})
     server.on("GET /op", (202, None), (202, None), (204, None))
-    await follow(arm, begun, doing="make", deadline=Deadline(4))
+    await follow(arm, begun, doing="make", deadline=Deadline(900))
     assert len(server.asked("GET /op")) == 3
 
 
@@ -205,7 +207,7 @@ async def test_an_operation_elsewhere_or_forgotten_leaves_it_to_the_resource(ser
         {"Location": "{url}/no"},
     ]:
         begun = await _begin(server, arm, headers)
-        await follow(arm, begun, doing="make", deadline=Deadline(4))
+        await follow(arm, begun, doing="make", deadline=Deadline(900))
 
 
 async def test_an_operation_that_never_ends_is_given_up(server, arm) -> None:
@@ -221,12 +223,12 @@ async def test_plain_http_is_for_loopback_only() -> None:
 
 
 async def test_the_server_may_ask_to_wait_in_four_ways() -> None:
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=30), usegmt=True)
     assert retry_after({"retry-after-ms": "250"}) == 0.25
     assert retry_after({"x-ms-retry-after-ms": "1500"}) == 1.5
     assert retry_after({"retry-after": "2.5"}) == 2.5
     dated = retry_after({"retry-after": later})
-    assert dated is not None and 25 < dated <= 30
+    assert dated is not None and 29 * 3600 < dated <= 30 * 3600
 
 
 async def test_a_wait_that_makes_no_sense_is_ignored() -> None:

@@ -35,7 +35,7 @@ def refused(code: str, message: str = "said") -> Any:
 )
 async def test_a_conflict_is_waited_out_however_often_it_comes(server, arm, status, body) -> None:
     server.on(f"PUT {PATH}", *[(status, body)] * 6, (201, {}))
-    answer = await arm.send("PUT", PATH, doing="make", body={}, deadline=Deadline(10))
+    answer = await arm.send("PUT", PATH, doing="make", body={}, deadline=Deadline(900))
     assert answer.status == 201
     assert len(server.seen) == 7
 

@@ -243,15 +243,19 @@ async def test_every_deployment_is_listed_over_all_pages(embedded, models, emula
 async def test_the_data_plane_is_waited_for_after_the_control_plane(
     embedded, models, emulator
 ) -> None:
-    emulator.set(dataplane_lag_s=0.4)
+    emulator.set(dataplane_lag_s=3600)
     before = len(emulator.log)
+
+    def probes() -> list[int]:
+        asked = [one for one in emulator.log[before:] if one.path.endswith("/chat/completions")]
+        return [one.status for one in asked]
+
     deployment = await embedded.deploy("cand-1", models.first.model_id, DEVELOPER, tags=TAGS)
-    await embedded.wait_ready(deployment)
-    probes = [
-        entry.status for entry in emulator.log[before:] if entry.path.endswith("/chat/completions")
-    ]
-    assert probes[-1] == 200
-    assert 404 in probes
+    waiting = asyncio.create_task(embedded.wait_ready(deployment))
+    await until(lambda: 404 in probes())
+    finish_operations(emulator)
+    await waiting
+    assert probes()[-1] == 200
 
 
 @pytest.mark.parametrize("echo", ["model_id", "base", "deployment"])

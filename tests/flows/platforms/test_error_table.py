@@ -379,10 +379,14 @@ async def test_a_refusal_of_the_fine_tuning_api_is_explained(
 async def test_the_sdk_s_own_retries_are_told_of(
     server, azure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deadlines, "TELL_EVERY_S", 0.05)
+    monkeypatch.setattr(deadlines, "TELL_EVERY_S", 0.01)
     busy = (429, {"error": {"code": "429", "message": "m"}}, {"retry-after-ms": "120"})
-    server.on("GET /openai/v1/fine_tuning/jobs/ftjob-1", busy, (200, {"id": "ftjob-1"}))
     told: list[str] = []
+    # Busy until it was told: the SDK asks again twice, each time after a wait that is long enough to be told of.
+    server.on(
+        "GET /openai/v1/fine_tuning/jobs/ftjob-1",
+        lambda _seen: (200, {"id": "ftjob-1"}) if any("429" in one for one in told) else busy,
+    )
     with deadlines.telling_of_waits(told.append):
         await azure.data.ask(
             "read job ftjob-1", lambda client: client.fine_tuning.jobs.retrieve("ftjob-1")

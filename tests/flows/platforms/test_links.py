@@ -36,7 +36,7 @@ async def begun(server: Any, arm: Any, headers: dict[str, str]) -> Any:
 async def test_a_link_to_an_operation_goes_back_byte_for_byte(server, arm, link, added) -> None:
     server.on("GET /op", (200, {"status": "Succeeded"}))
     start = await begun(server, arm, {"Azure-AsyncOperation": "{url}" + link})
-    await follow(arm, start, doing="make", deadline=Deadline(4))
+    await follow(arm, start, doing="make", deadline=Deadline(900))
     assert server.seen[-1].target == link + added
 
 
@@ -63,7 +63,7 @@ async def test_a_next_page_on_another_host_sends_nobody_after_a_role(server, arm
 @pytest.mark.parametrize("link", ["https://[broken", "https://host:no/x", "mailto:x"])
 async def test_a_link_that_is_none_is_not_followed(server, arm, link) -> None:
     start = await begun(server, arm, {"Azure-AsyncOperation": link})
-    await follow(arm, start, doing="make", deadline=Deadline(4))
+    await follow(arm, start, doing="make", deadline=Deadline(900))
     assert len(server.seen) == 1
 
 
@@ -83,7 +83,7 @@ async def test_an_operation_that_was_cancelled_is_over(server, arm) -> None:
     start = await begun(server, arm, {"Azure-AsyncOperation": "{url}/op"})
     server.on("GET /op", (200, {"status": "Cancelled"}))
     with pytest.raises(PlatformError, match="it ended Cancelled"):
-        await follow(arm, start, doing="make", deadline=Deadline(4))
+        await follow(arm, start, doing="make", deadline=Deadline(900))
 
 
 async def test_why_an_operation_failed_may_stand_in_its_properties(server, arm) -> None:
@@ -91,7 +91,7 @@ async def test_why_an_operation_failed_may_stand_in_its_properties(server, arm) 
     failed = {"status": "Failed", "properties": {"error": {"code": "Novel", "message": "it broke"}}}
     server.on("GET /op", (200, failed))
     with pytest.raises(PlatformError, match=r"Novel \(the service returned: it broke"):
-        await follow(arm, start, doing="make", deadline=Deadline(4))
+        await follow(arm, start, doing="make", deadline=Deadline(900))
 
 
 async def test_a_deployment_without_a_state_is_not_waited_for(server, azure) -> None:

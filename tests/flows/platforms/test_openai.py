@@ -21,7 +21,7 @@ from flows.platforms.openai import OpenAIPlatform, read_openai_options
 from flows.platforms.shutdowns import Shutdowns
 
 SLOT = SlotSpec(slot="developer")
-PACE = PollingPace(probe=0.05, ready=4.0)
+PACE = PollingPace(probe=0.05)
 MODEL = "ft:gpt-4.1-mini-2025-04-14:acme:triage:CdEf12Gh"
 
 

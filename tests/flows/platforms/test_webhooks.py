@@ -77,7 +77,7 @@ def test_a_kind_of_event_never_seen_before_is_read() -> None:
     assert verify_webhook(body, sign(body, OLD), [OLD]).type == "moon.rose"
 
 
-@pytest.mark.parametrize("late", [-301, -3600, 301, 3600])
+@pytest.mark.parametrize("late", [-301, -3600, 400, 3600])  # time goes on while it is signed
 def test_a_delivery_from_another_time_is_refused(late: int) -> None:
     with pytest.raises(WebhookRefusedError, match="timestamp"):
         verify_webhook(BODY, sign(BODY, OLD, at=time.time() + late), [OLD])

@@ -119,7 +119,8 @@ def test_an_event_that_goes_back_in_time_is_named(url, registry):
 
 def test_clocks_of_two_machines_that_differ_a_little_leave_the_order_as_it_is(url, registry):
     registry.hold("a", actor="ana", reason="y")
-    with Registry.open(url, now=lambda: datetime.now(UTC) - timedelta(seconds=20)) as behind:
+    a_little_before = datetime.fromisoformat(registry.history("a")[0].at) - timedelta(seconds=20)
+    with Registry.open(url, now=lambda: a_little_before) as behind:
         behind.hold("b", actor="ana", reason="y")
     first, second = (registry.history(name)[0].at for name in ("a", "b"))
     assert second == first

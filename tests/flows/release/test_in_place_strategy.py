@@ -8,6 +8,7 @@ import threading
 import httpx
 import pytest
 import yaml
+from support.waiting import wait_until
 
 from evals.errors import ConfigurationError
 from flows.evaluation import steps
@@ -71,11 +72,14 @@ class Application:
 
     def __enter__(self):
         self._thread.start()
+        wait_until(lambda: self.models, "a first answer")
         return self
 
     def __exit__(self, *_):
+        asked = len(self.models)
+        wait_until(lambda: len(self.models) > asked + 1, "an answer to what was asked from now on")
         self._stop.set()
-        self._thread.join(timeout=10)
+        self._thread.join()
 
     def _ask(self):
         body = {"model": "router", "messages": [{"role": "user", "content": "billing question"}]}

@@ -9,9 +9,10 @@ import pytest
 from support.judged import TARGET, Story, triage_project
 from support.prefect_stand_in import PrefectStandIn, prefect_stand_in
 from support.project import Project
-from support.service import OTHER_SECRET, SECRET, TOKEN, Platform, Service, in_thread, open_port
+from support.service import OTHER_SECRET, SECRET, TOKEN, Platform, Service, in_thread
 
 from flows.emulator.server import Emulator
+from flows.orchestration import processes
 from flows.registry.store import Registry
 from flows.service.config import ServiceConfig
 from flows.settings import Settings
@@ -88,4 +89,4 @@ def service(settings: Settings, config: ServiceConfig, registry: Registry) -> It
 
 @pytest.fixture
 def free_port() -> int:
-    return open_port()
+    return processes.free_port()

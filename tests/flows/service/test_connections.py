@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from support.waiting import wait_until
+from support.waiting import PATIENCE_S, wait_until
 
 from flows.service.connections import LimitedProtocol
 from flows.service.log_lines import CleanLine, FewAlike
@@ -27,10 +27,28 @@ MOST = 20
 SLOW = threading.Event()
 
 
-class Small(LimitedProtocol):
+class Hasty(LimitedProtocol):
+    """Waits for nobody: for those who send nothing whole."""
+
     most = MOST
     head_s = 0.4
     read_s = 0.4
+
+
+class Calm(LimitedProtocol):
+    """Waits long enough for a whole request on the slowest machine."""
+
+    most = MOST
+    head_s = 3.0
+    read_s = 0.4
+
+
+class Patient(LimitedProtocol):
+    """Ends no connection for being late."""
+
+    most = MOST
+    head_s = PATIENCE_S
+    read_s = PATIENCE_S
 
 
 async def alive(request: Request) -> Response:
@@ -51,13 +69,12 @@ async def echo(request: Request) -> Response:
     return PlainTextResponse(str(len(await request.body())))
 
 
-@pytest.fixture(scope="module")
-def port() -> Iterator[int]:
-    """A server with small limits."""
+@contextmanager
+def served(protocol: type[LimitedProtocol]) -> Iterator[int]:
     routes = [Route("/", alive), Route("/large", large), Route("/waits", waits)]
     app = Starlette(routes=[*routes, Route("/echo", echo, methods=["POST"])])
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, http=Small, ws="none", log_config=None, log_level="error")
+    config = uvicorn.Config(app, http=protocol, ws="none", log_config=None, log_level="error")
     config.timeout_graceful_shutdown = 1
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
@@ -65,8 +82,30 @@ def port() -> Iterator[int]:
     wait_until(lambda: server.started)
     yield listener.getsockname()[1]
     server.should_exit = True
-    thread.join(10)
+    thread.join(PATIENCE_S)
     listener.close()
+
+
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[int]:
+    with served(Hasty) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def calm() -> Iterator[int]:
+    with served(Calm) as port:
+        yield port
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[int]:
+    with served(Patient) as port:
+        yield port
+
+
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
 
 
 @contextmanager
@@ -74,7 +113,7 @@ def half_sent(port: int, count: int, sent: bytes = HALF) -> Iterator[list[socket
     with ExitStack() as stack:
         held = []
         for _ in range(count):
-            one = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10))
+            one = stack.enter_context(connected(port))
             one.sendall(sent)
             held.append(one)
         yield held
@@ -97,46 +136,52 @@ def ended(one: socket.socket) -> bytes:
     ids=["nothing", "half a head", "half a body"],
 )
 def test_more_half_sent_requests_than_there_is_room_for_keep_nobody_out(
-    port: int, sent: bytes
+    patient: int, sent: bytes
 ) -> None:
-    with half_sent(port, 3 * MOST, sent):
+    with half_sent(patient, 3 * MOST, sent):
         for _ in range(5):
-            assert httpx.get(f"http://127.0.0.1:{port}/", timeout=10).text == "ok"
+            assert httpx.get(f"http://127.0.0.1:{patient}/", timeout=PATIENCE_S).text == "ok"
 
 
-def test_a_head_that_does_not_come_in_time_ends_the_connection(port: int) -> None:
-    with half_sent(port, 1) as (one,):
+def test_a_head_that_does_not_come_in_time_ends_the_connection(hasty: int) -> None:
+    with half_sent(hasty, 1) as (one,):
         assert ended(one).startswith(b"HTTP/1.1 408 ")
-    whole = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-    with half_sent(port, 1, whole) as (one,):  # the second request of a connection, too
+
+
+def test_nor_may_that_of_the_second_request_of_a_connection_take_longer(calm: int) -> None:
+    with half_sent(calm, 1, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") as (one,):
         said = b""
         while not said.endswith(b"ok"):
-            said += one.recv(4096)
+            part = one.recv(4096)
+            assert part, said
+            said += part
         one.sendall(HALF)
         assert ended(one).startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_head_that_trickles_in_has_no_longer(port: int) -> None:
-    with half_sent(port, 1) as (one,), pytest.raises(ConnectionError):
-        for _ in range(200):  # it never ends by itself
+def test_a_head_that_trickles_in_has_no_longer(hasty: int) -> None:
+    with half_sent(hasty, 1) as (one,), pytest.raises(ConnectionError):
+        for _ in range(int(PATIENCE_S / 0.05)):  # it never ends by itself
             one.sendall(b"x")
             time.sleep(0.05)
 
 
-def test_an_answer_that_nobody_reads_ends_the_connection(port: int) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+def test_an_answer_that_nobody_reads_ends_the_connection(
+    calm: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connected(calm) as one:
         one.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(1.0)
+        wait_until(lambda: "its answer was not read" in caplog.text)
         assert len(ended(one)) < 30_000_000
 
 
-def test_a_request_that_is_being_answered_is_not_put_out(port: int) -> None:
+def test_a_request_that_is_being_answered_is_not_put_out(calm: int) -> None:
     """And when all are, the next one is told to come again."""
     SLOW.clear()
     whole = b"GET /waits HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with half_sent(port, MOST, whole) as held:
-        time.sleep(0.6)  # longer than a head may take
-        with half_sent(port, 1, whole) as (one,):
+    with half_sent(calm, MOST, whole) as held:
+        time.sleep(1.1 * Calm.head_s)  # longer than a head may take
+        with half_sent(calm, 1, whole) as (one,):
             assert b"503 Service Unavailable" in ended(one)
         SLOW.set()
         assert all(ended(one).startswith(b"HTTP/1.1 200 ") for one in held)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from support.service import in_thread
-from support.waiting import wait_until
+from support.waiting import PATIENCE_S, wait_until
 
 from flows.live_client import NotResolvedError, resolve
 
@@ -114,5 +114,5 @@ def test_what_a_proxy_says_while_the_service_is_away_leaves_the_last_answer(
 ) -> None:
     with answering((200, POINTER), (status, said)) as (url, asked):
         assert resolve("triage", url=url).model_id == "model-1"
-        assert all(asked.acquire(timeout=60) for _ in range(3)), "it stopped asking"
+        assert all(asked.acquire(timeout=PATIENCE_S) for _ in range(3)), "it stopped asking"
         assert resolve("triage", url=url).model_id == "model-1"

@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.logging.handlers import APILogWorker
 from support.project import Project
+from support.waiting import PATIENCE_S
 
 from evals.sampling.progress.snapshot import RoleProgress, Snapshot
 from flows.emulator.server import Emulator
@@ -194,13 +196,12 @@ async def logged(flow_run_id: Any, last: str) -> list[str]:
     """What a flow run has logged, as the server gives it once it has what begins with `last`."""
     APILogWorker.instance().drain()
     wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[flow_run_id]))
-    async with get_client() as client:
-        for _ in range(100):
+    async with asyncio.timeout(PATIENCE_S), get_client() as client:
+        while True:
             lines = [line.message for line in await client.read_logs(wanted)]
             if any(line.startswith(last) for line in lines):
-                break
+                return lines
             await asyncio.sleep(0.1)
-    return lines
 
 
 async def test_how_far_asking_is_and_what_is_waited_for_stand_on_the_pages_of_the_flow_run(
@@ -376,6 +377,20 @@ async def test_a_change_in_the_portal_is_told_once_by_the_scheduled_look(home: P
     with open_registry(load_settings()) as registry:
         assert [event.kind for event in registry.history("teams")].count("drift_found") == 1
 
+    # What draws near is told in the same way, once.
+    @flow(name="ahead", persist_result=False)
+    async def ahead() -> int:
+        return len(await tasks.check_lifecycle("teams"))
+
+    soon = (datetime.now(UTC) + timedelta(days=20)).date()
+    base = "gpt-4.1-mini-2025-04-14"
+    days = f"{{fine_tunes_end: {soon}, training_ends: '2026-01-01'}}"
+    target = home.parent / "targets" / "teams.yaml"
+    target.write_text(f"{target.read_text()}\nembedded: {{lifetimes: {{{base}: {days}}}}}\n")
+    assert (await ahead(), await ahead()) == (2, 0)
+    told = await events_named("gatewright.lifecycle.warning", at_least=2)
+    assert {one["payload"]["kind"] for one in told} == {"retirement", "training_ends"}
+
 
 async def event_of(run_id: str) -> str | None:
     """The model that the server's event about a failed regression run names."""
@@ -390,12 +405,10 @@ async def event_of(run_id: str) -> str | None:
 async def events_named(name: str, *, at_least: int) -> list[Any]:
     """What the server knows of a kind of event, once there are so many."""
     asked = {"filter": {"event": {"name": [name]}}, "limit": 50}
-    found: list[Any] = []
-    async with get_client() as client:
-        for _ in range(100):
+    async with asyncio.timeout(PATIENCE_S), get_client() as client:
+        while True:
             answer = await client._client.post("/events/filter", json=asked)
-            found = answer.json()["events"]
+            found: list[Any] = answer.json()["events"]
             if len(found) >= at_least:
-                break
+                return found
             await asyncio.sleep(0.2)
-    return found

@@ -1,0 +1,136 @@
+"""A/A over months: the live model against itself, from the passes over its suites that regression runs make anyway.
+
+Each regression run leaves the pairs that it completed in its folder; what they come to together is derived from these. Nothing
+is asked for it. A lost folder only lowers the number of pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from evals.records import LivePointer, Record
+from evals.stats.symmetric import symmetric_mean
+from flows.files import read_record
+from flows.platforms.model_names import same_id
+from flows.registry.records import RunRecord
+from flows.registry.store import Registry
+from flows.settings import Settings
+
+__all__ = [
+    "CONFIDENCE",
+    "ENOUGH_PAIRS",
+    "AgainstItself",
+    "PairOnRecord",
+    "RunPairs",
+    "against_itself",
+    "pairs_file",
+    "runs_of_model",
+]
+
+CONFIDENCE = 0.95
+ENOUGH_PAIRS = 20
+"""Pairs of passes below which nothing is claimed: a dozen tells nothing about symmetric differences of any size."""
+_USUAL_VARIANCE = 0.1
+"""Of the difference of two answers to a case, where a tenth of the cases changes; it only says where the interval is best."""
+
+
+class PairOnRecord(Record, frozen=True, kw_only=True):
+    """One pair of passes: of one run (`within`), or of this run and an earlier one (`between`)."""
+
+    kind: Literal["within", "between"]
+    suite: str
+    column: str
+    cases: int
+    difference: float
+
+
+class RunPairs(Record, frozen=True, kw_only=True):
+    """The pairs that a regression run completed. `partner` is the earlier run whose pass it was paired with; `alone` says that
+    its own pass waits for the next run."""
+
+    pairs: tuple[PairOnRecord, ...] = ()
+    partner: str = ""
+    alone: bool = False
+
+
+class AgainstItself(Record, frozen=True, kw_only=True):
+    """What the pairs of the live model come to together in one column of a suite.
+
+    `difference` is the mean of later minus earlier passes, with an interval of 95 % that holds however often one looks.
+    `enough` says whether there are pairs enough to claim anything; `says` is the claim: `too_few`, `same` (the interval holds
+    zero) or `differs` (it does not: the model drifted, or the measuring prefers one of two passes).
+    """
+
+    suite: str
+    column: str
+    pairs: int
+    within_runs: int
+    between_runs: int
+    answers: int
+    difference: float
+    lower: float
+    upper: float
+    confidence: float
+    enough: bool
+    enough_pairs: int
+    says: Literal["too_few", "same", "differs"]
+
+
+def pairs_file(settings: Settings, run_id: str) -> Path:
+    """Return where a run leaves its pairs."""
+    return settings.run_folder(run_id) / "against_itself.json"
+
+
+def runs_of_model(registry: Registry, target: str, model_id: str) -> list[RunRecord]:
+    """Return the judged regression runs of a model, oldest first."""
+    found = [
+        run
+        for run in registry.runs(target, None)
+        if run.kind == "regression"
+        and same_id(run.candidate_model or "", model_id)
+        and registry.verdict(run.run_id) is not None
+    ]
+    return sorted(found, key=lambda run: (run.created_at, run.run_id))
+
+
+def against_itself(
+    settings: Settings, registry: Registry, live: LivePointer | None
+) -> tuple[AgainstItself, ...]:
+    """Return what all pairs of the live model come to, for each column of each suite; none before the first pair."""
+    if live is None:
+        return ()
+    columns: dict[tuple[str, str], list[PairOnRecord]] = {}
+    for run in runs_of_model(registry, live.target, live.model_id):
+        for pair in _pairs(settings, run.run_id):
+            columns.setdefault((pair.suite, pair.column), []).append(pair)
+    return tuple(_together(pairs) for _, pairs in sorted(columns.items()))
+
+
+def _pairs(settings: Settings, run_id: str) -> Iterator[PairOnRecord]:
+    found = read_record(pairs_file(settings, run_id), RunPairs)
+    yield from found.pairs if found is not None else ()
+
+
+def _together(pairs: Sequence[PairOnRecord]) -> AgainstItself:
+    # Known before anything is seen: from the cases of the first pair, for as many pairs as are enough.
+    rho = ENOUGH_PAIRS / 2 * _USUAL_VARIANCE / pairs[0].cases
+    mean = symmetric_mean([one.difference for one in pairs], rho=rho, confidence=CONFIDENCE)
+    enough = len(pairs) >= ENOUGH_PAIRS
+    apart = mean.lower > 0.0 or mean.upper < 0.0
+    return AgainstItself(
+        suite=pairs[0].suite,
+        column=pairs[0].column,
+        pairs=len(pairs),
+        within_runs=sum(one.kind == "within" for one in pairs),
+        between_runs=sum(one.kind == "between" for one in pairs),
+        answers=sum(2 * one.cases for one in pairs),
+        difference=mean.mean,
+        lower=mean.lower,
+        upper=mean.upper,
+        confidence=mean.confidence,
+        enough=enough,
+        enough_pairs=ENOUGH_PAIRS,
+        says=("differs" if apart else "same") if enough else "too_few",
+    )
