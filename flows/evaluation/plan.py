@@ -6,12 +6,15 @@ from collections.abc import Mapping
 
 import msgspec
 
+from evals.evaluation.kept_answers import KeptAnswersError
+from evals.gate.earlier_models import Kept
 from evals.planning.gate_plan import GatePlan
 from evals.planning.past_run import PastRun
 from evals.planning.plan import plan_gate
 from flows.evaluation.estimate import estimate_run, last_results
+from flows.evaluation.kept.recorded_baseline import recorded_evidence
 from flows.evaluation.looks import due_look, results_at
-from flows.evaluation.open_run import load_plan, open_run
+from flows.evaluation.open_run import OpenRun, load_plan, open_run
 from flows.registry.opening import open_registry
 from flows.settings import Settings
 
@@ -71,9 +74,21 @@ def last_run(settings: Settings, target: str) -> PastRun | None:
             if run.record.fingerprints != current:
                 continue
             results = results_at(run, due_look(run)[0], fair=True)
+            frozen = _frozen(run)
         return PastRun(
             run_id=found.run_id,
             candidate=results["candidate"],
-            baseline=results.get("baseline"),
+            baseline=results.get("baseline") or frozen,
         )
     return None
+
+
+def _frozen(run: OpenRun) -> Kept | None:
+    """The frozen answers that a run was compared with; what is wrong with them is no affair of a plan's."""
+    if run.record.baseline_model is None or run.asks_baseline:
+        return None
+    try:
+        recorded = recorded_evidence(run)
+    except KeptAnswersError:
+        return None
+    return recorded.baseline if recorded is not None else None

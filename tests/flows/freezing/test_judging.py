@@ -23,6 +23,7 @@ from flows.freezing.freeze import freeze, question_of
 from flows.freezing.unpack import import_frozen
 from flows.registry.frozen import FrozenBaseline
 from flows.registry.opening import open_registry
+from flows.registry.records import NewPointer
 from flows.release.go_live import go_live
 from flows.reporting.gather import report_run
 
@@ -57,6 +58,26 @@ async def test_a_model_that_was_shut_down_is_replaced_by_one_that_holds_against_
     page = report_run(frozen.settings, run_id)
     for name in ("report.md", "report.html", "report.json", "report.junit.xml"):
         assert "answers no more" in page.with_name(name).read_text(), name
+
+
+async def test_a_target_that_left_the_platform_of_its_live_model_takes_the_frozen_answers(
+    frozen: Succession, host: ModelHost
+) -> None:
+    with open_registry(frozen.settings) as registry:
+        live = registry.live("line")
+        assert live is not None
+        elsewhere = {"target": "line", "model_id": V1, "endpoint": live.endpoint}
+        registry.switch(
+            NewPointer(platform="azure_openai", **elsewhere),  # type: ignore[arg-type]
+            expected_generation=1,
+            actor="ana",
+            reason="it was there before",
+            kind="adopt",
+        )
+    before = host.asked[V1]
+    _, verdict = await frozen.judged("v2", wrong=4)
+    assert (verdict.outcome, host.asked[V1]) == ("PASS", before)
+    assert any("answered on azure_openai" in reason for reason in verdict.reasons)
 
 
 async def test_a_worse_one_is_refused(frozen: Succession, host: ModelHost) -> None:
