@@ -36,6 +36,7 @@ __all__ = [
     "grade_kept",
     "kept_results",
     "kept_scores",
+    "unchanged",
     "why_incomparable",
 ]
 
@@ -147,7 +148,7 @@ def cut_labels(results: ModelResults, repeats: int) -> ModelResults:
 async def grade_kept(kept: KeptAnswers, asked: Sequence[AskedSuite]) -> None:
     """Score what can be compared and has no score of today's graders yet; each answer once for a version of them."""
     for one in asked:
-        answers = _answers(kept, one, _unchanged(kept, one))
+        answers = _answers(kept, one, unchanged(kept, one))
         await grade_answers(kept_scores(kept, one.opened), one.opened, answers)
 
 
@@ -172,7 +173,7 @@ def deployments_changed(then: Sequence[str], now: Sequence[str]) -> str:
 
 
 def _results(kept: KeptAnswers, asked: AskedSuite) -> ModelResults:
-    opened, planned = asked.opened, _unchanged(kept, asked)
+    opened, planned = asked.opened, unchanged(kept, asked)
     scores = (score for score in kept_scores(kept, opened).scores() if score.repeat < asked.repeats)
     found = tabulate(
         opened,
@@ -188,7 +189,7 @@ def _results(kept: KeptAnswers, asked: AskedSuite) -> ModelResults:
     return replace(found, columns=columns)
 
 
-def _unchanged(kept: KeptAnswers, asked: AskedSuite) -> NDArray[np.bool_]:
+def unchanged(kept: KeptAnswers, asked: AskedSuite) -> NDArray[np.bool_]:
     """Which cases of today's suite are those that were answered, shape (cases,)."""
     cases = asked.opened.suite.cases
     known, same = (np.zeros(len(cases), dtype=np.bool_) for _ in range(2))

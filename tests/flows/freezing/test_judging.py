@@ -16,6 +16,7 @@ from evals.evaluation.kept_answers import KeptAnswersError
 from flows.evaluation.kept.frozen import frozen_folder
 from flows.evaluation.kept.recorded import recorded_in
 from flows.evaluation.open_run import open_run
+from flows.evaluation.plan import plan_target
 from flows.evaluation.rejudge import rejudge
 from flows.evaluation.steps import conclude, judged_anew
 from flows.freezing.archive import export
@@ -173,6 +174,9 @@ async def test_checks_on_the_production_deployment_take_the_frozen_answers_too(
             {"metric": "latency_p95_ms", "max_rise": "50%", **here},
         ]
     )
+    frozen.change(
+        frozen.targets / "line.yaml", "smoke_cases: 1", "smoke_cases: 1, production_cases: 250"
+    )
     host.gone.add(V1)
     run_id, _ = await frozen.judged("v2", wrong=4)
     outcome = await go_live(frozen.settings, run_id)
@@ -182,6 +186,16 @@ async def test_checks_on_the_production_deployment_take_the_frozen_answers_too(
     assert verdict is not None
     assert [(check.outcome, check.decides) for check in verdict.checks[:1]] == [("PASS", True)]
     assert not verdict.checks[1].decides
+
+
+def test_a_plan_counts_the_cases_that_are_as_they_were_frozen(frozen: Succession) -> None:
+    frozen.write_cases(changed=20)
+    found = plan_target(frozen.settings, "line", against="frozen")
+    assert (found.suites, found.calls) == ({"line": 280}, 300)
+    assert found.against == f"frozen:{baseline(frozen).frozen_id}"
+    frozen.write_cases(changed=300)
+    with pytest.raises(ConfigurationError, match="no case of line is as it was frozen"):
+        plan_target(frozen.settings, "line", against="frozen")
 
 
 async def test_a_stored_run_is_judged_again_against_what_was_frozen_since(
