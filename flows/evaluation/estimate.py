@@ -99,6 +99,7 @@ def expected_findings(
         estimate_run(plan, role, model, prices[role], seen) for role, model in models.items()
     ]
     lines = [_cost(plan, expected), *budget_findings(plan, platform, asked.values())]
+    lines += _reference(plan, expected[0])
     lines.append(_time(plan.target.developer, expected[0]))
     production = plan.target.production
     if production.sku and billed_by_the_hour(platform, models["candidate"], production):
@@ -188,6 +189,17 @@ def _cost(plan: TargetPlan, expected: Sequence[RunEstimate]) -> Finding:
         fix = "raise 'sampling.budget_usd': a run that its budget ends is inconclusive"
         return Finding(name="cost", level="warn", message=message, fix=fix)
     return Finding(name="cost", level="ok", message=f"{what}: at most about {_usd(usd)}")
+
+
+def _reference(plan: TargetPlan, candidate: RunEstimate) -> Iterator[Finding]:
+    """What asking a candidate once more takes, once it is live: its answers are what regression runs are held against."""
+    budget = plan.target.regression.get("reference_budget_usd")
+    if budget == 0:
+        return
+    cost = f"about {_usd(candidate.usd)}" if candidate.usd is not None else "its cost is not known"
+    limit = f", at most {_usd(budget)}" if budget is not None else ""
+    message = f"if it goes live, {candidate.calls:,} questions more to it, as the reference of regression runs: {cost}{limit}"
+    yield Finding(name="reference", level="ok", message=message)
 
 
 def _time(slot: SlotSpec, candidate: RunEstimate) -> Finding:
