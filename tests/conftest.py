@@ -127,6 +127,18 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def environment_as_before() -> Iterator[None]:
+    """What a test or the code it calls sets is set for it alone: a fork would not equal a process begun with other variables."""
+    before = dict(os.environ)
+    yield
+    for name in {**before, **os.environ}:
+        if name not in before:
+            del os.environ[name]
+        elif os.environ.get(name) != before[name] and name != "PYTEST_CURRENT_TEST":
+            os.environ[name] = before[name]
+
+
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """A real disk of a megabyte or so, which the test fills and empties."""
