@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kills",
         type=int,
         metavar="N",
-        default=40,
+        default=20,
         help="how often the kill test of the whole product kills something",
     )
     parser.addoption(
