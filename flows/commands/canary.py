@@ -43,7 +43,7 @@ def canary(
     settings = load_settings()
     found = asyncio.run(_look(settings, target, choose_anew=choose_anew))
     if as_json:
-        emit([msgspec.to_builtins(one) for one in found])
+        emit([{**msgspec.to_builtins(one), "changed": one.changed} for one in found])
     else:
         for one in found:
             console().print(canary_renderable(one))

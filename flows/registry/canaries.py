@@ -88,7 +88,8 @@ class CanaryState(Record, frozen=True, kw_only=True, omit_defaults=True):
     """All that is known of a target's canary. Times are UTC, ISO 8601; `month` is such as 2026-11.
 
     `own_answers` says that the cases were chosen by answers that the canary asked for itself, none having been kept.
-    `passed_over` cases were looked at and not chosen. `marks` are system fingerprints and model names seen so far.
+    `passed_over` cases were looked at and not chosen. `asking` is a digest of how many cases were wanted and how they are asked.
+    `marks` are system fingerprints and model names seen so far.
     `month_usd` adds up what had a price, `unpriced` counts the calls that had none. `unasked` looks in a row, since
     `unasked_since`, brought too few answers.
     """
@@ -100,6 +101,7 @@ class CanaryState(Record, frozen=True, kw_only=True, omit_defaults=True):
     own_answers: bool = False
     cases: tuple[CanaryCase, ...] = ()
     passed_over: int = 0
+    asking: str = ""
     marks: tuple[str, ...] = ()
     looks: int = 0
     last: CanaryLook | None = None

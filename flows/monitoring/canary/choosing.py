@@ -18,6 +18,7 @@ from evals.evaluation.evaluation import settings_for
 from evals.evaluation.kept_answers import KeptAnswers, case_digest
 from evals.evaluation.kept_results import AskedSuite, asked_with, why_incomparable
 from evals.evaluation.ordering import stratified_order
+from evals.records import digest
 from evals.stats.steady_answers import chance_of_order, p_of_differing
 from evals.suites.opened import OpenedSuite
 from flows.evaluation.kept.keep import open_reference
@@ -28,7 +29,7 @@ from flows.registry.canaries import CanaryCase
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["Chosen", "choose", "most_calls"]
+__all__ = ["Chosen", "asking", "choose", "most_calls"]
 
 AGAIN = 5
 """How often a case is asked before it is chosen, where answers of it are kept; once more where none are."""
@@ -87,6 +88,12 @@ class _Drawn:
             if len(before) == len(now) == 1 and "" not in before | now:
                 return before != now
         return False
+
+
+def asking(plan: TargetPlan, number: int) -> str:
+    """Return a digest of how many cases are wanted and how suites are asked: answers to other questions tell nothing."""
+    ways = {one.suite.name: dict(_asked_now(plan, one).asked_with) for one in plan.suites}
+    return digest([number, ways])
 
 
 def most_calls(number: int) -> int:

@@ -14,10 +14,11 @@ from evals.stats.steady_answers import CHOICES_PER_FALSE_TRIGGER
 from flows.config.target import CanaryPlan
 from flows.evaluation.open_run import TargetPlan
 from flows.monitoring.canary import change
-from flows.monitoring.canary.choosing import Chosen
+from flows.monitoring.canary.choosing import Chosen, asking
 from flows.monitoring.canary.comparing import Compared
 from flows.monitoring.canary.live_model import Spending
 from flows.monitoring.canary.words import said_alike, said_changed, said_chosen, said_few
+from flows.monitoring.drift_watch import at_work
 from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState, LookOutcome
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -26,6 +27,7 @@ __all__ = [
     "Here",
     "after_choosing",
     "after_comparing",
+    "changing_now",
     "chosen_lately",
     "noted",
     "settle",
@@ -72,6 +74,16 @@ def settle(at: Here, state: CanaryState, *, anew: bool, actor: str) -> CanarySta
     return fresh
 
 
+def changing_now(at: Here) -> str:
+    """Say that Gatewright itself is changing what answers, or has just changed it; empty when it is not."""
+    if at_work(at.settings, at.registry, at.plan.target.name):
+        return "a promotion or a rollback is just changing what answers"
+    live = at.registry.live(at.plan.target.name)
+    if live is None or live.generation != at.live.generation:
+        return "something else was made live during the look"
+    return ""
+
+
 def chosen_lately(at: Here, state: CanaryState) -> bool:
     """Whether cases were looked for within a day, and none was found."""
     if not state.chosen_at or state.cases:
@@ -102,6 +114,7 @@ def after_choosing(at: Here, state: CanaryState, chosen: Chosen, spent: Spending
         own_answers=chosen.own_answers,
         cases=chosen.cases,
         passed_over=chosen.passed_over,
+        asking=asking(at.plan, at.limits.cases),
         marks=marks,
         unasked=0,
         unasked_since="",

@@ -23,12 +23,13 @@ from evals.records import LivePointer
 from flows.config.target import load_target, target_names
 from flows.evaluation.open_run import load_plan
 from flows.monitoring.canary import budget, change
-from flows.monitoring.canary.choosing import choose, most_calls
+from flows.monitoring.canary.choosing import asking, choose, most_calls
 from flows.monitoring.canary.comparing import compare, still_there
 from flows.monitoring.canary.findings import (
     Here,
     after_choosing,
     after_comparing,
+    changing_now,
     chosen_lately,
     noted,
     settle,
@@ -127,20 +128,23 @@ async def _make(
     """Make the look and write down what it came to."""
     killed = await asyncio.to_thread(spent_by_killed, at.folder)
     state = settle(at, budget.spent(state, killed), anew=anew, actor=actor)
-    if state.cases or state.change is None:
-        state = await _asked(at, state)
+    known, there = state.change, still_there(state, at.plan.suites)
+    if why := changing_now(at):
+        state = noted(at, state, "skipped", why)
+    elif known is not None and not there:
+        state = noted(at, state, "changed", known.said)
     else:
-        state = noted(at, state, "changed", state.change.said)
+        state = await _asked(at, state, there)
     if state.change is not None:
         state = await change.started(at.registry, state, api)
     at.registry.keep_canary(state)
 
 
-async def _asked(at: Here, state: CanaryState) -> CanaryState:
+async def _asked(at: Here, state: CanaryState, there: Mapping[Key, AskedCase]) -> CanaryState:
     """Ask what is live, unless the month's budget is spent."""
     target, limits = at.plan.target, at.limits
-    there = still_there(state, at.plan.suites)
-    choosing = len(there) < max(1, len(state.cases) / 2)
+    edited = state.asking != asking(at.plan, limits.cases)
+    choosing = state.change is None and (edited or len(there) < max(1, len(state.cases) / 2))
     calls = most_calls(limits.cases) if choosing else len(there) + len(there) // 4
     if why := budget.why_not(state, limits, calls):
         return noted(at, state, "skipped", why)
@@ -165,6 +169,8 @@ async def _answered(
         if there:
             compared = await compare(model, state, there)
             state = budget.spent(state, spent)
+            if why := changing_now(at):
+                return noted(at, state, "skipped", why, spent)
             return after_comparing(at, state, compared, spent)
         chosen = await choose(
             at.settings, at.registry, model, at.limits.cases, anew=state.own_answers
@@ -172,4 +178,7 @@ async def _answered(
     except (SamplingError, PlatformError) as error:
         state = budget.spent(state, spent)
         return unasked(at, state, " ".join(str(error).split()), spent)
-    return after_choosing(at, budget.spent(state, spent), chosen, spent)
+    state = budget.spent(state, spent)
+    if why := changing_now(at):
+        return noted(at, state, "skipped", why, spent)
+    return after_choosing(at, state, chosen, spent)

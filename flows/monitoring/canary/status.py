@@ -15,7 +15,7 @@ from flows.registry.store import Registry
 __all__ = ["CanaryStatus", "canary_status"]
 
 
-class CanaryStatus(Record, frozen=True, kw_only=True, omit_defaults=True):
+class CanaryStatus(Record, frozen=True, kw_only=True):
     """A target's canary. Times are UTC, ISO 8601; costs are of `month`, a month of the calendar.
 
     `scheduled` says whether the target file asks for hourly looks. `last` is the newest look, None before the first one or since

@@ -6,6 +6,7 @@ import asyncio
 import io
 import shutil
 import socket
+import sqlite3
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,12 +20,13 @@ from support.project import Project
 from support.promoted import new_signing_key
 from support.succession import CASES, Succession
 
-from evals.errors import ConfigurationError
+from evals.errors import ConfigurationError, RegistryError
 from evals.records import decode, encode
 from flows.evaluation.kept.frozen import frozen_folder, open_frozen
 from flows.freezing.archive import export
 from flows.freezing.freeze import freeze, question_of
 from flows.freezing.unpack import import_frozen
+from flows.monitoring.verify import verify_target
 from flows.registry.opening import open_registry
 from flows.settings import Settings
 
@@ -126,6 +128,43 @@ async def test_reading_it_in_again_mends_what_was_lost_since(carried: Carried) -
     open_frozen(carried.elsewhere, found.baseline)
 
 
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (
+            "UPDATE frozen SET record = replace(record, '\"repeats\":1', '\"repeats\":9')",
+            "was altered",
+        ),
+        ("UPDATE frozen SET envelope = replace(envelope, 'keyid', 'keyId')", "was altered"),
+        ("UPDATE frozen SET model_id = 'another'", "was altered"),
+        ("DELETE FROM frozen", "was removed"),
+    ],
+)
+async def test_a_row_that_was_edited_is_named_and_nothing_goes_live_on_it(
+    carried: Carried, edit: str, said: str
+) -> None:
+    carried.read()
+    with sqlite3.connect(carried.elsewhere.home / "registry.db") as database:
+        database.execute(edit)
+    database.close()
+    with open_registry(carried.elsewhere) as registry:
+        (problem,) = registry.verify()
+        with pytest.raises(RegistryError, match="changed past Gatewright"):
+            registry.require_intact("line")
+    assert said in problem
+
+
+async def test_verify_names_an_answer_that_was_altered(carried: Carried) -> None:
+    carried.read()
+    _live, whole = await verify_target(carried.elsewhere, "line", offline=True)
+    assert (whole.name, whole.level) == ("frozen", "ok")
+    (answers,) = (carried.elsewhere.home / "kept").rglob("line.jsonl.zst")
+    answers.write_bytes(b"")
+    _live, broken = await verify_target(carried.elsewhere, "line", offline=True)
+    assert (broken.name, broken.level) == ("frozen", "fail")
+    assert "was altered" in broken.message
+
+
 async def test_a_file_that_is_cut_off_or_altered_is_refused(carried: Carried) -> None:
     whole = carried.file.read_bytes()
     for cut in (0, 1, 10, len(whole) // 2, len(whole) - 30, len(whole) - 1):
@@ -216,6 +255,23 @@ async def test_another_key_and_no_key(carried: Carried, monkeypatch: pytest.Monk
     assert "signature is not by" in carried.refused(carried.file.read_bytes())
     monkeypatch.delenv("GATEWRIGHT_SIGNING_KEY")
     assert carried.read(), "without a key the digests alone are held against it"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("promote", "line", "--model", "m", "--against", "frozen:zzz"), "found 'frozen:zzz'"),
+        (("evaluate", "line", "--model", "m", "--against", "yesterday"), "found 'yesterday'"),
+        (("promote", "line", "--candidates", "a,b", "--against", "frozen"), "found several"),
+    ],
+)
+def test_a_baseline_that_is_not_frozen_is_one_error_before_anything_is_on_record(
+    here: Project, command: tuple[str, ...], said: str
+) -> None:
+    refused = here.command(*command)
+    assert (refused.code, said in refused.err) == (3, True), refused.err
+    with open_registry(here.settings) as registry:
+        assert [run.kind for run in registry.runs("line", None)] == ["promotion"]
 
 
 def test_the_command_says_what_it_did_and_refuses_in_one_line(

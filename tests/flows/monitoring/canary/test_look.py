@@ -291,3 +291,77 @@ async def test_nothing_live_is_said(letters, prefect):
     nothing = pytest.raises(ConfigurationError, match="nothing is live")
     with open_registry(letters.settings) as registry, nothing:
         await look_at(letters.settings, registry, "letters", None)
+
+
+async def test_an_edit_of_how_it_is_asked_is_no_change_of_the_model(canary):
+    await canary.look()
+    canary.host.say = other  # as a model does that is asked in another way
+    target = canary.letters.target
+    canary.letters.change(target, "max_completion_tokens: 20", "max_completion_tokens: 30")
+    found = await canary.look()
+    assert (found.last.outcome, found.change) == ("chosen", None)
+    canary.letters.change(target, "cases: 20", "cases: 10")
+    fewer = await canary.look()
+    assert (fewer.last.outcome, fewer.cases) == ("chosen", 10)
+
+
+async def test_while_a_change_is_open_an_edit_teaches_nothing(canary):
+    await canary.look()
+    canary.host.say = other
+    await canary.look()
+    canary.letters.change(canary.letters.suite / "suite.yaml", "polite letter", "short letter")
+    found = await canary.look()
+    assert found.last.outcome == "changed"
+    assert found.change is not None
+
+
+async def test_while_a_promotion_changes_what_answers_nothing_is_asked(canary):
+    from flows.registry.records import RunRecord
+
+    await canary.look()
+    run = RunRecord(run_id="p1", target="letters", kind="promotion", requested_by="ana")
+    canary.clock.pass_(minutes=50)
+    canary.registry.start_run(run)
+    canary.registry.set_run_state("p1", "promoting")
+    canary.host.say = other
+    found = await canary.look(hours=0.1)
+    assert (found.last.outcome, found.last.calls) == ("skipped", 0)
+    assert "promotion" in found.last.said
+
+
+async def test_no_regression_is_started_while_one_is_under_way(canary):
+    from flows.registry.records import RunRecord
+
+    await canary.look()
+    run = RunRecord(run_id="monday", target="letters", kind="regression", requested_by="cron")
+    canary.registry.start_run(run)
+    holder = "elsewhere"
+    canary.registry.take_lease("monday", "letters", holder, dead=frozenset(), alone=False)
+    canary.host.say = other
+    found = await canary.look()
+    assert "regression run monday began before" in found.change.problem
+    assert canary.prefect.runs == {}
+    canary.registry.set_run_state("monday", "failed")
+    canary.registry.leave_lease("monday", holder, finished=True)
+    assert (await canary.look()).change.problem == ""
+    assert len(canary.prefect.runs) == 1
+
+
+async def test_the_cases_of_sealed_suites_are_left_to_those_who_judge(canary):
+    letters = canary.letters
+    again = letters.write_suite(
+        "open", letters.suite.joinpath("suite.yaml").read_text().replace("name: letters", "name: open"),
+        [{"id": f"o{number}", "item": {"about": f"matter {number:03}, please do"}} for number in range(30)],
+    )  # fmt: skip
+    assert again
+    letters.change(letters.suite / "suite.yaml", "version: 1", "version: 1\nsealed: true")
+    letters.change(letters.target, "suites: [letters]", "suites: [letters, open]")
+    letters.change(letters.gate, "{metric: tone,", "{metric: tone, suite: open,")
+    await canary.look()
+    state = canary.registry.canary("letters")
+    assert {one.suite for one in state.cases} == {"open"}
+    letters.change(letters.target, "suites: [letters, open]", "suites: [letters]")
+    letters.change(letters.gate, "suite: open, ", "")
+    only = await canary.look()
+    assert only.cases > 0
+    assert "c1" not in only.last.said
