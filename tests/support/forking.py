@@ -1,10 +1,9 @@
 """Processes that tests start with `python -m …` are forked from one that has imported everything, where that can be.
 
 Most of what a short process costs is its imports: two seconds for a command, seven for a flow run, ten for a worker of
-pytest-xdist. `install` has
-`subprocess` ask a fork server (`support/fork_server.py`) for them. What one gets is a process like any other: a child
-of who started it, with a pid of its own, that is waited for, signalled and killed. Whatever a fork would not be equal
-to is started as always: see `_order`.
+pytest-xdist. `install` has `subprocess` ask a fork server (`support/fork_server.py`) for them. What one gets is a
+process like any other: a child of who started it, with a pid of its own, that is waited for, signalled and killed.
+Whatever a fork would not be equal to is started as always: see `_order`.
 """
 
 from __future__ import annotations
