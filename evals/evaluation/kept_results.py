@@ -29,11 +29,14 @@ from evals.suites.opened import OpenedSuite
 __all__ = [
     "AskedSuite",
     "KeptEvidence",
+    "all_repeats",
     "asked_with",
+    "cut_labels",
     "deployments_changed",
     "grade_kept",
     "kept_results",
     "kept_scores",
+    "unchanged",
     "why_incomparable",
 ]
 
@@ -127,10 +130,25 @@ def kept_results(kept: KeptAnswers, asked: Sequence[AskedSuite]) -> dict[str, Mo
     return {one.opened.suite.name: _results(kept, one) for one in asked}
 
 
+def all_repeats(kept: KeptAnswers, asked: AskedSuite) -> AskedSuite:
+    """Return a suite as asked as often as its answers were kept, where that is more often than it is asked today."""
+    suite = kept.record.suite(asked.opened.suite.name)
+    return asked if suite is None else replace(asked, repeats=max(suite.repeats, asked.repeats))
+
+
+def cut_labels(results: ModelResults, repeats: int) -> ModelResults:
+    """Return results with the first so many repeats of each label, as statistics of labels pair them one by one."""
+    labels = {
+        name: replace(one, truth=one.truth[:, :repeats], predicted=one.predicted[:, :repeats])
+        for name, one in results.labels.items()
+    }
+    return replace(results, labels=labels)
+
+
 async def grade_kept(kept: KeptAnswers, asked: Sequence[AskedSuite]) -> None:
     """Score what can be compared and has no score of today's graders yet; each answer once for a version of them."""
     for one in asked:
-        answers = _answers(kept, one, _unchanged(kept, one))
+        answers = _answers(kept, one, unchanged(kept, one))
         await grade_answers(kept_scores(kept, one.opened), one.opened, answers)
 
 
@@ -155,7 +173,7 @@ def deployments_changed(then: Sequence[str], now: Sequence[str]) -> str:
 
 
 def _results(kept: KeptAnswers, asked: AskedSuite) -> ModelResults:
-    opened, planned = asked.opened, _unchanged(kept, asked)
+    opened, planned = asked.opened, unchanged(kept, asked)
     scores = (score for score in kept_scores(kept, opened).scores() if score.repeat < asked.repeats)
     found = tabulate(
         opened,
@@ -171,7 +189,7 @@ def _results(kept: KeptAnswers, asked: AskedSuite) -> ModelResults:
     return replace(found, columns=columns)
 
 
-def _unchanged(kept: KeptAnswers, asked: AskedSuite) -> NDArray[np.bool_]:
+def unchanged(kept: KeptAnswers, asked: AskedSuite) -> NDArray[np.bool_]:
     """Which cases of today's suite are those that were answered, shape (cases,)."""
     cases = asked.opened.suite.cases
     known, same = (np.zeros(len(cases), dtype=np.bool_) for _ in range(2))

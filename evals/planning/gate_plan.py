@@ -67,7 +67,8 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     `suites` are their numbers of cases, `repeats` how often each case is asked. Calls are requests to both models; `usd`
     and `seconds` are those of all calls, None if unknown. `left_out` conditions need a live model, and there is none.
     `family` is what the gate's family costs.
-    `lost` is the share of each model's answers that is expected to be lost.
+    `lost` is the share of each model's answers that is expected to be lost. `against` names the frozen baseline that stands
+    for the live model: then `suites` count the cases that are as they were frozen, and calls are to the candidate alone.
     """
 
     policy: str
@@ -84,6 +85,7 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     left_out: int = 0
     family: FamilyPrice | None = None
     lost: float = 0.0
+    against: str = ""
 
     @property
     def overall_power(self) -> float | None:

@@ -39,6 +39,8 @@ def _asked(plan: GatePlan) -> str:
         for name, cases in plan.suites.items()
     )
     models = "candidate and baseline" if plan.roles == 2 else "the candidate"
+    if plan.against:
+        suites, models = f"{suites} as in {plan.against}", "the candidate alone"
     cost = f", about {_usd(plan.usd)}" if plan.usd is not None else ", cost not known yet"
     took = f", about {rough_duration(plan.seconds)}" if plan.seconds is not None else ""
     return (

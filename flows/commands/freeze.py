@@ -149,6 +149,7 @@ def _import(settings: Settings, target: str, path: Path, *, as_json: bool) -> No
     from flows.freezing.unpack import import_frozen
     from flows.release.signing import verifying_key
 
+    load_target(settings.targets, target)  # says which names there are
     found, new = import_frozen(settings, target, path)
     checked = verifying_key() is not None
     words = "Imported." if new else "It was here already; its files are whole."

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from evals.errors import ConfigurationError, Problem
+from flows.commands.candidate_options import AGAINST
 from flows.commands.output import EXIT_OF_VERDICT, JSON_OPTION, console, emit, exit_with
 from flows.settings import Settings, load_settings
 
@@ -49,6 +50,7 @@ def plan(
         "--loss",
         help="Share of the answers that is expected to be lost, such as 0.5%; that of the last run when left out.",
     ),
+    against: str = AGAINST,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Say before money is spent what the suites can resolve, and what a run is likely to come to and to cost."""
@@ -64,7 +66,12 @@ def plan(
     settings = load_settings()
     left_out = choosing_cases(settings, target) if several else None
     found = plan_target(
-        settings, target, differing=discordance, lost=_share(loss), left_out=left_out
+        settings,
+        target,
+        differing=discordance,
+        lost=_share(loss),
+        left_out=left_out,
+        against=against,
     )
     if as_json:
         emit(found)
@@ -92,6 +99,7 @@ def gate(
         None, help="A judged run, as `gatewright runs` lists them."
     ),
     policy: Path | None = POLICY,
+    against: str = AGAINST,
     against_itself: bool = typer.Option(
         False, "--against-itself", help="Judge the candidate against itself, repeat against repeat."
     ),
@@ -117,7 +125,7 @@ def gate(
         return
     from flows.evaluation.rejudge import rejudge
 
-    verdict = rejudge(load_settings(), run_id, policy)
+    verdict = rejudge(load_settings(), run_id, policy, against)
     if as_json:
         emit(verdict)
     else:

@@ -6,13 +6,23 @@ from collections.abc import Mapping
 
 import msgspec
 
+from evals.errors import ConfigurationError, Problem
+from evals.evaluation.kept_answers import KeptAnswersError
+from evals.evaluation.kept_results import AskedSuite, unchanged
+from evals.gate.earlier_models import Kept
 from evals.planning.gate_plan import GatePlan
 from evals.planning.past_run import PastRun
 from evals.planning.plan import plan_gate
+from evals.suites.opened import OpenedSuite
+from evals.suites.part import part_of
 from flows.evaluation.estimate import estimate_run, last_results
+from flows.evaluation.kept.frozen import open_frozen
+from flows.evaluation.kept.frozen_choice import against_mark, marked
+from flows.evaluation.kept.recorded_baseline import recorded_evidence
 from flows.evaluation.looks import due_look, results_at
-from flows.evaluation.open_run import load_plan, open_run
+from flows.evaluation.open_run import OpenRun, TargetPlan, load_plan, open_run
 from flows.registry.opening import open_registry
+from flows.registry.store import Registry
 from flows.settings import Settings
 
 __all__ = ["last_run", "plan_target"]
@@ -26,6 +36,7 @@ def plan_target(
     lost: float | None = None,
     first: bool | None = None,
     left_out: Mapping[str, tuple[str, ...]] | None = None,
+    against: str = "",
 ) -> GatePlan:
     """Plan a run of a target.
 
@@ -38,18 +49,22 @@ def plan_target(
         first: whether it is a first release, with no baseline to ask; None for one where nothing is live, unless
             `differing` says what to expect of a baseline.
         left_out: the cases, by suite, that choose among several candidates and don't judge; None for a single candidate.
+        against: "frozen" or "frozen:ID": the candidate alone is asked, and judged on the cases that are as they were frozen.
 
     Raises:
         ConfigurationError: target, gate or suites have problems, a check that can never pass among them.
     """
     plan = load_plan(settings, target).without(left_out or {})
+    suites = plan.suites
     with open_registry(settings) as registry:
-        nothing_live = registry.live(target) is None and differing is None
+        if against:
+            against, suites = _comparable(settings, registry, plan, against)
+        nothing_live = registry.live(target) is None and differing is None and not against
         alone = nothing_live if first is None else first
         asking = estimate_run(plan, "candidate", "", None, last_results(registry, target))
     found = plan_gate(
         plan.policy,
-        plan.suites,
+        suites,
         past=last_run(settings, target),
         differing=differing,
         lost=lost,
@@ -57,7 +72,29 @@ def plan_target(
         repeats=plan.repeats,
     )
     # As the preflight and `doctor` say it: at the limits of the candidate's slot, which a plan of gate and suites can't know.
-    return msgspec.structs.replace(found, seconds=asking.seconds)
+    found = msgspec.structs.replace(found, seconds=asking.seconds)
+    if not against:
+        return found
+    # Of the candidate alone, who is asked the cases that changed too; what it costs is not known before it has a price.
+    return msgspec.structs.replace(found, against=against, calls=asking.calls, usd=None)
+
+
+def _comparable(
+    settings: Settings, registry: Registry, plan: TargetPlan, said: str
+) -> tuple[str, tuple[OpenedSuite, ...]]:
+    """The mark of a frozen baseline, and the suites with the cases alone that are as they were frozen."""
+    name = plan.target.name
+    mark = against_mark(settings, registry, name, said, "evaluation")
+    baseline = marked(registry, name, mark)
+    assert baseline is not None  # it was found just now
+    kept, parts = open_frozen(settings, baseline), []
+    for opened in plan.suites:
+        rows = unchanged(kept, AskedSuite(opened=opened, asked_with={}, repeats=1))
+        if not rows.any():
+            message = f"no case of {opened.suite.name} is as it was frozen"
+            raise ConfigurationError(Problem(where=mark, message=message))
+        parts.append(part_of(opened, rows))
+    return mark, tuple(parts)
 
 
 def last_run(settings: Settings, target: str) -> PastRun | None:
@@ -71,9 +108,21 @@ def last_run(settings: Settings, target: str) -> PastRun | None:
             if run.record.fingerprints != current:
                 continue
             results = results_at(run, due_look(run)[0], fair=True)
+            frozen = _frozen(run)
         return PastRun(
             run_id=found.run_id,
             candidate=results["candidate"],
-            baseline=results.get("baseline"),
+            baseline=results.get("baseline") or frozen,
         )
     return None
+
+
+def _frozen(run: OpenRun) -> Kept | None:
+    """The frozen answers that a run was compared with; what is wrong with them is no affair of a plan's."""
+    if run.record.baseline_model is None or run.asks_baseline:
+        return None
+    try:
+        recorded = recorded_evidence(run)
+    except KeptAnswersError:
+        return None
+    return recorded.baseline if recorded is not None else None

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from evals.errors import RefusedError
+from evals.evaluation.kept_results import KeptEvidence
 from evals.evaluation.rejudge import rejudge_stored
 from evals.gate.policy import GatePolicy, load_policy
 from evals.gate.validation import validate_policy
 from evals.records import Role, Verdict
 from evals.selftest.aa_test import SameModel, same_model
 from flows.evaluation.kept.pinned import kept_evidence
+from flows.evaluation.kept.recorded_baseline import frozen_evidence
 from flows.evaluation.looks import models_of
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.tries.counted import counted_as_stored
@@ -19,8 +22,12 @@ from flows.settings import Settings
 __all__ = ["judge_against_itself", "rejudge"]
 
 
-def rejudge(settings: Settings, run_id: str, policy_file: Path | None = None) -> Verdict:
+def rejudge(
+    settings: Settings, run_id: str, policy_file: Path | None = None, against: str = ""
+) -> Verdict:
     """Judge a run's stored answers by a policy file, or by its own gate; costs nothing and changes nothing.
+
+    `against` is "frozen" or "frozen:ID": its candidate is held against those frozen answers, whatever the run compared with.
 
     A run that stopped early is judged at the looks it made, on the cases that were asked whatever their slice. What
     would have needed more answers is INCONCLUSIVE then.
@@ -40,9 +47,15 @@ def rejudge(settings: Settings, run_id: str, policy_file: Path | None = None) ->
             policy,
             models_of(run),
             release=run.record.kind == "promotion",
-            kept=kept_evidence(run, policy),
+            kept=_against_frozen(run, policy, against) if against else kept_evidence(run, policy),
         )
         return counted_as_stored(run, verdict)
+
+
+def _against_frozen(run: OpenRun, policy: GatePolicy, against: str) -> KeptEvidence:
+    beside = kept_evidence(run, policy)
+    frozen = frozen_evidence(run, against)
+    return replace(frozen, anchor=beside.anchor, anchor_problem=beside.anchor_problem)
 
 
 def judge_against_itself(settings: Settings, run_id: str, role: Role = "candidate") -> SameModel:

@@ -102,6 +102,14 @@ def pose(
         raise ConfigurationError(
             Problem(where=target, message=message, fix="promote a model first")
         )
+    if live.platform != plan.target.platform:
+        message = (
+            f"expected {live.platform}, where {live.model_id} is live; found {plan.target.platform}"
+        )
+        fix = "freeze with the target file as it was, then point it at the other platform"
+        raise ConfigurationError(
+            Problem(where=plan.target.path, field="platform", message=message, fix=fix)
+        )
     if prompts is not None:
         opened = read_prompts(prompts, [one.suite.name for one in plan.suites])
         plan = replace(plan, suites=(*plan.suites, opened))

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from evals.errors import GatewrightError
+from evals.errors import GatewrightError, PlatformError
 from evals.records import LivePointer
 from flows.config.strategy import fixed_name
 from flows.config.target import Target
@@ -82,8 +82,18 @@ async def keep_warm_all(platform: Platform, keeping: KeepWarmPlan) -> KeptWarm:
             await keep_warm(platform, one)
             asked.append(one.name)
         except GatewrightError as error:
-            problems.append(f"{one.name} could not be kept warm: {error}")
+            if _is_retired(error):
+                warnings.append(
+                    f"{one.name} answers no more, since its model is retired: there is no going back to it"
+                )
+            else:
+                problems.append(f"{one.name} could not be kept warm: {error}")
     return KeptWarm(tuple(asked), tuple(paused), tuple(warnings), tuple(problems))
+
+
+def _is_retired(error: GatewrightError) -> bool:
+    """Whether a service refuses for good: no sweep mends that, and none should fail for it every hour."""
+    return isinstance(error, PlatformError) and error.status == 410
 
 
 async def _pause(platform: Platform, name: str) -> str | None:

@@ -204,7 +204,7 @@ def _frozen(run: OpenRun) -> tuple[str, ...]:
     """Whose frozen answers stood for the baseline, and why."""
     found = recorded_in(run.folder)
     told = found is not None and found.source == "frozen"
-    return (f"This run's candidate was {found.note}.",) if found is not None and told else ()
+    return (found.note,) if found is not None and told else ()
 
 
 def _superseded(record: RunRecord) -> tuple[str, ...]:

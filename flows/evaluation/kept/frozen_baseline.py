@@ -9,8 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from evals.errors import ConfigurationError, Problem
-from evals.evaluation.kept_results import AskedSuite
+from evals.evaluation.kept_results import (
+    AskedSuite,
+    all_repeats,
+    cut_labels,
+    grade_kept,
+    kept_results,
+)
 from evals.records import LivePointer
+from evals.report.numbers import counted
 from flows.evaluation.kept.earlier_models import EarlierModel, laid_out
 from flows.evaluation.kept.frozen import open_frozen
 from flows.evaluation.kept.frozen_choice import MARK, marked
@@ -21,9 +28,16 @@ from flows.platforms.asking.gone import why_gone
 from flows.registry.frozen import FrozenBaseline, of_model
 from flows.registry.kept_answers import KeptReference
 
-__all__ = ["baseline_of", "frozen_model", "frozen_reference", "require_frozen"]
+__all__ = [
+    "asked_for",
+    "baseline_of",
+    "frozen_model",
+    "frozen_reference",
+    "grade_frozen",
+    "require_frozen",
+]
 
-_NOT_JUDGED = "latency is shown and decides nothing"
+_NOT_JUDGED = "Latency is shown and decides nothing."
 
 
 async def baseline_of(run: OpenRun, live: LivePointer | None) -> str | None:
@@ -63,14 +77,32 @@ def require_frozen(run: OpenRun, reference: KeptReference) -> FrozenBaseline:
     return found
 
 
+async def grade_frozen(run: OpenRun, reference: KeptReference) -> None:
+    """Have today's graders score all that was frozen, as far as they have not. Raises as `require_frozen`."""
+    kept = open_frozen(run.settings, require_frozen(run, reference))
+    await grade_kept(kept, [all_repeats(kept, one) for one in asked_today(run, "baseline")])
+
+
 def frozen_model(run: OpenRun, reference: KeptReference) -> EarlierModel:
-    """Return frozen answers on the rows of today's suites, or why they can't be compared. Raises as `require_frozen`."""
+    """Return frozen answers on the rows of today's suites, or why they can't be compared. Raises as `require_frozen`.
+
+    A score is the mean over all repeats that were frozen, however often the candidate is asked: that is the better
+    measure of the model, and each case is a pair all the same. Labels are those of as many repeats as the candidate has.
+    """
     kept = open_frozen(run.settings, require_frozen(run, reference))
     asked = []
     for one in asked_today(run, "baseline"):
         then = kept.record.suite(one.opened.suite.name)
         asked.append(_through(one, then.asked_with.get("api") if then is not None else None))
-    return laid_out(kept, reference, asked)
+    found = laid_out(kept, reference, asked)
+    if found.results is None:
+        return found
+    whole = kept_results(kept, [all_repeats(kept, one) for one in asked])
+    cut = {
+        one.opened.suite.name: cut_labels(whole[one.opened.suite.name], one.repeats)
+        for one in asked
+    }
+    return EarlierModel(reference, cut)
 
 
 def _through(one: AskedSuite, api: str | None) -> AskedSuite:
@@ -79,21 +111,26 @@ def _through(one: AskedSuite, api: str | None) -> AskedSuite:
     return replace(one, asked_with=others if api is None else {**others, "api": api})
 
 
+def asked_for(run: OpenRun, mark: str) -> RecordedBaseline:
+    """Return the frozen baseline with this mark, as what a person asked for. Raises as `require_frozen`."""
+    baseline = marked(run.registry, run.target.name, mark)
+    if baseline is None:
+        message = f"{mark} is not on record for {run.target.name}"
+        raise ConfigurationError(Problem(where=run.record.run_id, message=message))
+    return _pinned(run, baseline, "as was asked for.")
+
+
 async def _chosen(run: OpenRun, live: LivePointer | None) -> RecordedBaseline | None:
     named = str(run.record.trigger.get("against", ""))
     if named:
-        baseline = marked(run.registry, run.target.name, named)
-        if baseline is None:
-            message = f"{named} is not on record for {run.target.name}"
-            raise ConfigurationError(Problem(where=run.record.run_id, message=message))
-        return _pinned(run, baseline, "as was asked for")
+        return asked_for(run, named)
     if live is None:
         return None
     found = of_model(run.registry.frozen(run.target.name), live.model_id)
     why = await _gone(run, live) if found is not None else ""
     if found is None or not why:
         return None
-    gone = f"because the live model answers no more ({why}), so that there is no going back to it"
+    gone = f"because the live model answers no more: {why}. There is no going back to it."
     return _pinned(run, found.baseline, gone)
 
 
@@ -108,7 +145,7 @@ async def _gone(run: OpenRun, live: LivePointer) -> str:
 def _pinned(run: OpenRun, baseline: FrozenBaseline, why: str) -> RecordedBaseline:
     open_frozen(run.settings, baseline)
     note = (
-        f"compared with the frozen answers of {baseline.model_id} ({MARK}{baseline.frozen_id}, asked {baseline.frozen_at[:10]},"
-        f" each case {baseline.repeats} times) {why}: {_NOT_JUDGED}"
+        f"The candidate is compared with the frozen answers of {baseline.model_id} ({MARK}{baseline.frozen_id}, asked {baseline.frozen_at[:10]},"
+        f" {counted(baseline.repeats, 'time')} a case), {why} {_NOT_JUDGED}"
     )
     return RecordedBaseline(source="frozen", reference=frozen_reference(baseline), note=note)

@@ -11,12 +11,13 @@ from __future__ import annotations
 from evals.evaluation.kept_results import KeptEvidence
 from flows.evaluation.kept.anchor import kept_as
 from flows.evaluation.kept.earlier_models import earlier_model, earlier_models, graded_model
-from flows.evaluation.kept.frozen_baseline import frozen_model, require_frozen
+from flows.evaluation.kept.frozen_baseline import asked_for, frozen_model, grade_frozen
+from flows.evaluation.kept.frozen_choice import against_mark
 from flows.evaluation.kept.recorded import RecordedBaseline, keep_recorded, recorded_in
 from flows.evaluation.open_run import OpenRun
 from flows.registry.kept_answers import KeptReference
 
-__all__ = ["grade_recorded", "pin_own_answers", "recorded_evidence"]
+__all__ = ["frozen_evidence", "grade_recorded", "pin_own_answers", "recorded_evidence"]
 
 _LUCKY = (
     "the live model is compared with the answers that won its promotion, which flatter it a little; take fresh ones with:"
@@ -36,8 +37,9 @@ async def grade_recorded(run: OpenRun) -> None:
     found = recorded_in(run.folder)
     if found is not None and found.reference is not None:
         if found.source == "frozen":
-            require_frozen(run, found.reference)
-        await graded_model(run, found.reference)
+            await grade_frozen(run, found.reference)
+        else:
+            await graded_model(run, found.reference)
 
 
 def recorded_evidence(run: OpenRun) -> KeptEvidence | None:
@@ -51,6 +53,17 @@ def recorded_evidence(run: OpenRun) -> KeptEvidence | None:
         return _frozen(run, found, found.reference)
     one = earlier_model(run, found.reference)
     return KeptEvidence(recorded=True, baseline=one.results, recorded_problem=one.problem)
+
+
+def frozen_evidence(run: OpenRun, against: str) -> KeptEvidence:
+    """Return what a run is judged against when it is held against "frozen" or "frozen:ID" after the fact.
+
+    Raises as `flows.evaluation.kept.frozen_choice.against_mark`.
+    """
+    mark = against_mark(run.settings, run.registry, run.target.name, against, "evaluation")
+    chosen = asked_for(run, mark)
+    assert chosen.reference is not None
+    return _frozen(run, chosen, chosen.reference)
 
 
 def _frozen(run: OpenRun, found: RecordedBaseline, reference: KeptReference) -> KeptEvidence:

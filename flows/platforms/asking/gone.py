@@ -13,7 +13,7 @@ _PATIENCE_S = 60.0
 
 
 async def why_gone(platform: HostingPlatform, connection: Connection, deployment: str) -> str:
-    """Ask a live model one word; return why it answers no more, "" while it answers, or when that can't be told.
+    """Ask a live model one word; return the status and code by which it says that it answers no more, else "".
 
     Gone is a model that was retired (410), and one whose deployment or id is not known (404) and does not stand on the
     platform's own list either. An outage, a timeout, a limit and a refused credential are not. Never raises.
@@ -25,7 +25,7 @@ async def why_gone(platform: HostingPlatform, connection: Connection, deployment
         if error.status == 410 or (
             _not_there(error) and await _unlisted(platform, connection, deployment)
         ):
-            return error.message
+            return f"{error.status} {error.code or ''}".strip()
     except GatewrightError:  # a credential that is refused says nothing of the model
         pass
     return ""

@@ -218,6 +218,23 @@ async def test_another_key_and_no_key(carried: Carried, monkeypatch: pytest.Monk
     assert carried.read(), "without a key the digests alone are held against it"
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("promote", "line", "--model", "m", "--against", "frozen:zzz"), "found 'frozen:zzz'"),
+        (("evaluate", "line", "--model", "m", "--against", "yesterday"), "found 'yesterday'"),
+        (("promote", "line", "--candidates", "a,b", "--against", "frozen"), "found several"),
+    ],
+)
+def test_a_baseline_that_is_not_frozen_is_one_error_before_anything_is_on_record(
+    here: Project, command: tuple[str, ...], said: str
+) -> None:
+    refused = here.command(*command)
+    assert (refused.code, said in refused.err) == (3, True), refused.err
+    with open_registry(here.settings) as registry:
+        assert [run.kind for run in registry.runs("line", None)] == ["promotion"]
+
+
 def test_the_command_says_what_it_did_and_refuses_in_one_line(
     carried: Carried, here: Project, tmp_path: Path
 ) -> None:

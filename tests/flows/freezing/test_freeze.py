@@ -141,6 +141,13 @@ def test_what_is_wrong_with_prompts_is_said_by_line_and_field_before_anything_is
     assert said in str(refused.value)
 
 
+def test_a_target_that_left_its_platform_already_is_told_so(line: Succession) -> None:
+    target = line.targets / "line.yaml"
+    line.change(target, "platform: openai\nopenai: ", "platform: embedded\n# openai: ")
+    with pytest.raises(ConfigurationError, match="is live; found embedded"):
+        question_of(line.settings, "line")
+
+
 def test_nothing_live_is_nothing_to_freeze(line: Succession) -> None:
     with open_registry(line.settings) as registry:
         registry.withdraw("line", expected_generation=1, actor="ana", reason="over")

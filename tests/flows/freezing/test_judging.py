@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,12 +16,15 @@ from evals.evaluation.kept_answers import KeptAnswersError
 from flows.evaluation.kept.frozen import frozen_folder
 from flows.evaluation.kept.recorded import recorded_in
 from flows.evaluation.open_run import open_run
+from flows.evaluation.plan import plan_target
 from flows.evaluation.rejudge import rejudge
 from flows.evaluation.steps import conclude, judged_anew
 from flows.freezing.archive import export
+from flows.freezing.freeze import freeze, question_of
 from flows.freezing.unpack import import_frozen
 from flows.registry.frozen import FrozenBaseline
 from flows.registry.opening import open_registry
+from flows.registry.records import NewPointer
 from flows.release.go_live import go_live
 from flows.reporting.gather import report_run
 
@@ -55,6 +59,26 @@ async def test_a_model_that_was_shut_down_is_replaced_by_one_that_holds_against_
     page = report_run(frozen.settings, run_id)
     for name in ("report.md", "report.html", "report.json", "report.junit.xml"):
         assert "answers no more" in page.with_name(name).read_text(), name
+
+
+async def test_a_target_that_left_the_platform_of_its_live_model_takes_the_frozen_answers(
+    frozen: Succession, host: ModelHost
+) -> None:
+    with open_registry(frozen.settings) as registry:
+        live = registry.live("line")
+        assert live is not None
+        elsewhere = {"target": "line", "model_id": V1, "endpoint": live.endpoint}
+        registry.switch(
+            NewPointer(platform="azure_openai", **elsewhere),  # type: ignore[arg-type]
+            expected_generation=1,
+            actor="ana",
+            reason="it was there before",
+            kind="adopt",
+        )
+    before = host.asked[V1]
+    _, verdict = await frozen.judged("v2", wrong=4)
+    assert (verdict.outcome, host.asked[V1]) == ("PASS", before)
+    assert any("answered on azure_openai" in reason for reason in verdict.reasons)
 
 
 async def test_a_worse_one_is_refused(frozen: Succession, host: ModelHost) -> None:
@@ -139,6 +163,54 @@ async def test_latency_is_shown_and_decides_nothing_and_alone_it_is_no_pass(
     assert verdict.outcome not in ("PASS", "FAIL")
 
 
+async def test_checks_on_the_production_deployment_take_the_frozen_answers_too(
+    frozen: Succession, host: ModelHost
+) -> None:
+    here: dict[str, str] = {"measure_on": "production"}
+    frozen.set_gate(
+        checks=[
+            {"metric": "exact", "max_drop": 0.04},
+            {"metric": "exact", "max_drop": 0.1, **here},
+            {"metric": "latency_p95_ms", "max_rise": "50%", **here},
+        ]
+    )
+    frozen.change(
+        frozen.targets / "line.yaml", "smoke_cases: 1", "smoke_cases: 1, production_cases: 250"
+    )
+    host.gone.add(V1)
+    run_id, _ = await frozen.judged("v2", wrong=4)
+    outcome = await go_live(frozen.settings, run_id)
+    assert outcome.state == "live", outcome.detail
+    with open_registry(frozen.settings) as registry:
+        verdict = registry.verdict(run_id, "production")
+    assert verdict is not None
+    assert [(check.outcome, check.decides) for check in verdict.checks[:1]] == [("PASS", True)]
+    assert not verdict.checks[1].decides
+
+
+def test_a_plan_counts_the_cases_that_are_as_they_were_frozen(frozen: Succession) -> None:
+    frozen.write_cases(changed=20)
+    found = plan_target(frozen.settings, "line", against="frozen")
+    assert (found.suites, found.calls) == ({"line": 280}, 300)
+    assert found.against == f"frozen:{baseline(frozen).frozen_id}"
+    frozen.write_cases(changed=300)
+    with pytest.raises(ConfigurationError, match="no case of line is as it was frozen"):
+        plan_target(frozen.settings, "line", against="frozen")
+
+
+async def test_a_stored_run_is_judged_again_against_what_was_frozen_since(
+    frozen: Succession, host: ModelHost
+) -> None:
+    run_id, verdict = await frozen.judged("v2", wrong=60)
+    assert verdict.against == ""
+    before = sum(host.asked.values())
+    again = rejudge(frozen.settings, run_id, against="frozen")
+    assert (again.outcome, again.against) == ("FAIL", f"frozen:{baseline(frozen).frozen_id}")
+    with pytest.raises(ConfigurationError, match="--against"):
+        rejudge(frozen.settings, run_id, against="frozen:other")
+    assert sum(host.asked.values()) == before
+
+
 async def test_missing_or_altered_answers_end_the_run_and_never_pass(frozen: Succession) -> None:
     answers = frozen_folder(frozen.settings, baseline(frozen)) / "line.jsonl.zst"
     run_id, _ = await frozen.judged("v2", wrong=4, against="frozen", kind="evaluation")
@@ -184,3 +256,24 @@ async def test_in_a_new_registry_the_first_model_goes_live_against_what_was_carr
     assert verdict.outcome == "PASS"
     outcome = await go_live(frozen.settings, run_id)
     assert (outcome.state, host.asked[V1]) == ("live", 0), outcome.detail
+
+
+async def test_all_repeats_that_were_frozen_speak_for_the_model_asked_once_today(
+    frozen: Succession, host: ModelHost
+) -> None:
+    turns: Counter[str] = Counter()
+
+    def say(asked: str, text: str) -> str:
+        turns[text] += 1
+        return "yes" if asked != V1 or turns[text] % 3 else "no"
+
+    host.say = say
+    await freeze(question_of(frozen.settings, "line", repeats=3))
+    _, verdict = await frozen.judged("v2", wrong=0, against="frozen")
+    drop = verdict.checks[1]
+    assert (drop.candidate, drop.baseline, drop.n) == (1, pytest.approx(2 / 3), 300)
+    assert verdict.outcome == "PASS"
+    frozen.change(frozen.targets / "line.yaml", "max_attempts: 1", "max_attempts: 1, repeats: 5")
+    _, verdict = await frozen.judged("v3", wrong=0, against="frozen")
+    assert "asked 3 times a case, and 5 times now" in verdict.checks[1].reason
+    assert verdict.outcome == "INCONCLUSIVE"

@@ -10,6 +10,7 @@ from support.promoted import TARGET, Place, fine_tune
 from evals.records import Verdict
 from flows.evaluation import steps
 from flows.evaluation.request import request_run, resolve
+from flows.housekeeping.sweep_target import sweep_all
 from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry
 from flows.release.go_live import go_live
@@ -56,3 +57,6 @@ async def test_a_successor_goes_live_and_a_worse_one_does_not(shut_down: Place) 
         assert live is not None
         assert (live.run_id, live.generation) == (better, 3)
         assert registry.verify() == ()
+    (swept,) = await sweep_all(shut_down.settings, TARGET)
+    assert swept.problems == (), "a deployment that is retired is no failure of each sweep"
+    assert any("no going back to it" in warning for warning in swept.warnings)
