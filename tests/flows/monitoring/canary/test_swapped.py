@@ -68,12 +68,23 @@ def swap(place: Any) -> Iterator[Callable[[], None]]:
     change(before)
 
 
+def moving(clock: Clock) -> Callable[[], Any]:
+    """The same clock, a little later each time it is read, as clocks are."""
+
+    def now() -> Any:
+        clock.pass_(milliseconds=1)
+        return clock()
+
+    return now
+
+
 @pytest.fixture
 def look(place: Any) -> Iterator[Callable[[], CanaryStatus]]:
     """Look an hour later, with a Prefect server at hand."""
     clock = Clock()
+    now = moving(clock)
     settings = load_settings()
-    with prefect_stand_in() as prefect, Registry.open(settings.registry_url, now=clock) as registry:
+    with prefect_stand_in() as prefect, Registry.open(settings.registry_url, now=now) as registry:
 
         async def once() -> CanaryStatus:
             async with PrefectApi(prefect.url) as api:
@@ -97,6 +108,8 @@ def test_the_first_look_after_the_swap_finds_it_and_starts_a_regression(look, sw
     assert found.last.outcome == "changed"
     assert found.change.answers
     assert found.change.flow_run
+    assert found.news
+    assert not look().news
 
 
 def test_a_swap_before_the_first_look_ever_is_told_by_the_kept_answers(look, swap):
