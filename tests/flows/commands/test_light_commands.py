@@ -49,6 +49,7 @@ def seeded(project: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
         (("live",), 0),
         (("history", TARGET), 0),
         (("runs",), 0),
+        (("status", "--offline"), 0),
         (("hold", TARGET, "--reason", "incident"), 0),
         (("revoke", TARGET, "v1", "--reason", "leaks"), 0),
         (("rollback", TARGET, "--to", "v9", "--reason", "x"), 3),

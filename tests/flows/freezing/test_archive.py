@@ -6,6 +6,7 @@ import asyncio
 import io
 import shutil
 import socket
+import sqlite3
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,12 +20,13 @@ from support.project import Project
 from support.promoted import new_signing_key
 from support.succession import CASES, Succession
 
-from evals.errors import ConfigurationError
+from evals.errors import ConfigurationError, RegistryError
 from evals.records import decode, encode
 from flows.evaluation.kept.frozen import frozen_folder, open_frozen
 from flows.freezing.archive import export
 from flows.freezing.freeze import freeze, question_of
 from flows.freezing.unpack import import_frozen
+from flows.monitoring.verify import verify_target
 from flows.registry.opening import open_registry
 from flows.settings import Settings
 
@@ -124,6 +126,43 @@ async def test_reading_it_in_again_mends_what_was_lost_since(carried: Carried) -
     (frozen_folder(carried.elsewhere, found.baseline) / "line.jsonl.zst").unlink()
     assert not carried.read()
     open_frozen(carried.elsewhere, found.baseline)
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (
+            "UPDATE frozen SET record = replace(record, '\"repeats\":1', '\"repeats\":9')",
+            "was altered",
+        ),
+        ("UPDATE frozen SET envelope = replace(envelope, 'keyid', 'keyId')", "was altered"),
+        ("UPDATE frozen SET model_id = 'another'", "was altered"),
+        ("DELETE FROM frozen", "was removed"),
+    ],
+)
+async def test_a_row_that_was_edited_is_named_and_nothing_goes_live_on_it(
+    carried: Carried, edit: str, said: str
+) -> None:
+    carried.read()
+    with sqlite3.connect(carried.elsewhere.home / "registry.db") as database:
+        database.execute(edit)
+    database.close()
+    with open_registry(carried.elsewhere) as registry:
+        (problem,) = registry.verify()
+        with pytest.raises(RegistryError, match="changed past Gatewright"):
+            registry.require_intact("line")
+    assert said in problem
+
+
+async def test_verify_names_an_answer_that_was_altered(carried: Carried) -> None:
+    carried.read()
+    _live, whole = await verify_target(carried.elsewhere, "line", offline=True)
+    assert (whole.name, whole.level) == ("frozen", "ok")
+    (answers,) = (carried.elsewhere.home / "kept").rglob("line.jsonl.zst")
+    answers.write_bytes(b"")
+    _live, broken = await verify_target(carried.elsewhere, "line", offline=True)
+    assert (broken.name, broken.level) == ("frozen", "fail")
+    assert "was altered" in broken.message
 
 
 async def test_a_file_that_is_cut_off_or_altered_is_refused(carried: Carried) -> None:
