@@ -209,6 +209,8 @@ async def _run_once(run_id: str, lease: HeldLease) -> None:
 async def _close(run_id: str, error: str | None) -> None:
     try:
         await tasks.clean_up(run_id)
+        if error is None:
+            await tasks.take_reference(run_id)
     finally:
         await _report(run_id, error)
 

@@ -20,9 +20,10 @@ from evals.errors import InfrastructureError, PlatformError, RegistryError
 from evals.report.look_view import look_heading, look_lines
 from flows.approvals import expiry, suspended_runs
 from flows.evaluation import looks, request, steps
+from flows.evaluation.kept import fresh_pass
 from flows.evaluation.progress import last_look
 from flows.housekeeping import answer_cache, sweep_target
-from flows.monitoring import drift_watch, lifecycle, regression_outcome
+from flows.monitoring import automatic_rollback, drift_watch, lifecycle, regression_outcome
 from flows.monitoring.canary.look import look_at_all
 from flows.monitoring.canary.status import CanaryStatus
 from flows.orchestration import artifacts
@@ -60,6 +61,7 @@ __all__ = [
     "settle_selection",
     "start_new",
     "sweep_targets",
+    "take_reference",
 ]
 
 
@@ -140,6 +142,14 @@ async def go_live(run_id: str) -> str:
     return outcome.state
 
 
+@task(name="reference", **_STEP)
+async def take_reference(run_id: str) -> str:
+    """Ask what went live by a run once more, for regression runs to hold it against; returns why that failed, "" if not."""
+    settings = load_settings()
+    made = await fresh_pass.pass_over(settings, run_id)
+    return "" if made is None else made.why
+
+
 @task(name="close expired", **_STEP)
 async def close_expired() -> list[str]:
     """Refuse the runs whose question to people expired; returns their ids."""
@@ -173,9 +183,12 @@ async def settle_regression(run_id: str) -> str:
     """Act on what a regression run found, as the target file says; returns the word for it."""
     settings = load_settings()
     outcome = await asyncio.to_thread(regression_outcome.apply_outcome, settings, run_id)
+    await automatic_rollback.roll_back_failed(settings, run_id)
     alert = await asyncio.to_thread(regression_outcome.alert_of, settings, run_id)
     if alert is not None:
-        artifacts.alert(alert.target, msgspec.structs.asdict(alert))
+        changed = alert.outcome == "changed"
+        event = artifacts.REGRESSION_CHANGED if changed else artifacts.REGRESSION_FAILED
+        artifacts.alert(alert.target, msgspec.structs.asdict(alert), event=event)
     return outcome
 
 
@@ -212,7 +225,7 @@ async def ask_canaries(target: str | None) -> tuple[CanaryStatus, ...]:
     async with _own_server() as api:
         found = await look_at_all(settings, api, target)
     for one in found:
-        if one.change is not None and one.last is not None and one.change.at == one.last.at:
+        if one.news and one.change is not None:
             facts = {"target": one.target, "model_id": one.model_id, "reason": one.change.said}
             artifacts.alert(one.target, facts, event=artifacts.CANARY_CHANGED)
     return found

@@ -2,13 +2,15 @@
 
 A weekly test at 5 % on a model that stands at its bar raises a false alarm 2.6 times a year. Here every run gives an
 e-value for each absolute check, and they are merged in a way that holds for runs on the same cases (see
-`evals.stats.merge_evalues`): the chance of ever raising a false alarm, over all checks and all runs, stays below alpha.
+`evals.stats.merge_evalues`). For each comparison with the model's own recorded answers it gives what gamblers made of it, which
+may be multiplied from week to week, since the cases are given (see `evals.stats.drop_evidence`). The chance of ever raising a
+false alarm, over all checks of both kinds and all runs, stays below alpha.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ from evals.checks.kinds import MissingRule
 from evals.checks.methods import IncomparableError
 from evals.checks.missing import filled, scored_rows
 from evals.checks.rows import due_rows
+from evals.gate.drops import Drop, drops_of
 from evals.gate.examiner import Evidence
 from evals.gate.judge import checks_of_each_slice
 from evals.gate.policy import GatePolicy
@@ -26,6 +29,7 @@ from evals.metrics.estimates import MetricSpec, metric_spec
 from evals.metrics.results import ModelResults
 from evals.records import Record
 from evals.stats.betting import log_e_below
+from evals.stats.drop_evidence import log_together
 from evals.stats.merge_evalues import log_merged
 
 __all__ = ["AccumulatedEvidence", "CheckEvidence", "accumulate", "e_values_of_run"]
@@ -33,12 +37,16 @@ __all__ = ["AccumulatedEvidence", "CheckEvidence", "accumulate", "e_values_of_ru
 Order = Callable[[str, Check], NDArray[np.int64]]
 
 
-class CheckEvidence(Record, frozen=True, kw_only=True):
-    """What one run says against one check: the log of an e-value, from `n` cases."""
+class CheckEvidence(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What one run says against one check: the log of an e-value, from `n` cases.
+
+    Of a comparison with recorded answers `capitals` holds what each gambler made of 1, as logs; `log_e` is their average.
+    """
 
     check: str
     log_e: float
     n: int
+    capitals: tuple[float, ...] = ()
 
 
 class AccumulatedEvidence(Record, frozen=True, kw_only=True):
@@ -61,19 +69,27 @@ class AccumulatedEvidence(Record, frozen=True, kw_only=True):
 
 
 def e_values_of_run(
-    policy: GatePolicy, evidence: Evidence, order: Order
+    policy: GatePolicy,
+    evidence: Evidence,
+    order: Order,
+    second: Mapping[str, ModelResults] | None = None,
 ) -> tuple[CheckEvidence, ...]:
-    """Return what a run says against each absolute check that decides on scores between two ends.
+    """Return what a run says against each check that decides on scores between two ends.
 
-    `order` gives the positions of a suite's cases that were asked as a fair sample for a check, in asking order.
-    Clustered cases are left out: they are no independent draws, and so are metrics without ends, such as latency.
+    `order` gives the positions of a suite's cases that were asked as a fair sample for a check, in asking order. Metrics
+    without ends, such as latency, are left out; so are absolute checks on clustered cases, which are no independent draws.
+    A comparison with recorded answers takes the cases as given, so that clusters don't matter. `second` is another draw
+    of the recorded model, by which the noise of its answers is measured.
     """
-    checks = (
+    checks = [
         check for authored in policy.checks for check in checks_of_each_slice(authored, evidence)
-    )
-    return tuple(
+    ]
+    alone = [
         found for check in checks for found in _of_check(check, evidence, order, policy.missing)
-    )
+    ]
+    pairs = [found for check in checks for found in drops_of(check, evidence, second, order)]
+    alpha = (1.0 - policy.confidence) / max(1, len(alone) + len(pairs))
+    return (*alone, *(_of_drop(one, alpha) for one in pairs))
 
 
 def accumulate(
@@ -89,16 +105,29 @@ def accumulate(
     # 1 / alpha with a chance of at most alpha (Markov); with k checks k / alpha keeps that for all of them (Bonferroni).
     checks = {one.check for run in runs for one in run}
     alarm_at = len(checks) / (1.0 - confidence) if newest else math.inf
-    by_run = [{one.check: one.log_e for one in run} for run in runs]
+    by_run = [{one.check: one for one in run} for run in runs]
     return tuple(
         AccumulatedEvidence(
             check=one.check,
             runs=len(runs),
-            log_e=log_merged([log_e_of.get(one.check) for log_e_of in by_run]),
-            alarm_at=alarm_at,
+            log_e=_merged([found.get(one.check) for found in by_run], paired=bool(one.capitals)),
+            alarm_at=alarm_at * (2.0 if one.capitals else 1.0),  # half is for the reference's luck
         )
         for one in newest
     )
+
+
+def _merged(found: Sequence[CheckEvidence | None], *, paired: bool) -> float:
+    if paired:
+        return log_together([None if one is None else one.capitals or None for one in found])
+    return log_merged([None if one is None else one.log_e for one in found])
+
+
+def _of_drop(drop: Drop, alpha: float) -> CheckEvidence:
+    """What one run says of a drop; half of alpha is for the luck of the reference."""
+    capitals = drop.capitals(alpha / 2.0)
+    average = float(np.logaddexp.reduce(capitals)) - math.log(len(capitals))
+    return CheckEvidence(check=drop.check, log_e=average, n=drop.n, capitals=capitals)
 
 
 def _of_check(

@@ -26,6 +26,7 @@ __all__ = [
     "JudgeFacts",
     "PairedRow",
     "PromotionStep",
+    "RegressionFacts",
     "RunFacts",
     "SliceRow",
     "SuiteTrace",
@@ -194,6 +195,22 @@ class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
     unscored: dict[str, int] = msgspec.field(default_factory=dict)
 
 
+class RegressionFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a regression run came to: steady, worse, changed or cannot_tell.
+
+    `changes` are what moved, `note` what speaks against the answers it was held against. `rolled_back_to` is the model that
+    was gone back to by itself, `rollback_problem` why that was asked for and not done.
+    """
+
+    outcome: str
+    why: str
+    changes: tuple[str, ...] = ()
+    compared_with: str = ""
+    note: str = ""
+    rolled_back_to: str = ""
+    rollback_problem: str = ""
+
+
 class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     """Everything known of one run. Times are UTC, ISO 8601.
 
@@ -210,6 +227,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
         names: short names of model ids, e.g. {"ft:gpt-4.1-mini:…": "v2"}.
         live_now: one sentence on what is live after this run, since when, and who decided it.
         gate_path: the policy file that was applied.
+        regression: what a regression run came to; None before it is settled, and for other runs.
         selection: the field that the candidate was chosen from, or took part in; None when nobody chose.
         notes: things a reader should know, e.g. a leak found between training file and suite.
         next_steps: what the reader can do now.
@@ -246,6 +264,7 @@ class RunFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     names: dict[str, str] = msgspec.field(default_factory=dict)
     live_now: str = ""
     gate_path: str = ""
+    regression: RegressionFacts | None = None
     selection: SelectionFacts | None = None
     notes: tuple[str, ...] = ()
     next_steps: tuple[NextStep, ...] = ()

@@ -23,7 +23,7 @@ from evals.stats.validation import Floats, tail, within
 Bet = float | Literal["predmix_eb"]
 
 _CLOSEST = 1e-9
-_STAKES = tuple(0.9 * (step / 20) ** 2 for step in range(1, 21))
+STAKES = tuple(0.9 * (step / 20) ** 2 for step in range(1, 21))
 """Shares of what may be staked at most."""
 
 
@@ -144,8 +144,8 @@ def log_e_below(values: ArrayLike, bar: float, *, lo: float = 0.0, hi: float = 1
     if not lo < bar < hi:
         raise ValueError(f"the bar must be in ({lo}, {hi}), got {bar}")
     scaled, m = (array - lo) / (hi - lo), (bar - lo) / (hi - lo)
-    gains = [float(np.log1p(stake / (1.0 - m) * (m - scaled)).sum()) for stake in _STAKES]
-    return float(np.logaddexp.reduce(gains)) - math.log(len(_STAKES))
+    gains = [float(np.log1p(stake / (1.0 - m) * (m - scaled)).sum()) for stake in STAKES]
+    return float(np.logaddexp.reduce(gains)) - math.log(len(STAKES))
 
 
 def _grown(gains: Floats) -> Floats:

@@ -12,6 +12,7 @@ from functools import partial
 from evals.errors import GatewrightError, LeaseLostError
 from flows.commands.interrupts import going_on_with
 from flows.commands.output import (
+    EXIT_OF_REGRESSION,
     EXIT_OF_STATE,
     EXIT_OF_VERDICT,
     console,
@@ -110,8 +111,9 @@ def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
     """Print the outcome of a run and leave with its exit code."""
     with open_registry(settings) as registry:
         run, verdict = as_told(registry, require_run(registry, run_id)), registry.verdict(run_id)
+        regression = registry.regression_outcome(run_id)
     if as_json:
-        emit(run_data(run, verdict))
+        emit(run_data(run, verdict, regression))
     elif run.kind == "selection":
         from flows.commands.views.selection import selection_renderable
 
@@ -126,6 +128,8 @@ def show_run(settings: Settings, run_id: str, as_json: bool) -> None:
         with open_as_judged(settings, run_id) as opened:
             console().print(verdict_renderable(build_view(gather(opened))))
         echo(f"report: {run.report}")
+    if regression is not None and verdict is not None and verdict.outcome != "ERROR":
+        exit_with(EXIT_OF_REGRESSION[regression.outcome])
     by_verdict = verdict is not None and run.kind != "promotion"
     exit_with(
         EXIT_OF_VERDICT[verdict.outcome]

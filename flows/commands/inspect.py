@@ -99,9 +99,21 @@ def runs(
         _targets(settings, registry, target)
         found = [as_told(registry, run) for run in registry.runs(target, limit)]
         pending = registry.inbox_pending(limit)
+        regressions = {
+            run.run_id: registry.regression_outcome(run.run_id)
+            for run in found
+            if run.kind == "regression"
+        }
         died = left_by_process(registry)
     if as_json:
-        emit([msgspec.to_builtins(run) for run in found])
+        told = {run_id: one and msgspec.to_builtins(one) for run_id, one in regressions.items()}
+        plain = [msgspec.to_builtins(run) for run in found]
+        emit(
+            [
+                one | ({"regression": told[one["run_id"]]} if one["run_id"] in told else {})
+                for one in plain
+            ]
+        )
         return
     console().print(run_list(found, died) if found else "no runs yet")
     if pending:

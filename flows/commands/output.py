@@ -21,6 +21,7 @@ from evals.report.sanitise import clean
 from flows.registry.records import RunRecord
 
 __all__ = [
+    "EXIT_OF_REGRESSION",
     "EXIT_OF_STATE",
     "EXIT_OF_VERDICT",
     "JSON_OPTION",
@@ -40,6 +41,7 @@ EXIT_OF_STATE = {
     "superseded": 2,
     "failed": 4,
 }
+EXIT_OF_REGRESSION = {"steady": 0, "changed": 0, "worse": 1, "cannot_tell": 2}
 EXIT_OF_VERDICT = {"PASS": 0, "FAIL": 1, "INCONCLUSIVE": 2, "ERROR": 4}
 
 _OBEYED = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -98,8 +100,10 @@ def exit_with(code: int) -> None:
         raise typer.Exit(code)
 
 
-def run_data(run: RunRecord, verdict: Any = None) -> dict[str, Any]:
-    """A run as plain data, with its verdict when there is one."""
+def run_data(run: RunRecord, verdict: Any = None, regression: Any = None) -> dict[str, Any]:
+    """A run as plain data, with its verdict when there is one, and what a regression run came to."""
     data: dict[str, Any] = msgspec.to_builtins(run)
     data["verdict"] = msgspec.to_builtins(verdict) if verdict is not None else None
+    if run.kind == "regression":
+        data["regression"] = None if regression is None else msgspec.to_builtins(regression)
     return data

@@ -7,6 +7,7 @@ import asyncio
 import msgspec
 import typer
 
+from evals.errors import ConfigurationError, Problem
 from flows.commands.options import seconds_of
 from flows.commands.output import JSON_OPTION, console, emit, exit_with, say
 from flows.registry.opening import open_registry
@@ -39,6 +40,8 @@ def status(
     from flows.monitoring.status.gather import gather_status, named_targets
 
     settings, limit_s = load_settings(), seconds_of("--within", within)
+    if limit_s <= 0:
+        raise ConfigurationError(Problem(where="--within", message="expected more than nothing"))
     is_new = not settings.home.exists()
     with open_registry(settings) as registry:
         names = named_targets(settings, registry, target)

@@ -84,13 +84,11 @@ def pairs_file(settings: Settings, run_id: str) -> Path:
 
 
 def runs_of_model(registry: Registry, target: str, model_id: str) -> list[RunRecord]:
-    """Return the judged regression runs of a model, oldest first."""
+    """Return the regression runs of a model, oldest first; those that are settled have left their pairs."""
     found = [
         run
         for run in registry.runs(target, None)
-        if run.kind == "regression"
-        and same_id(run.candidate_model or "", model_id)
-        and registry.verdict(run.run_id) is not None
+        if run.kind == "regression" and same_id(run.candidate_model or "", model_id)
     ]
     return sorted(found, key=lambda run: (run.created_at, run.run_id))
 

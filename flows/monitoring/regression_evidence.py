@@ -5,6 +5,7 @@ Each run leaves what it says in its folder when it is settled; what they say tog
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,22 +17,35 @@ from evals.gate.regression_evidence import (
     e_values_of_run,
 )
 from evals.records import Record
+from flows.evaluation.kept.recorded import RecordedBaseline, recorded_in
 from flows.evaluation.looks import due_look, evidence_at, results_at
 from flows.evaluation.open_run import OpenRun
 from flows.files import read_record, write_record
+from flows.monitoring.earlier_draw import EarlierDraw, earlier_draw
 from flows.registry.records import RunRecord
 
-__all__ = ["RegressionEvidence", "accumulated_evidence", "evidence_sentence", "store_evidence"]
+__all__ = [
+    "RegressionEvidence",
+    "accumulated_evidence",
+    "evidence_sentence",
+    "runs_before",
+    "second_draw",
+    "store_evidence",
+]
 
 _FILE = "over_time.json"
 _SHOWN = 4
 
 
-class RegressionEvidence(Record, frozen=True, kw_only=True):
-    """What a run's own answers say against each check, and what all runs up to it say together."""
+class RegressionEvidence(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """What a run's own answers say against each check, and what all runs up to it say together.
+
+    `reference` is the digest of the recorded answers that the run was held against: comparisons with others don't add up.
+    """
 
     own: tuple[CheckEvidence, ...]
     together: tuple[AccumulatedEvidence, ...]
+    reference: str = ""
 
     @property
     def alarmed(self) -> bool:
@@ -41,10 +55,13 @@ class RegressionEvidence(Record, frozen=True, kw_only=True):
 
 def store_evidence(run: OpenRun) -> RegressionEvidence:
     """Work out what a regression run says, alone and with those before it, and leave it in its folder."""
+    reference, before = _reference(run), runs_before(run)
     own = _own(run)
-    earlier = [_evidence_of(run, before) for before in _before(run)]
+    earlier = [_evidence_of(run, one, reference) for one in before]
     found = RegressionEvidence(
-        own=own, together=accumulate([*earlier, own], confidence=run.policy.confidence)
+        own=own,
+        together=accumulate([*earlier, own], confidence=run.policy.confidence),
+        reference=reference,
     )
     write_record(run.folder / _FILE, found)
     return found
@@ -79,10 +96,35 @@ def _own(run: OpenRun) -> tuple[CheckEvidence, ...]:
         # In asking order, as far as all cases of the check's slice were asked.
         return np.asarray(run.evaluation.rows(suites[suite], look, "candidate", check.where))
 
-    return e_values_of_run(run.policy, evidence_at(run, results_at(run, look)), order)
+    draw = second_draw(run)
+    # Of a later run nobody knows whether the model was the same then.
+    second = draw.results if draw is not None and draw.promoted else None
+    return e_values_of_run(run.policy, evidence_at(run, results_at(run, look)), order, second)
 
 
-def _before(run: OpenRun) -> list[RunRecord]:
+def second_draw(run: OpenRun) -> EarlierDraw | None:
+    """Return a second draw of the answers that a run is held against, None without any."""
+    recorded = recorded_in(run.folder)
+    if recorded is None:
+        return None
+    reference = _reference(run)
+    alike = [
+        one
+        for one in runs_before(run)
+        if _digest_of(recorded_in(run.settings.run_folder(one.run_id))) == reference
+    ]
+    return earlier_draw(run, recorded, alike)
+
+
+def _reference(run: OpenRun) -> str:
+    return _digest_of(recorded_in(run.folder))
+
+
+def _digest_of(recorded: RecordedBaseline | None) -> str:
+    return recorded.reference.digest if recorded is not None and recorded.reference else ""
+
+
+def runs_before(run: OpenRun) -> list[RunRecord]:
     """Earlier judged regression runs of the same model on the same suites, the first one first."""
     mine = run.record
     runs = run.registry.runs(
@@ -100,10 +142,16 @@ def _before(run: OpenRun) -> list[RunRecord]:
     return sorted(same, key=lambda other: (other.created_at, other.run_id))
 
 
-def _evidence_of(run: OpenRun, other: RunRecord) -> tuple[CheckEvidence, ...]:
+def _evidence_of(run: OpenRun, other: RunRecord, reference: str) -> tuple[CheckEvidence, ...]:
     """What an earlier run said; nothing where its folder is gone, which only lowers the evidence."""
     found = read_record(run.settings.run_folder(other.run_id) / _FILE, RegressionEvidence)
-    return found.own if found is not None else ()
+    if found is None:
+        return ()
+    same = found.reference == reference
+    return tuple(
+        one if same or not one.capitals else msgspec.structs.replace(one, capitals=(), log_e=0.0)
+        for one in found.own
+    )
 
 
 def _number(value: float) -> str:

@@ -4,9 +4,11 @@ alert    the event `gatewright.regression.failed` goes to Prefect, for an automa
 hold     automation may not promote until a person releases the target: a baseline that has got worse is a low bar
 revoke   the same, and the evidence of the live model is marked as revoked: it stays live until a person goes back, and
          is never gone back to
+rollback it is gone back by itself, to a warm model that has not failed: see `flows.monitoring.automatic_rollback`
 
 What they follow from is the target's word too (`act_on`): each run that fails, or only what all runs of the live model
-say together, which may be looked at as often as one likes.
+say together, which may be looked at as often as one likes. A model that answers otherwise and no worse is told of where
+`on_change` says so, which it does unless it is emptied; the same change again is told once.
 """
 
 from __future__ import annotations
@@ -14,16 +16,17 @@ from __future__ import annotations
 from evals.records import Record, Verdict
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.monitoring.regression_evidence import (
-    RegressionEvidence,
     accumulated_evidence,
+    runs_before,
     store_evidence,
 )
 from flows.monitoring.regression_words import outcome_of_run
 from flows.monitoring.self_pairs import store_pairs
 from flows.recovery.earlier_models import rollback_command
+from flows.registry.regression_outcomes import RegressionOutcome, RegressionWord
 from flows.settings import Settings
 
-__all__ = ["Alert", "alert_of", "apply_outcome"]
+__all__ = ["Alert", "alert_of", "apply_outcome", "speaks_against"]
 
 
 _NOT_YET = (
@@ -32,64 +35,89 @@ _NOT_YET = (
 
 
 class Alert(Record, frozen=True, kw_only=True):
-    """What somebody has to be told: which target's live model no longer holds, and why."""
+    """What somebody has to be told: which target's live model no longer holds, or is another one, and why."""
 
     target: str
     run_id: str
     model_id: str
     reason: str
+    outcome: RegressionWord
+    rolled_back_to: str = ""
+    rollback_problem: str = ""
 
 
 def apply_outcome(settings: Settings, run_id: str) -> str:
-    """Close a regression run, put what it came to on record, and act on it as the target's `regression.on_fail` says. Returns the word for it.
+    """Close a regression run, put what it came to on record, and act on it as the target's `regression.on_fail` says.
 
-    Only a FAIL has consequences; what could not be decided says nothing against the live model. With `act_on: evidence`
-    a run that did not pass has them when all runs together are evidence enough. Safe to do again.
+    Returns the word for it. Only what is shown to be worse has consequences; what could not be decided says nothing against
+    the live model. With `act_on: evidence` it has them when all runs together are evidence enough. Safe to do again.
     """
     with open_run(settings, run_id) as run:
         verdict = run.registry.verdict(run_id)
         assert verdict is not None, "a regression run is settled after it is judged"
+        known = run.registry.regression_outcome(run_id)
         watched = store_evidence(run)
         store_pairs(run)
-        outcome = run.registry.save_regression_outcome(outcome_of_run(run, verdict, watched))
-        reason = "; ".join(verdict.reasons)[:500]
-        if _speaks_against(run, verdict, watched):
-            _act(run, verdict, f"regression run {run_id}: {reason}")
-        elif verdict.outcome == "FAIL":
-            run.registry.set_run_state(run_id, "judged", f"{reason[:380]}; {_NOT_YET}")
+        outcome = known or run.registry.save_regression_outcome(
+            outcome_of_run(run, verdict, watched)
+        )
+        if speaks_against(run):
+            if known is None or not known.rolled_back_to:
+                _act(run, verdict, f"regression run {run_id}: {outcome.why[:480]}")
+        elif outcome.outcome == "worse":
+            run.registry.set_run_state(run_id, "judged", f"{outcome.why[:380]}; {_NOT_YET}")
         elif verdict.outcome == "ERROR":
-            run.registry.set_run_state(run_id, "failed", reason)
-        elif verdict.outcome == "INCONCLUSIVE":
-            run.registry.set_run_state(run_id, "inconclusive", reason)
+            run.registry.set_run_state(run_id, "failed", outcome.why)
+        elif outcome.outcome == "cannot_tell":
+            run.registry.set_run_state(run_id, "inconclusive", outcome.why)
+        else:
+            run.registry.set_run_state(run_id, "judged", outcome.why)
         return outcome.outcome
 
 
 def alert_of(settings: Settings, run_id: str) -> Alert | None:
-    """Return what to tell when a regression run failed and its target asks for an alert; None otherwise."""
+    """Return what somebody has to be told of a regression run, as its target asks; None for nothing."""
     with open_run(settings, run_id) as run:
-        verdict = run.registry.verdict(run_id)
-        if verdict is None:
+        verdict, outcome = run.registry.verdict(run_id), run.registry.regression_outcome(run_id)
+        if verdict is None or outcome is None:
             return None
-        if verdict.outcome != "ERROR" and not _speaks_against(
-            run, verdict, accumulated_evidence(run)
-        ):
-            return None
-        if "alert" not in run.target.regression.get("on_fail", []):
+        stated = run.target.regression
+        if outcome.outcome == "changed":
+            told = "alert" in stated.get("on_change", ["alert"]) and _is_news(run, outcome)
+        else:
+            told = "alert" in stated.get("on_fail", []) and (
+                verdict.outcome == "ERROR" or speaks_against(run)
+            )
+        if not told:
             return None
         return Alert(
             target=run.target.name,
             run_id=run_id,
             model_id=verdict.candidate_model,
-            reason="; ".join(verdict.reasons)[:500],
+            reason=outcome.why,
+            outcome=outcome.outcome,
+            rolled_back_to=outcome.rolled_back_to,
+            rollback_problem=outcome.rollback_problem,
         )
 
 
-def _speaks_against(run: OpenRun, verdict: Verdict, watched: RegressionEvidence | None) -> bool:
-    """Whether a run is one that its target wants to act on."""
+def speaks_against(run: OpenRun) -> bool:
+    """Whether a settled run is one that its target wants to act on."""
+    verdict = run.registry.verdict(run.record.run_id)
+    if verdict is None:
+        return False
     if run.target.regression.get("act_on", "run") == "run":
         return verdict.outcome == "FAIL"
+    watched = accumulated_evidence(run)
     alarmed = watched is not None and watched.alarmed
     return alarmed and verdict.outcome in ("FAIL", "INCONCLUSIVE")
+
+
+def _is_news(run: OpenRun, outcome: RegressionOutcome) -> bool:
+    """Whether the run before, of the same model, did not say so already."""
+    earlier = runs_before(run)
+    before = run.registry.regression_outcome(earlier[-1].run_id) if earlier else None
+    return before is None or before.outcome != "changed"
 
 
 def _act(run: OpenRun, verdict: Verdict, reason: str) -> None:

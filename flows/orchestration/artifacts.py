@@ -15,6 +15,7 @@ __all__ = [
     "CANARY_CHANGED",
     "DRIFT_FOUND",
     "LIFECYCLE_WARNING",
+    "REGRESSION_CHANGED",
     "REGRESSION_FAILED",
     "alert",
     "publish_report",
@@ -26,6 +27,7 @@ PROGRESS_EVERY_S = 3.0
 _PATIENCE_S = 5.0
 _REPORT_PATIENCE_S = 60.0
 REGRESSION_FAILED = "gatewright.regression.failed"
+REGRESSION_CHANGED = "gatewright.regression.changed"
 DRIFT_FOUND = "gatewright.drift.found"
 LIFECYCLE_WARNING = "gatewright.lifecycle.warning"
 CANARY_CHANGED = "gatewright.canary.changed"

@@ -34,7 +34,8 @@ class RegressionOutcome(Record, frozen=True, kw_only=True, omit_defaults=True):
 
     `why` is one sentence for people. `changes` are what moved since the recorded answers, one sentence each, whatever the
     outcome. `compared_with` says whose recorded answers the model was held against: those of a fresh pass ("reference"),
-    those that won its promotion ("promotion"), or "" for none.
+    those that won its promotion ("promotion"), or "" for none. `rolled_back_to` is the model that was gone back to by itself,
+    `rollback_problem` why that was asked for and not done.
     """
 
     outcome: RegressionWord
@@ -44,6 +45,8 @@ class RegressionOutcome(Record, frozen=True, kw_only=True, omit_defaults=True):
     why: str
     changes: tuple[str, ...] = ()
     compared_with: Literal["", "reference", "promotion", "frozen"] = ""
+    rolled_back_to: str = ""
+    rollback_problem: str = ""
     at: str = ""
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from evals.errors import GatewrightError
 from flows.evaluation import steps
+from flows.evaluation.kept.fresh_pass import pass_over
 from flows.orchestration.target_lease import stopped, target_lease
 from flows.registry.leases import Lease
 from flows.registry.opening import open_registry, require_run
@@ -96,6 +97,7 @@ async def close_run(settings: Settings, run_id: str, error: str | None = None) -
         return
     try:
         await steps.clean_up(settings, run.run_id)
+        await pass_over(settings, run.run_id)
     finally:
         if run.candidate is not None:
             await asyncio.to_thread(report_run, settings, run.run_id, error=error)

@@ -14,6 +14,7 @@ from evals.report.facts import (
     RunFacts,
     RunState,
 )
+from evals.report.sections.regression import regression_notes
 from evals.report.write import write_report
 from flows.config.sealing import UNSEALED
 from flows.deployments.pausing import PAUSING
@@ -34,6 +35,7 @@ from flows.registry.store import Registry
 from flows.reporting.decline import declines
 from flows.reporting.examples import examples_of
 from flows.reporting.next_steps import live_now, next_steps
+from flows.reporting.regression import regression_facts, with_recorded
 from flows.reporting.retries import retry_notes, retry_steps
 from flows.reporting.sampling_facts import confusions, sampling_figures, traces
 from flows.reporting.slices import pairs_of, slices_of
@@ -124,6 +126,7 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
         names=_names(run, after.model_id if after is not None else ""),
         live_now=live_now(run.registry, live),
         gate_path=run.policy.path,
+        regression=regression_facts(run),
         selection=selection_facts(run.registry, record.selection),
         notes=_notes(run, unsealed=unsealed),
         next_steps=(*retry_steps(run), *next_steps(run, live)),
@@ -169,7 +172,8 @@ def _failure(record: RunRecord) -> str | None:
 
 def _results(run: OpenRun) -> Mapping[Role, Mapping[str, ModelResults]]:
     """What both models answered, as far as it is a fair sample of the suites."""
-    return results_at(run, due_look(run)[0], fair=True)
+    results = results_at(run, due_look(run)[0], fair=True)
+    return with_recorded(run, results)
 
 
 def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
@@ -189,8 +193,11 @@ def _notes(run: OpenRun, *, unsealed: bool) -> tuple[str, ...]:
         for opened in run.plan.suites
         if opened.suite.sealed and not unsealed
     )
+    regression = regression_facts(run)
+    noted = regression_notes(regression) if regression is not None else ()
     return (
         *_superseded(run.record),
+        *noted,
         *_frozen(run),
         *told,
         *retry_notes(run),

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from evals.gate.tries.rule import why_no_pass
 from evals.records import CheckResult, Verdict
-from evals.report.facts import RunFacts, RunState
+from evals.report.facts import RegressionFacts, RunFacts, RunState
 from evals.report.numbers import counted
 from evals.report.sanitise import one_line
 from evals.report.sections.check import Tone, check_view
 from evals.report.sections.reasons import checks_that_hold
+from evals.report.sections.regression import REGRESSION_WORDS, regression_sentence
 
 __all__ = ["Headline", "headline", "model_name"]
 
@@ -50,6 +51,8 @@ def headline(facts: RunFacts) -> Headline:
     """Word the outcome. Without a stated outcome the verdict's is taken, and a missing verdict is never a pass."""
     state = facts.state or _derived(facts)
     word, symbol, tone = _WORDS[state]
+    if facts.regression is not None and state != "error":
+        word, symbol, tone = REGRESSION_WORDS[facts.regression.outcome]
     if state == "promoted" and _verdict_word(facts) != "PASS":
         word, symbol, tone = "PROMOTED against the gate", "!", "undecided"
         if _approvable(facts):
@@ -96,6 +99,14 @@ def _verdict_word(facts: RunFacts) -> str:
 
 def _sentence(facts: RunFacts, state: RunState) -> str:
     candidate = model_name(facts, facts.candidate.model_id)
+    if facts.regression is not None and state != "error":
+        return regression_sentence(
+            facts.regression,
+            candidate,
+            _what_held(facts),
+            _unsettled(facts, facts.regression),
+            candidate if facts.after is None else model_name(facts, facts.after.model_id),
+        )
     stays = _stays(facts, over=state != "waiting")
     if state == "promoted":
         return f"{candidate} went live{_instead_of(facts)}; {_on_what(facts)}."
@@ -113,6 +124,11 @@ def _sentence(facts: RunFacts, state: RunState) -> str:
     if state == "waiting":
         return f"{candidate} needs a person's word: {_blocking(facts)}; until then {stays}."
     return f"{_blocking(facts)}; {stays}." if facts.kind != "evaluation" else f"{_blocking(facts)}."
+
+
+def _unsettled(facts: RunFacts, found: RegressionFacts) -> str:
+    """Why it is not steady: the checks that did not hold, or what the run lacked where all did."""
+    return _blocking(facts) if _verdict_word(facts) != "PASS" else _without_stop(found.why)
 
 
 def _stays(facts: RunFacts, *, over: bool) -> str:

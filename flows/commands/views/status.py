@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -129,13 +128,12 @@ def _canary(one: TargetStatus) -> str:
 
 
 def _tries(one: TargetStatus) -> str:
+    """Candidates tried, of those the gate's family allows, and the number of the newest one's try where it is not its first."""
     if one.tries is None:
         return _NOTHING
-    return (
-        f"{one.tries.candidates}/{one.tries.allowed}"
-        if one.tries.allowed
-        else str(one.tries.candidates)
-    )
+    said = str(one.tries.candidates)
+    said += f"/{one.tries.allowed}" if one.tries.allowed else ""
+    return said + (f", try {one.tries.newest_try}" if one.tries.newest_try > 1 else "")
 
 
 def _ends(one: TargetStatus, now: datetime) -> str:
@@ -206,7 +204,7 @@ def _needs(needs: Sequence[tuple[str, Need]], now: datetime) -> Iterator[Rendera
         yield Text("") if (target, need) == needs[0] else Group()
         yield head
         if need.command:
-            yield Padding(Text(need.command, style="dim"), (0, 0, 0, 4))
+            yield Text(f"    {need.command}", style="dim")
 
 
 def _ago(at: str, now: datetime) -> str:

@@ -16,6 +16,7 @@ from flows.evaluation.kept.frozen_choice import against_mark
 from flows.evaluation.kept.recorded import RecordedBaseline, keep_recorded, recorded_in
 from flows.evaluation.open_run import OpenRun
 from flows.registry.kept_answers import KeptReference
+from flows.registry.provenance import origin
 
 __all__ = ["frozen_evidence", "grade_recorded", "pin_own_answers", "recorded_evidence"]
 
@@ -81,9 +82,17 @@ def _frozen(run: OpenRun, found: RecordedBaseline, reference: KeptReference) -> 
 def _own(run: OpenRun, model: str) -> RecordedBaseline:
     target = run.target.name
     pointer = run.registry.find(target, model)
-    found = kept_as(run, earlier_models(run), pointer.generation) if pointer is not None else None
-    if found is None:
+    if pointer is None:
         return RecordedBaseline(source="promotion", problem=f"{_NONE} {target}")
+    generation = origin(run.registry, pointer).generation
+    fresh = run.registry.reference(target, generation)
+    if fresh is not None:
+        return RecordedBaseline(source="reference", reference=fresh)
+    found = kept_as(run, earlier_models(run), pointer.generation)
+    failed = run.registry.reference_failure(target, generation)
+    because = f" (there are no fresh ones: {failed})" if failed else ""
+    if found is None:
+        return RecordedBaseline(source="promotion", problem=f"{_NONE} {target}{because}")
     return RecordedBaseline(
-        source="promotion", reference=found.reference, note=f"{_LUCKY} {target}"
+        source="promotion", reference=found.reference, note=f"{_LUCKY} {target}{because}"
     )

@@ -48,6 +48,8 @@ from flows.settings import Settings
 
 __all__ = ["gather_status", "named_targets"]
 
+_LONGEST = 500
+
 
 def named_targets(settings: Settings, registry: Registry, target: str | None) -> tuple[str, ...]:
     """Return the targets that are meant: one, or all that have a file or were ever live.
@@ -85,7 +87,7 @@ async def gather_status(
     targets = [one for one in files.values() if isinstance(one, Target)]
     seen = await look_at_all(settings, registry, targets, limit_s=limit_s, ask=ask)
     found = tuple(
-        _status(settings, registry, name, files[name], seen.get(name), ask) for name in names
+        _status_or_why(settings, registry, name, files[name], seen.get(name), ask) for name in names
     )
     needs = tuple(trigger_needs(registry))
     severity = max([severest(needs), *(one.severity for one in found)], key=SEVERITIES.index)
@@ -113,6 +115,39 @@ def _file(settings: Settings, registry: Registry, name: str) -> Target | Need:
         )
 
 
+def _clean(need: Need) -> Need:
+    """Reasons and names of people and platforms are anybody's text."""
+    return msgspec.structs.replace(need, message=one_line(need.message, _LONGEST))
+
+
+def _status_or_why(
+    settings: Settings,
+    registry: Registry,
+    name: str,
+    file: Target | Need,
+    seen: Seen | None,
+    asked: bool,
+) -> TargetStatus:
+    """One target's status; a record of it that can't be read is its own trouble."""
+    try:
+        return _status(settings, registry, name, file, seen, asked)
+    except GatewrightError as error:
+        command = f"gatewright verify {name}"
+        why = Need(kind="record", severity="unseen", message=str(error), command=command)
+        return TargetStatus(
+            target=name,
+            severity=why.severity,
+            platform=file.platform if isinstance(file, Target) else "",
+            looked=False,
+            needs=(_clean(why),),
+        )
+
+
+def _matters(settings: Settings, name: str, live: LivePointer | None) -> bool:
+    """Whether a file that can't be read is anybody's: not that of a target which was given up, with nothing live."""
+    return live is not None or (settings.targets / f"{name}.yaml").exists()
+
+
 def _status(
     settings: Settings,
     registry: Registry,
@@ -128,7 +163,7 @@ def _status(
     itself = against_itself(settings, registry, live)
     drift = registry.drifted(name)
     needs = [
-        *([file] if isinstance(file, Need) else ()),
+        *([file] if isinstance(file, Need) and _matters(settings, name, live) else ()),
         *seen.problems,
         *_drifts(name, drift, seen),
         *regression_needs(regression),
@@ -154,7 +189,7 @@ def _status(
         usd_per_hour=_sum(one.usd_per_hour for one in seen.slots) if seen.stood else None,
         frozen=_frozen(registry, name, live),
         against_itself=itself,
-        needs=tuple(sorted(needs, key=lambda one: -SEVERITIES.index(one.severity))),
+        needs=tuple(sorted(map(_clean, needs), key=lambda one: -SEVERITIES.index(one.severity))),
     )
 
 

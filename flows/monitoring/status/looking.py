@@ -59,6 +59,8 @@ async def _look(
         if not ask:
             return Seen(ends=await published_ends(registry, target, platform))
         return await _Look(settings, registry, target, platform, limit_s).all()
+    except GatewrightError as error:
+        return Seen(problems=(_problem(target, "platform", error),))
     finally:
         await platform.aclose()
 
@@ -135,6 +137,11 @@ class _Look:
             self._problems.append(_problem(self._target, kind, why))
         except GatewrightError as error:
             self._problems.append(_problem(self._target, kind, error))
+        except (
+            Exception
+        ) as error:  # of a platform from elsewhere, say: it is this target's trouble alone
+            why = f"unexpected {type(error).__name__}: {error}"
+            self._problems.append(_problem(self._target, kind, why))
         return None
 
 

@@ -23,7 +23,7 @@ __all__ = ["recorded_needs", "trigger_needs"]
 
 _LONGEST = 240
 _LOOKED_BACK = timedelta(days=30)
-"""A failed run that is older than this, and was never tried again, is history."""
+"""What failed, or was refused, longer ago than this and was never tried again is history."""
 
 
 def recorded_needs(
@@ -44,8 +44,10 @@ def recorded_needs(
             command=f"gatewright release {target} --reason '…'",
         )
     runs = registry.runs(target, 200)
+    limit = datetime.fromisoformat(registry.now()) - _LOOKED_BACK
     for run in runs:
-        yield from _asked_of_people(settings, registry, run)
+        if run.state == "waiting" or datetime.fromisoformat(run.updated_at) >= limit:
+            yield from _asked_of_people(settings, registry, run)
     yield from _undone(registry, target)
     yield from _failed(registry, runs)
 

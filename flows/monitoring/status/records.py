@@ -64,6 +64,7 @@ NeedKind = Literal[
     "target_file",
     "platform",
     "publisher",
+    "record",
     "canary",
     "against_itself",
     "trigger",

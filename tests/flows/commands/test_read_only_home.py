@@ -27,6 +27,7 @@ def command(place: Place, *arguments: str) -> CommandResult:
 def test_commands_that_only_look_work(looked_at: Place) -> None:
     run_id = looked_at.runs[1]
     for arguments in (
+        ("status",),
         ("live",),
         ("runs",),
         ("history", TARGET),

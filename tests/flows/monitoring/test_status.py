@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+import socket
+import sqlite3
 from datetime import datetime, timedelta
 
 import msgspec
@@ -14,16 +16,19 @@ from support.ten_states import TenStates
 
 from evals.errors import ConfigurationError
 from flows.commands.views.status import status_renderable
+from flows.monitoring.against_itself import AgainstItself
 from flows.monitoring.status.gather import gather_status, named_targets
-from flows.monitoring.status.records import Need, Status, TargetStatus
+from flows.monitoring.status.records import Need, StandingSlot, Status, TargetStatus, Tries
 from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState
 from flows.registry.records import Binding
 
 
-def looked(ten: TenStates, target: str | None = None, *, ask: bool = True) -> Status:
+def looked(
+    ten: TenStates, target: str | None = None, *, ask: bool = True, limit_s: float = 60.0
+) -> Status:
     settings = ten.account.settings
     names = named_targets(settings, ten.registry, target)
-    return asyncio.run(gather_status(settings, ten.registry, names, ask=ask))
+    return asyncio.run(gather_status(settings, ten.registry, names, ask=ask, limit_s=limit_s))
 
 
 def of(status: Status, name: str) -> TargetStatus:
@@ -240,3 +245,85 @@ def test_a_canary_that_found_a_change_asks_for_a_person_until_it_is_answered(
     steady = msgspec.structs.replace(change, regressed="steady", run_id="triage-r")
     ten.registry.keep_canary(msgspec.structs.replace(state, change=steady))
     assert need(looked(ten), "triage", "canary").severity == "notice"
+
+
+def test_a_service_that_takes_the_question_and_never_answers_is_given_up(ten: TenStates) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        ten.written("hangs", azure_openai={"endpoint": url, "arm_endpoint": url})
+        ten.pointed("hangs", "hangs-production")
+        found = looked(ten, "hangs", limit_s=0.5)
+    assert of(found, "hangs").severity == "unseen"
+    assert need(found, "hangs", "platform").message == "no answer within 0.5 s"
+    assert of(found, "hangs").ends[0].asked is False, "what is published is known all the same"
+    assert "?" in shown(found, 200)
+
+
+def test_a_target_whose_file_is_gone_is_told_of_while_something_is_live(ten: TenStates) -> None:
+    path = ten.account.folder / "targets" / "old.yaml"
+    ten.live("old", stands=False)
+    path.unlink()
+    assert need(looked(ten), "old", "target_file").severity == "misconfigured"
+    ten.registry.withdraw("old", expected_generation=1, actor="ana", reason="given up")
+    assert of(looked(ten), "old").severity == "well"
+
+
+def test_one_target_alone_shows_its_slots_and_the_live_model_against_itself() -> None:
+    itself = AgainstItself(
+        suite="triage",
+        column="exact_match",
+        pairs=12,
+        within_runs=0,
+        between_runs=12,
+        answers=4800,
+        difference=0.01,
+        lower=-0.04,
+        upper=0.06,
+        confidence=0.95,
+        enough=False,
+        enough_pairs=20,
+        says="too_few",
+    )
+    slot = StandingSlot(
+        name="triage-old",
+        model_id="m1",
+        role="previous",
+        state="paused",
+        sku="GlobalStandard",
+        run_id="r1",
+        created_at=None,
+        ends_at=None,
+        usd_per_hour=1.7,
+    )
+    tries = Tries(candidates=2, allowed=4, window_s=90 * 86400, newest="v3", newest_try=2)
+    one = TargetStatus(
+        target="triage",
+        severity="well",
+        platform="embedded",
+        looked=True,
+        tries=tries,
+        slots=(slot,),
+        usd_per_hour=1.7,
+        against_itself=(itself,),
+    )
+    at = "2026-11-28T12:00:00.000000Z"
+    status = Status(at=at, severity="well", exit_code=0, looked=True, targets=(one,))
+    page = " ".join(shown(status, 200).split())
+    assert "2/4, try 2" in page
+    assert "previous: triage-old (GlobalStandard), paused, $1.70 an hour" in page
+    assert (
+        "against itself, triage/exact_match: later minus earlier +0.010 [−0.040, +0.060] over 12 of 20 pairs of passes:"
+        " too few to claim anything" in page
+    )
+
+
+def test_a_record_that_can_not_be_read_is_the_trouble_of_its_target_alone(ten: TenStates) -> None:
+    ten.live("well")
+    ten.live("odd")
+    ten.run("odd", "promotion", "refused", outcome="FAIL")
+    path = ten.account.settings.registry_url.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE runs SET record = '{}' WHERE target = 'odd'")
+    found = looked(ten)
+    assert {one.target: one.severity for one in found.targets} == {"odd": "unseen", "well": "well"}
+    assert "can't read" in of(found, "odd").needs[0].message

@@ -1,0 +1,51 @@
+"""`gatewright reference`: ask what is live all its suites once more, and keep the answers that regression runs hold it against."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import typer
+
+from flows.commands.output import JSON_OPTION, echo, emit, exit_with
+from flows.settings import load_settings
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command(epilog="Example: gatewright reference support-triage")(reference)
+
+
+def reference(
+    target: str = typer.Argument(..., help="The target whose live model is asked."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Take what is live as the measure: ask it its suites afresh, and hold later regression runs against these answers.
+
+    Exit codes: 0 kept · 3 wrong input · 4 the answers could not be had, and the measure is what it was.
+    """
+    from flows.evaluation.kept.fresh_pass import take_reference
+
+    settings = load_settings()
+    echo(f"{target}: asking the live model all its suites …", err=True)
+    made = asyncio.run(take_reference(settings, target, actor=settings.actor))
+    kept = made.kept
+    if as_json:
+        emit(
+            {
+                "target": target,
+                "model_id": made.model_id,
+                "generation": made.generation,
+                "kept": None if kept is None else msgspec.to_builtins(kept),
+                "why": made.why,
+            }
+        )
+    elif kept is not None:
+        echo(
+            f"{target}: the answers of {made.model_id} are kept; regression runs are held against them from now on"
+        )
+    else:
+        echo(f"{target}: no fresh answers of {made.model_id}: {made.why}")
+    exit_with(0 if kept is not None else 4)
