@@ -16,11 +16,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import typer
+from typer.main import get_command
 
 from evals import __version__
 from evals.addresses import prepare_environment
@@ -104,6 +105,12 @@ def _root(
         raise typer.Exit(EXIT_CONFIGURATION)
 
 
+@cache
+def _parser() -> Any:
+    """All commands with their options, made once for a process."""
+    return get_command(app)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit code."""
     for name in ("stdout", "stderr"):
@@ -122,7 +129,7 @@ def run(arguments: list[str]) -> int:
 
             start_log()
         with telling_of_waits(partial(say, stderr=True)):
-            result: Any = app(arguments, standalone_mode=False)
+            result: Any = _parser()(arguments, standalone_mode=False)
         if result == EXIT_INTERRUPTED:  # the parser swallows Ctrl-C and returns what a shell would
             raise KeyboardInterrupt
         return result if isinstance(result, int) else 0

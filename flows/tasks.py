@@ -225,7 +225,7 @@ async def ask_canaries(target: str | None) -> tuple[CanaryStatus, ...]:
     async with _own_server() as api:
         found = await look_at_all(settings, api, target)
     for one in found:
-        if one.change is not None and one.last is not None and one.change.at == one.last.at:
+        if one.news and one.change is not None:
             facts = {"target": one.target, "model_id": one.model_id, "reason": one.change.said}
             artifacts.alert(one.target, facts, event=artifacts.CANARY_CHANGED)
     return found

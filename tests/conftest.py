@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--kills",
         type=int,
         metavar="N",
-        default=40,
+        default=20,
         help="how often the kill test of the whole product kills something",
     )
     parser.addoption(
@@ -125,6 +125,18 @@ def pytest_collection_finish() -> None:
     """Modules and tests are there to stay: no collection of garbage needs to look through them (half a second each)."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def environment_as_before() -> Iterator[None]:
+    """What a test or the code it calls sets is set for it alone: a fork would not equal a process begun with other variables."""
+    before = dict(os.environ)
+    yield
+    for name in {**before, **os.environ}:
+        if name not in before:
+            del os.environ[name]
+        elif os.environ.get(name) != before[name] and name != "PYTEST_CURRENT_TEST":
+            os.environ[name] = before[name]
 
 
 @pytest.fixture

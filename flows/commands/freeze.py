@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 from rich.live import Live
 
-from evals.errors import ConfigurationError, Problem
+from evals.errors import ConfigurationError, GatewrightError, InfrastructureError, Problem
 from evals.sampling.progress.displays import LinePrinter, progress_view
 from evals.sampling.progress.snapshot import ProgressSink, Snapshot
 from flows.commands.interrupts import going_on_with
@@ -114,10 +116,22 @@ def _freeze(
         f"{target}: freezing {question.live.model_id}, {asked:,} questions {repeats} times each …",
         err=True,
     )
-    with going_on_with("the same command"), _Shown() as shown:
+    with _disk(), going_on_with("the same command"), _Shown() as shown:
         done = asyncio.run(carry_out(question, progress=shown, with_losses=losses))
     words = "" if done.new else "The same was frozen before: nothing was asked (--again asks anew)."
     return done.on_record, words
+
+
+@contextmanager
+def _disk() -> Iterator[None]:
+    """Name what can't be written in one sentence: a home that can only be read is no fault of the program."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, GatewrightError):
+            raise
+        where = error.filename or "a file"
+        raise InfrastructureError(f"{where} can't be written: {error.strerror or error}") from error
 
 
 class _Shown:
@@ -150,7 +164,8 @@ def _import(settings: Settings, target: str, path: Path, *, as_json: bool) -> No
     from flows.release.signing import verifying_key
 
     load_target(settings.targets, target)  # says which names there are
-    found, new = import_frozen(settings, target, path)
+    with _disk():
+        found, new = import_frozen(settings, target, path)
     checked = verifying_key() is not None
     words = "Imported." if new else "It was here already; its files are whole."
     if not checked:
@@ -161,7 +176,8 @@ def _import(settings: Settings, target: str, path: Path, *, as_json: bool) -> No
 def _export(settings: Settings, found: FrozenOnRecord, to: Path, *, as_json: bool) -> None:
     from flows.freezing.archive import export
 
-    size = export(settings, found, to)
+    with _disk():
+        size = export(settings, found, to)
     if as_json:
         emit({**frozen_data(found), "file": str(to), "bytes": size})
     else:

@@ -22,6 +22,8 @@ from flows.evaluation.progress import run_progress, waits_shown
 from flows.evaluation.request import note_weights
 from flows.platforms.base import Connection
 from flows.platforms.lifetimes import DEVELOPER_LIFE, EXPIRES_TAG
+from flows.platforms.model_names import same_id
+from flows.registry.frozen import of_model
 
 __all__ = [
     "ask_models",
@@ -65,10 +67,22 @@ async def ask_models(
                         store=store,
                     )
                 return asked
-        except EndpointGoneError:
+        except EndpointGoneError as error:
             if attempt == _REDEPLOYS:
-                raise
+                raise _with_way_out(run, error) from error
     raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _with_way_out(run: OpenRun, error: EndpointGoneError) -> EndpointGoneError:
+    """The same error; where it is the baseline that is gone, and is frozen, with what takes its place."""
+    gone = error.endpoint.model_id
+    frozen = of_model(run.registry.frozen(run.target.name), gone)
+    if frozen is None or not same_id(gone, run.record.baseline_model or ""):
+        return error
+    return EndpointGoneError(
+        f"{error}; its answers are frozen ({frozen.baseline.frozen_id}): a new run takes them, begun with --again",
+        error.endpoint,
+    )
 
 
 async def candidate_connection(run: OpenRun) -> Connection:

@@ -17,39 +17,34 @@ from flows.registry.leases import LIFE_S, Lease
 
 __all__ = ["LeaseWatch"]
 
-_LONGEST_GAP_S = LIFE_S / 2
+_MOST_COUNTED_S = LIFE_S / 2
+"""What a time without a look counts for at most, in seconds: it may have been a pause."""
 
 
 class LeaseWatch:
-    """Remembers since when each lease stands still. `clock` is monotonic, in seconds."""
+    """Remembers how long each lease stood still while it was looked at. `clock` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._since: dict[tuple[str, str], tuple[float, float]] = {}
+        self._still: dict[tuple[str, str], tuple[float, float]] = {}
         self._looked = clock()
 
     def look(self, leases: Iterable[Lease]) -> None:
-        """Take in every lease there is. After a gap in looking the watch begins anew: it may have been a pause."""
+        """Take in every lease there is."""
         now = self._clock()
-        if now - self._looked > _LONGEST_GAP_S:
-            self._since.clear()
-        self._looked = now
-        before = self._since
-        self._since = {}
+        passed, self._looked = min(now - self._looked, _MOST_COUNTED_S), now
+        before, self._still = self._still, {}
         for lease in leases:
-            known = before.get((lease.run_id, lease.holder))
-            still = known is not None and known[0] == lease.beat
-            self._since[lease.run_id, lease.holder] = (
-                known if still and known else (lease.beat, now)
-            )
+            beat, still = before.get((lease.run_id, lease.holder), (None, 0.0))
+            silent = still + passed if beat == lease.beat else 0.0
+            self._still[lease.run_id, lease.holder] = (lease.beat, silent)
 
     def died(self, lease: Lease) -> bool:
         """Say whether the process that carries a run out is dead: known to be, or silent for as long as it was watched."""
         if not died(lease):
             return False
-        seen = self._since.get((lease.run_id, lease.holder))
-        silent = seen is not None and self._clock() - seen[1] >= LIFE_S
-        return silent or is_dead(lease.holder)
+        _, silent = self._still.get((lease.run_id, lease.holder), (0.0, 0.0))
+        return silent >= LIFE_S or is_dead(lease.holder)
 
     def stopped(self, lease: Lease) -> bool:
         """Say whether nobody carries a run out, although something is left to do."""

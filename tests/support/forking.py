@@ -1,9 +1,9 @@
 """Processes that tests start with `python -m …` are forked from one that has imported everything, where that can be.
 
-Most of what a short process costs is its imports: two seconds for a command, seven for a flow run. `install` has
-`subprocess` ask a fork server (`support/fork_server.py`) for them. What one gets is a process like any other: a child
-of who started it, with a pid of its own, that is waited for, signalled and killed. Whatever a fork would not be equal
-to is started as always: see `_order`.
+Most of what a short process costs is its imports: two seconds for a command, seven for a flow run, ten for a worker of
+pytest-xdist. `install` has `subprocess` ask a fork server (`support/fork_server.py`) for them. What one gets is a
+process like any other: a child of who started it, with a pid of its own, that is waited for, signalled and killed.
+Whatever a fork would not be equal to is started as always: see `_order`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ MODULES = frozenset(
     }
 )
 """What is forked when it is run with `-m` …"""
+XDIST = ("-u", "-c", "import sys;exec(eval(sys.stdin.readline()))")
+"""… how a worker of pytest-xdist begins, which finds most of what tests import …"""
 SCRIPTS = frozenset({"lives.py", "slot_work.py", "switch_race.py"})
 """… or as a file below `tests`."""
 STARTS_OTHERS = frozenset(
@@ -127,7 +129,7 @@ def _order(
     return {
         "program": program,
         "argv": rest,
-        "starts_others": program in STARTS_OTHERS or rest[:1] == ["demo"],
+        "starts_others": program in STARTS_OTHERS or rest[:1] == ["demo"] or program == XDIST[1],
         "environment": environment,
         "folder": folder,
         "new_session": new_session,
@@ -138,6 +140,8 @@ def _order(
 
 def _program_of(argv: list[str]) -> list[str]:
     """The module or the file that is run, with its arguments; "" where it is not one of those that are forked."""
+    if tuple(argv[1:]) == XDIST:
+        return list(XDIST[1:])
     if argv[1:2] == ["-m"] and argv[2:3] and argv[2] in MODULES:
         return argv[2:]
     if argv[1:] and os.path.basename(argv[1]) in SCRIPTS:

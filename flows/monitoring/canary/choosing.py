@@ -26,6 +26,7 @@ from flows.evaluation.open_run import TargetPlan, sampling_settings, strata
 from flows.monitoring.canary.live_model import Answer, AskedCase, Key, LiveModel
 from flows.platforms.model_names import same_model
 from flows.registry.canaries import CanaryCase
+from flows.registry.provenance import origin
 from flows.registry.store import Registry
 from flows.settings import Settings
 
@@ -207,7 +208,11 @@ def _kept(
 
 
 def _sources(settings: Settings, registry: Registry, live: LiveModel) -> Iterator[KeptAnswers]:
+    """The answers of the fresh pass over what is live, and those that it was promoted by."""
     target, model = live.plan.target.name, live.pointer.model_id
+    fresh = registry.reference(target, origin(registry, live.pointer).generation)
+    if fresh is not None:
+        yield open_reference(settings, fresh)
     for reference in registry.kept_answers(target):
         if same_model(model, reference.model_id):
             yield open_reference(settings, reference)

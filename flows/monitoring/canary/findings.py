@@ -217,7 +217,9 @@ def _changed(
         marks=tuple(marks),
         key=f"canary:{state.target}:{digest([state.generation, now, look.said])[7:19]}",
     )
-    state = _looked(at, replace(state, change=found), replace(look, outcome="changed"), spent)
+    state = _looked(
+        at, replace(state, change=found), replace(look, at=now, outcome="changed"), spent
+    )
     at.registry.keep_canary(
         state, event="canary_changed", reason=look.said, data={"marks": list(marks)}
     )
@@ -225,5 +227,7 @@ def _changed(
 
 
 def _looked(at: Here, state: CanaryState, look: CanaryLook, spent: Spending) -> CanaryState:
-    made = replace(look, at=at.registry.now(), calls=spent.calls, cost_usd=spent.cost_usd)
+    made = replace(
+        look, at=look.at or at.registry.now(), calls=spent.calls, cost_usd=spent.cost_usd
+    )
     return replace(state, last=made, looks=state.looks + 1)

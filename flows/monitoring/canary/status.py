@@ -50,6 +50,11 @@ class CanaryStatus(Record, frozen=True, kw_only=True):
     problem: str = ""
 
     @property
+    def news(self) -> bool:
+        """Whether the last look is the one that found the change."""
+        return self.change is not None and self.last is not None and self.change.at == self.last.at
+
+    @property
     def changed(self) -> bool:
         """Whether a change was found that is not over."""
         return self.change is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,24 @@ LIBRARIES = ("azure.appconfiguration", "nltk", "psycopg", "pyarrow", "rouge_scor
 
 
 @pytest.fixture
-def bare(project, tmp_path: Path):
+def bare(project, monkeypatch):
     """The command line in an installation without extras: Python refuses to import what they hold."""
+
+    def command(*arguments, **more):
+        held = [
+            name for name in sys.modules if name.startswith(tuple(f"{one}." for one in LIBRARIES))
+        ]
+        with monkeypatch.context() as without:
+            for name in (*LIBRARIES, *held):
+                without.setitem(sys.modules, name, None)
+            return project.command(*arguments, **more)
+
+    return command
+
+
+@pytest.fixture
+def bare_process(project, tmp_path: Path):
+    """The same as a process, which begins without them."""
     block = f"import sys; sys.modules.update(dict.fromkeys({LIBRARIES!r}))\n"
     (tmp_path / "bare").mkdir()
     (tmp_path / "bare" / "sitecustomize.py").write_text(block)
@@ -44,14 +61,14 @@ def test_a_text_metric_without_its_library_is_found_when_the_suite_is_checked(
         f"{measure} needs the library {library}, which is not installed",
         "pip install 'gatewright[text-metrics]'",
     )
-    assert project.gatewright("suite", "check", "support-triage").code == 0
+    assert project.command("suite", "check", "support-triage").code == 0
 
 
-def test_the_usual_text_metric_needs_no_extra(project, bare):
+def test_the_usual_text_metric_needs_no_extra(project, bare_process):
     suite = project.datasets / "support-triage" / "suite.yaml"
     grader = "graders:\n  - {name: alike, type: text_similarity, evaluation_metric: fuzzy_match, reference: a}\n"
     project.change(suite, "graders:\n", grader)
-    assert bare("suite", "check", "support-triage").code == 0
+    assert bare_process("suite", "check", "support-triage").code == 0
 
 
 def test_a_parquet_suite_without_its_library_is_found_when_the_suite_is_checked(project, bare):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -13,12 +14,13 @@ from support.succession import Succession, model
 
 from evals.errors import ConfigurationError, RefusedError
 from evals.evaluation.kept_answers import KeptAnswersError
+from evals.sampling.fatal_errors import EndpointGoneError
 from flows.evaluation.kept.frozen import frozen_folder
 from flows.evaluation.kept.recorded import recorded_in
 from flows.evaluation.open_run import open_run
 from flows.evaluation.plan import plan_target
 from flows.evaluation.rejudge import rejudge
-from flows.evaluation.steps import conclude, judged_anew
+from flows.evaluation.steps import ask_round, conclude, judged_anew
 from flows.freezing.archive import export
 from flows.freezing.freeze import freeze, question_of
 from flows.freezing.unpack import import_frozen
@@ -79,6 +81,17 @@ async def test_a_target_that_left_the_platform_of_its_live_model_takes_the_froze
     _, verdict = await frozen.judged("v2", wrong=4)
     assert (verdict.outcome, host.asked[V1]) == ("PASS", before)
     assert any("answered on azure_openai" in reason for reason in verdict.reasons)
+
+
+async def test_a_run_whose_baseline_goes_half_way_fails_and_names_the_way_on(
+    frozen: Succession, host: ModelHost
+) -> None:
+    run_id = await frozen.requested("v2")
+    host.gone.add(V1)
+    with pytest.raises(EndpointGoneError, match="a new run takes them, begun with --again"):
+        await ask_round(frozen.settings, run_id, 1)
+    _, verdict = await frozen.judged("v2", wrong=4, again="once more")
+    assert verdict.against
 
 
 async def test_a_worse_one_is_refused(frozen: Succession, host: ModelHost) -> None:
@@ -186,6 +199,29 @@ async def test_checks_on_the_production_deployment_take_the_frozen_answers_too(
     assert verdict is not None
     assert [(check.outcome, check.decides) for check in verdict.checks[:1]] == [("PASS", True)]
     assert not verdict.checks[1].decides
+
+
+async def test_frozen_prompts_are_compared_once_a_suite_is_made_of_them(
+    frozen: Succession,
+) -> None:
+    rows = [
+        {
+            "id": f"p{number}",
+            "messages": [{"role": "user", "content": f"Is number {number} right?"}],
+        }
+        for number in range(300)
+    ]
+    prompts = frozen.folder / "production.jsonl"
+    prompts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    await freeze(question_of(frozen.settings, "line", repeats=1, prompts=prompts))
+    grader = {"name": "yes", "type": "regex", "pattern": "yes", "match": "full"}
+    suite = {"version": 1, "name": "production", "graders": [grader]}
+    frozen.write_suite("production", suite, rows)
+    frozen.change(frozen.targets / "line.yaml", "suites: [line]", "suites: [line, production]")
+    frozen.set_gate(checks=[{"metric": "yes", "suite": "production", "max_drop": 0.04}])
+    _, verdict = await frozen.judged("v2", wrong=4, against="frozen")
+    (check,) = verdict.checks
+    assert (check.outcome, check.n, check.baseline) == ("PASS", 300, pytest.approx(1 - 2 / 300))
 
 
 def test_a_plan_counts_the_cases_that_are_as_they_were_frozen(frozen: Succession) -> None:

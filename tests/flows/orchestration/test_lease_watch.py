@@ -89,6 +89,10 @@ def test_a_service_that_has_just_begun_watches_first():
     assert world.pass_(60, beats=False) <= 30
 
 
+def test_a_service_that_is_slow_to_look_notices_all_the_same(world):
+    assert world.pass_(120, beats=False, every=15.0) <= 60
+
+
 def test_a_lease_that_was_given_back_is_nobodys(world):
     from msgspec.structs import replace
 

@@ -392,6 +392,45 @@ async def test_a_change_in_the_portal_is_told_once_by_the_scheduled_look(home: P
     assert {one["payload"]["kind"] for one in told} == {"retirement", "training_ends"}
 
 
+async def test_a_worse_model_behind_the_live_name_is_caught_by_the_canary_and_by_the_regression_it_starts(
+    home: Path, emulator: Emulator
+):
+    from flows.canary import canary
+    from flows.emulator.state.documents import TunedModel
+    from flows.orchestration.artifacts import CANARY_CHANGED
+    from flows.promotion import promote
+    from flows.regression import regress
+
+    good, worse = await fine_tune("good"), await fine_tune("worse", shift=1)
+    await promote(target="teams", job_id=good.id)
+    assert await canary(target="teams") == {"teams": "chosen"}
+    async with get_client() as client:
+        await client.create_deployment(await client.create_flow(regress), name="regression")
+    store = emulator.state.store
+    changed = store.get(TunedModel, good.model_id)
+    changed.artifact = store.get(TunedModel, worse.model_id).artifact
+    store.put(changed)
+
+    assert await canary(target="teams") == {"teams": "changed"}
+    assert await canary(target="teams") == {"teams": "changed"}
+    (told,) = await events_named(CANARY_CHANGED, at_least=1)
+    assert told["payload"]["model_id"] == good.model_id
+    async with get_client() as client:
+        started = [
+            run
+            for run in await client.read_flow_runs()
+            if run.parameters == {"target": "teams", "requested_by": "canary"}
+        ]
+    assert len(started) == 1
+    found = await regress(target="teams", requested_by="canary")  # as a worker does
+    assert found["outcome"] == "worse"
+    assert await canary(target="teams") == {"teams": "changed"}
+    with open_registry(load_settings()) as registry:
+        change = registry.canary("teams").change
+        assert (change.run_id, change.regressed) == (found["run_id"], "worse")
+        assert registry.lease(found["run_id"]) is None
+
+
 async def event_of(run_id: str) -> str | None:
     """The model that the server's event about a failed regression run names."""
     from flows.orchestration.artifacts import REGRESSION_FAILED

@@ -31,6 +31,20 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield started
 
 
+class Deck:
+    """Cards in an order of chance; each comes once before one comes again, so that few kills meet every moment."""
+
+    def __init__(self, chance: random.Random, *cards: Any) -> None:
+        self._chance, self._cards, self._left = chance, cards, list[Any]()
+        self.drawn: set[Any] = set()
+
+    def draw(self) -> Any:
+        self._left = self._left or self._chance.sample(self._cards, len(self._cards))
+        card = self._left.pop()
+        self.drawn.add(card)
+        return card
+
+
 class Story:
     """One target, its kills, and what has to be so after each."""
 
@@ -39,6 +53,8 @@ class Story:
         self.kills: Counter[str] = Counter()
         self.killed_of: Counter[str] = Counter()
         self.worker_kills = 0
+        self.goals = Deck(chance, *range(len(MOMENTS)))
+        self.ways_back = Deck(chance, "early", "begun", "switched")
 
     def killed(self, what: str, run_id: str = "") -> None:
         self.kills[what] += 1
@@ -75,7 +91,7 @@ class Story:
 
     def _until_some_moment(self, run_id: str, command: Command) -> None:
         """Wait until the run is in a state of chance, and a little longer; a run that is past it is killed at once."""
-        goal = self.chance.randrange(len(MOMENTS))
+        goal = self.goals.draw()
         delay = self.chance.uniform(0.0, 0.2)
 
         def there() -> bool:
@@ -83,7 +99,7 @@ class Story:
             known = MOMENTS.index(state) if state in MOMENTS else 0
             return known >= goal or command.ended
 
-        self.place.until(there, MOMENTS[goal], every_s=0.01)
+        self.place.until(there, MOMENTS[goal], every_s=0.02)
         time.sleep(delay)
 
     def roll_back(self) -> None:
@@ -96,9 +112,9 @@ class Story:
         back = ("rollback", self.target, "--reason", "a test", "--json")
         for _ in range(self.chance.randint(1, 2)):
             command = self.place.begin(*back)
-            moment = self.chance.choice(("early", "begun", "switched"))
+            moment = self.ways_back.draw()
             seen = partial(self._has_gone, moment, before.generation, command)
-            self.place.until(seen, moment, every_s=0.01)
+            self.place.until(seen, moment, every_s=0.02)
             time.sleep(self.chance.uniform(0.0, 0.1))
             if command.kill():
                 self.killed("rollback")
@@ -179,7 +195,7 @@ def test_whatever_is_killed_is_whole_again_without_help(
     place: Place, request: pytest.FixtureRequest
 ) -> None:
     wanted, seed = (request.config.getoption(name) for name in ("--kills", "--kill-seed"))
-    of_worker = wanted // 8
+    of_worker = wanted // 5
     hand, itself = (
         Story(place, target, random.Random(f"{seed} {target}"))
         for target in ("by-hand", "by-itself")
@@ -188,8 +204,9 @@ def test_whatever_is_killed_is_whole_again_without_help(
     def by_hand() -> None:
         for _ in range(2):
             place.promoted("by-hand")
+        acts = Deck(hand.chance, hand.promote, hand.roll_back, hand.roll_back)
         while hand.kills.total() < wanted - of_worker:
-            hand.chance.choice((hand.promote, hand.roll_back, hand.roll_back))()
+            acts.draw()()
 
     def by_itself() -> None:
         place.promoted("by-itself")
@@ -200,4 +217,7 @@ def test_whatever_is_killed_is_whole_again_without_help(
     with ThreadPoolExecutor() as side_by_side:
         for told in [side_by_side.submit(story) for story in (by_hand, by_itself)]:
             told.result()
+    assert hand.goals.drawn == set(range(len(MOMENTS))), "every state of a promotion"
+    assert hand.ways_back.drawn == {"early", "begun", "switched"}
+    assert {*hand.kills, *itself.kills} == {"promote", "resume", "rollback", "serve", "worker"}
     print(f"killed: {dict(hand.kills + itself.kills)}")
