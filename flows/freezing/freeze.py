@@ -10,6 +10,7 @@ from evals.errors import InfrastructureError
 from evals.sampling.progress.snapshot import ProgressSink
 from flows.freezing.asking import ask_all
 from flows.freezing.question import Question, pose
+from flows.freezing.same_model import AnotherModelError
 from flows.freezing.seal import seal
 from flows.freezing.statement import frozen_statement
 from flows.registry.frozen import FrozenOnRecord
@@ -54,8 +55,9 @@ async def freeze(
 
     Raises:
         CredentialError: the signing key can't be read.
-        RefusedError, SamplingError: see `flows.freezing.asking.ask_all`.
+        SamplingError: see `flows.freezing.asking.ask_all`.
         InfrastructureError: answers are lost, and `with_losses` does not say that they may be.
+        RefusedError: another model than the live one answered; nothing of it stays.
     """
     settings, target = question.settings, question.plan.target.name
     key = signing_key()  # before money is spent
@@ -64,13 +66,17 @@ async def freeze(
         return Frozen(known, new=False)
     with open_registry(settings) as registry:
         begun = question.begin(registry.now())
-    price, lost = await ask_all(question, progress)
-    if lost and not with_losses:
+    try:
+        asked = await ask_all(question, progress)
+    except AnotherModelError:
+        shutil.rmtree(question.folder, ignore_errors=True)
+        raise
+    if asked.lost and not with_losses:
         raise InfrastructureError(
-            f"{lost:,} answers of {question.live.model_id} were lost, so that nothing is frozen yet: give the same command"
+            f"{asked.lost:,} answers of {question.live.model_id} were lost, so that nothing is frozen yet: give the same command"
             " again, which asks for them alone, or freeze without them by --with-losses"
         )
-    baseline = seal(question, begun, price, lost)
+    baseline = seal(question, begun, asked)
     with open_registry(settings) as registry:
         statement = envelope(frozen_statement(baseline, registry.chain_head()), key)
         registry.put_frozen(baseline, statement, actor=settings.actor)
@@ -87,7 +93,7 @@ def _on_record(question: Question) -> FrozenOnRecord | None:
             (
                 one
                 for one in reversed(registry.frozen(question.plan.target.name))
-                if one.baseline.question == question.digest
+                if one.baseline.question == question.digest and not one.set_aside
             ),
             None,
         )
