@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from evals.errors import InfrastructureError
@@ -22,6 +24,9 @@ __all__ = ["REPEATS", "Frozen", "freeze", "question_of"]
 
 REPEATS = 3
 """How often each case is asked unless it is said otherwise: enough that one odd answer does not speak for the model."""
+
+
+_ABANDONED_S = 30 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +85,23 @@ async def freeze(
     with open_registry(settings) as registry:
         statement = envelope(frozen_statement(baseline, registry.chain_head()), key)
         registry.put_frozen(baseline, statement, actor=settings.actor)
+        now = registry.now()
         found = next(
             one for one in registry.frozen(target) if one.baseline.frozen_id == baseline.frozen_id
         )
     shutil.rmtree(question.folder, ignore_errors=True)  # all of it is kept elsewhere now
+    _drop_abandoned(question, now)
     return Frozen(found, new=True)
+
+
+def _drop_abandoned(question: Question, now: str) -> None:
+    """Remove what freezes of the target left that nobody went on with for long; prompts of production may be among it."""
+    own = re.compile(re.escape(question.plan.target.name) + r"-[0-9a-f]{16}(-\d+)?")
+    long_ago = datetime.fromisoformat(now).timestamp() - _ABANDONED_S
+    for folder in question.folder.parent.iterdir():
+        written = max((path.stat().st_mtime for path in folder.rglob("*")), default=long_ago)
+        if own.fullmatch(folder.name) and written < long_ago:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _on_record(question: Question) -> FrozenOnRecord | None:

@@ -151,7 +151,7 @@ def test_a_demo_that_is_terminated_ends_its_servers(project):
     demo.send_signal(signal.SIGTERM)
     demo.wait(300)
     assert ours(project) == []
-    assert "nothing is lost" in (project.folder / "demo.log").read_text()
+    assert "stopping its servers" in (project.folder / "demo.log").read_text()
 
 
 def test_in_another_folder_it_says_where_it_has_to_be_given(tmp_path):
