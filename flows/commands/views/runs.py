@@ -30,14 +30,14 @@ def run_list(runs: Sequence[RunRecord], died: Mapping[str, str]) -> RenderableTy
 
 
 def left_by_process(registry: Registry) -> dict[str, str]:
-    """Say of each run under way that its process died, and how it goes on; none of those that somebody carries out."""
-    from flows.orchestration.target_lease import died
+    """Say of each run under way that its process died or is silent, and how it goes on; none of those that somebody carries out."""
+    from flows.orchestration.target_lease import died, how_it_ended
 
-    runs = [registry.run(lease.run_id) for lease in registry.open_leases() if died(lease)]
+    left = [lease for lease in registry.open_leases() if died(lease)]
     return {
-        run.run_id: f"its process died; {_goes_on(run)}"
-        for run in runs
-        if run is not None and run.under_way
+        run.run_id: f"{how_it_ended(lease)}; {_goes_on(run)}"
+        for lease in left
+        if (run := registry.run(lease.run_id)) is not None and run.under_way
     }
 
 
