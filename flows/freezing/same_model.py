@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from evals.errors import RefusedError
 from evals.sampling.journal.journal import Journal
 from flows.deployments.standing import astray
@@ -22,7 +24,9 @@ async def require_same_model(question: Question, platform: HostingPlatform) -> s
     A deployment that is gone is none of this module's affair: whoever asks it is told. Raises AnotherModelError when it
     serves another model.
     """
-    found = await astray(platform, question.live)
+    live = question.live
+    # One that was adopted has no deployment on record: it answers under its own name.
+    found = await astray(platform, replace(live, deployment=live.deployment or live.model_id))
     if found is None or found.kind == "not_ready":
         return ""
     if found.kind == "other_model":

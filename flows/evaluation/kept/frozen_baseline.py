@@ -7,6 +7,7 @@ today; through which of a service's two APIs makes no difference, since the live
 from __future__ import annotations
 
 from evals.errors import ConfigurationError, Problem
+from evals.evaluation.kept_answers import KeptAnswersError
 from evals.evaluation.kept_results import (
     all_repeats,
     cut_labels,
@@ -24,7 +25,7 @@ from flows.evaluation.kept.recorded import RecordedBaseline, keep_recorded, reco
 from flows.evaluation.open_run import OpenRun
 from flows.platforms.asking.gone import why_gone
 from flows.platforms.model_names import same_id
-from flows.registry.frozen import FrozenBaseline, all_of_model
+from flows.registry.frozen import FrozenBaseline, FrozenOnRecord, all_of_model
 from flows.registry.kept_answers import KeptReference
 
 __all__ = [
@@ -137,22 +138,29 @@ async def _gone(run: OpenRun, live: LivePointer) -> str:
 
 
 def _others(run: OpenRun, taken: FrozenBaseline) -> str:
-    """What else is frozen of the same model, and why it was not taken; "" where nothing is."""
-    known = run.registry.frozen(run.target.name)
-    same = [one for one in known if same_id(one.baseline.model_id, taken.model_id)]
-    if len(same) < 2:
-        return ""
-    aside = [one for one in same if one.set_aside]
-    covered = coverage(
-        run.settings, [one for one in same if not one.set_aside], asked_today(run, "baseline")
-    )
-    by_id = {one.found.baseline.frozen_id: one.words for one in covered}
-    mine = by_id.pop(taken.frozen_id, f"{MARK}{taken.frozen_id}")
-    passed = [
-        *by_id.values(),
-        *(f"{MARK}{one.baseline.frozen_id} (set aside {one.set_aside})" for one in aside),
+    """What else is frozen of the same model and was not taken; "" where nothing is."""
+    same = [
+        one
+        for one in run.registry.frozen(run.target.name)
+        if same_id(one.baseline.model_id, taken.model_id)
     ]
-    return f" Of several that are frozen, {mine} was taken; passed over: {', '.join(passed)}."
+    told = {one.baseline.frozen_id: _told(run, one) for one in same}
+    mine = told.pop(taken.frozen_id, "")
+    if not told:
+        return ""
+    return (
+        f" Of several that are frozen, {mine} was taken; passed over: {', '.join(told.values())}."
+    )
+
+
+def _told(run: OpenRun, one: FrozenOnRecord) -> str:
+    named = f"{MARK}{one.baseline.frozen_id}"
+    if one.set_aside:
+        return f"{named} (set aside {one.set_aside})"
+    try:
+        return coverage(run.settings, [one], asked_today(run, "baseline"))[0].words
+    except KeptAnswersError:
+        return f"{named} (its files are missing or were altered)"
 
 
 def _pinned(run: OpenRun, baseline: FrozenBaseline, why: str) -> RecordedBaseline:

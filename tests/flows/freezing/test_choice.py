@@ -94,3 +94,8 @@ async def test_a_damaged_one_is_not_passed_over_in_silence(frozen: Succession) -
     assert refused.code != 0
     assert "is missing" in refused.err
     assert "--set-aside" in refused.err
+    _, verdict = await frozen.judged("v2", wrong=4, against=f"frozen:{ids(frozen)[1]}")
+    assert any("were altered" in reason for reason in verdict.reasons)
+    said = ("--set-aside", good.frozen_id, "--reason", "its files are lost")
+    assert frozen.command("freeze", "line", *said).code == 0
+    assert frozen.command("plan", "line", "--against", "frozen").code == 0
