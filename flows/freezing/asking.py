@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from evals.errors import RefusedError, SamplingError
 from evals.evaluation.evaluation import EvaluatedModel
 from evals.evaluation.grading import QUICK
-from evals.evaluation.lost_answers import SLOW_GRADING, ask_lost_again, lost_answers
+from evals.evaluation.lost_answers import ask_lost_again, lost_answers
 from evals.records import Price
 from evals.sampling.budget import Budget
 from evals.sampling.progress.snapshot import ProgressSink
-from evals.sampling.progress.waits import wait_telling
 from flows.evaluation.judges import judge_costs, judges_at_work
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import evaluated_model
@@ -95,12 +94,6 @@ async def _ask(
 
 async def _grade(question: Question, budget: Budget) -> int:
     """Have answers scored; return how many have no score since no judge can be asked. A later run scores them."""
-    evaluation, plan = question.evaluation, lost_answers_plan(question.plan.target)
-    for turn in range(plan.attempts + 1):
-        if turn:
-            await wait_telling(plan.wait_before(turn), lambda left: None)
-        async with judges_at_work(question.plan.judge, question.folder, budget):
-            await evaluation.grade(SLOW_GRADING if turn else QUICK)
-        if not evaluation.lost_grades() or judge_costs(question.folder).stopped:
-            break
-    return evaluation.lost_grades()
+    async with judges_at_work(question.plan.judge, question.folder, budget):
+        await question.evaluation.grade(QUICK)
+    return question.evaluation.lost_grades()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from support.letters import BASELINE, JUDGE, Letters, ModelHost
+from support.letters import BASELINE, Letters, ModelHost
 from support.promoted import TARGET, Place
 from support.succession import CASES, Succession
 
@@ -74,12 +74,15 @@ async def test_a_platform_that_can_not_be_read_is_said_on_record(
 async def test_answers_whose_judge_is_out_of_reach_are_frozen_and_scored_later(
     letters: Letters, host: ModelHost
 ) -> None:
-    host.refusing[JUDGE] = 503
     letters.go_live()
+    nowhere = (
+        'judge: {model: gpt-4.1, openai: {base_url: "http://127.0.0.1:9/v1", key_variable: none}}'
+    )
+    letters.change(letters.target, "judge: {model: gpt-4.1}", nowhere)
     done = await freeze(question_of(letters.settings, "letters", repeats=1))
     baseline = done.on_record.baseline
     assert (baseline.answers, baseline.unscored, baseline.scored_by) == (40, 40, {})
-    letters.change(letters.target, "judge: {model: gpt-4.1}", "")
+    letters.change(letters.target, nowhere, "")
     question = question_of(letters.settings, "letters", repeats=2)
     assert "no judge of that name" in question.warnings[0]
     baseline = (await freeze(question)).on_record.baseline
