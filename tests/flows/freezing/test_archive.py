@@ -259,7 +259,7 @@ async def test_another_key_and_no_key(carried: Carried, monkeypatch: pytest.Monk
     assert carried.read(), "without a key the digests alone are held against it"
 
 
-async def test_an_unsigned_one_is_called_unsigned(
+def test_an_unsigned_one_is_called_unsigned(
     carried: Carried, here: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GATEWRIGHT_SIGNING_KEY")
