@@ -1,4 +1,4 @@
-"""How targets stand as `gatewright status` shows it: a line for each target, and below it all that wants a person.
+"""How targets stand as `gatewright status` shows it: a line for each target, and below it all that needs a person.
 
 A wide terminal has a column for each matter; a narrow one (less than 120) has what belongs together in one.
 """

@@ -82,7 +82,7 @@ async def gather_status(
         registry: open, and read only.
         names: targets, as `named_targets` returns them.
         ask: whether platforms and publishers may be asked.
-        limit_s: how long each of them may take, in seconds.
+        limit_s: how long all that a target needs may take, in seconds.
     """
     files = {name: _file(settings, name) for name in names}
     targets = [one for one in files.values() if isinstance(one, Target)]
