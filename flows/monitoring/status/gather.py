@@ -39,6 +39,7 @@ from flows.monitoring.status.watching import (
     canary_needs,
     canary_of,
     itself_needs,
+    reference_needs,
     regression_needs,
 )
 from flows.registry.frozen import of_model
@@ -167,6 +168,7 @@ def _status(
         *seen.problems,
         *_drifts(name, drift, seen),
         *regression_needs(regression),
+        *reference_needs(registry, live),
         *canary_needs(canary),
         *recorded_needs(settings, registry, name, live),
         *end_needs(name, seen.ends, registry.now(), to_freeze=_to_freeze(registry, target, seen)),

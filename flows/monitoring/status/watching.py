@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from evals.records import LivePointer
 from evals.report.numbers import counted, signed
 from evals.report.sanitise import one_line
 from flows.config.target import Target
 from flows.monitoring.against_itself import AgainstItself
 from flows.monitoring.status.records import Need, Severity, Watched
+from flows.monitoring.taken_anew import taken_anew_sentence
+from flows.registry.provenance import origin
 from flows.registry.store import Registry
 
 if TYPE_CHECKING:
     from flows.monitoring.canary.status import CanaryStatus
 
-__all__ = ["canary_needs", "canary_of", "itself_needs", "regression_needs"]
+__all__ = ["canary_needs", "canary_of", "itself_needs", "reference_needs", "regression_needs"]
 
 _LONGEST = 240
 _SILENT_LOOKS = 3
@@ -46,6 +49,21 @@ def regression_needs(regression: Watched | None) -> Iterator[Need]:
         command=f"gatewright report {regression.run_id}",
         run_id=regression.run_id,
     )
+
+
+def reference_needs(registry: Registry, live: LivePointer | None) -> Iterator[Need]:
+    """Yield that somebody took what is live as its own measure although it had got worse or was revoked."""
+    if live is None:
+        return
+    taken = registry.reference_taken_anew(live.target, origin(registry, live).generation)
+    if taken is not None:
+        yield Need(
+            kind="regression",
+            severity="notice",
+            message=one_line(taken_anew_sentence(taken), _LONGEST),
+            since=taken.at,
+            command=f"gatewright regress {live.target}",
+        )
 
 
 def canary_of(registry: Registry, target: Target) -> CanaryStatus | None:
