@@ -162,16 +162,23 @@ def _status(
     regression = last_regression(registry, live)
     canary = canary_of(registry, target) if target is not None else None
     itself = against_itself(settings, registry, live)
-    drift = registry.drifted(name)
+    drift, frozen = registry.drifted(name), _frozen(registry, name, live)
     needs = [
         *([file] if isinstance(file, Need) and _matters(settings, name, live) else ()),
         *seen.problems,
         *_drifts(name, drift, seen),
-        *regression_needs(regression),
+        *regression_needs(registry, name, regression),
         *reference_needs(registry, live),
         *canary_needs(canary),
-        *recorded_needs(settings, registry, name, live),
-        *end_needs(name, seen.ends, registry.now(), to_freeze=_to_freeze(registry, target, seen)),
+        *recorded_needs(settings, registry, name, live, refuses=any(e.refuses for e in seen.ends)),
+        *end_needs(
+            registry,
+            name,
+            seen.ends,
+            registry.now(),
+            to_freeze=_to_freeze(registry, target, seen),
+            frozen=frozen is not None,
+        ),
         *leftover_needs(name, seen.slots),
         *itself_needs(name, itself),
     ]
@@ -189,7 +196,7 @@ def _status(
         ends=seen.ends,
         slots=seen.slots,
         usd_per_hour=_sum(one.usd_per_hour for one in seen.slots) if seen.stood else None,
-        frozen=_frozen(registry, name, live),
+        frozen=frozen,
         against_itself=itself,
         needs=tuple(sorted(map(_clean, needs), key=lambda one: -SEVERITIES.index(one.severity))),
     )
