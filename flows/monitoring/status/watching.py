@@ -69,7 +69,7 @@ def reference_needs(registry: Registry, live: LivePointer | None) -> Iterator[Ne
         yield Need(
             kind="regression",
             severity="notice",
-            message=one_line(taken_anew_sentence(taken), _LONGEST),
+            message=taken_anew_sentence(taken),
             since=taken.at,
             command=f"gatewright regress {live.target}",
         )
