@@ -10,10 +10,12 @@ from flows.approvals.acceptance import acceptance_of
 from flows.deployments.downtime import describe_downtime
 from flows.evaluation.open_run import OpenRun
 from flows.recovery.earlier_models import rollback_command
+from flows.registry.judge_anew import promote_command
 from flows.registry.provenance import overrides_behind, revocation_of
+from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 
-__all__ = ["live_now", "next_steps"]
+__all__ = ["live_now", "next_steps", "passed"]
 
 
 def live_now(registry: Registry, live: LivePointer | None) -> str:
@@ -46,6 +48,8 @@ def next_steps(run: OpenRun, live: LivePointer | None) -> tuple[NextStep, ...]:
             command=f"gatewright reject {record.run_id} --reason '…'", effect="ends it"
         )
         return (*_to_accept(run), reject)
+    if record.state == "refused" and passed(registry, record):
+        return tuple(_past_the_hold(registry, record))
     back = rollback_command(registry, record.target)
     if live is None or back is None:
         return ()
@@ -53,6 +57,22 @@ def next_steps(run: OpenRun, live: LivePointer | None) -> tuple[NextStep, ...]:
     if own or revocation_of(registry, live) is not None:
         return (NextStep(command=back.command, effect=f"goes back to {back.name}"),)
     return ()
+
+
+def passed(registry: Registry, record: RunRecord) -> bool:
+    """Whether every verdict of a run is a PASS: what it was refused for then is no fault of its candidate."""
+    slots: tuple[Slot, ...] = ("developer", "production")
+    judged = [one for slot in slots if (one := registry.verdict(record.run_id, slot)) is not None]
+    return bool(judged) and all(one.outcome == "PASS" for one in judged)
+
+
+def _past_the_hold(registry: Registry, record: RunRecord) -> Iterator[NextStep]:
+    if registry.held(record.target) is not None:
+        release = f"gatewright release {record.target} --reason '…'"
+        yield NextStep(command=release, effect="lets automation promote again, first")
+    yield NextStep(
+        command=promote_command(record), effect="judges it once more, and promotes it if it passes"
+    )
 
 
 def _to_accept(run: OpenRun) -> Iterator[NextStep]:
