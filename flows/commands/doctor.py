@@ -117,6 +117,7 @@ def _files(plan: TargetPlan) -> tuple[Finding, ...]:
     cases = sum(len(opened.suite.cases) for opened in plan.suites)
     return (
         Finding(name="target", level="ok", message=plan.target.path),
+        *_unread(plan),
         Finding(
             name="gate", level="ok", message=f"{plan.policy.path}, {len(plan.policy.checks)} checks"
         ),
@@ -124,6 +125,20 @@ def _files(plan: TargetPlan) -> tuple[Finding, ...]:
             name="suites",
             level="ok",
             message=f"{counted(len(plan.suites), 'suite')}, {counted(cases, 'case')}",
+        ),
+    )
+
+
+def _unread(plan: TargetPlan) -> tuple[Finding, ...]:
+    """A key that promises a schedule and makes none."""
+    if "cron" not in plan.target.regression:
+        return ()
+    return (
+        Finding(
+            name="schedule",
+            level="warn",
+            message=f"{plan.target.path}: 'regression.cron' is not read: regression runs have their schedule in prefect.yaml",
+            fix="remove the key, and see that the deployment 'regression' in prefect.yaml has a schedule for this target",
         ),
     )
 

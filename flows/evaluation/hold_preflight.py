@@ -20,7 +20,7 @@ def hold_findings(registry: Registry, target: str) -> tuple[Finding, ...]:
         Finding(
             name="hold",
             level="warn",
-            message=f"the target is held by {since}: {one_line(held.reason, 300)}; what passes is refused until it is released",
+            message=f"the target is held by {since}: {one_line(held.why, 300)}; what passes is refused until it is released",
             fix=f"gatewright release {target} --reason '…', then promote",
         ),
     )

@@ -39,7 +39,7 @@ def test_a_hold_is_set_seen_and_released(two_models: Project) -> None:
     again = two_models.command("hold", TARGET, "--reason", "still")
     assert "is on hold already, by ana: incident" in again.out
     released = done(two_models, "release", TARGET, "--reason", "over")
-    assert released == {"target": TARGET, "released": held}
+    assert released == {"target": TARGET, "released": held | {"also": ["ana: still"]}}
     assert done(two_models, "live", TARGET)["hold"] is None
 
 
