@@ -1,4 +1,4 @@
-"""How targets stand as `gatewright status` shows it: a line for each target, and below it all that wants a person.
+"""How targets stand as `gatewright status` shows it: a line for each target, and below it all that needs a person.
 
 A wide terminal has a column for each matter; a narrow one (less than 120) has what belongs together in one.
 """
@@ -182,16 +182,22 @@ def _details(one: TargetStatus) -> Iterator[RenderableType]:
             else "price unknown"
         )
         yield Text(f"  {slot.role}: {slot.name} ({slot.sku}), {slot.state}, {price}")
+    too_few = [found for found in one.against_itself if found.says == "too_few"]
+    if too_few:
+        yield Text(f"  A/A: {_too_few(min(too_few, key=lambda found: found.pairs))}")
     for found in one.against_itself:
-        yield Text(f"  against itself, {found.suite}/{found.column}: {_against_itself(found)}")
+        if found.says != "too_few":
+            yield Text(f"  A/A, {found.suite}/{found.column}: {_against_itself(found)}")
+
+
+def _too_few(found: AgainstItself) -> str:
+    said = f"{found.pairs} of {found.enough_pairs} pairs of passes so far; nothing claimed before {found.enough_pairs}"
+    return said + (f", about {found.enough_on} at this pace" if found.enough_on else "")
 
 
 def _against_itself(found: AgainstItself) -> str:
-    pairs = f"{found.pairs} of {found.enough_pairs} pairs of passes"
     mean = f"later minus earlier {signed(found.difference, 'score')}"
     interval = f"[{signed(found.lower, 'score')}, {signed(found.upper, 'score')}]"
-    if found.says == "too_few":
-        return f"{mean} {interval} over {pairs}: too few to claim anything"
     claim = "nothing speaks against their being the same" if found.says == "same" else "they differ"
     return f"{mean} {interval} over {found.pairs} pairs of passes: {claim}"
 

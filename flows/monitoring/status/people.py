@@ -1,4 +1,4 @@
-"""What wants a person by the record alone: questions, holds, revocations, runs that failed, died or were stopped."""
+"""What needs a person by the record alone: questions, holds, revocations, runs that failed, died or were stopped."""
 
 from __future__ import annotations
 

@@ -398,6 +398,20 @@ def test_a_target_whose_file_is_gone_is_told_of_while_something_is_live(ten: Ten
     assert of(looked(ten), "old").severity == "well"
 
 
+def test_a_gate_or_a_suite_that_is_missing_is_somebodys_to_put_right(ten: TenStates) -> None:
+    ten.written("no-gate", gate="rooter")
+    ten.written("no-suite", suites=["routing", "ruting"])
+    found = looked(ten, ask=False)
+    gate, suite = (
+        need(found, "no-gate", "target_file"),
+        need(found, "no-suite", "target_file"),
+    )
+    assert "there is no gate 'rooter'" in gate.message
+    assert "there is no suite 'ruting'" in suite.message
+    assert (gate.severity, gate.command) == ("misconfigured", "gatewright doctor no-gate")
+    assert found.exit_code == 3
+
+
 def test_one_target_alone_shows_its_slots_and_the_live_model_against_itself() -> None:
     itself = AgainstItself(
         suite="triage",
@@ -413,6 +427,7 @@ def test_one_target_alone_shows_its_slots_and_the_live_model_against_itself() ->
         enough=False,
         enough_pairs=20,
         says="too_few",
+        enough_on=date(2027, 2, 20),
     )
     slot = StandingSlot(
         name="triage-old",
@@ -442,8 +457,8 @@ def test_one_target_alone_shows_its_slots_and_the_live_model_against_itself() ->
     assert "2/4, try 2" in page
     assert "previous: triage-old (GlobalStandard), paused, $1.70 an hour" in page
     assert (
-        "against itself, triage/exact_match: later minus earlier +0.010 [−0.040, +0.060] over 12 of 20 pairs of passes:"
-        " too few to claim anything" in page
+        "A/A: 12 of 20 pairs of passes so far; nothing claimed before 20, about 2027-02-20 at this pace"
+        in page
     )
 
 
