@@ -16,11 +16,11 @@ from evals.planning.plan import plan_gate
 from evals.suites.opened import OpenedSuite
 from evals.suites.part import part_of
 from flows.evaluation.estimate import estimate_run, last_results, reference_estimate
-from flows.evaluation.hold_preflight import hold_findings
 from flows.evaluation.kept.frozen import open_frozen
 from flows.evaluation.kept.frozen_choice import against_mark, marked
 from flows.evaluation.kept.recorded_baseline import recorded_evidence
 from flows.evaluation.looks import due_look, results_at
+from flows.evaluation.obstacles import hold_findings
 from flows.evaluation.open_run import OpenRun, TargetPlan, load_plan, open_run
 from flows.registry.opening import open_registry
 from flows.registry.store import Registry

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from evals.metrics.results import ModelResults
 from evals.records import Role
 from evals.report.facts import RegressionFacts
+from flows.evaluation.kept.objections import taken_anew_sentence
 from flows.evaluation.kept.recorded import recorded_in
 from flows.evaluation.kept.recorded_baseline import recorded_evidence
 from flows.evaluation.open_run import OpenRun
 from flows.monitoring.regression_evidence import evidence_left_behind
-from flows.monitoring.taken_anew import taken_anew_sentence
 
 __all__ = ["regression_facts", "with_recorded"]
 
