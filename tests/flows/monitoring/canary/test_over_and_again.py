@@ -11,6 +11,7 @@ from evals.sampling.journal.entries import Entry, encode_entry
 from evals.sampling.journal.journal import Journal
 from flows.monitoring.canary.marks import QUIET_AFTER
 from flows.registry.records import RunRecord
+from flows.registry.regression_outcomes import RegressionOutcome
 
 
 def dear(model: str, text: str) -> str:
@@ -38,8 +39,11 @@ async def regression(canary, outcome: str, run_id: str = "r1", says=None) -> Non
             fingerprints=plan.fingerprints,
         )
     )
-    canary.registry.save_verdict(run_id, stored_verdict(BASELINE, None, outcome))
+    verdict = {"worse": "FAIL", "cannot_tell": "INCONCLUSIVE"}.get(outcome, "PASS")
+    canary.registry.save_verdict(run_id, stored_verdict(BASELINE, None, verdict))
     canary.registry.set_run_state(run_id, "judged")
+    found = {"outcome": outcome, "run_id": run_id, "target": "letters", "model_id": BASELINE}
+    canary.registry.save_regression_outcome(RegressionOutcome(**found, why="as a test says"))
     if says is not None:
         suite = plan.suites[0].suite
         with Journal.open(settings.run_folder(run_id) / "journal") as journal:
@@ -55,7 +59,7 @@ async def test_cases_stay_when_marks_alone_changed_so_that_what_changes_next_is_
     await canary.look()
     canary.host.fingerprint = "fp_2"
     assert (await canary.look()).last.outcome == "changed"
-    await regression(canary, "PASS")
+    await regression(canary, "steady")
     canary.host.say = other  # it degrades between the change's end and the next look
     before = canary.host.asked[BASELINE]
     found = await canary.look()
@@ -70,7 +74,7 @@ async def test_after_a_change_of_answers_cases_are_held_against_those_of_the_run
     await canary.look()
     canary.host.say = other
     await canary.look()
-    await regression(canary, "PASS", says=other)
+    await regression(canary, "steady", says=other)
     found = await canary.look()
     assert (found.last.outcome, found.own_answers, found.change) == ("chosen", False, None)
     assert "because the change of 2026-11-20" in found.last.said
@@ -85,7 +89,7 @@ async def test_a_model_that_changes_once_more_before_the_next_look_is_found_by_t
     await canary.look()
     canary.host.say = other
     await canary.look()
-    await regression(canary, "PASS", says=other)
+    await regression(canary, "steady", says=other)
     canary.host.say = lambda _model, text: f"Bye {text[-12:]}"
     found = await canary.look()
     assert found.last.outcome == "changed"
@@ -97,7 +101,7 @@ async def test_answers_that_vary_as_they_did_not_before_are_a_change(canary):
     await canary.look()
     canary.host.say = other
     await canary.look()
-    await regression(canary, "PASS", says=other)
+    await regression(canary, "steady", says=other)
 
     def restless(model: str, text: str) -> str:
         varies = sum(map(ord, text)) % 2
@@ -107,7 +111,7 @@ async def test_answers_that_vary_as_they_did_not_before_are_a_change(canary):
     found = await canary.look()
     assert found.last.outcome == "changed"
     assert "not answered alike each time, many more than before" in found.last.said
-    await regression(canary, "PASS", "r2", says=other)
+    await regression(canary, "steady", "r2", says=other)
     assert (await canary.look()).last.outcome == "chosen"  # that is how it is, and no worse
 
 
@@ -115,7 +119,7 @@ async def test_without_the_answers_of_that_run_its_own_are_taken_and_that_is_sai
     await canary.look()
     canary.host.say = other
     await canary.look()
-    await regression(canary, "PASS")
+    await regression(canary, "steady")
     found = await canary.look()
     assert (found.last.outcome, found.own_answers) == ("chosen", True)
     assert "in answers of now alone" in found.last.said
@@ -128,7 +132,7 @@ async def test_fingerprints_that_rotate_trigger_a_few_times_and_then_no_more(can
         canary.host.fingerprint = f"fp_{hour}"
         found = await canary.look()
         if found.change is not None:
-            await regression(canary, "PASS", f"r{hour}")
+            await regression(canary, "steady", f"r{hour}")
     assert len(canary.prefect.runs) == QUIET_AFTER
     assert found.quiet_marks == ("system fingerprint",)
     assert found.last.outcome == "alike"
@@ -157,7 +161,7 @@ async def test_a_change_that_comes_and_goes_starts_so_many_runs_a_month(canary):
         canary.host.say = other
         found = await canary.look()
         if found.change.flow_run:
-            await regression(canary, "INCONCLUSIVE", f"r{hour}")
+            await regression(canary, "cannot_tell", f"r{hour}")
             canary.host.say = dear
             assert (await canary.look()).last.outcome == "alike"
     assert (len(canary.prefect.runs), found.starts) == (2, 2)
@@ -193,7 +197,7 @@ async def test_a_look_ends_where_the_month_does(canary):
     assert "20 of 20 cases were answered otherwise, which could not be confirmed" in found.last.said
 
 
-@pytest.mark.parametrize("outcome", ["INCONCLUSIVE", "FAIL"])
+@pytest.mark.parametrize("outcome", ["cannot_tell", "worse"])
 async def test_answers_that_change_after_marks_did_are_another_change(canary, outcome):
     canary.host.fingerprint = "fp_1"
     await canary.look()
