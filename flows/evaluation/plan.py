@@ -16,6 +16,7 @@ from evals.planning.plan import plan_gate
 from evals.suites.opened import OpenedSuite
 from evals.suites.part import part_of
 from flows.evaluation.estimate import estimate_run, last_results, reference_estimate
+from flows.evaluation.hold_preflight import hold_findings
 from flows.evaluation.kept.frozen import open_frozen
 from flows.evaluation.kept.frozen_choice import against_mark, marked
 from flows.evaluation.kept.recorded_baseline import recorded_evidence
@@ -60,6 +61,7 @@ def plan_target(
     with open_registry(settings) as registry:
         if against:
             against, suites = _comparable(settings, registry, plan, against)
+        held = "; ".join(one.message for one in hold_findings(registry, target))
         nothing_live = registry.live(target) is None and differing is None and not against
         alone = nothing_live if first is None else first
         seen = last_results(registry, target)
@@ -79,6 +81,7 @@ def plan_target(
         found,
         seconds=asking.seconds,
         reference_calls=reference.calls if reference is not None else 0,
+        held=held,
         reference_budget_usd=whole.target.regression.get("reference_budget_usd"),
     )
     if not against:

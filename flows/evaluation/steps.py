@@ -24,6 +24,7 @@ from flows.deployments.pausing import pausing_findings
 from flows.evaluation.ask import ask_models, budget_of, candidate_connection, stop_reasons
 from flows.evaluation.disk_preflight import disk_findings
 from flows.evaluation.estimate import expected_findings, last_results
+from flows.evaluation.hold_preflight import hold_findings
 from flows.evaluation.human_labels import keep_labels, with_kept_labels
 from flows.evaluation.judge_preflight import judge_findings
 from flows.evaluation.judges import judge_costs, judges_at_work
@@ -83,6 +84,8 @@ async def preflight(settings: Settings, run_id: str) -> tuple[Finding, ...]:
             found += await pausing_findings(run.target, run.platform)
             found += _expected(run) + disk_findings(run)
             leaks, refused = await look_for_leaks(run)
+            if run.record.kind == "promotion":
+                found += hold_findings(run.registry, run.target.name)
             found += leaks + await _judges(run) + anchor_findings(run)
         finally:
             await run.platform.aclose()
