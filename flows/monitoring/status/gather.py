@@ -40,6 +40,7 @@ from flows.monitoring.status.watching import (
     canary_needs,
     canary_of,
     itself_needs,
+    reference_needs,
     regression_needs,
 )
 from flows.registry.frozen import of_model
@@ -183,6 +184,7 @@ def _status(
         *seen.problems,
         *_drifts(name, drift, seen),
         *regression_needs(registry, name, regression),
+        *reference_needs(registry, live),
         *canary_needs(canary),
         *recorded_needs(settings, registry, name, live, refuses=any(e.refuses for e in seen.ends)),
         *end_needs(
