@@ -151,6 +151,7 @@ class Registry:
     save_reference = writing(references.save_pass)
     save_reference_failure = writing(references.save_failure)
     reference = reading(references.reference)
+    reference_taken_anew = reading(references.taken_anew)
     reference_passes = reading(references.passes)
     reference_failure = reading(references.pass_failed)
     put_frozen = writing(frozen.put)
@@ -158,6 +159,8 @@ class Registry:
     frozen = reading(frozen.of_target)
     save_regression_outcome = writing(regression_outcomes.save_outcome)
     regression_outcome = reading(regression_outcomes.outcome_of)
+    is_settled = reading(regression_outcomes.is_settled)
+    unsettled_regressions = reading(regression_outcomes.unsettled)
     last_regression_outcome = reading(regression_outcomes.last_outcome)
 
     begin_retry = writing(retries.begin_retry)
