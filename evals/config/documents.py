@@ -7,6 +7,7 @@ dates and `.nan` stay text, and a key given twice is refused instead of the last
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,7 +18,7 @@ import msgspec
 from jsonschema import Draft202012Validator
 
 from evals.codec import decode
-from evals.config.schema_errors import compile_schema, schema_problems
+from evals.config.schema_errors import compile_schema, own_schema, schema_problems
 from evals.config.yaml_lines import read_yaml
 from evals.errors import ConfigurationError, Problem
 
@@ -83,13 +84,16 @@ def iter_jsonl(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (1-based line, object) for every line that isn't blank, without holding the file in memory.
 
+    A byte order mark before the first line is no part of it.
+
     A broken line becomes a problem in `problems` and is skipped; without a list it raises ConfigurationError.
     """
     found: list[Problem] = problems if problems is not None else []
     before = len(found)
     try:
         with path.open("rb") as stream:
-            for number, raw in enumerate(stream, start=1):
+            for number, line in enumerate(stream, start=1):
+                raw = line.removeprefix(BOM_UTF8) if number == 1 else line
                 if raw.strip():
                     value = _parse_line(path, number, raw, found)
                     if value is not None:
@@ -233,4 +237,4 @@ def _refuse_file(path: Path, message: str, line: int | None = None) -> NoReturn:
 @lru_cache(maxsize=32)
 def _named_validator(name: str) -> Draft202012Validator:
     path = SCHEMAS / f"{name}.schema.json"
-    return compile_schema(json.loads(path.read_text(encoding="utf-8")), path.name)
+    return own_schema(json.loads(path.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""`gatewright reference`: ask what is live all its suites once more, and keep the answers that regression runs hold it against."""
+"""`gatewright reference`: ask the live model all its suites and keep the answers as the reference of regression runs."""
 
 from __future__ import annotations
 
@@ -20,17 +20,25 @@ def register(app: typer.Typer) -> None:
 
 def reference(
     target: str = typer.Argument(..., help="The target whose live model is asked."),
+    reason: str = typer.Option(
+        "", "--reason", help="Why, where something speaks against it; it stays in the record."
+    ),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Take what is live as the measure: ask it its suites afresh, and hold later regression runs against these answers.
+    """Ask the live model its suites now and use these answers as the reference for later regression runs.
 
-    Exit codes: 0 kept · 3 wrong input · 4 the answers could not be had, and the measure is what it was.
+    After a regression run that found it worse, or its revocation, it takes a reason: otherwise a model that got worse would
+    become its own measure.
+
+    Exit codes: 0 kept · 1 refused · 3 wrong input · 4 not enough answers came, and the reference stays as it was.
     """
     from flows.evaluation.kept.fresh_pass import take_reference
 
     settings = load_settings()
     echo(f"{target}: asking the live model all its suites …", err=True)
-    made = asyncio.run(take_reference(settings, target, actor=settings.actor))
+    made = asyncio.run(
+        take_reference(settings, target, actor=settings.actor, reason=reason.strip())
+    )
     kept = made.kept
     if as_json:
         emit(
@@ -44,7 +52,7 @@ def reference(
         )
     elif kept is not None:
         echo(
-            f"{target}: the answers of {made.model_id} are kept; regression runs are held against them from now on"
+            f"{target}: the answers of {made.model_id} are kept as the reference; later regression runs compare with them"
         )
     else:
         echo(f"{target}: no fresh answers of {made.model_id}: {made.why}")

@@ -37,7 +37,7 @@ from flows.commands.output import (
     exit_with,
 )
 from flows.platforms.base import TriggerRef
-from flows.registry.opening import open_registry, require_run
+from flows.registry.opening import open_registry, require_live, require_run
 from flows.registry.records import RunRecord
 from flows.settings import Settings, load_settings
 
@@ -189,7 +189,7 @@ def regress(
     target: str = typer.Argument(..., help="The target whose live model is asked again."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Ask the live model its suites again, and say whether it is as it was, by its own answers of before and by its gate.
+    """Ask the live model its suites again and compare it with its recorded answers and its gate.
 
     Exit codes: 0 steady, or changed and no worse · 1 worse · 2 can't tell · 3 wrong input · 4 infrastructure.
     """
@@ -197,6 +197,8 @@ def regress(
 
     settings = load_settings()
     load_plan(settings, target)  # what is wrong with a file is said before a server is started
+    with open_registry(settings) as registry:
+        require_live(registry, target)
     with (
         going_on_with(f"gatewright regress {target}", "what is live is as it was"),
         local_prefect(settings),
