@@ -150,8 +150,6 @@ class Examiner:
         """Why a look at what is live can't judge a comparison of the model with itself."""
         if check.spec.superiority:
             return OVER_ITSELF
-        if self.evidence.baseline is None:
-            return self.evidence.recorded_problem
         return TWO_OF_ONE_RUN if self._of_two(check) else None
 
     def _opponents(self, check: Check) -> ComparedResults:

@@ -32,7 +32,7 @@ is not as it was, and no worse; cannot_tell: the evidence decides neither way.""
 class RegressionOutcome(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What a regression run says of the model that is live.
 
-    `why` is one sentence for people. `changes` are what moved since the recorded answers, one sentence each, whatever the
+    `why` is one sentence for people; it ends with the `remedy`, where the model could not be compared. `changes` are what moved since the recorded answers, one sentence each, whatever the
     outcome. `compared_with` says whose recorded answers the model was held against: those of a fresh pass ("reference"),
     those that won its promotion ("promotion"), or "" for none. `rolled_back_to` is the model that was gone back to by itself,
     `rollback_problem` why that was asked for and not done.
@@ -43,6 +43,7 @@ class RegressionOutcome(Record, frozen=True, kw_only=True, omit_defaults=True):
     target: str
     model_id: str
     why: str
+    remedy: str = ""
     changes: tuple[str, ...] = ()
     compared_with: Literal["", "reference", "promotion", "frozen"] = ""
     rolled_back_to: str = ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -177,3 +179,45 @@ async def test_a_model_that_was_adopted_can_be_told_worse_only_once_its_answers_
     assert (await week(line, 2)).outcome == "steady"
     line.wrong[model("v1")] = 80
     assert (await week(line, 3)).outcome == "worse"
+
+
+def without_kept(line: Succession) -> None:
+    shutil.rmtree(line.settings.home / "kept")
+
+
+def with_torn(line: Succession) -> None:
+    for path in (line.settings.home / "kept").rglob("*.zst"):
+        path.write_bytes(path.read_bytes()[:-20])
+
+
+def asked_otherwise(line: Succession) -> None:
+    line.change(line.targets / "line.yaml", "temperature: 0,", "temperature: 0.3,")
+
+
+def with_other_cases(line: Succession) -> None:
+    line.write_cases(changed=CASES)
+
+
+@pytest.mark.parametrize("margin", [True, False], ids=["margin", "no margin"])
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (without_kept, "are missing"),
+        (with_torn, "are damaged"),
+        (asked_otherwise, "temperature 0 then, 0.3 now"),
+        (with_other_cases, "the same as when"),
+    ],
+)
+async def test_a_model_that_fell_is_never_steady_where_its_recorded_answers_cannot_be_compared(
+    line: Succession, harm: Callable[[Succession], None], said: str, margin: bool
+) -> None:
+    await take_reference(line.settings, "line", actor="ada")
+    line.wrong[model("v1")] = 80
+    if not margin:
+        line.set_gate(checks=[{"metric": "exact", "at_least": 0.5}])
+        said = "none of its cases" if harm is with_other_cases else said
+    harm(line)
+    found = await week(line)
+    assert found.outcome == "cannot_tell"
+    assert said in found.why
+    assert found.remedy.endswith("gatewright reference line") and found.why.endswith(found.remedy)
