@@ -198,7 +198,9 @@ class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
 class RegressionFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What a regression run came to: steady, worse, changed or cannot_tell.
 
-    `changes` are what moved, `note` what speaks against the answers it was held against. `rolled_back_to` is the model that
+    `changes` are what moved, `note` what speaks against the answers it was held against (`compared_with`), `margins` the
+    comparisons that hold, `loosened` how the gate is looser than before, `remedy` what to do where nothing could be compared.
+    `rolled_back_to` is the model that
     was gone back to by itself, `rollback_problem` why that was asked for and not done.
     """
 
@@ -206,6 +208,9 @@ class RegressionFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     why: str
     changes: tuple[str, ...] = ()
     compared_with: str = ""
+    margins: tuple[str, ...] = ()
+    loosened: tuple[str, ...] = ()
+    remedy: str = ""
     note: str = ""
     rolled_back_to: str = ""
     rollback_problem: str = ""

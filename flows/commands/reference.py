@@ -22,9 +22,9 @@ def reference(
     target: str = typer.Argument(..., help="The target whose live model is asked."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Take what is live as the measure: ask it its suites afresh, and hold later regression runs against these answers.
+    """Take a new reference of what is live: ask it its suites afresh, and hold later regression runs against these answers.
 
-    Exit codes: 0 kept · 3 wrong input · 4 the answers could not be had, and the measure is what it was.
+    Exit codes: 0 kept · 3 wrong input · 4 the answers could not be had, and the reference is the one of before.
     """
     from flows.evaluation.kept.fresh_pass import take_reference
 

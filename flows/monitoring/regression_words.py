@@ -11,6 +11,7 @@ from evals.records import CheckResult, Verdict
 from flows.evaluation.kept.recorded import RecordedBaseline, recorded_in
 from flows.evaluation.kept.recorded_baseline import recorded_evidence
 from flows.evaluation.open_run import OpenRun
+from flows.monitoring.loosened_gate import loosened_since
 from flows.monitoring.regression_changes import what_changed
 from flows.monitoring.regression_evidence import RegressionEvidence, runs_before, second_draw
 from flows.registry.regression_outcomes import RegressionOutcome, RegressionWord
@@ -28,8 +29,13 @@ def outcome_of_run(
     compared = recorded.source if recorded is not None and recorded.reference is not None else ""
     found = _compared(run, recorded, verdict)
     word, why = _word(verdict, watched, found.problem)
+    margins = tuple(one.check for one in verdict.checks if _holds_against_itself(one))
     if word == "steady" and found.changes:
-        word, why = "changed", f"{'; '.join(found.changes)}; not worse: {why}"
+        by = f" by {', '.join(margins)}" if margins else ""
+        word, why = "changed", f"{'; '.join(found.changes)}; not worse{by}: {why}"
+    loosened = loosened_since(run, verdict.candidate_model)
+    if loosened and word in ("steady", "changed"):
+        why = f"{why}; {'; '.join(loosened)}"
     remedy = _remedy(run, verdict, found.problem) if word == "cannot_tell" else ""
     return RegressionOutcome(
         outcome=word,
@@ -39,6 +45,8 @@ def outcome_of_run(
         why=f"{why}; {remedy}" if remedy else why,
         remedy=remedy,
         changes=found.changes,
+        margins=margins,
+        loosened=loosened,
         compared_with=compared,
     )
 
