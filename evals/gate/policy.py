@@ -96,7 +96,7 @@ def parse_duration(duration: str) -> int:
     """Return a duration such as '90s', '15m', '24h' or '14d' in seconds. Raises ValueError when it is none."""
     match = re.fullmatch(r"(\d+)([smhd])", duration)
     if match is None:
-        raise ValueError(f"expected a duration such as 24h or 7d; found {duration!r}")
+        raise ValueError(f"expected a duration such as 90s, 15m, 24h or 90d; found {duration!r}")
     return int(match[1]) * _UNITS[match[2]]
 
 

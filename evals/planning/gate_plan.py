@@ -69,6 +69,8 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     `family` is what the gate's family costs.
     `lost` is the share of each model's answers that is expected to be lost. `against` names the frozen baseline that stands
     for the live model: then `suites` count the cases that are as they were frozen, and calls are to the candidate alone.
+    `reference_calls` come on top if the candidate goes live, for the answers that regression runs compare with, for
+    `reference_budget_usd` at most.
     """
 
     policy: str
@@ -86,6 +88,8 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     family: FamilyPrice | None = None
     lost: float = 0.0
     against: str = ""
+    reference_calls: int = 0
+    reference_budget_usd: float | None = None
 
     @property
     def overall_power(self) -> float | None:

@@ -45,7 +45,19 @@ def _asked(plan: GatePlan) -> str:
     took = f", about {rough_duration(plan.seconds)}" if plan.seconds is not None else ""
     return (
         f"{suites}; {models}: {plan.calls:,} calls at most{cost}{took}.\n"
-        f"Worked out from {plan.source}.{_lost(plan)}{_left_out(plan)}{_family(plan)}"
+        f"Worked out from {plan.source}.{_reference(plan)}{_lost(plan)}{_left_out(plan)}{_family(plan)}"
+    )
+
+
+def _reference(plan: GatePlan) -> str:
+    if not plan.reference_calls:
+        return ""
+    usd, budget = plan.usd, plan.reference_budget_usd
+    cost = f", about {_usd(usd * plan.reference_calls / plan.calls)}" if usd and plan.calls else ""
+    limit = f", {_usd(budget)} at most" if budget is not None else ""
+    return (
+        f"\nIf the candidate goes live, the fresh pass asks it {plan.reference_calls:,} calls more, for the answers that"
+        f" regression runs compare with{cost}{limit}."
     )
 
 

@@ -54,7 +54,7 @@ def _summary(settings: Settings, target: str, runs: tuple[RunRecord, ...]) -> No
 
     screen = console()
     table = Table(title="What happened", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for heading in ("model", "verdict", "came to", "because"):
+    for heading in ("model", "verdict", "outcome", "because"):
         table.add_column(heading, no_wrap=heading != "because")
     with open_registry(settings) as registry:
         for run in runs:

@@ -115,7 +115,7 @@ def runs(
             ]
         )
         return
-    console().print(run_list(found, died) if found else "no runs yet")
+    console().print(run_list(found, died, regressions) if found else "no runs yet")
     if pending:
         console().print(pending_list(pending))
 

@@ -1,4 +1,4 @@
-"""`gatewright reference`: ask what is live all its suites once more, and keep the answers that regression runs hold it against."""
+"""`gatewright reference`: ask the live model all its suites and keep the answers as the reference of regression runs."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def reference(
     target: str = typer.Argument(..., help="The target whose live model is asked."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Take a new reference of what is live: ask it its suites afresh, and hold later regression runs against these answers.
+    """Ask the live model its suites now and use these answers as the reference for later regression runs.
 
-    Exit codes: 0 kept · 3 wrong input · 4 the answers could not be had, and the reference is the one of before.
+    Exit codes: 0 kept · 3 wrong input · 4 not enough answers came, and the reference stays as it was.
     """
     from flows.evaluation.kept.fresh_pass import take_reference
 
@@ -44,7 +44,7 @@ def reference(
         )
     elif kept is not None:
         echo(
-            f"{target}: the answers of {made.model_id} are kept; regression runs are held against them from now on"
+            f"{target}: the answers of {made.model_id} are kept as the reference; later regression runs compare with them"
         )
     else:
         echo(f"{target}: no fresh answers of {made.model_id}: {made.why}")

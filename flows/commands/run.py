@@ -189,7 +189,7 @@ def regress(
     target: str = typer.Argument(..., help="The target whose live model is asked again."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Ask the live model its suites again, and say whether it is as it was, by its own answers of before and by its gate.
+    """Ask the live model its suites again and compare it with its recorded answers and its gate.
 
     Exit codes: 0 steady, or changed and no worse · 1 worse · 2 can't tell · 3 wrong input · 4 infrastructure.
     """

@@ -28,6 +28,7 @@ __all__ = [
     "estimate_run",
     "expected_findings",
     "last_results",
+    "reference_estimate",
 ]
 
 _BYTES_A_TOKEN = 4
@@ -191,11 +192,17 @@ def _cost(plan: TargetPlan, expected: Sequence[RunEstimate]) -> Finding:
     return Finding(name="cost", level="ok", message=f"{what}: at most about {_usd(usd)}")
 
 
-def _reference(plan: TargetPlan, candidate: RunEstimate) -> Iterator[Finding]:
-    """What asking a candidate once more takes, once it is live: its answers are what regression runs are held against."""
-    budget = plan.target.regression.get("reference_budget_usd")
-    if budget == 0:
+def reference_estimate(plan: TargetPlan, candidate: RunEstimate) -> RunEstimate | None:
+    """Return what the fresh pass takes: a candidate that went live is asked everything once more. None where there is none."""
+    return None if plan.target.regression.get("reference_budget_usd") == 0 else candidate
+
+
+def _reference(plan: TargetPlan, expected: RunEstimate) -> Iterator[Finding]:
+    """What the answers cost that regression runs compare with."""
+    candidate = reference_estimate(plan, expected)
+    if candidate is None:
         return
+    budget = plan.target.regression.get("reference_budget_usd")
     cost = f"about {_usd(candidate.usd)}" if candidate.usd is not None else "its cost is not known"
     limit = f", at most {_usd(budget)}" if budget is not None else ""
     message = f"if it goes live, {candidate.calls:,} questions more to it, as the reference of regression runs: {cost}{limit}"

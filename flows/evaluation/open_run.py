@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from evals.errors import ConfigurationError, Problem, nearest
+from evals.errors import ConfigurationError
 from evals.evaluation.evaluation import EvaluatedModel, Evaluation
 from evals.evaluation.ordering import MAX_LOOKS
 from evals.evaluation.sampling_plan import (
@@ -31,6 +31,7 @@ from evals.suites.cache import open_kept_suite
 from evals.suites.opened import OpenedSuite
 from evals.suites.part import without
 from flows.config.connections import publishers_of, require_platform
+from flows.config.named_files import gate_file, suite_folder
 from flows.config.strategy import strategy_problems
 from flows.config.target import Target, load_target
 from flows.evaluation.judge_preflight import judge_problems
@@ -123,11 +124,10 @@ def load_plan(settings: Settings, target_name: str) -> TargetPlan:
     require_platform(target)
     # What can't be published must be known before anything is asked; nothing is contacted here.
     publishers_of(settings, target)
-    policy = load_policy(_named(settings.gates, f"{target.gate}.yaml", "gate", target))
+    policy = load_policy(gate_file(settings, target))
     judge = TargetJudge(target.judge) if target.judge is not None else None
     suites = tuple(
-        open_kept_suite(_named(settings.datasets, name, "suite", target), judge)
-        for name in target.suites
+        open_kept_suite(suite_folder(settings, target, name), judge) for name in target.suites
     )
     validate_policy(policy, suites, production_cases=target.promotion.production_cases)
     if problems := [*strategy_problems(target, policy), *judge_problems(target, suites)]:
@@ -323,18 +323,3 @@ def _left_out(
         for opened in plan.suites
         for name in [opened.suite.name]
     }
-
-
-def _named(folder: Path, name: str, what: str, target: Target) -> Path:
-    path = folder / name
-    if path.exists():
-        return path
-    known = [entry.stem if what == "gate" else entry.name for entry in sorted(folder.glob("*"))]
-    raise ConfigurationError(
-        Problem(
-            where=target.path,
-            field=what if what == "gate" else "suites",
-            message=f"there is no {what} '{path.stem if what == 'gate' else name}' in {folder}",
-            fix=nearest(path.stem, known),
-        )
-    )

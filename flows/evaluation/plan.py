@@ -15,7 +15,7 @@ from evals.planning.past_run import PastRun
 from evals.planning.plan import plan_gate
 from evals.suites.opened import OpenedSuite
 from evals.suites.part import part_of
-from flows.evaluation.estimate import estimate_run, last_results
+from flows.evaluation.estimate import estimate_run, last_results, reference_estimate
 from flows.evaluation.kept.frozen import open_frozen
 from flows.evaluation.kept.frozen_choice import against_mark, marked
 from flows.evaluation.kept.recorded_baseline import recorded_evidence
@@ -54,14 +54,17 @@ def plan_target(
     Raises:
         ConfigurationError: target, gate or suites have problems, a check that can never pass among them.
     """
-    plan = load_plan(settings, target).without(left_out or {})
+    whole = load_plan(settings, target)
+    plan = whole.without(left_out or {})
     suites = plan.suites
     with open_registry(settings) as registry:
         if against:
             against, suites = _comparable(settings, registry, plan, against)
         nothing_live = registry.live(target) is None and differing is None and not against
         alone = nothing_live if first is None else first
-        asking = estimate_run(plan, "candidate", "", None, last_results(registry, target))
+        seen = last_results(registry, target)
+        asking = estimate_run(plan, "candidate", "", None, seen)
+        reference = reference_estimate(whole, estimate_run(whole, "candidate", "", None, seen))
     found = plan_gate(
         plan.policy,
         suites,
@@ -72,7 +75,12 @@ def plan_target(
         repeats=plan.repeats,
     )
     # As the preflight and `doctor` say it: at the limits of the candidate's slot, which a plan of gate and suites can't know.
-    found = msgspec.structs.replace(found, seconds=asking.seconds)
+    found = msgspec.structs.replace(
+        found,
+        seconds=asking.seconds,
+        reference_calls=reference.calls if reference is not None else 0,
+        reference_budget_usd=whole.target.regression.get("reference_budget_usd"),
+    )
     if not against:
         return found
     # Of the candidate alone, who is asked the cases that changed too; what it costs is not known before it has a price.

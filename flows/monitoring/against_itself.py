@@ -7,6 +7,7 @@ is asked for it. A lost folder only lowers the number of pairs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -60,7 +61,8 @@ class AgainstItself(Record, frozen=True, kw_only=True):
 
     `difference` is the mean of later minus earlier passes, with an interval of 95 % that holds however often one looks.
     `enough` says whether there are pairs enough to claim anything; `says` is the claim: `too_few`, `same` (the interval holds
-    zero) or `differs` (it does not: the model drifted, or the measuring prefers one of two passes).
+    zero) or `differs` (it does not: the model drifted, or the measuring prefers one of two passes). `enough_on` is the day (UTC) on
+    which there are enough at the present pace; None where there are, or two runs are yet to show a pace.
     """
 
     suite: str
@@ -76,6 +78,7 @@ class AgainstItself(Record, frozen=True, kw_only=True):
     enough: bool
     enough_pairs: int
     says: Literal["too_few", "same", "differs"]
+    enough_on: date | None = None
 
 
 def pairs_file(settings: Settings, run_id: str) -> Path:
@@ -99,11 +102,29 @@ def against_itself(
     """Return what all pairs of the live model come to, for each column of each suite; none before the first pair."""
     if live is None:
         return ()
+    runs = runs_of_model(registry, live.target, live.model_id)
     columns: dict[tuple[str, str], list[PairOnRecord]] = {}
-    for run in runs_of_model(registry, live.target, live.model_id):
+    ended: dict[tuple[str, str], str] = {}
+    for run in runs:
         for pair in _pairs(settings, run.run_id):
             columns.setdefault((pair.suite, pair.column), []).append(pair)
-    return tuple(_together(pairs) for _, pairs in sorted(columns.items()))
+            ended[(pair.suite, pair.column)] = run.created_at
+    return tuple(
+        _together(pairs, _enough_on(len(pairs), runs[0].created_at, ended[key]))
+        for key, pairs in sorted(columns.items())
+    )
+
+
+def _enough_on(pairs: int, began: str, last: str) -> date | None:
+    """When there are enough pairs, if they go on coming as they came from the first run to the last pair."""
+    newest = datetime.fromisoformat(last)
+    took = newest - datetime.fromisoformat(began)
+    if pairs >= ENOUGH_PAIRS or not took:
+        return None
+    try:
+        return (newest + took / pairs * (ENOUGH_PAIRS - pairs)).date()
+    except OverflowError:
+        return None
 
 
 def _pairs(settings: Settings, run_id: str) -> Iterator[PairOnRecord]:
@@ -111,7 +132,7 @@ def _pairs(settings: Settings, run_id: str) -> Iterator[PairOnRecord]:
     yield from found.pairs if found is not None else ()
 
 
-def _together(pairs: Sequence[PairOnRecord]) -> AgainstItself:
+def _together(pairs: Sequence[PairOnRecord], enough_on: date | None) -> AgainstItself:
     # Known before anything is seen: from the cases of the first pair, for as many pairs as are enough.
     rho = ENOUGH_PAIRS / 2 * _USUAL_VARIANCE / pairs[0].cases
     mean = symmetric_mean([one.difference for one in pairs], rho=rho, confidence=CONFIDENCE)
@@ -131,4 +152,5 @@ def _together(pairs: Sequence[PairOnRecord]) -> AgainstItself:
         enough=enough,
         enough_pairs=ENOUGH_PAIRS,
         says=("differs" if apart else "same") if enough else "too_few",
+        enough_on=enough_on,
     )

@@ -95,7 +95,8 @@ def _warning(target: str, need: Need, now: str) -> LifecycleWarning | None:
             threshold(need.days),
         )
     elif need.kind == "model_gone":
-        mark = f"{need.kind} {need.about}"
+        ended = " answers no more" if need.severity == "broken" else ""
+        mark = f"{need.kind} {need.about}{ended}"
     elif need.kind in ("approval", "override") and _expires_soon(need, now):
         mark = f"{need.kind} {need.run_id} {need.until}"
     elif need.kind == "leftover_slot":

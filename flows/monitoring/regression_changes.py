@@ -23,7 +23,7 @@ from flows.evaluation.open_run import OpenRun
 from flows.monitoring.earlier_draw import EarlierDraw, answers_in, texts_of
 from flows.registry.kept_answers import KeptReference
 
-__all__ = ["what_changed"]
+__all__ = ["marks_today", "what_changed"]
 
 _DECIMALS = 9
 _CONDITION = "a service that answers whole passes from different back ends looks the same"
@@ -43,6 +43,15 @@ def what_changed(
 
 
 def _deployment(run: OpenRun, reference: KeptReference) -> str:
+    suites = open_reference(run.settings, reference).record.suites
+    told = deployments_changed(
+        [mark for one in suites for mark in one.deployments], sorted(marks_today(run))
+    )
+    return f"the deployment is another one: {told}" if told else ""
+
+
+def marks_today(run: OpenRun) -> frozenset[str]:
+    """Return what a run's answers tell of the deployments that gave them: system fingerprints, and model names of their own."""
     pointer = run.registry.find(run.target.name, run.record.candidate_model)
     names = own_names(run, pointer) if pointer is not None else frozenset()
     now: set[str] = set()
@@ -50,9 +59,7 @@ def _deployment(run: OpenRun, reference: KeptReference) -> str:
         for opened in run.plan.suites:
             for entry in journal.entries("candidate", opened.suite.name):
                 now.update(deployment_marks(entry, names))
-    suites = open_reference(run.settings, reference).record.suites
-    told = deployments_changed([mark for one in suites for mark in one.deployments], sorted(now))
-    return f"the deployment is another one: {told}" if told else ""
+    return frozenset(now)
 
 
 def _moved(run: OpenRun, reference: KeptReference, draw: EarlierDraw, level: float) -> str:

@@ -1,7 +1,7 @@
 """Pairs the passes of a regression run: repeats of one run with each other, a single pass with that of an earlier run.
 
 Passes that took part in choosing a model are left out: the answers that won a promotion are a lucky draw, and could not be
-swapped with later ones.
+swapped with later ones. So are two runs that were answered by different deployments, by their system fingerprints.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from evals.selftest.passes import PassPair, pair_differences
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.files import read_record, write_record
 from flows.monitoring.against_itself import PairOnRecord, RunPairs, pairs_file, runs_of_model
+from flows.monitoring.regression_changes import marks_today
 from flows.registry.records import RunRecord
 
 __all__ = ["store_pairs"]
@@ -109,7 +110,18 @@ def _waiting(run: OpenRun) -> RunRecord | None:
             waiting = None
         elif pairs.alone:
             waiting = other
-    return waiting if waiting is not None and _asked_alike(run, waiting) else None
+    if waiting is None or not _asked_alike(run, waiting) or not _answered_by_the_same(run, waiting):
+        return None
+    return waiting
+
+
+def _answered_by_the_same(run: OpenRun, other: RunRecord) -> bool:
+    """Whether both runs tell of the same deployments; an earlier run that can't be read any more is no partner."""
+    try:
+        with open_run(run.settings, other.run_id) as earlier:
+            return marks_today(earlier) == marks_today(run)
+    except GatewrightError:
+        return False
 
 
 def _asked_alike(run: OpenRun, other: RunRecord) -> bool:

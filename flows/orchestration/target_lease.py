@@ -14,13 +14,22 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from evals.errors import InfrastructureError, LeaseLostError, RegistryError
+from evals.report.numbers import rough_duration
 from flows.orchestration.this_process import is_dead, new_holder, read_holder
 from flows.platforms.model_names import short_name
 from flows.registry.leases import BEAT_S, LIFE_S, Lease
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["HeldLease", "died", "held_here", "stopped", "target_lease", "waits_here"]
+__all__ = [
+    "HeldLease",
+    "died",
+    "held_here",
+    "how_it_ended",
+    "stopped",
+    "target_lease",
+    "waits_here",
+]
 
 PATIENCE_S = 6 * 3600.0
 """How long a run waits for its turn at most."""
@@ -48,6 +57,16 @@ def died(lease: Lease) -> bool:
 def stopped(lease: Lease) -> bool:
     """Say whether nobody carries a run out, although something is left to do."""
     return not lease.holder or died(lease)
+
+
+def how_it_ended(lease: Lease) -> str:
+    """Say what is known of a run that nobody carries out: stopped, its process dead, or only silent."""
+    if not lease.holder:
+        return "it was stopped"
+    heard = f"{rough_duration(lease.silent_s)} ago"
+    if is_dead(lease.holder):
+        return f"its process died (last heard of {heard})"
+    return f"its process was last heard of {heard}: it died, or stands still"
 
 
 class HeldLease:

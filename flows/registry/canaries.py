@@ -67,6 +67,11 @@ class CanaryChange(Record, frozen=True, kw_only=True, omit_defaults=True):
     run_id: str = ""
     regressed: Regressed = ""
 
+    @property
+    def looked_into(self) -> bool:
+        """Whether a regression run was started for it that has not ended: it needs nobody so far."""
+        return not self.regressed and not self.problem and bool(self.flow_run or self.run_id)
+
 
 class CanaryLook(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What one look came to. `differing` of `answered` cases answered otherwise each time they were asked, `p` is the

@@ -53,6 +53,11 @@ class RegressionOutcome(Record, frozen=True, kw_only=True, omit_defaults=True):
     rollback_problem: str = ""
     at: str = ""
 
+    @property
+    def word(self) -> str:
+        """The outcome as people write it."""
+        return "can't tell" if self.outcome == "cannot_tell" else self.outcome
+
 
 def save_outcome(writer: Writer, outcome: RegressionOutcome) -> RegressionOutcome:
     """Put an outcome on record; the same one again is no change. Raises RegistryError when the run is not known."""

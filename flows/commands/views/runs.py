@@ -12,32 +12,55 @@ from evals.report.numbers import counted
 from evals.report.sanitise import one_line, shorten
 from flows.platforms.model_names import short_name
 from flows.registry.records import InboxMessage, RunRecord
+from flows.registry.regression_outcomes import RegressionOutcome
 from flows.registry.store import Registry
 
 __all__ = ["left_by_process", "pending_list", "run_list"]
 
-_STYLES = {"promoted": "green", "refused": "red", "failed": "red", "waiting": "yellow"}
+_STYLES = {
+    "promoted": "green",
+    "refused": "red",
+    "failed": "red",
+    "waiting": "yellow",
+    "steady": "green",
+    "worse": "red",
+    "changed": "yellow",
+}
 _LONGEST = 200
 
 
-def run_list(runs: Sequence[RunRecord], died: Mapping[str, str]) -> RenderableType:
-    """Lay runs out for a terminal of 80 columns or more, newest first: a line each, and what it came to below.
+def run_list(
+    runs: Sequence[RunRecord],
+    died: Mapping[str, str],
+    regressions: Mapping[str, RegressionOutcome | None] | None = None,
+) -> RenderableType:
+    """Lay runs out for a terminal of 80 columns or more, newest first: a line each, and its details below.
 
-    `died` says of runs whose process is gone what becomes of them.
+    `died` says of runs whose process is gone what becomes of them. `regressions` are the outcomes of regression runs by run:
+    the outcome stands in the place of the state.
     """
     width = max(len(run.run_id) for run in runs)
-    return Group(*(line for run in runs for line in _lines(run, width, died.get(run.run_id, ""))))
+    settled = {run_id: one.word for run_id, one in (regressions or {}).items() if one}
+    return Group(
+        *(
+            line
+            for run in runs
+            for line in _lines(
+                run, width, died.get(run.run_id, ""), settled.get(run.run_id, run.state)
+            )
+        )
+    )
 
 
 def left_by_process(registry: Registry) -> dict[str, str]:
-    """Say of each run under way that its process died, and how it goes on; none of those that somebody carries out."""
-    from flows.orchestration.target_lease import died
+    """Say of each run under way that its process died or is silent, and how it goes on; none of those that somebody carries out."""
+    from flows.orchestration.target_lease import died, how_it_ended
 
-    runs = [registry.run(lease.run_id) for lease in registry.open_leases() if died(lease)]
+    left = [lease for lease in registry.open_leases() if died(lease)]
     return {
-        run.run_id: f"its process died; {_goes_on(run)}"
-        for run in runs
-        if run is not None and run.under_way
+        run.run_id: f"{how_it_ended(lease)}; {_goes_on(run)}"
+        for lease in left
+        if (run := registry.run(lease.run_id)) is not None and run.under_way
     }
 
 
@@ -59,12 +82,12 @@ def pending_list(messages: Sequence[InboxMessage]) -> RenderableType:
     return Group(*rows)
 
 
-def _lines(run: RunRecord, width: int, died: str) -> list[RenderableType]:
+def _lines(run: RunRecord, width: int, died: str, state: str) -> list[RenderableType]:
     head = Text.assemble(
         (f"{run.run_id:{width}}  ", "bold"),
         run.updated_at[:16].replace("T", " ") + "  ",
         f"{run.kind:10}  ",
-        (f"{run.state:12}  ", _STYLES.get(run.state, "")),
+        (f"{state:12}  ", _STYLES.get(state, "")),
         short_name(run.candidate_model) if run.candidate_model else "",
     )
     changed = "; ".join(edit.words for edit in run.edits)

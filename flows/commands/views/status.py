@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from evals.report.numbers import rough_duration, signed
+from evals.report.numbers import counted, rough_duration, signed
 from flows.monitoring.against_itself import AgainstItself
 from flows.monitoring.status.records import (
     SEVERITIES,
@@ -35,10 +35,10 @@ _MARKS: dict[Severity, tuple[str, str]] = {
 }
 _WORDS: dict[Severity, str] = {
     "well": "all is well",
-    "notice": "all is well; something to know",
+    "notice": "nothing needs you",
     "person": "a person is needed",
     "unseen": "not all could be looked at",
-    "misconfigured": "a target file can't be read",
+    "misconfigured": "a target can't be read",
     "broken": "something live is broken or got worse",
 }
 _NOTHING = "–"
@@ -124,7 +124,9 @@ def _canary(one: TargetStatus) -> str:
         return "off"
     last = one.canary.get("last") or {}
     said = "changed" if one.canary.get("change") else _OF_LOOK.get(last.get("outcome", ""), "due")
-    return f"{said}, ${one.canary['spent_usd']:,.2f} a month" if one.canary.get("calls") else said
+    return (
+        f"{said}, ${one.canary['spent_usd']:,.2f} this month" if one.canary.get("calls") else said
+    )
 
 
 def _tries(one: TargetStatus) -> str:
@@ -180,16 +182,22 @@ def _details(one: TargetStatus) -> Iterator[RenderableType]:
             else "price unknown"
         )
         yield Text(f"  {slot.role}: {slot.name} ({slot.sku}), {slot.state}, {price}")
+    too_few = [found for found in one.against_itself if found.says == "too_few"]
+    if too_few:
+        yield Text(f"  A/A: {_too_few(min(too_few, key=lambda found: found.pairs))}")
     for found in one.against_itself:
-        yield Text(f"  against itself, {found.suite}/{found.column}: {_against_itself(found)}")
+        if found.says != "too_few":
+            yield Text(f"  A/A, {found.suite}/{found.column}: {_against_itself(found)}")
+
+
+def _too_few(found: AgainstItself) -> str:
+    said = f"{found.pairs} of {found.enough_pairs} pairs of passes so far; nothing claimed before {found.enough_pairs}"
+    return said + (f", about {found.enough_on} at this pace" if found.enough_on else "")
 
 
 def _against_itself(found: AgainstItself) -> str:
-    pairs = f"{found.pairs} of {found.enough_pairs} pairs of passes"
     mean = f"later minus earlier {signed(found.difference, 'score')}"
     interval = f"[{signed(found.lower, 'score')}, {signed(found.upper, 'score')}]"
-    if found.says == "too_few":
-        return f"{mean} {interval} over {pairs}: too few to claim anything"
     claim = "nothing speaks against their being the same" if found.says == "same" else "they differ"
     return f"{mean} {interval} over {found.pairs} pairs of passes: {claim}"
 
@@ -203,8 +211,8 @@ def _needs(needs: Sequence[tuple[str, Need]], now: datetime) -> Iterator[Rendera
         )
         yield Text("") if (target, need) == needs[0] else Group()
         yield head
-        if need.command:
-            yield Text(f"    {need.command}", style="dim")
+        for command in filter(None, (need.command, need.way_back)):
+            yield Text(f"    {command}", style="dim")
 
 
 def _ago(at: str, now: datetime) -> str:
@@ -215,5 +223,11 @@ def _ago(at: str, now: datetime) -> str:
 def _last_line(status: Status) -> Text:
     _mark, style = _MARKS[status.severity]
     asked = "" if status.looked else "; no platform was asked"
-    words = f"\nAs of {status.at[:16].replace('T', ' ')} UTC: {_WORDS[status.severity]}{asked}."
-    return Text(words, style=style)
+    words = _WORDS[status.severity]
+    if status.severity in ("well", "notice") and all(one.live is None for one in status.targets):
+        words = "nothing is live yet"
+    if status.severity == "notice":
+        needs = [*(need for one in status.targets for need in one.needs), *status.needs]
+        words += f"; {counted(len(needs), 'notice')}"
+    at = status.at[:16].replace("T", " ")
+    return Text(f"\nAs of {at} UTC: {words}{asked}.", style=style)

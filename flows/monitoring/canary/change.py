@@ -27,11 +27,6 @@ __all__ = ["DEPLOYMENT", "MOST_STARTS", "is_over", "settled", "started"]
 DEPLOYMENT = "regression/regression"
 MOST_STARTS = 5
 _BEGINS_WITHIN = timedelta(minutes=10)
-_BY_VERDICT: dict[str, Regressed] = {
-    "PASS": "steady",
-    "FAIL": "worse",
-    "INCONCLUSIVE": "cannot_tell",
-}
 
 
 def settled(registry: Registry, state: CanaryState) -> CanaryState:
@@ -123,18 +118,24 @@ def _under_way(registry: Registry, target: str) -> str | None:
 
 
 def _outcome(registry: Registry, run: RunRecord) -> Regressed:
-    """What a regression run came to, "" while a process carries it out, "failed" when none does any more."""
+    """The recorded outcome of a regression run, "" while a process carries it out, "failed" when none does any more.
+
+    A verdict alone is no outcome: a model that passes may have changed.
+    """
     verdict, found = registry.verdict(run.run_id), registry.regression_outcome(run.run_id)
-    if verdict is None:
-        return "failed" if not run.under_way or _is_dead(registry, run) else ""
-    if verdict.outcome == "ERROR":
-        return "failed"
-    return found.outcome if found is not None else _BY_VERDICT[verdict.outcome]
+    if found is None:
+        return "" if _goes_on(registry, run) else "failed"
+    return "failed" if verdict is not None and verdict.outcome == "ERROR" else found.outcome
 
 
-def _is_dead(registry: Registry, run: RunRecord) -> bool:
+def _goes_on(registry: Registry, run: RunRecord) -> bool:
+    """Whether a run without an outcome may still get one; a judged one only from the process that judged it."""
     lease = registry.lease(run.run_id)
     if lease is not None:
-        return died(lease)
+        return (run.under_way or bool(lease.holder)) and not died(lease)
+    return run.under_way and not _silent(registry, run)
+
+
+def _silent(registry: Registry, run: RunRecord) -> bool:
     quiet = datetime.fromisoformat(registry.now()) - datetime.fromisoformat(run.updated_at)
     return quiet > _BEGINS_WITHIN

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 
+import msgspec
+
 from evals.errors import PlatformError
 from flows.config.target import Target
 from flows.monitoring.status.records import ModelEnd, ModelRole, Need, Severity
@@ -12,10 +14,11 @@ from flows.platforms.base import HostingPlatform
 from flows.platforms.findings import NEWER_BASE, WARN_DAYS
 from flows.platforms.last_days import TellsLastDays
 from flows.platforms.model_names import short_name
+from flows.recovery.earlier_models import rollback_command
 from flows.registry.provenance import base_model_of
 from flows.registry.store import Registry
 
-__all__ = ["THRESHOLDS", "end_needs", "ends_of", "published_ends", "threshold"]
+__all__ = ["THRESHOLDS", "end_needs", "ends_now", "ends_of", "published_ends", "threshold"]
 
 THRESHOLDS = (180, 90, 30, 0)
 """How many days before a last day it is warned of, each once; 0 is the day itself."""
@@ -50,6 +53,31 @@ async def ends_of(
     return tuple(found)
 
 
+async def ends_now(
+    registry: Registry, target: Target, platform: HostingPlatform
+) -> tuple[ModelEnd, ...]:
+    """Return the same; a live model that the platform says is retired or unknown is asked one word, whether it answers."""
+    return tuple(
+        [
+            await _asked(registry, target, platform, end)
+            for end in await ends_of(registry, target, platform)
+        ]
+    )
+
+
+async def _asked(
+    registry: Registry, target: Target, platform: HostingPlatform, end: ModelEnd
+) -> ModelEnd:
+    live = registry.live(target.name)
+    if live is None or end.role != "live" or end.state not in ("gone", "retired"):
+        return end
+    from flows.platforms.asking.gone import why_gone  # rarely needed
+
+    deployment = live.deployment or live.model_id
+    connection = platform.connect(deployment, live.model_id, "production")
+    return msgspec.structs.replace(end, refuses=await why_gone(platform, connection, deployment))
+
+
 async def published_ends(
     registry: Registry, target: Target, platform: HostingPlatform
 ) -> tuple[ModelEnd, ...]:
@@ -66,21 +94,30 @@ def threshold(days: int) -> int | None:
 
 
 def end_needs(
-    target: str, ends: tuple[ModelEnd, ...], now: str, *, to_freeze: bool
+    registry: Registry,
+    target: str,
+    ends: tuple[ModelEnd, ...],
+    now: str,
+    *,
+    to_freeze: bool,
+    frozen: bool,
 ) -> Iterator[Need]:
     """Yield what is to be done about models that end, and about those that are gone already.
 
-    `to_freeze` says that the live model is one whose answers should be frozen before it ends.
+    `to_freeze` says that the live model is one whose answers should be frozen before it ends, `frozen` that they are.
     """
     today = datetime.fromisoformat(now).date()
     for end in ends:
+        if end.refuses:  # no day that is still to come matters any more
+            yield _refuses(registry, target, end, frozen=frozen)
+            continue
         if end.state in ("gone", "retired"):
             yield _gone(target, end)
         if end.answers_until is not None:
             freeze = to_freeze and end.role == "live"
             yield from _retirement(target, end, end.answers_until, today, freeze=freeze)
         if end.trains_until is not None and end.role == "live":
-            yield from _training(target, end, end.trains_until, today)
+            yield from _training(end, end.trains_until, today)
 
 
 def _retirement(
@@ -112,22 +149,21 @@ def _retirement(
     )
 
 
-def _training(target: str, end: ModelEnd, day: date, today: date) -> Iterator[Need]:
+def _training(end: ModelEnd, day: date, today: date) -> Iterator[Need]:
     days = (day - today).days
     if threshold(days) is None:
         return
     base = end.base_model or "its base model"
     message = (
-        f"no successor can be trained on {base} since {day}"
+        f"no successor can be trained on {base} since {day}: {NEWER_BASE}"
         if days <= 0
-        else f"a successor can be trained on {base} until {day}, {_days(days)} from now"
+        else f"a successor can be trained on {base} until {day}, {_days(days)} from now: train it before, or {NEWER_BASE}"
     )
     yield Need(
         kind="training_ends",
         severity="notice",
         message=message,
         until=day.isoformat(),
-        command=f"gatewright doctor {target}",
         about=end.model_id,
         days=days,
     )
@@ -136,12 +172,35 @@ def _training(target: str, end: ModelEnd, day: date, today: date) -> Iterator[Ne
 def _gone(target: str, end: ModelEnd) -> Need:
     """The model, not its deployment: what stands may go on answering, and can't be made again."""
     word = "is retired" if end.state == "retired" else "is not known any more"
-    message = f"{_what(end)} {word} at the platform: its deployment could not be made again"
+    answers = ", though it still answers" if end.asked and end.role == "live" else ""
+    message = (
+        f"{_what(end)} {word} at the platform{answers}: its deployment could not be made again"
+    )
     return Need(
         kind="model_gone",
         severity="notice",
         message=message,
         command=f"gatewright verify {target}",
+        about=end.model_id,
+    )
+
+
+def _refuses(registry: Registry, target: str, end: ModelEnd, *, frozen: bool) -> Need:
+    """The live model is gone, and whoever asks it is told so."""
+    word = "retired" if end.state == "retired" else "not known any more"
+    against = (
+        "its frozen answers stand in for it when a successor is judged"
+        if frozen
+        else "none of its answers are frozen, so that no successor can be compared with it"
+    )
+    back = rollback_command(registry, target)
+    promote = f"gatewright promote {target} …" + (" --against frozen" if frozen else "")
+    return Need(
+        kind="model_gone",
+        severity="broken",
+        message=f"{_what(end)} is {word} at the platform and answers no more ({end.refuses}); {against}",
+        command=promote,
+        way_back=back.command if back is not None else "",
         about=end.model_id,
     )
 

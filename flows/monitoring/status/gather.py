@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from evals.errors import ConfigurationError, GatewrightError, Problem, nearest
 from evals.records import LivePointer
 from evals.report.numbers import counted
 from evals.report.sanitise import one_line
+from flows.config.named_files import require_named
 from flows.config.target import Target, load_target, target_names
 from flows.freezing.advice import freeze_advice
 from flows.monitoring.against_itself import against_itself
@@ -83,7 +84,7 @@ async def gather_status(
         ask: whether platforms and publishers may be asked.
         limit_s: how long each of them may take, in seconds.
     """
-    files = {name: _file(settings, registry, name) for name in names}
+    files = {name: _file(settings, name) for name in names}
     targets = [one for one in files.values() if isinstance(one, Target)]
     seen = await look_at_all(settings, registry, targets, limit_s=limit_s, ask=ask)
     found = tuple(
@@ -101,18 +102,32 @@ async def gather_status(
     )
 
 
-def _file(settings: Settings, registry: Registry, name: str) -> Target | Need:
+def _file(settings: Settings, name: str) -> Target | Need:
     try:
         return load_target(settings.targets, name)
     except GatewrightError as error:
-        problems = str(error).splitlines()
-        more = f" (and {counted(len(problems) - 1, 'more problem')})" if len(problems) > 1 else ""
-        return Need(
-            kind="target_file",
-            severity="misconfigured",
-            message=one_line(problems[0]) + more,
-            command=f"gatewright doctor {name}",
-        )
+        return _misconfigured(name, error)
+
+
+def _plan_needs(settings: Settings, target: Target | None) -> Iterator[Need]:
+    """Yield that a readable target's gate or suites are missing or broken: nothing can be judged by them."""
+    if target is None:
+        return
+    try:
+        require_named(settings, target)
+    except GatewrightError as error:
+        yield _misconfigured(target.name, error)
+
+
+def _misconfigured(name: str, error: GatewrightError) -> Need:
+    problems = str(error).splitlines()
+    more = f" (and {counted(len(problems) - 1, 'more problem')})" if len(problems) > 1 else ""
+    return Need(
+        kind="target_file",
+        severity="misconfigured",
+        message=one_line(problems[0]) + more,
+        command=f"gatewright doctor {name}",
+    )
 
 
 def _clean(need: Need) -> Need:
@@ -161,15 +176,23 @@ def _status(
     regression = last_regression(registry, live)
     canary = canary_of(registry, target) if target is not None else None
     itself = against_itself(settings, registry, live)
-    drift = registry.drifted(name)
+    drift, frozen = registry.drifted(name), _frozen(registry, name, live)
     needs = [
         *([file] if isinstance(file, Need) and _matters(settings, name, live) else ()),
+        *_plan_needs(settings, target),
         *seen.problems,
         *_drifts(name, drift, seen),
-        *regression_needs(regression),
+        *regression_needs(registry, name, regression),
         *canary_needs(canary),
-        *recorded_needs(settings, registry, name, live),
-        *end_needs(name, seen.ends, registry.now(), to_freeze=_to_freeze(registry, target, seen)),
+        *recorded_needs(settings, registry, name, live, refuses=any(e.refuses for e in seen.ends)),
+        *end_needs(
+            registry,
+            name,
+            seen.ends,
+            registry.now(),
+            to_freeze=_to_freeze(registry, target, seen),
+            frozen=frozen is not None,
+        ),
         *leftover_needs(name, seen.slots),
         *itself_needs(name, itself),
     ]
@@ -187,7 +210,7 @@ def _status(
         ends=seen.ends,
         slots=seen.slots,
         usd_per_hour=_sum(one.usd_per_hour for one in seen.slots) if seen.stood else None,
-        frozen=_frozen(registry, name, live),
+        frozen=frozen,
         against_itself=itself,
         needs=tuple(sorted(map(_clean, needs), key=lambda one: -SEVERITIES.index(one.severity))),
     )

@@ -1,4 +1,4 @@
-"""Looks at platforms and publishers: targets side by side, four things of each at once, each with a time limit.
+"""Looks at platforms and publishers: targets side by side, several things of each at once, with one time limit for each target.
 
 One that is dead or slow hides neither the others nor what else can be seen of its own target.
 """
@@ -16,8 +16,8 @@ from flows.config.target import Target
 from flows.monitoring.drift import Drift
 from flows.monitoring.drift_watch import at_work
 from flows.monitoring.status.differing import drift_needs, read_otherwise, served_otherwise
-from flows.monitoring.status.ends import ends_of, published_ends
-from flows.monitoring.status.records import Need, NeedKind, Seen
+from flows.monitoring.status.ends import ends_now, published_ends
+from flows.monitoring.status.records import ModelEnd, Need, NeedKind, Seen, StandingSlot
 from flows.monitoring.status.standing import standing_slots
 from flows.platforms.base import HostingPlatform
 from flows.registry.store import Registry
@@ -78,27 +78,14 @@ class _Look:
     ) -> None:
         self._settings, self._registry, self._target = settings, registry, target
         self._platform, self._limit_s = platform, limit_s
+        self._until = asyncio.get_running_loop().time() + limit_s
         self._problems: list[Need] = []
 
     async def all(self) -> Seen:
-        registry, target, platform = self._registry, self._target, self._platform
-        away = await self._within("platform", platform.reach)
-        if away is not None:
-            self._problems.append(_problem(target, "platform", away.message))
-        asked = not self._problems
+        registry, target = self._registry, self._target
         settled = not at_work(self._settings, registry, target.name)
-        slots, ends, served, read = await asyncio.gather(
-            self._within(
-                "platform",
-                lambda: standing_slots(self._settings, registry, target, platform),
-                wanted=asked,
-            ),
-            self._within("platform", lambda: ends_of(registry, target, platform), wanted=asked),
-            self._within(
-                "platform",
-                lambda: served_otherwise(registry, target, platform),
-                wanted=asked and settled,
-            ),
+        (slots, ends, served), read = await asyncio.gather(
+            self._of_platform(settled),
             self._within(
                 "publisher",
                 lambda: read_otherwise(self._settings, registry, target),
@@ -106,7 +93,7 @@ class _Look:
             ),
         )
         if ends is None:
-            ends = await published_ends(registry, target, platform)
+            ends = await published_ends(registry, target, self._platform)
         return Seen(
             slots=slots or (),
             ends=ends,
@@ -114,6 +101,28 @@ class _Look:
             problems=_each_once(self._problems),
             stood=slots is not None,
             compared=served is not None and read is not None,
+        )
+
+    async def _of_platform(
+        self, settled: bool
+    ) -> tuple[
+        tuple[StandingSlot, ...] | None, tuple[ModelEnd, ...] | None, tuple[Drift, ...] | None
+    ]:
+        """What stands, what ends and what is served otherwise; nothing of it where the platform is away."""
+        registry, target, platform = self._registry, self._target, self._platform
+        away = await self._within("platform", platform.reach)
+        if away is not None:
+            self._problems.append(_problem(target, "platform", away.message))
+        if any(one.kind != "publisher" for one in self._problems):
+            return None, None, None
+        return await asyncio.gather(
+            self._within(
+                "platform", lambda: standing_slots(self._settings, registry, target, platform)
+            ),
+            self._within("platform", lambda: ends_now(registry, target, platform)),
+            self._within(
+                "platform", lambda: served_otherwise(registry, target, platform), wanted=settled
+            ),
         )
 
     def _drifts(self, found: tuple[Drift, ...]) -> tuple[Need, ...]:
@@ -126,11 +135,11 @@ class _Look:
     async def _within(
         self, kind: NeedKind, look: Callable[[], Awaitable[T]], *, wanted: bool = True
     ) -> T | None:
-        """Await a look for as long as it may take; None when it was not to be made, or something hindered it."""
+        """Await a look for what is left of the target's time; None when it was not to be made, or something hindered it."""
         if not wanted:
             return None
         try:
-            async with asyncio.timeout(self._limit_s):
+            async with asyncio.timeout_at(self._until):
                 return await look()
         except TimeoutError:
             why = f"no answer within {self._limit_s:g} s"

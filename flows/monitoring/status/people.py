@@ -10,11 +10,10 @@ from evals.records import LivePointer
 from evals.report.numbers import instant, rough_duration
 from evals.report.sanitise import one_line
 from flows.approvals.questions import Question, question_of
+from flows.monitoring.status.going_back import going_back_needs
 from flows.monitoring.status.records import Need
-from flows.orchestration.target_lease import died, stopped
-from flows.recovery.earlier_models import rollback_command
+from flows.orchestration.target_lease import how_it_ended, stopped
 from flows.registry.judge_anew import promote_command
-from flows.registry.provenance import revocation_of
 from flows.registry.records import InboxMessage, RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -31,9 +30,15 @@ def recorded_needs(
     registry: Registry,
     target: str,
     live: LivePointer | None,
+    *,
+    refuses: bool = False,
 ) -> Iterator[Need]:
-    """Yield what a target's record asks of people, the worst first for each matter."""
-    yield from _revoked(registry, target, live)
+    """Yield what a target's record asks of people, the worst first for each matter.
+
+    `refuses` says that the live model answers no more, so that no regression run can look at it.
+    """
+    if live is not None:
+        yield from going_back_needs(registry, live)
     hold = registry.held(target)
     if hold is not None:
         yield Need(
@@ -49,7 +54,7 @@ def recorded_needs(
         if run.state == "waiting" or datetime.fromisoformat(run.updated_at) >= limit:
             yield from _asked_of_people(settings, registry, run)
     yield from _undone(registry, target)
-    yield from _failed(registry, runs)
+    yield from _failed(registry, runs, refuses=refuses)
 
 
 def trigger_needs(registry: Registry) -> Iterator[Need]:
@@ -72,29 +77,6 @@ def _trigger(one: InboxMessage) -> Need:
         command="gatewright runs",
         about=one.message_id,
     )
-
-
-def _revoked(registry: Registry, target: str, live: LivePointer | None) -> Iterator[Need]:
-    if live is None:
-        return
-    revoked = revocation_of(registry, live)
-    if revoked is not None:
-        why = (
-            f"{live.model_id} was revoked by {revoked.actor}: {one_line(revoked.reason, _LONGEST)}"
-        )
-        yield Need(
-            kind="revoked",
-            severity="broken",
-            message=why,
-            since=revoked.at,
-            command=_way_back(registry, target),
-            about=live.model_id,
-        )
-
-
-def _way_back(registry: Registry, target: str) -> str:
-    back = rollback_command(registry, target)
-    return back.command if back is not None else f"gatewright history {target}"
 
 
 def _asked_of_people(settings: Settings, registry: Registry, run: RunRecord) -> Iterator[Need]:
@@ -180,34 +162,30 @@ def _undone(registry: Registry, target: str) -> Iterator[Need]:
             what, command = f"stands still in '{run.state}'", _go_on(run)
         else:
             continue
-        how = (
-            f"its process died {rough_duration(lease.silent_s)} ago"
-            if died(lease)
-            else "it was stopped"
-        )
         yield Need(
             kind="dead_run",
             severity="person",
-            message=f"{run.run_id} {what}: {how}",
+            message=f"{run.run_id} {what}: {how_it_ended(lease)}",
             since=run.updated_at,
             command=command,
             run_id=run.run_id,
         )
 
 
-def _failed(registry: Registry, runs: tuple[RunRecord, ...]) -> Iterator[Need]:
+def _failed(registry: Registry, runs: tuple[RunRecord, ...], *, refuses: bool) -> Iterator[Need]:
     """Failed runs that no later run of their kind has made up for."""
     limit = datetime.fromisoformat(registry.now()) - _LOOKED_BACK
     made_up: set[str] = set()
     for run in runs:  # the newest first
         if run.state == "failed" and run.kind not in made_up:
             if datetime.fromisoformat(run.updated_at) >= limit:
-                yield _failure(run)
+                yield _failure(run, refuses=refuses)
         elif run.decided or run.state in ("judged", "waiting"):
             made_up.add(run.kind)
 
 
-def _failure(run: RunRecord) -> Need:
+def _failure(run: RunRecord, *, refuses: bool) -> Need:
+    hopeless = refuses and run.kind == "regression"
     message = (
         f"{run.kind} {run.run_id} failed: {one_line(run.detail, _LONGEST) or 'see its report'}"
     )
@@ -216,7 +194,7 @@ def _failure(run: RunRecord) -> Need:
         severity="person",
         message=message,
         since=run.updated_at,
-        command=_go_on(run),
+        command=f"gatewright report {run.run_id}" if hopeless else _go_on(run),
         run_id=run.run_id,
     )
 

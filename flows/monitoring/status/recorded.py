@@ -80,6 +80,7 @@ def _in_words(registry: Registry, found: Watched) -> Watched:
         why=told.why,
         changes=told.changes,
         compared_with=told.compared_with,
+        rollback_problem=told.rollback_problem,
     )
 
 

@@ -10,12 +10,14 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from evals.records import Record
+from evals.records import Record, VerdictOutcome
 from flows.monitoring.against_itself import AgainstItself
+from flows.registry.regression_outcomes import RegressionWord
 
 __all__ = [
     "EXIT_CODES",
     "SEVERITIES",
+    "CameTo",
     "LiveModel",
     "ModelEnd",
     "ModelRole",
@@ -35,8 +37,8 @@ __all__ = [
 Severity = Literal["well", "notice", "person", "unseen", "misconfigured", "broken"]
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """From the least to the worst. `well`: nothing to do. `notice`: worth knowing, nothing to do yet. `person`: somebody has to
-decide or to act. `unseen`: a platform or a place applications read could not be asked. `misconfigured`: a target file can't
-be read. `broken`: what is live does not stand, is not read, got worse or was revoked."""
+decide or to act. `unseen`: a platform or a place applications read could not be asked. `misconfigured`: a target's file, gate or
+suites can't be read. `broken`: what is live does not stand, is not read, got worse or was revoked."""
 EXIT_CODES: dict[Severity, int] = {
     "well": 0,
     "notice": 0,
@@ -48,9 +50,12 @@ EXIT_CODES: dict[Severity, int] = {
 
 SlotRole = Literal["live", "previous", "developer", "leftover", "other"]
 ModelRole = Literal["live", "previous"]
+CameTo = RegressionWord | VerdictOutcome
+"""What a regression run came to; of one of before there were such words, or that is not settled, its verdict."""
 NeedKind = Literal[
     "drift",
     "regression",
+    "rolled_back",
     "revoked",
     "model_gone",
     "retirement",
@@ -75,6 +80,7 @@ class Need(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that somebody should know of or act on: what, since when, until when, and the command that helps.
 
     `about` is what it is about where that is no run: a model or a deployment. `days` is how many are left until `until`.
+    `way_back` is the command that goes back to an earlier model, where that is one way out.
     """
 
     kind: NeedKind
@@ -83,6 +89,7 @@ class Need(Record, frozen=True, kw_only=True, omit_defaults=True):
     since: str | None = None
     until: str | None = None
     command: str = ""
+    way_back: str = ""
     run_id: str = ""
     about: str = ""
     days: int | None = None
@@ -105,16 +112,18 @@ class Watched(Record, frozen=True, kw_only=True):
     """The last regression run of the live model: what it came to, and how long ago, in seconds.
 
     `outcome` is steady, worse, changed or cannot_tell; of a run of before there were such words its verdict's. `why` is one
-    sentence, `changes` what moved since the recorded answers, `compared_with` whose those were.
+    sentence, `changes` what moved since the recorded answers, `compared_with` whose those were; `rollback_problem` is why the
+    target asks for an automatic rollback and there was none.
     """
 
     run_id: str
-    outcome: str
+    outcome: CameTo
     at: str
     age_s: float
     why: str = ""
     changes: tuple[str, ...] = ()
     compared_with: str = ""
+    rollback_problem: str = ""
 
 
 class Tries(Record, frozen=True, kw_only=True):
@@ -131,7 +140,8 @@ class Tries(Record, frozen=True, kw_only=True):
 class ModelEnd(Record, frozen=True, kw_only=True):
     """Until when a model that the target depends on lives: the live one, or one kept for a rollback (`previous`).
 
-    `asked` says whether the platform told it; else it is what is published, or what the target states.
+    `asked` says whether the platform told it; else it is what is published, or what the target states. `refuses` is status and
+    code by which a live model that is gone or retired says that it answers no more; "" where it answers or was not asked.
     """
 
     model_id: str
@@ -142,6 +152,7 @@ class ModelEnd(Record, frozen=True, kw_only=True):
     trains_until: date | None
     state: Literal["there", "gone", "retired", "unknown"]
     asked: bool
+    refuses: str = ""
 
 
 class StandingSlot(Record, frozen=True, kw_only=True):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from evals.report.numbers import counted, signed
 from evals.report.sanitise import one_line
 from flows.config.target import Target
 from flows.monitoring.against_itself import AgainstItself
-from flows.monitoring.status.records import Need, Severity, Watched
+from flows.monitoring.status.records import CameTo, Need, Severity, Watched
+from flows.recovery.earlier_models import rollback_command
+from flows.registry.canaries import CanaryChange, Regressed
 from flows.registry.store import Registry
 
 if TYPE_CHECKING:
@@ -20,30 +22,37 @@ __all__ = ["canary_needs", "canary_of", "itself_needs", "regression_needs"]
 _LONGEST = 240
 _SILENT_LOOKS = 3
 """So many looks in a row that brought too few answers are no accident."""
-_OF_OUTCOME: dict[str, Severity] = {
+_OF_OUTCOME: Mapping[CameTo, Severity] = {
     "worse": "broken",
     "FAIL": "broken",
     "changed": "person",
+    "ERROR": "person",
     "cannot_tell": "notice",
     "INCONCLUSIVE": "notice",
 }
+_UNDECIDED: frozenset[Regressed] = frozenset({"cannot_tell", "failed"})
+"""What a regression run came to that says nothing of a change: only a person can."""
+_SAID: Mapping[CameTo | Regressed, str] = {"cannot_tell": "can't tell", "failed": "it failed"}
 
 
-def regression_needs(regression: Watched | None) -> Iterator[Need]:
+def regression_needs(registry: Registry, target: str, regression: Watched | None) -> Iterator[Need]:
     """Yield what the last regression run asks of people, unless it says that the model is steady."""
     severity = _OF_OUTCOME.get(regression.outcome) if regression is not None else None
     if regression is None or severity is None:
         return
-    said = {"cannot_tell": "can't tell"}.get(regression.outcome, regression.outcome)
+    said = _SAID.get(regression.outcome, regression.outcome)
     why = "; ".join((*regression.changes, regression.why) if regression.why else regression.changes)
+    message = f"the last regression run says '{said}'{': ' if why else ''}{one_line(why, _LONGEST)}"
+    if regression.rollback_problem:
+        message += f"; it was not rolled back: {one_line(regression.rollback_problem, _LONGEST)}"
+    back = rollback_command(registry, target) if severity == "broken" else None
     yield Need(
         kind="regression",
         severity=severity,
-        message=one_line(
-            f"the last regression run came to '{said}'{': ' if why else ''}{why}", _LONGEST
-        ),
+        message=message,
         since=regression.at,
         command=f"gatewright report {regression.run_id}",
+        way_back=back.command if back is not None else "",
         run_id=regression.run_id,
     )
 
@@ -61,18 +70,8 @@ def canary_needs(canary: CanaryStatus | None) -> Iterator[Need]:
     """Yield a change that the canary found and no regression run has answered, and looks that see nothing."""
     if canary is None:
         return
-    if (change := canary.change) is not None:
-        open_ = change.regressed in ("", "cant_tell", "failed")
-        yield Need(
-            kind="canary",
-            severity="person" if open_ else "notice",
-            message=one_line(f"the canary: {change.said}{_answered(change.regressed)}", _LONGEST),
-            since=change.at,
-            command=f"gatewright report {change.run_id}"
-            if change.run_id
-            else f"gatewright regress {canary.target}",
-            run_id=change.run_id,
-        )
+    if canary.change is not None:
+        yield _change(canary.target, canary.change)
     if canary.unasked >= _SILENT_LOOKS:
         message = (
             f"the last {counted(canary.unasked, 'look')} of the canary brought too few answers"
@@ -100,8 +99,31 @@ def itself_needs(target: str, found: tuple[AgainstItself, ...]) -> Iterator[Need
             )
 
 
-def _answered(regressed: str) -> str:
-    if not regressed:
-        return "; the regression run that it started has not ended"
-    said = {"cant_tell": "can't tell", "failed": "nothing: it failed"}.get(regressed, regressed)
-    return f"; the regression run came to {said}"
+def _change(target: str, change: CanaryChange) -> Need:
+    """A change is a person's where no regression run looks into it, or one did and could not say."""
+    undecided = change.regressed in _UNDECIDED
+    command = f"gatewright report {change.run_id}" if change.run_id else "gatewright runs"
+    if undecided:
+        command = f"gatewright canary {target} --choose-anew"
+        follows = f"{_says(change)}; once its answers of now are right, take them as the measure"
+    elif change.regressed:
+        follows = _says(change)
+    elif change.looked_into:
+        follows = "a regression run looks into it"
+    else:
+        command = f"gatewright regress {target}"
+        follows = f"no regression run looks into it{': ' if change.problem else ''}{change.problem}"
+    return Need(
+        kind="canary",
+        severity="person"
+        if undecided or not (change.regressed or change.looked_into)
+        else "notice",
+        message=f"the canary: {one_line(change.said, _LONGEST)}; {one_line(follows, _LONGEST)}",
+        since=change.at,
+        command=command,
+        run_id=change.run_id,
+    )
+
+
+def _says(change: CanaryChange) -> str:
+    return f"regression run {change.run_id} says '{_SAID.get(change.regressed, change.regressed)}'"

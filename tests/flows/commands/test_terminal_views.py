@@ -15,6 +15,7 @@ from flows.commands.views.history import changes_table
 from flows.commands.views.live import live_data, live_renderable
 from flows.commands.views.runs import run_list
 from flows.registry.records import NewPointer, RunRecord
+from flows.registry.regression_outcomes import RegressionOutcome
 from flows.registry.store import Registry
 
 TARGET = "support-triage"
@@ -106,6 +107,21 @@ def test_a_run_s_id_is_never_cut_in_the_list(registry: Any) -> None:
     lines = lines_of(run_list(registry.runs(TARGET), {}))
     assert [line.split()[0] for line in lines if "promotion" in line] == ["triage-1f0c9a77aa", long]
     assert " ".join(" ".join(lines).split()).count(WHY) == 2
+
+
+def test_the_list_shows_the_outcome_of_regression_runs(registry: Any) -> None:
+    words = {"steady": "steady", "cannot_tell": "can't tell", "": "judged"}
+    for n, outcome in enumerate(words):
+        run = {"run_id": f"r{n}", "target": TARGET}
+        registry.start_run(RunRecord(**run, kind="regression", requested_by="ana"))
+        registry.set_run_state(f"r{n}", "judged")
+        if outcome:
+            found = RegressionOutcome(**run, outcome=outcome, model_id=IDS[1], why="")
+            registry.save_regression_outcome(found)
+    outcomes = {run.run_id: registry.regression_outcome(run.run_id) for run in registry.runs()}
+    listed = {line[:2]: line for line in lines_of(run_list(registry.runs(), {}, outcomes))}
+    assert all(word in listed[f"r{n}"] for n, word in enumerate(words.values()))
+    assert sum("judged" in line for line in listed.values()) == 1
 
 
 def test_the_word_behind_what_is_live_is_found_however_much_happened_since(registry: Any) -> None:

@@ -82,7 +82,10 @@ def test_a_mistyped_command_or_option_is_answered_with_the_nearest_one(
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        (("watch", "--once", "--every", "soon"), "--every: expected a duration such as 24h or 7d"),
+        (
+            ("watch", "--once", "--every", "soon"),
+            "--every: expected a duration such as 90s, 15m, 24h or 90d",
+        ),
         (("plan", "support-triage", "--discordance", "2"), "expected a share in (0, 1]; found 2"),
         (("gate",), "expected a run, or --self-test; found neither"),
         (("serve", "--port", "0"), "--port"),

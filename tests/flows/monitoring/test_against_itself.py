@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from flows.files import read_record, write_record
 from flows.monitoring.against_itself import (
     PairOnRecord,
     RunPairs,
+    _enough_on,
     against_itself,
     pairs_file,
     runs_of_model,
@@ -98,6 +100,22 @@ async def test_another_way_of_asking_or_another_suite_is_no_partner(live: Any) -
     with (live.suite / "cases.jsonl").open("a") as cases:
         cases.write(json.dumps({"id": "new", "item": {"about": "matter 999"}}) + "\n")
     assert await week(live, 3) == RunPairs(alone=True)
+
+
+async def test_runs_that_different_deployments_answered_are_no_pair(live: Any, host: Any) -> None:
+    host.fingerprint = "fp_1"
+    await week(live, 1)
+    host.fingerprint = "fp_2"
+    assert await week(live, 2) == RunPairs(alone=True)
+    third = await week(live, 3)
+    assert (len(third.pairs), third.alone) == (1, False), "paired with the one that it is like"
+
+
+def test_enough_pairs_are_there_at_the_pace_so_far() -> None:
+    first, last = "2026-11-02T06:00:00.000000Z", "2026-11-30T06:00:00.000000Z"
+    assert _enough_on(2, first, last) == date(2027, 8, 9)
+    assert _enough_on(20, first, last) is None
+    assert _enough_on(1, first, first) is None
 
 
 async def test_months_of_pairs_claim_what_they_can_and_a_lost_folder_only_lowers_them(

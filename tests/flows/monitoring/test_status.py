@@ -7,7 +7,8 @@ import io
 import re
 import socket
 import sqlite3
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,12 +16,27 @@ from rich.console import Console
 from support.ten_states import TenStates
 
 from evals.errors import ConfigurationError
+from evals.records import Endpoint
 from flows.commands.views.status import status_renderable
+from flows.config.connections import platform_of
+from flows.config.target import load_target
 from flows.monitoring.against_itself import AgainstItself
+from flows.monitoring.status.ends import end_needs
 from flows.monitoring.status.gather import gather_status, named_targets
-from flows.monitoring.status.records import Need, StandingSlot, Status, TargetStatus, Tries
+from flows.monitoring.status.looking import _Look
+from flows.monitoring.status.people import recorded_needs
+from flows.monitoring.status.records import (
+    ModelEnd,
+    Need,
+    StandingSlot,
+    Status,
+    TargetStatus,
+    Tries,
+)
+from flows.platforms.model_names import short_name
 from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState
-from flows.registry.records import Binding
+from flows.registry.records import AUTOMATION, Binding, NewPointer
+from flows.registry.store import Registry
 
 
 def looked(
@@ -240,11 +256,113 @@ def test_a_canary_that_found_a_change_asks_for_a_person_until_it_is_answered(
     found = looked(ten)
     canary = need(found, "triage", "canary")
     assert (canary.severity, canary.command) == ("person", "gatewright regress triage")
-    assert "has not ended" in canary.message
-    assert "changed, $0.25 a month" in shown(found, 200)
-    steady = msgspec.structs.replace(change, regressed="steady", run_id="triage-r")
-    ten.registry.keep_canary(msgspec.structs.replace(state, change=steady))
-    assert need(looked(ten), "triage", "canary").severity == "notice"
+    assert "no regression run looks into it" in canary.message
+    assert "changed, $0.25 this month" in shown(found, 200)
+    for more, severity, command in (
+        ({"flow_run": "f"}, "notice", "gatewright runs"),
+        ({"run_id": "r"}, "notice", "gatewright report r"),
+        ({"flow_run": "f", "problem": "no server"}, "person", "gatewright regress triage"),
+        ({"regressed": "steady", "run_id": "r"}, "notice", "gatewright report r"),
+        (
+            {"regressed": "cannot_tell", "run_id": "r"},
+            "person",
+            "gatewright canary triage --choose-anew",
+        ),
+    ):
+        now = msgspec.structs.replace(change, **more)
+        ten.registry.keep_canary(msgspec.structs.replace(state, change=now))
+        canary = need(looked(ten), "triage", "canary")
+        assert (canary.severity, canary.command) == (severity, command), more
+    assert "regression run r says 'can't tell'" in canary.message
+
+
+def test_a_rollback_that_a_regression_run_made_is_told_of_until_a_person_deals_with_it(
+    ten: TenStates,
+) -> None:
+    ten.live("triage")
+    ten.pointed("triage", "triage-production", model=ten.other)
+    run_id = ten.regressed("triage", "worse", model=ten.other)
+    endpoint = Endpoint(base_url="http://127.0.0.1:1/v1", model=ten.model, model_id=ten.model)
+    ten.registry.switch(
+        NewPointer(target="triage", model_id=ten.model, platform="azure_openai", endpoint=endpoint),
+        expected_generation=2,
+        actor=AUTOMATION,
+        reason="worse",
+        kind="rollback",
+        hold=True,
+    )
+    outcome = ten.registry.regression_outcome(run_id)
+    assert outcome is not None
+    ten.registry.save_regression_outcome(
+        msgspec.structs.replace(outcome, at="", rolled_back_to=ten.model)
+    )
+    told = need(looked(ten, ask=False), "triage", "rolled_back")
+    assert (told.severity, told.command) == ("person", f"gatewright report {run_id}")
+    assert f"because regression run {run_id} found {short_name(ten.other)} worse" in told.message
+    assert "rolled back from" in told.message
+    ten.registry.release("triage", actor="bo", reason="seen")
+    assert "rolled_back" not in dict(needs(looked(ten, ask=False), "triage"))
+
+
+def test_a_worse_model_names_the_way_back_where_there_is_one(ten: TenStates) -> None:
+    ten.live("triage")
+    run_id = ten.regressed("triage", "worse")
+    worse = need(looked(ten, ask=False), "triage", "regression")
+    assert (worse.command, worse.way_back) == (f"gatewright report {run_id}", "")
+    ten.pointed("triage", "triage-production", model=ten.other)
+    ten.regressed("triage", "worse", model=ten.other)
+    found = looked(ten, ask=False)
+    assert need(found, "triage", "regression").way_back == "gatewright rollback triage --reason '…'"
+    assert "\n    gatewright rollback triage" in shown(found, 200)
+
+
+def test_a_live_model_that_is_retired_and_answers_no_more_is_broken(tmp_path: Path) -> None:
+    end = ModelEnd(
+        model_id="m1",
+        name="v1",
+        role="live",
+        base_model="gpt-4.1-mini",
+        answers_until=date(2027, 4, 14),
+        trains_until=None,
+        state="retired",
+        asked=True,
+    )
+    at = "2026-11-28T12:00:00.000000Z"
+    with Registry.open(f"sqlite:///{tmp_path}/registry.db") as registry:
+
+        def said(end: ModelEnd, *, frozen: bool) -> list[Need]:
+            return list(end_needs(registry, "triage", (end,), at, to_freeze=False, frozen=frozen))
+
+        stands = said(end, frozen=False)
+        assert [(one.kind, one.severity) for one in stands] == [
+            ("model_gone", "notice"),
+            ("retirement", "notice"),
+        ]
+        assert "though it still answers" in stands[0].message
+        refuses = msgspec.structs.replace(end, refuses="410 model_retired")
+        (gone,) = said(refuses, frozen=True)
+        assert (gone.severity, gone.command) == (
+            "broken",
+            "gatewright promote triage … --against frozen",
+        )
+        assert "answers no more (410 model_retired)" in gone.message
+        (unfrozen,) = said(refuses, frozen=False)
+        assert unfrozen.command == "gatewright promote triage …"
+
+
+def test_after_a_failed_regression_run_of_a_model_that_answers_no_more_none_is_offered(
+    ten: TenStates,
+) -> None:
+    ten.live("triage")
+    ten.run("triage", "regression", "failed", detail="410")
+    live = ten.registry.live("triage")
+    settings = ten.account.settings
+    for refuses, command in (
+        (False, "gatewright regress triage"),
+        (True, "gatewright report triage-regression-0"),
+    ):
+        (one,) = recorded_needs(settings, ten.registry, "triage", live, refuses=refuses)
+        assert (one.kind, one.command) == ("failed_run", command)
 
 
 def test_a_service_that_takes_the_question_and_never_answers_is_given_up(ten: TenStates) -> None:
@@ -259,6 +377,18 @@ def test_a_service_that_takes_the_question_and_never_answers_is_given_up(ten: Te
     assert "?" in shown(found, 200)
 
 
+def test_the_limit_of_time_is_that_of_a_target_and_not_of_each_look(ten: TenStates) -> None:
+    """A look that begins when the time is up, since another one took it, is given up at once."""
+    ten.live("triage")
+    target = load_target(ten.account.settings.targets, "triage")
+
+    async def look() -> tuple[Need, ...]:
+        one = _Look(ten.account.settings, ten.registry, target, platform_of(target), -1.0)
+        return (await one.all()).problems
+
+    assert {each.message for each in asyncio.run(look())} == {"no answer within -1 s"}
+
+
 def test_a_target_whose_file_is_gone_is_told_of_while_something_is_live(ten: TenStates) -> None:
     path = ten.account.folder / "targets" / "old.yaml"
     ten.live("old", stands=False)
@@ -266,6 +396,20 @@ def test_a_target_whose_file_is_gone_is_told_of_while_something_is_live(ten: Ten
     assert need(looked(ten), "old", "target_file").severity == "misconfigured"
     ten.registry.withdraw("old", expected_generation=1, actor="ana", reason="given up")
     assert of(looked(ten), "old").severity == "well"
+
+
+def test_a_gate_or_a_suite_that_is_missing_is_somebodys_to_put_right(ten: TenStates) -> None:
+    ten.written("no-gate", gate="rooter")
+    ten.written("no-suite", suites=["routing", "ruting"])
+    found = looked(ten, ask=False)
+    gate, suite = (
+        need(found, "no-gate", "target_file"),
+        need(found, "no-suite", "target_file"),
+    )
+    assert "there is no gate 'rooter'" in gate.message
+    assert "there is no suite 'ruting'" in suite.message
+    assert (gate.severity, gate.command) == ("misconfigured", "gatewright doctor no-gate")
+    assert found.exit_code == 3
 
 
 def test_one_target_alone_shows_its_slots_and_the_live_model_against_itself() -> None:
@@ -283,6 +427,7 @@ def test_one_target_alone_shows_its_slots_and_the_live_model_against_itself() ->
         enough=False,
         enough_pairs=20,
         says="too_few",
+        enough_on=date(2027, 2, 20),
     )
     slot = StandingSlot(
         name="triage-old",
@@ -312,8 +457,8 @@ def test_one_target_alone_shows_its_slots_and_the_live_model_against_itself() ->
     assert "2/4, try 2" in page
     assert "previous: triage-old (GlobalStandard), paused, $1.70 an hour" in page
     assert (
-        "against itself, triage/exact_match: later minus earlier +0.010 [−0.040, +0.060] over 12 of 20 pairs of passes:"
-        " too few to claim anything" in page
+        "A/A: 12 of 20 pairs of passes so far; nothing claimed before 20, about 2027-02-20 at this pace"
+        in page
     )
 
 

@@ -91,7 +91,7 @@ async def test_a_new_fingerprint_triggers_once(canary):
     found = await canary.look()
     assert found.last.outcome == "changed"
     assert "system fingerprint fp_2 was not seen before" in found.change.said
-    regression(canary, "PASS")
+    regression(canary, "steady")
     chosen = await canary.look()
     assert (chosen.last.outcome, chosen.change) == ("chosen", None)
     for fingerprint in ("fp_1", "fp_2", "fp_1"):
@@ -100,11 +100,12 @@ async def test_a_new_fingerprint_triggers_once(canary):
     assert len(canary.prefect.runs) == 1
 
 
-def regression(canary, outcome: str, run_id: str = "letters-r1") -> None:
+def regression(canary, word: str, run_id: str = "letters-r1", *, settled: bool = True) -> None:
     """A regression run of the live model that is over."""
     from support.verdicts import stored_verdict
 
     from flows.registry.records import RunRecord
+    from flows.registry.regression_outcomes import RegressionOutcome
 
     canary.registry.start_run(
         RunRecord(
@@ -115,8 +116,12 @@ def regression(canary, outcome: str, run_id: str = "letters-r1") -> None:
             candidate_model=BASELINE,
         )
     )
-    canary.registry.save_verdict(run_id, stored_verdict(BASELINE, None, outcome))
+    verdict = {"worse": "FAIL", "cannot_tell": "INCONCLUSIVE"}.get(word, "PASS")
+    canary.registry.save_verdict(run_id, stored_verdict(BASELINE, None, verdict))
     canary.registry.set_run_state(run_id, "judged")
+    if settled:
+        found = {"outcome": word, "run_id": run_id, "target": "letters", "model_id": BASELINE}
+        canary.registry.save_regression_outcome(RegressionOutcome(**found, why="as a test says"))
 
 
 async def test_after_a_regression_that_was_steady_the_answers_of_now_are_the_measure(canary):
@@ -124,14 +129,14 @@ async def test_after_a_regression_that_was_steady_the_answers_of_now_are_the_mea
     canary.host.say = other
     await canary.look()
     canary.clock.pass_(minutes=5)
-    regression(canary, "PASS")
+    regression(canary, "steady")
     found = await canary.look()
     assert (found.last.outcome, found.change, found.own_answers) == ("chosen", None, True)
     assert canary.kinds() == ["canary_chosen", "canary_changed", "canary_over", "canary_chosen"]
     assert (await canary.look()).last.outcome == "alike"
 
 
-@pytest.mark.parametrize("outcome", ["FAIL", "INCONCLUSIVE"])
+@pytest.mark.parametrize("outcome", ["worse", "cannot_tell"])
 async def test_nothing_is_learnt_from_a_model_that_may_be_worse(canary, outcome):
     await canary.look()
     canary.host.say = other
@@ -147,6 +152,27 @@ async def test_nothing_is_learnt_from_a_model_that_may_be_worse(canary, outcome)
     back = await canary.look()
     assert (back.last.outcome, back.change) == ("alike", None)
     assert canary.kinds()[-1] == "canary_over"
+
+
+async def test_a_regression_that_found_a_change_is_on_record_as_changed(canary):
+    await canary.look()
+    canary.host.say = other
+    await canary.look()
+    canary.clock.pass_(minutes=5)
+    regression(canary, "changed")
+    assert (await canary.look()).last.outcome == "chosen"
+    over = canary.registry.history("letters", 10)
+    assert any("changed" in str(event) for event in over if event.kind == "canary_over")
+
+
+async def test_a_verdict_without_an_outcome_ends_no_change(canary):
+    await canary.look()
+    canary.host.say = other
+    await canary.look()
+    canary.clock.pass_(minutes=5)
+    regression(canary, "steady", settled=False)
+    found = await canary.look()
+    assert (found.last.outcome, found.change.regressed) == ("changed", "")
 
 
 async def test_without_prefect_the_next_look_starts_the_regression(canary):
