@@ -17,7 +17,7 @@ import msgspec
 from jsonschema import Draft202012Validator
 
 from evals.codec import decode
-from evals.config.schema_errors import compile_schema, schema_problems
+from evals.config.schema_errors import compile_schema, own_schema, schema_problems
 from evals.config.yaml_lines import read_yaml
 from evals.errors import ConfigurationError, Problem
 
@@ -233,4 +233,4 @@ def _refuse_file(path: Path, message: str, line: int | None = None) -> NoReturn:
 @lru_cache(maxsize=32)
 def _named_validator(name: str) -> Draft202012Validator:
     path = SCHEMAS / f"{name}.schema.json"
-    return compile_schema(json.loads(path.read_text(encoding="utf-8")), path.name)
+    return own_schema(json.loads(path.read_text(encoding="utf-8")))

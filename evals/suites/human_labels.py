@@ -18,7 +18,7 @@ from typing import Any
 from evals.cases.formats import format_of, read_rows
 from evals.cases.suite_file import Suite
 from evals.config.documents import load_json, shown_path
-from evals.config.schema_errors import compile_schema, schema_problems
+from evals.config.schema_errors import own_schema, schema_problems
 from evals.errors import Problem
 from evals.graders.base import Grader
 from evals.graders.judges.label_scale import HumanScale
@@ -179,4 +179,4 @@ def _from_table(data: Mapping[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _validator() -> Any:
-    return compile_schema(load_json(_SCHEMA).data, _SCHEMA.name)
+    return own_schema(load_json(_SCHEMA).data)

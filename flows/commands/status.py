@@ -1,4 +1,4 @@
-"""`gatewright status`: how every target stands, at one glance, and what wants a person."""
+"""`gatewright status`: how every target stands, at one glance, and what needs a person."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def status(
         False, "--offline", help="Ask neither platforms nor publishers: what is on record alone."
     ),
     within: str = typer.Option(
-        "20s", "--within", help="How long each platform and publisher may take to answer."
+        "20s", "--within", help="How long what a target needs may take to answer, as 5s or 2m."
     ),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Show how all targets stand: live model, last regression, tries, last days, slots and cost, and who is needed.
 
-    Exit code: 0 all is well; 1 something live is broken or got worse; 2 a person is needed; 3 a target file can't be
-    read; 4 a platform or publisher could not be asked. Of several the first in the order 1, 3, 4, 2.
+    Exit code: 0 all is well; 1 something live is broken or got worse; 2 a person is needed; 3 a target's file,
+    gate or suite can't be read; 4 a platform or publisher could not be asked. Of several the first in the order 1, 3, 4, 2.
     """
     from flows.commands.views.status import status_renderable
     from flows.monitoring.status.gather import gather_status, named_targets

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from evals.codec import convert
 from evals.config.documents import SCHEMAS, Authored, load_yaml, raise_problems, shown_path
 from evals.config.plugins import plugin_names
-from evals.config.schema_errors import compile_schema, schema_problems
+from evals.config.schema_errors import own_schema, schema_problems
 from evals.errors import ConfigurationError, Problem, nearest
 from evals.gate.policy import parse_duration
 from evals.records import Record, Slot, digest
@@ -57,11 +57,12 @@ class JudgePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CanaryPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """How many cases the live model is asked every hour, and what that may take in a month, in USD and in calls."""
+    """How many cases the live model is asked every hour, and what that may take in a month: USD, calls, regression runs."""
 
     cases: int = 20
     budget_usd: float | None = None
     budget_calls: int | None = None
+    budget_regressions: int = 8
 
     @property
     def most_calls(self) -> int:
@@ -142,7 +143,7 @@ def _validator(platforms: tuple[str, ...]) -> Draft202012Validator:
     for place in (schema, schema["properties"]["judge"]):
         place["properties"]["platform"] = {"enum": list(platforms)}
         place["properties"] |= {name: {"type": "object"} for name in platforms}
-    return compile_schema(schema, path.name)
+    return own_schema(schema)
 
 
 def _require_name(authored: Authored, name: str) -> None:

@@ -20,6 +20,7 @@ from flows.evaluation.kept.frozen import open_frozen
 from flows.evaluation.kept.frozen_choice import against_mark, marked
 from flows.evaluation.kept.recorded_baseline import recorded_evidence
 from flows.evaluation.looks import due_look, results_at
+from flows.evaluation.obstacles import hold_findings
 from flows.evaluation.open_run import OpenRun, TargetPlan, load_plan, open_run
 from flows.registry.opening import open_registry
 from flows.registry.store import Registry
@@ -60,6 +61,7 @@ def plan_target(
     with open_registry(settings) as registry:
         if against:
             against, suites = _comparable(settings, registry, plan, against)
+        held = "; ".join(one.message for one in hold_findings(registry, target))
         nothing_live = registry.live(target) is None and differing is None and not against
         alone = nothing_live if first is None else first
         seen = last_results(registry, target)
@@ -79,6 +81,7 @@ def plan_target(
         found,
         seconds=asking.seconds,
         reference_calls=reference.calls if reference is not None else 0,
+        held=held,
         reference_budget_usd=whole.target.regression.get("reference_budget_usd"),
     )
     if not against:

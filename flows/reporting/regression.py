@@ -13,9 +13,11 @@ from evals.records import Response, Role, Score
 from evals.report.facts import RegressionFacts
 from evals.suites.opened import OpenedSuite
 from flows.evaluation.kept.keep import open_reference
+from flows.evaluation.kept.objections import taken_anew_sentence
 from flows.evaluation.kept.recorded import recorded_in
 from flows.evaluation.kept.recorded_baseline import recorded_evidence
 from flows.evaluation.open_run import OpenRun
+from flows.monitoring.regression_evidence import evidence_left_behind
 
 __all__ = ["RecordedAnswers", "recorded_answers", "regression_facts", "with_recorded"]
 
@@ -36,7 +38,7 @@ def regression_facts(run: OpenRun) -> RegressionFacts | None:
         margins=outcome.margins,
         loosened=outcome.loosened,
         remedy=outcome.remedy,
-        note=recorded.note if recorded is not None else "",
+        note=" ".join(filter(None, (recorded.note if recorded is not None else "", *_anew(run)))),
         rolled_back_to=outcome.rolled_back_to,
         rollback_problem=outcome.rollback_problem,
     )
@@ -74,6 +76,19 @@ def recorded_answers(run: OpenRun) -> RecordedAnswers | None:
     if found is None or found.baseline is None:
         return None
     return RecordedAnswers(open_reference(run.settings, chosen.reference), found.baseline)
+
+
+def _anew(run: OpenRun) -> Iterator[str]:
+    """That a person took the reference after the model got worse, and which evidence does not add up with today's."""
+    recorded = recorded_in(run.folder)
+    held = recorded.reference if recorded is not None else None
+    if held is None:
+        return
+    taken = run.registry.reference_taken_anew(run.record.target, held.generation)
+    if taken is not None and taken.digest == held.digest:
+        yield f"{taken_anew_sentence(taken)}."
+    if (before := evidence_left_behind(run)) is not None:
+        yield before
 
 
 def with_recorded(run: OpenRun, results: Results) -> Results:

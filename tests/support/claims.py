@@ -35,7 +35,7 @@ _CHANGES = {
     "was put back as recorded": "put_back",
     "warned of": "warned",
     "canary chose its cases": "canary_chosen",
-    "answers otherwise": "canary_changed",
+    "canary found a change": "canary_changed",
     "canary is steady": "canary_over",
 }
 

@@ -113,7 +113,7 @@ def _drift(registry: Registry, name: str) -> Iterator[_Line]:
 def _hold(registry: Registry, name: str) -> Iterator[_Line]:
     held = registry.held(name)
     if held is not None:
-        yield "on hold", f"since {_time(held.since)} by {held.actor}: {held.reason}", "yellow"
+        yield "on hold", f"since {_time(held.since)} by {held.actor}: {held.why}", "yellow"
 
 
 def _decided(registry: Registry, pointer: LivePointer) -> Decided:

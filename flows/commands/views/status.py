@@ -1,4 +1,4 @@
-"""How targets stand as `gatewright status` shows it: a line for each target, and below it all that wants a person.
+"""How targets stand as `gatewright status` shows it: a line for each target, and below it all that needs a person.
 
 A wide terminal has a column for each matter; a narrow one (less than 120) has what belongs together in one.
 """
@@ -43,7 +43,6 @@ _WORDS: dict[Severity, str] = {
 }
 _NOTHING = "–"
 _OUTCOMES = {"cannot_tell": "can't tell"}
-_OF_LOOK = {"chosen": "begun", "alike": "steady", "skipped": "no budget", "unasked": "unasked"}
 
 
 def status_renderable(status: Status) -> RenderableType:
@@ -120,13 +119,12 @@ def _regression(one: TargetStatus) -> str:
 def _canary(one: TargetStatus) -> str:
     if one.canary is None:
         return _NOTHING
-    if not one.canary.get("scheduled"):
-        return "off"
     last = one.canary.get("last") or {}
-    said = "changed" if one.canary.get("change") else _OF_LOOK.get(last.get("outcome", ""), "due")
-    return (
-        f"{said}, ${one.canary['spent_usd']:,.2f} this month" if one.canary.get("calls") else said
-    )
+    said = "changed" if one.canary.get("change") else last.get("outcome", "due")
+    if not one.canary.get("scheduled"):
+        said = f"{said}, by hand" if last else "off"
+    cost = f", ${one.canary['spent_usd']:,.2f} this month" if one.canary.get("calls") else ""
+    return said + cost
 
 
 def _tries(one: TargetStatus) -> str:

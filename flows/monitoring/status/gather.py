@@ -40,6 +40,7 @@ from flows.monitoring.status.watching import (
     canary_needs,
     canary_of,
     itself_needs,
+    reference_needs,
     regression_needs,
 )
 from flows.registry.frozen import of_model
@@ -82,7 +83,7 @@ async def gather_status(
         registry: open, and read only.
         names: targets, as `named_targets` returns them.
         ask: whether platforms and publishers may be asked.
-        limit_s: how long each of them may take, in seconds.
+        limit_s: how long all that a target needs may take, in seconds.
     """
     files = {name: _file(settings, name) for name in names}
     targets = [one for one in files.values() if isinstance(one, Target)]
@@ -183,6 +184,7 @@ def _status(
         *seen.problems,
         *_drifts(name, drift, seen),
         *regression_needs(registry, name, regression),
+        *reference_needs(registry, live),
         *canary_needs(canary),
         *recorded_needs(settings, registry, name, live, refuses=any(e.refuses for e in seen.ends)),
         *end_needs(

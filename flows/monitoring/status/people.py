@@ -1,4 +1,4 @@
-"""What wants a person by the record alone: questions, holds, revocations, runs that failed, died or were stopped."""
+"""What needs a person by the record alone: questions, holds, revocations, runs that failed, died or were stopped."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def recorded_needs(
         yield Need(
             kind="hold",
             severity="person",
-            message=f"automation is held by {hold.actor}: {one_line(hold.reason, _LONGEST)}",
+            message=f"automation is held by {hold.actor}: {one_line(hold.why, _LONGEST)}",
             since=hold.since,
             command=f"gatewright release {target} --reason '…'",
         )
