@@ -136,7 +136,9 @@ def _header(facts: RunFacts) -> Iterator[LabelledValue]:
 def _anchors(facts: RunFacts) -> list[str]:
     """The earlier model that the checks against the anchor compare with; none, or one."""
     checks = facts.verdict.checks if facts.verdict is not None else ()
-    return sorted({check.against_model for check in checks if check.against_model})
+    return sorted(
+        {one.against_model for one in checks if one.against == "anchor" and one.against_model}
+    )
 
 
 def _named(facts: RunFacts, model_id: str) -> str:

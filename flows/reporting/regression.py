@@ -30,6 +30,7 @@ def regression_facts(run: OpenRun) -> RegressionFacts | None:
     if outcome is None:
         return None
     recorded = recorded_in(run.folder)
+    laid_out = recorded_evidence(run)
     return RegressionFacts(
         outcome=outcome.outcome,
         why=outcome.why,
@@ -38,6 +39,7 @@ def regression_facts(run: OpenRun) -> RegressionFacts | None:
         margins=outcome.margins,
         loosened=outcome.loosened,
         remedy=outcome.remedy,
+        comparable=laid_out is not None and laid_out.baseline is not None,
         note=" ".join(filter(None, (recorded.note if recorded is not None else "", *_anew(run)))),
         rolled_back_to=outcome.rolled_back_to,
         rollback_problem=outcome.rollback_problem,

@@ -68,11 +68,15 @@ def role_names(facts: RunFacts) -> tuple[str, str]:
     """Return what heads the figures of the candidate and those of the baseline; "" where there is nothing to compare with."""
     if facts.kind != "regression":
         return "Candidate", "Baseline"
-    compared = facts.regression.compared_with if facts.regression is not None else ""
+    found = facts.regression
+    compared = found.compared_with if found is not None and found.comparable else ""
     return "Today", {"": "", "promotion": "At promotion"}.get(compared, "Reference")
 
 
 def reference_words(facts: RunFacts) -> str:
     """Return what the live model was held against."""
-    compared = facts.regression.compared_with if facts.regression is not None else ""
-    return _HELD_AGAINST[compared]
+    found = facts.regression
+    if found is None:
+        return _HELD_AGAINST[""]
+    lost = "" if found.comparable or not found.compared_with else ", which can't be compared"
+    return _HELD_AGAINST[found.compared_with] + lost

@@ -232,6 +232,8 @@ async def test_a_model_that_fell_is_never_steady_where_its_recorded_answers_cann
     assert found.outcome == "cannot_tell"
     assert said in found.why
     assert found.remedy.endswith("gatewright reference line") and found.why.endswith(found.remedy)
+    page = report_run(line.settings, found.run_id).with_name("report.md").read_text()
+    assert "CAN'T TELL" in page and "take a new reference: gatewright reference line" in page
 
 
 async def test_an_outcome_says_by_which_margins_it_is_not_worse_and_that_the_gate_was_loosened(
@@ -251,6 +253,18 @@ async def test_an_outcome_says_by_which_margins_it_is_not_worse_and_that_the_gat
         )  # type: ignore[attr-defined]
     page = report_run(line.settings, found.run_id).with_name("report.md").read_text()
     assert "The gate is looser than in run" in page
+    assert "| Today | Reference |" in page and "fresh pass over the production deployment" in page
+    assert "Reference, score 1.00" in page and "nothing was live" not in page
+    assert "at least 0.50 | 0.867 | – |" in page  # of these cases the reference has no figure
+
+
+async def test_a_check_of_the_production_deployment_is_judged_since_that_is_what_was_asked(
+    line: Succession,
+) -> None:
+    slow = {"metric": "latency_p95_ms", "at_most": 100_000, "measure_on": "production"}
+    line.set_gate(checks=[{"metric": "exact", "at_least": 0.5}, slow])
+    _, verdict = await line.regressed("v1")
+    assert [(one.decides, one.outcome) for one in verdict.checks] == [(True, "PASS")] * 2
 
 
 async def test_two_regression_runs_at_once_both_come_to_an_outcome(line: Succession) -> None:
