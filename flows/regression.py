@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
 
-from evals.errors import ConfigurationError, GatewrightError, LeaseLostError, Problem
+from evals.errors import GatewrightError, LeaseLostError
 from flows import tasks
 from flows.evaluation.request import request_run
 from flows.evaluation.steps import rounds_due
 from flows.orchestration.flow_log import waits_in_flow_log
 from flows.orchestration.target_lease import target_lease
 from flows.platforms.base import TriggerRef
-from flows.registry.opening import open_registry
+from flows.registry.opening import open_registry, require_live
 from flows.settings import Settings, load_settings
 
 __all__ = ["regress"]
@@ -25,11 +25,7 @@ async def regress(target: str, requested_by: str = "") -> dict[str, str]:
     """Measure what is live now against the gate's absolute checks, and add it to what earlier runs of it said."""
     settings = load_settings()
     with open_registry(settings) as registry:
-        live = registry.live(target)
-    if live is None:
-        raise ConfigurationError(
-            Problem(where=target, message="nothing is live", fix="promote a model first")
-        )
+        live = require_live(registry, target)
     run, _created = request_run(
         settings,
         target,
@@ -53,7 +49,7 @@ async def regress(target: str, requested_by: str = "") -> dict[str, str]:
                 _note_failure(settings, run.run_id, str(error))
                 raise
             finally:  # what could not be ended is another run's to ask, not this one's to resume
-                lease.finished = not lease.lost
+                lease.finished = not lease.lost and not _is_unsettled(settings, run.run_id)
     get_run_logger().info("%s: %s, report %s", target, found["outcome"], found["report"])
     return found
 
@@ -68,6 +64,12 @@ async def _to_end(settings: Settings, run_id: str) -> dict[str, str]:
     outcome = await tasks.settle_regression(run_id)
     page = await tasks.report(run_id)
     return {"run_id": run_id, "verdict": verdict, "outcome": outcome, "report": page}
+
+
+def _is_unsettled(settings: Settings, run_id: str) -> bool:
+    """Whether a run was judged and what follows from that is not all done: then whoever comes next does it."""
+    with open_registry(settings) as registry:
+        return registry.verdict(run_id) is not None and not registry.is_settled(run_id)
 
 
 def _note_failure(settings: Settings, run_id: str, error: str) -> None:

@@ -23,13 +23,13 @@ from flows.evaluation import looks, request, steps
 from flows.evaluation.kept import fresh_pass
 from flows.evaluation.progress import last_look
 from flows.housekeeping import answer_cache, sweep_target
-from flows.monitoring import automatic_rollback, drift_watch, lifecycle, regression_outcome
+from flows.monitoring import drift_watch, lifecycle
 from flows.monitoring.canary.look import look_at_all
 from flows.monitoring.canary.status import CanaryStatus
 from flows.orchestration import artifacts
 from flows.recovery import target_rollback
 from flows.release import go_live as release
-from flows.reporting import finish, gather
+from flows.reporting import finish, gather, settling
 from flows.selection import field, rungs
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.service.dispatcher.watching import Look, watch_targets
@@ -181,15 +181,7 @@ async def clean_up(run_id: str) -> None:
 @task(name="settle regression", **_STEP)
 async def settle_regression(run_id: str) -> str:
     """Act on what a regression run found, as the target file says; returns the word for it."""
-    settings = load_settings()
-    outcome = await asyncio.to_thread(regression_outcome.apply_outcome, settings, run_id)
-    await automatic_rollback.roll_back_failed(settings, run_id)
-    alert = await asyncio.to_thread(regression_outcome.alert_of, settings, run_id)
-    if alert is not None:
-        changed = alert.outcome == "changed"
-        event = artifacts.REGRESSION_CHANGED if changed else artifacts.REGRESSION_FAILED
-        artifacts.alert(alert.target, msgspec.structs.asdict(alert), event=event)
-    return outcome
+    return await settling.settle(load_settings(), run_id)
 
 
 @task(name="drift", **_STEP)

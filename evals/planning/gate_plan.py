@@ -70,7 +70,7 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     `lost` is the share of each model's answers that is expected to be lost. `against` names the frozen baseline that stands
     for the live model: then `suites` count the cases that are as they were frozen, and calls are to the candidate alone.
     `reference_calls` come on top if the candidate goes live, for the answers that regression runs compare with, for
-    `reference_budget_usd` at most.
+    `reference_budget_usd` at most. `held` says that the target is on hold, "" where it is not: nothing goes live then.
     """
 
     policy: str
@@ -90,6 +90,7 @@ class GatePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
     against: str = ""
     reference_calls: int = 0
     reference_budget_usd: float | None = None
+    held: str = ""
 
     @property
     def overall_power(self) -> float | None:

@@ -14,6 +14,7 @@ from evals.planning.gate_plan import CheckPlan, GatePlan
 from evals.planning.plan import EQUAL, PAST_RUN
 from evals.planning.scenarios import Scenario
 from evals.report.numbers import counted, percentage, rough_duration
+from evals.report.sanitise import one_line
 from evals.stats.clusters import ClusterSizes
 
 __all__ = ["plan_view"]
@@ -45,8 +46,12 @@ def _asked(plan: GatePlan) -> str:
     took = f", about {rough_duration(plan.seconds)}" if plan.seconds is not None else ""
     return (
         f"{suites}; {models}: {plan.calls:,} calls at most{cost}{took}.\n"
-        f"Worked out from {plan.source}.{_reference(plan)}{_lost(plan)}{_left_out(plan)}{_family(plan)}"
+        f"Worked out from {plan.source}.{_reference(plan)}{_lost(plan)}{_left_out(plan)}{_family(plan)}{_held(plan)}"
     )
+
+
+def _held(plan: GatePlan) -> str:
+    return f"\nOn hold: {one_line(plan.held, 500)}." if plan.held else ""
 
 
 def _reference(plan: GatePlan) -> str:

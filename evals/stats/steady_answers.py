@@ -1,4 +1,4 @@
-"""Does a model still answer a few cases as it always did? A look every hour, for ever, with a known rate of false triggers.
+"""Does a model still answer a few cases as it always did? A look every hour, with a known rate of false triggers.
 
 A model at temperature 0 is not deterministic, and cases that were chosen because they agreed will agree less from then on.
 So nothing is assumed of how often an unchanged model differs from itself. All that is assumed: its answers to a case are
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import binom
+from scipy.stats import binom, hypergeom
 
 __all__ = [
     "CHOICES_PER_FALSE_TRIGGER",
@@ -29,12 +29,13 @@ __all__ = [
     "chance_of_order",
     "fewest_differing",
     "p_of_differing",
+    "p_of_more_restless",
 ]
 
 LOOKS_A_YEAR = 366 * 24
 """Hourly looks in the longest year: of so many looks of an unchanged model one triggers at most, on average."""
 CHOICES_PER_FALSE_TRIGGER = 1000
-"""Choosing holds new answers against kept ones, and takes those of an unchanged model for another's once in so many choices at most."""
+"""Choosing holds new answers against kept ones, and concludes once in so many choices at most that an unchanged model is another one."""
 LEAST_CHANCE = 0.01
 """However often a case was answered alike, three answers that differ are not taken for a rarer thing: services are not ideal."""
 
@@ -67,6 +68,22 @@ def p_of_differing(differing: int, passed_over: int, chance: float) -> float:
             f"expected counts and a chance in (0, 1], got {differing}, {passed_over}, {chance}"
         )
     return float(binom.sf(differing - 1, differing + passed_over, chance))
+
+
+def p_of_more_restless(now: int, of_now: int, before: int, of_before: int) -> float:
+    """The p-value of `now` of `of_now` cases that are not answered alike each time, where `before` of `of_before` were not.
+
+    Fisher's exact test, one-sided (Fisher 1935). Where many cases are the same both times it errs on the safe side. 1 without
+    any case before.
+
+    Raises:
+        ValueError: for counts below 0, or above how many there are.
+    """
+    if not (0 <= now <= of_now and 0 <= before <= of_before):
+        raise ValueError(f"expected counts, got {now} of {of_now} and {before} of {of_before}")
+    if not of_now or not of_before:
+        return 1.0
+    return float(hypergeom.sf(now - 1, of_now + of_before, now + before, of_now))
 
 
 def fewest_differing(cases: int, passed_over: int, chance: float) -> int | None:

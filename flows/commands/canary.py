@@ -11,6 +11,7 @@ import typer
 from rich.text import Text
 
 from evals.errors import ConfigurationError, Problem
+from evals.report.numbers import counted
 from flows.commands.output import JSON_OPTION, console, emit, exit_with
 from flows.settings import Settings, load_settings
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["canary_renderable", "register"]
 
 EXIT_OF_LOOK = {"chosen": 0, "alike": 0, "changed": 1, "skipped": 2, "unasked": 4}
+_BY_SEVERITY = (0, 2, 4, 3, 1)
+"""Exit codes from the least to the worst, as `gatewright status` orders them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -38,7 +41,8 @@ def canary(
 ) -> None:
     """Ask the live model a few cases, and start a regression run when it answers otherwise than before.
 
-    Exit codes: 0 alike, or chosen just now · 1 changed · 2 not asked: the month's budget is spent · 3 wrong input · 4 too few answers.
+    Exit codes: 0 alike, or chosen just now · 1 changed · 2 not asked: the month's budget is spent, no case is answered alike
+    each time, or something is just going live · 3 wrong input · 4 too few answers. Of several targets the worst: 1, 3, 4, 2, 0.
     """
     settings = load_settings()
     found = asyncio.run(_look(settings, target, choose_anew=choose_anew))
@@ -49,7 +53,7 @@ def canary(
             console().print(canary_renderable(one))
         if not found:
             console().print(Text("no target file has a canary, and none was named"))
-    exit_with(max((_code(one) for one in found), default=0))
+    exit_with(max((_code(one) for one in found), key=_BY_SEVERITY.index, default=0))
 
 
 async def _look(
@@ -119,13 +123,15 @@ def _facts(one: CanaryStatus) -> list[str]:
     last, lines = one.last, []
     assert last is not None, "facts are those of a look"
     if last.latency is not None:
-        lines.append(
-            f"answers take {last.latency:.2g} times as long as when the cases were chosen (shown, never a trigger)"
-        )
+        lines.append(f"answers take {_times(last.latency)} as when the cases were chosen")
     if one.unasked:
-        lines.append(
-            f"{one.unasked} looks in a row brought too few answers, since {one.unasked_since[:16].replace('T', ' ')} UTC"
-        )
+        since = one.unasked_since[:16].replace("T", " ")
+        looks = f"{one.unasked} looks in a row" if one.unasked > 1 else "the last look"
+        lines.append(f"{looks} brought too few answers, since {since} UTC")
+    lines += [
+        f"{kind}s came and went without the model getting worse: they trigger nothing until something else goes live"
+        for kind in one.quiet_marks
+    ]
     budget = f" of {one.budget_usd:g} USD" if one.budget_usd is not None else ""
     unpriced = (
         f", {one.unpriced_calls:,} of them without a known price" if one.unpriced_calls else ""
@@ -133,4 +139,13 @@ def _facts(one: CanaryStatus) -> list[str]:
     lines.append(
         f"{one.month}: {one.calls:,} of {one.budget_calls:,} calls{unpriced}, {one.spent_usd:.4f} USD{budget}"
     )
+    if one.starts:
+        lines[-1] += (
+            f", {one.starts} of {counted(one.budget_regressions, 'regression run')} started"
+        )
     return lines
+
+
+def _times(ratio: float) -> str:
+    said = f"{ratio:.2g}"
+    return "as long" if said == "1" else f"{said} times as long"

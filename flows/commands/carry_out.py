@@ -69,7 +69,7 @@ def go_on(settings: Settings, run: RunRecord, *, as_json: bool) -> None:
     """Carry a stored run on here and now; one that is over is finished, if it was not, and shown."""
     from flows.reporting.finish import finish_run
 
-    if run.settled or (run.kind == "evaluation" and _is_judged(settings, run.run_id)):
+    if run.settled or (run.kind != "promotion" and _is_judged(settings, run.run_id)):
         asyncio.run(finish_run(settings, run.run_id))  # its process may have been killed before
         show_run(settings, run.run_id, as_json)
     elif run.kind == "evaluation":

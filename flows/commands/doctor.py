@@ -79,6 +79,7 @@ def _look(
     settings: Settings, name: str, ref: TriggerRef | None, *, ask: bool
 ) -> tuple[Finding, ...]:
     from flows.evaluation.estimate import last_results
+    from flows.evaluation.obstacles import hold_findings
     from flows.evaluation.open_run import load_plan
     from flows.freezing.advice import freeze_advice
     from flows.registry.provenance import base_model_of
@@ -99,21 +100,24 @@ def _look(
     standing: str | None = None
     seen: Sequence[SuiteResult] = ()
     advice: Finding | None = None
+    held: tuple[Finding, ...] = ()
     with suppress(GatewrightError), open_registry(settings) as registry:  # told of below
         pointer, seen = registry.live(name), last_results(registry, name)
         if pointer is not None:
             base = base_model_of(registry, name, pointer.model_id)
             live = Candidate(model_id=pointer.model_id, target=name, base_model=base)
             standing = pointer.deployment
+        held = hold_findings(registry, name)
         advice = freeze_advice(registry, plan.target, today=datetime.now(UTC).date())
     found = asyncio.run(_platform(plan, ref, live, seen, standing, ask=ask))
-    return (*_files(plan), *found, *([advice] if advice is not None else []))
+    return (*_files(plan), *held, *found, *([advice] if advice is not None else []))
 
 
 def _files(plan: TargetPlan) -> tuple[Finding, ...]:
     cases = sum(len(opened.suite.cases) for opened in plan.suites)
     return (
         Finding(name="target", level="ok", message=plan.target.path),
+        *_unread(plan),
         Finding(
             name="gate", level="ok", message=f"{plan.policy.path}, {len(plan.policy.checks)} checks"
         ),
@@ -121,6 +125,20 @@ def _files(plan: TargetPlan) -> tuple[Finding, ...]:
             name="suites",
             level="ok",
             message=f"{counted(len(plan.suites), 'suite')}, {counted(cases, 'case')}",
+        ),
+    )
+
+
+def _unread(plan: TargetPlan) -> tuple[Finding, ...]:
+    """A key that promises a schedule and makes none."""
+    if "cron" not in plan.target.regression:
+        return ()
+    return (
+        Finding(
+            name="schedule",
+            level="warn",
+            message=f"{plan.target.path}: 'regression.cron' is not read: regression runs have their schedule in prefect.yaml",
+            fix="remove the key, and see that the deployment 'regression' in prefect.yaml has a schedule for this target",
         ),
     )
 

@@ -20,17 +20,25 @@ def register(app: typer.Typer) -> None:
 
 def reference(
     target: str = typer.Argument(..., help="The target whose live model is asked."),
+    reason: str = typer.Option(
+        "", "--reason", help="Why, where something speaks against it; it stays in the record."
+    ),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Ask the live model its suites now and use these answers as the reference for later regression runs.
 
-    Exit codes: 0 kept · 3 wrong input · 4 not enough answers came, and the reference stays as it was.
+    After a regression run that found it worse, or its revocation, it takes a reason: otherwise a model that got worse would
+    become its own measure.
+
+    Exit codes: 0 kept · 1 refused · 3 wrong input · 4 not enough answers came, and the reference stays as it was.
     """
     from flows.evaluation.kept.fresh_pass import take_reference
 
     settings = load_settings()
     echo(f"{target}: asking the live model all its suites …", err=True)
-    made = asyncio.run(take_reference(settings, target, actor=settings.actor))
+    made = asyncio.run(
+        take_reference(settings, target, actor=settings.actor, reason=reason.strip())
+    )
     kept = made.kept
     if as_json:
         emit(

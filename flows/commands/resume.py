@@ -26,11 +26,15 @@ def resume(
     run_id: str = typer.Argument(..., help="A run, as `gatewright runs` lists them."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Go on with a promotion, a selection or an evaluation that stopped half-way; nothing is asked twice."""
+    """Go on with a promotion, a selection or an evaluation that stopped half-way; nothing is asked twice.
+
+    Of a judged regression run whose process died, what follows from it is done: hold, revocation, rollback, alert.
+    """
     settings = load_settings()
     with open_registry(settings) as registry:
         run = require_run(registry, run_id)
-    if run.kind == "regression":
+        judged = registry.verdict(run_id) is not None
+    if run.kind == "regression" and not judged:
         raise RefusedError(
             f"{run_id} is a regression run, and those look at one day; ask anew: gatewright regress {run.target}"
         )

@@ -156,7 +156,7 @@ def release(
     if as_json:
         emit({"target": target, "released": msgspec.to_builtins(held)})
     else:
-        say(f"{target} is released; it was held by {held.actor}: {one_line(held.reason)}")
+        say(f"{target} is released; it was held by {held.actor}: {one_line(held.why)}")
 
 
 def revoke(

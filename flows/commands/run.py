@@ -37,7 +37,7 @@ from flows.commands.output import (
     exit_with,
 )
 from flows.platforms.base import TriggerRef
-from flows.registry.opening import open_registry, require_run
+from flows.registry.opening import open_registry, require_live, require_run
 from flows.registry.records import RunRecord
 from flows.settings import Settings, load_settings
 
@@ -197,6 +197,8 @@ def regress(
 
     settings = load_settings()
     load_plan(settings, target)  # what is wrong with a file is said before a server is started
+    with open_registry(settings) as registry:
+        require_live(registry, target)
     with (
         going_on_with(f"gatewright regress {target}", "what is live is as it was"),
         local_prefect(settings),

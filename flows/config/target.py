@@ -57,11 +57,12 @@ class JudgePlan(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CanaryPlan(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """How many cases the live model is asked every hour, and what that may take in a month, in USD and in calls."""
+    """How many cases the live model is asked every hour, and what that may take in a month: USD, calls, regression runs."""
 
     cases: int = 20
     budget_usd: float | None = None
     budget_calls: int | None = None
+    budget_regressions: int = 8
 
     @property
     def most_calls(self) -> int:

@@ -18,7 +18,7 @@ from flows.config.connections import publishers_of
 from flows.config.strategy import fixed_name
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.progress import WaitsOfAsking
-from flows.monitoring.regression_outcome import speaks_against
+from flows.monitoring.regression_outcome import in_one_line, speaks_against
 from flows.platforms.base import ServesByModelId
 from flows.platforms.model_names import same_id, same_model, short_name
 from flows.recovery.rollback import roll_back
@@ -63,6 +63,8 @@ async def _go_back(
     registry, target = run.registry, run.target.name
     if begun is None:
         begun = await _begun(run, outcome)
+    verdict = registry.verdict(outcome.run_id)
+    assert verdict is not None, "only what was judged is gone back from"
     start, goal = int(begun["from_generation"]), str(begun["to"])
     back = await roll_back(
         target,
@@ -70,7 +72,7 @@ async def _go_back(
         from_generation=begin_rollback(
             registry, target, goal, actor=AUTOMATION, from_generation=start
         ),
-        reason=f"regression run {outcome.run_id}: {outcome.why}"[:500],
+        reason=in_one_line(run, verdict),
         actor=AUTOMATION,
         platform=run.platform,
         registry=registry,
@@ -81,11 +83,15 @@ async def _go_back(
     if not back.problems:
         registry.told_rollback(target, actor=AUTOMATION)
     detail = {"to": goal, "generation": back.pointer.generation, "problems": list(back.problems)}
-    registry.record_step(outcome.run_id, ROLLBACK, "done", detail)
+    # The mark comes last: what is marked as done is never looked at again.
+    found = registry.save_regression_outcome(_with(outcome, rolled_back_to=goal))
     said = f"rolled back to {short_name(goal)}"
     trouble = f"; not everybody could be told: {'; '.join(back.problems)}" if back.problems else ""
-    registry.set_run_state(outcome.run_id, "judged", f"{outcome.why[:380]}; {said}{trouble}"[:500])
-    return registry.save_regression_outcome(_with(outcome, rolled_back_to=goal))
+    registry.set_run_state(
+        outcome.run_id, "judged", f"{in_one_line(run, verdict)}; {said}{trouble}"[:500]
+    )
+    registry.record_step(outcome.run_id, ROLLBACK, "done", detail)
+    return found
 
 
 async def _begun(run: OpenRun, outcome: RegressionOutcome) -> dict[str, Any]:
@@ -179,14 +185,17 @@ async def _unanswered(run: OpenRun, one: LivePointer) -> str:
 
 
 def _failed(run: OpenRun, outcome: RegressionOutcome, why: str) -> RegressionOutcome:
-    run.registry.record_step(outcome.run_id, ROLLBACK, "failed", {"why": why})
+    found = run.registry.save_regression_outcome(_with(outcome, rollback_problem=why))
     detail = run.registry.run(outcome.run_id)
     before = detail.detail if detail is not None else outcome.why
     run.registry.set_run_state(
         outcome.run_id, "judged", f"{before[:300]}; not rolled back: {why}"[:500]
     )
-    return run.registry.save_regression_outcome(_with(outcome, rollback_problem=why))
+    run.registry.record_step(outcome.run_id, ROLLBACK, "failed", {"why": why})
+    return found
 
 
 def _with(outcome: RegressionOutcome, **more: str) -> RegressionOutcome:
-    return msgspec.structs.replace(outcome, at="", **more)
+    return msgspec.structs.replace(
+        outcome, **({"at": "", "rolled_back_to": "", "rollback_problem": ""} | more)
+    )

@@ -27,6 +27,7 @@ from flows.registry.records import RunRecord
 __all__ = [
     "RegressionEvidence",
     "accumulated_evidence",
+    "evidence_left_behind",
     "evidence_sentence",
     "runs_before",
     "second_draw",
@@ -84,6 +85,23 @@ def evidence_sentence(run: OpenRun) -> str:
     runs = "1 regression run" if first.runs == 1 else f"{first.runs} regression runs"
     alarm = "ALARM: the evidence is enough" if found.alarmed else "no alarm"
     return f"evidence against the live model over {runs}: {shown}{rest}; alarm at {first.alarm_at:g} ({alarm})"
+
+
+def evidence_left_behind(run: OpenRun) -> str | None:
+    """What earlier runs said of comparisons with another reference, which add up with today's no more; None without any."""
+    reference = _reference(run)
+    folders = (run.settings.run_folder(one.run_id) for one in reversed(runs_before(run)))
+    for folder in folders:
+        found = read_record(folder / _FILE, RegressionEvidence)
+        if found is None or found.reference in ("", reference) or not found.together:
+            continue
+        worst = max(found.together, key=lambda one: one.log_e)
+        runs = "1 regression run was" if worst.runs == 1 else f"{worst.runs} regression runs were"
+        return (
+            f"{runs} held against other recorded answers before; comparisons with those do not add up with today's, and"
+            f" stood at {worst.check} e = {_number(worst.e)} (alarm at {worst.alarm_at:g})."
+        )
+    return None
 
 
 def _own(run: OpenRun) -> tuple[CheckEvidence, ...]:

@@ -14,6 +14,8 @@ say together, which may be looked at as often as one likes. A model that answers
 from __future__ import annotations
 
 from evals.records import Record, Verdict
+from evals.report.sections.check import check_view
+from evals.report.sections.headline import blocking_checks
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.monitoring.regression_evidence import (
     accumulated_evidence,
@@ -26,7 +28,7 @@ from flows.recovery.earlier_models import rollback_command
 from flows.registry.regression_outcomes import RegressionOutcome, RegressionWord
 from flows.settings import Settings
 
-__all__ = ["Alert", "alert_of", "apply_outcome", "speaks_against"]
+__all__ = ["Alert", "alert_of", "apply_outcome", "in_one_line", "speaks_against"]
 
 
 _NOT_YET = (
@@ -63,7 +65,7 @@ def apply_outcome(settings: Settings, run_id: str) -> str:
         )
         if speaks_against(run):
             if known is None or not known.rolled_back_to:
-                _act(run, verdict, f"regression run {run_id}: {outcome.why[:480]}")
+                _act(run, verdict, in_one_line(run, verdict))
         elif outcome.outcome == "worse":
             run.registry.set_run_state(run_id, "judged", f"{outcome.why[:380]}; {_NOT_YET}")
         elif verdict.outcome == "ERROR":
@@ -113,6 +115,21 @@ def speaks_against(run: OpenRun) -> bool:
     return alarmed and verdict.outcome in ("FAIL", "INCONCLUSIVE")
 
 
+def in_one_line(run: OpenRun, verdict: Verdict) -> str:
+    """What a run found against the live model, short enough to stand as the reason of a hold, a revocation or a rollback."""
+    found = blocking_checks(verdict)
+    watched = accumulated_evidence(run)
+    if verdict.outcome != "FAIL" and watched is not None and watched.alarmed:
+        worst = max(watched.together, key=lambda one: one.log_e)
+        said = f"all {worst.runs} runs together speak against {worst.check}"
+    elif found:
+        said = check_view(found[0]).short
+        said += f", and {len(found) - 1} more" if len(found) > 1 else ""
+    else:
+        said = "; ".join(verdict.reasons)[:200]
+    return f"regression run {run.record.run_id}: {said}"
+
+
 def _is_news(run: OpenRun, outcome: RegressionOutcome) -> bool:
     """Whether the run before, of the same model, did not say so already."""
     earlier = runs_before(run)
@@ -125,11 +142,8 @@ def _act(run: OpenRun, verdict: Verdict, reason: str) -> None:
     wanted = run.target.regression.get("on_fail", [])
     live = registry.live(target)
     still = live is not None and live.model_id == verdict.candidate_model
-    done = any(
-        event.run_id == run_id and event.kind == "model_revoked"
-        for event in registry.history(target, 200)
-    )
-    if "revoke" in wanted and not done:
+    done = {one.kind for one in registry.history(target, 200) if one.run_id == run_id}
+    if "revoke" in wanted and "model_revoked" not in done:
         registry.revoke(
             target,
             verdict.candidate_model,
@@ -139,7 +153,8 @@ def _act(run: OpenRun, verdict: Verdict, reason: str) -> None:
             evidence_digest=verdict.evidence_digest,
             hold=still,
         )
-    if "hold" in wanted and registry.held(target) is None:
+    # A person may have released the target since: the run holds it once.
+    if "hold" in wanted and "hold" not in done and registry.held(target) is None:
         registry.hold(target, actor="gatewright", reason=reason, run_id=run_id)
     registry.set_run_state(run_id, "judged", _offer(run, reason) if still else reason)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from evals.sampling.progress.displays import progress_lines
 from evals.sampling.progress.snapshot import ProgressSink, Snapshot
@@ -137,11 +137,20 @@ def _share(snapshot: Snapshot) -> float:
     return min(1.0, done / planned) if planned else 0.0
 
 
-def alert(target: str, payload: Mapping[str, Any], *, event: str = REGRESSION_FAILED) -> None:
-    """Tell Prefect that a target's live model no longer holds, or `event`; an automation on it tells people."""
-    from prefect.events import emit_event
+def alert(
+    target: str, payload: Mapping[str, Any], *, event: str = REGRESSION_FAILED, once: str = ""
+) -> None:
+    """Tell Prefect that a target's live model no longer holds, or `event`; an automation on it tells people.
 
+    What is told again for the same `once` is the same event. Without a Prefect server there is nobody to tell.
+    """
+    from prefect.events import emit_event
+    from prefect.settings import get_current_settings
+
+    if not get_current_settings().api.url:  # Prefect would start a server of its own for it
+        return
     emit_event(
+        id=uuid5(NAMESPACE_URL, f"{event}/{once}") if once else uuid4(),
         event=event,
         resource={"prefect.resource.id": f"gatewright.target.{target}"},
         payload=dict(payload),

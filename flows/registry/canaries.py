@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import msgspec
 from sqlalchemy import Connection, delete, insert, select
 
 from evals.records import Record, decode
@@ -75,7 +76,8 @@ class CanaryChange(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 class CanaryLook(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What one look came to. `differing` of `answered` cases answered otherwise each time they were asked, `p` is the
-    p-value of that, `latency` how many times as long the answers took as when the cases were chosen.
+    p-value of that, `latency` how many times as long the answers took as when the cases were chosen. `unconfirmed` more answered
+    otherwise, and the answers that would have confirmed it were lost.
     """
 
     at: str
@@ -83,6 +85,7 @@ class CanaryLook(Record, frozen=True, kw_only=True, omit_defaults=True):
     said: str
     answered: int = 0
     differing: int = 0
+    unconfirmed: int = 0
     p: float | None = None
     latency: float | None = None
     calls: int = 0
@@ -93,8 +96,10 @@ class CanaryState(Record, frozen=True, kw_only=True, omit_defaults=True):
     """All that is known of a target's canary. Times are UTC, ISO 8601; `month` is such as 2026-11.
 
     `own_answers` says that the cases were chosen by answers that the canary asked for itself, none having been kept.
-    `passed_over` cases were looked at and not chosen. `asking` is a digest of how many cases were wanted and how they are asked.
-    `marks` are system fingerprints and model names seen so far.
+    `measured_by` is the regression run whose answers they are held against instead of the kept ones, since a change is over;
+    `because` is why cases are to be chosen again. `passed_over` of `looked_over` cases were not chosen. `asking` is a digest of how many cases were wanted and how they are asked.
+    `marks` are system fingerprints and model names seen so far, `steady_marks` how many changes of each kind of mark alone
+    were no change of the model. `month_starts` regression runs were started in the month.
     `month_usd` adds up what had a price, `unpriced` counts the calls that had none. `unasked` looks in a row, since
     `unasked_since`, brought too few answers.
     """
@@ -104,16 +109,21 @@ class CanaryState(Record, frozen=True, kw_only=True, omit_defaults=True):
     model_id: str
     chosen_at: str = ""
     own_answers: bool = False
+    measured_by: str = ""
+    because: str = ""
     cases: tuple[CanaryCase, ...] = ()
     passed_over: int = 0
+    looked_over: int = 0
     asking: str = ""
     marks: tuple[str, ...] = ()
+    steady_marks: dict[str, int] = msgspec.field(default_factory=dict)
     looks: int = 0
     last: CanaryLook | None = None
     compared_at: str = ""
     change: CanaryChange | None = None
     month: str = ""
     month_calls: int = 0
+    month_starts: int = 0
     month_usd: float = 0.0
     unpriced: int = 0
     unasked: int = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, insert, select
 
 from flows.registry.database.engine import Writer
-from flows.registry.database.schema import holds
+from flows.registry.database.schema import events, holds
 from flows.registry.eligibility import refuse_blank
 from flows.registry.records import Hold
 
@@ -14,10 +14,23 @@ __all__ = ["held", "place", "release"]
 
 def held(connection: Connection, target: str) -> Hold | None:
     """Return the hold on a target, None when there is none."""
-    columns = (holds.c.target, holds.c.actor, holds.c.reason, holds.c.since)
-    query = select(*columns).where(holds.c.target == target)
-    row = connection.execute(query).mappings().one_or_none()
-    return Hold(**row) if row is not None else None
+    query = select(holds).where(holds.c.target == target)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    later = select(events.c.actor, events.c.reason).where(
+        events.c.target == target, events.c.kind == "hold", events.c.seq > row.seq
+    )
+    also = (
+        f"{one.actor}: {one.reason}" for one in connection.execute(later.order_by(events.c.seq))
+    )
+    return Hold(
+        target=row.target,
+        actor=row.actor,
+        reason=row.reason,
+        since=row.since,
+        also=tuple(dict.fromkeys(also)),
+    )
 
 
 def place(

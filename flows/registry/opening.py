@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from evals.errors import ConfigurationError, Problem, RegistryError, nearest
+from evals.records import LivePointer
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["open_registry", "require_run", "wait_for_registry"]
+__all__ = ["open_registry", "require_live", "require_run", "wait_for_registry"]
 
 PATIENCE_S = 120.0
 
@@ -57,3 +58,13 @@ def require_run(registry: Registry, run_id: str) -> RunRecord:
             Problem(where="run", message=f"there is no run '{run_id}'", fix=nearest(run_id, known))
         )
     return record
+
+
+def require_live(registry: Registry, target: str) -> LivePointer:
+    """Return what is live. Raises ConfigurationError when nothing is."""
+    live = registry.live(target)
+    if live is None:
+        raise ConfigurationError(
+            Problem(where=target, message="nothing is live", fix="promote a model first")
+        )
+    return live

@@ -79,6 +79,8 @@ CHANGES: frozenset[str] = frozenset(
         "warned",
         "edited",
         "frozen",
+        "frozen_set_aside",
+        "frozen_restored",
         "run_retried",
     }
 )
@@ -123,13 +125,22 @@ class Event(Record, frozen=True, kw_only=True):
         return decode(self.data)
 
 
-class Hold(Record, frozen=True, kw_only=True):
-    """Automation may not promote to this target until a person releases it."""
+class Hold(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """Automation may not promote to this target until a person releases it.
+
+    `also` are those who held it too since, each with the reason: "ana: back to the model of before".
+    """
 
     target: str
     actor: str
     reason: str
     since: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """Every reason, that of the first one first."""
+        return "; and by ".join((self.reason, *self.also))
 
 
 class RunRecord(Record, frozen=True, kw_only=True, omit_defaults=True):

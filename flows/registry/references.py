@@ -18,23 +18,39 @@ from flows.registry.kept_answers import KeptReference
 __all__ = [
     "PassFailed",
     "ReferencePass",
+    "TakenAnew",
     "pass_failed",
     "passes",
     "reference",
     "save_failure",
     "save_pass",
+    "taken_anew",
 ]
 
 _KEPT, _FAILED = "reference_kept", "reference_failed"
 
 
 class ReferencePass(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """What a fresh pass came to: `digest` is that of the kept answers, `cost_usd` None when no price is known."""
+    """What a fresh pass came to: `digest` is that of the kept answers, `cost_usd` None when no price is known.
+
+    `despite` is what spoke against taking them, where somebody took them all the same.
+    """
 
     generation: int
     digest: str
     answers: int
     cost_usd: float | None = None
+    despite: str = ""
+
+
+class TakenAnew(Record, frozen=True, kw_only=True):
+    """A reference that a person took although something spoke against it: who, when (UTC), why, and against what."""
+
+    actor: str
+    at: str
+    reason: str
+    despite: str
+    digest: str
 
 
 class PassFailed(Record, frozen=True, kw_only=True):
@@ -45,12 +61,14 @@ class PassFailed(Record, frozen=True, kw_only=True):
 
 
 def save_pass(
-    writer: Writer, target: str, model_id: str, done: ReferencePass, *, actor: str
+    writer: Writer, target: str, model_id: str, done: ReferencePass, *, actor: str, reason: str = ""
 ) -> None:
     """Put fresh answers on record; the same ones again are no change."""
     known = reference(writer.connection, target, done.generation)
-    if known is None or known.digest != done.digest:
-        writer.append(_KEPT, actor=actor, target=target, model_id=model_id, data=_plain(done))
+    if known is None or known.digest != done.digest or done.despite:
+        writer.append(
+            _KEPT, actor=actor, target=target, model_id=model_id, reason=reason, data=_plain(done)
+        )
 
 
 def save_failure(
@@ -83,6 +101,23 @@ def reference(connection: Connection, target: str, generation: int) -> KeptRefer
     return None
 
 
+def taken_anew(connection: Connection, target: str, generation: int) -> TakenAnew | None:
+    """Return who took the reference of a generation against what spoke against it; None where nothing did."""
+    for row in _newest_first(connection, target, _KEPT):
+        found = decode(row.data, ReferencePass)
+        if found.generation == generation:
+            if not found.despite:
+                return None
+            return TakenAnew(
+                actor=row.actor,
+                at=row.at,
+                reason=row.reason or "",
+                despite=found.despite,
+                digest=found.digest,
+            )
+    return None
+
+
 def passes(connection: Connection, target: str, generation: int) -> int:
     """Return how many passes over a generation came to an end, in one way or the other."""
     ended = [*_newest_first(connection, target, _KEPT), *_newest_first(connection, target, _FAILED)]
@@ -99,7 +134,7 @@ def pass_failed(connection: Connection, target: str, generation: int) -> str:
 
 def _newest_first(connection: Connection, target: str, *kinds: str) -> list[Any]:
     query = (
-        select(events.c.data, events.c.model_id, events.c.at)
+        select(events.c.data, events.c.model_id, events.c.at, events.c.actor, events.c.reason)
         .where(events.c.target == target, events.c.kind.in_(kinds))
         .order_by(events.c.seq.desc())
     )

@@ -14,15 +14,21 @@ from flows.registry.steps import mark
 
 __all__ = [
     "OUTCOME",
+    "SETTLING",
     "RegressionOutcome",
     "RegressionWord",
+    "is_settled",
     "last_outcome",
     "outcome_of",
     "save_outcome",
+    "unsettled",
 ]
 
 OUTCOME = "outcome"
 """The step of a regression run whose mark holds what it came to."""
+
+SETTLING = "settling"
+"""The step of a judged regression run that ends when all that follows from its outcome is done and told."""
 
 RegressionWord = Literal["steady", "worse", "changed", "cannot_tell"]
 """steady: it holds, and answers as it did; worse: it is shown to be worse than the gate allows; changed: what answers, or how,
@@ -88,6 +94,22 @@ def last_outcome(connection: Connection, target: str) -> RegressionOutcome | Non
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else _read(row.detail, row.at)
+
+
+def is_settled(connection: Connection, run_id: str) -> bool:
+    """Say whether all that follows from a regression run is done. Runs of before such marks say nothing, and are not."""
+    query = select(steps.c.seq).where(
+        steps.c.run_id == run_id, steps.c.step == SETTLING, steps.c.phase == "done"
+    )
+    return connection.execute(query.limit(1)).scalar_one_or_none() is not None
+
+
+def unsettled(connection: Connection) -> tuple[str, ...]:
+    """Return the regression runs whose consequences were begun and not finished, oldest first."""
+    of_settling = select(steps.c.run_id).where(steps.c.step == SETTLING)
+    done = of_settling.where(steps.c.phase == "done")
+    begun = of_settling.where(steps.c.run_id.not_in(done)).order_by(steps.c.seq)
+    return tuple(dict.fromkeys(connection.execute(begun).scalars()))
 
 
 def _read(detail: str, at: str) -> RegressionOutcome:

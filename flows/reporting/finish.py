@@ -1,4 +1,5 @@
-"""Finishes runs that are over but whose process died, or failed, before its clean-up: developer slot and report.
+"""Finishes runs that are over but whose process died, or failed, before its clean-up: developer slot and report; of a
+judged regression run also what follows from it.
 
 Done by whoever comes next: `resume`, the same promotion again, `evaluate --resume`, a sweep, the service's look for dead
 runs. A run has something left to do as long as its lease stands in the registry; those of before leases, as long as they
@@ -19,6 +20,7 @@ from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.reporting.gather import report_run
+from flows.reporting.settling import settle
 from flows.selection.rungs import clean_up_field
 from flows.settings import Settings
 
@@ -63,7 +65,10 @@ def unfinished_runs(
     registry: Registry, target: str | None = None, *, is_stopped: Callable[[Lease], bool] = stopped
 ) -> tuple[str, ...]:
     """Return the runs of a target, or of all, that are over, were not cleaned up, and that no process carries out."""
-    runs = [registry.run(lease.run_id) for lease in registry.open_leases() if is_stopped(lease)]
+    leases = registry.open_leases()
+    carried = {lease.run_id for lease in leases if not is_stopped(lease)}
+    left = dict.fromkeys([*(one.run_id for one in leases), *registry.unsettled_regressions()])
+    runs = [registry.run(run_id) for run_id in left if run_id not in carried]
     return tuple(
         run.run_id
         for run in runs
@@ -96,11 +101,20 @@ async def close_run(settings: Settings, run_id: str, error: str | None = None) -
         await clean_up_field(settings, run.run_id)
         return
     try:
+        if run.kind == "regression":
+            await _settle_judged(settings, run_id)
         await steps.clean_up(settings, run.run_id)
         await pass_over(settings, run.run_id)
     finally:
         if run.candidate is not None:
             await asyncio.to_thread(report_run, settings, run.run_id, error=error)
+
+
+async def _settle_judged(settings: Settings, run_id: str) -> None:
+    with open_registry(settings) as registry:
+        judged = registry.verdict(run_id) is not None
+    if judged:
+        await settle(settings, run_id)
 
 
 async def finish_stopped(settings: Settings, target: str | None = None) -> dict[str, str]:
@@ -124,4 +138,6 @@ def _is_unfinished(registry: Registry, run: RunRecord) -> bool:
     if run.under_way:
         return False
     unreported = run.candidate is not None and run.report is None and run.state != "failed"
+    if run.run_id in registry.unsettled_regressions():
+        return True
     return registry.lease(run.run_id) is not None or (unreported and run.kind != "selection")

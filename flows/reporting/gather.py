@@ -34,7 +34,7 @@ from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.reporting.decline import declines
 from flows.reporting.examples import examples_of
-from flows.reporting.next_steps import live_now, next_steps
+from flows.reporting.next_steps import live_now, next_steps, passed
 from flows.reporting.regression import regression_facts, with_recorded
 from flows.reporting.retries import retry_notes, retry_steps
 from flows.reporting.sampling_facts import confusions, sampling_figures, traces
@@ -132,7 +132,7 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
         next_steps=(*retry_steps(run), *next_steps(run, live)),
         since_run=record.since_run,
         edits=record.edits,
-        error=error or _failure(record),
+        error=error or _failure(run.registry, record),
     )
 
 
@@ -163,9 +163,10 @@ def _moved(
     return before is None or before.model_id != after.model_id
 
 
-def _failure(record: RunRecord) -> str | None:
-    """Why a promotion failed on its way to production; its verdict alone would not tell."""
-    if (record.kind, record.state) != ("promotion", "failed"):
+def _failure(registry: Registry, record: RunRecord) -> str | None:
+    """Why a promotion failed on its way to production, or was refused though it passed; its verdict alone would not tell."""
+    refused = record.state == "refused" and passed(registry, record)
+    if record.kind != "promotion" or not (record.state == "failed" or refused):
         return None
     return record.detail or None
 

@@ -137,7 +137,7 @@ def rows(years: int, seed: int) -> Iterator[tuple[str, list[Row]]]:
     for kept in (1, 2):
         again = "answer" if kept == 1 else "answers"
         yield (
-            f"taken for another model when cases are chosen, {kept} kept {again}",
+            f"concluded to be another model when cases are chosen, {kept} kept {again}",
             [
                 Row(
                     f"{share:.0%} of the answers changed",

@@ -35,7 +35,7 @@ _CHANGES = {
     "was put back as recorded": "put_back",
     "warned of": "warned",
     "canary chose its cases": "canary_chosen",
-    "answers otherwise": "canary_changed",
+    "canary found a change": "canary_changed",
     "canary is steady": "canary_over",
 }
 
@@ -160,6 +160,12 @@ def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
 @claim(r"(?:[Ll]ive |override |^)?[Aa]gainst its gate(?=[.:]|$)")
 def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     return bool(overriders(truth))
+
+
+@claim(rf"; and by (?P<p>{P}): ")
+def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
+    """Who held the target too, since the first one did."""
+    return any(one.actor == found["p"] for one in truth.of("hold"))
 
 
 @claim(rf"[Oo]n hold,? since (?P<t>[\d-]+(?: \d\d:\d\d(?::\d\d)?)?){AGO} by (?P<p>{P}):? ")

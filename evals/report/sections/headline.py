@@ -117,6 +117,8 @@ def _sentence(facts: RunFacts, state: RunState) -> str:
         word = reason.partition(" ")[0]
         start = reason[:1].upper() if word.isalpha() else reason[:1]  # an id stays as it is
         return f"{start}{reason[1:]}; {stays}."
+    if state == "refused" and _verdict_word(facts) == "PASS" and facts.error:
+        return f"{_what_held(facts)}, but {_error(facts)}; {stays}."
     if state == "passed":
         return (
             f"{candidate}: {_what_held(facts)}{'' if facts.kind != 'promotion' else f'; {stays}'}."

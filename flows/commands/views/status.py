@@ -43,7 +43,6 @@ _WORDS: dict[Severity, str] = {
 }
 _NOTHING = "–"
 _OUTCOMES = {"cannot_tell": "can't tell"}
-_OF_LOOK = {"chosen": "begun", "alike": "steady", "skipped": "no budget", "unasked": "unasked"}
 
 
 def status_renderable(status: Status) -> RenderableType:
@@ -106,6 +105,8 @@ def _narrow_columns(one: TargetStatus, now: datetime) -> dict[str, str]:
 
 
 def _live(one: TargetStatus) -> str:
+    if one.live is None and one.frozen is not None:
+        return f"nothing; frozen baseline {one.frozen['frozen_id']} ({one.frozen['name']}) is here"
     if one.live is None:
         return "nothing"
     return f"{one.live.name}, {rough_duration(one.live.age_s)}"
@@ -120,13 +121,12 @@ def _regression(one: TargetStatus) -> str:
 def _canary(one: TargetStatus) -> str:
     if one.canary is None:
         return _NOTHING
-    if not one.canary.get("scheduled"):
-        return "off"
     last = one.canary.get("last") or {}
-    said = "changed" if one.canary.get("change") else _OF_LOOK.get(last.get("outcome", ""), "due")
-    return (
-        f"{said}, ${one.canary['spent_usd']:,.2f} this month" if one.canary.get("calls") else said
-    )
+    said = "changed" if one.canary.get("change") else last.get("outcome", "due")
+    if not one.canary.get("scheduled"):
+        said = f"{said}, by hand" if last else "off"
+    cost = f", ${one.canary['spent_usd']:,.2f} this month" if one.canary.get("calls") else ""
+    return said + cost
 
 
 def _tries(one: TargetStatus) -> str:

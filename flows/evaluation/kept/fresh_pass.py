@@ -14,7 +14,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evals.errors import ConfigurationError, GatewrightError, InfrastructureError, Problem
+from msgspec.structs import replace
+
+from evals.errors import GatewrightError, InfrastructureError, RefusedError
 from evals.evaluation.evaluation import EvaluatedModel, Evaluation, settings_for
 from evals.evaluation.kept_answers import AnswersToKeep, keep_answers
 from evals.evaluation.kept_results import asked_with
@@ -24,7 +26,9 @@ from evals.sampling.budget import Budget
 from evals.sampling.journal.journal import Journal
 from evals.sampling.progress.snapshot import ProgressSink
 from flows.deployments.identity import slot_name
+from flows.deployments.standing import astray
 from flows.evaluation.kept.keep import kept_place
+from flows.evaluation.kept.objections import objection
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import (
     TargetPlan,
@@ -34,9 +38,11 @@ from flows.evaluation.open_run import (
     sampling_settings,
 )
 from flows.evaluation.progress import WaitsOfAsking
+from flows.platforms.base import Platform
 from flows.platforms.table import open_platform
+from flows.registry.eligibility import refuse_blank
 from flows.registry.kept_answers import KeptReference
-from flows.registry.opening import open_registry, require_run
+from flows.registry.opening import open_registry, require_live, require_run
 from flows.registry.provenance import base_model_of, origin
 from flows.registry.records import AUTOMATION
 from flows.registry.references import PassFailed, ReferencePass
@@ -88,33 +94,52 @@ async def pass_over(settings: Settings, run_id: str) -> FreshPass | None:
 
 
 async def take_reference(
-    settings: Settings, target: str, *, actor: str, progress: ProgressSink | None = None
+    settings: Settings,
+    target: str,
+    *,
+    actor: str,
+    reason: str = "",
+    progress: ProgressSink | None = None,
 ) -> FreshPass:
     """Ask what is live all its suites, on its production deployment, and keep the answers as its reference.
 
-    A failure of the platform or of the budget is put on record, and is in what is returned.
+    A failure of the platform or of the budget is put on record, and is in what is returned. What speaks against taking it,
+    by `objections`, takes a `reason`, which is on record with it then; that another model stands there, nothing does away with.
 
     Raises:
+        RefusedError: something speaks against it and there is no reason, or nobody who gives it.
         ConfigurationError: nothing is live, or target, gate or suites have problems.
     """
     plan = load_plan(settings, target)
     with open_registry(settings) as registry:
-        live = registry.live(target)
-        if live is None:
-            raise ConfigurationError(
-                Problem(where=target, message="nothing is live", fix="promote a model first")
-            )
+        live = require_live(registry, target)
         generation = origin(registry, live).generation
+        despite = objection(registry, live)
+        if despite and actor != AUTOMATION:
+            _require_reason(target, despite, actor, reason)
         try:
+            if despite and actor == AUTOMATION:
+                raise RefusedError(despite)
             done = await _pass(settings, registry, plan, live, generation, progress)
         except (GatewrightError, OSError) as error:
             why = " ".join(str(error).split())[:400]
             failed = PassFailed(generation=generation, why=why)
             registry.save_reference_failure(target, live.model_id, failed, actor=actor)
             return FreshPass(target=target, model_id=live.model_id, generation=generation, why=why)
-        registry.save_reference(target, live.model_id, done, actor=actor)
+        done = replace(done, despite=despite)
+        registry.save_reference(target, live.model_id, done, actor=actor, reason=reason)
         kept = registry.reference(target, generation)
     return FreshPass(target=target, model_id=live.model_id, generation=generation, kept=kept)
+
+
+def _require_reason(target: str, despite: str, actor: str, reason: str) -> None:
+    if not reason:
+        raise RefusedError(
+            f"{despite}: taken as the measure now, its answers would make later regression runs steady; nothing was asked",
+            hint=f"gatewright rollback {target} --reason '…' goes back; gatewright reference {target} --reason '…' takes"
+            " it on your word, which stays on record",
+        )
+    refuse_blank(actor, reason)
 
 
 async def _pass(
@@ -132,6 +157,7 @@ async def _pass(
     evaluation = _evaluation(settings, plan, f"{plan.target.name}-reference-{generation}-{number}")
     platform = open_platform(plan.target.platform, plan.target.options, os.environ)
     try:
+        await _require_served(platform, live)
         base = base_model_of(registry, plan.target.name, live.model_id)
         model = evaluated_model(
             plan.target,
@@ -141,6 +167,7 @@ async def _pass(
             fresh=True,
         )
         await _ask(evaluation, plan, model, budget, progress or WaitsOfAsking())
+        await _require_served(platform, live)
     finally:
         await platform.aclose()
     _require_answered(evaluation, plan)
@@ -157,6 +184,15 @@ async def _pass(
     answers = sum(one.answers for one in kept.record.suites)
     cost = budget.spent_usd if model.price is not None else None
     return ReferencePass(generation=generation, digest=digest, answers=answers, cost_usd=cost)
+
+
+async def _require_served(platform: Platform, live: LivePointer) -> None:
+    """See that what is asked is what is recorded as live: another model's answers are no measure of it."""
+    found = await astray(platform, live)
+    if found is not None:
+        raise InfrastructureError(
+            f"{found.message}; `gatewright verify {live.target}` shows it and puts it right"
+        )
 
 
 def _evaluation(settings: Settings, plan: TargetPlan, name: str) -> Evaluation:

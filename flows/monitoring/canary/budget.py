@@ -8,7 +8,7 @@ from flows.config.target import CanaryPlan
 from flows.monitoring.canary.live_model import Spending
 from flows.registry.canaries import CanaryState
 
-__all__ = ["left_usd", "spent", "this_month", "why_not"]
+__all__ = ["left_calls", "left_usd", "spent", "this_month", "why_not"]
 
 
 def this_month(state: CanaryState, now: str) -> CanaryState:
@@ -16,7 +16,7 @@ def this_month(state: CanaryState, now: str) -> CanaryState:
     month = now[:7]
     if state.month == month:
         return state
-    return replace(state, month=month, month_calls=0, month_usd=0.0, unpriced=0)
+    return replace(state, month=month, month_calls=0, month_starts=0, month_usd=0.0, unpriced=0)
 
 
 def spent(state: CanaryState, spending: Spending) -> CanaryState:
@@ -32,6 +32,11 @@ def spent(state: CanaryState, spending: Spending) -> CanaryState:
 def left_usd(state: CanaryState, plan: CanaryPlan) -> float | None:
     """Return what may still be spent this month, None where that is not limited."""
     return None if plan.budget_usd is None else max(0.0, plan.budget_usd - state.month_usd)
+
+
+def left_calls(state: CanaryState, plan: CanaryPlan) -> int:
+    """Return how many calls may still be made this month."""
+    return max(0, plan.most_calls - state.month_calls)
 
 
 def why_not(state: CanaryState, plan: CanaryPlan, calls: int) -> str:

@@ -1,6 +1,6 @@
 """What follows from a change that a canary found: one full regression run, and what that came to decides the rest.
 
-steady, changed    the change is over: cases are chosen anew, from what is answered now
+steady, changed    the change is over: where answers changed, cases are chosen anew and held against those of that run
 worse, can't tell  it stays on record and starts nothing more, until a later regression run is steady, the answers are as
                    before, or something else is live
 failed             another run is started, a few times
@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from evals.errors import GatewrightError
+from evals.report.numbers import counted
 from flows.orchestration.prefect_api import FINAL_STATES, PrefectApi
 from flows.orchestration.target_lease import died
 from flows.registry.canaries import CanaryChange, CanaryState, Regressed
@@ -42,12 +43,14 @@ def settled(registry: Registry, state: CanaryState) -> CanaryState:
 
 
 def is_over(change: CanaryChange) -> bool:
-    """Whether the regression run showed a model that is no worse, so that its answers of now are the measure."""
+    """Whether the regression run showed a model that is no worse."""
     return change.regressed in ("steady", "changed")
 
 
-async def started(registry: Registry, state: CanaryState, api: PrefectApi | None) -> CanaryState:
-    """See that a regression run is started for the change, once; why it could not be is `problem`.
+async def started(
+    registry: Registry, state: CanaryState, api: PrefectApi | None, most: int
+) -> CanaryState:
+    """See that a regression run is started for the change, once; why it could not be is `problem`. `most` are allowed in a month.
 
     Safe to do again: the flow run has a key, and a run that is on record or under way is left alone.
     """
@@ -55,13 +58,15 @@ async def started(registry: Registry, state: CanaryState, api: PrefectApi | None
     if change is None or change.regressed:
         return state
     try:
-        return replace(state, change=await _start(registry, state, change, api))
+        found = await _start(registry, state, change, api, most)
+        starts = state.month_starts + found.starts - change.starts
+        return replace(state, change=found, month_starts=starts)
     except GatewrightError as error:
         return replace(state, change=replace(change, problem=" ".join(str(error).split())))
 
 
 async def _start(
-    registry: Registry, state: CanaryState, change: CanaryChange, api: PrefectApi | None
+    registry: Registry, state: CanaryState, change: CanaryChange, api: PrefectApi | None, most: int
 ) -> CanaryChange:
     mine = _runs_since(registry, state, change.at)
     if mine and not _outcome(registry, mine[0]):
@@ -81,13 +86,21 @@ async def _start(
         found = await api.look_up(change.flow_run)
         if found is not None and found["state_type"] not in FINAL_STATES:
             return replace(change, problem="")
-    return await _another(state, change, api)
+    return await _another(state, change, api, most)
 
 
-async def _another(state: CanaryState, change: CanaryChange, api: PrefectApi) -> CanaryChange:
+async def _another(
+    state: CanaryState, change: CanaryChange, api: PrefectApi, most: int
+) -> CanaryChange:
     if change.starts >= MOST_STARTS:
         return replace(
             change, problem=f"{MOST_STARTS} regression runs failed; a person has to look"
+        )
+    if state.month_starts >= most:
+        return replace(
+            change,
+            problem=f"the canary may start {counted(most, 'regression run')} in {state.month} (budget_regressions);"
+            f" ask for one yourself: gatewright regress {state.target}",
         )
     number = change.starts + 1
     flow_run = await api.create_flow_run(

@@ -19,13 +19,14 @@ from evals.evaluation.kept_answers import KeptAnswers, case_digest
 from evals.evaluation.kept_results import AskedSuite, asked_with, why_incomparable
 from evals.evaluation.ordering import stratified_order
 from evals.records import digest
-from evals.stats.steady_answers import chance_of_order, p_of_differing
+from evals.stats.steady_answers import chance_of_order, p_of_differing, p_of_more_restless
 from evals.suites.opened import OpenedSuite
 from flows.evaluation.kept.keep import open_reference
 from flows.evaluation.open_run import TargetPlan, sampling_settings, strata
+from flows.monitoring.canary.answers_of_run import in_run
 from flows.monitoring.canary.live_model import Answer, AskedCase, Key, LiveModel
 from flows.platforms.model_names import same_model
-from flows.registry.canaries import CanaryCase
+from flows.registry.canaries import CanaryCase, CanaryState
 from flows.registry.provenance import origin
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -35,6 +36,7 @@ __all__ = ["Chosen", "asking", "choose", "most_calls"]
 AGAIN = 5
 """How often a case is asked before it is chosen, where answers of it are kept; once more where none are."""
 _DRAWN = 2
+_Kept = tuple[dict[Key, list[AnswerForms]], frozenset[str]]
 _WAYS: tuple[Literal["text", "labels"], ...] = ("text", "labels")
 
 
@@ -42,19 +44,26 @@ _WAYS: tuple[Literal["text", "labels"], ...] = ("text", "labels")
 class Chosen:
     """The cases, what was seen on the way, and `p`: the p-value of another model than the one whose answers are kept.
 
-    `answered` cases were answered as often as they were asked, `compared` of them had kept answers, and `turned` of those agree on
-    something else than before.
+    `answered` of `asked` cases were answered as often as they were asked, `compared` of them had kept answers, and `turned` of
+    those agree on something else than before. `restless` were not answered alike each time, and `p_restless` is the p-value of so
+    many more than when cases were chosen before. `passed_over` of `looked_over` cases were not chosen. `measured_by` is the
+    regression run whose answers stood for the kept ones.
     """
 
     cases: tuple[CanaryCase, ...]
+    asked: int
     answered: int
     passed_over: int
+    looked_over: int
     own_answers: bool
     marks: frozenset[str]
     kept_marks: frozenset[str] = frozenset()
     turned: int = 0
     compared: int = 0
     p: float | None = None
+    restless: int = 0
+    p_restless: float = 1.0
+    measured_by: str = ""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -82,6 +91,11 @@ class _Drawn:
         return self.way([*self.kept, *self.forms])
 
     @property
+    def restless(self) -> bool:
+        """Whether the first `AGAIN` new answers do not agree; kept ones have no say in it."""
+        return self.way(self.forms[:AGAIN]) is None
+
+    @property
     def turned(self) -> bool:
         """Whether the kept answers agree on one thing and the new ones on another."""
         for way in _WAYS if self.kept and self.new else ():
@@ -103,16 +117,18 @@ def most_calls(number: int) -> int:
 
 
 async def choose(
-    settings: Settings, registry: Registry, live: LiveModel, number: int, *, anew: bool = False
+    settings: Settings, registry: Registry, live: LiveModel, number: int, state: CanaryState
 ) -> Chosen:
     """Choose `number` cases, or as many as there are. Asks each drawn one `AGAIN` times, or once more without kept answers.
 
-    With `anew` no kept answers are taken: what is asked now is what later looks are held against.
+    After a change that is over, the answers of the regression run that said so stand for the kept ones. Where a person had cases
+    chosen by the answers of now, no others are taken.
 
     Raises SamplingError when the endpoint can't be asked at all, KeptAnswersError when kept answers are damaged.
     """
     order = list(islice(_in_order(live), 10 * number))
-    kept, kept_marks = ({}, frozenset()) if anew else _kept(settings, registry, live, order)
+    comparable = state.asking in ("", asking(live.plan, number))
+    kept, kept_marks = _measure(settings, registry, live, order, state, comparable=comparable)
     own = not kept
     # So many are drawn before anything is known of their answers; what is passed over of them is counted.
     drawn = [_Drawn(one=one, kept=kept.get(one.key, [])) for one in order if own or one.key in kept]
@@ -124,7 +140,14 @@ async def choose(
     passed_over = sum(one not in steady for one in asked) + sum(
         one.way(one.kept) is None for one in drawn if one.kept
     )
+    restless = sum(one.restless for one in asked)
+    before = (state.passed_over, state.looked_over) if comparable else (0, 0)
     return Chosen(
+        asked=len(drawn),
+        looked_over=len(asked) + sum(one.way(one.kept) is None for one in drawn if one.kept),
+        restless=restless,
+        p_restless=p_of_more_restless(restless, len(asked), *before),
+        measured_by="" if own else state.measured_by,
         cases=tuple(_case(one) for one in steady[:number]),
         answered=len(asked),
         passed_over=passed_over,
@@ -189,9 +212,24 @@ def _in_order(live: LiveModel) -> Iterator[AskedCase]:
                 yield AskedCase(opened=opened, case=opened.suite.cases[int(position)])
 
 
+def _measure(
+    settings: Settings,
+    registry: Registry,
+    live: LiveModel,
+    order: Sequence[AskedCase],
+    state: CanaryState,
+    *,
+    comparable: bool,
+) -> _Kept:
+    if state.measured_by:
+        found = in_run(settings, registry, live, state.measured_by, order) if comparable else None
+        return found or ({}, frozenset())
+    return ({}, frozenset()) if state.own_answers else _kept(settings, registry, live, order)
+
+
 def _kept(
     settings: Settings, registry: Registry, live: LiveModel, order: Sequence[AskedCase]
-) -> tuple[dict[Key, list[AnswerForms]], frozenset[str]]:
+) -> _Kept:
     """The kept answers of the live model to some cases that did not change since, and the marks kept with them."""
     wanted = {one.key: one for one in order}
     found: dict[Key, list[AnswerForms]] = {}

@@ -30,7 +30,8 @@ _LEAST_ANSWERED = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """What the answers of a look say: of `answered` cases `differing` answered otherwise each time they were asked.
+    """What the answers of a look say: of `answered` cases `differing` answered otherwise each time they were asked; `unconfirmed` more did
+    so until an answer was lost.
 
     `p` is the p-value of that, and `enough` says whether so many answered that it tells anything.
     """
@@ -38,6 +39,8 @@ class Compared:
     answered: int
     differing: int
     p: float
+    p_unconfirmed: float
+    unconfirmed: int
     latency: float | None
     marks: frozenset[str]
     enough: bool
@@ -46,6 +49,11 @@ class Compared:
     def changed(self) -> bool:
         """Whether so many answer otherwise that an unchanged model does so in one of `LOOKS_A_YEAR` looks at most."""
         return self.enough and self.p <= 1.0 / LOOKS_A_YEAR
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether this would be a change if the answers that were lost had been as those before them."""
+        return not self.changed and self.p_unconfirmed <= 1.0 / LOOKS_A_YEAR
 
 
 async def compare(live: LiveModel, state: CanaryState, asked: Mapping[Key, AskedCase]) -> Compared:
@@ -57,12 +65,15 @@ async def compare(live: LiveModel, state: CanaryState, asked: Mapping[Key, Asked
     first = await live.ask([asked[_key(one)] for one in cases])
     here = [one for one in cases if _key(one) in first]
     otherwise = [one for one in here if not _alike(one, first[_key(one)])]
-    differing = await _asked_again(live, otherwise, asked)
+    differing, unconfirmed = await _asked_again(live, otherwise, asked)
+    chance = _chance(state.cases)
     marks = frozenset(mark for answer in first.values() for mark in answer.marks)
     return Compared(
         answered=len(here),
         differing=len(differing),
-        p=p_of_differing(len(differing), state.passed_over, _chance(state.cases)),
+        unconfirmed=unconfirmed,
+        p=p_of_differing(len(differing), state.passed_over, chance),
+        p_unconfirmed=p_of_differing(len(differing) + unconfirmed, state.passed_over, chance),
         latency=_latency(here, first),
         marks=marks,
         enough=len(here) >= max(1.0, _LEAST_ANSWERED * len(state.cases)),
@@ -90,15 +101,17 @@ def fewest(cases: Sequence[CanaryCase], passed_over: int) -> int | None:
 
 async def _asked_again(
     live: LiveModel, otherwise: list[CanaryCase], asked: Mapping[Key, AskedCase]
-) -> list[CanaryCase]:
-    """Those of the cases that answer otherwise every time they are asked in this look; a lost answer tells nothing."""
-    left = otherwise
+) -> tuple[list[CanaryCase], int]:
+    """Those of the cases that answer otherwise every time they are asked in this look, and how many lost an answer on the way."""
+    left, lost = otherwise, 0
     for _ in range(AGAIN - 1):
         if not left or live.spent.stopped:
             break
         answers = await live.ask([asked[_key(one)] for one in left])
-        left = [one for one in left if _key(one) in answers and not _alike(one, answers[_key(one)])]
-    return left if not live.spent.stopped else []
+        came = [one for one in left if _key(one) in answers]
+        lost += len(left) - len(came)
+        left = [one for one in came if not _alike(one, answers[_key(one)])]
+    return ([], len(left) + lost) if live.spent.stopped else (left, lost)
 
 
 def _chance(cases: Sequence[CanaryCase]) -> float:

@@ -17,7 +17,16 @@ from flows.monitoring.canary import change
 from flows.monitoring.canary.choosing import Chosen, asking
 from flows.monitoring.canary.comparing import Compared
 from flows.monitoring.canary.live_model import Spending
-from flows.monitoring.canary.words import said_alike, said_changed, said_chosen, said_few
+from flows.monitoring.canary.marks import counted_steady, new_marks, with_marks
+from flows.monitoring.canary.words import (
+    said_alike,
+    said_changed,
+    said_chosen,
+    said_doubtful,
+    said_few,
+    said_other,
+    said_stopped,
+)
 from flows.monitoring.drift_watch import at_work
 from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState, LookOutcome
 from flows.registry.store import Registry
@@ -59,19 +68,34 @@ class Here:
 
 
 def settle(at: Here, state: CanaryState, *, anew: bool, actor: str) -> CanaryState:
-    """Take in what regression runs came to: a change that is over makes room for cases chosen anew, as a person does."""
+    """Take in what regression runs came to, and what a person asks for: whether a change is over, and cases are chosen again."""
     state = change.settled(at.registry, state)
     found = state.change
     if anew:
-        reason = f"{actor} has the cases chosen anew"
+        because = f"{actor} asked for it"
+        fresh = replace(_without_cases(state), own_answers=True, because=because, steady_marks={})
+        fresh = replace(fresh, passed_over=0, looked_over=0, measured_by="")
+        reason = f"{actor} takes the answers of now as the measure"
     elif found is not None and change.is_over(found):
-        reason = f"regression run {found.run_id} says {found.regressed}: the answers of now are the measure"
+        says = f"regression run {found.run_id}: {found.regressed}"
+        fresh, reason = _over(state, found, says), f"the change is over ({says})"
     else:
         return state
-    fresh = replace(state, change=None, cases=(), passed_over=0, own_answers=True, chosen_at="")
     if found is not None:
         at.registry.keep_canary(fresh, event="canary_over", reason=reason, actor=actor)
     return fresh
+
+
+def _over(state: CanaryState, found: CanaryChange, says: str) -> CanaryState:
+    """Where marks alone changed, cases stay: what they are held against is older than the change, and no worse for it."""
+    if state.cases and not found.answers:
+        return replace(counted_steady(state, found.marks), change=None)
+    because = f"the change of {found.at[:16].replace('T', ' ')} UTC is over ({says})"
+    return replace(_without_cases(state), measured_by=found.run_id, because=because)
+
+
+def _without_cases(state: CanaryState) -> CanaryState:
+    return replace(state, change=None, cases=(), chosen_at="")
 
 
 def changing_now(at: Here) -> str:
@@ -92,32 +116,45 @@ def chosen_lately(at: Here, state: CanaryState) -> bool:
     return ago < _CHOOSES_EVERY
 
 
-def after_choosing(at: Here, state: CanaryState, chosen: Chosen, spent: Spending) -> CanaryState:
-    """Put chosen cases on record, or a change where the answers are not those that were kept."""
+def after_choosing(
+    at: Here, state: CanaryState, chosen: Chosen, spent: Spending, because: str
+) -> CanaryState:
+    """Put chosen cases on record, or a change where the answers are not those that were kept, or vary as they did not."""
     if spent.stopped:
         return noted(at, state, "skipped", _SPENT, spent)
     if not chosen.answered:
         return unasked(at, state, "no case was answered each time it was asked", spent)
-    marks = tuple(sorted({*state.marks, *chosen.marks}))
-    strange = [one for one in marks if one.startswith("model ") and one not in chosen.kept_marks]
+    if chosen.answered < chosen.asked / 2:
+        return unasked(at, state, said_few(chosen.answered, chosen.asked), spent)
+    strange = [
+        one
+        for one in new_marks(state, chosen.marks - chosen.kept_marks)
+        if one.startswith("model ") and not chosen.own_answers
+    ]
     turned = chosen.p is not None and chosen.p <= 1.0 / CHOICES_PER_FALSE_TRIGGER
-    if turned or (strange and not chosen.own_answers):
-        said = said_changed(chosen.turned, chosen.compared, strange, kept=True)
+    restless = chosen.p_restless <= 1.0 / CHOICES_PER_FALSE_TRIGGER
+    state = replace(
+        with_marks(state, chosen.marks),
+        asking=asking(at.plan, at.limits.cases),
+        passed_over=chosen.passed_over,
+        looked_over=chosen.looked_over,
+        because="",
+        unasked=0,
+        unasked_since="",
+    )
+    if turned or restless or strange:
+        said = said_other(chosen, strange, turned=turned, restless=restless)
         look = CanaryLook(
             at="", outcome="changed", said=said, answered=chosen.answered, differing=chosen.turned, p=chosen.p
         )  # fmt: skip
-        return _changed(at, replace(state, marks=marks), look, spent, turned, strange)
-    said = said_chosen(chosen)
+        return _changed(at, state, look, spent, turned or restless, strange)
+    said = said_chosen(chosen, because)
     state = replace(
         state,
         chosen_at=at.registry.now(),
         own_answers=chosen.own_answers,
+        measured_by=chosen.measured_by,
         cases=chosen.cases,
-        passed_over=chosen.passed_over,
-        asking=asking(at.plan, at.limits.cases),
-        marks=marks,
-        unasked=0,
-        unasked_since="",
     )
     facts = {"cases": len(chosen.cases)}
     at.registry.keep_canary(state, event="canary_chosen", reason=said, data=facts)
@@ -129,28 +166,24 @@ def after_comparing(
 ) -> CanaryState:
     """Put on record what the answers of chosen cases say."""
     if spent.stopped:
-        return noted(at, state, "skipped", _SPENT, spent)
+        return noted(at, state, "skipped", said_stopped(compared), spent)
     if not compared.enough:
         return unasked(at, state, said_few(compared.answered, len(state.cases)), spent)
-    new = sorted(compared.marks - set(state.marks))
+    new = new_marks(state, compared.marks)
+    state = with_marks(state, compared.marks)
+    if compared.doubtful and not new and (state.change is None or not state.change.answers):
+        look = _compared(compared, "unasked", said_doubtful(compared))
+        return _looked(at, _without_answers(at, state), look, spent)
     state = replace(
         state,
-        marks=tuple(sorted({*state.marks, *new})),
         compared_at=at.registry.now(),
         unasked=0,
         unasked_since="",
     )
-    look = CanaryLook(
-        at="",
-        outcome="alike",
-        said=said_alike(compared),
-        answered=compared.answered,
-        differing=compared.differing,
-        p=compared.p,
-        latency=compared.latency,
-    )
+    look = _compared(compared, "alike", said_alike(compared))
     known = state.change
-    if known is not None and not (new and known.regressed):
+    news = bool(new) or (compared.changed and known is not None and not known.answers)
+    if known is not None and not (news and known.regressed):
         return _still(at, state, known, look, spent)
     if compared.changed or new:
         differing = compared.differing if compared.changed else 0
@@ -175,12 +208,25 @@ def noted(
 
 def unasked(at: Here, state: CanaryState, why: str, spent: Spending) -> CanaryState:
     """Return the canary after a look that brought too few answers: that is no change, whoever is to blame."""
-    state = replace(
-        state,
-        unasked=state.unasked + 1,
-        unasked_since=state.unasked_since or at.registry.now(),
+    return noted(at, _without_answers(at, state), "unasked", why, spent)
+
+
+def _without_answers(at: Here, state: CanaryState) -> CanaryState:
+    since = state.unasked_since or at.registry.now()
+    return replace(state, unasked=state.unasked + 1, unasked_since=since)
+
+
+def _compared(compared: Compared, outcome: LookOutcome, said: str) -> CanaryLook:
+    return CanaryLook(
+        at="",
+        outcome=outcome,
+        said=said,
+        answered=compared.answered,
+        differing=compared.differing,
+        unconfirmed=compared.unconfirmed,
+        p=compared.p,
+        latency=compared.latency,
     )
-    return noted(at, state, "unasked", why, spent)
 
 
 _SPENT = "the rest of this month's budget did not reach to the end of the look"
@@ -190,7 +236,7 @@ def _still(
     at: Here, state: CanaryState, known: CanaryChange, look: CanaryLook, spent: Spending
 ) -> CanaryState:
     """A change that is not over: its answers may be back by now, once a regression run has looked at it."""
-    back = known.answers and not look.differing
+    back = known.answers and not look.differing and not look.unconfirmed
     if not (back and known.regressed):
         said = f"since {known.at[:16].replace('T', ' ')} UTC: {known.said}"
         return _looked(at, state, replace(look, outcome="changed", said=said), spent)

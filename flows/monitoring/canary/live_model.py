@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -74,6 +75,25 @@ class Spending:
         return None if self.unpriced else self.usd
 
 
+class _CallBudget(Budget):
+    """A ceiling in calls beside that in USD: each attempt is one, retries too."""
+
+    def __init__(self, *, usd: float | None, calls: int) -> None:
+        super().__init__(usd=usd)
+        self._left = calls
+
+    @property
+    def limited(self) -> bool:
+        return True
+
+    def reserve(self, usd: float, tokens: int) -> Literal["granted", "wait", "reached"]:
+        if not self._left:
+            return "reached"
+        found = super().reserve(usd, tokens)
+        self._left -= found == "granted"
+        return found
+
+
 @dataclass(kw_only=True)
 class LiveModel:
     """What is live for a target, ready to be asked. Its journals lie in `folder` until `forget`."""
@@ -94,6 +114,7 @@ class LiveModel:
         plan: TargetPlan,
         pointer: LivePointer,
         folder: Path,
+        left_calls: int,
         left_usd: float | None,
     ) -> LiveModel:
         """Connect to the live deployment; nothing is asked. `left_usd` is what may be spent, if that is limited."""
@@ -106,7 +127,7 @@ class LiveModel:
             max_attempts=min(asked.settings.max_attempts, _MOST_ATTEMPTS),
             concurrency=min(asked.settings.concurrency, _MOST_AT_ONCE),
         )
-        budget = Budget(usd=left_usd if price is not None else None)
+        budget = _CallBudget(usd=left_usd if price is not None else None, calls=left_calls)
         patient = EvaluatedModel(
             connection=asked.connection,
             settings=few,
@@ -177,11 +198,12 @@ class LiveModel:
                     one = cases[entry.response.case_id]
                     forms = answer_forms(one.opened, one.case, entry.response)
                     if forms is not None:
-                        marks = frozenset(deployment_marks(entry, self._own_names()))
+                        marks = frozenset(deployment_marks(entry, self.own_names()))
                         latency = entry.response.latency_ms
                         yield one.key, Answer(forms=forms, latency_ms=latency, marks=marks)
 
-    def _own_names(self) -> frozenset[str]:
+    def own_names(self) -> frozenset[str]:
+        """The names under which it is asked: where a service only echoes them, it says nothing."""
         pointer = self.pointer
         names = {pointer.model_id, pointer.deployment, pointer.endpoint.model}
         return frozenset(name for name in names if name)

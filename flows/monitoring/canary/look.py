@@ -118,6 +118,7 @@ def _on_record(registry: Registry, name: str, live: LivePointer) -> CanaryState:
         month_calls=known.month_calls,
         month_usd=known.month_usd,
         unpriced=known.unpriced,
+        month_starts=known.month_starts,
     )
     return budget.this_month(kept, now)
 
@@ -136,7 +137,8 @@ async def _make(
     else:
         state = await _asked(at, state, there)
     if state.change is not None:
-        state = await change.started(at.registry, state, api)
+        most = at.limits.budget_regressions
+        state = await change.started(at.registry, state, api, most)
     at.registry.keep_canary(state)
 
 
@@ -151,10 +153,11 @@ async def _asked(at: Here, state: CanaryState, there: Mapping[Key, AskedCase]) -
     if choosing and chosen_lately(at, state):
         return noted(at, state, "skipped", "no case is answered alike each time; looked for daily")
     platform = open_platform(target.platform, target.options, os.environ)
-    left = budget.left_usd(state, limits)
+    left = budget.left_calls(state, limits), budget.left_usd(state, limits)
+    because = state.because or _because(state, edited=edited)
     try:
-        model = LiveModel.of(at.registry, platform, at.plan, at.live, at.folder, left)
-        state = await _answered(at, state, model, {} if choosing else there)
+        model = LiveModel.of(at.registry, platform, at.plan, at.live, at.folder, *left)
+        state = await _answered(at, state, model, {} if choosing else there, because)
         model.forget()  # not when it was stopped: then the next look finds what it spent
         return state
     finally:
@@ -162,7 +165,7 @@ async def _asked(at: Here, state: CanaryState, there: Mapping[Key, AskedCase]) -
 
 
 async def _answered(
-    at: Here, state: CanaryState, model: LiveModel, there: Mapping[Key, AskedCase]
+    at: Here, state: CanaryState, model: LiveModel, there: Mapping[Key, AskedCase], because: str
 ) -> CanaryState:
     spent = model.spent
     try:
@@ -172,13 +175,18 @@ async def _answered(
             if why := changing_now(at):
                 return noted(at, state, "skipped", why, spent)
             return after_comparing(at, state, compared, spent)
-        chosen = await choose(
-            at.settings, at.registry, model, at.limits.cases, anew=state.own_answers
-        )
+        chosen = await choose(at.settings, at.registry, model, at.limits.cases, state)
     except (SamplingError, PlatformError) as error:
         state = budget.spent(state, spent)
         return unasked(at, state, " ".join(str(error).split()), spent)
     state = budget.spent(state, spent)
     if why := changing_now(at):
         return noted(at, state, "skipped", why, spent)
-    return after_choosing(at, state, chosen, spent)
+    return after_choosing(at, state, chosen, spent, because)
+
+
+def _because(state: CanaryState, *, edited: bool) -> str:
+    """Why cases are chosen again; empty when it is the first time."""
+    if not state.chosen_at:
+        return ""
+    return "suites or how they are asked were edited" if edited else "most of them were edited"

@@ -9,6 +9,7 @@ from evals.stats.steady_answers import LOOKS_A_YEAR
 from flows.config.target import CanaryPlan, Target
 from flows.monitoring.canary.budget import this_month
 from flows.monitoring.canary.comparing import fewest
+from flows.monitoring.canary.marks import quiet_kinds
 from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState
 from flows.registry.store import Registry
 
@@ -22,8 +23,8 @@ class CanaryStatus(Record, frozen=True, kw_only=True):
     something else went live; `compared_at` the newest one in which enough cases answered. `change` is the change that is not over,
     None while all is as it was. `fewest_differing` of `cases` cases have to answer otherwise for a look to trigger, None where all of
     them would not be enough. At most one look in `looks_per_false_trigger` of an unchanged model triggers, on average. `spent_usd` adds up
-    what had a price; `unpriced_calls` of `calls` had none. `unasked` looks in a row brought too few answers. `problem` says why a
-    look could not be made at all.
+    what had a price; `unpriced_calls` of `calls` had none. `unasked` looks in a row brought too few answers. `starts` regression runs were
+    started this month. `quiet_marks` are kinds of marks that trigger nothing any more. `problem` says why a look could not be made at all.
     """
 
     target: str
@@ -45,6 +46,9 @@ class CanaryStatus(Record, frozen=True, kw_only=True):
     spent_usd: float = 0.0
     unpriced_calls: int = 0
     budget_usd: float | None = None
+    starts: int = 0
+    budget_regressions: int = 0
+    quiet_marks: tuple[str, ...] = ()
     unasked: int = 0
     unasked_since: str = ""
     problem: str = ""
@@ -68,6 +72,7 @@ def canary_status(registry: Registry, target: Target) -> CanaryStatus:
         scheduled=target.canary is not None,
         budget_calls=plan.most_calls,
         budget_usd=plan.budget_usd,
+        budget_regressions=plan.budget_regressions,
     )
     state = registry.canary(target.name)
     if state is None:
@@ -82,6 +87,7 @@ def _with(status: CanaryStatus, state: CanaryState, generation: int) -> CanarySt
         calls=state.month_calls,
         spent_usd=state.month_usd,
         unpriced_calls=state.unpriced,
+        starts=state.month_starts,
     )
     if state.generation != generation:  # what was seen of another model says nothing of this one
         return costed
@@ -97,6 +103,7 @@ def _with(status: CanaryStatus, state: CanaryState, generation: int) -> CanarySt
         looks=state.looks,
         change=state.change,
         fewest_differing=fewest(state.cases, state.passed_over),
+        quiet_marks=quiet_kinds(state),
         unasked=state.unasked,
         unasked_since=state.unasked_since,
     )

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evals.report.numbers import counted
 from evals.stats.steady_answers import LOOKS_A_YEAR
 from flows.monitoring.canary.choosing import Chosen
 from flows.monitoring.canary.comparing import Compared, fewest
 
-__all__ = ["bound_sentence", "said_alike", "said_changed", "said_chosen", "said_few"]
+__all__ = [
+    "bound_sentence",
+    "said_alike",
+    "said_changed",
+    "said_chosen",
+    "said_doubtful",
+    "said_few",
+    "said_other",
+    "said_stopped",
+]
+
+_SHOWN = 3
 
 
 def bound_sentence() -> str:
@@ -16,23 +28,51 @@ def bound_sentence() -> str:
     return f"at most one look in {LOOKS_A_YEAR:,} of an unchanged model triggers (once in a year of hourly looks)"
 
 
-def said_chosen(chosen: Chosen) -> str:
-    """Which cases were chosen and how, and how many of them have to differ."""
+def said_chosen(chosen: Chosen, because: str) -> str:
+    """Which cases were chosen, why and how, and how many of them have to differ."""
     number = len(chosen.cases)
+    why = f", because {because}" if because else ""
     if not number:
-        return "no case is answered alike each time, so that no change in answers can be told; regression runs go on"
-    source = (
-        "by its own answers of now, none of before being taken"
-        if chosen.own_answers
-        else f"{chosen.compared} were held against kept answers"
-    )
+        return f"no case is answered alike each time, so that no change in answers can be told; regression runs go on{why}"
     least = fewest(chosen.cases, chosen.passed_over)
     power = (
-        f"{least} that differ trigger"
+        f"A look triggers when {least} or more of them differ"
         if least is not None
-        else "too few for a change in answers to trigger; new fingerprints do"
+        else "They are too few for answers that differ to trigger; new fingerprints do"
     )
-    return f"chose {number} cases that are always answered alike ({source}; {chosen.passed_over} passed over): {power}"
+    again = " again" if because else ""
+    return (
+        f"{counted(number, 'case')} chosen{again}{why}. Each is answered alike every time"
+        f" ({_source(chosen)}; {chosen.passed_over} passed over). {power}"
+    )
+
+
+def _source(chosen: Chosen) -> str:
+    if chosen.own_answers:
+        return "in answers of now alone, none of before being kept or taken"
+    if chosen.measured_by:
+        return f"{chosen.compared} were held against the answers of regression run {chosen.measured_by}"
+    return f"{chosen.compared} were held against kept answers"
+
+
+def said_other(chosen: Chosen, marks: Sequence[str], *, turned: bool, restless: bool) -> str:
+    """That what cases were to be chosen of is not what its answers were kept of."""
+    than = (
+        f"in regression run {chosen.measured_by}" if chosen.measured_by else "when it was promoted"
+    )
+    parts = (
+        [f"{chosen.turned} of {chosen.compared} cases are answered otherwise than {than}"]
+        if turned
+        else []
+    )
+    parts += (
+        [
+            f"{chosen.restless} of {chosen.answered} cases are not answered alike each time, many more than before"
+        ]
+        if restless
+        else []
+    )
+    return "; ".join((*parts, *(_unseen(mark) for mark in marks)))
 
 
 def said_alike(compared: Compared) -> str:
@@ -43,12 +83,34 @@ def said_alike(compared: Compared) -> str:
     return f"{differing} of {compared.answered} cases are answered otherwise: an unchanged model does so, too"
 
 
-def said_changed(differing: int, of: int, marks: Sequence[str], *, kept: bool = False) -> str:
+def said_changed(differing: int, of: int, marks: Sequence[str]) -> str:
     """What changed: so many answers, marks of the deployment that were not seen before, or both."""
-    than = "when it was promoted" if kept else "before"
-    parts = [f"{differing} of {of} cases are answered otherwise than {than}"] if differing else []
-    parts += [f"{mark} was not seen before" for mark in marks]
-    return "; ".join(parts)
+    parts = [f"{differing} of {of} cases are answered otherwise than before"] if differing else []
+    return "; ".join((*parts, *(_unseen(mark) for mark in marks[:_SHOWN]), *_more(marks)))
+
+
+def _unseen(mark: str) -> str:
+    return f"{mark} was not seen before"
+
+
+def _more(marks: Sequence[str]) -> list[str]:
+    return [f"{len(marks) - _SHOWN} more marks neither"] if len(marks) > _SHOWN else []
+
+
+def said_doubtful(compared: Compared) -> str:
+    """That this would be a change, had the answers that confirm it not been lost."""
+    return f"{_doubt(compared)}: the next look asks again"
+
+
+def said_stopped(compared: Compared) -> str:
+    """That the budget ended the look, and what it had seen by then."""
+    spent = "the rest of this month's budget did not reach to the end of the look"
+    return f"{spent}; {_doubt(compared)}" if compared.unconfirmed else spent
+
+
+def _doubt(compared: Compared) -> str:
+    otherwise = compared.differing + compared.unconfirmed
+    return f"{otherwise} of {compared.answered} cases were answered otherwise, which could not be confirmed for {compared.unconfirmed}"
 
 
 def said_few(answered: int, of: int) -> str:

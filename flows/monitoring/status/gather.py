@@ -40,9 +40,11 @@ from flows.monitoring.status.watching import (
     canary_needs,
     canary_of,
     itself_needs,
+    reference_needs,
     regression_needs,
 )
-from flows.registry.frozen import of_model
+from flows.platforms.model_names import short_name
+from flows.registry.frozen import standing_for
 from flows.registry.records import Event
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -183,6 +185,7 @@ def _status(
         *seen.problems,
         *_drifts(name, drift, seen),
         *regression_needs(registry, name, regression),
+        *reference_needs(registry, live),
         *canary_needs(canary),
         *recorded_needs(settings, registry, name, live, refuses=any(e.refuses for e in seen.ends)),
         *end_needs(
@@ -225,13 +228,14 @@ def _to_freeze(registry: Registry, target: Target | None, seen: Seen) -> bool:
 
 
 def _frozen(registry: Registry, name: str, live: LivePointer | None) -> dict[str, Any] | None:
-    """The frozen baseline of what is live, in short."""
-    found = of_model(registry.frozen(name), live.model_id) if live is not None else None
+    """The frozen baseline of what is live, or of what was, in short."""
+    found = standing_for(registry.frozen(name), live)
     if found is None:
         return None
     of = found.baseline
     return {
         "frozen_id": of.frozen_id,
+        "name": short_name(of.model_id),
         "frozen_at": of.frozen_at,
         "repeats": of.repeats,
         "signed": found.signed,

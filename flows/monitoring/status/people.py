@@ -44,7 +44,7 @@ def recorded_needs(
         yield Need(
             kind="hold",
             severity="person",
-            message=f"automation is held by {hold.actor}: {one_line(hold.reason, _LONGEST)}",
+            message=f"automation is held by {hold.actor}: {one_line(hold.why, _LONGEST)}",
             since=hold.since,
             command=f"gatewright release {target} --reason '…'",
         )

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from evals.records import LivePointer
 from evals.report.numbers import counted, signed
 from evals.report.sanitise import one_line
 from flows.config.target import Target
+from flows.evaluation.kept.objections import taken_anew_sentence
 from flows.monitoring.against_itself import AgainstItself
 from flows.monitoring.status.records import CameTo, Need, Severity, Watched
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.canaries import CanaryChange, Regressed
+from flows.registry.provenance import origin
 from flows.registry.store import Registry
 
 if TYPE_CHECKING:
     from flows.monitoring.canary.status import CanaryStatus
 
-__all__ = ["canary_needs", "canary_of", "itself_needs", "regression_needs"]
+__all__ = ["canary_needs", "canary_of", "itself_needs", "reference_needs", "regression_needs"]
 
 _LONGEST = 240
 _SILENT_LOOKS = 3
@@ -55,6 +58,21 @@ def regression_needs(registry: Registry, target: str, regression: Watched | None
         way_back=back.command if back is not None else "",
         run_id=regression.run_id,
     )
+
+
+def reference_needs(registry: Registry, live: LivePointer | None) -> Iterator[Need]:
+    """Yield that somebody took what is live as its own measure although it had got worse or was revoked."""
+    if live is None:
+        return
+    taken = registry.reference_taken_anew(live.target, origin(registry, live).generation)
+    if taken is not None:
+        yield Need(
+            kind="regression",
+            severity="notice",
+            message=taken_anew_sentence(taken),
+            since=taken.at,
+            command=f"gatewright regress {live.target}",
+        )
 
 
 def canary_of(registry: Registry, target: Target) -> CanaryStatus | None:

@@ -46,11 +46,14 @@ _CHANGES = {
     "drift_found": ("stands otherwise", "fail"),
     "drift_over": ("stands as recorded", "pass"),
     "canary_chosen": ("canary chose its cases", "plain"),
-    "canary_changed": ("answers otherwise", "fail"),
+    "canary_changed": ("canary found a change", "fail"),
     "canary_over": ("canary is steady", "pass"),
     "put_back": ("was put back as recorded", "pass"),
     "warned": ("warned of", "undecided"),
     "edited": ("gate, suite or target edited", "undecided"),
+    "frozen": ("frozen", "pass"),
+    "frozen_set_aside": ("frozen answers set aside", "undecided"),
+    "frozen_restored": ("frozen answers restored", "plain"),
     "run_retried": ("retried", "plain"),
 }
 

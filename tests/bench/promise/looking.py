@@ -38,7 +38,7 @@ def _lossy(lost: float, rng: np.random.Generator, setting: Setting) -> Iterator[
     found = lose_by_lot(rng, tables(rng, setting.binary, n, 0.0), lost)
     now = at_fixed_n(setting.gate(DROP, min_scored=0.95), found)
     left_out = at_fixed_n(setting.gate(DROP, min_scored=0.95, missing="at_random"), found)
-    name = f"equal, {lost:.1%} of its answers lost by lot, n={n}"
+    name = f"equal, {lost:.1%} of its answers lost at random, n={n}"
     yield share(PASSED, name, now.passed, before=left_out.passed)
 
 

@@ -13,6 +13,7 @@ from evals.stats.steady_answers import (
     chance_of_order,
     fewest_differing,
     p_of_differing,
+    p_of_more_restless,
 )
 
 
@@ -60,3 +61,19 @@ def test_counts_that_cannot_be_are_refused():
     for wrong in ((-1, 0, 0.1), (0, -1, 0.1), (0, 0, 0.0), (0, 0, float("nan"))):
         with pytest.raises(ValueError, match="a chance"):
             p_of_differing(*wrong)
+
+
+@pytest.mark.parametrize("spread", [(0.15, 1.5), (1.0, 1.0)])
+def test_a_model_as_restless_as_before_is_seldom_found_more_restless(spread):
+    """The same cases twice: seven answers before, five since. Five in a hundred are promised here, to have something to see."""
+    rng = np.random.default_rng(3)
+    rates = rng.beta(*spread, size=(4_000, 40))
+    before, now = (
+        (~np.isin(rng.binomial(times, rates), (0, times))).sum(axis=1) for times in (7, 5)
+    )
+    p = [p_of_more_restless(int(x), 40, int(y), 40) for x, y in zip(now, before, strict=True)]
+    assert np.mean(np.array(p) <= 0.05) <= 0.05
+    assert p_of_more_restless(17, 40, 0, 40) < 1e-5
+    assert p_of_more_restless(3, 40, 0, 0) == 1.0
+    with pytest.raises(ValueError, match="counts"):
+        p_of_more_restless(3, 2, 0, 0)

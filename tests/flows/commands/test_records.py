@@ -39,7 +39,7 @@ def test_a_hold_is_set_seen_and_released(two_models: Project) -> None:
     again = two_models.command("hold", TARGET, "--reason", "still")
     assert "is on hold already, by ana: incident" in again.out
     released = done(two_models, "release", TARGET, "--reason", "over")
-    assert released == {"target": TARGET, "released": held}
+    assert released == {"target": TARGET, "released": held | {"also": ["ana: still"]}}
     assert done(two_models, "live", TARGET)["hold"] is None
 
 
@@ -132,3 +132,11 @@ def test_a_registry_is_moved_once_into_an_empty_database(two_models: Project) ->
     again = two_models.command("registry", "move", "--to", goal)
     assert again.code == 1
     assert "name an empty database" in again.err
+
+
+def test_a_regression_run_of_nothing_is_refused_before_a_server_is_started(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.commands.run.local_prefect", None)
+    answer = project.command("regress", TARGET)
+    assert (answer.code, "nothing is live" in answer.err) == (3, True)

@@ -71,6 +71,8 @@ def measured_again(registry: Registry, outcome: str, model: str = "v2") -> str:
         suite=None,
         slice={},
         n=300,
+        estimate=0.6,
+        candidate=0.6,
     )
     verdict = Verdict(
         outcome=outcome,  # type: ignore[arg-type]
@@ -96,7 +98,9 @@ def test_a_failed_regression_revokes_where_the_target_says_so(project, settings,
     asks_for(project, "revoke")
     run_id = measured_again(registry, "FAIL")
     assert apply_outcome(settings, run_id) == "worse"
-    assert "0.6 is below 0.8" in registry.barred(TARGET, "v2")
+    assert registry.barred(TARGET, "v2").endswith(
+        f"regression run {run_id}: exact_match is 0.600 (at least 0.80 asked)"
+    )
     assert registry.held(TARGET).actor == "gatewright"
     assert registry.live(TARGET).model_id == "v2"  # a person goes back, not a machine
     said = registry.run(run_id).detail

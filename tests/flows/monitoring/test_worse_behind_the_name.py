@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 import httpx
@@ -56,16 +57,24 @@ def serve_instead(place: Place, deployment: str, model: str) -> None:
         "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/embedded"
         "/providers/Microsoft.CognitiveServices/accounts/embedded"
     )
+    asked: dict[str, Any] = {
+        "url": f"{place.emulator.url}{account}/deployments/{deployment}",
+        "params": {"api-version": "2025-06-01"},
+        "headers": {"Authorization": "Bearer embedded-arm-token"},
+    }
     answer = httpx.put(
-        f"{place.emulator.url}{account}/deployments/{deployment}",
-        params={"api-version": "2025-06-01"},
-        headers={"Authorization": "Bearer embedded-arm-token"},
+        **asked,
         json={
             "sku": {"name": "GlobalStandard", "capacity": 200},
             "properties": {"model": {"format": "OpenAI", "name": model, "version": "1"}},
         },
     )
     assert answer.is_success, answer.text
+    for _ in range(600):  # until then the model of before goes on answering
+        if httpx.get(**asked).json()["properties"]["provisioningState"] == "Succeeded":
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{deployment} was never ready")
 
 
 async def regressed(place: Place, model: str, again: str) -> RegressionOutcome:

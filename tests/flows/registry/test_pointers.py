@@ -175,7 +175,8 @@ def test_a_hold_stands_until_it_is_released(registry):
     first = registry.hold(TARGET, actor="ana", reason="incident 12")
     assert registry.hold(TARGET, actor="ben", reason="me too") == first
     assert registry.held(TARGET).reason == "incident 12"
-    assert registry.release(TARGET, actor="ben", reason="over") == first
+    released = registry.release(TARGET, actor="ben", reason="over")
+    assert (released.since, released.also) == (first.since, ("ben: me too",))
     assert registry.held(TARGET) is None
     assert registry.release(TARGET, actor="ben", reason="over") is None
     assert [event.kind for event in registry.history(TARGET)] == ["release", "hold", "hold"]
@@ -231,3 +232,12 @@ def test_a_text_with_a_nul_character_is_refused_on_every_database(registry):
     with pytest.raises(RegistryError, match="NUL"):
         registry.hold(TARGET, actor="ana", reason="a\x00b")
     assert registry.held(TARGET) is None
+
+
+def test_a_hold_tells_every_reason_the_first_one_first(registry):
+    registry.hold(TARGET, actor="gatewright", reason="it got worse")
+    registry.hold(TARGET, actor="ana", reason="wrong refunds")
+    assert registry.held(TARGET).why == "it got worse; and by ana: wrong refunds"
+    registry.release(TARGET, actor="ana", reason="over")
+    registry.hold(TARGET, actor="bo", reason="again")
+    assert registry.held(TARGET).why == "again"

@@ -92,8 +92,8 @@ async def test_a_new_fingerprint_triggers_once(canary):
     assert found.last.outcome == "changed"
     assert "system fingerprint fp_2 was not seen before" in found.change.said
     regression(canary, "steady")
-    chosen = await canary.look()
-    assert (chosen.last.outcome, chosen.change) == ("chosen", None)
+    settled = await canary.look()
+    assert (settled.last.outcome, settled.change) == ("alike", None)
     for fingerprint in ("fp_1", "fp_2", "fp_1"):
         canary.host.fingerprint = fingerprint
         assert (await canary.look()).last.outcome == "alike"
