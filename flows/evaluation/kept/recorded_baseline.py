@@ -61,7 +61,7 @@ def frozen_evidence(run: OpenRun, against: str) -> KeptEvidence:
 
     Raises as `flows.evaluation.kept.frozen_choice.against_mark`.
     """
-    mark = against_mark(run.settings, run.registry, run.target.name, against, "evaluation")
+    mark = against_mark(run.settings, run.registry, run.plan, against, "evaluation")
     chosen = asked_for(run, mark)
     assert chosen.reference is not None
     return _frozen(run, chosen, chosen.reference)
