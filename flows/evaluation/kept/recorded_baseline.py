@@ -21,7 +21,7 @@ from flows.registry.provenance import origin
 __all__ = ["frozen_evidence", "grade_recorded", "pin_own_answers", "recorded_evidence"]
 
 _LUCKY = (
-    "the live model is compared with the answers that won its promotion, which flatter it a little; take fresh ones with:"
+    "the reference is the answers that won its promotion, often better than usual by luck; take a fresh one with:"
     " gatewright reference"
 )
 _NONE = "no answers of this model are on record; take them with: gatewright reference"
