@@ -86,7 +86,7 @@ async def _go_back(
     # The mark comes last: what is marked as done is never looked at again.
     found = registry.save_regression_outcome(_with(outcome, rolled_back_to=goal))
     said = f"rolled back to {short_name(goal)}"
-    trouble = f"; not everybody could be told: {'; '.join(back.problems)}" if back.problems else ""
+    trouble = f"; some publishers failed: {'; '.join(back.problems)}" if back.problems else ""
     registry.set_run_state(
         outcome.run_id, "judged", f"{in_one_line(run, verdict)}; {said}{trouble}"[:500]
     )

@@ -123,7 +123,7 @@ def _change(target: str, change: CanaryChange) -> Need:
     command = f"gatewright report {change.run_id}" if change.run_id else "gatewright runs"
     if undecided:
         command = f"gatewright canary {target} --choose-anew"
-        follows = f"{_says(change)}; once its answers of now are right, take them as the measure"
+        follows = f"{_says(change)}; if today's answers are right, compare with them from now on"
     elif change.regressed:
         follows = _says(change)
     elif change.looked_into:
