@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from datetime import UTC, datetime
 
 from prefect import flow, get_run_logger
@@ -17,12 +18,12 @@ from flows.platforms.base import TriggerRef
 from flows.registry.opening import open_registry, require_live
 from flows.settings import Settings, load_settings
 
-__all__ = ["regress"]
+__all__ = ["anew", "regress"]
 
 
 @flow(name="regression", flow_run_name="{target}", persist_result=False)
 async def regress(target: str, requested_by: str = "") -> dict[str, str]:
-    """Measure what is live now against the gate's absolute checks, and add it to what earlier runs of it said."""
+    """Hold what is live now against its own recorded answers and the gate's absolute checks, and add up the evidence."""
     settings = load_settings()
     with open_registry(settings) as registry:
         live = require_live(registry, target)
@@ -32,7 +33,7 @@ async def regress(target: str, requested_by: str = "") -> dict[str, str]:
         TriggerRef(model_id=live.model_id),
         kind="regression",
         actor=requested_by or settings.actor,
-        again=datetime.now(UTC).isoformat(timespec="seconds"),
+        again=anew(),
     )
     with waits_in_flow_log():
         async with target_lease(settings, target, run.run_id, alone=False) as lease:
@@ -52,6 +53,11 @@ async def regress(target: str, requested_by: str = "") -> dict[str, str]:
                 lease.finished = not lease.lost and not _is_unsettled(settings, run.run_id)
     get_run_logger().info("%s: %s, report %s", target, found["outcome"], found["report"])
     return found
+
+
+def anew() -> str:
+    """What makes each start a run of its own, also of two at one moment; it begins with the time."""
+    return f"{datetime.now(UTC).isoformat(timespec='seconds')} {secrets.token_hex(4)}"
 
 
 async def _to_end(settings: Settings, run_id: str) -> dict[str, str]:

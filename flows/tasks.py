@@ -23,13 +23,13 @@ from flows.evaluation import looks, request, steps
 from flows.evaluation.kept import fresh_pass
 from flows.evaluation.progress import last_look
 from flows.housekeeping import answer_cache, sweep_target
-from flows.monitoring import drift_watch, lifecycle, settling
+from flows.monitoring import drift_watch, lifecycle
 from flows.monitoring.canary.look import look_at_all
 from flows.monitoring.canary.status import CanaryStatus
 from flows.orchestration import artifacts
 from flows.recovery import target_rollback
 from flows.release import go_live as release
-from flows.reporting import finish, gather
+from flows.reporting import finish, gather, settling
 from flows.selection import field, rungs
 from flows.service.dispatcher.prefect_runs import PrefectRuns
 from flows.service.dispatcher.watching import Look, watch_targets

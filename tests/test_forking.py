@@ -128,6 +128,7 @@ def test_what_it_starts_is_its_own_child_in_turn(each_way: Any) -> None:
     [
         {"env": child_environment(PYTHONWARNINGS="error")},
         {"env": child_environment(LC_ALL="C")},
+        {"env": child_environment(PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS="7")},
         {"env": {**child_environment(), "PYTHONPATH": os.pathsep.join((PATH, str(BENCH)))}},
         {"preexec_fn": os.getpid},
         {"pass_fds": [0]},
@@ -142,5 +143,6 @@ def test_what_a_fork_would_not_be_equal_to_is_begun_anew(
     monkeypatch.setattr(forking, "_ask", lambda *order: asked.append(order) or 0)
     each_way(lambda: facts("0", **more))
     assert not asked
-    each_way(lambda: facts("0"))
+    off = child_environment(PREFECT_SERVER_SERVICES_FOREMAN_ENABLED="false")  # is read again
+    each_way(lambda: facts("0", env=off))
     assert asked

@@ -7,6 +7,7 @@ dates and `.nan` stay text, and a key given twice is refused instead of the last
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -83,13 +84,16 @@ def iter_jsonl(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (1-based line, object) for every line that isn't blank, without holding the file in memory.
 
+    A byte order mark before the first line is no part of it.
+
     A broken line becomes a problem in `problems` and is skipped; without a list it raises ConfigurationError.
     """
     found: list[Problem] = problems if problems is not None else []
     before = len(found)
     try:
         with path.open("rb") as stream:
-            for number, raw in enumerate(stream, start=1):
+            for number, line in enumerate(stream, start=1):
+                raw = line.removeprefix(BOM_UTF8) if number == 1 else line
                 if raw.strip():
                     value = _parse_line(path, number, raw, found)
                     if value is not None:

@@ -13,7 +13,7 @@ from evals.checks.comparability import ComparedResults
 from evals.checks.methods import IncomparableError
 from evals.checks.rows import due_rows
 from evals.gate.examiner import Evidence
-from evals.metrics.estimates import metric_spec
+from evals.metrics.estimates import MetricSpec, metric_spec
 from evals.metrics.results import ModelResults
 from evals.stats.betting import STAKES
 from evals.stats.drop_evidence import allowance, log_capitals
@@ -72,11 +72,7 @@ def drops_of(
     An answer of the week that never came counts as its best, since this is evidence against the model; a case without a
     recorded score is left out.
     """
-    usual = check.mode == "enforce" and check.decide_on == "bound" and not check.with_labels
-    compares = check.relative and check.against == "baseline" and not check.spec.superiority
-    if not (usual and compares and evidence.recorded) or check.percent:
-        return
-    if check.measure_on != evidence.slot or evidence.baseline is None:
+    if not _gathers(check, evidence) or evidence.baseline is None:
         return
     try:
         now, then = ComparedResults(evidence.candidate, evidence.baseline).of(check)
@@ -87,26 +83,38 @@ def drops_of(
     spec = metric_spec(check.metric, now)
     if spec is None or spec.family != "mean" or not spec.bounded:
         return
-    span = spec.hi - spec.lo
-    if not 0.0 <= check.threshold < span:
-        return
+    if 0.0 <= check.threshold < spec.hi - spec.lo:
+        there = due & then.planned & np.isfinite(then.columns[spec.column])
+        again = _column(check, second, spec.column)
+        yield _drop(check, spec, (now, then, again), there, order(now.suite, check))
+
+
+def _gathers(check: Check, evidence: Evidence) -> bool:
+    """Whether a check compares scores with recorded answers in a way that adds up over weeks."""
+    usual = check.mode == "enforce" and check.decide_on == "bound" and not check.with_labels
+    compares = check.relative and check.against == "baseline" and not check.spec.superiority
+    measured = check.measure_on == evidence.slot and evidence.recorded
+    return usual and compares and measured and not check.percent
+
+
+def _drop(
+    check: Check,
+    spec: MetricSpec,
+    draws: tuple[ModelResults, ModelResults, Floats | None],
+    there: NDArray[np.bool_],
+    order: NDArray[np.int64],
+) -> Drop:
+    """Lay the scores of the week, the reference and the second draw side by side; `there` are the rows that may be compared."""
+    now, then, again = draws
     sign, best = (-1.0, spec.lo) if check.spec.rising else (1.0, spec.hi)
-    recorded = then.columns[spec.column]
-    rows = order(now.suite, check)
-    rows = rows[due[rows] & then.planned[rows] & np.isfinite(recorded[rows])]
+    recorded, rows = then.columns[spec.column], order[there[order]]
     week = now.columns[spec.column][rows]
-    week = np.where(np.isfinite(week), week, best)
-    again = _column(check, second, spec.column)
-    both = (
-        due & then.planned & np.isfinite(recorded) & np.isfinite(again)
-        if again is not None
-        else np.zeros(due.size, dtype=np.bool_)
-    )
-    yield Drop(
+    both = there & np.isfinite(again) if again is not None else np.zeros_like(there)
+    return Drop(
         check=check.label,
         margin=check.threshold,
-        span=span,
-        week=sign * week,
+        span=spec.hi - spec.lo,
+        week=sign * np.where(np.isfinite(week), week, best),
         reference=sign * recorded[rows],
         of_second=sign * recorded[both],
         second=sign * again[both] if again is not None else np.zeros(0),

@@ -123,7 +123,7 @@ class Examiner:
             return None
 
     def _not_measured_here(self, check: Check) -> str | None:
-        if check.measure_on != self.evidence.slot:
+        if check.measure_on != self.evidence.slot and not self._of_itself(check):
             return f"measured on the {check.measure_on} deployment, not here"
         evidence = self.evidence
         if check.against == "anchor":
@@ -138,6 +138,12 @@ class Examiner:
             return "no live baseline to compare with"
         return None
 
+    def _of_itself(self, check: Check) -> bool:
+        """Whether an absolute check is judged on what is live itself: that is the production deployment, and no other."""
+        evidence = self.evidence
+        alone = evidence.recorded and not evidence.release and not evidence.recorded_model
+        return alone and not check.relative
+
     def _recorded(self, check: Check) -> bool:
         """Whether a check compares with answers of before, because its baseline was not asked."""
         return self.evidence.recorded and check.relative and check.against == "baseline"
@@ -150,8 +156,6 @@ class Examiner:
         """Why a look at what is live can't judge a comparison of the model with itself."""
         if check.spec.superiority:
             return OVER_ITSELF
-        if self.evidence.baseline is None:
-            return self.evidence.recorded_problem
         return TWO_OF_ONE_RUN if self._of_two(check) else None
 
     def _opponents(self, check: Check) -> ComparedResults:

@@ -28,14 +28,15 @@ class PastRun:
         return max(lost_share(found) for found in (self.candidate, self.baseline or {}))
 
 
-def usd(past: PastRun | None, questions: Mapping[str, int]) -> float | None:
-    """Return what asking both models so many questions of each suite would cost at the past means, in USD.
+def usd(past: PastRun | None, questions: Mapping[str, int], *, alone: bool = False) -> float | None:
+    """Return what asking both models, or the candidate `alone`, so many questions of each suite would cost at the past means.
 
-    None if that is unknown.
+    In USD; None if that is unknown.
     """
     if past is None:
         return None
-    models = (past.candidate, past.baseline or past.candidate)
+    both = (past.candidate, past.baseline or past.candidate)
+    models = both[:1] if alone else both
     totals = [_total(by_suite, "cost_usd", questions) for by_suite in models]
     return None if None in totals else sum(total for total in totals if total is not None)
 

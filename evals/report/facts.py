@@ -198,14 +198,21 @@ class SuiteTrace(Record, frozen=True, kw_only=True, omit_defaults=True):
 class RegressionFacts(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What a regression run came to: steady, worse, changed or cannot_tell.
 
-    `changes` are what moved, `note` what speaks against the answers it was held against. `rolled_back_to` is the model that
-    was gone back to by itself, `rollback_problem` why that was asked for and not done.
+    `changes` are what moved, `note` what speaks against the answers it was held against (`compared_with`), `margins` the
+    comparisons that hold, `loosened` how the gate is looser than before, `remedy` what to do where nothing could be
+    compared; `comparable` is False where no recorded answers could be laid out.
+    `rolled_back_to` is the model that
+    Gatewright rolled back to, `rollback_problem` why that was asked for and not done.
     """
 
     outcome: str
     why: str
     changes: tuple[str, ...] = ()
     compared_with: str = ""
+    margins: tuple[str, ...] = ()
+    loosened: tuple[str, ...] = ()
+    remedy: str = ""
+    comparable: bool = True
     note: str = ""
     rolled_back_to: str = ""
     rollback_problem: str = ""

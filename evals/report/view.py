@@ -27,6 +27,7 @@ from evals.report.sections.examples import ExampleGroup, example_groups
 from evals.report.sections.field import FieldView, field_view
 from evals.report.sections.headline import Headline, headline, model_name
 from evals.report.sections.judges import judges
+from evals.report.sections.regression import reference_words, role_names
 from evals.report.sections.slices import SliceView, paired, slice_leads, slices
 from evals.report.sections.tries import edits_lines, tries_lines
 
@@ -35,7 +36,10 @@ __all__ = ["ReportView", "build_view"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportView:
-    """A report in words. All texts are free of control characters; escaping is the page's."""
+    """A report in words. All texts are free of control characters; escaping is the page's.
+
+    `role_names` head the figures of both models, or those of one model today and before.
+    """
 
     title: str
     run_id: str
@@ -44,6 +48,7 @@ class ReportView:
     headline: Headline
     candidate: str
     baseline: str
+    role_names: tuple[str, str]
     header: tuple[LabelledValue, ...]
     notes: tuple[str, ...]
     next_steps: tuple[NextStep, ...]
@@ -77,6 +82,7 @@ def build_view(facts: RunFacts) -> ReportView:
         headline=headline(facts),
         candidate=model_name(facts, facts.candidate.model_id),
         baseline=model_name(facts, facts.baseline.model_id if facts.baseline else None),
+        role_names=role_names(facts),
         header=tuple(_header(facts)),
         notes=tuple(_notes(facts)),
         next_steps=(*facts.next_steps, *advice(facts)),
@@ -104,8 +110,12 @@ def _field(facts: RunFacts) -> FieldView | None:
 
 
 def _header(facts: RunFacts) -> Iterator[LabelledValue]:
-    yield LabelledValue(name="candidate", value=_named(facts, facts.candidate.model_id))
-    if facts.baseline is None:
+    regression = facts.kind == "regression"
+    name = "model" if regression else "candidate"
+    yield LabelledValue(name=name, value=_named(facts, facts.candidate.model_id))
+    if regression:
+        yield LabelledValue(name="reference", value=reference_words(facts))
+    elif facts.baseline is None:
         yield LabelledValue(name="baseline", value="none: nothing was live when this run started")
     else:
         since = (
@@ -126,7 +136,9 @@ def _header(facts: RunFacts) -> Iterator[LabelledValue]:
 def _anchors(facts: RunFacts) -> list[str]:
     """The earlier model that the checks against the anchor compare with; none, or one."""
     checks = facts.verdict.checks if facts.verdict is not None else ()
-    return sorted({check.against_model for check in checks if check.against_model})
+    return sorted(
+        {one.against_model for one in checks if one.against == "anchor" and one.against_model}
+    )
 
 
 def _named(facts: RunFacts, model_id: str) -> str:

@@ -20,8 +20,6 @@ from __future__ import annotations
 
 import math
 
-from scipy.stats import binom, hypergeom
-
 __all__ = [
     "CHOICES_PER_FALSE_TRIGGER",
     "LEAST_CHANCE",
@@ -67,6 +65,8 @@ def p_of_differing(differing: int, passed_over: int, chance: float) -> float:
         raise ValueError(
             f"expected counts and a chance in (0, 1], got {differing}, {passed_over}, {chance}"
         )
+    from scipy.stats import binom  # late: `gatewright status` reads a constant of this module
+
     return float(binom.sf(differing - 1, differing + passed_over, chance))
 
 
@@ -83,6 +83,8 @@ def p_of_more_restless(now: int, of_now: int, before: int, of_before: int) -> fl
         raise ValueError(f"expected counts, got {now} of {of_now} and {before} of {of_before}")
     if not of_now or not of_before:
         return 1.0
+    from scipy.stats import hypergeom
+
     return float(hypergeom.sf(now - 1, of_now + of_before, now + before, of_now))
 
 

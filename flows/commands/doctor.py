@@ -79,7 +79,7 @@ def _look(
     settings: Settings, name: str, ref: TriggerRef | None, *, ask: bool
 ) -> tuple[Finding, ...]:
     from flows.evaluation.estimate import last_results
-    from flows.evaluation.hold_preflight import hold_findings
+    from flows.evaluation.obstacles import hold_findings
     from flows.evaluation.open_run import load_plan
     from flows.freezing.advice import freeze_advice
     from flows.registry.provenance import base_model_of

@@ -65,6 +65,15 @@ def freeze(
     with_losses: bool = typer.Option(
         False, "--with-losses", help="Freeze although some answers stay lost."
     ),
+    aside: str | None = typer.Option(
+        None, "--set-aside", help="Ask nothing: never choose the one with this id from now on."
+    ),
+    restore: str | None = typer.Option(
+        None, "--restore", help="Ask nothing: have one that was set aside chosen again."
+    ),
+    reason: str = typer.Option(
+        "", "--reason", help="Why it is set aside or restored; it stays in the record."
+    ),
     listed: bool = typer.Option(
         False, "--list", help="Ask nothing: show what is frozen, of all targets when none is named."
     ),
@@ -80,6 +89,9 @@ def freeze(
         return
     name = _required(settings, target)
     _refuse_together(read=read, to=to, frozen_id=frozen_id)
+    if aside is not None or restore is not None or reason:
+        _set_aside(settings, name, aside, restore, reason, as_json=as_json)
+        return
     if read is not None:
         _import(settings, name, read, as_json=as_json)
         return
@@ -111,6 +123,10 @@ def _freeze(
     if to is not None:
         require_free(to)
     question = question_of(settings, target, repeats=repeats, prompts=prompts, again=again)
+    for warning in question.warnings:
+        echo(f"warning: {warning}", err=True)
+    if question.warnings:
+        echo("A freeze judges nothing, so it goes on; mend this before a run.", err=True)
     asked = sum(len(one.suite.cases) for one in question.plan.suites)
     echo(
         f"{target}: freezing {question.live.model_id}, {asked:,} questions {repeats} times each …",
@@ -166,9 +182,10 @@ def _import(settings: Settings, target: str, path: Path, *, as_json: bool) -> No
     load_target(settings.targets, target)  # says which names there are
     with _disk():
         found, new = import_frozen(settings, target, path)
-    checked = verifying_key() is not None
     words = "Imported." if new else "It was here already; its files are whole."
-    if not checked:
+    if not found.signed:
+        words += " It is unsigned; its digests were checked."
+    elif verifying_key() is None:
         words += " Its signature was not checked: GATEWRIGHT_VERIFY_KEY is not set."
     _show(found, words, as_json=as_json)
 
@@ -213,6 +230,33 @@ def _list(settings: Settings, target: str | None, *, as_json: bool) -> None:
         console().print(frozen_table(found, live))
     else:
         say("Nothing is frozen; gatewright freeze TARGET keeps the answers of what is live.")
+
+
+def _set_aside(
+    settings: Settings,
+    target: str,
+    aside: str | None,
+    restore: str | None,
+    reason: str,
+    *,
+    as_json: bool,
+) -> None:
+    named = aside or restore
+    if named is None or not reason.strip() or (aside and restore):
+        message = "expected --set-aside ID or --restore ID, one of them, with --reason"
+        raise ConfigurationError(Problem(where="arguments", message=message))
+    found, said = (
+        _named(settings, target, named),
+        f"It is set aside{' no longer' if restore else ''}",
+    )
+    if bool(found.set_aside) == (aside is not None):
+        _show(found, f"{said} already; nothing was changed.", as_json=as_json)
+        return
+    with open_registry(settings) as registry:
+        registry.set_frozen_aside(
+            found, actor=settings.actor, reason=reason, restore=restore is not None
+        )
+    _show(_named(settings, target, named), f"{said}.", as_json=as_json)
 
 
 def _named(settings: Settings, target: str, frozen_id: str) -> FrozenOnRecord:

@@ -191,7 +191,7 @@ def regress(
 ) -> None:
     """Ask the live model its suites again and compare it with its recorded answers and its gate.
 
-    Exit codes: 0 steady, or changed and no worse · 1 worse · 2 can't tell · 3 wrong input · 4 infrastructure.
+    Exit codes: 0 steady, or changed but not worse · 1 worse · 2 can't tell · 3 wrong input · 4 infrastructure.
     """
     from flows.evaluation.open_run import load_plan
 

@@ -39,7 +39,7 @@ def target_edits(was: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[Edit, 
             of="target", field=key, change=f"{before.get(key, 'none')} -> {after.get(key, 'none')}"
         )
         for key in dict.fromkeys((*before, *after))
-        if before.get(key) != after.get(key)
+        if before.get(key, "none") != after.get(key, "none")
     )
 
 

@@ -19,6 +19,7 @@ POOL = "gatewright"
 WORKER = ("-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process")
 EAGER = {"PREFECT_WORKER_QUERY_SECONDS": "1"}
 """A worker looks for work every 10 s by default, which is long to somebody who watches; a local server bears more."""
+_PREFECT_PATIENCE_S = 600.0
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -111,14 +112,20 @@ class Servers:
         self._processes.start(name, command, environment=self._environment)
 
     def _prefect(self, *arguments: str) -> None:
-        done = subprocess.run(  # noqa: S603 - the arguments are ours
-            [sys.executable, "-m", "prefect", *arguments],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            stdin=subprocess.DEVNULL,
-        )
+        try:
+            done = subprocess.run(  # noqa: S603 - the arguments are ours
+                [sys.executable, "-m", "prefect", *arguments],
+                cwd=PROJECT,
+                capture_output=True,
+                text=True,
+                timeout=_PREFECT_PATIENCE_S,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise InfrastructureError(
+                f"prefect {' '.join(arguments)} did not end within {_PREFECT_PATIENCE_S:.0f} s: this machine is busy;"
+                " give the same command again when it is not"
+            ) from error
         if done.returncode:
             raise InfrastructureError(
                 f"prefect {' '.join(arguments)} failed:\n{(done.stdout + done.stderr)[-2000:]}"

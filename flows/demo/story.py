@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 
 from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 
-from evals.errors import InfrastructureError
+from evals.errors import ConfigurationError, InfrastructureError, Problem
 from flows.demo.servers import Servers
 from flows.demo.state import DemoState, close_demo, open_demo
 from flows.demo.training_data import VERSIONS, Version, training_file
@@ -42,9 +43,10 @@ def run_story(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
     """Tell the story from where it stands and return its three runs.
 
     Raises:
-        ConfigurationError: the home belongs to a real installation, or target, gate or suites have problems.
+        ConfigurationError: this is not the project's folder, the home belongs to a real installation, or target, gate or suites have problems.
         InfrastructureError: a server did not start, or a run did not end in time.
     """
+    _require_project(settings)
     load_plan(settings, TARGET)
     story, resumed = open_demo(settings, console)
     processes = Processes(settings.home / "servers")
@@ -56,6 +58,7 @@ def run_story(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
     environment = story.environment(settings)
     os.environ.update(environment)
     servers = Servers(processes, environment, settings.home, story)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         # Outside of any loop, so that Ctrl-C ends the waiting at once.
         _start(servers, console)
@@ -65,8 +68,18 @@ def run_story(settings: Settings, console: Console) -> tuple[RunRecord, ...]:
         raise
     finally:
         processes.stop()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     close_demo(settings, story)
     return runs
+
+
+def _require_project(settings: Settings) -> None:
+    """Raise ConfigurationError where the demo's own target is not there: the command was given somewhere else."""
+    path = settings.targets / f"{TARGET}.yaml"
+    if not path.exists():
+        message = f"expected the demo's own target, {path}; found none"
+        fix = "give the command in the project's folder, where flows/targets and datasets are"
+        raise ConfigurationError(Problem(where="gatewright demo", message=message, fix=fix))
 
 
 async def _chapters(

@@ -53,6 +53,7 @@ __all__ = [
     "load_plan",
     "most_tokens",
     "open_run",
+    "open_suites",
     "opened_with",
 ]
 
@@ -125,14 +126,22 @@ def load_plan(settings: Settings, target_name: str) -> TargetPlan:
     # What can't be published must be known before anything is asked; nothing is contacted here.
     publishers_of(settings, target)
     policy = load_policy(gate_file(settings, target))
-    judge = TargetJudge(target.judge) if target.judge is not None else None
-    suites = tuple(
-        open_kept_suite(suite_folder(settings, target, name), judge) for name in target.suites
-    )
+    suites, judge = open_suites(settings, target)
     validate_policy(policy, suites, production_cases=target.promotion.production_cases)
     if problems := [*strategy_problems(target, policy), *judge_problems(target, suites)]:
         raise ConfigurationError(problems)
     return TargetPlan(target=target, policy=policy, suites=suites, judge=judge)
+
+
+def open_suites(
+    settings: Settings, target: Target
+) -> tuple[tuple[OpenedSuite, ...], TargetJudge | None]:
+    """Return a target's suites with the judge that their graders ask. Raises ConfigurationError."""
+    judge = TargetJudge(target.judge) if target.judge is not None else None
+    suites = tuple(
+        open_kept_suite(suite_folder(settings, target, name), judge) for name in target.suites
+    )
+    return suites, judge
 
 
 @dataclass(frozen=True, kw_only=True)

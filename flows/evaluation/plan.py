@@ -11,16 +11,16 @@ from evals.evaluation.kept_answers import KeptAnswersError
 from evals.evaluation.kept_results import AskedSuite, unchanged
 from evals.gate.earlier_models import Kept
 from evals.planning.gate_plan import GatePlan
-from evals.planning.past_run import PastRun
+from evals.planning.past_run import PastRun, usd
 from evals.planning.plan import plan_gate
 from evals.suites.opened import OpenedSuite
 from evals.suites.part import part_of
 from flows.evaluation.estimate import estimate_run, last_results, reference_estimate
-from flows.evaluation.hold_preflight import hold_findings
 from flows.evaluation.kept.frozen import open_frozen
 from flows.evaluation.kept.frozen_choice import against_mark, marked
 from flows.evaluation.kept.recorded_baseline import recorded_evidence
 from flows.evaluation.looks import due_look, results_at
+from flows.evaluation.obstacles import hold_findings
 from flows.evaluation.open_run import OpenRun, TargetPlan, load_plan, open_run
 from flows.registry.opening import open_registry
 from flows.registry.store import Registry
@@ -67,10 +67,11 @@ def plan_target(
         seen = last_results(registry, target)
         asking = estimate_run(plan, "candidate", "", None, seen)
         reference = reference_estimate(whole, estimate_run(whole, "candidate", "", None, seen))
+    past = last_run(settings, target)
     found = plan_gate(
         plan.policy,
         suites,
-        past=last_run(settings, target),
+        past=past,
         differing=differing,
         lost=lost,
         roles=1 if alone else 2,
@@ -86,8 +87,28 @@ def plan_target(
     )
     if not against:
         return found
-    # Of the candidate alone, who is asked the cases that changed too; what it costs is not known before it has a price.
-    return msgspec.structs.replace(found, against=against, calls=asking.calls, usd=None)
+    # Of the candidate alone, who is asked the cases that changed too.
+    cost = _usd_alone(settings, plan, past, against)
+    return msgspec.structs.replace(found, against=against, calls=asking.calls, usd=cost)
+
+
+def _usd_alone(
+    settings: Settings, plan: TargetPlan, past: PastRun | None, mark: str
+) -> float | None:
+    """What asking the candidate alone costs, as the candidate before it did, or else as the frozen model did then."""
+    questions = {
+        one.suite.name: len(one.suite.cases) * plan.repeats[one.suite.name] for one in plan.suites
+    }
+    if (alone := usd(past, questions, alone=True)) is not None:
+        return alone
+    with open_registry(settings) as registry:
+        frozen = marked(registry, plan.target.name, mark)
+    seen = (
+        {one.suite: one.metrics.get("cost_usd_per_1k") for one in frozen.results} if frozen else {}
+    )
+    prices = [(seen.get(name), number) for name, number in questions.items()]
+    known = [price * number / 1000 for price, number in prices if price is not None]
+    return sum(known) if len(known) == len(prices) else None
 
 
 def _comparable(
@@ -95,7 +116,7 @@ def _comparable(
 ) -> tuple[str, tuple[OpenedSuite, ...]]:
     """The mark of a frozen baseline, and the suites with the cases alone that are as they were frozen."""
     name = plan.target.name
-    mark = against_mark(settings, registry, name, said, "evaluation")
+    mark = against_mark(settings, registry, plan, said, "evaluation")
     baseline = marked(registry, name, mark)
     assert baseline is not None  # it was found just now
     kept, parts = open_frozen(settings, baseline), []

@@ -70,7 +70,7 @@ def request_run(
     more = {"again": again, "rejudges": rejudges, "selection": selection}
     with open_registry(settings) as registry:
         if against:
-            more["against"] = against_mark(settings, registry, target, against, kind)
+            more["against"] = against_mark(settings, registry, plan, against, kind)
         trigger = trigger_of(ref, early_stop=early_stop, fresh=fresh, **more)
         if rejudges and (known := _requested_before(registry, target, kind, trigger)) is not None:
             return known, False

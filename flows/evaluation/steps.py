@@ -22,9 +22,7 @@ from evals.sampling.summary import SamplingSummary
 from flows.deployments.identity import slot_name
 from flows.deployments.pausing import pausing_findings
 from flows.evaluation.ask import ask_models, budget_of, candidate_connection, stop_reasons
-from flows.evaluation.disk_preflight import disk_findings
 from flows.evaluation.estimate import expected_findings, last_results
-from flows.evaluation.hold_preflight import hold_findings
 from flows.evaluation.human_labels import keep_labels, with_kept_labels
 from flows.evaluation.judge_preflight import judge_findings
 from flows.evaluation.judges import judge_costs, judges_at_work
@@ -41,6 +39,7 @@ from flows.evaluation.looks import (
     results_at,
 )
 from flows.evaluation.lost_answers.slow_round import grade_lost_again
+from flows.evaluation.obstacles import disk_findings, hold_findings
 from flows.evaluation.open_run import OpenRun, open_run
 from flows.evaluation.progress import waits_shown
 from flows.evaluation.training_overlap import look_for_leaks

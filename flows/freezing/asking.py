@@ -3,35 +3,45 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
-from evals.errors import InfrastructureError, RefusedError, SamplingError
+from evals.errors import RefusedError, SamplingError
 from evals.evaluation.evaluation import EvaluatedModel
 from evals.evaluation.grading import QUICK
-from evals.evaluation.lost_answers import SLOW_GRADING, ask_lost_again, lost_answers
+from evals.evaluation.lost_answers import ask_lost_again, lost_answers
 from evals.records import Price
 from evals.sampling.budget import Budget
 from evals.sampling.progress.snapshot import ProgressSink
-from evals.sampling.progress.waits import wait_telling
 from flows.evaluation.judges import judge_costs, judges_at_work
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import evaluated_model
 from flows.freezing.question import ROLE, Question
+from flows.freezing.same_model import require_answers_of_it, require_same_model
 from flows.platforms.base import HostingPlatform
 from flows.platforms.table import open_platform
 
-__all__ = ["ask_all"]
+__all__ = ["Asked", "ask_all"]
 
 _ONLY = 1
 """The one round of a freeze."""
 
 
-async def ask_all(question: Question, progress: ProgressSink | None) -> tuple[Price | None, int]:
-    """Ask and grade everything; return the price of the model, and how many answers stay lost.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What asking came to: the model's price, how many answers stay `lost` or `unscored`, and why it is not certain whose they are."""
 
-    Answers of an earlier process on the same question count. Raises:
-        RefusedError: the target's budget ended it.
+    price: Price | None
+    lost: int
+    unscored: int
+    unverified: str
+
+
+async def ask_all(question: Question, progress: ProgressSink | None) -> Asked:
+    """Ask and grade everything. Answers of an earlier process on the same question count.
+
+    Raises:
+        RefusedError: the target's budget ended it, or another model than the live one answered, before or after.
         SamplingError: the model can't be asked, or answers no more.
-        InfrastructureError: judges can't be reached, so that answers have no score.
     """
     target = question.plan.target
     stated = target.sampling
@@ -40,12 +50,20 @@ async def ask_all(question: Question, progress: ProgressSink | None) -> tuple[Pr
     budget.spend(spent.cost_usd or 0.0, spent.tokens)
     platform = open_platform(target.platform, target.options, os.environ)
     try:
+        before = await require_same_model(question, platform)
         price = platform.price(question.live.model_id, question.base_model)
         await _ask(question, _model(question, platform, price), budget, progress)
+        after = await require_same_model(question, platform)
     finally:
         await platform.aclose()
-    await _grade(question, budget)
-    return price, lost_answers(question.evaluation, _ONLY)[ROLE]
+    require_answers_of_it(question)
+    unscored = await _grade(question, budget)
+    return Asked(
+        price=price,
+        lost=lost_answers(question.evaluation, _ONLY)[ROLE],
+        unscored=unscored,
+        unverified=before or after,
+    )
 
 
 def _model(question: Question, platform: HostingPlatform, price: Price | None) -> EvaluatedModel:
@@ -74,18 +92,8 @@ async def _ask(
     evaluation.seal()
 
 
-async def _grade(question: Question, budget: Budget) -> None:
-    evaluation, plan = question.evaluation, lost_answers_plan(question.plan.target)
-    for turn in range(plan.attempts + 1):
-        if turn:
-            await wait_telling(plan.wait_before(turn), lambda left: None)
-        async with judges_at_work(question.plan.judge, question.folder, budget):
-            await evaluation.grade(SLOW_GRADING if turn else QUICK)
-        if not evaluation.lost_grades():
-            return
-        if judge_costs(question.folder).stopped:
-            break
-    raise InfrastructureError(
-        f"{evaluation.lost_grades():,} answers have no score, since their judge could not be asked:"
-        f" {judge_costs(question.folder).stopped or 'it answered nothing'}; give the same command again, which asks nothing twice"
-    )
+async def _grade(question: Question, budget: Budget) -> int:
+    """Have answers scored; return how many have no score since no judge can be asked. A later run scores them."""
+    async with judges_at_work(question.plan.judge, question.folder, budget):
+        await question.evaluation.grade(QUICK)
+    return question.evaluation.lost_grades()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from evals.errors import InfrastructureError
 from evals.sampling.progress.snapshot import ProgressSink
 from flows.freezing.asking import ask_all
 from flows.freezing.question import Question, pose
+from flows.freezing.same_model import AnotherModelError
 from flows.freezing.seal import seal
 from flows.freezing.statement import frozen_statement
 from flows.registry.frozen import FrozenOnRecord
@@ -21,6 +24,9 @@ __all__ = ["REPEATS", "Frozen", "freeze", "question_of"]
 
 REPEATS = 3
 """How often each case is asked unless it is said otherwise: enough that one odd answer does not speak for the model."""
+
+
+_ABANDONED_S = 30 * 86400
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,9 @@ async def freeze(
 
     Raises:
         CredentialError: the signing key can't be read.
-        RefusedError, SamplingError: see `flows.freezing.asking.ask_all`.
+        SamplingError: see `flows.freezing.asking.ask_all`.
         InfrastructureError: answers are lost, and `with_losses` does not say that they may be.
+        RefusedError: another model than the live one answered; nothing of it stays.
     """
     settings, target = question.settings, question.plan.target.name
     key = signing_key()  # before money is spent
@@ -64,21 +71,37 @@ async def freeze(
         return Frozen(known, new=False)
     with open_registry(settings) as registry:
         begun = question.begin(registry.now())
-    price, lost = await ask_all(question, progress)
-    if lost and not with_losses:
+    try:
+        asked = await ask_all(question, progress)
+    except AnotherModelError:
+        shutil.rmtree(question.folder, ignore_errors=True)
+        raise
+    if asked.lost and not with_losses:
         raise InfrastructureError(
-            f"{lost:,} answers of {question.live.model_id} were lost, so that nothing is frozen yet: give the same command"
+            f"{asked.lost:,} answers of {question.live.model_id} were lost, so that nothing is frozen yet: give the same command"
             " again, which asks for them alone, or freeze without them by --with-losses"
         )
-    baseline = seal(question, begun, price, lost)
+    baseline = seal(question, begun, asked)
     with open_registry(settings) as registry:
         statement = envelope(frozen_statement(baseline, registry.chain_head()), key)
         registry.put_frozen(baseline, statement, actor=settings.actor)
+        now = registry.now()
         found = next(
             one for one in registry.frozen(target) if one.baseline.frozen_id == baseline.frozen_id
         )
     shutil.rmtree(question.folder, ignore_errors=True)  # all of it is kept elsewhere now
+    _drop_abandoned(question, now)
     return Frozen(found, new=True)
+
+
+def _drop_abandoned(question: Question, now: str) -> None:
+    """Remove what freezes of the target left that nobody went on with for long; prompts of production may be among it."""
+    own = re.compile(re.escape(question.plan.target.name) + r"-[0-9a-f]{16}(-\d+)?")
+    long_ago = datetime.fromisoformat(now).timestamp() - _ABANDONED_S
+    for folder in question.folder.parent.iterdir():
+        written = max((path.stat().st_mtime for path in folder.rglob("*")), default=long_ago)
+        if own.fullmatch(folder.name) and written < long_ago:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _on_record(question: Question) -> FrozenOnRecord | None:
@@ -87,7 +110,7 @@ def _on_record(question: Question) -> FrozenOnRecord | None:
             (
                 one
                 for one in reversed(registry.frozen(question.plan.target.name))
-                if one.baseline.question == question.digest
+                if one.baseline.question == question.digest and not one.set_aside
             ),
             None,
         )

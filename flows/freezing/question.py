@@ -11,10 +11,13 @@ from evals.evaluation.evaluation import Evaluation, settings_for
 from evals.evaluation.kept_results import asked_with
 from evals.records import LivePointer, Record, Role, digest
 from evals.suites.opened import OpenedSuite
-from flows.evaluation.open_run import TargetPlan, load_plan, most_tokens, sampling_settings
+from flows.config.connections import require_platform
+from flows.config.target import Target, load_target
+from flows.evaluation.judge_preflight import judge_problems
+from flows.evaluation.judges import TargetJudge
+from flows.evaluation.open_run import load_plan, most_tokens, open_suites, sampling_settings
 from flows.files import read_record, write_record
 from flows.freezing.prompts import read_prompts
-from flows.registry.frozen import FrozenBaseline
 from flows.registry.provenance import base_model_of
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -35,17 +38,33 @@ class Begun(Record, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FreezePlan:
+    """A target, its suites and their judge. Gate and publishers are no part of it: a freeze judges nothing and publishes nothing."""
+
+    target: Target
+    suites: tuple[OpenedSuite, ...]
+    judge: TargetJudge | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """All of what is asked, and where answers are written meanwhile. `plan` holds the prompts as a suite of their own."""
+    """All of what is asked, and where answers are written meanwhile. `plan` holds the prompts as a suite of their own.
+
+    `warnings` are problems that a run of the target has and a freeze has not: with its gate, its publishers, its judge.
+    """
 
     settings: Settings
-    plan: TargetPlan
+    plan: FreezePlan
     live: LivePointer
     base_model: str | None
     repeats: int
     prompts: str
     digest: str
-    known: tuple[FrozenBaseline, ...]
+    warnings: tuple[str, ...] = ()
+
+    def unjudged(self, opened: OpenedSuite) -> bool:
+        """Whether graders of a suite ask a judge that the target does not name: then its scores come later."""
+        return bool(judge_problems(self.plan.target, (opened,)))
 
     @property
     def folder(self) -> Path:
@@ -90,12 +109,12 @@ def pose(
     prompts: Path | None,
     again: bool = False,
 ) -> Question:
-    """Read everything that a freeze needs. `again` makes it another one than those there are.
+    """Read everything that a freeze needs. `again` makes it another one than those there are, as does their being set aside.
 
     Raises:
         ConfigurationError: nothing is live, or target, suites or prompts have problems.
     """
-    plan = load_plan(settings, target)
+    plan = _plan(settings, target)
     live = registry.live(target)
     if live is None:
         message = "nothing is live, so there is nothing to freeze"
@@ -113,9 +132,10 @@ def pose(
     if prompts is not None:
         opened = read_prompts(prompts, [one.suite.name for one in plan.suites])
         plan = replace(plan, suites=(*plan.suites, opened))
-    frozen = [one.baseline for one in registry.frozen(target)]
     asked = _digest(plan, live, repeats)
-    known = tuple(one for one in frozen if one.question.split("+")[0] == asked)
+    known = [one for one in registry.frozen(target) if one.baseline.question.split("+")[0] == asked]
+    standing = [one.baseline.question for one in known if not one.set_aside]
+    anew = f"{asked}+{len(known)}" if known else asked
     return Question(
         settings=settings,
         plan=plan,
@@ -123,12 +143,27 @@ def pose(
         base_model=base_model_of(registry, target, live.model_id),
         repeats=repeats,
         prompts=prompts.stem if prompts is not None else "",
-        digest=f"{asked}+{len(known)}" if again and known else asked,
-        known=known,
+        digest=anew if again or not standing else standing[-1],
+        warnings=_warnings(settings, target),
     )
 
 
-def _digest(plan: TargetPlan, live: LivePointer, repeats: int) -> str:
+def _plan(settings: Settings, name: str) -> FreezePlan:
+    target = load_target(settings.targets, name)
+    require_platform(target)
+    suites, judge = open_suites(settings, target)
+    return FreezePlan(target=target, suites=suites, judge=judge)
+
+
+def _warnings(settings: Settings, name: str) -> tuple[str, ...]:
+    try:
+        load_plan(settings, name)
+    except ConfigurationError as error:
+        return tuple(str(problem) for problem in error.problems)
+    return ()
+
+
+def _digest(plan: FreezePlan, live: LivePointer, repeats: int) -> str:
     return digest(
         {
             "target": plan.target.name,
@@ -142,7 +177,7 @@ def _digest(plan: TargetPlan, live: LivePointer, repeats: int) -> str:
     )
 
 
-def _asked_with(plan: TargetPlan, opened: OpenedSuite) -> dict[str, Any]:
+def _asked_with(plan: FreezePlan, opened: OpenedSuite) -> dict[str, Any]:
     stated = plan.target.sampling
     return asked_with(
         settings_for(opened, sampling_settings(plan.target, ROLE)),

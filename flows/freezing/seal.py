@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,29 +14,30 @@ from evals.evaluation.kept_answers import AnswersToKeep, KeptAnswers, keep_answe
 from evals.evaluation.kept_results import kept_scores
 from evals.evaluation.score_store import ScoreStore
 from evals.files import room_for, sync_folder
-from evals.records import Price, encode
+from evals.records import Price, SuiteResult, encode
 from evals.sampling.journal.journal import Journal
 from evals.version import VERSION
 from flows.evaluation.kept.frozen import SEALED, sealed_scores
 from flows.evaluation.kept.keep import kept_place
+from flows.freezing.asking import Asked
 from flows.freezing.question import ROLE, Begun, Question
 from flows.registry.frozen import FrozenBaseline, FrozenFile
 
 __all__ = ["seal"]
 
 
-def seal(question: Question, begun: Begun, price: Price | None, lost: int) -> FrozenBaseline:
+def seal(question: Question, begun: Begun, asked: Asked) -> FrozenBaseline:
     """Keep all that was answered and return what is to go on record. Safe to do again: the same is found.
 
     Raises OSError when nothing can be written.
     """
-    kept, digest = _keep(question, begun, price)
+    kept, digest = _keep(question, begun, asked.price)
     folder, plan, live = kept.folder, question.plan, question.live
     scored = {one.suite.name: _seal_scores(question, kept, one.suite.name) for one in plan.suites}
     if question.prompts:
         cases = next(one for one in plan.suites if one.suite.name == question.prompts).suite.cases
         _write(folder / f"{SEALED}/{question.prompts}.prompts.jsonl.zst", map(encode, cases))
-    models, evaluation = {ROLE: (live.model_id, price)}, question.evaluation
+    models, evaluation = {ROLE: (live.model_id, asked.price)}, question.evaluation
     results = evaluation.summaries(evaluation.results(1, models))
     return FrozenBaseline(
         frozen_id=digest.removeprefix("sha256:")[:12],
@@ -57,8 +58,10 @@ def seal(question: Question, begun: Begun, price: Price | None, lost: int) -> Fr
         prompts=question.prompts,
         prompt_count=_cases(question, question.prompts),
         answers=sum(one.answered for one in results),
-        lost=lost,
+        lost=asked.lost,
         written_by=VERSION,
+        unverified=asked.unverified,
+        unscored=asked.unscored + _unjudged(question, results),
     )
 
 
@@ -90,14 +93,23 @@ def _parts(question: Question, journal: Journal) -> Iterator[AnswersToKeep]:
 
 
 def _seal_scores(question: Question, kept: KeptAnswers, suite: str) -> str:
-    """Write a suite's scores beside its answers; return the name of the book that runs read, "" for a set without graders."""
+    """Write a suite's scores beside its answers; return the name of the book that runs read.
+
+    That is "" for a set without graders, and where a judge could not be asked: a run that takes the answers scores them.
+    """
     opened = next(one for one in question.plan.suites if one.suite.name == suite)
-    if not opened.graders:
+    made = ScoreStore(question.folder, ROLE, opened)
+    if not opened.graders or made.lost() or question.unjudged(opened):
         return ""
     book = kept_scores(kept, opened)
-    scores = [encode(found) for found in ScoreStore(question.folder, ROLE, opened).by_answer()]
+    scores = [encode(found) for found in made.by_answer()]
     _write(kept.folder / sealed_scores(suite), scores)
     return book.path.name
+
+
+def _unjudged(question: Question, results: Sequence[SuiteResult]) -> int:
+    suites = {one.suite.name for one in question.plan.suites if question.unjudged(one)}
+    return sum(one.answered for one in results if one.suite in suites)
 
 
 def _cases(question: Question, suite: str) -> int:

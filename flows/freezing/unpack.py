@@ -28,6 +28,7 @@ from evals.version import VERSION
 from flows.evaluation.kept.frozen import SEALED, open_frozen, sealed_scores, unpacked
 from flows.evaluation.kept.keep import kept_place
 from flows.freezing.archive import ARCHIVE_FORMAT, HEAD, ArchiveHead
+from flows.freezing.bounded_stream import BoundedStream, TooMuchError
 from flows.freezing.statement import statement_problems
 from flows.registry.frozen import FrozenBaseline, FrozenOnRecord
 from flows.registry.opening import open_registry
@@ -42,12 +43,15 @@ _MOST_BYTES = 8 << 30
 _BLOCKS = 4096
 """What a member of a tar takes besides its content, at most."""
 _LINE_BYTES = 64 << 20
-_WINDOW = 1 << 27
-_PIECE = 512
 _FILE = re.compile(
     rf"kept\.json|(?:{SEALED}/)?[A-Za-z0-9_~%-][A-Za-z0-9._~%-]{{0,200}}\.jsonl\.zst"
 )
 _BOOK = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,200}\.jsonl")
+_ZSTANDARD = b"\x28\xb5\x2f\xfd"
+_NOT_OURS = "it is not a file that 'gatewright freeze --to' wrote"
+_NAME = "name the file that it wrote, such as baseline.tar.zst"
+_DAMAGED = "it is cut off or damaged"
+_COPY = "copy it again from the machine that wrote it"
 _ID = re.compile(r"[0-9a-f]{12}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -120,7 +124,8 @@ def _unpack(path: Path, target: str, draft: Path) -> ArchiveHead:
     """Write the members of the file below a folder, as far as its first member lists them."""
     try:
         with path.open("rb") as raw:
-            stream = _Bounded(raw)
+            _require_compressed(path, raw)
+            stream = BoundedStream(raw, _HEAD_BYTES)
             with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|", errorlevel=2) as tar:
                 head = _head(path, target, tar)
                 files = {file.name: file for file in head.baseline.files}
@@ -131,59 +136,32 @@ def _unpack(path: Path, target: str, draft: Path) -> ArchiveHead:
                         _refuse(path, "it holds something that its record does not list")
                     _write(path, draft / file.name, tar.extractfile(member), file.digest)
             if files or not stream.ended():
-                _refuse(path, "it is cut off")
+                _refuse(path, _DAMAGED, _COPY)
             return head
     except FileNotFoundError as error:
         raise ConfigurationError(
             Problem(where=str(path), message="expected the file of a frozen baseline; found none")
         ) from error
-    except (tarfile.TarError, zstandard.ZstdError, EOFError, _TooMuchError) as error:
-        _refuse(
-            path,
-            f"it is cut off, altered, or no file that `gatewright freeze --to` wrote ({error})",
-        )
+    except TooMuchError as error:
+        _refuse(path, str(error))
+    except (tarfile.TarError, zstandard.ZstdError, EOFError):
+        _refuse(path, _DAMAGED, _COPY)
     except IsADirectoryError:
         _refuse(path, "it is a folder")
 
 
-class _TooMuchError(Exception):
-    """More comes out of a file than it says itself."""
-
-
-class _Bounded:
-    """A decompressed stream that gives no more bytes than `left`: what a file says of itself is all that it may unpack to."""
-
-    def __init__(self, raw: IO[bytes]) -> None:
-        self._raw, self._buffer, self.left = raw, bytearray(), _HEAD_BYTES
-        self._frame = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
-
-    def read(self, size: int) -> bytes:
-        """Return so many bytes, fewer at the end. Raises _TooMuchError."""
-        while len(self._buffer) < size and not self._frame.eof:
-            # A little at a time: a few hundred bytes may unpack to some MiB.
-            packed = self._raw.read(_PIECE)
-            if not packed:
-                break
-            self._buffer += self._frame.decompress(packed)
-        found = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        self.left -= len(found)
-        if self.left < 0:
-            raise _TooMuchError("it unpacks to more than it lists")
-        return found
-
-    def ended(self) -> bool:
-        """Say whether what was packed came to its own end, with its checksum right and nothing behind it."""
-        while self.read(1 << 16):
-            pass
-        return bool(self._frame.eof and not self._frame.unused_data and not self._raw.read(1))
+def _require_compressed(path: Path, raw: IO[bytes]) -> None:
+    begins = raw.read(len(_ZSTANDARD))
+    if not _ZSTANDARD.startswith(begins):
+        _refuse(path, _NOT_OURS, _NAME)
+    raw.seek(0)
 
 
 def _head(path: Path, target: str, tar: tarfile.TarFile) -> ArchiveHead:
     first = tar.next()
     content = tar.extractfile(first) if first is not None and first.isreg() else None
     if first is None or content is None or first.name != HEAD or first.size > _HEAD_BYTES:
-        _refuse(path, "it is no file that `gatewright freeze --to` wrote")
+        _refuse(path, _NOT_OURS, _NAME)
     try:
         data = decode(content.read())
         _require_known(path, data)
@@ -271,11 +249,10 @@ def _require_bounded(path: Path, file: Path) -> None:
             _refuse(path, f"{file.name} in it unpacks to more than any answers would")
 
 
-def _refuse(path: Path, why: str) -> NoReturn:
-    raise ConfigurationError(
-        Problem(
-            where=str(path),
-            message=f"{why}; nothing was imported",
-            fix="export it again (gatewright freeze TARGET --to FILE) and compare the two files",
-        )
-    )
+def _refuse(
+    path: Path,
+    why: str,
+    fix: str = "export it again (gatewright freeze TARGET --to FILE) and compare the two files",
+) -> NoReturn:
+    message = f"{why}; nothing was imported"
+    raise ConfigurationError(Problem(where=str(path), message=message, fix=fix))

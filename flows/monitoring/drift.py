@@ -15,7 +15,8 @@ from evals.errors import GatewrightError, RefusedError
 from evals.records import Endpoint, LivePointer, Record
 from flows.deployments.downtime import replaceable
 from flows.deployments.identity import attempt_id, deployment_name, own_tags
-from flows.platforms.base import Platform, ServesByModelId, SlotSpec
+from flows.deployments.standing import astray
+from flows.platforms.base import Platform, SlotSpec
 from flows.platforms.model_names import same_model
 from flows.publishers.base import Published, Publisher
 from flows.registry.eligibility import refuse_blank
@@ -137,29 +138,11 @@ async def repair(
 
 
 async def _served(platform: Platform, live: LivePointer) -> Drift | None:
-    if live.deployment is None:
+    found = await astray(platform, live)
+    if found is None:
         return None
     place = f"deployment {live.deployment}"
-    try:
-        if isinstance(platform, ServesByModelId):
-            there = await platform.offers(live.model_id)
-            return None if there else _drift("deployment", place, "gone", live, None, _gone(live))
-        standing = await platform.get(live.deployment)
-    except GatewrightError as error:
-        return _drift("deployment", place, "unreadable", live, None, str(error))
-    if standing is None:
-        return _drift("deployment", place, "gone", live, None, f"{place} is gone")
-    if not same_model(live.model_id, standing.model_id):
-        message = f"{place} serves {standing.model_id}, and {live.model_id} is recorded as live"
-        return _drift("deployment", place, "other_model", live, standing.model_id, message)
-    if standing.state != "ready":
-        message = f"{place} is {standing.state}"
-        return _drift("deployment", place, "not_ready", live, standing.model_id, message)
-    return None
-
-
-def _gone(live: LivePointer) -> str:
-    return f"{live.model_id} is not offered any more"
+    return _drift("deployment", place, found.kind, live, found.found, found.message)
 
 
 async def _read(publisher: Publisher, live: LivePointer | None) -> Drift | None:

@@ -9,10 +9,11 @@ import msgspec
 from sqlalchemy import Connection, insert, select
 
 from evals.errors import RegistryError
-from evals.records import Record, SuiteResult, decode, digest
+from evals.records import LivePointer, Record, SuiteResult, decode, digest
 from flows.platforms.model_names import same_id
 from flows.registry.database.engine import Writer
-from flows.registry.database.schema import frozen
+from flows.registry.database.schema import events, frozen
+from flows.registry.eligibility import refuse_blank
 from flows.registry.records import as_text
 
 __all__ = [
@@ -20,13 +21,17 @@ __all__ = [
     "FrozenBaseline",
     "FrozenFile",
     "FrozenOnRecord",
+    "all_of_model",
     "of_model",
     "of_target",
     "put",
+    "set_aside",
+    "standing_for",
 ]
 
 FROZEN = "frozen"
 """The kind of the event that puts a frozen baseline on record."""
+_ASIDE, _TAKEN_BACK = "frozen_set_aside", "frozen_restored"
 
 
 class FrozenFile(Record, frozen=True, kw_only=True):
@@ -45,6 +50,8 @@ class FrozenBaseline(Record, frozen=True, kw_only=True, omit_defaults=True):
     of the book its scores stand in. `results` are the summaries of its answers, latency and tokens among them. `prompts`
     names the set of prompts without expected answers that was asked besides, `lost` is how many answers never came.
     `generation` is that of the live pointer, in the registry that `frozen_at` (UTC, ISO 8601) was written in.
+    `unverified` says why it could not be seen that this model answered, "" where it was seen. `unscored` is how many
+    answers have no score yet, since their judge could not be asked: a run that takes them has them scored.
     """
 
     frozen_id: str
@@ -67,14 +74,20 @@ class FrozenBaseline(Record, frozen=True, kw_only=True, omit_defaults=True):
     answers: int = 0
     lost: int = 0
     written_by: str = ""
+    unverified: str = ""
+    unscored: int = 0
 
 
 class FrozenOnRecord(Record, frozen=True, kw_only=True):
-    """A frozen baseline with the statement about it (a DSSE envelope), and when it came to this registry."""
+    """A frozen baseline with the statement about it (a DSSE envelope), and when it came to this registry.
+
+    `set_aside` says who set it aside and why, "" where nobody did: then it is kept, and never chosen.
+    """
 
     baseline: FrozenBaseline
     envelope: dict[str, Any]
     at: str
+    set_aside: str = ""
 
     @property
     def signed(self) -> bool:
@@ -129,20 +142,55 @@ def put(
     return True
 
 
+def set_aside(
+    writer: Writer, found: FrozenOnRecord, *, actor: str, reason: str, restore: bool = False
+) -> None:
+    """Have a frozen baseline never chosen from now on, or chosen again; it stays on record. Raises RefusedError without a reason."""
+    refuse_blank(actor, reason)
+    one = found.baseline
+    writer.append(
+        _TAKEN_BACK if restore else _ASIDE,
+        actor=actor,
+        target=one.target,
+        model_id=one.model_id,
+        evidence_digest=one.kept,
+        reason=reason,
+        data={"frozen_id": one.frozen_id},
+    )
+
+
+def all_of_model(frozen: Sequence[FrozenOnRecord], model_id: str) -> tuple[FrozenOnRecord, ...]:
+    """Return those of some frozen baselines that are of a model and were not set aside, oldest first."""
+    return tuple(
+        one for one in frozen if same_id(one.baseline.model_id, model_id) and not one.set_aside
+    )
+
+
 def of_model(frozen: Sequence[FrozenOnRecord], model_id: str) -> FrozenOnRecord | None:
-    """Return the newest of some frozen baselines that is of a model, None when none is."""
-    return next((one for one in reversed(frozen) if same_id(one.baseline.model_id, model_id)), None)
+    """Return the newest of them, None when there is none."""
+    return next(iter(reversed(all_of_model(frozen, model_id))), None)
+
+
+def standing_for(
+    frozen: Sequence[FrozenOnRecord], live: LivePointer | None
+) -> FrozenOnRecord | None:
+    """Return the newest that is of what is live, or of any model where nothing is live; None when there is none."""
+    if live is not None:
+        return of_model(frozen, live.model_id)
+    return next((one for one in reversed(frozen) if not one.set_aside), None)
 
 
 def of_target(connection: Connection, target: str) -> tuple[FrozenOnRecord, ...]:
     """Return what was frozen of a target, oldest first. Raises RegistryError for a row that can't be read."""
     query = select(frozen).where(frozen.c.target == target).order_by(frozen.c.seq)
+    aside = _set_aside(connection, target)
     try:
         return tuple(
             FrozenOnRecord(
                 baseline=decode(row["record"], FrozenBaseline),
                 envelope=decode(row["envelope"], dict),
                 at=row["at"],
+                set_aside=aside.get(row["frozen_id"], ""),
             )
             for row in connection.execute(query).mappings()
         )
@@ -150,6 +198,19 @@ def of_target(connection: Connection, target: str) -> tuple[FrozenOnRecord, ...]
         raise RegistryError(
             f"a frozen baseline of {target} on record can't be read ({error}): it was altered, or written by another version"
         ) from error
+
+
+def _set_aside(connection: Connection, target: str) -> dict[str, str]:
+    query = (
+        select(events)
+        .where(events.c.target == target, events.c.kind.in_((_ASIDE, _TAKEN_BACK)))
+        .order_by(events.c.seq)
+    )
+    found: dict[str, str] = {}
+    for row in connection.execute(query):
+        said = f"by {row.actor} on {row.at[:10]}: {row.reason}"
+        found[str(decode(row.data, dict)["frozen_id"])] = said if row.kind == _ASIDE else ""
+    return found
 
 
 def _reason(baseline: FrozenBaseline, imported_from: str) -> str:

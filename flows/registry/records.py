@@ -79,6 +79,8 @@ CHANGES: frozenset[str] = frozenset(
         "warned",
         "edited",
         "frozen",
+        "frozen_set_aside",
+        "frozen_restored",
         "run_retried",
     }
 )

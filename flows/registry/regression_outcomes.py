@@ -32,15 +32,16 @@ SETTLING = "settling"
 
 RegressionWord = Literal["steady", "worse", "changed", "cannot_tell"]
 """steady: it holds, and answers as it did; worse: it is shown to be worse than the gate allows; changed: what answers, or how,
-is not as it was, and no worse; cannot_tell: the evidence decides neither way."""
+is not as it was, but not worse; cannot_tell: the evidence decides neither way."""
 
 
 class RegressionOutcome(Record, frozen=True, kw_only=True, omit_defaults=True):
     """What a regression run says of the model that is live.
 
-    `why` is one sentence for people. `changes` are what moved since the recorded answers, one sentence each, whatever the
-    outcome. `compared_with` says whose recorded answers the model was held against: those of a fresh pass ("reference"),
-    those that won its promotion ("promotion"), or "" for none. `rolled_back_to` is the model that was gone back to by itself,
+    `why` is one sentence for people; it ends with the `remedy`, where the model could not be compared. `changes` are what moved since the recorded answers, one sentence each, whatever the
+    outcome. `margins` are the deciding comparisons with its own answers that hold, as the gate names them; `loosened` says how
+    the gate is looser than it was for this model. `compared_with` says whose recorded answers the model was held against: those of a fresh pass ("reference"),
+    those that won its promotion ("promotion"), or "" for none. `rolled_back_to` is the model that Gatewright rolled back to,
     `rollback_problem` why that was asked for and not done.
     """
 
@@ -49,7 +50,10 @@ class RegressionOutcome(Record, frozen=True, kw_only=True, omit_defaults=True):
     target: str
     model_id: str
     why: str
+    remedy: str = ""
     changes: tuple[str, ...] = ()
+    margins: tuple[str, ...] = ()
+    loosened: tuple[str, ...] = ()
     compared_with: Literal["", "reference", "promotion", "frozen"] = ""
     rolled_back_to: str = ""
     rollback_problem: str = ""

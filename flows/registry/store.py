@@ -155,6 +155,7 @@ class Registry:
     reference_passes = reading(references.passes)
     reference_failure = reading(references.pass_failed)
     put_frozen = writing(frozen.put)
+    set_frozen_aside = writing(frozen.set_aside)
     frozen = reading(frozen.of_target)
     save_regression_outcome = writing(regression_outcomes.save_outcome)
     regression_outcome = reading(regression_outcomes.outcome_of)

@@ -14,6 +14,7 @@ from evals.records import Case, Response, Role, Score
 from evals.report.facts import Example, ExampleKind
 from evals.suites.opened import OpenedSuite
 from flows.evaluation.open_run import OpenRun
+from flows.reporting.regression import RecordedAnswers
 
 __all__ = ["examples_of", "primary_column"]
 
@@ -36,32 +37,53 @@ def primary_column(policy: GatePolicy, opened: OpenedSuite) -> str:
     return wanted[0] if wanted else columns[0]
 
 
-def examples_of(run: OpenRun, opened: OpenedSuite) -> Iterator[Example]:
+class _Asked:
+    """What a role answered in a run."""
+
+    def __init__(self, run: OpenRun, role: Role) -> None:
+        self._run, self._role = run, role
+
+    def responses(self, opened: OpenedSuite) -> Iterator[Response]:
+        return self._run.evaluation.responses(self._role, opened.suite.name)
+
+    def scores(self, opened: OpenedSuite) -> Iterator[Score]:
+        return self._run.evaluation.scores(self._role, opened)
+
+
+Source = _Asked | RecordedAnswers
+
+
+def examples_of(
+    run: OpenRun, opened: OpenedSuite, recorded: RecordedAnswers | None = None
+) -> Iterator[Example]:
     """Yield up to a dozen examples of each kind: regressions, improvements, both wrong, errors.
 
     Answers and scores are read twice, so that only those of the chosen cases are ever held: first to see which cases
-    are of which kind, then for what was said to them.
+    are of which kind, then for what was said to them. `recorded` answers stand for a baseline that is not asked.
     """
     column = primary_column(run.policy, opened).removesuffix(".accuracy")
-    values = {role: _values(run, role, opened, column) for role in run.evaluation.roles}
+    sources: dict[Role, Source] = {role: _Asked(run, role) for role in run.evaluation.roles}
+    if recorded is not None:
+        sources["baseline"] = recorded
+    values = {role: _values(source, opened, column) for role, source in sources.items()}
     chosen = _chosen(values["candidate"], values.get("baseline"))
     cases = {row: opened.suite.cases[row] for row in sorted(chosen)}
     wanted = {case.id for case in cases.values()}
     answers = {
-        role: _answers_of(run, role, opened, column, wanted) for role in run.evaluation.roles
+        role: _answers_of(source, opened, column, wanted) for role, source in sources.items()
     }
     for row, case in cases.items():
         yield _example(opened.suite.name, case, chosen[row], column, answers)
 
 
-def _values(run: OpenRun, role: Role, opened: OpenedSuite, column: str) -> Values:
+def _values(source: Source, opened: OpenedSuite, column: str) -> Values:
     """What a role's first answer to each case scored, shape (cases,); one of the codes below zero without a score."""
     cases = opened.suite.cases
     values = np.full(len(cases), _NOT_ASKED)
-    for response in run.evaluation.responses(role, opened.suite.name):
+    for response in source.responses(opened):
         if response.repeat == 0 and (row := cases.row(response.case_id)) is not None:
             values[row] = _UNSCORED
-    for score in _scores(run, role, opened, column):
+    for score in _scores(source, opened, column):
         row = cases.row(score.case_id)
         if row is not None and score.value is not None:
             values[row] = score.value
@@ -87,27 +109,21 @@ def _chosen(ours: Values, theirs: Values | None) -> dict[int, ExampleKind]:
     }
 
 
-def _answers_of(
-    run: OpenRun, role: Role, opened: OpenedSuite, column: str, wanted: set[str]
-) -> Answers:
+def _answers_of(source: Source, opened: OpenedSuite, column: str, wanted: set[str]) -> Answers:
     """What a role answered to some cases, with its score."""
     scores = {
-        score.case_id: score
-        for score in _scores(run, role, opened, column)
-        if score.case_id in wanted
+        score.case_id: score for score in _scores(source, opened, column) if score.case_id in wanted
     }
     return {
         response.case_id: (response, scores.get(response.case_id))
-        for response in run.evaluation.responses(role, opened.suite.name)
+        for response in source.responses(opened)
         if response.repeat == 0 and response.case_id in wanted
     }
 
 
-def _scores(run: OpenRun, role: Role, opened: OpenedSuite, column: str) -> Iterator[Score]:
+def _scores(source: Source, opened: OpenedSuite, column: str) -> Iterator[Score]:
     return (
-        score
-        for score in run.evaluation.scores(role, opened)
-        if score.grader == column and score.repeat == 0
+        score for score in source.scores(opened) if score.grader == column and score.repeat == 0
     )
 
 

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from evals.errors import GatewrightError
 from flows.evaluation import steps
 from flows.evaluation.kept.fresh_pass import pass_over
-from flows.monitoring.settling import settle
 from flows.orchestration.target_lease import stopped, target_lease
 from flows.registry.leases import Lease
 from flows.registry.opening import open_registry, require_run
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.reporting.gather import report_run
+from flows.reporting.settling import settle
 from flows.selection.rungs import clean_up_field
 from flows.settings import Settings
 

@@ -35,7 +35,7 @@ from flows.registry.store import Registry
 from flows.reporting.decline import declines
 from flows.reporting.examples import examples_of
 from flows.reporting.next_steps import live_now, next_steps, passed
-from flows.reporting.regression import regression_facts, with_recorded
+from flows.reporting.regression import recorded_answers, regression_facts, with_recorded
 from flows.reporting.retries import retry_notes, retry_steps
 from flows.reporting.sampling_facts import confusions, sampling_figures, traces
 from flows.reporting.slices import pairs_of, slices_of
@@ -77,6 +77,7 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
     Single cases of sealed suites are left out, unless it is for somebody who may see them.
     """
     record, results = run.record, _results(run)
+    recorded = recorded_answers(run) if record.kind == "regression" else None
     assert record.candidate is not None
     live = run.registry.live(record.target)
     baseline, ended = _baseline(run.registry, record), _ended(run.registry, record)
@@ -102,7 +103,7 @@ def gather(run: OpenRun, *, error: str | None = None, unsealed: bool = False) ->
             example
             for opened in run.plan.suites
             if unsealed or not opened.suite.sealed
-            for example in examples_of(run, opened)
+            for example in examples_of(run, opened, recorded)
         ),
         slices=tuple(
             row for opened in run.plan.suites for row in slices_of(run.policy, opened, results)

@@ -12,7 +12,7 @@ from support.walk import PEOPLE, Told
 __all__ = ["false_facts", "sentences_in"]
 
 _PERSON = re.compile(rf"\b(?:{'|'.join(PEOPLE)})\b")
-_SENTENCES = frozenset({"sentence", "word", "live_now", "detail", "notes", "next_steps"})
+_SENTENCES = frozenset({"sentence", "word", "live_now", "detail", "error", "notes", "next_steps"})
 
 
 def sentences_in(data: Any, key: str = "") -> Iterator[str]:

@@ -162,6 +162,12 @@ def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     return bool(overriders(truth))
 
 
+@claim(rf"; and by (?P<p>{P}): ")
+def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
+    """Who held the target too, since the first one did."""
+    return any(one.actor == found["p"] for one in truth.of("hold"))
+
+
 @claim(rf"[Oo]n hold,? since (?P<t>[\d-]+(?: \d\d:\d\d(?::\d\d)?)?){AGO} by (?P<p>{P}):? ")
 def _(found: re.Match[str], truth: Truth, told: Told) -> bool:
     hold = held(truth)

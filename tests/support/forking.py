@@ -47,8 +47,8 @@ READ_EARLY = (
     *("PREFECT_API_EVENTS_", "PREFECT_SERVER_EVENTS_", "PREFECT_SERVER_SERVICES_", "PREFECT_TASK"),
 )
 """Variables that the interpreter or a library reads as it starts: a fork would not notice another value …"""
-READ_AGAIN = frozenset({"PYTHONPATH", "PYTHONUNBUFFERED"})
-"""… but for these."""
+READ_AGAIN = ("PYTHONPATH", "PYTHONUNBUFFERED", "_ENABLED")
+"""… but for these, by their ends."""
 
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _exec: Any = getattr(subprocess, "_fork_exec", None)
@@ -153,7 +153,7 @@ def _early(environment: dict[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if name.startswith(READ_EARLY) and name not in READ_AGAIN
+        if name.startswith(READ_EARLY) and not name.endswith(READ_AGAIN)
     }
 
 

@@ -76,6 +76,10 @@ class ModelHost:
     """Models that were shut down."""
     refusing: dict[str, int] = field(default_factory=dict)
     """Models that are out of reach, each with the status that it answers."""
+    answers_as: str = ""
+    """The model that answers say they are of, where that is not the one that was asked."""
+    list_down: bool = False
+    """Whether the list of models is out of reach."""
     fetched: int = 0
     at_once: int = 0
     most_at_once: int = 0
@@ -96,7 +100,7 @@ class ModelHost:
             return web.json_response({"error": {"message": "down", "code": "x"}}, status=500)
         if model != JUDGE and self.say is not None:
             text = self.say(model, body["messages"][0]["content"])
-            return _said(model, text, self.fingerprint)
+            return _said(self.answers_as or model, text, self.fingerprint)
         if model != JUDGE:
             return _said(model, "a kind letter" if model == CANDIDATE else "a letter")
         self.at_once += 1
@@ -131,6 +135,8 @@ class ModelHost:
 
     async def model(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
+        if self.list_down:
+            return web.json_response({"error": {"message": "down", "code": "x"}}, status=503)
         if name not in self.known - self.gone:
             return web.json_response({"error": {"code": "model_not_found"}}, status=404)
         return web.json_response({"id": name, "object": "model", "created": 0, "owned_by": "acme"})

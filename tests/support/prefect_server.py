@@ -21,6 +21,15 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # three seconds, for kinds of storage that nobody here uses
+    # Its rounds for schedules, automations and worker states: nobody here waits for one, and a second of each start and
+    # half of an idle server's time go into them.
+    **{
+        f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false"
+        for service in (
+            *("CANCELLATION_CLEANUP", "CLEANUP_RECONCILER", "DB_VACUUM", "FOREMAN", "LATE_RUNS"),
+            *("REPOSSESSOR", "SCHEDULER", "TRIGGERS"),
+        )
+    },
 }
 """What every server of a test is told."""
 _TABLES = ROOT / "tests" / "fixtures" / "prefect_3_9_1.db.xz"

@@ -32,7 +32,7 @@ def render_markdown(view: ReportView) -> str:
     page.add("\n".join(_head(view)))
     for board in view.boards:
         page.add(f"### {board.title}: {board.outcome}\n\n{_plain(board.summary)}")
-        page.add(_table(board, _TABLE_SHARE // len(view.boards)))
+        page.add(_table(board, view.role_names, _TABLE_SHARE // len(view.boards)))
     if view.field is not None:
         page.add(render_field(view.field))
     page.add(_coverage(view))
@@ -83,9 +83,9 @@ def _head(view: ReportView) -> Iterator[str]:
         yield f"- next: {_code(step.command)} {_plain(step.effect)}".rstrip()
 
 
-def _table(board: CheckBoard, budget: int) -> str:
+def _table(board: CheckBoard, names: tuple[str, str], budget: int) -> str:
     rows = [
-        "| | Check | Asked | Candidate | Baseline | Difference | Interval | n |",
+        f"| | Check | Asked | {names[0]} | {names[1] or 'Reference'} | Difference | Interval | n |",
         "|---|---|---|---:|---:|---:|---|---:|",
     ]
     checks = board.checks
@@ -169,15 +169,16 @@ def _cases(view: ReportView) -> Iterator[str]:
         if group.kind == "improvement":
             continue
         for example in group.examples[: _CASES // 2]:
-            yield f"### {group.title}: {_code(example.case_id)}\n\n{_case(example)}"
+            yield f"### {group.title}: {_code(example.case_id)}\n\n{_case(example, view.role_names)}"
 
 
-def _case(example: ExampleView) -> str:
+def _case(example: ExampleView, names: tuple[str, str]) -> str:
     parts = [_fenced("Asked", example.prompt)]
     if example.expected is not None:
         parts.append(_fenced("Expected", example.expected))
-    parts.append(_fenced(f"Baseline, score {example.baseline_score}", example.baseline))
-    parts.append(_fenced(f"Candidate, score {example.candidate_score}", example.candidate))
+    if names[1]:
+        parts.append(_fenced(f"{names[1]}, score {example.baseline_score}", example.baseline))
+    parts.append(_fenced(f"{names[0]}, score {example.candidate_score}", example.candidate))
     return "\n\n".join(parts)
 
 

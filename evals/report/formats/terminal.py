@@ -62,7 +62,7 @@ class _VerdictPage:
         for board in view.boards:
             yield Text()
             yield Text.assemble((board.title, "bold"), f"  {board.summary}")
-            yield _table(board, wide=wide)
+            yield _table(board, view.role_names, wide=wide)
             yield from _reasons(board)
         if view.field is not None:
             yield Text()
@@ -87,13 +87,13 @@ def _whole(text: str) -> str:
     return one_line(text, _LONGEST)
 
 
-def _table(board: CheckBoard, *, wide: bool) -> Table:
+def _table(board: CheckBoard, names: tuple[str, str], *, wide: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     table.add_column("Outcome", no_wrap=True)
     table.add_column("Check", overflow="fold", min_width=20)
-    table.add_column("Candidate" if wide else "Found", justify="right", no_wrap=True)
+    table.add_column(names[0] if wide else "Found", justify="right", no_wrap=True)
     if wide:
-        table.add_column("Baseline", justify="right", no_wrap=True)
+        table.add_column(names[1] or "Reference", justify="right", no_wrap=True)
         table.add_column("Difference", justify="right", no_wrap=True)
     table.add_column("Interval", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
+from evals.checks.kinds import kind_spec
 from evals.records import Verdict
 from evals.report.facts import RunFacts
 from evals.report.sections.check import CheckView, check_view
@@ -43,9 +46,20 @@ class CheckBoard:
 def boards(facts: RunFacts) -> Iterator[CheckBoard]:
     """Word the verdict, and that on the production deployment where there is one."""
     if facts.verdict is not None:
-        yield _board("Checks", facts.verdict)
+        yield _board("Checks", _own_figures(facts, facts.verdict))
     if facts.production_verdict is not None:
         yield _board("Checks on the production deployment", facts.production_verdict)
+
+
+def _own_figures(facts: RunFacts, verdict: Verdict) -> Verdict:
+    """Leave out of absolute checks what recorded answers scored: that is a figure of other cases than `n` says."""
+    if facts.kind != "regression" and not verdict.against:
+        return verdict
+    checks = tuple(
+        one if kind_spec(one.kind).relative else msgspec.structs.replace(one, baseline=None)
+        for one in verdict.checks
+    )
+    return msgspec.structs.replace(verdict, checks=checks)
 
 
 def _board(title: str, verdict: Verdict) -> CheckBoard:

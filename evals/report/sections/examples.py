@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from evals.report.facts import Example, ExampleKind, RunFacts
 from evals.report.numbers import counted, figure
 from evals.report.sanitise import Excerpt, excerpt, one_line
+from evals.report.sections.regression import role_names
 
 __all__ = ["ExampleGroup", "ExampleView", "FieldRow", "example_groups"]
 
@@ -28,6 +29,19 @@ _KINDS: dict[ExampleKind, tuple[str, str]] = {
     ),
     "improvement": ("Improvements", "The candidate does better than the baseline."),
 }
+_OVER_TIME: dict[ExampleKind, tuple[str, str]] = {
+    **_KINDS,
+    "regression": ("Worse than the reference", "The reference answer was better than today's."),
+    "both_wrong": (
+        "Wrong both times",
+        "Neither answer is what is expected; worth a look at the case itself.",
+    ),
+    "improvement": ("Better than the reference", "Today's answer is better than the reference's."),
+}
+_WRONG = (
+    "Wrong",
+    "Today's answer is not what is expected; there is no reference to compare it with.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +101,13 @@ def _groups(facts: RunFacts) -> Iterator[ExampleGroup]:
     journals: dict[tuple[str, str], str] = {
         (trace.suite, trace.role): trace.journal for trace in facts.traces
     }
-    for kind, (title, lead) in _KINDS.items():
+    kinds = _OVER_TIME if facts.kind == "regression" else _KINDS
+    for kind, (title, lead) in kinds.items():
         found = [example for example in facts.examples if example.kind == kind]
         if not found:
             continue
+        if kind == "both_wrong" and not role_names(facts)[1]:
+            title, lead = _WRONG
         hidden = len(found) - SHOWN_OF_A_KIND
         yield ExampleGroup(
             kind=kind,

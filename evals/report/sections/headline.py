@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from evals.gate.tries.rule import why_no_pass
@@ -239,13 +239,18 @@ def _gravest(verdict: Verdict, blocking: Sequence[CheckResult]) -> str:
     # A check that could not be measured says nothing of the model: what became of the answers does.
     if verdict.causes and not blocking[0].measured:
         return verdict.causes[0]
-    more = len(blocking) - 1
-    also = (
-        ""
-        if not more
-        else f", and {counted(more, 'more check')} {'does' if more == 1 else 'do'} not hold"
-    )
+    also = "".join(f", and {more}" for more in _others(blocking[1:]))
     return f"{_first(verdict)}{check_view(blocking[0]).short}{also}"
+
+
+def _others(blocking: Sequence[CheckResult]) -> Iterator[str]:
+    """How many more do not hold, and how many are only undecided."""
+    undecided = sum(one.outcome == "INCONCLUSIVE" for one in blocking)
+    failed = len(blocking) - undecided
+    if failed:
+        yield f"{counted(failed, 'more check')} {'does' if failed == 1 else 'do'} not hold"
+    if undecided:
+        yield f"{counted(undecided, 'more check')} {'is' if undecided == 1 else 'are'} undecided"
 
 
 def _first(verdict: Verdict) -> str:

@@ -82,12 +82,15 @@ def _lead(suite: str, rows: list[SliceRow]) -> Iterator[str]:
 
 def paired(facts: RunFacts) -> tuple[str, ...]:
     """Return a sentence for each suite that both models were asked, with the pairs in which they differ."""
-    return tuple(_paired(row) for row in facts.paired)
+    over_time = facts.kind == "regression"
+    better = "right today where the reference is wrong"
+    words = better if over_time else "candidate right where the baseline is wrong"
+    return tuple(_paired(row, words) for row in facts.paired)
 
 
-def _paired(row: PairedRow) -> str:
+def _paired(row: PairedRow, words: str) -> str:
     return (
-        f"Suite {row.suite}, {row.metric}, {counted(row.n, 'pair')}: candidate right where the baseline is wrong:"
+        f"Suite {row.suite}, {row.metric}, {counted(row.n, 'pair')}: {words}:"
         f" {row.wins:,}; the other way: {row.losses:,}; exact McNemar {_p(row.p_exact, 0.05)};"
         " display only, the gate does not decide by it."
     )

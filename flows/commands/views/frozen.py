@@ -21,7 +21,12 @@ __all__ = ["frozen_data", "frozen_renderable", "frozen_table"]
 def frozen_data(found: FrozenOnRecord) -> dict[str, object]:
     """Return a frozen baseline as plain data."""
     data: dict[str, object] = msgspec.to_builtins(found.baseline)
-    return {**data, "signed": found.signed, "on_record_since": found.at}
+    return {
+        **data,
+        "signed": found.signed,
+        "on_record_since": found.at,
+        "set_aside": found.set_aside,
+    }
 
 
 def frozen_renderable(found: FrozenOnRecord) -> RenderableType:
@@ -36,7 +41,9 @@ def frozen_renderable(found: FrozenOnRecord) -> RenderableType:
     return Group(head, Padding(table, (0, 0, 0, 2)))
 
 
-def frozen_table(found: Sequence[FrozenOnRecord], live: Mapping[str, LivePointer | None]) -> Table:
+def frozen_table(
+    found: Sequence[FrozenOnRecord], live: Mapping[str, LivePointer | None]
+) -> RenderableType:
     """A line for each; `live` maps a target to what is live now."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("target", "id", "model", "frozen (UTC)", "answers", "signed", "live"):
@@ -54,7 +61,13 @@ def frozen_table(found: Sequence[FrozenOnRecord], live: Mapping[str, LivePointer
             "yes" if is_live else "no",
         )
         table.add_row(*(Text(cell) for cell in cells))
-    return table
+    return Group(table, *map(Text, _set_aside(found)))
+
+
+def _set_aside(found: Sequence[FrozenOnRecord]) -> Iterator[str]:
+    for one in found:
+        if one.set_aside:
+            yield f"{one.baseline.frozen_id} was set aside {one.set_aside}"
 
 
 def _lines(found: FrozenOnRecord) -> Iterator[tuple[str, str, str]]:
@@ -78,11 +91,20 @@ def _lines(found: FrozenOnRecord) -> Iterator[tuple[str, str, str]]:
             f"{counted(one.lost, 'answer')} never came: they count at their worst",
             "yellow",
         )
+    if one.unscored:
+        told = f"{counted(one.unscored, 'answer')} have no score yet, since no judge could be asked: a run that takes them has them scored"
+        yield "unscored", told, "yellow"
+    if one.unverified:
+        told = f"it could not be seen that this model answered: {one.unverified}"
+        yield "unverified", told, "yellow"
     if found.signed:
         yield "signed", f"by {found.envelope['signatures'][0]['keyid']}", ""
     else:
         yield "unsigned", "GATEWRIGHT_SIGNING_KEY was not set: only its digests prove it", "yellow"
-    yield "use it", f"gatewright promote {one.target} … --against frozen:{one.frozen_id}", ""
+    if found.set_aside:
+        yield "set aside", f"{found.set_aside}; it is never chosen", "yellow"
+    else:
+        yield "use it", f"gatewright promote {one.target} … --against frozen:{one.frozen_id}", ""
 
 
 def _of_suite(result: SuiteResult) -> str:

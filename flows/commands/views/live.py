@@ -15,7 +15,7 @@ from evals.report.sanitise import shorten
 from flows.platforms.model_names import short_name
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.decisions import Decided, decided_by
-from flows.registry.frozen import of_model
+from flows.registry.frozen import of_model, standing_for
 from flows.registry.provenance import failed_checks, origin, overrides_behind, revocation_of
 from flows.registry.store import Registry
 
@@ -34,6 +34,8 @@ def live_data(registry: Registry, name: str, pointer: LivePointer | None) -> dic
         "hold": msgspec.to_builtins(registry.held(name)),
         "drift": msgspec.to_builtins(registry.drifted(name)),
     }
+    frozen = standing_for(registry.frozen(name), pointer)
+    data["frozen"] = frozen.baseline.frozen_id if frozen is not None else None
     if pointer is not None:
         data["live"] = msgspec.to_builtins(pointer)
         data["name"] = short_name(pointer.model_id)
@@ -44,15 +46,17 @@ def live_data(registry: Registry, name: str, pointer: LivePointer | None) -> dic
         data["failed_checks"] = [check.check for check in failed_checks(registry, pointer)]
         data["revoked"] = msgspec.to_builtins(revoked)
         data["evidence"] = origin(registry, pointer).run_id
-        frozen = of_model(registry.frozen(name), pointer.model_id)
-        data["frozen"] = frozen.baseline.frozen_id if frozen is not None else None
     return data
 
 
 def live_renderable(registry: Registry, name: str, pointer: LivePointer | None) -> RenderableType:
     """Lay out what is live for one target; long lines go on below their own label."""
     if pointer is None:
+        frozen = standing_for(registry.frozen(name), None)
         head = Text.assemble((name, "bold"), ": nothing is live")
+        if frozen is not None:
+            of = frozen.baseline
+            head.append(f"; frozen baseline {of.frozen_id} ({short_name(of.model_id)}) is here")
     else:
         live = (short_name(pointer.model_id), "green")
         generation = f" is live (generation {pointer.generation})"

@@ -105,6 +105,8 @@ def _narrow_columns(one: TargetStatus, now: datetime) -> dict[str, str]:
 
 
 def _live(one: TargetStatus) -> str:
+    if one.live is None and one.frozen is not None:
+        return f"nothing; frozen baseline {one.frozen['frozen_id']} ({one.frozen['name']}) is here"
     if one.live is None:
         return "nothing"
     return f"{one.live.name}, {rough_duration(one.live.age_s)}"

@@ -86,4 +86,7 @@ def _require(path: Path, size: int, digest: str, baseline: FrozenBaseline) -> No
         )
 
 
-_MEND = "bring the folder back from a backup, or read it in again from its file (gatewright freeze --from)"
+_MEND = (
+    "bring the folder back from a backup, or read it in again from its file (gatewright freeze --from); where neither is"
+    " there, gatewright freeze TARGET --set-aside ID has others taken"
+)

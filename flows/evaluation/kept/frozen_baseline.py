@@ -6,11 +6,9 @@ today; through which of a service's two APIs makes no difference, since the live
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from evals.errors import ConfigurationError, Problem
+from evals.evaluation.kept_answers import KeptAnswersError
 from evals.evaluation.kept_results import (
-    AskedSuite,
     all_repeats,
     cut_labels,
     grade_kept,
@@ -21,11 +19,13 @@ from evals.report.numbers import counted
 from flows.evaluation.kept.earlier_models import EarlierModel, laid_out
 from flows.evaluation.kept.frozen import open_frozen
 from flows.evaluation.kept.frozen_choice import MARK, marked
+from flows.evaluation.kept.frozen_coverage import as_frozen, coverage
 from flows.evaluation.kept.keep import asked_today
 from flows.evaluation.kept.recorded import RecordedBaseline, keep_recorded, recorded_in
 from flows.evaluation.open_run import OpenRun
 from flows.platforms.asking.gone import why_gone
-from flows.registry.frozen import FrozenBaseline, of_model
+from flows.platforms.model_names import same_id
+from flows.registry.frozen import FrozenBaseline, FrozenOnRecord, all_of_model
 from flows.registry.kept_answers import KeptReference
 
 __all__ = [
@@ -93,7 +93,7 @@ def frozen_model(run: OpenRun, reference: KeptReference) -> EarlierModel:
     asked = []
     for one in asked_today(run, "baseline"):
         then = kept.record.suite(one.opened.suite.name)
-        asked.append(_through(one, then.asked_with.get("api") if then is not None else None))
+        asked.append(as_frozen(one, then.asked_with.get("api") if then is not None else None))
     found = laid_out(kept, reference, asked)
     if found.results is None:
         return found
@@ -103,12 +103,6 @@ def frozen_model(run: OpenRun, reference: KeptReference) -> EarlierModel:
         for one in asked
     }
     return EarlierModel(reference, cut)
-
-
-def _through(one: AskedSuite, api: str | None) -> AskedSuite:
-    """The same suite, asked through the API that it was frozen with."""
-    others = {key: value for key, value in one.asked_with.items() if key != "api"}
-    return replace(one, asked_with=others if api is None else {**others, "api": api})
 
 
 def asked_for(run: OpenRun, mark: str) -> RecordedBaseline:
@@ -126,12 +120,13 @@ async def _chosen(run: OpenRun, live: LivePointer | None) -> RecordedBaseline | 
         return asked_for(run, named)
     if live is None:
         return None
-    found = of_model(run.registry.frozen(run.target.name), live.model_id)
-    why = await _gone(run, live) if found is not None else ""
-    if found is None or not why:
+    frozen = all_of_model(run.registry.frozen(run.target.name), live.model_id)
+    why = await _gone(run, live) if frozen else ""
+    if not why:
         return None
+    best = coverage(run.settings, frozen, asked_today(run, "baseline"))[0]
     gone = f"because the live model answers no more: {why}. There is no going back to it."
-    return _pinned(run, found.baseline, gone)
+    return _pinned(run, best.found.baseline, gone)
 
 
 async def _gone(run: OpenRun, live: LivePointer) -> str:
@@ -142,10 +137,38 @@ async def _gone(run: OpenRun, live: LivePointer) -> str:
     return await why_gone(run.platform, connection, deployment)
 
 
+def _others(run: OpenRun, taken: FrozenBaseline) -> str:
+    """What else is frozen of the same model and was not taken; "" where nothing is."""
+    same = [
+        one
+        for one in run.registry.frozen(run.target.name)
+        if same_id(one.baseline.model_id, taken.model_id)
+    ]
+    told = {one.baseline.frozen_id: _told(run, one) for one in same}
+    mine = told.pop(taken.frozen_id, "")
+    if not told:
+        return ""
+    return (
+        f" Of several that are frozen, {mine} was taken; passed over: {', '.join(told.values())}."
+    )
+
+
+def _told(run: OpenRun, one: FrozenOnRecord) -> str:
+    named = f"{MARK}{one.baseline.frozen_id}"
+    if one.set_aside:
+        return f"{named} (set aside {one.set_aside})"
+    try:
+        return coverage(run.settings, [one], asked_today(run, "baseline"))[0].words
+    except KeptAnswersError:
+        return f"{named} (its files are missing or were altered)"
+
+
 def _pinned(run: OpenRun, baseline: FrozenBaseline, why: str) -> RecordedBaseline:
     open_frozen(run.settings, baseline)
     note = (
         f"The candidate is compared with the frozen answers of {baseline.model_id} ({MARK}{baseline.frozen_id}, asked {baseline.frozen_at[:10]},"
-        f" {counted(baseline.repeats, 'time')} a case), {why} {_NOT_JUDGED}"
+        f" {counted(baseline.repeats, 'time')} a case), {why} {_NOT_JUDGED}{_others(run, baseline)}"
     )
+    if baseline.unverified:
+        note += f" Whether it was this model that answered then could not be seen: {baseline.unverified}."
     return RecordedBaseline(source="frozen", reference=frozen_reference(baseline), note=note)

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from evals.errors import ConfigurationError, Problem, RefusedError
 from evals.records import LivePointer
 from flows.evaluation.kept.frozen import open_frozen
+from flows.evaluation.kept.frozen_coverage import coverage
+from flows.evaluation.kept.keep import asked_by
+from flows.evaluation.open_run import TargetPlan
 from flows.platforms.model_names import same_id
-from flows.registry.frozen import FrozenBaseline, FrozenOnRecord, of_model
+from flows.registry.frozen import FrozenBaseline, FrozenOnRecord, all_of_model
 from flows.registry.records import RunKind
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -20,22 +23,28 @@ MARK = "frozen:"
 
 
 def against_mark(
-    settings: Settings, registry: Registry, target: str, said: str, kind: RunKind
+    settings: Settings, registry: Registry, plan: TargetPlan, said: str, kind: RunKind
 ) -> str:
-    """Return `frozen:ID` for what a person said: that, or `frozen` for the newest of the live model.
+    """Return `frozen:ID` for what a person said: that, or `frozen` for the one of the live model that covers most of today's suites.
 
-    Where nothing is live, `frozen` is the target's newest. Every file of it is checked here, before a run is on record.
+    Where nothing is live, the model is that of the target's newest. Every file is checked here, before a run is on record.
 
     Raises:
         ConfigurationError: nothing of that name is frozen.
-        RefusedError: a promotion would be judged against another model than the live one.
+        RefusedError: a promotion would be judged against another model than the live one, or what was named is set aside.
         KeptAnswersError: what was frozen is missing or was altered.
     """
+    target = plan.target.name
     frozen, live = registry.frozen(target), registry.live(target)
-    found = _chosen(frozen, live, said)
+    found = _chosen(settings, plan, frozen, live, said)
     if found is None:
         raise ConfigurationError(_unknown(frozen, live, target, said))
     one = found.baseline
+    if found.set_aside:
+        raise RefusedError(
+            f"{MARK}{one.frozen_id} was set aside {found.set_aside}",
+            hint=f"gatewright freeze {target} --restore {one.frozen_id} --reason '…' has it chosen again",
+        )
     if kind == "promotion" and live is not None and not same_id(live.model_id, one.model_id):
         raise RefusedError(
             f"{MARK}{one.frozen_id} is of {one.model_id}, and {live.model_id} is live: a promotion is judged against what"
@@ -55,14 +64,22 @@ def marked(registry: Registry, target: str, mark: str) -> FrozenBaseline | None:
 
 
 def _chosen(
-    frozen: Sequence[FrozenOnRecord], live: LivePointer | None, said: str
+    settings: Settings,
+    plan: TargetPlan,
+    frozen: Sequence[FrozenOnRecord],
+    live: LivePointer | None,
+    said: str,
 ) -> FrozenOnRecord | None:
-    if said == "frozen":
-        if live is not None:
-            return of_model(frozen, live.model_id)
-        return frozen[-1] if frozen else None
-    named = said.removeprefix(MARK) if said.startswith(MARK) else None
-    return next((one for one in frozen if one.baseline.frozen_id == named), None)
+    if said != "frozen":
+        named = said.removeprefix(MARK) if said.startswith(MARK) else None
+        return next((one for one in frozen if one.baseline.frozen_id == named), None)
+    standing = [one for one in frozen if not one.set_aside]
+    if live is None and not standing:
+        return None
+    model = live.model_id if live is not None else standing[-1].baseline.model_id
+    of_it = all_of_model(standing, model)
+    covered = coverage(settings, of_it, asked_by(plan, "baseline", plan.repeats))
+    return covered[0].found if covered else None
 
 
 def _unknown(

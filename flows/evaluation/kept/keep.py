@@ -6,7 +6,7 @@ registry points to them: the mark of the promotion's step `kept` holds their dig
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from evals.records import LivePointer, Role
 from evals.sampling.journal.journal import Journal
 from evals.suites.opened import OpenedSuite
 from flows.deployments.identity import slot_name
-from flows.evaluation.open_run import OpenRun, open_run, sampling_settings
+from flows.evaluation.open_run import OpenRun, TargetPlan, open_run, sampling_settings
 from flows.registry.kept_answers import KEPT, KeptReference
 from flows.settings import Settings
 
 __all__ = [
+    "asked_by",
     "asked_today",
     "keep_candidate",
     "keep_forgotten",
@@ -88,8 +89,13 @@ def open_reference(settings: Settings, found: KeptReference) -> KeptAnswers:
 
 def asked_today(run: OpenRun, role: Role) -> list[AskedSuite]:
     """Return how the suites of a run are asked of a role."""
-    settings = sampling_settings(run.target, role)
-    stated = run.target.sampling
+    repeats = {one.suite.name: run.evaluation.repeats_of(one) for one in run.plan.suites}
+    return asked_by(run.plan, role, repeats)
+
+
+def asked_by(plan: TargetPlan, role: Role, repeats: Mapping[str, int]) -> list[AskedSuite]:
+    """Return how the suites of a target are asked of a role, each case so often (by suite)."""
+    settings, stated = sampling_settings(plan.target, role), plan.target.sampling
     return [
         AskedSuite(
             opened=opened,
@@ -98,9 +104,9 @@ def asked_today(run: OpenRun, role: Role) -> list[AskedSuite]:
                 system_prompt=stated.get(role, {}).get("system_prompt"),
                 api=stated.get("api", "chat"),
             ),
-            repeats=run.evaluation.repeats_of(opened),
+            repeats=repeats[opened.suite.name],
         )
-        for opened in run.plan.suites
+        for opened in plan.suites
     ]
 
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from evals.records import LivePointer
 from evals.report.numbers import instant
+from evals.report.sanitise import one_line
 from flows.platforms.model_names import same_id, short_name
 from flows.registry.provenance import origin
+from flows.registry.references import TakenAnew
 from flows.registry.store import Registry
 
-__all__ = ["objection"]
+__all__ = ["objection", "taken_anew_sentence"]
 
 
 def objection(registry: Registry, live: LivePointer) -> str:
@@ -42,3 +44,11 @@ def _found_worse(registry: Registry, run_id: str) -> bool:
     if outcome is not None:
         return outcome.outcome == "worse"
     return verdict is not None and verdict.outcome == "FAIL"
+
+
+def taken_anew_sentence(taken: TakenAnew) -> str:
+    """Return it in one sentence without its stop."""
+    return (
+        f"The reference was taken anew by {one_line(taken.actor, 80)} on {instant(taken.at)} although"
+        f" {one_line(taken.despite, 200)}: {one_line(taken.reason, 200)}"
+    )

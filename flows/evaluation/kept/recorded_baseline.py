@@ -21,7 +21,7 @@ from flows.registry.provenance import origin
 __all__ = ["frozen_evidence", "grade_recorded", "pin_own_answers", "recorded_evidence"]
 
 _LUCKY = (
-    "the live model is compared with the answers that won its promotion, which flatter it a little; take fresh ones with:"
+    "the reference is the answers that won its promotion, often better than usual by luck; take a fresh one with:"
     " gatewright reference"
 )
 _NONE = "no answers of this model are on record; take them with: gatewright reference"
@@ -61,7 +61,7 @@ def frozen_evidence(run: OpenRun, against: str) -> KeptEvidence:
 
     Raises as `flows.evaluation.kept.frozen_choice.against_mark`.
     """
-    mark = against_mark(run.settings, run.registry, run.target.name, against, "evaluation")
+    mark = against_mark(run.settings, run.registry, run.plan, against, "evaluation")
     chosen = asked_for(run, mark)
     assert chosen.reference is not None
     return _frozen(run, chosen, chosen.reference)

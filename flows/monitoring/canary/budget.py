@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec.structs import replace
 
 from flows.config.target import CanaryPlan
-from flows.monitoring.canary.live_model import Spending
 from flows.registry.canaries import CanaryState
+
+if TYPE_CHECKING:
+    from flows.monitoring.canary.live_model import Spending
 
 __all__ = ["left_calls", "left_usd", "spent", "this_month", "why_not"]
 

@@ -8,7 +8,6 @@ from evals.records import Record
 from evals.stats.steady_answers import LOOKS_A_YEAR
 from flows.config.target import CanaryPlan, Target
 from flows.monitoring.canary.budget import this_month
-from flows.monitoring.canary.comparing import fewest
 from flows.monitoring.canary.marks import quiet_kinds
 from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState
 from flows.registry.store import Registry
@@ -91,6 +90,8 @@ def _with(status: CanaryStatus, state: CanaryState, generation: int) -> CanarySt
     )
     if state.generation != generation:  # what was seen of another model says nothing of this one
         return costed
+    from flows.monitoring.canary.comparing import fewest  # late: it imports what asks a model
+
     return replace(
         costed,
         model_id=state.model_id,

@@ -43,7 +43,8 @@ from flows.monitoring.status.watching import (
     reference_needs,
     regression_needs,
 )
-from flows.registry.frozen import of_model
+from flows.platforms.model_names import short_name
+from flows.registry.frozen import standing_for
 from flows.registry.records import Event
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -227,13 +228,14 @@ def _to_freeze(registry: Registry, target: Target | None, seen: Seen) -> bool:
 
 
 def _frozen(registry: Registry, name: str, live: LivePointer | None) -> dict[str, Any] | None:
-    """The frozen baseline of what is live, in short."""
-    found = of_model(registry.frozen(name), live.model_id) if live is not None else None
+    """The frozen baseline of what is live, or of what was, in short."""
+    found = standing_for(registry.frozen(name), live)
     if found is None:
         return None
     of = found.baseline
     return {
         "frozen_id": of.frozen_id,
+        "name": short_name(of.model_id),
         "frozen_at": of.frozen_at,
         "repeats": of.repeats,
         "signed": found.signed,

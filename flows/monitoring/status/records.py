@@ -190,7 +190,7 @@ class TargetStatus(Record, frozen=True, kw_only=True):
 
     `usd_per_hour` sums the hosting of `slots`, None when one of them has no known price or nothing was looked at. `canary` is a
     `flows.monitoring.canary.status.CanaryStatus` as plain data, None where the target has none and never had; `against_itself`
-    the live model's A/A, for each column of each suite. `frozen` is its frozen baseline in short (frozen_id, frozen_at, repeats, signed), None without one.
+    the live model's A/A, for each column of each suite. `frozen` is its frozen baseline in short (frozen_id, name, frozen_at, repeats, signed), where nothing is live the newest there is; None without one.
     """
 
     target: str

@@ -9,9 +9,9 @@ from evals.records import LivePointer
 from evals.report.numbers import counted, signed
 from evals.report.sanitise import one_line
 from flows.config.target import Target
+from flows.evaluation.kept.objections import taken_anew_sentence
 from flows.monitoring.against_itself import AgainstItself
 from flows.monitoring.status.records import CameTo, Need, Severity, Watched
-from flows.monitoring.taken_anew import taken_anew_sentence
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.canaries import CanaryChange, Regressed
 from flows.registry.provenance import origin

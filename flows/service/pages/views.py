@@ -51,6 +51,9 @@ _CHANGES = {
     "put_back": ("was put back as recorded", "pass"),
     "warned": ("warned of", "undecided"),
     "edited": ("gate, suite or target edited", "undecided"),
+    "frozen": ("frozen", "pass"),
+    "frozen_set_aside": ("frozen answers set aside", "undecided"),
+    "frozen_restored": ("frozen answers restored", "plain"),
     "run_retried": ("retried", "plain"),
 }
 

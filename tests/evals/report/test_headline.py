@@ -42,7 +42,7 @@ def test_a_refusal_names_the_gravest_check_and_what_stays_live(
     undecided = check(outcome="INCONCLUSIVE")
     found = headline(facts(verdict=verdict("FAIL", undecided, check(), failing)))
     assert found.line == (
-        "REFUSED: exact_match is 0.741 (at least 0.80 asked), and 1 more check does not hold; v2 stayed live."
+        "REFUSED: exact_match is 0.741 (at least 0.80 asked), and 1 more check is undecided; v2 stayed live."
     )
 
 

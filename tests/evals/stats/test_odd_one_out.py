@@ -36,3 +36,31 @@ def test_the_levels_of_all_looks_add_up_to_alpha() -> None:
     )
     with pytest.raises(ValueError, match="from 1"):
         level_of_look(0, 0.05)
+
+
+def test_cases_of_a_cluster_that_move_together_have_one_vote() -> None:
+    together = [("a", "a", "b")] * 8
+    found = odd_ones(together * 2, [0] * 8 + [1] * 8)
+    assert (found.telling, found.odd, found.clustered) == (2, 2, True)
+    assert found.p == pytest.approx(1 / 9)
+
+
+def test_a_cluster_with_no_pass_that_is_odd_most_often_tells_nothing() -> None:
+    found = odd_ones([("a", "a", "b"), ("a", "b", "a")], ["one", "one"])
+    assert (found.telling, found.p) == (0, 1.0)
+
+
+def test_a_noisy_model_whose_clusters_move_together_is_called_changed_no_more_often_than_the_level() -> (
+    None
+):
+    rng = np.random.default_rng(5)
+    clusters = np.repeat(np.arange(50), 8).tolist()
+    chance = rng.uniform(0.05, 0.95, 50)
+    by_cluster = by_case = 0
+    for _ in range(400):
+        moved = np.repeat(rng.random((50, 3)) < chance[:, None], 8, axis=0)
+        passes = [tuple(row) for row in moved.tolist()]
+        by_cluster += odd_ones(passes, clusters).p <= 0.05
+        by_case += odd_ones(passes).p <= 0.05
+    assert by_cluster <= 30
+    assert by_case > 80  # what the clusters are for

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from flows.commands.doctor import _unread
 from flows.emulator.state.documents import Job
+from flows.evaluation.open_run import load_plan
+
+TARGET = "support-triage"
 
 
 def test_a_job_that_still_runs_leaves_the_platforms_lines_and_says_what_to_do(
@@ -26,3 +30,10 @@ def test_a_job_that_still_runs_leaves_the_platforms_lines_and_says_what_to_do(
     assert {"account", "rights", "quota", "cost"} <= {
         line[1] for line in lines if line[:1] == ["✓"]
     }
+
+
+def test_a_schedule_in_a_target_file_still_loads_and_is_said_to_be_read_by_nothing(project):
+    assert _unread(load_plan(project.settings, TARGET)) == ()
+    project.change(project.target, "on_fail: [", 'cron: "0 6 * * 1", on_fail: [')
+    (told,) = _unread(load_plan(project.settings, TARGET))
+    assert (told.level, "prefect.yaml" in told.message) == ("warn", True)

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from support.prefect_server import QUIET, write_tables
+from support.project import Project
 
 from flows.registry.opening import open_registry
 from flows.settings import Settings
@@ -138,3 +139,21 @@ def asked_once(folder: Path) -> None:
                 for entry in journal.entries(role, suite)
             ]
             assert len(entries) == len(set(entries)), (role, suite)
+
+
+def test_a_demo_that_is_terminated_ends_its_servers(project):
+    demo = start_demo(project)
+    deadline = time.monotonic() + 300
+    while "embedded platform answers" not in (project.folder / "demo.log").read_text():
+        assert demo.poll() is None, (project.folder / "demo.log").read_text()[-3000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    demo.send_signal(signal.SIGTERM)
+    demo.wait(300)
+    assert ours(project) == []
+    assert "stopping its servers" in (project.folder / "demo.log").read_text()
+
+
+def test_in_another_folder_it_says_where_it_has_to_be_given(tmp_path):
+    refused = Project(tmp_path).command("demo")
+    assert (refused.code, "give the command in the project's folder" in refused.err) == (3, True)

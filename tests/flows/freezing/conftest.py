@@ -60,6 +60,7 @@ def frozen_v1(
         async with model_host(listening) as host:
             line = Succession(folder, host)
             line.wrong[model("v1")] = 2
+            host.known.add(model("v1"))
             await freeze(question_of(line.settings, "line", repeats=2))
 
     folder = tmp_path_factory.mktemp("frozen")

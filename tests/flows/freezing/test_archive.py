@@ -168,12 +168,14 @@ async def test_verify_names_an_answer_that_was_altered(carried: Carried) -> None
 async def test_a_file_that_is_cut_off_or_altered_is_refused(carried: Carried) -> None:
     whole = carried.file.read_bytes()
     for cut in (0, 1, 10, len(whole) // 2, len(whole) - 30, len(whole) - 1):
-        assert "nothing was imported" in carried.refused(whole[:cut])
+        said = carried.refused(whole[:cut])
+        assert "it is cut off or damaged; nothing was imported (copy it again" in said
     for place in range(5, len(whole), len(whole) // 23):
         altered = whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :]
         assert "nothing was imported" in carried.refused(altered)
     assert "nothing was imported" in carried.refused(whole + b"more")
-    assert "no file that" in carried.refused(b"PK\x03\x04 no such thing")
+    for other in (b"PK\x03\x04 no such thing", zstandard.compress(b"\0" * 10240)):
+        assert "it is not a file that 'gatewright freeze --to' wrote" in carried.refused(other)
 
 
 async def test_an_answer_that_was_changed_inside_is_refused(carried: Carried) -> None:
@@ -255,6 +257,23 @@ async def test_another_key_and_no_key(carried: Carried, monkeypatch: pytest.Monk
     assert "signature is not by" in carried.refused(carried.file.read_bytes())
     monkeypatch.delenv("GATEWRIGHT_SIGNING_KEY")
     assert carried.read(), "without a key the digests alone are held against it"
+
+
+def test_an_unsigned_one_is_called_unsigned(
+    carried: Carried, here: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GATEWRIGHT_SIGNING_KEY")
+    carried.file.write_bytes(
+        carried.rewritten(with_head(lambda head: head["envelope"].update(signatures=[])))
+    )
+    home = {"GATEWRIGHT_HOME": str(carried.elsewhere.home)}
+    read = here.command("freeze", "line", "--from", str(carried.file), **home)
+    assert "Imported. It is unsigned; its digests were checked." in read.out
+    (one,) = here.command("freeze", "--list", "--json", **home).json
+    told = f"nothing is live; frozen baseline {one['frozen_id']} (v1) is here"
+    assert told in here.command("live", "line", **home).out
+    (status,) = here.command("status", "line", "--offline", "--json", **home).json["targets"]
+    assert (status["live"], status["frozen"]["name"]) == (None, "v1")
 
 
 @pytest.mark.parametrize(

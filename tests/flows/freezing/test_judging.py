@@ -228,6 +228,7 @@ def test_a_plan_counts_the_cases_that_are_as_they_were_frozen(frozen: Succession
     frozen.write_cases(changed=20)
     found = plan_target(frozen.settings, "line", against="frozen")
     assert (found.suites, found.calls) == ({"line": 280}, 300)
+    assert (found.usd or 0) > 0, "of all that the candidate is asked"
     assert found.against == f"frozen:{baseline(frozen).frozen_id}"
     frozen.write_cases(changed=300)
     with pytest.raises(ConfigurationError, match="no case of line is as it was frozen"):

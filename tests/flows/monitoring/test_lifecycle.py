@@ -126,3 +126,15 @@ def test_a_model_that_the_platform_knows_no_more_is_told_of(ten: TenStates) -> N
     assert [one.kind for one in found] == ["model_gone"]
     assert "its deployment could not be made again" in found[0].message
     assert told(ten) == []
+
+
+def test_a_model_that_is_gone_is_told_of_again_once_it_answers_no_more(ten: TenStates) -> None:
+    ten.live("triage")
+    unknown = ten.model.replace("ft-", "ft-0")
+    ten.pointed("triage", "triage-production", model=unknown)
+    assert [one.kind for one in told(ten)] == ["model_gone"]
+    ten.pointed("triage", "nowhere", model=unknown)
+    (found,) = told(ten)
+    assert "answers no more (404 DeploymentNotFound)" in found.message
+    assert found.command == "gatewright promote triage …"
+    assert told(ten) == []

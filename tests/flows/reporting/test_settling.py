@@ -14,10 +14,10 @@ from support.letters import ModelHost
 from support.succession import SUITE, Succession, model
 
 from flows.monitoring.regression_outcome import apply_outcome
-from flows.monitoring.settling import settle
 from flows.registry.opening import open_registry
 from flows.registry.store import Registry
 from flows.reporting.finish import finish_stopped, unfinished_runs
+from flows.reporting.settling import settle
 from flows.service.dispatcher.dispatch import Dispatcher
 
 pytestmark = pytest.mark.slow

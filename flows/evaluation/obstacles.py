@@ -1,12 +1,18 @@
-"""Is there room for what a run will write? Asked before it asks a model, since each answer is paid for."""
+"""What stands in the way of a run here, whatever the platform says: no room for what it writes, a hold on its target.
+
+Asked before it asks a model, since each answer is paid for.
+"""
 
 from __future__ import annotations
 
 from evals.files.full_disk import lacking_room
+from evals.report.numbers import instant
+from evals.report.sanitise import one_line
 from flows.evaluation.open_run import OpenRun
 from flows.platforms.base import Finding
+from flows.registry.store import Registry
 
-__all__ = ["disk_findings"]
+__all__ = ["disk_findings", "hold_findings"]
 
 _ANSWER_BYTES = 1024
 """What a short answer takes in the journal, with its scores: 800 to 960 bytes measured where answers are labels, report and all."""
@@ -27,6 +33,22 @@ def disk_findings(run: OpenRun) -> tuple[Finding, ...]:
     if lacking := lacking_room(run.folder, long):
         return (_finding(f"{answers:,} answers of {tokens:,} tokens may need more: {lacking}"),)
     return ()
+
+
+def hold_findings(registry: Registry, target: str) -> tuple[Finding, ...]:
+    """Return a warning of the hold on a target; nothing where there is none."""
+    held = registry.held(target)
+    if held is None:
+        return ()
+    since = f"{one_line(held.actor, 80)} since {instant(held.since)}"
+    return (
+        Finding(
+            name="hold",
+            level="warn",
+            message=f"the target is held by {since}: {one_line(held.why, 300)}; what passes is refused until it is released",
+            fix=f"gatewright release {target} --reason '…', then promote",
+        ),
+    )
 
 
 def _finding(message: str, *, failed: bool = False) -> Finding:
