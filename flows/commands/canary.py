@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,7 +19,7 @@ from flows.settings import Settings, load_settings
 if TYPE_CHECKING:
     from flows.monitoring.canary.status import CanaryStatus
 
-__all__ = ["canary_renderable", "register"]
+__all__ = ["canary_renderable", "register", "worst_code"]
 
 EXIT_OF_LOOK = {"chosen": 0, "alike": 0, "changed": 1, "skipped": 2, "unasked": 4}
 _BY_SEVERITY = (0, 2, 4, 3, 1)
@@ -53,7 +54,7 @@ def canary(
             console().print(canary_renderable(one))
         if not found:
             console().print(Text("no target file has a canary, and none was named"))
-    exit_with(max((_code(one) for one in found), key=_BY_SEVERITY.index, default=0))
+    exit_with(worst_code(found))
 
 
 async def _look(
@@ -78,6 +79,11 @@ async def _look(
     finally:
         if api is not None:
             await api.__aexit__()
+
+
+def worst_code(found: Sequence[CanaryStatus]) -> int:
+    """Return the exit code of several looks: that of the worst."""
+    return max((_code(one) for one in found), key=_BY_SEVERITY.index, default=0)
 
 
 def _code(one: CanaryStatus) -> int:
