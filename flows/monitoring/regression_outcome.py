@@ -4,16 +4,17 @@ alert    the event `gatewright.regression.failed` goes to Prefect, for an automa
 hold     automation may not promote until a person releases the target: a baseline that has got worse is a low bar
 revoke   the same, and the evidence of the live model is marked as revoked: it stays live until a person goes back, and
          is never gone back to
-rollback it is gone back by itself, to a warm model that has not failed: see `flows.monitoring.automatic_rollback`
+rollback Gatewright goes back to a warm model that has not failed: see `flows.monitoring.automatic_rollback`
 
-What they follow from is the target's word too (`act_on`): each run that fails, or only what all runs of the live model
-say together, which may be looked at as often as one likes. A model that answers otherwise and no worse is told of where
-`on_change` says so, which it does unless it is emptied; the same change again is told once.
+The target also says when (`act_on`): after each run that fails, or only when all runs of the live model together are evidence
+enough, which may be looked at as often as one likes. A model that changed without getting worse raises an alert unless
+`on_change` is empty; the same change raises it once.
 """
 
 from __future__ import annotations
 
 from evals.records import Record, Verdict
+from evals.report.numbers import counted
 from evals.report.sections.check import check_view
 from evals.report.sections.headline import blocking_checks
 from flows.evaluation.open_run import OpenRun, open_run
@@ -123,8 +124,9 @@ def in_one_line(run: OpenRun, verdict: Verdict) -> str:
         worst = max(watched.together, key=lambda one: one.log_e)
         said = f"all {worst.runs} runs together speak against {worst.check}"
     elif found:
-        said = check_view(found[0]).short
-        said += f", and {len(found) - 1} more" if len(found) > 1 else ""
+        more = sum(check.outcome == "FAIL" for check in found[1:])
+        rest = f", and {counted(more, 'more check')} failed" if more else ""
+        said = f"{check_view(found[0]).short}{rest}"
     else:
         said = "; ".join(verdict.reasons)[:200]
     return f"regression run {run.record.run_id}: {said}"

@@ -132,16 +132,15 @@ class TenStates:
         outcomes = {"steady": "PASS", "changed": "PASS", "worse": "FAIL"}
         outcome = outcomes.get(word, "INCONCLUSIVE")
         run_id = self.run(name, "regression", "judged", outcome=outcome, model=model)
+        moved = ("system fingerprint fp_2 was not seen before",) if word == "changed" else ()
         self.registry.save_regression_outcome(
             RegressionOutcome(
                 outcome=word,
                 run_id=run_id,
                 target=name,
                 model_id=model or self.model,
-                why="as measured",
-                changes=("system fingerprint fp_2 was not seen before",)
-                if word == "changed"
-                else (),
+                why="; ".join((*moved, "as measured")),
+                changes=moved,
             )
         )
         return run_id

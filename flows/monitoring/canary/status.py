@@ -1,4 +1,4 @@
-"""What is to be told of a target's canary, from what is on record alone: nothing is asked."""
+"""The state of a target's canary, from what is on record alone: nothing is asked."""
 
 from __future__ import annotations
 
@@ -64,7 +64,10 @@ class CanaryStatus(Record, frozen=True, kw_only=True):
 
 
 def canary_status(registry: Registry, target: Target) -> CanaryStatus:
-    """Return what is on record of a target's canary; without a look so far only its budget."""
+    """Return what is on record of a target's canary; without a look so far only its budget.
+
+    A regression run that ended since the last look, whoever asked for it, already counts.
+    """
     plan = target.canary or CanaryPlan()
     status = CanaryStatus(
         target=target.name,
@@ -76,7 +79,10 @@ def canary_status(registry: Registry, target: Target) -> CanaryStatus:
     state = registry.canary(target.name)
     if state is None:
         return status
-    return _with(status, this_month(state, registry.now()), registry.generation(target.name))
+    from flows.monitoring.canary.change import settled  # late: it imports what asks Prefect
+
+    state = this_month(settled(registry, state), registry.now())
+    return _with(status, state, registry.generation(target.name))
 
 
 def _with(status: CanaryStatus, state: CanaryState, generation: int) -> CanaryStatus:

@@ -44,7 +44,9 @@ def regression_needs(registry: Registry, target: str, regression: Watched | None
     if regression is None or severity is None:
         return
     said = _SAID.get(regression.outcome, regression.outcome)
-    why = "; ".join((*regression.changes, regression.why) if regression.why else regression.changes)
+    # The sentence for a changed model begins with what changed.
+    changes = () if regression.outcome == "changed" else regression.changes
+    why = "; ".join(filter(None, (regression.why, *changes)))
     message = f"the last regression run says '{said}'{': ' if why else ''}{one_line(why, _LONGEST)}"
     if regression.rollback_problem:
         message += f"; it was not rolled back: {one_line(regression.rollback_problem, _LONGEST)}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from evals.records import CheckResult, Endpoint, Verdict
 from flows.monitoring.regression_outcome import apply_outcome
@@ -48,8 +49,10 @@ def registry(settings: Settings) -> Any:
         yield registry
 
 
-def measured_again(registry: Registry, outcome: str, model: str = "v2") -> str:
-    """A regression run of a model that came out so."""
+def measured_again(
+    registry: Registry, outcome: str, model: str = "v2", besides: tuple[str, ...] = ()
+) -> str:
+    """A regression run of a model whose check came out so, and further checks as `besides` says."""
     run_id = f"again-{model}-{outcome.lower()}"
     registry.start_run(
         RunRecord(
@@ -77,7 +80,13 @@ def measured_again(registry: Registry, outcome: str, model: str = "v2") -> str:
     verdict = Verdict(
         outcome=outcome,  # type: ignore[arg-type]
         reasons=("0.6 is below 0.8",),
-        checks=(check,),
+        checks=(
+            check,
+            *(
+                replace(check, check=f"c{n} at_least 0.8", outcome=one)
+                for n, one in enumerate(besides)
+            ),
+        ),
         policy="support-triage",
         policy_digest="sha256:p",
         evidence_digest=f"sha256:{run_id}",
@@ -122,9 +131,13 @@ def test_settling_twice_revokes_once(project, settings, registry):
 
 def test_where_only_a_hold_is_asked_for_the_model_keeps_its_standing(project, settings, registry):
     asks_for(project, "hold")
-    apply_outcome(settings, measured_again(registry, "FAIL"))
+    besides = ("FAIL", "INCONCLUSIVE", "INCONCLUSIVE", "PASS")
+    apply_outcome(settings, measured_again(registry, "FAIL", besides=besides))
     assert registry.barred(TARGET, "v2") is None
-    assert registry.held(TARGET) is not None
+    # What is undecided is no part of the reason.
+    assert registry.held(TARGET).reason.endswith(
+        ": exact_match is 0.600 (at least 0.80 asked), and 1 more check failed"
+    )
 
 
 @pytest.mark.slow

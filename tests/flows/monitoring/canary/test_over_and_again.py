@@ -9,7 +9,9 @@ from support.verdicts import stored_verdict
 from evals.records import Response
 from evals.sampling.journal.entries import Entry, encode_entry
 from evals.sampling.journal.journal import Journal
+from flows.config.target import load_target
 from flows.monitoring.canary.marks import QUIET_AFTER
+from flows.monitoring.canary.status import canary_status
 from flows.registry.records import RunRecord
 from flows.registry.regression_outcomes import RegressionOutcome
 
@@ -66,6 +68,17 @@ async def test_cases_stay_when_marks_alone_changed_so_that_what_changes_next_is_
     assert (found.last.outcome, found.last.differing) == ("changed", 20)
     assert canary.host.asked[BASELINE] == before + 60  # nothing was chosen anew
     assert canary.kinds()[-2:] == ["canary_over", "canary_changed"]
+
+
+async def test_a_regression_run_asked_for_by_hand_is_seen_before_the_next_look(canary):
+    await canary.look()
+    canary.host.say = other
+    found = await canary.look(known=False)
+    assert found.change.regressed == ""
+    await regression(canary, "worse", "by-hand")
+    target = load_target(canary.letters.settings.targets, "letters")
+    change = canary_status(canary.registry, target).change
+    assert (change.run_id, change.regressed) == ("by-hand", "worse")
 
 
 async def test_after_a_change_of_answers_cases_are_held_against_those_of_the_run_that_settled_it(
