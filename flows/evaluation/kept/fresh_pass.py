@@ -135,7 +135,7 @@ async def take_reference(
 def _require_reason(target: str, despite: str, actor: str, reason: str) -> None:
     if not reason:
         raise RefusedError(
-            f"{despite}: taken as the measure now, its answers would make later regression runs steady; nothing was asked",
+            f"{despite}: as the reference, its answers of now would make later regression runs steady; nothing was asked",
             hint=f"gatewright rollback {target} --reason '…' goes back; gatewright reference {target} --reason '…' takes"
             " it on your word, which stays on record",
         )

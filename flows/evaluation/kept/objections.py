@@ -1,7 +1,7 @@
 """Why the answers of what is live may not become the measure of itself without somebody's word.
 
 Regression runs hold the live model against its own recorded answers. Taken anew after it got worse, these would make the
-worse model the measure, and every later run steady.
+worse model the reference, and every later run steady.
 """
 
 from __future__ import annotations

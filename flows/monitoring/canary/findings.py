@@ -75,7 +75,7 @@ def settle(at: Here, state: CanaryState, *, anew: bool, actor: str) -> CanarySta
         because = f"{actor} asked for it"
         fresh = replace(_without_cases(state), own_answers=True, because=because, steady_marks={})
         fresh = replace(fresh, passed_over=0, looked_over=0, measured_by="")
-        reason = f"{actor} uses today's answers as the measure"
+        reason = f"{actor} compares with today's answers from now on"
     elif found is not None and change.is_over(found):
         says = f"regression run {found.run_id}: {found.regressed}"
         fresh, reason = _over(state, found, says), f"the change is over ({says})"
