@@ -36,7 +36,9 @@ def canary(
         None, help="A target; all whose files have a canary when left out."
     ),
     choose_anew: bool = typer.Option(
-        False, "--choose-anew", help="Compare with today's answers from now on; the record names you."
+        False,
+        "--choose-anew",
+        help="Compare with today's answers from now on; the record names you.",
     ),
     as_json: bool = JSON_OPTION,
 ) -> None:
