@@ -4,7 +4,7 @@ GatewrightError                       exit 4: root of all that is raised on purp
 ├── ConfigurationError                exit 3: something a person wrote is wrong; carries every problem found
 │   └── CredentialError               exit 3: a credential is missing or has the wrong form
 ├── RefusedError                      exit 1: understood, and not allowed (a hold, a revoked model)
-│   ├── AnotherModelError             exit 1: the live deployment serves another model than is recorded (flows/deployments)
+│   ├── AnotherModelError             exit 1: the live deployment serves another model than is recorded (flows/freezing)
 │   ├── UnknownModelError             exit 3: the job, model or checkpoint is not known; mostly a mistyped id
 │   └── WebhookRefusedError           exit 1: a webhook without a valid signature (flows/platforms/fine_tuning)
 ├── WaitingError                      exit 2: a person has to decide first
