@@ -20,7 +20,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from support import forking
@@ -59,7 +58,7 @@ def main() -> None:
     if ours is not None:
         forking.use(ours, began_with)
     become(order, sys_path)
-    run(order["program"], order["argv"])
+    run(order["program"])
 
 
 def import_all(names: tuple[str, ...]) -> None:
@@ -77,7 +76,7 @@ def serve(channel: socket.socket) -> tuple[Order, list[int]]:
         if not message:
             os._exit(0)
         order = json.loads(message)
-        if order["program"] == "-c" or order["argv"][:2] == ["server", "start"]:
+        if (order["program"], *order["argv"][:2]) == ("prefect", "server", "start"):
             import_all(PREFECT_SERVER)
         between = os.fork()
         if between:
@@ -116,25 +115,21 @@ def become(order: Order, sys_path: list[str]) -> None:
     os.environ.update(environment)
     script = order["program"] if os.path.isabs(order["program"]) else ""
     how = [script] if script else ["-m", order["program"]]
-    how = ["-u"] if order["program"] == "-c" else how
     _show([sys.executable, *how, *order["argv"]], environment)
     os.chdir(order["folder"])
     sys.argv = [script, *order["argv"]]
     beside = os.path.dirname(script) or order["folder"]
     sys.path[:] = [beside, *dict.fromkeys((*_search_path(environment), *sys_path))]
     importlib.invalidate_caches()
-    _open_streams(order["program"] == "-c" or bool(environment.get("PYTHONUNBUFFERED")))
+    _open_streams(bool(environment.get("PYTHONUNBUFFERED")))
     _read_prefect_settings()
 
 
-def run(program: str, arguments: list[str]) -> None:
-    """Run a module as `python -m` does, a file, or what follows `-c`, to the end of the process."""
+def run(program: str) -> None:
+    """Run a module as `python -m` does, or a file, to the end of the process."""
     sys.modules.pop(program, None)
     try:
-        if program == "-c":
-            sys.modules["__main__"] = module = ModuleType("__main__")
-            exec(arguments[0], module.__dict__)
-        elif os.path.isabs(program):
+        if os.path.isabs(program):
             runpy.run_path(program, run_name="__main__")
         else:
             runpy.run_module(program, run_name="__main__", alter_sys=True)

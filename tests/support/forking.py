@@ -34,8 +34,6 @@ MODULES = frozenset(
     }
 )
 """What is forked when it is run with `-m` …"""
-XDIST = ("-u", "-c", "import sys;exec(eval(sys.stdin.readline()))")
-"""… how a worker of pytest-xdist begins, which finds most of what tests import …"""
 SCRIPTS = frozenset({"lives.py", "slot_work.py", "switch_race.py"})
 """… or as a file below `tests`."""
 STARTS_OTHERS = frozenset(
@@ -129,7 +127,7 @@ def _order(
     return {
         "program": program,
         "argv": rest,
-        "starts_others": program in STARTS_OTHERS or rest[:1] == ["demo"] or program == XDIST[1],
+        "starts_others": program in STARTS_OTHERS or rest[:1] == ["demo"],
         "environment": environment,
         "folder": folder,
         "new_session": new_session,
@@ -140,8 +138,6 @@ def _order(
 
 def _program_of(argv: list[str]) -> list[str]:
     """The module or the file that is run, with its arguments; "" where it is not one of those that are forked."""
-    if tuple(argv[1:]) == XDIST:
-        return list(XDIST[1:])
     if argv[1:2] == ["-m"] and argv[2:3] and argv[2] in MODULES:
         return argv[2:]
     if argv[1:] and os.path.basename(argv[1]) in SCRIPTS:
