@@ -107,8 +107,8 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two workers for a core: the tests that tell a whole story wait for servers half of the time."""
-    return 2 * (os.cpu_count() or 1)
+    """One worker more than there are cores: the tests that tell a whole story wait for servers now and then."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
