@@ -65,9 +65,9 @@ def p_of_differing(differing: int, passed_over: int, chance: float) -> float:
         raise ValueError(
             f"expected counts and a chance in (0, 1], got {differing}, {passed_over}, {chance}"
         )
-    from scipy.stats import binom  # late: `gatewright status` reads a constant of this module
+    from scipy import special  # late: `gatewright status` reads a constant of this module
 
-    return float(binom.sf(differing - 1, differing + passed_over, chance))
+    return float(special.bdtrc(differing - 1, differing + passed_over, chance))
 
 
 def p_of_more_restless(now: int, of_now: int, before: int, of_before: int) -> float:
