@@ -11,20 +11,14 @@ from dataclasses import dataclass
 from statistics import median
 
 from evals.evaluation.kept_answers import case_digest
-from evals.stats.steady_answers import (
-    LOOKS_A_YEAR,
-    chance_of_order,
-    fewest_differing,
-    p_of_differing,
-)
+from evals.stats.steady_answers import LOOKS_A_YEAR, p_of_differing
 from evals.suites.opened import OpenedSuite
 from flows.monitoring.canary.live_model import Answer, AskedCase, Key, LiveModel
+from flows.monitoring.canary.trigger import AGAIN, chance
 from flows.registry.canaries import CanaryCase, CanaryState
 
-__all__ = ["AGAIN", "Compared", "compare", "fewest", "still_there"]
+__all__ = ["Compared", "compare", "still_there"]
 
-AGAIN = 3
-"""How often a case has to answer otherwise within a look to count."""
 _LEAST_ANSWERED = 0.5
 
 
@@ -66,14 +60,14 @@ async def compare(live: LiveModel, state: CanaryState, asked: Mapping[Key, Asked
     here = [one for one in cases if _key(one) in first]
     otherwise = [one for one in here if not _alike(one, first[_key(one)])]
     differing, unconfirmed = await _asked_again(live, otherwise, asked)
-    chance = _chance(state.cases)
+    likely = chance(state.cases)
     marks = frozenset(mark for answer in first.values() for mark in answer.marks)
     return Compared(
         answered=len(here),
         differing=len(differing),
         unconfirmed=unconfirmed,
-        p=p_of_differing(len(differing), state.passed_over, chance),
-        p_unconfirmed=p_of_differing(len(differing) + unconfirmed, state.passed_over, chance),
+        p=p_of_differing(len(differing), state.passed_over, likely),
+        p_unconfirmed=p_of_differing(len(differing) + unconfirmed, state.passed_over, likely),
         latency=_latency(here, first),
         marks=marks,
         enough=len(here) >= max(1.0, _LEAST_ANSWERED * len(state.cases)),
@@ -94,11 +88,6 @@ def still_there(state: CanaryState, suites: Sequence[OpenedSuite]) -> dict[Key, 
     return found
 
 
-def fewest(cases: Sequence[CanaryCase], passed_over: int) -> int | None:
-    """How many of the cases have to answer otherwise for a look to trigger; None when all of them are not enough."""
-    return fewest_differing(len(cases), passed_over, _chance(cases)) if cases else None
-
-
 async def _asked_again(
     live: LiveModel, otherwise: list[CanaryCase], asked: Mapping[Key, AskedCase]
 ) -> tuple[list[CanaryCase], int]:
@@ -112,11 +101,6 @@ async def _asked_again(
         lost += len(left) - len(came)
         left = [one for one in came if not _alike(one, answers[_key(one)])]
     return ([], len(left) + lost) if live.spent.stopped else (left, lost)
-
-
-def _chance(cases: Sequence[CanaryCase]) -> float:
-    """The chance of the answers of whichever case was asked least."""
-    return chance_of_order(min(one.agreed for one in cases), AGAIN)
 
 
 def _alike(one: CanaryCase, answer: Answer) -> bool:

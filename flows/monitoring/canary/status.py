@@ -8,7 +8,9 @@ from evals.records import Record
 from evals.stats.steady_answers import LOOKS_A_YEAR
 from flows.config.target import CanaryPlan, Target
 from flows.monitoring.canary.budget import this_month
+from flows.monitoring.canary.change import settled
 from flows.monitoring.canary.marks import quiet_kinds
+from flows.monitoring.canary.trigger import fewest
 from flows.registry.canaries import CanaryChange, CanaryLook, CanaryState
 from flows.registry.store import Registry
 
@@ -79,8 +81,6 @@ def canary_status(registry: Registry, target: Target) -> CanaryStatus:
     state = registry.canary(target.name)
     if state is None:
         return status
-    from flows.monitoring.canary.change import settled  # late: it imports what asks Prefect
-
     state = this_month(settled(registry, state), registry.now())
     return _with(status, state, registry.generation(target.name))
 
@@ -96,8 +96,6 @@ def _with(status: CanaryStatus, state: CanaryState, generation: int) -> CanarySt
     )
     if state.generation != generation:  # what was seen of another model says nothing of this one
         return costed
-    from flows.monitoring.canary.comparing import fewest  # late: it imports what asks a model
-
     return replace(
         costed,
         model_id=state.model_id,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from evals.report.numbers import counted
 from evals.stats.steady_answers import LOOKS_A_YEAR
 from flows.monitoring.canary.choosing import Chosen
-from flows.monitoring.canary.comparing import Compared, fewest
+from flows.monitoring.canary.comparing import Compared
+from flows.monitoring.canary.trigger import fewest
 
 __all__ = [
     "bound_sentence",

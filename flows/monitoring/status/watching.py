@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from evals.records import LivePointer
 from evals.report.numbers import counted, signed
@@ -11,14 +10,12 @@ from evals.report.sanitise import one_line
 from flows.config.target import Target
 from flows.evaluation.kept.objections import taken_anew_sentence
 from flows.monitoring.against_itself import AgainstItself
+from flows.monitoring.canary.status import CanaryStatus, canary_status
 from flows.monitoring.status.records import CameTo, Need, Severity, Watched
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.canaries import CanaryChange, Regressed
 from flows.registry.provenance import origin
 from flows.registry.store import Registry
-
-if TYPE_CHECKING:
-    from flows.monitoring.canary.status import CanaryStatus
 
 __all__ = ["canary_needs", "canary_of", "itself_needs", "reference_needs", "regression_needs"]
 
@@ -81,8 +78,6 @@ def canary_of(registry: Registry, target: Target) -> CanaryStatus | None:
     """Return what is on record of a target's canary, None where it has none and never had."""
     if target.canary is None and registry.canary(target.name) is None:
         return None
-    from flows.monitoring.canary.status import canary_status  # numpy, for those who have one
-
     return canary_status(registry, target)
 
 
