@@ -14,15 +14,14 @@ from statistics import median
 from typing import Literal
 
 from evals.evaluation.answer_forms import AnswerForms, answer_forms
-from evals.evaluation.evaluation import settings_for
 from evals.evaluation.kept_answers import KeptAnswers, case_digest
-from evals.evaluation.kept_results import AskedSuite, asked_with, why_incomparable
+from evals.evaluation.kept_results import AskedSuite, why_incomparable
 from evals.evaluation.ordering import stratified_order
 from evals.records import digest
 from evals.stats.steady_answers import chance_of_order, p_of_differing, p_of_more_restless
 from evals.suites.opened import OpenedSuite
-from flows.evaluation.kept.keep import open_reference
-from flows.evaluation.open_run import TargetPlan, sampling_settings, strata
+from flows.evaluation.kept.keep import asked_by, open_reference
+from flows.evaluation.open_run import TargetPlan, strata
 from flows.monitoring.canary.answers_of_run import in_run
 from flows.monitoring.canary.live_model import Answer, AskedCase, Key, LiveModel
 from flows.platforms.model_names import same_model
@@ -37,7 +36,8 @@ AGAIN = 5
 """How often a case is asked before it is chosen, where answers of it are kept; once more where none are."""
 _DRAWN = 2
 _Kept = tuple[dict[Key, list[AnswerForms]], frozenset[str]]
-_WAYS: tuple[Literal["text", "labels"], ...] = ("text", "labels")
+_Way = Literal["text", "labels"]
+_WAYS: tuple[_Way, ...] = ("text", "labels")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,26 +74,18 @@ class _Drawn:
     kept: list[AnswerForms]
     new: list[Answer] = field(default_factory=list)
 
-    def way(self, forms: Sequence[AnswerForms]) -> Literal["text", "labels"] | None:
-        """By what all answers agree, the stricter of the two; None when they do not."""
-        for way in _WAYS:
-            found = {one.by(way) for one in forms}
-            if len(found) == 1 and found != {""}:
-                return way
-        return None
-
     @property
     def forms(self) -> list[AnswerForms]:
         return [answer.forms for answer in self.new]
 
     @property
-    def steady(self) -> Literal["text", "labels"] | None:
-        return self.way([*self.kept, *self.forms])
+    def steady(self) -> _Way | None:
+        return _agree_by([*self.kept, *self.forms])
 
     @property
     def restless(self) -> bool:
         """Whether the first `AGAIN` new answers do not agree; kept ones have no say in it."""
-        return self.way(self.forms[:AGAIN]) is None
+        return _agree_by(self.forms[:AGAIN]) is None
 
     @property
     def turned(self) -> bool:
@@ -105,9 +97,18 @@ class _Drawn:
         return False
 
 
+def _agree_by(forms: Sequence[AnswerForms]) -> _Way | None:
+    """By what all answers agree, the stricter of the two; None when they do not."""
+    for way in _WAYS:
+        found = {one.by(way) for one in forms}
+        if len(found) == 1 and found != {""}:
+            return way
+    return None
+
+
 def asking(plan: TargetPlan, number: int) -> str:
-    """Return a digest of how many cases are wanted and how suites are asked: answers to other questions tell nothing."""
-    ways = {one.suite.name: dict(_asked_now(plan, one).asked_with) for one in plan.suites}
+    """Return a digest of how many cases are wanted and how suites are asked: answers to other questions can't be compared."""
+    ways = {name: dict(one.asked_with) for name, one in _asked_now(plan).items()}
     return digest([number, ways])
 
 
@@ -134,17 +135,17 @@ async def choose(
     drawn = [_Drawn(one=one, kept=kept.get(one.key, [])) for one in order if own or one.key in kept]
     drawn = drawn[: _DRAWN * number]
     again = AGAIN + 1 if own else AGAIN
-    asked = await _ask(live, [one for one in drawn if not one.kept or one.way(one.kept)], again)
+    varied = [one for one in drawn if one.kept and _agree_by(one.kept) is None]
+    asked = await _ask(live, [one for one in drawn if one not in varied], again)
     steady = [one for one in asked if one.steady and not one.turned]
     turned = [one for one in asked if one.turned]
-    passed_over = sum(one not in steady for one in asked) + sum(
-        one.way(one.kept) is None for one in drawn if one.kept
-    )
+    looked_over = len(asked) + len(varied)
+    passed_over = looked_over - len(steady)
     restless = sum(one.restless for one in asked)
     before = (state.passed_over, state.looked_over) if comparable else (0, 0)
     return Chosen(
         asked=len(drawn),
-        looked_over=len(asked) + sum(one.way(one.kept) is None for one in drawn if one.kept),
+        looked_over=looked_over,
         restless=restless,
         p_restless=p_of_more_restless(restless, len(asked), *before),
         measured_by="" if own else state.measured_by,
@@ -169,7 +170,7 @@ async def _ask(live: LiveModel, drawn: Sequence[_Drawn], again: int) -> list[_Dr
         left = [one for one in left if one.one.key in answers]
         for one in left:
             one.new.append(answers[one.one.key])
-        left = [one for one in left if one.way(one.forms)]
+        left = [one for one in left if _agree_by(one.forms)]
     return whole
 
 
@@ -231,13 +232,13 @@ def _kept(
     settings: Settings, registry: Registry, live: LiveModel, order: Sequence[AskedCase]
 ) -> _Kept:
     """The kept answers of the live model to some cases that did not change since, and the marks kept with them."""
-    wanted = {one.key: one for one in order}
+    wanted, now = {one.key: one for one in order}, _asked_now(live.plan)
     found: dict[Key, list[AnswerForms]] = {}
     marks: set[str] = set()
     for answers in _sources(settings, registry, live):
         for opened in {one.opened.suite.name: one.opened for one in order}.values():
             record = answers.record.suite(opened.suite.name)
-            if record is None or why_incomparable(record, _asked_now(live.plan, opened)):
+            if record is None or why_incomparable(record, now[opened.suite.name]):
                 continue
             marks.update(record.deployments)
             for key, forms in _forms(answers, opened, wanted):
@@ -268,11 +269,6 @@ def _forms(
                 yield key, forms
 
 
-def _asked_now(plan: TargetPlan, opened: OpenedSuite) -> AskedSuite:
-    stated = plan.target.sampling
-    with_ = asked_with(
-        settings_for(opened, sampling_settings(plan.target, "candidate")),
-        system_prompt=stated.get("candidate", {}).get("system_prompt"),
-        api=stated.get("api", "chat"),
-    )
-    return AskedSuite(opened=opened, asked_with=with_, repeats=1)
+def _asked_now(plan: TargetPlan) -> dict[str, AskedSuite]:
+    once = {one.suite.name: 1 for one in plan.suites}
+    return {one.opened.suite.name: one for one in asked_by(plan, "candidate", once)}
