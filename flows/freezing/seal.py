@@ -79,8 +79,7 @@ def _keep(question: Question, begun: Begun, price: Price | None) -> tuple[KeptAn
 
 
 def _parts(question: Question, journal: Journal) -> Iterator[AnswersToKeep]:
-    live, evaluation = question.live, question.evaluation
-    names = {live.model_id, live.deployment, live.endpoint.model}
+    evaluation = question.evaluation
     for opened in question.plan.suites:
         yield AnswersToKeep(
             opened=opened,
@@ -88,7 +87,7 @@ def _parts(question: Question, journal: Journal) -> Iterator[AnswersToKeep]:
             rows=evaluation.asked(opened, 1, ROLE),
             repeats=question.repeats,
             asked_with=question.asked_with(opened),
-            own_names=frozenset(name for name in names if name),
+            own_names=question.live.names,
         )
 
 

@@ -238,9 +238,8 @@ def _require_answered(evaluation: Evaluation, plan: TargetPlan) -> None:
 
 
 def _own_names(registry: Registry, live: LivePointer) -> frozenset[str]:
-    names = {live.model_id, live.deployment, live.endpoint.model}
     run = registry.run(live.run_id) if live.run_id else None
-    return frozenset(name for name in (*names, slot_name(run) if run else None) if name)
+    return live.names | {slot_name(run)} if run is not None else live.names
 
 
 def _parts(

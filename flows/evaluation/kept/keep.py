@@ -112,8 +112,7 @@ def asked_by(plan: TargetPlan, role: Role, repeats: Mapping[str, int]) -> list[A
 
 def own_names(run: OpenRun, pointer: LivePointer) -> frozenset[str]:
     """Return the names under which a live model was or is asked: where a service only echoes them, it says nothing."""
-    names = {pointer.model_id, pointer.deployment, pointer.endpoint.model, slot_name(run.record)}
-    return frozenset(name for name in names if name)
+    return pointer.names | {slot_name(run.record)}
 
 
 def _parts(

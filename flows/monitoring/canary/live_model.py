@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -198,15 +198,9 @@ class LiveModel:
                     one = cases[entry.response.case_id]
                     forms = answer_forms(one.opened, one.case, entry.response)
                     if forms is not None:
-                        marks = frozenset(deployment_marks(entry, self.own_names()))
+                        marks = frozenset(deployment_marks(entry, self.pointer.names))
                         latency = entry.response.latency_ms
                         yield one.key, Answer(forms=forms, latency_ms=latency, marks=marks)
-
-    def own_names(self) -> frozenset[str]:
-        """The names under which it is asked: where a service only echoes them, it says nothing."""
-        pointer = self.pointer
-        names = {pointer.model_id, pointer.deployment, pointer.endpoint.model}
-        return frozenset(name for name in names if name)
 
     def forget(self) -> None:
         """Delete the answers, which nobody needs any more once a look is on record."""
@@ -216,14 +210,8 @@ class LiveModel:
 def spent_by_killed(folder: Path) -> Spending:
     """Return what the look of a killed process spent, and clear its folder away. It holds nothing afterwards."""
     found = Spending()
-    for call in _calls(sorted(folder.glob("ask-*"))):
-        found.add(*call)
+    for call in (call for asked in sorted(folder.glob("ask-*")) for call in read_usage(asked)):
+        for role in call.roles.values():
+            found.add(role.requests + call.uncounted, role.spent_usd)
     shutil.rmtree(folder, ignore_errors=True)
     return found
-
-
-def _calls(folders: Iterable[Path]) -> Iterator[tuple[int, float | None]]:
-    for folder in folders:
-        for call in read_usage(folder):
-            for role in call.roles.values():
-                yield role.requests + call.uncounted, role.spent_usd
