@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["canary_renderable", "register", "worst_code"]
 
 EXIT_OF_LOOK = {"chosen": 0, "alike": 0, "changed": 1, "skipped": 2, "unasked": 4}
-_BY_SEVERITY = (0, 2, 4, 3, 1)
-"""Exit codes from the least to the worst, as `gatewright status` orders them."""
 
 
 def register(app: typer.Typer) -> None:
@@ -84,8 +82,10 @@ async def _look(
 
 
 def worst_code(found: Sequence[CanaryStatus]) -> int:
-    """Return the exit code of several looks: that of the worst."""
-    return max((_code(one) for one in found), key=_BY_SEVERITY.index, default=0)
+    """Return the exit code of several looks: that of the worst, in the order of `gatewright status`."""
+    from flows.monitoring.status.records import EXIT_CODES
+
+    return max((_code(one) for one in found), key=[*EXIT_CODES.values()].index, default=0)
 
 
 def _code(one: CanaryStatus) -> int:

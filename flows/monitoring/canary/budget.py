@@ -12,7 +12,7 @@ from flows.registry.canaries import CanaryState
 if TYPE_CHECKING:
     from flows.monitoring.canary.live_model import Spending
 
-__all__ = ["left_calls", "left_usd", "spent", "this_month", "why_not"]
+__all__ = ["carried_over", "left_calls", "left_usd", "spent", "this_month", "why_not"]
 
 
 def this_month(state: CanaryState, now: str) -> CanaryState:
@@ -21,6 +21,18 @@ def this_month(state: CanaryState, now: str) -> CanaryState:
     if state.month == month:
         return state
     return replace(state, month=month, month_calls=0, month_starts=0, month_usd=0.0, unpriced=0)
+
+
+def carried_over(before: CanaryState, fresh: CanaryState) -> CanaryState:
+    """Return the canary of what went live since with the counts of the month: the budget is the target's."""
+    return replace(
+        fresh,
+        month=before.month,
+        month_calls=before.month_calls,
+        month_starts=before.month_starts,
+        month_usd=before.month_usd,
+        unpriced=before.unpriced,
+    )
 
 
 def spent(state: CanaryState, spending: Spending) -> CanaryState:

@@ -19,6 +19,7 @@ from flows.monitoring.canary.comparing import Compared
 from flows.monitoring.canary.live_model import Spending
 from flows.monitoring.canary.marks import counted_steady, new_marks, with_marks
 from flows.monitoring.canary.words import (
+    BUDGET_RAN_OUT,
     said_alike,
     said_changed,
     said_chosen,
@@ -121,7 +122,7 @@ def after_choosing(
 ) -> CanaryState:
     """Put chosen cases on record, or a change where the answers are not those that were kept, or vary as they did not."""
     if spent.stopped:
-        return noted(at, state, "skipped", _SPENT, spent)
+        return noted(at, state, "skipped", BUDGET_RAN_OUT, spent)
     if not chosen.answered:
         return unasked(at, state, "no case was answered each time it was asked", spent)
     if chosen.answered < chosen.asked / 2:
@@ -227,9 +228,6 @@ def _compared(compared: Compared, outcome: LookOutcome, said: str) -> CanaryLook
         p=compared.p,
         latency=compared.latency,
     )
-
-
-_SPENT = "the rest of this month's budget did not reach to the end of the look"
 
 
 def _still(

@@ -10,8 +10,6 @@ import asyncio
 import os
 from collections.abc import Mapping
 
-from msgspec.structs import replace
-
 from evals.errors import (
     ConfigurationError,
     GatewrightError,
@@ -58,14 +56,19 @@ async def look_at_all(
     with open_registry(settings) as registry:
         for name in (target,) if target is not None else target_names(settings.targets):
             try:
-                scheduled = load_target(settings.targets, name).canary is not None
-                if target is None and (not scheduled or registry.live(name) is None):
-                    continue
-                found.append(await look_at(settings, registry, name, api))
+                if target is not None or _is_due(settings, registry, name):
+                    found.append(await look_at(settings, registry, name, api))
             except GatewrightError as error:
                 problem = " ".join(str(error).split())
                 found.append(CanaryStatus(target=name, scheduled=True, problem=problem))
     return tuple(found)
+
+
+def _is_due(settings: Settings, registry: Registry, name: str) -> bool:
+    """Whether a target's file asks for hourly looks, and there is something to look at."""
+    return (
+        load_target(settings.targets, name).canary is not None and registry.live(name) is not None
+    )
 
 
 async def look_at(
@@ -109,18 +112,10 @@ def _on_record(registry: Registry, name: str, live: LivePointer) -> CanaryState:
     known, now = registry.canary(name), registry.now()
     fresh = CanaryState(target=name, generation=live.generation, model_id=live.model_id)
     if known is None:
-        return budget.this_month(fresh, now)
-    if (known.generation, known.model_id) == (live.generation, live.model_id):
-        return budget.this_month(known, now)
-    kept = replace(
-        fresh,
-        month=known.month,
-        month_calls=known.month_calls,
-        month_usd=known.month_usd,
-        unpriced=known.unpriced,
-        month_starts=known.month_starts,
-    )
-    return budget.this_month(kept, now)
+        known = fresh
+    elif (known.generation, known.model_id) != (live.generation, live.model_id):
+        known = budget.carried_over(known, fresh)
+    return budget.this_month(known, now)
 
 
 async def _make(

@@ -11,6 +11,7 @@ from flows.monitoring.canary.comparing import Compared
 from flows.monitoring.canary.trigger import fewest
 
 __all__ = [
+    "BUDGET_RAN_OUT",
     "bound_sentence",
     "said_alike",
     "said_changed",
@@ -21,6 +22,7 @@ __all__ = [
     "said_stopped",
 ]
 
+BUDGET_RAN_OUT = "this month's budget ran out before the end of the look"
 _SHOWN = 3
 
 
@@ -105,8 +107,7 @@ def said_doubtful(compared: Compared) -> str:
 
 def said_stopped(compared: Compared) -> str:
     """That the budget ended the look, and what it had seen by then."""
-    spent = "the rest of this month's budget did not reach to the end of the look"
-    return f"{spent}; {_doubt(compared)}" if compared.unconfirmed else spent
+    return f"{BUDGET_RAN_OUT}; {_doubt(compared)}" if compared.unconfirmed else BUDGET_RAN_OUT
 
 
 def _doubt(compared: Compared) -> str:
