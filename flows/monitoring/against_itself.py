@@ -14,7 +14,6 @@ from typing import Literal
 from evals.records import LivePointer, Record
 from evals.stats.symmetric import symmetric_mean
 from flows.files import read_record
-from flows.platforms.model_names import same_id
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -88,11 +87,7 @@ def pairs_file(settings: Settings, run_id: str) -> Path:
 
 def runs_of_model(registry: Registry, target: str, model_id: str) -> list[RunRecord]:
     """Return the regression runs of a model, oldest first; those that are settled have left their pairs."""
-    found = [
-        run
-        for run in registry.runs(target, None)
-        if run.kind == "regression" and same_id(run.candidate_model or "", model_id)
-    ]
+    found = registry.regressions_of(target, model_id)
     return sorted(found, key=lambda run: (run.created_at, run.run_id))
 
 

@@ -11,7 +11,7 @@ from evals.gate.policy import GatePolicy, load_policy
 from evals.records import LivePointer
 from flows.config.target import Target
 from flows.monitoring.status.records import LiveModel, Tries, Watched
-from flows.platforms.model_names import same_id, short_name
+from flows.platforms.model_names import short_name
 from flows.registry.decisions import decided_by
 from flows.registry.ledger import WINDOW_S
 from flows.registry.store import Registry
@@ -55,9 +55,7 @@ def last_regression(registry: Registry, live: LivePointer | None) -> Watched | N
     if live is None:
         return None
     now = registry.now()
-    for run in registry.runs(live.target, 500):
-        if run.kind != "regression" or not same_id(run.candidate_model or "", live.model_id):
-            continue
+    for run in registry.regressions_of(live.target, live.model_id):
         verdict, judged = registry.verdict(run.run_id), registry.judged_at(run.run_id)
         if verdict is not None and judged is not None:
             found = Watched(
