@@ -57,7 +57,7 @@ async def ends_of(
 async def ends_now(
     registry: Registry, target: Target, platform: HostingPlatform
 ) -> tuple[ModelEnd, ...]:
-    """Return the same; a live model that the platform says is retired or unknown is asked one word, whether it answers."""
+    """Return the same; a live model that the platform has as retired or unknown is asked one word, to see whether it answers."""
     return tuple(
         [
             await _asked(registry, target, platform, end)
@@ -187,7 +187,7 @@ def _gone(target: str, end: ModelEnd) -> Need:
 
 
 def _refuses(registry: Registry, target: str, end: ModelEnd, *, frozen: bool) -> Need:
-    """The live model is gone, and whoever asks it is told so."""
+    """The live model is gone, and answers every question by saying so."""
     word = "retired" if end.state == "retired" else "not known any more"
     against = (
         "its frozen answers stand in for it when a successor is judged"

@@ -35,7 +35,7 @@ _OF_OUTCOME: Mapping[CameTo, Severity] = {
     "INCONCLUSIVE": "notice",
 }
 _UNDECIDED: frozenset[Regressed] = frozenset({"cannot_tell", "failed"})
-"""What a regression run came to that says nothing of a change: only a person can."""
+"""Outcomes of a regression run that decide nothing about a change: a person has to."""
 
 
 def regression_needs(registry: Registry, target: str, regression: Watched | None) -> Iterator[Need]:
