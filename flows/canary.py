@@ -1,4 +1,4 @@
-"""The canary flow: once an hour, ask what is live a few cases, and start a regression run where it answers otherwise."""
+"""The canary flow: once an hour, ask the live model a few cases, and start a regression run where its answers differ."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["canary"]
 
 @flow(name="canary", persist_result=False)
 async def canary(target: str | None = None) -> dict[str, str]:
-    """Look at one target, or at all whose files have a canary; returns what each look came to.
+    """Look at one target, or at all whose files have a canary; returns the outcome of each look.
 
-    Fails, after all is done, when a target could not be looked at, or a regression run not be started.
+    Fails, after all is done, when a look failed or a regression run could not be started.
     """
     log, problems = get_run_logger(), []
     with waits_in_flow_log():

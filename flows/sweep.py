@@ -20,9 +20,9 @@ __all__ = ["sweep"]
 async def sweep(target: str | None = None) -> list[str]:
     """Sweep one target, or all; returns the names of what was deleted. Fails, after all is done, when something stuck.
 
-    What draws near (last days of models, questions about to expire) is told, each thing once: see `flows.monitoring.lifecycle`.
+    What draws near (last days of models, questions about to expire) is announced, each thing once: see `flows.monitoring.lifecycle`.
 
-    A change made past Gatewright is told and put on record, and left as it is: see `flows.monitoring.drift_watch`.
+    A change made past Gatewright is announced and put on record, and left as it is: see `flows.monitoring.drift_watch`.
 
     Sweeping all also forgets the stored answers that no target reuses any more.
     """

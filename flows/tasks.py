@@ -137,14 +137,14 @@ async def conclude(run_id: str) -> str:
 
 @task(name="go live", **_STEP)
 async def go_live(run_id: str) -> str:
-    """Promote, if verdict or answer allow it; returns the state the promotion came to."""
+    """Promote, if verdict or answer allow it; returns the state that the promotion ended in."""
     outcome = await release.go_live(load_settings(), run_id)
     return outcome.state
 
 
 @task(name="reference", **_STEP)
 async def take_reference(run_id: str) -> str:
-    """Ask what went live by a run once more, for regression runs to hold it against; returns why that failed, "" if not."""
+    """Ask the model that a run made live once more, as the reference of regression runs; returns why that failed, "" if not."""
     settings = load_settings()
     made = await fresh_pass.pass_over(settings, run_id)
     return "" if made is None else made.why
@@ -188,7 +188,7 @@ async def settle_regression(run_id: str) -> str:
 async def check_drift(
     target: str | None, settle_s: float = drift_watch.SETTLE_S
 ) -> tuple[drift_watch.DriftCheck, ...]:
-    """Look whether what is live really stands and is read; what is new is told first, then put on record."""
+    """Check whether what is live really stands and is read; what is new is announced first, then put on record."""
     settings = load_settings()
     checks = await drift_watch.check_all(settings, target, settle_s=settle_s)
     for one in checks:
@@ -201,7 +201,7 @@ async def check_drift(
 
 @task(name="lifecycle", **_STEP)
 async def check_lifecycle(target: str | None) -> tuple[lifecycle.LifecycleWarning, ...]:
-    """Tell of what draws near, each thing once: last days of models, questions about to expire, what is left over."""
+    """Announce what draws near, each thing once: last days of models, questions about to expire, what is left over."""
     settings = load_settings()
     found = await lifecycle.new_warnings(settings, target)
     for one in found:

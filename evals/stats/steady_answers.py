@@ -33,7 +33,7 @@ __all__ = [
 LOOKS_A_YEAR = 366 * 24
 """Hourly looks in the longest year: of so many looks of an unchanged model one triggers at most, on average."""
 CHOICES_PER_FALSE_TRIGGER = 1000
-"""Choosing holds new answers against kept ones, and concludes once in so many choices at most that an unchanged model is another one."""
+"""Choosing compares new answers with kept ones, and takes an unchanged model for another one in one of so many choices at most."""
 LEAST_CHANCE = 0.01
 """However often a case was answered alike, three answers that differ are not taken for a rarer thing: services are not ideal."""
 

@@ -99,7 +99,7 @@ _STYLES = {"chosen": "green", "alike": "green", "changed": "red"}
 
 
 def canary_renderable(one: CanaryStatus) -> Text:
-    """A look in a few lines: what it came to, what follows, what it costs, and how often it may be wrong."""
+    """A look in a few lines: its outcome, what follows, what it costs, and how often it may be wrong."""
     from flows.monitoring.canary.words import bound_sentence
 
     last, text = one.last, Text()

@@ -1,9 +1,9 @@
-"""Whose process is silent, by what a looker that stays has seen itself: for the service, which acts on it.
+"""Whose process is silent, as this process has observed it: for the service, which acts on it.
 
-How old a lease is by the database says too much after a pause: when the database was away, a machine slept, or its clock was
-set, every run looks silent at once, and the next beat is still to come. Here a process is taken for dead when its lease stood
-still for as long as a lease lives while this looker was looking, by a clock that stands still in a pause too. So no clocks are
-compared, and a death is noticed within half a minute all the same; on the same machine at once.
+The age of a lease by the database misleads after a pause: when the database was away, a machine slept, or its clock was set, every
+run looks silent at once, until its next beat. Here a process counts as dead when its lease did not move for a lease's life while
+this process was watching, by a monotonic clock; of a gap between two looks only a part counts. So no two clocks are compared, and a
+death is still noticed within half a minute; on the same machine at once.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from flows.registry.leases import LIFE_S, Lease
 __all__ = ["LeaseWatch"]
 
 _MOST_COUNTED_S = LIFE_S / 2
-"""What a time without a look counts for at most, in seconds: it may have been a pause."""
+"""How much of the time between two looks counts at most, in seconds: it may have been a pause."""
 
 
 class LeaseWatch:
-    """Remembers how long each lease stood still while it was looked at. `clock` is monotonic, in seconds."""
+    """Remembers how long each lease did not move while it was watched. `clock` is monotonic, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -29,7 +29,7 @@ __all__ = ["Processes", "free_port"]
 
 GRACE_S = 10.0
 _LOWEST, _PORTS = 12_000, 20_000
-"""Ports that no system gives away by itself: Linux begins at 32,768, others at 49,152."""
+"""Ports below those that systems assign on their own: Linux begins at 32,768, others at 49,152."""
 
 
 class Processes:
@@ -137,9 +137,9 @@ class Processes:
 
 
 def free_port() -> int:
-    """Return a TCP port on loopback that is free now, and none that the system gives to whoever asks for any.
+    """Return a TCP port on loopback that is free now, outside of the range that the system assigns on its own.
 
-    Between now and when a server takes it, the system gives away hundreds of others on a busy machine.
+    Until a server takes it, a busy machine may assign hundreds of ports of that range.
     """
     for _ in range(100):
         port = _LOWEST + secrets.randbelow(_PORTS)

@@ -31,7 +31,7 @@ __all__ = [
 LookOutcome = Literal["chosen", "alike", "changed", "skipped", "unasked"]
 """chosen: there were no cases before; skipped: nothing was asked, by the budget; unasked: too few answers came."""
 Regressed = Literal["", "steady", "changed", "worse", "cannot_tell", "failed"]
-"""What the regression run that a change started came to; "" while it has not ended."""
+"""The outcome of the regression run that a change started; "" while it has not ended."""
 EventKind = Literal["canary_chosen", "canary_changed", "canary_over"]
 
 
@@ -54,7 +54,7 @@ class CanaryChange(Record, frozen=True, kw_only=True, omit_defaults=True):
     """A change that was found: in the answers, or in the marks of the deployment, or both; it starts one regression run.
 
     `key` is that of the flow run, `flow_run` its id once there is one, `starts` how many were started; `problem` is why
-    none could be. `run_id` is the regression run that answers it, `regressed` what that came to.
+    none could be. `run_id` is the regression run that answers it, `regressed` its outcome.
     """
 
     at: str
@@ -75,7 +75,7 @@ class CanaryChange(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CanaryLook(Record, frozen=True, kw_only=True, omit_defaults=True):
-    """What one look came to. `differing` of `answered` cases answered otherwise each time they were asked, `p` is the
+    """The outcome of one look. `differing` of `answered` cases answered otherwise each time they were asked, `p` is the
     p-value of that, `latency` how many times as long the answers took as when the cases were chosen. `unconfirmed` more answered
     otherwise, and the answers that would have confirmed it were lost.
     """
@@ -96,7 +96,7 @@ class CanaryState(Record, frozen=True, kw_only=True, omit_defaults=True):
     """All that is known of a target's canary. Times are UTC, ISO 8601; `month` is such as 2026-11.
 
     `own_answers` says that the cases were chosen by answers that the canary asked for itself, none having been kept.
-    `measured_by` is the regression run whose answers they are held against instead of the kept ones, since a change is over;
+    `measured_by` is the regression run whose answers they are compared with instead of the kept ones, since a change is over;
     `because` is why cases are to be chosen again. `passed_over` of `looked_over` cases were not chosen. `asking` is a digest of how many cases were wanted and how they are asked.
     `marks` are system fingerprints and model names seen so far, `steady_marks` how many changes of each kind of mark alone
     were no change of the model. `month_starts` regression runs were started in the month.
@@ -151,7 +151,7 @@ def keep_canary(
     data: dict[str, Any] | None = None,
     actor: str = AUTOMATION,
 ) -> None:
-    """Write a canary down in place of what was known, with the event that tells of it, if it is one to tell."""
+    """Replace the record of a canary, and append the event of the change, if there is one."""
     if event is not None:
         writer.append(
             event,

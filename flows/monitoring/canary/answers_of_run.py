@@ -1,4 +1,4 @@
-"""The answers of a regression run: what cases are held against once that run said that a change made the model no worse."""
+"""The answers of a regression run: cases are compared with them once that run found the changed model no worse."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""What follows from a change that a canary found: one full regression run, and what that came to decides the rest.
+"""What follows from a change that a canary found: one full regression run, whose outcome decides the rest.
 
-steady, changed    the change is over: where answers changed, cases are chosen anew and held against those of that run
+steady, changed    the change is over: where answers changed, cases are chosen again and compared with those of that run
 worse, can't tell  it stays on record and starts nothing more, until a later regression run is steady, the answers are as
                    before, or something else is live
 failed             another run is started, a few times
 
 Any regression run of the live model that began after the change was found counts, whoever started it. One that is under way
-when a change is found may have asked the model of before: then the next look starts another.
+when a change is found may have asked the model before the change: then the next look starts another.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _BEGINS_WITHIN = timedelta(minutes=10)
 
 
 def settled(registry: Registry, state: CanaryState) -> CanaryState:
-    """Return the canary with what regression runs since its change came to; the newest that ended counts."""
+    """Return the canary with the outcome of the regression runs since its change; the newest that ended counts."""
     change = state.change
     if change is None:
         return state

@@ -122,8 +122,8 @@ async def choose(
 ) -> Chosen:
     """Choose `number` cases, or as many as there are. Asks each drawn one `AGAIN` times, or once more without kept answers.
 
-    After a change that is over, the answers of the regression run that said so stand for the kept ones. Where a person had cases
-    chosen by the answers of now, no others are taken.
+    After a change that is over, the answers of the regression run that ended it take the place of the kept ones. Where a person
+    asked for today's answers, no others are used.
 
     Raises SamplingError when the endpoint can't be asked at all, KeptAnswersError when kept answers are damaged.
     """

@@ -1,7 +1,7 @@
-"""One look at chosen cases: each is asked once, those that answer otherwise twice more, and all is held together.
+"""One look at chosen cases: each is asked once, and those that answer otherwise twice more.
 
-What a look is held against are the answers by which the cases were chosen, and none since: else a model that was changed would,
-hour by hour, become what it is compared with.
+A look is compared with the answers by which the cases were chosen, and with none since: else a model that changes slowly would
+become its own reference, hour by hour.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Compared:
     """What the answers of a look say: of `answered` cases `differing` answered otherwise each time they were asked; `unconfirmed` more did
     so until an answer was lost.
 
-    `p` is the p-value of that, and `enough` says whether so many answered that it tells anything.
+    `p` is the p-value of that, and `enough` says whether enough cases answered to decide.
     """
 
     answered: int
@@ -51,7 +51,7 @@ class Compared:
 
 
 async def compare(live: LiveModel, state: CanaryState, asked: Mapping[Key, AskedCase]) -> Compared:
-    """Ask the cases of a canary and hold their answers against what is recorded.
+    """Ask the cases of a canary and compare their answers with the recorded ones.
 
     Raises SamplingError when the endpoint can't be asked at all.
     """

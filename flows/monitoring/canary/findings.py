@@ -1,4 +1,4 @@
-"""From answers to what is on record: alike, changed, or not to be told; each transition of a canary in one place."""
+"""From answers to the record: alike, changed, or undecided; every transition of a canary is here."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Here:
 
 
 def settle(at: Here, state: CanaryState, *, anew: bool, actor: str) -> CanaryState:
-    """Take in what regression runs came to, and what a person asks for: whether a change is over, and cases are chosen again."""
+    """Apply the outcome of regression runs and the request of a person: whether a change is over, and cases are chosen again."""
     state = change.settled(at.registry, state)
     found = state.change
     if anew:
@@ -88,7 +88,7 @@ def settle(at: Here, state: CanaryState, *, anew: bool, actor: str) -> CanarySta
 
 
 def _over(state: CanaryState, found: CanaryChange, says: str) -> CanaryState:
-    """Where marks alone changed, cases stay: what they are held against is older than the change, and no worse for it."""
+    """Where marks alone changed, the cases stay: the answers they are compared with are older than the change, and still valid."""
     if state.cases and not found.answers:
         return replace(counted_steady(state, found.marks), change=None)
     because = f"the change of {found.at[:16].replace('T', ' ')} UTC is over ({says})"
@@ -202,7 +202,7 @@ def noted(
     *,
     answered: int = 0,
 ) -> CanaryState:
-    """Return the canary after a look that came to this."""
+    """Return the canary after a look with this outcome."""
     look = CanaryLook(at="", outcome=outcome, said=said, answered=answered)
     return _looked(at, state, look, spent)
 

@@ -47,7 +47,7 @@ class AskedCase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer that came: its forms, how long it took, and what it tells of the deployment."""
+    """An answer that came: its forms, how long it took, and the marks of the deployment in it."""
 
     forms: AnswerForms
     latency_ms: float | None
@@ -64,7 +64,7 @@ class Spending:
     stopped: bool = False
 
     def add(self, calls: int, usd: float | None) -> None:
-        """Count what one call of the sampler came to."""
+        """Count the requests and the cost of one call of the sampler."""
         self.calls += calls
         self.usd += usd or 0.0
         self.unpriced += calls if usd is None else 0

@@ -1,7 +1,7 @@
-"""A look: the canary's cases are asked of what is live, held against what is recorded, and what follows is done.
+"""A look: asks the live model the canary's cases, compares the answers with the recorded ones, and acts on the result.
 
-One look at a target at a time, by a lease; whoever waited for another one's look takes that. All that a look learnt is
-written down at once at its end, a change before anything follows from it, so that a killed look is made again.
+One look at a target at a time, by a lease; a process that waited for another's look takes over its result. A look is recorded as
+a whole at its end, a change before anything is started for it, so that a killed look is made again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PATIENCE_S = 900.0
 async def look_at_all(
     settings: Settings, api: PrefectApi | None, target: str | None = None
 ) -> tuple[CanaryStatus, ...]:
-    """Look at one target, or at all whose files ask for it, one after the other. What hinders one is its own `problem`."""
+    """Look at one target, or at all whose files ask for it, one after the other. A failed look has a `problem`."""
     found = []
     with open_registry(settings) as registry:
         for name in (target,) if target is not None else target_names(settings.targets):
@@ -80,7 +80,7 @@ async def look_at(
     anew: bool = False,
     actor: str = "gatewright",
 ) -> CanaryStatus:
-    """Look at a target once and return what is on record afterwards. `anew` has the cases chosen anew, by answers of now.
+    """Look at a target once and return what is on record afterwards. `anew` chooses the cases again, by today's answers.
 
     `api` is the server on which a regression run is started when something changed, None where none is known.
 
@@ -121,7 +121,7 @@ def _on_record(registry: Registry, name: str, live: LivePointer) -> CanaryState:
 async def _make(
     at: Here, state: CanaryState, api: PrefectApi | None, *, anew: bool, actor: str
 ) -> None:
-    """Make the look and write down what it came to."""
+    """Make the look and record its outcome."""
     killed = await asyncio.to_thread(spent_by_killed, at.folder)
     state = settle(at, budget.spent(state, killed), anew=anew, actor=actor)
     known, there = state.change, still_there(state, at.plan.suites)

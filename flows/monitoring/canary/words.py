@@ -36,7 +36,7 @@ def said_chosen(chosen: Chosen, because: str) -> str:
     number = len(chosen.cases)
     why = f", because {because}" if because else ""
     if not number:
-        return f"no case is answered alike each time, so that no change in answers can be told; regression runs go on{why}"
+        return f"no case is answered alike each time, so that no change in answers can be found; regression runs go on{why}"
     least = fewest(chosen.cases, chosen.passed_over)
     power = (
         f"A look triggers when {least} or more of them differ"
@@ -52,14 +52,14 @@ def said_chosen(chosen: Chosen, because: str) -> str:
 
 def _source(chosen: Chosen) -> str:
     if chosen.own_answers:
-        return "in answers of now alone, none of before being kept or taken"
+        return "today's answers alone; no earlier ones are used"
     if chosen.measured_by:
-        return f"{chosen.compared} were held against the answers of regression run {chosen.measured_by}"
-    return f"{chosen.compared} were held against kept answers"
+        return f"{chosen.compared} were compared with the answers of regression run {chosen.measured_by}"
+    return f"{chosen.compared} were compared with kept answers"
 
 
 def said_other(chosen: Chosen, marks: Sequence[str], *, turned: bool, restless: bool) -> str:
-    """That what cases were to be chosen of is not what its answers were kept of."""
+    """That the model that answers is not the one whose answers were kept."""
     than = (
         f"in regression run {chosen.measured_by}" if chosen.measured_by else "when it was promoted"
     )
@@ -97,7 +97,11 @@ def _unseen(mark: str) -> str:
 
 
 def _more(marks: Sequence[str]) -> list[str]:
-    return [f"{len(marks) - _SHOWN} more marks neither"] if len(marks) > _SHOWN else []
+    return (
+        [f"{len(marks) - _SHOWN} more marks were not seen before either"]
+        if len(marks) > _SHOWN
+        else []
+    )
 
 
 def said_doubtful(compared: Compared) -> str:
@@ -116,5 +120,5 @@ def _doubt(compared: Compared) -> str:
 
 
 def said_few(answered: int, of: int) -> str:
-    """That too few answers came to tell anything."""
-    return f"{answered} of {of} cases were answered: too few to tell anything"
+    """That too few answers came to decide anything."""
+    return f"{answered} of {of} cases were answered: too few to decide"

@@ -42,7 +42,7 @@ def stalled(
     """Return an order for every promotion whose process died, or that is the service's, has no process on record and is silent.
 
     One that is on record and that nobody has begun with is looked at after `unbegun_s`: its flow run may have died before
-    it came to say anything.
+    its first sign of life.
     """
     found = {order.run_id: order for order in _orphaned(registry, is_dead)}
     leases = {lease.run_id for lease in registry.open_leases()}

@@ -92,7 +92,7 @@ async def test_after_a_change_of_answers_cases_are_held_against_those_of_the_run
     assert (found.last.outcome, found.own_answers, found.change) == ("chosen", False, None)
     assert "because the change of 2026-11-20" in found.last.said
     assert "is over (regression run r1: steady)" in found.last.said
-    assert "held against the answers of regression run r1" in found.last.said
+    assert "compared with the answers of regression run r1" in found.last.said
     assert (await canary.look()).last.outcome == "alike"
 
 
@@ -135,7 +135,7 @@ async def test_without_the_answers_of_that_run_its_own_are_taken_and_that_is_sai
     await regression(canary, "steady")
     found = await canary.look()
     assert (found.last.outcome, found.own_answers) == ("chosen", True)
-    assert "in answers of now alone" in found.last.said
+    assert "today's answers alone" in found.last.said
 
 
 async def test_fingerprints_that_rotate_trigger_a_few_times_and_then_no_more(canary):
