@@ -30,7 +30,7 @@ from flows.evaluation.kept.keep import kept_place
 from flows.freezing.archive import ARCHIVE_FORMAT, HEAD, ArchiveHead
 from flows.freezing.bounded_stream import BoundedStream, TooMuchError
 from flows.freezing.statement import statement_problems
-from flows.registry.frozen import FrozenBaseline, FrozenOnRecord
+from flows.registry.frozen import FrozenBaseline, FrozenOnRecord, by_id
 from flows.registry.opening import open_registry
 from flows.release.signing import verifying_key
 from flows.settings import Settings
@@ -90,11 +90,8 @@ def _put_on_record(
         new = registry.put_frozen(
             baseline, head.envelope, actor=settings.actor, imported_from=path.name
         )
-        (found,) = (
-            one
-            for one in registry.frozen(baseline.target)
-            if one.baseline.frozen_id == baseline.frozen_id
-        )
+        found = by_id(registry.frozen(baseline.target), baseline.frozen_id)
+    assert found is not None  # it was put there
     return found, new
 
 

@@ -31,7 +31,7 @@ class Coverage:
         one = self.found.baseline
         doubt = ", unverified" if one.unverified else ""
         return (
-            f"frozen:{one.frozen_id} (covers {self.cases:,} of {counted(self.asked, 'case')}, asked"
+            f"{one.mark} (covers {self.cases:,} of {counted(self.asked, 'case')}, asked"
             f" {counted(one.repeats, 'time')} a case on {one.frozen_at[:10]}{doubt})"
         )
 
