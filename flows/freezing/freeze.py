@@ -94,7 +94,7 @@ async def freeze(
 
 
 def _drop_abandoned(question: Question, now: str) -> None:
-    """Remove what freezes of the target left that nobody went on with for long; prompts of production may be among it."""
+    """Remove the folders of the target's unfinished freezes that nobody has gone on with for long; prompts of production may be among it."""
     own = re.compile(re.escape(question.plan.target.name) + r"-[0-9a-f]{16}(-\d+)?")
     long_ago = datetime.fromisoformat(now).timestamp() - _ABANDONED_S
     for folder in question.folder.parent.iterdir():

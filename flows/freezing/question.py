@@ -49,7 +49,7 @@ class FreezePlan:
 class Question:
     """All of what is asked, and where answers are written meanwhile. `plan` holds the prompts as a suite of their own.
 
-    `warnings` are problems that a run of the target has and a freeze has not: with its gate, its publishers, its judge.
+    `warnings` are problems that would stop a run of the target, and no freeze: with its gate, its publishers, its judge.
     """
 
     settings: Settings

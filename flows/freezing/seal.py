@@ -1,4 +1,4 @@
-"""Keeps what a freeze came to for good: answers, scores, prompts, each file with its digest, and the statement about them."""
+"""Keeps the outcome of a freeze for good: answers, scores, prompts, each file with its digest, and the statement about them."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ __all__ = ["import_frozen"]
 
 _HEAD_BYTES = 16 << 20
 _MOST_BYTES = 8 << 30
-"""What a file may come to, packed and unpacked: more than ten million answers."""
+"""The most that an exported file may hold, packed or unpacked: more than ten million answers."""
 _BLOCKS = 4096
 """What a member of a tar takes besides its content, at most."""
 _LINE_BYTES = 64 << 20

@@ -88,7 +88,7 @@ class FrozenBaseline(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FrozenOnRecord(Record, frozen=True, kw_only=True):
-    """A frozen baseline with the statement about it (a DSSE envelope), and when it came to this registry.
+    """A frozen baseline with the statement about it (a DSSE envelope), and when this registry recorded it.
 
     `set_aside` says who set it aside and why, "" where nobody did: then it is kept, and never chosen.
     """
