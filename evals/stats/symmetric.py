@@ -21,37 +21,30 @@ _GRID = 400
 
 
 class SymmetricMean(NamedTuple):
-    """The mean of `n` differences and its bounds; the bounds are the range of values while there is too little for any."""
+    """A mean and its bounds, which span the whole range of values while there are too few differences for any."""
 
     mean: float
     lower: float
     upper: float
-    n: int
-    confidence: float
 
 
 def symmetric_mean(
-    differences: Sequence[float],
-    *,
-    rho: float,
-    confidence: float = 0.95,
-    most: float = 1.0,
+    differences: Sequence[float], *, rho: float, confidence: float = 0.95
 ) -> SymmetricMean:
     """Return the mean with an interval that holds at all times at once, with this confidence for both sides together.
 
     Args:
-        differences: in [-most, most], in the order of time; each symmetric about one and the same centre given those before.
+        differences: in [-1, 1], in the order of time; each symmetric about one and the same centre given those before.
         rho: where the interval is narrowest, as a sum of squared deviations; to be chosen before anything is seen.
         confidence: of the interval over all looks together.
-        most: largest size of a difference.
 
     Raises:
         ValueError: for no differences, one that is not finite or out of range, or a parameter out of its range.
     """
     if not differences:
         raise ValueError("expected at least one difference")
-    if not all(math.isfinite(one) and abs(one) <= most for one in differences):
-        raise ValueError(f"expected differences in [{-most}, {most}]")
+    if not all(math.isfinite(one) and abs(one) <= 1.0 for one in differences):
+        raise ValueError("expected differences in [-1, 1]")
     if not (rho > 0.0 and 0.0 < confidence < 1.0):
         raise ValueError("expected rho above 0 and a confidence in (0, 1)")
     n, mean = len(differences), math.fsum(differences) / len(differences)
@@ -63,18 +56,12 @@ def symmetric_mean(
         bar = math.log((rho + variance) / rho) / 2 - math.log(1.0 - confidence)
         return (n * gap) ** 2 > 2.0 * (rho + variance) * bar
 
-    reach = _reach(beyond, 2.0 * most)
-    return SymmetricMean(
-        mean=mean,
-        lower=max(-most, mean - reach),
-        upper=min(most, mean + reach),
-        n=n,
-        confidence=confidence,
-    )
+    reach = _reach(beyond, 2.0)
+    return SymmetricMean(mean, lower=max(-1.0, mean - reach), upper=min(1.0, mean + reach))
 
 
 def _reach(beyond: Callable[[float], bool], furthest: float) -> float:
-    """The largest gap that is not ruled out: beyond it every one is, which a few early differences never come to."""
+    """The largest gap that is not ruled out: beyond it every one is. The whole range for a few early differences, which rule out none."""
     gaps = [furthest * (step / _GRID) ** 3 for step in range(_GRID + 1)]
     inside = max(step for step, gap in enumerate(gaps) if not beyond(gap))
     if inside == _GRID:

@@ -118,8 +118,10 @@ def _follows(one: CanaryStatus) -> list[str]:
     if change is None:
         return []
     if change.regressed:
-        words = change.regressed.replace("cannot_tell", "can't tell")
-        return [f"regression run {change.run_id} says: {words}; gatewright report {change.run_id}"]
+        from flows.registry.regression_outcomes import in_words
+
+        said = in_words(change.regressed)
+        return [f"regression run {change.run_id} says: {said}; gatewright report {change.run_id}"]
     if change.problem:
         return [f"no regression run was started: {change.problem}"]
     if change.run_id:

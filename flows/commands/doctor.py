@@ -101,7 +101,7 @@ def _look(
     seen: Sequence[SuiteResult] = ()
     advice: Finding | None = None
     held: tuple[Finding, ...] = ()
-    with suppress(GatewrightError), open_registry(settings) as registry:  # told of below
+    with suppress(GatewrightError), open_registry(settings) as registry:  # reported below
         pointer, seen = registry.live(name), last_results(registry, name)
         if pointer is not None:
             base = base_model_of(registry, name, pointer.model_id)

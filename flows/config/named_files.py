@@ -6,11 +6,10 @@ from pathlib import Path
 
 from evals.config.documents import load_yaml
 from evals.errors import ConfigurationError, Problem, nearest
-from evals.gate.policy import load_policy
 from flows.config.target import Target
 from flows.settings import Settings
 
-__all__ = ["gate_file", "require_named", "suite_folder"]
+__all__ = ["gate_file", "require_suites", "suite_folder"]
 
 
 def gate_file(settings: Settings, target: Target) -> Path:
@@ -23,12 +22,11 @@ def suite_folder(settings: Settings, target: Target, name: str) -> Path:
     return _named(settings.datasets, name, "suite", target)
 
 
-def require_named(settings: Settings, target: Target) -> None:
-    """Check that gate and suites of a target are there and can be read, all but the cases, which may be many.
+def require_suites(settings: Settings, target: Target) -> None:
+    """Check that the suites of a target are there and can be read, all but the cases, which may be many.
 
     Raises ConfigurationError with what is wrong with the first that has a problem.
     """
-    load_policy(gate_file(settings, target))
     for name in target.suites:
         load_yaml(suite_folder(settings, target, name) / "suite.yaml")
 

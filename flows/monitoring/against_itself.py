@@ -1,7 +1,7 @@
 """A/A over months: the live model against itself, from the passes over its suites that regression runs make anyway.
 
-Each regression run leaves the pairs that it completed in its folder; what they come to together is derived from these. Nothing
-is asked for it. A lost folder only lowers the number of pairs.
+Each regression run leaves the pairs that it completed in its folder; what they show together is derived from these, and no
+questions are asked for it. A lost folder only lowers the number of pairs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Literal
 from evals.records import LivePointer, Record
 from evals.stats.symmetric import symmetric_mean
 from flows.files import read_record
-from flows.platforms.model_names import same_id
 from flows.registry.records import RunRecord
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -57,7 +56,7 @@ class RunPairs(Record, frozen=True, kw_only=True):
 
 
 class AgainstItself(Record, frozen=True, kw_only=True):
-    """What the pairs of the live model come to together in one column of a suite.
+    """What the pairs of the live model show together in one column of a suite.
 
     `difference` is the mean of later minus earlier passes, with an interval of 95 % that holds however often one looks.
     `enough` says whether there are pairs enough to claim anything; `says` is the claim: `too_few`, `same` (the interval holds
@@ -88,18 +87,14 @@ def pairs_file(settings: Settings, run_id: str) -> Path:
 
 def runs_of_model(registry: Registry, target: str, model_id: str) -> list[RunRecord]:
     """Return the regression runs of a model, oldest first; those that are settled have left their pairs."""
-    found = [
-        run
-        for run in registry.runs(target, None)
-        if run.kind == "regression" and same_id(run.candidate_model or "", model_id)
-    ]
+    found = registry.regressions_of(target, model_id)
     return sorted(found, key=lambda run: (run.created_at, run.run_id))
 
 
 def against_itself(
     settings: Settings, registry: Registry, live: LivePointer | None
 ) -> tuple[AgainstItself, ...]:
-    """Return what all pairs of the live model come to, for each column of each suite; none before the first pair."""
+    """Return what all pairs of the live model show, for each column of each suite; none before the first pair."""
     if live is None:
         return ()
     runs = runs_of_model(registry, live.target, live.model_id)
@@ -148,7 +143,7 @@ def _together(pairs: Sequence[PairOnRecord], enough_on: date | None) -> AgainstI
         difference=mean.mean,
         lower=mean.lower,
         upper=mean.upper,
-        confidence=mean.confidence,
+        confidence=CONFIDENCE,
         enough=enough,
         enough_pairs=ENOUGH_PAIRS,
         says=("differs" if apart else "same") if enough else "too_few",

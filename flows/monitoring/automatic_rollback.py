@@ -127,9 +127,7 @@ async def _warm(run: OpenRun, live: LivePointer) -> LivePointer:
 
 def _fell(run: OpenRun, model: str) -> str:
     """Why the last regression run of an earlier model speaks against it, if it does."""
-    for other in run.registry.runs(run.target.name, None):
-        if other.kind != "regression" or not same_id(other.candidate_model, model):
-            continue
+    for other in run.registry.regressions_of(run.target.name, model):
         came_to, verdict = (
             run.registry.regression_outcome(other.run_id),
             run.registry.verdict(other.run_id),

@@ -1,4 +1,4 @@
-"""The look at drift that is made on a schedule: found once, told once, held where the target says so, never repaired.
+"""The look at drift that is made on a schedule: found once, reported once, held where the target says so, never repaired.
 
 A look in the middle of a switch sees two halves that do not agree. Therefore what is found is looked at a second time a
 little later and counts only when it is still there at the same generation; while a promotion is on its last steps, or a
@@ -33,7 +33,7 @@ _SHOWN = 500
 
 
 class DriftCheck(Record, frozen=True, kw_only=True):
-    """What a look at one target came to.
+    """What a look at one target found.
 
     `news` is set when `drifts` is something that is not on record yet, `over` when what was on record is there no more;
     `alerts` and `holds` are what the target file asks for. `problem` says why nothing could be seen.

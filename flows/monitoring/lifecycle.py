@@ -1,7 +1,7 @@
-"""What draws near for a target, told once each: last days of models, models that are gone, questions about to expire, leftovers.
+"""What draws near for a target, announced once each: last days of models, models that are gone, questions about to expire, leftovers.
 
-It is looked at with every sweep, by the same record that `gatewright status` shows. What is new is told first and put on
-record then, so that a process killed in between tells twice and forgets nothing.
+Every sweep looks for it, by the same record that `gatewright status` shows. What is new is announced first and recorded
+then, so that a process killed in between announces it twice and forgets nothing.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from flows.settings import Settings
 __all__ = ["EXPIRES_SOON", "LifecycleWarning", "new_warnings", "record_warning"]
 
 EXPIRES_SOON = timedelta(hours=6)
-"""How long before a question or an override expires people are told of it once more."""
+"""How long before a question or an override expires people are warned once more."""
 
 
 class LifecycleWarning(Record, frozen=True, kw_only=True):
-    """Something that people are to be told of, once: of which target, what, and the command that helps.
+    """Something that people are to be warned of, once: which target, what, and the command that helps.
 
     `mark` tells it from others; `day` and `threshold` are those of a day that draws near.
     """
@@ -42,9 +42,9 @@ class LifecycleWarning(Record, frozen=True, kw_only=True):
 async def new_warnings(
     settings: Settings, target: str | None = None, *, registry: Registry | None = None
 ) -> tuple[LifecycleWarning, ...]:
-    """Return what people were not told of yet, of one target or of all; records nothing.
+    """Return what people were not warned of yet, for one target or for all; records nothing.
 
-    A target whose file is broken or whose platform is away is warned of what is known without it. `registry` is an open one,
+    Of a target whose file is broken or whose platform is away, it warns of what is known without it. `registry` is an open one,
     for its clock.
     """
     if registry is None:
@@ -58,13 +58,17 @@ async def new_warnings(
         for need in one.needs
         if (warning := _warning(one.target, need, status.at)) is not None
     ]
-    return tuple(one for one in found if not _told(registry, one))
+    return tuple(
+        one
+        for one in found
+        if not registry.was_warned(one.target, one.mark, day=one.day, threshold=one.threshold)
+    )
 
 
 def record_warning(
     settings: Settings, warning: LifecycleWarning, *, registry: Registry | None = None
 ) -> bool:
-    """Put on record that people were told; False when they had been before."""
+    """Record that people were warned; False when they had been before."""
     if registry is None:
         with open_registry(settings) as opened:
             return record_warning(settings, warning, registry=opened)
@@ -79,21 +83,14 @@ def record_warning(
     )
 
 
-def _told(registry: Registry, one: LifecycleWarning) -> bool:
-    return registry.was_warned(one.target, one.mark, day=one.day, threshold=one.threshold)
-
-
 def _warning(target: str, need: Need, now: str) -> LifecycleWarning | None:
-    """What a need comes to as a warning, None where people learn of it otherwise."""
+    """A need as a warning, None where people learn of it otherwise."""
     day, limit = None, None
     if need.kind in ("retirement", "training_ends"):
         assert need.until is not None
         assert need.days is not None
-        mark, day, limit = (
-            f"{need.kind} {need.about}",
-            date.fromisoformat(need.until),
-            threshold(need.days),
-        )
+        mark = f"{need.kind} {need.about}"
+        day, limit = date.fromisoformat(need.until), threshold(need.days)
     elif need.kind == "model_gone":
         ended = " answers no more" if need.severity == "broken" else ""
         mark = f"{need.kind} {need.about}{ended}"

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from flows.evaluation.open_run import OpenRun
 from flows.evaluation.tries.judged_by import edits_since
-from flows.platforms.model_names import same_id
 from flows.registry.provenance import origin
 
 __all__ = ["loosened_since"]
@@ -32,11 +31,8 @@ def _before(run: OpenRun, model: str) -> Iterator[str]:
     mine = run.record
     earlier = sorted(
         (one.created_at, one.run_id)
-        for one in run.registry.runs(mine.target, None)
-        if one.kind == "regression"
-        and one.candidate_model
-        and same_id(one.candidate_model, model)
-        and (one.created_at, one.run_id) < (mine.created_at, mine.run_id)
+        for one in run.registry.regressions_of(mine.target, model)
+        if (one.created_at, one.run_id) < (mine.created_at, mine.run_id)
         and run.registry.verdict(one.run_id) is not None
     )
     pointer = run.registry.find(mine.target, model)

@@ -36,13 +36,14 @@ def store_pairs(run: OpenRun) -> RunPairs:
     repeated = {suite: found for suite, found in passes.items() if len(found) > 1}
     pairs = list(_within(repeated))
     single = {suite: found for suite, found in passes.items() if len(found) == 1}
-    partner = _waiting(run) if single else None
-    if partner is not None:
-        pairs += _between(_passes_of(run, partner), single)
+    waiting = _waiting(run) if single else None
+    earlier = _passes_of(run, waiting) if waiting is not None else None
+    if earlier is not None:
+        pairs += _between(earlier, single)
     found = RunPairs(
         pairs=tuple(pairs),
-        partner=partner.run_id if partner is not None else "",
-        alone=bool(single) and partner is None,
+        partner=waiting.run_id if waiting is not None and earlier is not None else "",
+        alone=bool(single) and earlier is None,
     )
     write_record(place, found)
     return found
@@ -63,13 +64,13 @@ def _passes(run: OpenRun) -> _Passes:
     }
 
 
-def _passes_of(run: OpenRun, partner: RunRecord) -> _Passes:
-    """An earlier run's passes; none where its files can't be read any more, and then the two are no pair."""
+def _passes_of(run: OpenRun, waiting: RunRecord) -> _Passes | None:
+    """An earlier run's passes; None, so that it is no partner, where it can't be read any more or other deployments answered it."""
     try:
-        with open_run(run.settings, partner.run_id) as earlier:
-            return _passes(earlier)
+        with open_run(run.settings, waiting.run_id) as earlier:
+            return _passes(earlier) if marks_today(earlier) == marks_today(run) else None
     except GatewrightError:
-        return {}
+        return None
 
 
 def _within(passes: _Passes) -> Iterator[PairOnRecord]:
@@ -110,18 +111,7 @@ def _waiting(run: OpenRun) -> RunRecord | None:
             waiting = None
         elif pairs.alone:
             waiting = other
-    if waiting is None or not _asked_alike(run, waiting) or not _answered_by_the_same(run, waiting):
-        return None
-    return waiting
-
-
-def _answered_by_the_same(run: OpenRun, other: RunRecord) -> bool:
-    """Whether both runs tell of the same deployments; an earlier run that can't be read any more is no partner."""
-    try:
-        with open_run(run.settings, other.run_id) as earlier:
-            return marks_today(earlier) == marks_today(run)
-    except GatewrightError:
-        return False
+    return waiting if waiting is not None and _asked_alike(run, waiting) else None
 
 
 def _asked_alike(run: OpenRun, other: RunRecord) -> bool:

@@ -1,6 +1,6 @@
-"""Until when a model answers, as its platform tells it now: an ability that a platform has by having the method.
+"""Until when a model answers, by its platform's word: an ability that a platform has by having the method.
 
-Where nothing may be asked, the same method tells what is published and what the target states.
+Where nothing may be asked, the same method returns what is published and what the target states.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class LastDays(Record, frozen=True, kw_only=True, omit_defaults=True):
     """The last days of one model; a day that is None is not known.
 
     `answers_until` is the day on which it stops answering; `trains_until`, of a fine-tune, the day from which no successor
-    can be trained on its base. `state` is the service's own word: it knows the model (`there`), knows it no more (`gone`),
-    has it as retired, or does not tell.
+    can be trained on its base. `state` is the service's own word: it knows the model (`there`), no longer knows it (`gone`),
+    has it as retired, or does not say.
     """
 
     model_id: str
@@ -30,7 +30,7 @@ class LastDays(Record, frozen=True, kw_only=True, omit_defaults=True):
 
 @runtime_checkable
 class TellsLastDays(Protocol):
-    """A platform that can tell until when its models live."""
+    """A platform that knows until when its models answer."""
 
     async def last_days(
         self, model_id: str, base_model: str | None = None, *, ask: bool = True

@@ -56,26 +56,16 @@ class Shutdowns:
         Without `ask` the dates are those of the tables, and nothing is said of whether the model is there.
         """
         tuned = is_fine_tuned(model_id)
-        if ask:
-            ends = await self._ends(model or {}, model_id, base_model)
-        else:
-            ends = self._tabled_end(model_id, base_model)
         state: Literal["there", "gone", "unknown"] = "unknown"
         if ask:
             state = "there" if model is not None else "gone"
         return LastDays(
             model_id=model_id,
             base_model=base_of(model_id) or base_model or "",
-            answers_until=ends,
+            answers_until=await self._ends(model or {}, model_id, base_model, ask=ask),
             trains_until=self._training_ends(model_id, base_model) if tuned else None,
             state=state,
         )
-
-    def _tabled_end(self, model_id: str, base_model: str | None) -> date | None:
-        field = "fine_tunes_end" if is_fine_tuned(model_id) else "base_inference_ends"
-        sources = (self._table.stated, self._table.published)
-        days = (getattr(source(model_id, base_model), field) for source in sources)
-        return next((day for day in days if day is not None), None)
 
     async def ended(self, model: Mapping[str, Any], model_id: str) -> date | None:
         """Return the day on which a model was shut down, None while it answers."""
@@ -97,14 +87,21 @@ class Shutdowns:
         return told or (_OPENAI.published(model_id, base).training_ends if named else None)
 
     async def _ends(
-        self, model: Mapping[str, Any], model_id: str, base_model: str | None
+        self,
+        model: Mapping[str, Any],
+        model_id: str,
+        base_model: str | None,
+        *,
+        ask: bool = True,
     ) -> date | None:
         stated = self._table.stated(model_id, base_model)
         published = self._table.published(model_id, base_model)
         if not is_fine_tuned(model_id):
             return stated.base_inference_ends or _shutdown(model) or published.base_inference_ends
         told = stated.fine_tunes_end or _shutdown(model)
-        return told or await self._base_ends(model_id, base_model) or published.fine_tunes_end
+        if told is None and ask:
+            told = await self._base_ends(model_id, base_model)
+        return told or published.fine_tunes_end
 
     async def _base_ends(self, model_id: str, base_model: str | None) -> date | None:
         base = base_of(model_id) or base_model

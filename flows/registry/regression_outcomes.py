@@ -17,6 +17,7 @@ __all__ = [
     "SETTLING",
     "RegressionOutcome",
     "RegressionWord",
+    "in_words",
     "is_settled",
     "last_outcome",
     "outcome_of",
@@ -62,7 +63,12 @@ class RegressionOutcome(Record, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def word(self) -> str:
         """The outcome as people write it."""
-        return "can't tell" if self.outcome == "cannot_tell" else self.outcome
+        return in_words(self.outcome)
+
+
+def in_words(outcome: str) -> str:
+    """Return an outcome as people write it; a verdict's, or any other word, as it is."""
+    return "can't tell" if outcome == "cannot_tell" else outcome
 
 
 def save_outcome(writer: Writer, outcome: RegressionOutcome) -> RegressionOutcome:

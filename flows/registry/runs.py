@@ -9,11 +9,12 @@ from sqlalchemy import Connection, insert, select, update
 
 from evals.errors import RegistryError
 from evals.records import decode
+from flows.platforms.model_names import same_id
 from flows.registry.database.engine import Writer
 from flows.registry.database.schema import runs, verdicts
 from flows.registry.records import AUTOMATION, RunRecord, as_text, trigger_key
 
-__all__ = ["get", "listing", "note", "require", "save", "start"]
+__all__ = ["get", "listing", "note", "regressions_of", "require", "save", "start"]
 
 _NOTED = frozenset(
     {
@@ -78,6 +79,17 @@ def listing(
     if target is not None:
         query = query.where(runs.c.target == target)
     return tuple(decode(text, RunRecord) for text in connection.execute(query).scalars())
+
+
+def regressions_of(connection: Connection, target: str, model_id: str) -> tuple[RunRecord, ...]:
+    """Return all regression runs of one model of a target, newest first."""
+    query = (
+        select(runs.c.record)
+        .where(runs.c.target == target, runs.c.kind == "regression")
+        .order_by(runs.c.created_at.desc(), runs.c.run_id)
+    )
+    found = (decode(text, RunRecord) for text in connection.execute(query).scalars())
+    return tuple(run for run in found if same_id(run.candidate_model, model_id))
 
 
 def note(writer: Writer, /, run_id: str, *, actor: str = AUTOMATION, **facts: Any) -> RunRecord:

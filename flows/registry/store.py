@@ -124,6 +124,7 @@ class Registry:
     supersede = writing(run_states.supersede)
     came_to_state_at = reading(run_states.came_to_state_at)
     moves_since = reading(run_states.moves_since)
+    regressions_of = reading(runs.regressions_of)
     runs = reading(runs.listing)
 
     # tries

@@ -1,7 +1,7 @@
-"""Warnings on record: what people were told of a target's future, once each. Only events, kept in no table.
+"""Warnings on record: what draws near for a target, announced once each. Only events, kept in no table.
 
 A warning has a mark that tells it from others. One of a day that draws near has a threshold besides, in days: a nearer one
-counts for those further away, and a day that was put off by more than a month makes it news again.
+counts for those further away, and a day that was put off by more than a month is announced again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["PUT_OFF", "record_warning", "warnings_of", "was_warned"]
 
 _WARNED = "warned"
 PUT_OFF = timedelta(days=31)
-"""A day that moved by less is the same day, told by another source."""
+"""A day that moved by less is the same day, from another source."""
 
 
 def warnings_of(connection: Connection, target: str) -> tuple[Event, ...]:
@@ -51,7 +51,7 @@ def record_warning(
     day: date | None = None,
     threshold: int | None = None,
 ) -> bool:
-    """Put on record that people were told; False, and nothing is recorded, when it is on record already."""
+    """Record that people were warned; False, and nothing is recorded, when it is on record already."""
     if was_warned(writer.connection, target, mark, day=day, threshold=threshold):
         return False
     writer.append(

@@ -21,6 +21,7 @@ from flows.monitoring.status.records import (
     Status,
     TargetStatus,
 )
+from flows.registry.regression_outcomes import in_words
 
 __all__ = ["status_renderable"]
 
@@ -42,7 +43,6 @@ _WORDS: dict[Severity, str] = {
     "broken": "something live is broken or got worse",
 }
 _NOTHING = "–"
-_OUTCOMES = {"cannot_tell": "can't tell"}
 
 
 def status_renderable(status: Status) -> RenderableType:
@@ -93,14 +93,13 @@ def _wide_columns(one: TargetStatus, now: datetime) -> dict[str, str]:
 def _narrow_columns(one: TargetStatus, now: datetime) -> dict[str, str]:
     watched = [_regression(one)] + ([f"canary {_canary(one)}"] if one.canary else [])
     slots = [_slots(one)] + ([_cost(one)] if one.slots else [])
-    state = [word for word in (_state(one),) if word != _NOTHING]
     return {
         "live": _live(one),
         "watched": "\n".join(watched),
         "tries": _tries(one),
         "ends": _ends(one, now),
         "slots": "\n".join(slots),
-        "state": "\n".join(state) or _NOTHING,
+        "state": _state(one),
     }
 
 
@@ -115,7 +114,7 @@ def _live(one: TargetStatus) -> str:
 def _regression(one: TargetStatus) -> str:
     if one.regression is None:
         return "never" if one.live is not None else _NOTHING
-    return f"{_OUTCOMES.get(one.regression.outcome, one.regression.outcome)}, {rough_duration(one.regression.age_s)}"
+    return f"{in_words(one.regression.outcome)}, {rough_duration(one.regression.age_s)}"
 
 
 def _canary(one: TargetStatus) -> str:
@@ -203,13 +202,14 @@ def _against_itself(found: AgainstItself) -> str:
 
 
 def _needs(needs: Sequence[tuple[str, Need]], now: datetime) -> Iterator[RenderableType]:
+    if needs:
+        yield Text("")
     for target, need in needs:
         mark, style = _MARKS[need.severity]
         since = f" ({_ago(need.since, now)})" if need.since else ""
         head = Text.assemble(
             (mark, style), " ", (target, "bold"), ": " if target else "", need.message, since
         )
-        yield Text("") if (target, need) == needs[0] else Group()
         yield head
         for command in filter(None, (need.command, need.way_back)):
             yield Text(f"    {command}", style="dim")

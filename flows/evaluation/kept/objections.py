@@ -9,7 +9,7 @@ from __future__ import annotations
 from evals.records import LivePointer
 from evals.report.numbers import instant
 from evals.report.sanitise import one_line
-from flows.platforms.model_names import same_id, short_name
+from flows.platforms.model_names import short_name
 from flows.registry.provenance import origin
 from flows.registry.references import TakenAnew
 from flows.registry.store import Registry
@@ -29,9 +29,7 @@ def objection(registry: Registry, live: LivePointer) -> str:
     root = origin(registry, live)
     kept = registry.reference(live.target, root.generation)
     since = kept.since if kept is not None else root.since
-    for run in registry.runs(live.target, None):
-        if run.kind != "regression" or not same_id(run.candidate_model or "", live.model_id):
-            continue
+    for run in registry.regressions_of(live.target, live.model_id):
         judged = registry.judged_at(run.run_id)
         if judged is not None and judged[0] > since and _found_worse(registry, run.run_id):
             return f"regression run {run.run_id} found it worse on {instant(judged[0])}"

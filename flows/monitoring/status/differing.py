@@ -9,7 +9,7 @@ from evals.report.sanitise import one_line
 from flows.config.connections import publishers_of
 from flows.config.target import Target
 from flows.monitoring.drift import Drift, find_drift, find_reading_drift
-from flows.monitoring.status.records import Need
+from flows.monitoring.status.records import Need, NeedKind
 from flows.platforms.base import HostingPlatform
 from flows.registry.store import Registry
 from flows.settings import Settings
@@ -40,10 +40,10 @@ def drift_needs(
 
 def _need(target: str, live: LivePointer | None, one: Drift, since: str | None) -> Need:
     unseen = one.kind == "unreadable"
-    kind = "platform" if one.subject == "deployment" else "publisher"
+    place: NeedKind = "platform" if one.subject == "deployment" else "publisher"
     command = f"gatewright verify {target}"
     return Need(
-        kind=("platform" if kind == "platform" else "publisher") if unseen else "drift",
+        kind=place if unseen else "drift",
         severity="unseen" if unseen else "broken",
         message=one_line(one.message),
         since=None if unseen else since,

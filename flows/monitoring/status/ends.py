@@ -8,6 +8,7 @@ from datetime import date, datetime
 import msgspec
 
 from evals.errors import PlatformError
+from evals.report.numbers import counted
 from flows.config.target import Target
 from flows.monitoring.status.records import ModelEnd, ModelRole, Need, Severity
 from flows.platforms.base import HostingPlatform
@@ -56,7 +57,7 @@ async def ends_of(
 async def ends_now(
     registry: Registry, target: Target, platform: HostingPlatform
 ) -> tuple[ModelEnd, ...]:
-    """Return the same; a live model that the platform says is retired or unknown is asked one word, whether it answers."""
+    """Return the same; a live model that the platform has as retired or unknown is asked one word, to see whether it answers."""
     return tuple(
         [
             await _asked(registry, target, platform, end)
@@ -130,7 +131,7 @@ def _retirement(
     if days <= 0:
         message = f"{_what(end)} stopped answering on {day}"
     else:
-        message = f"{_what(end)} stops answering on {day}, in {_days(days)}"
+        message = f"{_what(end)} stops answering on {day}, in {counted(days, 'day')}"
     if freeze:
         message += f": freeze before {day}" if days > 0 else ": try to freeze it all the same"
     if live:
@@ -157,7 +158,7 @@ def _training(end: ModelEnd, day: date, today: date) -> Iterator[Need]:
     message = (
         f"no successor can be trained on {base} since {day}: {NEWER_BASE}"
         if days <= 0
-        else f"a successor can be trained on {base} until {day}, {_days(days)} from now: train it before, or {NEWER_BASE}"
+        else f"a successor can be trained on {base} until {day}, {counted(days, 'day')} from now: train it before, or {NEWER_BASE}"
     )
     yield Need(
         kind="training_ends",
@@ -186,7 +187,7 @@ def _gone(target: str, end: ModelEnd) -> Need:
 
 
 def _refuses(registry: Registry, target: str, end: ModelEnd, *, frozen: bool) -> Need:
-    """The live model is gone, and whoever asks it is told so."""
+    """The live model is gone, and answers every question by saying so."""
     word = "retired" if end.state == "retired" else "not known any more"
     against = (
         "its frozen answers stand in for it when a successor is judged"
@@ -208,10 +209,6 @@ def _refuses(registry: Registry, target: str, end: ModelEnd, *, frozen: bool) ->
 def _what(end: ModelEnd) -> str:
     kind = "the live model" if end.role == "live" else "the model to go back to,"
     return f"{kind} {end.name}"
-
-
-def _days(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"
 
 
 def _models(registry: Registry, target: str) -> Iterator[tuple[ModelRole, str]]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from evals.errors import ConfigurationError, GatewrightError, Problem, nearest
+from evals.gate.policy import GatePolicy, load_policy
 from evals.records import LivePointer
 from evals.report.numbers import counted
 from evals.report.sanitise import one_line
-from flows.config.named_files import require_named
+from flows.config.named_files import gate_file, require_suites
 from flows.config.target import Target, load_target, target_names
 from flows.freezing.advice import freeze_advice
 from flows.monitoring.against_itself import against_itself
@@ -23,7 +24,6 @@ from flows.monitoring.status.people import recorded_needs, trigger_needs
 from flows.monitoring.status.recorded import (
     last_regression,
     live_model,
-    policy_of,
     tries_so_far,
 )
 from flows.monitoring.status.records import (
@@ -86,12 +86,16 @@ async def gather_status(
         ask: whether platforms and publishers may be asked.
         limit_s: how long all that a target needs may take, in seconds.
     """
-    files = {name: _file(settings, name) for name in names}
-    targets = [one for one in files.values() if isinstance(one, Target)]
+    files = [_files_of(settings, name) for name in names]
+    targets = [one.target for one in files if one.target is not None]
     seen = await look_at_all(settings, registry, targets, limit_s=limit_s, ask=ask)
-    found = tuple(
-        _status_or_why(settings, registry, name, files[name], seen.get(name), ask) for name in names
-    )
+    found = []
+    for one in files:
+        try:
+            status = _status(settings, registry, one, seen.get(one.name, Seen()), asked=ask)
+        except GatewrightError as error:
+            status = _unreadable(one, error)
+        found.append(status)
     needs = tuple(trigger_needs(registry))
     severity = max([severest(needs), *(one.severity for one in found)], key=SEVERITIES.index)
     return Status(
@@ -99,26 +103,30 @@ async def gather_status(
         severity=severity,
         exit_code=EXIT_CODES[severity],
         looked=ask,
-        targets=found,
+        targets=tuple(found),
         needs=needs,
     )
 
 
-def _file(settings: Settings, name: str) -> Target | Need:
-    try:
-        return load_target(settings.targets, name)
-    except GatewrightError as error:
-        return _misconfigured(name, error)
+class _Files(NamedTuple):
+    """What a target's files say: target and gate as far as they can be read, and the first problem of file, gate or suites."""
+
+    name: str
+    target: Target | None
+    policy: GatePolicy | None
+    problem: Need | None = None
 
 
-def _plan_needs(settings: Settings, target: Target | None) -> Iterator[Need]:
-    """Yield that a readable target's gate or suites are missing or broken: nothing can be judged by them."""
-    if target is None:
-        return
+def _files_of(settings: Settings, name: str) -> _Files:
+    target: Target | None = None
+    policy: GatePolicy | None = None
     try:
-        require_named(settings, target)
+        target = load_target(settings.targets, name)
+        policy = load_policy(gate_file(settings, target))
+        require_suites(settings, target)
     except GatewrightError as error:
-        yield _misconfigured(target.name, error)
+        return _Files(name, target, policy, _misconfigured(name, error))
+    return _Files(name, target, policy)
 
 
 def _misconfigured(name: str, error: GatewrightError) -> Need:
@@ -137,51 +145,37 @@ def _clean(need: Need) -> Need:
     return msgspec.structs.replace(need, message=one_line(need.message, _LONGEST))
 
 
-def _status_or_why(
-    settings: Settings,
-    registry: Registry,
-    name: str,
-    file: Target | Need,
-    seen: Seen | None,
-    asked: bool,
-) -> TargetStatus:
-    """One target's status; a record of it that can't be read is its own trouble."""
-    try:
-        return _status(settings, registry, name, file, seen, asked)
-    except GatewrightError as error:
-        command = f"gatewright verify {name}"
-        why = Need(kind="record", severity="unseen", message=str(error), command=command)
-        return TargetStatus(
-            target=name,
-            severity=why.severity,
-            platform=file.platform if isinstance(file, Target) else "",
-            looked=False,
-            needs=(_clean(why),),
-        )
+def _unreadable(files: _Files, error: GatewrightError) -> TargetStatus:
+    """The status of a target with a record that can't be read: its own trouble, and no other target's."""
+    command = f"gatewright verify {files.name}"
+    why = Need(kind="record", severity="unseen", message=str(error), command=command)
+    return TargetStatus(
+        target=files.name,
+        severity=why.severity,
+        platform=files.target.platform if files.target is not None else "",
+        looked=False,
+        needs=(_clean(why),),
+    )
 
 
-def _matters(settings: Settings, name: str, live: LivePointer | None) -> bool:
-    """Whether a file that can't be read is anybody's: not that of a target which was given up, with nothing live."""
-    return live is not None or (settings.targets / f"{name}.yaml").exists()
+def _file_needs(settings: Settings, files: _Files, live: LivePointer | None) -> Iterator[Need]:
+    """Yield the problem with a target's files, unless the target was given up: no file and nothing live."""
+    given_up = live is None and not (settings.targets / f"{files.name}.yaml").exists()
+    if files.problem is not None and not given_up:
+        yield files.problem
 
 
 def _status(
-    settings: Settings,
-    registry: Registry,
-    name: str,
-    file: Target | Need,
-    seen: Seen | None,
-    asked: bool,
+    settings: Settings, registry: Registry, files: _Files, seen: Seen, *, asked: bool
 ) -> TargetStatus:
-    live, seen = registry.live(name), seen or Seen()
-    target = file if isinstance(file, Target) else None
+    name, target = files.name, files.target
+    live = registry.live(name)
     regression = last_regression(registry, live)
     canary = canary_of(registry, target) if target is not None else None
     itself = against_itself(settings, registry, live)
     drift, frozen = registry.drifted(name), _frozen(registry, name, live)
     needs = [
-        *([file] if isinstance(file, Need) and _matters(settings, name, live) else ()),
-        *_plan_needs(settings, target),
+        *_file_needs(settings, files, live),
         *seen.problems,
         *_drifts(name, drift, seen),
         *regression_needs(registry, name, regression),
@@ -207,7 +201,7 @@ def _status(
         live=live_model(registry, live),
         regression=regression,
         canary=msgspec.to_builtins(canary),
-        tries=tries_so_far(registry, name, policy_of(settings, target) if target else None),
+        tries=tries_so_far(registry, name, files.policy),
         hold=msgspec.to_builtins(registry.held(name)),
         drift=_drift(drift),
         ends=seen.ends,

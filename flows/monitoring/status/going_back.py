@@ -1,4 +1,4 @@
-"""What was gone back from by itself, and what should be: the live model was revoked."""
+"""The live model was revoked, or an automatic rollback made it live: either needs a person."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _revoked(registry: Registry, live: LivePointer) -> Iterator[Need]:
 
 
 def _rolled_back(registry: Registry, live: LivePointer) -> Iterator[Need]:
-    """A rollback that a regression run made by itself, until somebody releases the hold or makes something else live."""
+    """An automatic rollback after a regression run, until somebody releases the hold or makes something else live."""
     hold, event = registry.held(live.target), registry.event_of(live.target, live.generation)
     if hold is None or hold.actor != AUTOMATION:
         return
@@ -64,9 +64,7 @@ def _rolled_back(registry: Registry, live: LivePointer) -> Iterator[Need]:
 
 def _gone_back_by(registry: Registry, target: str, gone: str, to: str) -> str:
     """The regression run that went back from one model to another, "" where none is on record."""
-    for run in registry.runs(target, 200):
-        if run.kind != "regression" or not same_id(run.candidate_model or "", gone):
-            continue
+    for run in registry.regressions_of(target, gone):
         found = registry.regression_outcome(run.run_id)
         if found is not None and same_id(found.rolled_back_to, to):
             return run.run_id

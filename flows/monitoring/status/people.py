@@ -54,7 +54,7 @@ def recorded_needs(
         if run.state == "waiting" or datetime.fromisoformat(run.updated_at) >= limit:
             yield from _asked_of_people(settings, registry, run)
     yield from _undone(registry, target)
-    yield from _failed(registry, runs, refuses=refuses)
+    yield from _failed(runs, limit, refuses=refuses)
 
 
 def trigger_needs(registry: Registry) -> Iterator[Need]:
@@ -156,10 +156,10 @@ def _undone(registry: Registry, target: str) -> Iterator[Need]:
         run = registry.run(lease.run_id)
         if run is None or not stopped(lease):
             continue
-        if not run.under_way and run.state != "waiting":
-            what, command = "was not cleaned up", f"gatewright sweep {target}"
-        elif run.under_way:
+        if run.under_way:
             what, command = f"stands still in '{run.state}'", _go_on(run)
+        elif run.state != "waiting":
+            what, command = "was not cleaned up", f"gatewright sweep {target}"
         else:
             continue
         yield Need(
@@ -172,9 +172,8 @@ def _undone(registry: Registry, target: str) -> Iterator[Need]:
         )
 
 
-def _failed(registry: Registry, runs: tuple[RunRecord, ...], *, refuses: bool) -> Iterator[Need]:
-    """Failed runs that no later run of their kind has made up for."""
-    limit = datetime.fromisoformat(registry.now()) - _LOOKED_BACK
+def _failed(runs: tuple[RunRecord, ...], limit: datetime, *, refuses: bool) -> Iterator[Need]:
+    """Failed runs that no later run of their kind has made up for; those that ended before `limit` are history."""
     made_up: set[str] = set()
     for run in runs:  # the newest first
         if run.state == "failed" and run.kind not in made_up:

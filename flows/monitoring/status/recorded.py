@@ -6,31 +6,20 @@ from datetime import datetime
 
 import msgspec
 
-from evals.errors import GatewrightError
-from evals.gate.policy import GatePolicy, load_policy
+from evals.gate.policy import GatePolicy
 from evals.records import LivePointer
-from flows.config.target import Target
 from flows.monitoring.status.records import LiveModel, Tries, Watched
-from flows.platforms.model_names import same_id, short_name
+from flows.platforms.model_names import short_name
 from flows.registry.decisions import decided_by
 from flows.registry.ledger import WINDOW_S
 from flows.registry.store import Registry
-from flows.settings import Settings
 
-__all__ = ["last_regression", "live_model", "policy_of", "seconds_since", "tries_so_far"]
+__all__ = ["last_regression", "live_model", "seconds_since", "tries_so_far"]
 
 
 def seconds_since(at: str, now: str) -> float:
     """Return how many seconds lie between two moments of the registry; none before the first."""
     return max(0.0, (datetime.fromisoformat(now) - datetime.fromisoformat(at)).total_seconds())
-
-
-def policy_of(settings: Settings, target: Target) -> GatePolicy | None:
-    """Return a target's gate, None where it can't be read: `doctor` and every run say why."""
-    try:
-        return load_policy(settings.gates / f"{target.gate}.yaml")
-    except GatewrightError:
-        return None
 
 
 def live_model(registry: Registry, live: LivePointer | None) -> LiveModel | None:
@@ -55,9 +44,7 @@ def last_regression(registry: Registry, live: LivePointer | None) -> Watched | N
     if live is None:
         return None
     now = registry.now()
-    for run in registry.runs(live.target, 500):
-        if run.kind != "regression" or not same_id(run.candidate_model or "", live.model_id):
-            continue
+    for run in registry.regressions_of(live.target, live.model_id):
         verdict, judged = registry.verdict(run.run_id), registry.judged_at(run.run_id)
         if verdict is not None and judged is not None:
             found = Watched(

@@ -51,7 +51,7 @@ EXIT_CODES: dict[Severity, int] = {
 SlotRole = Literal["live", "previous", "developer", "leftover", "other"]
 ModelRole = Literal["live", "previous"]
 CameTo = RegressionWord | VerdictOutcome
-"""What a regression run came to; of one of before there were such words, or that is not settled, its verdict."""
+"""The outcome of a regression run; the verdict where it is not settled, or older than such outcomes."""
 NeedKind = Literal[
     "drift",
     "regression",
@@ -109,9 +109,9 @@ class LiveModel(Record, frozen=True, kw_only=True):
 
 
 class Watched(Record, frozen=True, kw_only=True):
-    """The last regression run of the live model: what it came to, and how long ago, in seconds.
+    """The last regression run of the live model: its outcome, and how long ago, in seconds.
 
-    `outcome` is steady, worse, changed or cannot_tell; of a run of before there were such words its verdict's. `why` is one
+    `outcome` is steady, worse, changed or cannot_tell; of a run older than such outcomes, that of its verdict. `why` is one
     sentence, `changes` what moved since the recorded answers, `compared_with` whose those were; `rollback_problem` is why the
     target asks for an automatic rollback and there was none.
     """
@@ -174,7 +174,7 @@ class StandingSlot(Record, frozen=True, kw_only=True):
 class Seen(Record, frozen=True, kw_only=True):
     """What a look at a target's platform and publishers found; `problems` is what could not be seen.
 
-    `stood` says whether deployments were listed, `compared` whether all was held against the record.
+    `stood` says whether deployments were listed, `compared` whether all was compared with the record.
     """
 
     slots: tuple[StandingSlot, ...] = ()

@@ -15,6 +15,7 @@ from flows.monitoring.status.records import CameTo, Need, Severity, Watched
 from flows.recovery.earlier_models import rollback_command
 from flows.registry.canaries import CanaryChange, Regressed
 from flows.registry.provenance import origin
+from flows.registry.regression_outcomes import in_words
 from flows.registry.store import Registry
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ _OF_OUTCOME: Mapping[CameTo, Severity] = {
     "INCONCLUSIVE": "notice",
 }
 _UNDECIDED: frozenset[Regressed] = frozenset({"cannot_tell", "failed"})
-"""What a regression run came to that says nothing of a change: only a person can."""
-_SAID: Mapping[CameTo | Regressed, str] = {"cannot_tell": "can't tell", "failed": "it failed"}
+"""Outcomes of a regression run that decide nothing about a change: a person has to."""
 
 
 def regression_needs(registry: Registry, target: str, regression: Watched | None) -> Iterator[Need]:
@@ -43,11 +43,10 @@ def regression_needs(registry: Registry, target: str, regression: Watched | None
     severity = _OF_OUTCOME.get(regression.outcome) if regression is not None else None
     if regression is None or severity is None:
         return
-    said = _SAID.get(regression.outcome, regression.outcome)
     # The sentence for a changed model begins with what changed.
     changes = () if regression.outcome == "changed" else regression.changes
     why = "; ".join(filter(None, (regression.why, *changes)))
-    message = f"the last regression run says '{said}'{': ' if why else ''}{one_line(why, _LONGEST)}"
+    message = f"the last regression run says '{in_words(regression.outcome)}'{': ' if why else ''}{one_line(why, _LONGEST)}"
     if regression.rollback_problem:
         message += f"; it was not rolled back: {one_line(regression.rollback_problem, _LONGEST)}"
     back = rollback_command(registry, target) if severity == "broken" else None
@@ -146,4 +145,5 @@ def _change(target: str, change: CanaryChange) -> Need:
 
 
 def _says(change: CanaryChange) -> str:
-    return f"regression run {change.run_id} says '{_SAID.get(change.regressed, change.regressed)}'"
+    said = "it failed" if change.regressed == "failed" else in_words(change.regressed)
+    return f"regression run {change.run_id} says '{said}'"

@@ -46,8 +46,7 @@ def regional_days(model: ModelHere) -> RegionalDays:
     """Return a model's last days in a region, by the rules that `lifetime_findings` reports by."""
     if not model.tuned:
         return RegionalDays(_base_ends(model), None, is_retired(model.listed))
-    retired = is_retired(model.own) and _tells_it_apart(model)
-    return RegionalDays(_fine_tunes_end(model), _training_ends(model), retired)
+    return RegionalDays(_fine_tunes_end(model), _training_ends(model), _is_retired_itself(model))
 
 
 def _base_ends(model: ModelHere) -> date | None:
@@ -84,7 +83,7 @@ def _of_fine_tune(model: ModelHere) -> tuple[Finding, ...]:
     what = f"fine-tune of {model.base}"
     ends, training = _fine_tunes_end(model), _training_ends(model)
     copied = _maybe_copied(model)
-    if is_retired(model.own) and _tells_it_apart(model):
+    if _is_retired_itself(model):
         message = f"{model.model_id} is retired, by the region's list"
         found = [Finding(name="lifetime", level="fail", message=message, fix=NEWER_BASE)]
     elif ends is None:
@@ -162,9 +161,9 @@ def _not_before(model: ModelHere) -> list[date]:
     return [day for day in days if day is not None]
 
 
-def _tells_it_apart(model: ModelHere) -> bool:
-    """True when a retired fine-tune's entry can't be a copy of its base's: that one lives, or had another day."""
-    if model.listed is None:
+def _is_retired_itself(model: ModelHere) -> bool:
+    """True when a fine-tune's entry is retired and can't be a copy of its base's: that one lives, or had another day."""
+    if model.listed is None or not is_retired(model.own):
         return False
     day = own_word(inference_ends(model.own), inference_ends(model.listed))
     return not is_retired(model.listed) or (day is not None and day <= model.today)

@@ -14,7 +14,7 @@ from flows.platforms.base import SpeaksOpenAI
 from flows.platforms.fine_tuning.candidates import known_model
 from flows.platforms.last_days import LastDays
 from flows.platforms.model_lifetimes import LifetimeTable
-from flows.platforms.model_names import base_of, is_checkpoint_id, job_of
+from flows.platforms.model_names import base_of, is_checkpoint_id, job_of, step_checkpoint
 
 __all__ = ["last_days_of"]
 
@@ -49,9 +49,8 @@ async def last_days_of(
         state = "retired"
     elif ask and here.tuned:
         state = await _state(platform, model_id)
-    elif (
-        here.listed is not None
-    ):  # a base may be asked for without its date, which its list does not know
+    elif here.listed is not None:
+        # A base may be asked for without its date, and the service knows no model of such a name.
         state = "there"
     return LastDays(
         model_id=model_id,
@@ -63,8 +62,8 @@ async def last_days_of(
 
 
 async def _state(platform: SpeaksOpenAI, model_id: str) -> Literal["there", "gone", "unknown"]:
-    """Whether the account that trained it knows a model; of a checkpoint, or where that may not be read, nothing is told."""
-    if is_checkpoint_id(model_id) or ":ckpt-step-" in model_id.lower():
+    """Whether the account that trained it knows a model; `unknown` for a checkpoint, and where that may not be read."""
+    if is_checkpoint_id(model_id) or step_checkpoint(model_id) is not None:
         return "unknown"
     try:
         return "there" if await known_model(platform, model_id) is not None else "gone"
