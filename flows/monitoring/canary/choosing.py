@@ -14,15 +14,14 @@ from statistics import median
 from typing import Literal
 
 from evals.evaluation.answer_forms import AnswerForms, answer_forms
-from evals.evaluation.evaluation import settings_for
 from evals.evaluation.kept_answers import KeptAnswers, case_digest
-from evals.evaluation.kept_results import AskedSuite, asked_with, why_incomparable
+from evals.evaluation.kept_results import AskedSuite, why_incomparable
 from evals.evaluation.ordering import stratified_order
 from evals.records import digest
 from evals.stats.steady_answers import chance_of_order, p_of_differing, p_of_more_restless
 from evals.suites.opened import OpenedSuite
-from flows.evaluation.kept.keep import open_reference
-from flows.evaluation.open_run import TargetPlan, sampling_settings, strata
+from flows.evaluation.kept.keep import how_asked, open_reference
+from flows.evaluation.open_run import TargetPlan, strata
 from flows.monitoring.canary.answers_of_run import in_run
 from flows.monitoring.canary.live_model import Answer, AskedCase, Key, LiveModel
 from flows.platforms.model_names import same_model
@@ -269,10 +268,5 @@ def _forms(
 
 
 def _asked_now(plan: TargetPlan, opened: OpenedSuite) -> AskedSuite:
-    stated = plan.target.sampling
-    with_ = asked_with(
-        settings_for(opened, sampling_settings(plan.target, "candidate")),
-        system_prompt=stated.get("candidate", {}).get("system_prompt"),
-        api=stated.get("api", "chat"),
-    )
-    return AskedSuite(opened=opened, asked_with=with_, repeats=1)
+    asked_with = how_asked(plan.target, opened, "candidate")
+    return AskedSuite(opened=opened, asked_with=asked_with, repeats=1)

@@ -20,6 +20,7 @@ from evals.sampling.budget import Budget
 from evals.sampling.journal.journal import Journal
 from evals.sampling.sampler import sample
 from evals.suites.opened import OpenedSuite
+from flows.evaluation.kept.keep import names_of
 from flows.evaluation.open_run import TargetPlan, evaluated_model
 from flows.platforms.base import HostingPlatform
 from flows.registry.provenance import base_model_of
@@ -204,9 +205,7 @@ class LiveModel:
 
     def own_names(self) -> frozenset[str]:
         """The names under which it is asked: where a service only echoes them, it says nothing."""
-        pointer = self.pointer
-        names = {pointer.model_id, pointer.deployment, pointer.endpoint.model}
-        return frozenset(name for name in names if name)
+        return names_of(self.pointer)
 
     def forget(self) -> None:
         """Delete the answers, which nobody needs any more once a look is on record."""
