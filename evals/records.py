@@ -453,12 +453,6 @@ class LivePointer(Record, frozen=True, kw_only=True):
     since: str
     run_id: str | None = None
 
-    @property
-    def names(self) -> frozenset[str]:
-        """The names under which it is asked."""
-        names = (self.model_id, self.deployment, self.endpoint.model)
-        return frozenset(name for name in names if name)
-
 
 def encode(record: Any) -> bytes:
     """Serialise a record (or plain JSON data) to canonical JSON: sorted keys, UTF-8, no spaces.

@@ -17,7 +17,7 @@ from flows.commands.interrupts import going_on_with
 from flows.commands.output import JSON_OPTION, console, echo, emit, say
 from flows.commands.views.frozen import frozen_data, frozen_renderable, frozen_table
 from flows.config.target import load_target, target_names
-from flows.registry.frozen import FrozenOnRecord
+from flows.registry.frozen import MARK, FrozenOnRecord, by_id
 from flows.registry.opening import open_registry
 from flows.settings import Settings, load_settings
 
@@ -245,10 +245,8 @@ def _set_aside(
     if named is None or not reason.strip() or (aside and restore):
         message = "expected --set-aside ID or --restore ID, one of them, with --reason"
         raise ConfigurationError(Problem(where="arguments", message=message))
-    found, said = (
-        _named(settings, target, named),
-        f"It is set aside{' no longer' if restore else ''}",
-    )
+    found = _named(settings, target, named)
+    said = f"It is set aside{' no longer' if restore else ''}"
     if bool(found.set_aside) == (aside is not None):
         _show(found, f"{said} already; nothing was changed.", as_json=as_json)
         return
@@ -261,11 +259,11 @@ def _set_aside(
 
 def _named(settings: Settings, target: str, frozen_id: str) -> FrozenOnRecord:
     with open_registry(settings) as registry:
-        found = registry.frozen(target)
-    for one in found:
-        if one.baseline.frozen_id == frozen_id.removeprefix("frozen:"):
-            return one
-    known = ", ".join(one.baseline.frozen_id for one in found) or "none"
+        frozen = registry.frozen(target)
+    found = by_id(frozen, frozen_id.removeprefix(MARK))
+    if found is not None:
+        return found
+    known = ", ".join(one.baseline.frozen_id for one in frozen) or "none"
     message = f"expected the id of a frozen baseline of {target} ({known}); found '{frozen_id}'"
     raise ConfigurationError(Problem(where="--id", message=message))
 

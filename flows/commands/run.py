@@ -87,7 +87,7 @@ def promote(
             Problem(
                 where="--against",
                 message="expected one candidate; found several to choose from",
-                fix="choose first, without --against: what is chosen can be held against frozen answers by its --model",
+                fix="choose first, without --against; then promote the chosen one by --model, with --against",
             )
         )
     if names:

@@ -17,7 +17,7 @@ AstrayKind = Literal["gone", "other_model", "not_ready", "unreadable"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Astray:
-    """How a deployment differs from the record. `found` is the model that it serves, None for nothing or where none is told."""
+    """How a deployment differs from the record. `found` is the model that it serves, None where nothing stands or its service does not say."""
 
     kind: AstrayKind
     found: str | None

@@ -28,7 +28,7 @@ _ONLY = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What asking came to: the model's price, how many answers stay `lost` or `unscored`, and why it is not certain whose they are."""
+    """How the asking ended: the model's price, how many answers stay `lost` or `unscored`, and why it is not certain whose they are."""
 
     price: Price | None
     lost: int
@@ -69,7 +69,7 @@ async def ask_all(question: Question, progress: ProgressSink | None) -> Asked:
 def _model(question: Question, platform: HostingPlatform, price: Price | None) -> EvaluatedModel:
     live = question.live
     connection = platform.connect(live.deployment or live.model_id, live.model_id, "production")
-    # What is frozen is answered now: nothing is taken from runs of before.
+    # What is frozen is answered now: nothing is taken from earlier runs.
     return evaluated_model(question.plan.target, ROLE, connection, price=price, fresh=True)
 
 

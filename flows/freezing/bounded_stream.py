@@ -39,7 +39,7 @@ class BoundedStream:
         return found
 
     def ended(self) -> bool:
-        """Say whether what was packed came to its own end, with its checksum right and nothing behind it."""
+        """Read on and say whether what was packed is there to its end, with its checksum right and nothing behind it."""
         while self.read(1 << 16):
             pass
         return bool(self._frame.eof and not self._frame.unused_data and not self._raw.read(1))

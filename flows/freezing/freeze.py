@@ -15,7 +15,7 @@ from flows.freezing.question import Question, pose
 from flows.freezing.same_model import AnotherModelError
 from flows.freezing.seal import seal
 from flows.freezing.statement import frozen_statement
-from flows.registry.frozen import FrozenOnRecord
+from flows.registry.frozen import FrozenOnRecord, by_id
 from flows.registry.opening import open_registry
 from flows.release.signing import envelope, signing_key
 from flows.settings import Settings
@@ -86,16 +86,15 @@ async def freeze(
         statement = envelope(frozen_statement(baseline, registry.chain_head()), key)
         registry.put_frozen(baseline, statement, actor=settings.actor)
         now = registry.now()
-        found = next(
-            one for one in registry.frozen(target) if one.baseline.frozen_id == baseline.frozen_id
-        )
+        found = by_id(registry.frozen(target), baseline.frozen_id)
+    assert found is not None  # it was put there
     shutil.rmtree(question.folder, ignore_errors=True)  # all of it is kept elsewhere now
     _drop_abandoned(question, now)
     return Frozen(found, new=True)
 
 
 def _drop_abandoned(question: Question, now: str) -> None:
-    """Remove what freezes of the target left that nobody went on with for long; prompts of production may be among it."""
+    """Remove the folders of the target's unfinished freezes that nobody has gone on with for long; prompts of production may be among it."""
     own = re.compile(re.escape(question.plan.target.name) + r"-[0-9a-f]{16}(-\d+)?")
     long_ago = datetime.fromisoformat(now).timestamp() - _ABANDONED_S
     for folder in question.folder.parent.iterdir():

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from evals.errors import ConfigurationError, Problem
-from evals.evaluation.evaluation import Evaluation, settings_for
-from evals.evaluation.kept_results import asked_with
+from evals.evaluation.evaluation import Evaluation
 from evals.records import LivePointer, Record, Role, digest
 from evals.suites.opened import OpenedSuite
 from flows.config.connections import require_platform
 from flows.config.target import Target, load_target
 from flows.evaluation.judge_preflight import judge_problems
 from flows.evaluation.judges import TargetJudge
-from flows.evaluation.open_run import load_plan, most_tokens, open_suites, sampling_settings
+from flows.evaluation.kept.keep import how_asked
+from flows.evaluation.open_run import load_plan, most_tokens, open_suites
 from flows.files import read_record, write_record
 from flows.freezing.prompts import read_prompts
 from flows.registry.provenance import base_model_of
@@ -50,7 +49,7 @@ class FreezePlan:
 class Question:
     """All of what is asked, and where answers are written meanwhile. `plan` holds the prompts as a suite of their own.
 
-    `warnings` are problems that a run of the target has and a freeze has not: with its gate, its publishers, its judge.
+    `warnings` are problems that would stop a run of the target, and no freeze: with its gate, its publishers, its judge.
     """
 
     settings: Settings
@@ -84,10 +83,6 @@ class Question:
             repeats={opened.suite.name: self.repeats for opened in self.plan.suites},
             most_tokens=most_tokens(self.plan.target, (ROLE,)),
         )
-
-    def asked_with(self, opened: OpenedSuite) -> dict[str, Any]:
-        """What of a request to a suite has a say in the answer; see `evals.evaluation.kept_results`."""
-        return _asked_with(self.plan, opened)
 
     def begin(self, at: str) -> Begun:
         """Write down that it began, or find that it had."""
@@ -170,17 +165,8 @@ def _digest(plan: FreezePlan, live: LivePointer, repeats: int) -> str:
             "model": live.model_id,
             "repeats": repeats,
             "suites": {
-                opened.suite.name: [opened.fingerprint, _asked_with(plan, opened)]
+                opened.suite.name: [opened.fingerprint, how_asked(plan.target, opened, ROLE)]
                 for opened in plan.suites
             },
         }
-    )
-
-
-def _asked_with(plan: FreezePlan, opened: OpenedSuite) -> dict[str, Any]:
-    stated = plan.target.sampling
-    return asked_with(
-        settings_for(opened, sampling_settings(plan.target, ROLE)),
-        system_prompt=stated.get(ROLE, {}).get("system_prompt"),
-        api=stated.get("api", "chat"),
     )

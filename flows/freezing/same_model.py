@@ -19,10 +19,10 @@ class AnotherModelError(RefusedError):
 
 
 async def require_same_model(question: Question, platform: HostingPlatform) -> str:
-    """Look at what the live deployment serves; return why that can't be told, "" when it is the model recorded as live.
+    """Look at what the live deployment serves; return why that can't be seen, "" when it is the model recorded as live.
 
-    A deployment that is gone is none of this module's affair: whoever asks it is told. Raises AnotherModelError when it
-    serves another model.
+    A deployment that is gone is not refused here, since asking it fails anyway. Raises AnotherModelError when it serves
+    another model.
     """
     live = question.live
     # One that was adopted has no deployment on record: it answers under its own name.

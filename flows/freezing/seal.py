@@ -1,8 +1,7 @@
-"""Keeps what a freeze came to for good: answers, scores, prompts, each file with its digest, and the statement about them."""
+"""Keeps the outcome of a freeze for good: answers, scores, prompts, each file with its digest, and the statement about them."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,9 +15,10 @@ from evals.evaluation.score_store import ScoreStore
 from evals.files import room_for, sync_folder
 from evals.records import Price, SuiteResult, encode
 from evals.sampling.journal.journal import Journal
+from evals.suites.opened import OpenedSuite
 from evals.version import VERSION
-from flows.evaluation.kept.frozen import SEALED, sealed_scores
-from flows.evaluation.kept.keep import kept_place
+from flows.evaluation.kept.frozen import SEALED, file_of, sealed_scores
+from flows.evaluation.kept.keep import how_asked, kept_place, names_of
 from flows.freezing.asking import Asked
 from flows.freezing.question import ROLE, Begun, Question
 from flows.registry.frozen import FrozenBaseline, FrozenFile
@@ -33,7 +33,7 @@ def seal(question: Question, begun: Begun, asked: Asked) -> FrozenBaseline:
     """
     kept, digest = _keep(question, begun, asked.price)
     folder, plan, live = kept.folder, question.plan, question.live
-    scored = {one.suite.name: _seal_scores(question, kept, one.suite.name) for one in plan.suites}
+    scored = {one.suite.name: _seal_scores(question, kept, one) for one in plan.suites}
     if question.prompts:
         cases = next(one for one in plan.suites if one.suite.name == question.prompts).suite.cases
         _write(folder / f"{SEALED}/{question.prompts}.prompts.jsonl.zst", map(encode, cases))
@@ -79,30 +79,29 @@ def _keep(question: Question, begun: Begun, price: Price | None) -> tuple[KeptAn
 
 
 def _parts(question: Question, journal: Journal) -> Iterator[AnswersToKeep]:
-    evaluation = question.evaluation
+    target, evaluation = question.plan.target, question.evaluation
     for opened in question.plan.suites:
         yield AnswersToKeep(
             opened=opened,
             entries=journal.entries(ROLE, opened.suite.name),
             rows=evaluation.asked(opened, 1, ROLE),
             repeats=question.repeats,
-            asked_with=question.asked_with(opened),
-            own_names=question.live.names,
+            asked_with=how_asked(target, opened, ROLE),
+            own_names=names_of(question.live),
         )
 
 
-def _seal_scores(question: Question, kept: KeptAnswers, suite: str) -> str:
+def _seal_scores(question: Question, kept: KeptAnswers, opened: OpenedSuite) -> str:
     """Write a suite's scores beside its answers; return the name of the book that runs read.
 
     That is "" for a set without graders, and where a judge could not be asked: a run that takes the answers scores them.
     """
-    opened = next(one for one in question.plan.suites if one.suite.name == suite)
     made = ScoreStore(question.folder, ROLE, opened)
     if not opened.graders or made.lost() or question.unjudged(opened):
         return ""
     book = kept_scores(kept, opened)
     scores = [encode(found) for found in made.by_answer()]
-    _write(kept.folder / sealed_scores(suite), scores)
+    _write(kept.folder / sealed_scores(opened.suite.name), scores)
     return book.path.name
 
 
@@ -136,7 +135,4 @@ def _files(folder: Path) -> Iterator[FrozenFile]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if path.is_file() and name.parts[0] != "scores" and not path.name.startswith("."):
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-            size = path.stat().st_size
-            yield FrozenFile(name=name.as_posix(), size=size, digest=f"sha256:{found}")
+            yield file_of(folder, name.as_posix())

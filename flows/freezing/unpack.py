@@ -30,7 +30,7 @@ from flows.evaluation.kept.keep import kept_place
 from flows.freezing.archive import ARCHIVE_FORMAT, HEAD, ArchiveHead
 from flows.freezing.bounded_stream import BoundedStream, TooMuchError
 from flows.freezing.statement import statement_problems
-from flows.registry.frozen import FrozenBaseline, FrozenOnRecord
+from flows.registry.frozen import FrozenBaseline, FrozenOnRecord, by_id
 from flows.registry.opening import open_registry
 from flows.release.signing import verifying_key
 from flows.settings import Settings
@@ -39,7 +39,7 @@ __all__ = ["import_frozen"]
 
 _HEAD_BYTES = 16 << 20
 _MOST_BYTES = 8 << 30
-"""What a file may come to, packed and unpacked: more than ten million answers."""
+"""The most that an exported file may hold, packed or unpacked: more than ten million answers."""
 _BLOCKS = 4096
 """What a member of a tar takes besides its content, at most."""
 _LINE_BYTES = 64 << 20
@@ -90,11 +90,8 @@ def _put_on_record(
         new = registry.put_frozen(
             baseline, head.envelope, actor=settings.actor, imported_from=path.name
         )
-        (found,) = (
-            one
-            for one in registry.frozen(baseline.target)
-            if one.baseline.frozen_id == baseline.frozen_id
-        )
+        found = by_id(registry.frozen(baseline.target), baseline.frozen_id)
+    assert found is not None  # it was put there
     return found, new
 
 

@@ -74,7 +74,7 @@ def _refuse_other_models(
 
 def _is_frozen(connection: Connection, run: RunRecord, verdict: Verdict) -> bool:
     """Whether a run was held against a frozen baseline on record, as is right where nothing is live."""
-    named = str(run.trigger.get("against", "")).removeprefix("frozen:")
+    named = str(run.trigger.get("against", "")).removeprefix(frozen.MARK)
     return any(
         (one.baseline.frozen_id, one.baseline.model_id) == (named, verdict.baseline_model)
         for one in frozen.of_target(connection, run.target)

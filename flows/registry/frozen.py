@@ -18,10 +18,12 @@ from flows.registry.records import as_text
 
 __all__ = [
     "FROZEN",
+    "MARK",
     "FrozenBaseline",
     "FrozenFile",
     "FrozenOnRecord",
     "all_of_model",
+    "by_id",
     "of_model",
     "of_target",
     "put",
@@ -31,6 +33,8 @@ __all__ = [
 
 FROZEN = "frozen"
 """The kind of the event that puts a frozen baseline on record."""
+MARK = "frozen:"
+"""What stands before the id of a frozen baseline in the trigger of a run, and on the command line."""
 _ASIDE, _TAKEN_BACK = "frozen_set_aside", "frozen_restored"
 
 
@@ -77,9 +81,14 @@ class FrozenBaseline(Record, frozen=True, kw_only=True, omit_defaults=True):
     unverified: str = ""
     unscored: int = 0
 
+    @property
+    def mark(self) -> str:
+        """How a run's trigger and the command line name it."""
+        return f"{MARK}{self.frozen_id}"
+
 
 class FrozenOnRecord(Record, frozen=True, kw_only=True):
-    """A frozen baseline with the statement about it (a DSSE envelope), and when it came to this registry.
+    """A frozen baseline with the statement about it (a DSSE envelope), and when this registry recorded it.
 
     `set_aside` says who set it aside and why, "" where nobody did: then it is kept, and never chosen.
     """
@@ -157,6 +166,11 @@ def set_aside(
         reason=reason,
         data={"frozen_id": one.frozen_id},
     )
+
+
+def by_id(frozen: Sequence[FrozenOnRecord], frozen_id: str) -> FrozenOnRecord | None:
+    """Return the one of some frozen baselines that has an id, None when none has."""
+    return next((one for one in frozen if one.baseline.frozen_id == frozen_id), None)
 
 
 def all_of_model(frozen: Sequence[FrozenOnRecord], model_id: str) -> tuple[FrozenOnRecord, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -100,6 +101,13 @@ def field(tmp_path: Path, trained: dict[str, Job], emulator: Emulator) -> Iterat
 
 
 # ---- the project `letters`, on models in the test's own loop
+
+
+@pytest.fixture(scope="module")
+def listening() -> Iterator[socket.socket]:
+    """Where a host listens whose address outlives a test: folders that a module makes once and copies name it."""
+    with socket.create_server(("127.0.0.1", 0)) as opened:
+        yield opened
 
 
 @pytest.fixture

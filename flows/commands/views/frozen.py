@@ -104,7 +104,7 @@ def _lines(found: FrozenOnRecord) -> Iterator[tuple[str, str, str]]:
     if found.set_aside:
         yield "set aside", f"{found.set_aside}; it is never chosen", "yellow"
     else:
-        yield "use it", f"gatewright promote {one.target} … --against frozen:{one.frozen_id}", ""
+        yield "use it", f"gatewright promote {one.target} … --against {one.mark}", ""
 
 
 def _of_suite(result: SuiteResult) -> str:

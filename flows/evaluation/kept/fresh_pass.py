@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from evals.errors import GatewrightError, InfrastructureError, RefusedError
-from evals.evaluation.evaluation import EvaluatedModel, Evaluation, settings_for
+from evals.evaluation.evaluation import EvaluatedModel, Evaluation
 from evals.evaluation.kept_answers import AnswersToKeep, keep_answers
-from evals.evaluation.kept_results import asked_with
 from evals.evaluation.lost_answers import ask_lost_again
 from evals.records import MODEL_OUTCOMES, LivePointer
 from evals.sampling.budget import Budget
@@ -27,7 +26,7 @@ from evals.sampling.journal.journal import Journal
 from evals.sampling.progress.snapshot import ProgressSink
 from flows.deployments.identity import slot_name
 from flows.deployments.standing import astray
-from flows.evaluation.kept.keep import kept_place
+from flows.evaluation.kept.keep import how_asked, kept_place, names_of
 from flows.evaluation.kept.objections import objection
 from flows.evaluation.lost_answers.slow_round import lost_answers_plan
 from flows.evaluation.open_run import (
@@ -35,7 +34,6 @@ from flows.evaluation.open_run import (
     evaluated_model,
     load_plan,
     most_tokens,
-    sampling_settings,
 )
 from flows.evaluation.progress import WaitsOfAsking
 from flows.platforms.base import Platform
@@ -239,23 +237,18 @@ def _require_answered(evaluation: Evaluation, plan: TargetPlan) -> None:
 
 def _own_names(registry: Registry, live: LivePointer) -> frozenset[str]:
     run = registry.run(live.run_id) if live.run_id else None
-    return live.names | {slot_name(run)} if run is not None else live.names
+    return names_of(live) | ({slot_name(run)} if run else set())
 
 
 def _parts(
     plan: TargetPlan, evaluation: Evaluation, journal: Journal, names: frozenset[str]
 ) -> Iterator[AnswersToKeep]:
-    settings, stated = sampling_settings(plan.target, "candidate"), plan.target.sampling
     for opened in plan.suites:
         yield AnswersToKeep(
             opened=opened,
             entries=journal.entries("candidate", opened.suite.name),
             rows=evaluation.asked(opened, 1),
             repeats=evaluation.repeats_of(opened),
-            asked_with=asked_with(
-                settings_for(opened, settings),
-                system_prompt=stated.get("candidate", {}).get("system_prompt"),
-                api=stated.get("api", "chat"),
-            ),
+            asked_with=how_asked(plan.target, opened, "candidate"),
             own_names=names,
         )

@@ -1,4 +1,4 @@
-"""Frozen answers on disk: opened, held against their digests, their scores as they were when they were frozen.
+"""Frozen answers on disk: opened, checked by their digests, their scores as they were when they were frozen.
 
 They lie where all kept answers of a target do. What belongs to them is listed in the registry's record with size and digest; the
 scores that were made then have a sealed copy, from which the book that runs read is put back.
@@ -21,10 +21,10 @@ from evals.evaluation.kept_answers import (
 )
 from evals.files import replace_file
 from flows.evaluation.kept.keep import kept_place
-from flows.registry.frozen import FrozenBaseline
+from flows.registry.frozen import FrozenBaseline, FrozenFile
 from flows.settings import Settings
 
-__all__ = ["SEALED", "frozen_folder", "open_frozen", "sealed_scores", "unpacked"]
+__all__ = ["SEALED", "file_of", "frozen_folder", "open_frozen", "sealed_scores", "unpacked"]
 
 SEALED = "sealed"
 """The folder of what is frozen besides the answers: scores, and the prompts of production."""
@@ -40,6 +40,13 @@ def sealed_scores(suite: str) -> str:
     return f"{SEALED}/{suite}.scores.jsonl.zst"
 
 
+def file_of(folder: Path, name: str) -> FrozenFile:
+    """Return what a file below the folder is now. Raises OSError."""
+    with (folder / name).open("rb") as file:
+        digest = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+        return FrozenFile(name=name, size=file.seek(0, io.SEEK_END), digest=digest)
+
+
 def open_frozen(settings: Settings, baseline: FrozenBaseline) -> KeptAnswers:
     """Open a frozen baseline, every file of it checked, its scores put back as they were.
 
@@ -47,7 +54,7 @@ def open_frozen(settings: Settings, baseline: FrozenBaseline) -> KeptAnswers:
     """
     folder = frozen_folder(settings, baseline)
     for file in baseline.files:
-        _require(folder / file.name, file.size, file.digest, baseline)
+        _require(folder, file, baseline)
     kept = open_kept(kept_place(settings, baseline.target), baseline.kept)
     for suite, book in baseline.scored_by.items():
         _put_back(folder / "scores" / book, folder / sealed_scores(suite))
@@ -69,11 +76,10 @@ def _put_back(book: Path, sealed: Path) -> None:
         replace_file(book, scores)
 
 
-def _require(path: Path, size: int, digest: str, baseline: FrozenBaseline) -> None:
+def _require(folder: Path, file: FrozenFile, baseline: FrozenBaseline) -> None:
+    path = folder / file.name
     try:
-        with path.open("rb") as file:
-            found = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
-            same = (found, file.seek(0, io.SEEK_END)) == (digest, size)
+        same = file_of(folder, file.name) == file
     except OSError as error:
         raise KeptAnswersError(
             f"of the frozen baseline {baseline.frozen_id} of {baseline.model_id} the file {path} is missing"

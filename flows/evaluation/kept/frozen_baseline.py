@@ -1,13 +1,13 @@
 """A frozen baseline in place of a live model that is asked: because a person said so, or because it answers no more.
 
-It is chosen when the run's candidate is named, and stays for that run. What was frozen is held against what is asked of the live model
-today; through which of a service's two APIs makes no difference, since the live model is not asked.
+It is chosen when the run's candidate is named, and stays for that run. What was frozen is compared with what would be asked of the
+live model today; through which of a service's two APIs makes no difference, since the live model is not asked.
 """
 
 from __future__ import annotations
 
 from evals.errors import ConfigurationError, Problem
-from evals.evaluation.kept_answers import KeptAnswersError
+from evals.evaluation.kept_answers import KeptAnswers, KeptAnswersError
 from evals.evaluation.kept_results import (
     all_repeats,
     cut_labels,
@@ -18,7 +18,7 @@ from evals.records import LivePointer
 from evals.report.numbers import counted
 from flows.evaluation.kept.earlier_models import EarlierModel, laid_out
 from flows.evaluation.kept.frozen import open_frozen
-from flows.evaluation.kept.frozen_choice import MARK, marked
+from flows.evaluation.kept.frozen_choice import marked
 from flows.evaluation.kept.frozen_coverage import as_frozen, coverage
 from flows.evaluation.kept.keep import asked_today
 from flows.evaluation.kept.recorded import RecordedBaseline, keep_recorded, recorded_in
@@ -34,7 +34,6 @@ __all__ = [
     "frozen_model",
     "frozen_reference",
     "grade_frozen",
-    "require_frozen",
 ]
 
 _NOT_JUDGED = "Latency is shown and decides nothing."
@@ -61,35 +60,30 @@ def frozen_reference(baseline: FrozenBaseline) -> KeptReference:
         target=baseline.target,
         generation=baseline.generation,
         model_id=baseline.model_id,
-        run_id=f"{MARK}{baseline.frozen_id}",
+        run_id=baseline.mark,
         digest=baseline.kept,
         since=baseline.frozen_at,
     )
 
 
-def require_frozen(run: OpenRun, reference: KeptReference) -> FrozenBaseline:
-    """Return the frozen baseline behind a reference, all of its files checked. Raises KeptAnswersError, or ConfigurationError."""
-    found = marked(run.registry, run.target.name, reference.run_id)
-    if found is None:
-        message = f"{reference.run_id} is no longer on record for {run.target.name}"
-        raise ConfigurationError(Problem(where=run.record.run_id, message=message))
-    open_frozen(run.settings, found)
-    return found
-
-
 async def grade_frozen(run: OpenRun, reference: KeptReference) -> None:
-    """Have today's graders score all that was frozen, as far as they have not. Raises as `require_frozen`."""
-    kept = open_frozen(run.settings, require_frozen(run, reference))
+    """Have today's graders score all that was frozen, as far as they have not.
+
+    Raises:
+        ConfigurationError: it is not on record.
+        KeptAnswersError: its files are missing or were altered.
+    """
+    kept = _opened(run, reference)
     await grade_kept(kept, [all_repeats(kept, one) for one in asked_today(run, "baseline")])
 
 
 def frozen_model(run: OpenRun, reference: KeptReference) -> EarlierModel:
-    """Return frozen answers on the rows of today's suites, or why they can't be compared. Raises as `require_frozen`.
+    """Return frozen answers on the rows of today's suites, or why they can't be compared. Raises as `grade_frozen`.
 
     A score is the mean over all repeats that were frozen, however often the candidate is asked: that is the better
     measure of the model, and each case is a pair all the same. Labels are those of as many repeats as the candidate has.
     """
-    kept = open_frozen(run.settings, require_frozen(run, reference))
+    kept = _opened(run, reference)
     asked = []
     for one in asked_today(run, "baseline"):
         then = kept.record.suite(one.opened.suite.name)
@@ -106,12 +100,20 @@ def frozen_model(run: OpenRun, reference: KeptReference) -> EarlierModel:
 
 
 def asked_for(run: OpenRun, mark: str) -> RecordedBaseline:
-    """Return the frozen baseline with this mark, as what a person asked for. Raises as `require_frozen`."""
-    baseline = marked(run.registry, run.target.name, mark)
-    if baseline is None:
+    """Return the frozen baseline with this mark, as what a person asked for. Raises as `grade_frozen`."""
+    return _pinned(run, _required(run, mark), "as was asked for.")
+
+
+def _opened(run: OpenRun, reference: KeptReference) -> KeptAnswers:
+    return open_frozen(run.settings, _required(run, reference.run_id))
+
+
+def _required(run: OpenRun, mark: str) -> FrozenBaseline:
+    found = marked(run.registry, run.target.name, mark)
+    if found is None:
         message = f"{mark} is not on record for {run.target.name}"
         raise ConfigurationError(Problem(where=run.record.run_id, message=message))
-    return _pinned(run, baseline, "as was asked for.")
+    return found
 
 
 async def _chosen(run: OpenRun, live: LivePointer | None) -> RecordedBaseline | None:
@@ -144,17 +146,17 @@ def _others(run: OpenRun, taken: FrozenBaseline) -> str:
         for one in run.registry.frozen(run.target.name)
         if same_id(one.baseline.model_id, taken.model_id)
     ]
-    told = {one.baseline.frozen_id: _told(run, one) for one in same}
-    mine = told.pop(taken.frozen_id, "")
-    if not told:
+    if len(same) < 2:  # its files would be checked once more for nothing
         return ""
+    words = {one.baseline.frozen_id: _words(run, one) for one in same}
+    mine = words.pop(taken.frozen_id)
     return (
-        f" Of several that are frozen, {mine} was taken; passed over: {', '.join(told.values())}."
+        f" Of several that are frozen, {mine} was taken; passed over: {', '.join(words.values())}."
     )
 
 
-def _told(run: OpenRun, one: FrozenOnRecord) -> str:
-    named = f"{MARK}{one.baseline.frozen_id}"
+def _words(run: OpenRun, one: FrozenOnRecord) -> str:
+    named = one.baseline.mark
     if one.set_aside:
         return f"{named} (set aside {one.set_aside})"
     try:
@@ -166,7 +168,7 @@ def _told(run: OpenRun, one: FrozenOnRecord) -> str:
 def _pinned(run: OpenRun, baseline: FrozenBaseline, why: str) -> RecordedBaseline:
     open_frozen(run.settings, baseline)
     note = (
-        f"The candidate is compared with the frozen answers of {baseline.model_id} ({MARK}{baseline.frozen_id}, asked {baseline.frozen_at[:10]},"
+        f"The candidate is compared with the frozen answers of {baseline.model_id} ({baseline.mark}, asked {baseline.frozen_at[:10]},"
         f" {counted(baseline.repeats, 'time')} a case), {why} {_NOT_JUDGED}{_others(run, baseline)}"
     )
     if baseline.unverified:

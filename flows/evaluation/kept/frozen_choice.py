@@ -1,4 +1,4 @@
-"""Which frozen baseline a run is held against: the one that it was asked for, or that of a live model which answers no more."""
+"""Which frozen baseline a run is compared with: the one that it was asked for, or that of a live model which answers no more."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from flows.evaluation.kept.frozen_coverage import coverage
 from flows.evaluation.kept.keep import asked_by
 from flows.evaluation.open_run import TargetPlan
 from flows.platforms.model_names import same_id
-from flows.registry.frozen import FrozenBaseline, FrozenOnRecord, all_of_model
+from flows.registry.frozen import MARK, FrozenBaseline, FrozenOnRecord, all_of_model, by_id
 from flows.registry.records import RunKind
 from flows.registry.store import Registry
 from flows.settings import Settings
 
-__all__ = ["MARK", "against_mark", "marked"]
-
-MARK = "frozen:"
-"""What stands before the id of a frozen baseline in the trigger of a run, and on the command line."""
+__all__ = ["against_mark", "marked"]
 
 
 def against_mark(
@@ -42,25 +39,23 @@ def against_mark(
     one = found.baseline
     if found.set_aside:
         raise RefusedError(
-            f"{MARK}{one.frozen_id} was set aside {found.set_aside}",
+            f"{one.mark} was set aside {found.set_aside}",
             hint=f"gatewright freeze {target} --restore {one.frozen_id} --reason '…' has it chosen again",
         )
     if kind == "promotion" and live is not None and not same_id(live.model_id, one.model_id):
         raise RefusedError(
-            f"{MARK}{one.frozen_id} is of {one.model_id}, and {live.model_id} is live: a promotion is judged against what"
+            f"{one.mark} is of {one.model_id}, and {live.model_id} is live: a promotion is judged against what"
             " is live, or its frozen answers",
-            hint=f"gatewright evaluate {target} … --against {MARK}{one.frozen_id} compares without promoting",
+            hint=f"gatewright evaluate {target} … --against {one.mark} compares without promoting",
         )
     open_frozen(settings, one)
-    return f"{MARK}{one.frozen_id}"
+    return one.mark
 
 
 def marked(registry: Registry, target: str, mark: str) -> FrozenBaseline | None:
     """Return the frozen baseline that a run's trigger names, None when it is not on record."""
-    named = mark.removeprefix(MARK)
-    return next(
-        (one.baseline for one in registry.frozen(target) if one.baseline.frozen_id == named), None
-    )
+    found = by_id(registry.frozen(target), mark.removeprefix(MARK))
+    return found.baseline if found is not None else None
 
 
 def _chosen(
@@ -71,8 +66,7 @@ def _chosen(
     said: str,
 ) -> FrozenOnRecord | None:
     if said != "frozen":
-        named = said.removeprefix(MARK) if said.startswith(MARK) else None
-        return next((one for one in frozen if one.baseline.frozen_id == named), None)
+        return by_id(frozen, said.removeprefix(MARK)) if said.startswith(MARK) else None
     standing = [one for one in frozen if not one.set_aside]
     if live is None and not standing:
         return None
@@ -85,7 +79,7 @@ def _chosen(
 def _unknown(
     frozen: Sequence[FrozenOnRecord], live: LivePointer | None, target: str, said: str
 ) -> Problem:
-    known = ", ".join(f"{MARK}{one.baseline.frozen_id} ({one.baseline.model_id})" for one in frozen)
+    known = ", ".join(f"{one.baseline.mark} ({one.baseline.model_id})" for one in frozen)
     if said == "frozen" and live is not None:
         message = f"no answers of what is live, {live.model_id}, are frozen"
         fix = f"freeze them while it answers: gatewright freeze {target}"

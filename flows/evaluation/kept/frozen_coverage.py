@@ -31,7 +31,7 @@ class Coverage:
         one = self.found.baseline
         doubt = ", unverified" if one.unverified else ""
         return (
-            f"frozen:{one.frozen_id} (covers {self.cases:,} of {counted(self.asked, 'case')}, asked"
+            f"{one.mark} (covers {self.cases:,} of {counted(self.asked, 'case')}, asked"
             f" {counted(one.repeats, 'time')} a case on {one.frozen_at[:10]}{doubt})"
         )
 
@@ -43,8 +43,8 @@ def coverage(
 
     `frozen` are the oldest first. A case counts when it is as it was and is asked in the same way, no more often.
 
-    Raises KeptAnswersError when one of them is missing or was altered, since it can't be told what it covers: what covers
-    less must not take its place unseen.
+    Raises KeptAnswersError when one of them is missing or was altered, since nobody knows then what it covers: one that
+    covers less must not take its place unseen.
     """
     found = [_coverage(settings, one, asked) for one in reversed(frozen)]
     return sorted(found, key=_rank, reverse=True)  # stable: the newest of equals first

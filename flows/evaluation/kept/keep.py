@@ -19,6 +19,7 @@ from evals.evaluation.score_store import ScoreStore
 from evals.records import LivePointer, Role
 from evals.sampling.journal.journal import Journal
 from evals.suites.opened import OpenedSuite
+from flows.config.target import Target
 from flows.deployments.identity import slot_name
 from flows.evaluation.open_run import OpenRun, TargetPlan, open_run, sampling_settings
 from flows.registry.kept_answers import KEPT, KeptReference
@@ -27,9 +28,11 @@ from flows.settings import Settings
 __all__ = [
     "asked_by",
     "asked_today",
+    "how_asked",
     "keep_candidate",
     "keep_forgotten",
     "kept_place",
+    "names_of",
     "open_reference",
     "own_names",
 ]
@@ -95,24 +98,34 @@ def asked_today(run: OpenRun, role: Role) -> list[AskedSuite]:
 
 def asked_by(plan: TargetPlan, role: Role, repeats: Mapping[str, int]) -> list[AskedSuite]:
     """Return how the suites of a target are asked of a role, each case so often (by suite)."""
-    settings, stated = sampling_settings(plan.target, role), plan.target.sampling
     return [
         AskedSuite(
             opened=opened,
-            asked_with=asked_with(
-                settings_for(opened, settings),
-                system_prompt=stated.get(role, {}).get("system_prompt"),
-                api=stated.get("api", "chat"),
-            ),
+            asked_with=how_asked(plan.target, opened, role),
             repeats=repeats[opened.suite.name],
         )
         for opened in plan.suites
     ]
 
 
+def how_asked(target: Target, opened: OpenedSuite, role: Role) -> dict[str, Any]:
+    """Return what of a role's requests to a suite has a say in the answers; see `evals.evaluation.kept_results`."""
+    return asked_with(
+        settings_for(opened, sampling_settings(target, role)),
+        system_prompt=target.sampling.get(role, {}).get("system_prompt"),
+        api=target.sampling.get("api", "chat"),
+    )
+
+
 def own_names(run: OpenRun, pointer: LivePointer) -> frozenset[str]:
     """Return the names under which a live model was or is asked: where a service only echoes them, it says nothing."""
-    return pointer.names | {slot_name(run.record)}
+    return names_of(pointer) | {slot_name(run.record)}
+
+
+def names_of(pointer: LivePointer) -> frozenset[str]:
+    """Return the names under which a live model is asked at its production deployment."""
+    names = (pointer.model_id, pointer.deployment, pointer.endpoint.model)
+    return frozenset(name for name in names if name)
 
 
 def _parts(

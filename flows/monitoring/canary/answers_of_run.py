@@ -37,7 +37,7 @@ def in_run(
             if record.fingerprints.get(name) != opened.fingerprint:
                 continue
             for entry in journal.entries("candidate", name):
-                marks.update(deployment_marks(entry, live.pointer.names))
+                marks.update(deployment_marks(entry, live.own_names()))
                 one = wanted.get((name, entry.response.case_id))
                 forms = answer_forms(opened, one.case, entry.response) if one is not None else None
                 if forms is not None:

@@ -20,7 +20,7 @@ from evals.evaluation.ordering import stratified_order
 from evals.records import digest
 from evals.stats.steady_answers import chance_of_order, p_of_differing, p_of_more_restless
 from evals.suites.opened import OpenedSuite
-from flows.evaluation.kept.keep import asked_by, open_reference
+from flows.evaluation.kept.keep import how_asked, open_reference
 from flows.evaluation.open_run import TargetPlan, strata
 from flows.monitoring.canary.answers_of_run import in_run
 from flows.monitoring.canary.live_model import Answer, AskedCase, Key, LiveModel
@@ -108,7 +108,7 @@ def _agree_by(forms: Sequence[AnswerForms]) -> _Way | None:
 
 def asking(plan: TargetPlan, number: int) -> str:
     """Return a digest of how many cases are wanted and how suites are asked: answers to other questions can't be compared."""
-    ways = {name: dict(one.asked_with) for name, one in _asked_now(plan).items()}
+    ways = {one.suite.name: how_asked(plan.target, one, "candidate") for one in plan.suites}
     return digest([number, ways])
 
 
@@ -232,13 +232,13 @@ def _kept(
     settings: Settings, registry: Registry, live: LiveModel, order: Sequence[AskedCase]
 ) -> _Kept:
     """The kept answers of the live model to some cases that did not change since, and the marks kept with them."""
-    wanted, now = {one.key: one for one in order}, _asked_now(live.plan)
+    wanted = {one.key: one for one in order}
     found: dict[Key, list[AnswerForms]] = {}
     marks: set[str] = set()
     for answers in _sources(settings, registry, live):
         for opened in {one.opened.suite.name: one.opened for one in order}.values():
             record = answers.record.suite(opened.suite.name)
-            if record is None or why_incomparable(record, now[opened.suite.name]):
+            if record is None or why_incomparable(record, _asked_now(live.plan, opened)):
                 continue
             marks.update(record.deployments)
             for key, forms in _forms(answers, opened, wanted):
@@ -269,6 +269,6 @@ def _forms(
                 yield key, forms
 
 
-def _asked_now(plan: TargetPlan) -> dict[str, AskedSuite]:
-    once = {one.suite.name: 1 for one in plan.suites}
-    return {one.opened.suite.name: one for one in asked_by(plan, "candidate", once)}
+def _asked_now(plan: TargetPlan, opened: OpenedSuite) -> AskedSuite:
+    asked_with = how_asked(plan.target, opened, "candidate")
+    return AskedSuite(opened=opened, asked_with=asked_with, repeats=1)

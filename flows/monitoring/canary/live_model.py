@@ -20,6 +20,7 @@ from evals.sampling.budget import Budget
 from evals.sampling.journal.journal import Journal
 from evals.sampling.sampler import sample
 from evals.suites.opened import OpenedSuite
+from flows.evaluation.kept.keep import names_of
 from flows.evaluation.open_run import TargetPlan, evaluated_model
 from flows.platforms.base import HostingPlatform
 from flows.registry.provenance import base_model_of
@@ -198,9 +199,13 @@ class LiveModel:
                     one = cases[entry.response.case_id]
                     forms = answer_forms(one.opened, one.case, entry.response)
                     if forms is not None:
-                        marks = frozenset(deployment_marks(entry, self.pointer.names))
+                        marks = frozenset(deployment_marks(entry, self.own_names()))
                         latency = entry.response.latency_ms
                         yield one.key, Answer(forms=forms, latency_ms=latency, marks=marks)
+
+    def own_names(self) -> frozenset[str]:
+        """The names under which it is asked: where a service only echoes them, it says nothing."""
+        return names_of(self.pointer)
 
     def forget(self) -> None:
         """Delete the answers, which nobody needs any more once a look is on record."""

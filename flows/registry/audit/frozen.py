@@ -21,7 +21,7 @@ __all__ = ["frozen_problems"]
 def frozen_problems(
     connection: Connection, events: Mapping[int, Event], target: str | None = None
 ) -> Iterator[str]:
-    """Yield one sentence for every frozen baseline that its event does not tell of, and for every one that is gone."""
+    """Yield one sentence for every frozen baseline that does not match its event, and for every one that was removed."""
     found = connection.execute(rows_of(frozen, target)).mappings()
     rows = {row["seq"]: row for row in found}
     for seq, row in rows.items():

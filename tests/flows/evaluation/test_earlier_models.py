@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,6 @@ from flows.reporting.gather import gather
 pytestmark = pytest.mark.slow
 
 FIRST = {"anchor": {"model": "first", "candidates": 2}}
-
-
-@pytest.fixture(scope="module")
-def listening() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -64,10 +58,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, listening: socket.socket)
 def line(tmp_path: Path, host: ModelHost, original: Path) -> Succession:
     """The target with v1 live, which is wrong on two cases."""
     shutil.copytree(original, tmp_path, dirs_exist_ok=True)
-    line = Succession(tmp_path, host, **FIRST)
-    line.wrong[model("v1")] = 2
-    host.known.add(model("v1"))
-    return line
+    return Succession(tmp_path, host, **FIRST).answers("v1", wrong=2)
 
 
 def of_anchor(verdict: Verdict) -> CheckResult:

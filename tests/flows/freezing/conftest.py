@@ -5,20 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from support.letters import ModelHost, model_host
-from support.succession import Succession, model
+from support.succession import Succession
 
 from flows.freezing.freeze import freeze, question_of
-
-
-@pytest.fixture(scope="module")
-def listening() -> Iterator[socket.socket]:
-    with socket.create_server(("127.0.0.1", 0)) as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -44,10 +38,7 @@ def live_v1(tmp_path_factory: pytest.TempPathFactory, listening: socket.socket) 
 def line(tmp_path: Path, host: ModelHost, live_v1: Path) -> Succession:
     """The target with v1 live, which is wrong on two cases."""
     shutil.copytree(live_v1, tmp_path, dirs_exist_ok=True)
-    line = Succession(tmp_path, host)
-    line.wrong[model("v1")] = 2
-    host.known.add(model("v1"))
-    return line
+    return Succession(tmp_path, host).answers("v1", wrong=2)
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +49,7 @@ def frozen_v1(
 
     async def frozen(folder: Path) -> None:
         async with model_host(listening) as host:
-            line = Succession(folder, host)
-            line.wrong[model("v1")] = 2
-            host.known.add(model("v1"))
+            line = Succession(folder, host).answers("v1", wrong=2)
             await freeze(question_of(line.settings, "line", repeats=2))
 
     folder = tmp_path_factory.mktemp("frozen")
@@ -73,7 +62,4 @@ def frozen_v1(
 def frozen(tmp_path: Path, host: ModelHost, frozen_v1: Path) -> Succession:
     """The target with v1 live and frozen, wrong on two cases."""
     shutil.copytree(frozen_v1, tmp_path, dirs_exist_ok=True)
-    line = Succession(tmp_path, host)
-    line.wrong[model("v1")] = 2
-    host.known.add(model("v1"))
-    return line
+    return Succession(tmp_path, host).answers("v1", wrong=2)

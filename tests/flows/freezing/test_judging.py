@@ -1,4 +1,4 @@
-"""Candidates are held against frozen answers: because a person says so, or because the live model answers no more."""
+"""Candidates are compared with frozen answers: because a person says so, or because the live model answers no more."""
 
 from __future__ import annotations
 
